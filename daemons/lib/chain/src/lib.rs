@@ -1,0 +1,27 @@
+//! Block references and the arithmetic of canonical heads. Pure: no IO, no clock, no async.
+
+pub use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use std::fmt;
+
+/// A block named by number and hash. The hash decides; the number tells where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct BlockRef {
+    /// Height, 0 at genesis.
+    pub number: u64,
+    /// keccak256 of the header's RLP.
+    pub hash: B256,
+}
+
+impl BlockRef {
+    /// The block at `number` with this `hash`.
+    #[must_use]
+    pub const fn new(number: u64, hash: B256) -> Self {
+        Self { number, hash }
+    }
+}
+
+impl fmt::Display for BlockRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.number, self.hash)
+    }
+}

@@ -1,0 +1,166 @@
+//! The log: ordered, durable entries of bytes, whose meaning is none of its business.
+//!
+//! Two backends behind two traits, held to one conformance suite: Kafka ([`kafka`]) for many machines and the
+//! segment log ([`segment`]) for one. Both traits are synchronous with explicit deadlines: every user runs its log
+//! on a thread of its own, where an abandoned future cannot lose an entry.
+
+use std::time::Duration;
+
+/// Where an entry stands in its topic partition. Grows; gaps are allowed (Kafka has them).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Offset(pub u64);
+
+/// One entry as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub offset: Offset,
+    /// The partitioning key, where the topic has one.
+    pub key: Option<Vec<u8>>,
+    /// The bytes that were appended.
+    pub payload: Vec<u8>,
+}
+
+/// One entry to append.
+#[derive(Clone, Copy, Debug)]
+pub struct Append<'a> {
+    /// Chooses the partition where the topic has several.
+    pub key: Option<&'a [u8]>,
+    /// The bytes.
+    pub payload: &'a [u8],
+}
+
+/// Where to read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The oldest retained entry.
+    Earliest,
+    /// After the newest entry.
+    End,
+    /// This entry, or the first one after it that exists; [`Error::RetentionGap`] if it has been deleted.
+    At(Offset),
+}
+
+/// What can go wrong, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The wanted entry was deleted by retention.
+    #[error("offset {wanted} of {topic} is gone, the oldest retained is {earliest}; restore a newer snapshot or raise the retention")]
+    RetentionGap {
+        /// Topic.
+        topic: String,
+        /// What was asked for.
+        wanted: u64,
+        /// What is left.
+        earliest: u64,
+    },
+    /// The position lies beyond the end: the log was cut.
+    #[error("offset {wanted} of {topic} lies beyond its end {end}: the log was cut")]
+    BeyondEnd {
+        /// Topic.
+        topic: String,
+        /// What was asked for.
+        wanted: u64,
+        /// One after the newest entry.
+        end: u64,
+    },
+    /// Bytes on disk are not what was written.
+    #[error("{place} is corrupt: {what}")]
+    Corrupt {
+        /// File and byte offset.
+        place: String,
+        /// What was expected and found.
+        what: String,
+    },
+    /// The disk is full; nothing of the append is visible and a later append may succeed.
+    #[error("no space left in {place}; free some, then appends go on")]
+    Full {
+        /// Directory.
+        place: String,
+    },
+    /// The topic does not exist.
+    #[error("topic {topic} does not exist; create it with `maidenlane log init`")]
+    NoTopic {
+        /// Topic.
+        topic: String,
+    },
+    /// The other side did not answer in time. Retry; for an append the outcome is unknown.
+    #[error("{what} did not finish within {waited_ms} ms")]
+    Timeout {
+        /// Operation.
+        what: String,
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// Operating system error.
+    #[error("{what}")]
+    Io {
+        /// What was attempted, with the path.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Kafka client error.
+    #[error("kafka: {what}")]
+    Kafka {
+        /// What was attempted.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Appends to one topic.
+pub trait LogProducer: Send {
+    /// Appends all entries in order and returns their offsets once they are *durable* (fdatasync, or acks=all).
+    ///
+    /// # Errors
+    /// On [`Error::Timeout`] the outcome is unknown: read the tail before going on.
+    fn append(&mut self, entries: &[Append<'_>]) -> Result<Vec<Offset>, Error>;
+}
+
+/// Reads one partition of one topic. Not a member of any group: the reader keeps its own position.
+pub trait LogConsumer: Send {
+    /// Moves to `from`; the next [`LogConsumer::read`] starts there.
+    ///
+    /// # Errors
+    /// [`Error::RetentionGap`] or [`Error::BeyondEnd`] (`At(end)` itself is allowed).
+    fn seek(&mut self, from: From) -> Result<(), Error>;
+
+    /// Waits up to `wait` for at least one entry, then returns what is there, at most `max_bytes` of payload (but
+    /// always at least one entry if any is there). Empty after `wait` without news.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and the like; the position stays where it was.
+    fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<Entry>, Error>;
+
+    /// Offset of the oldest retained entry, or the end if there is none.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn earliest(&mut self) -> Result<Offset, Error>;
+
+    /// One after the newest durable entry.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn end(&mut self) -> Result<Offset, Error>;
+}
+
+/// A member of a consumer group on one topic. Committed positions survive; a dead member's share is taken over.
+pub trait GroupConsumer: Send {
+    /// As [`LogConsumer::read`], from the committed position of the partitions this member holds. Empty while it
+    /// holds none. `(partition, entry)`.
+    ///
+    /// # Errors
+    /// As [`LogConsumer::read`].
+    fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(u32, Entry)>, Error>;
+
+    /// Durably commits: everything up to and including `offset` of `partition` is done.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] or [`Error::Kafka`] when the member has lost the partition.
+    fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error>;
+}
