@@ -4,7 +4,13 @@
 //! segment log ([`segment`]) for one. Both traits are synchronous with explicit deadlines: every user runs its log
 //! on a thread of its own, where an abandoned future cannot lose an entry.
 
+mod backend;
+pub mod kafka;
+pub mod segment;
+
 use std::time::Duration;
+
+pub use backend::{Backend, TopicNeeds, TopicOptions};
 
 /// Where an entry stands in its topic partition. Grows; gaps are allowed (Kafka has them).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,7 +51,9 @@ pub enum From {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The wanted entry was deleted by retention.
-    #[error("offset {wanted} of {topic} is gone, the oldest retained is {earliest}; restore a newer snapshot or raise the retention")]
+    #[error(
+        "offset {wanted} of {topic} is gone, the oldest retained is {earliest}; restore a newer snapshot or raise the retention"
+    )]
     RetentionGap {
         /// Topic.
         topic: String,
@@ -91,6 +99,24 @@ pub enum Error {
         what: String,
         /// How long it was waited for.
         waited_ms: u64,
+    },
+    /// An entry is larger than its topic allows; nothing was appended.
+    #[error(
+        "an entry of {bytes} bytes is larger than the {max_bytes} that {topic} allows; split it into parts"
+    )]
+    TooLarge {
+        /// Topic.
+        topic: String,
+        /// Size of the entry.
+        bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The request makes no sense, such as an impossible topic name.
+    #[error("{what}")]
+    Refused {
+        /// What was wrong and what would be right.
+        what: String,
     },
     /// Operating system error.
     #[error("{what}")]

@@ -1,0 +1,115 @@
+//! The choice of backend, made once at start: everything after it goes through the traits.
+
+use std::time::Duration;
+
+use crate::{Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
+
+/// Which log, and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Files on this machine.
+    Segment(segment::Options),
+    /// A Kafka cluster.
+    Kafka(kafka::Options),
+}
+
+/// What a topic is created with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicOptions {
+    /// How many partitions; a feed has exactly one.
+    pub partitions: u32,
+    /// Largest entry.
+    pub entry_max_bytes: usize,
+    /// A segment is closed when it reaches this size. Retention deletes whole segments.
+    pub segment_max_bytes: u64,
+    /// Oldest segments of a partition are deleted above this size; `None` keeps everything.
+    pub retention_max_bytes: Option<u64>,
+    /// Segments are deleted once their newest entry is older; `None` keeps everything.
+    pub retention_max_age: Option<Duration>,
+    /// Kafka: copies of each partition; `None` leaves it to the broker. The segment log has one.
+    pub replicas: Option<u16>,
+    /// Kafka: copies that must have an entry before it is acknowledged; `None` leaves it to the broker.
+    pub in_sync_min: Option<u16>,
+}
+
+impl Default for TopicOptions {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            entry_max_bytes: 1_000_000,
+            segment_max_bytes: 64 << 20,
+            retention_max_bytes: None,
+            retention_max_age: None,
+            replicas: None,
+            in_sync_min: None,
+        }
+    }
+}
+
+/// What a daemon needs of a topic, to be held against its live settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicNeeds {
+    /// Exactly this many partitions, if given.
+    pub partitions: Option<u32>,
+    /// Entries of this size must be accepted.
+    pub entry_bytes: usize,
+    /// Entries must be kept at least this long: the snapshot interval and a margin.
+    pub retention_min_age: Duration,
+}
+
+impl Backend {
+    /// Opens `topic` for appending.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn producer(&self, topic: &str) -> Result<Box<dyn LogProducer>, Error> {
+        Ok(match self {
+            Self::Segment(options) => Box::new(segment::Producer::open(options, topic)?),
+            Self::Kafka(options) => Box::new(kafka::Producer::open(options, topic)?),
+        })
+    }
+
+    /// Opens one partition for reading, positioned at the earliest entry.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn consumer(&self, topic: &str, partition: u32) -> Result<Box<dyn LogConsumer>, Error> {
+        Ok(match self {
+            Self::Segment(options) => Box::new(segment::Consumer::open(options, topic, partition)?),
+            Self::Kafka(options) => Box::new(kafka::Consumer::open(options, topic, partition)?),
+        })
+    }
+
+    /// Joins `group` on `topic`. A group without a committed position begins at the earliest entry.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn group(&self, topic: &str, group: &str) -> Result<Box<dyn GroupConsumer>, Error> {
+        Ok(match self {
+            Self::Segment(options) => Box::new(segment::Group::open(options, topic, group)?),
+            Self::Kafka(options) => Box::new(kafka::Group::open(options, topic, group)?),
+        })
+    }
+
+    /// Creates `topic`; false if it already exists, whose settings then stay as they are.
+    ///
+    /// # Errors
+    /// When the log cannot be reached or refuses the options.
+    pub fn create(&self, topic: &str, with: &TopicOptions) -> Result<bool, Error> {
+        match self {
+            Self::Segment(options) => segment::create(options, topic, with),
+            Self::Kafka(options) => kafka::create(options, topic, with),
+        }
+    }
+
+    /// What in the live settings of `topic` would lose data, one sentence each. Empty = fit.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn check(&self, topic: &str, needs: &TopicNeeds) -> Result<Vec<String>, Error> {
+        match self {
+            Self::Segment(options) => segment::check(options, topic, needs),
+            Self::Kafka(options) => kafka::check(options, topic, needs),
+        }
+    }
+}
