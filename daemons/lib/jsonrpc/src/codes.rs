@@ -1,0 +1,45 @@
+//! Every error code that leaves this system, in one place. geth's where geth has one.
+
+/// The body is not JSON.
+pub const PARSE: i32 = -32700;
+/// JSON, but not a request.
+pub const INVALID_REQUEST: i32 = -32600;
+/// No such method here.
+pub const METHOD_NOT_FOUND: i32 = -32601;
+/// Missing, superfluous or malformed parameters.
+pub const INVALID_PARAMS: i32 = -32602;
+/// A fault of ours.
+pub const INTERNAL: i32 = -32603;
+/// geth's code for every error without one of its own.
+pub const SERVER: i32 = -32000;
+/// It took longer than allowed (geth: "request timed out").
+pub const TIMEOUT: i32 = -32002;
+/// The answer would exceed the size limit.
+pub const RESPONSE_TOO_LARGE: i32 = -32003;
+/// A resource limit (EIP-1474): here, the pool for expensive calls is full. Comes with `Retry-After`.
+pub const LIMIT_EXCEEDED: i32 = -32005;
+/// The call reverted; data holds the returned bytes.
+pub const REVERTED: i32 = 3;
+/// Below what this node keeps (EIP-4444).
+pub const PRUNED: i32 = 4444;
+/// More items in one request than allowed (geth's `errCodeClientLimitExceeded`).
+pub const CLIENT_LIMIT: i32 = -38026;
+/// Ours: this replica is stale and answers nothing about state. HTTP status 503.
+pub const STALE: i32 = -32090;
+/// Ours: `X-Maidenlane-Min-Block` was not reached in time, is too far ahead, or too many wait. HTTP status 503.
+pub const MIN_BLOCK: i32 = -32091;
+/// Ours: the hash in `X-Maidenlane-Min-Block` is not canonical here. HTTP status 409.
+pub const NOT_CANONICAL: i32 = -32092;
+/// Ours: a fork is active that this build does not execute; plain reads go on.
+pub const UNKNOWN_FORK: i32 = -32093;
+
+/// What HTTP says when a whole request fails with this code. geth answers 200 to every JSON-RPC error; only codes
+/// on which a load balancer should try another replica differ.
+#[must_use]
+pub const fn http_status(code: i32) -> u16 {
+    match code {
+        STALE | MIN_BLOCK | LIMIT_EXCEEDED => 503,
+        NOT_CANONICAL => 409,
+        _ => 200,
+    }
+}

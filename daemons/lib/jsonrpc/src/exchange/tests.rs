@@ -1,0 +1,137 @@
+use super::*;
+use serde_json::Value;
+
+/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes.
+pub(crate) struct Fake;
+
+impl Api for Fake {
+    type Pin = Option<Result<MinBlock, Error>>;
+
+    async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> Self::Pin {
+        min
+    }
+
+    fn block(_: &Self::Pin) -> Option<(u64, String)> {
+        Some((7, format!("0x{:064x}", 7)))
+    }
+
+    async fn call(
+        &self,
+        pin: &Arc<Self::Pin>,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Json, Error> {
+        if let Some(Err(error)) = &**pin {
+            return Err(error.clone());
+        }
+        let number = |text: &str| text.trim_matches(['[', ']']).parse::<i32>().unwrap_or_default();
+        let params = params.map_or("null", RawValue::get);
+        match method {
+            "echo" => Ok(Json::Owned(params.to_owned())),
+            "fail" => Err(Error::new(number(params), "failed").with_data(Json::quantity(1))),
+            "big" => Ok(Json::string(&"x".repeat(usize::try_from(number(params)).unwrap_or_default()))),
+            "hang" => std::future::pending().await,
+            other => Err(Error::no_method(other)),
+        }
+    }
+}
+
+fn ask(body: &str, limits: &Limits) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(answer(&Fake, &Arc::new(None), body.as_bytes(), limits))
+}
+
+#[track_caller]
+fn check(body: &str, status: u16, expect: &str) {
+    let limits = Limits { batch_calls: 3, answer_bytes: 1_000, ..Limits::default() };
+    let got = ask(body, &limits);
+    assert_eq!(got.status, status, "{}", got.body);
+    if expect.is_empty() {
+        assert_eq!(got.body, "");
+        return;
+    }
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(parse(&got.body), parse(expect));
+}
+
+fn call(id: &str, method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+}
+
+fn error(id: &str, code: i32, message: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#)
+}
+
+fn result(id: &str, result: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
+}
+
+#[test]
+fn single_calls() {
+    check(&call("1", "echo", "[1,\"a\"]"), 200, &result("1", "[1,\"a\"]"));
+    check(&call("\"x\"", "echo", "[]"), 200, &result("\"x\"", "[]"));
+    check(&call("null", "echo", "[]"), 200, &result("null", "[]"));
+    check(r#"{"jsonrpc":"2.0","id":1,"method":"echo"}"#, 200, &result("1", "null"));
+    let unknown = "the method eth_none does not exist/is not available";
+    check(&call("1", "eth_none", "[]"), 200, &error("1", codes::METHOD_NOT_FOUND, unknown));
+}
+
+#[test]
+fn what_is_no_call() {
+    check("{", 200, &error("null", codes::PARSE, "parse error"));
+    check("", 200, &error("null", codes::PARSE, "parse error"));
+    check("7", 200, &error("null", codes::INVALID_REQUEST, "invalid request"));
+    check(r#"{"id":1,"method":"echo"}"#, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
+    check(r#"{"jsonrpc":"2.0","id":1}"#, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
+    check(&call("{}", "echo", "[]"), 200, &error("null", codes::INVALID_REQUEST, "invalid request"));
+    check(r#"{"jsonrpc":"2.0","method":"echo"}"#, 200, "");
+}
+
+#[test]
+fn batches() {
+    let two = format!("[{},{}]", call("1", "echo", "[1]"), call("2", "fail", "[3]"));
+    let failed = r#"{"jsonrpc":"2.0","id":2,"error":{"code":3,"message":"failed","data":"0x1"}}"#;
+    check(&two, 200, &format!("[{},{failed}]", result("1", "[1]")));
+    check("[]", 200, &error("null", codes::INVALID_REQUEST, "empty batch"));
+    let four = vec![call("1", "echo", "[]"); 4].join(",");
+    check(
+        &format!("[{four}]"),
+        200,
+        &format!("[{}]", error("null", codes::INVALID_REQUEST, "batch too large")),
+    );
+    check(r#"[{"jsonrpc":"2.0","method":"echo"}]"#, 200, "");
+    let mixed = format!(r#"[{{"jsonrpc":"2.0","method":"echo"}},{}]"#, call("1", "echo", "[]"));
+    check(&mixed, 200, &format!("[{}]", result("1", "[]")));
+}
+
+#[test]
+fn sizes() {
+    let large = |id: &str| error(id, codes::RESPONSE_TOO_LARGE, "response too large");
+    check(&call("1", "big", "[2000]"), 200, &large("1"));
+    let batch =
+        format!("[{},{},{}]", call("1", "big", "[900]"), call("2", "big", "[900]"), call("3", "big", "[1]"));
+    let got = ask(&batch, &Limits { answer_bytes: 1_000, ..Limits::default() });
+    let got: Vec<Value> = serde_json::from_str(&got.body).expect("a list");
+    let code = |index: usize| got.get(index).and_then(|answer| answer["error"]["code"].as_i64());
+    assert_eq!((code(0), code(1)), (None, Some(i64::from(codes::RESPONSE_TOO_LARGE))));
+}
+
+#[test]
+fn status_is_told_when_all_calls_agree() {
+    let stale = |id: &str| call(id, "fail", &format!("[{}]", codes::STALE));
+    assert_eq!(ask(&stale("1"), &Limits::default()).status, 503);
+    assert_eq!(ask(&format!("[{},{}]", stale("1"), stale("2")), &Limits::default()).status, 503);
+    let mixed = format!("[{},{}]", stale("1"), call("2", "echo", "[]"));
+    assert_eq!(ask(&mixed, &Limits::default()).status, 200);
+}
+
+#[test]
+fn min_block_header() {
+    let hash = format!("0x{}", "ab".repeat(32));
+    assert_eq!(MinBlock::parse("17"), Ok(MinBlock { number: 17, hash: None }));
+    assert_eq!(MinBlock::parse("0x11"), Ok(MinBlock { number: 17, hash: None }));
+    assert_eq!(MinBlock::parse(&format!("17, {hash}")), Ok(MinBlock { number: 17, hash: Some([0xab; 32]) }));
+    for bad in ["", "x", "-1", "17,", "17,0x12", &format!("17,{hash}00"), "17,é"] {
+        assert!(MinBlock::parse(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,224 @@
+//! Answers are written straight into one string: no tree is built, and nothing is parsed again before it is sent.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A finished JSON value, ready to be copied into an answer. Cloning shares the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// A constant such as `null`.
+    Static(&'static str),
+    /// Written for this answer.
+    Owned(String),
+    /// Kept by someone, for instance a cache of blocks.
+    Shared(Arc<str>),
+}
+
+impl Json {
+    /// `null`.
+    pub const NULL: Self = Self::Static("null");
+    /// `true`.
+    pub const TRUE: Self = Self::Static("true");
+    /// `false`.
+    pub const FALSE: Self = Self::Static("false");
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Owned(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+
+    /// A JSON string.
+    #[must_use]
+    pub fn string(text: &str) -> Self {
+        let mut out = String::with_capacity(text.len() + 2);
+        push_str(&mut out, text);
+        Self::Owned(out)
+    }
+
+    /// `0x` quantity of a number.
+    #[must_use]
+    pub fn quantity(n: u64) -> Self {
+        let mut out = String::with_capacity(20);
+        push_quantity(&mut out, n);
+        Self::Owned(out)
+    }
+
+    /// `0x` data of any length.
+    #[must_use]
+    pub fn data(bytes: &[u8]) -> Self {
+        let mut out = String::with_capacity(bytes.len() * 2 + 4);
+        push_data(&mut out, bytes);
+        Self::Owned(out)
+    }
+
+    /// An object written by `fill`.
+    #[must_use]
+    pub fn object(fill: impl FnOnce(&mut Object<'_>)) -> Self {
+        let mut out = String::new();
+        let mut object = Object::new(&mut out);
+        fill(&mut object);
+        object.end();
+        Self::Owned(out)
+    }
+}
+
+/// Appends `"0x…"` with every byte as two digits.
+pub fn push_data(out: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2 + 4);
+    out.push_str("\"0x");
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            out.push(char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0')));
+        }
+    }
+    out.push('"');
+}
+
+/// Appends `"0x…"` without leading zeros; zero is `"0x0"`.
+pub fn push_quantity(out: &mut String, n: u64) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\"0x{n:x}\"");
+}
+
+/// Appends a big-endian number as a quantity.
+pub fn push_big(out: &mut String, big_endian: &[u8]) {
+    out.push_str("\"0x");
+    let mut digits = big_endian.iter().skip_while(|byte| **byte == 0);
+    match digits.next() {
+        None => out.push('0'),
+        Some(first) => {
+            let _ = write!(out, "{first:x}");
+        }
+    }
+    for byte in digits {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out.push('"');
+}
+
+/// Appends a JSON string with escapes.
+pub fn push_str(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Appends `[…]`, one item after the other.
+pub fn push_list<I: IntoIterator>(out: &mut String, items: I, mut item: impl FnMut(&mut String, I::Item)) {
+    out.push('[');
+    for (index, each) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        item(out, each);
+    }
+    out.push(']');
+}
+
+/// Appends one object, field after field.
+#[derive(Debug)]
+pub struct Object<'a> {
+    out: &'a mut String,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Opens the brace.
+    pub fn new(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out, empty: true }
+    }
+
+    /// Writes the name; the caller appends exactly one value to what is returned.
+    pub fn value(&mut self, name: &str) -> &mut String {
+        if !self.empty {
+            self.out.push(',');
+        }
+        self.empty = false;
+        push_str(self.out, name);
+        self.out.push(':');
+        self.out
+    }
+
+    /// A value that is JSON already.
+    pub fn raw(&mut self, name: &str, json: &str) {
+        self.value(name).push_str(json);
+    }
+
+    /// A hexadecimal number.
+    pub fn quantity(&mut self, name: &str, n: u64) {
+        push_quantity(self.value(name), n);
+    }
+
+    /// A hexadecimal number of any width.
+    pub fn big(&mut self, name: &str, big_endian: &[u8]) {
+        push_big(self.value(name), big_endian);
+    }
+
+    /// Bytes in hexadecimal.
+    pub fn data(&mut self, name: &str, bytes: &[u8]) {
+        push_data(self.value(name), bytes);
+    }
+
+    /// A list.
+    pub fn list<I: IntoIterator>(&mut self, name: &str, items: I, item: impl FnMut(&mut String, I::Item)) {
+        push_list(self.value(name), items, item);
+    }
+
+    /// Closes the brace.
+    pub fn end(self) {
+        self.out.push('}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(write: impl FnOnce(&mut String), expect: &str) {
+        let mut out = String::new();
+        write(&mut out);
+        assert_eq!(out, expect);
+        serde_json::from_str::<serde_json::Value>(&out).expect("valid JSON");
+    }
+
+    #[test]
+    fn writes_what_geth_writes() {
+        check(|out| push_quantity(out, 0), "\"0x0\"");
+        check(|out| push_quantity(out, 0x0400), "\"0x400\"");
+        check(|out| push_big(out, &[]), "\"0x0\"");
+        check(|out| push_big(out, &[0, 0, 1, 0]), "\"0x100\"");
+        check(|out| push_big(out, &[0xab, 0x01]), "\"0xab01\"");
+        check(|out| push_data(out, &[]), "\"0x\"");
+        check(|out| push_data(out, &[0, 0xff]), "\"0x00ff\"");
+        check(|out| push_str(out, "a\"b\\c\n\u{1}ü"), "\"a\\\"b\\\\c\\u000a\\u0001ü\"");
+        check(|out| push_list(out, [1u64, 2], push_quantity), "[\"0x1\",\"0x2\"]");
+        check(|out| push_list(out, [0u64; 0], push_quantity), "[]");
+    }
+
+    #[test]
+    fn objects_separate_their_fields() {
+        let json = Json::object(|object| {
+            object.quantity("a", 1);
+            object.raw("b", "null");
+            object.list("c", [1u64], push_quantity);
+        });
+        assert_eq!(json.as_str(), r#"{"a":"0x1","b":null,"c":["0x1"]}"#);
+        assert_eq!(Json::object(|_| ()).as_str(), "{}");
+    }
+}
