@@ -55,6 +55,8 @@ pub struct TopicNeeds {
     pub entry_bytes: usize,
     /// Entries must be kept at least this long: the snapshot interval and a margin.
     pub retention_min_age: Duration,
+    /// A retention by size must keep at least this much of a partition; 0 = do not judge it.
+    pub retention_min_bytes: u64,
 }
 
 impl Backend {

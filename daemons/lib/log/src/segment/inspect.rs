@@ -1,0 +1,174 @@
+//! What an operator asks of a partition: what is there, is it whole, cut it off.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::files::{self, DURABLE, corrupt, failed, segment_path};
+use super::mark::MarkFile;
+use super::partition::Partition;
+use super::topic::Topic;
+use super::walk::{Step, Walk};
+use super::{Options, frame::HEADER_BYTES};
+use crate::{Error, Offset};
+
+/// One segment file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Its path.
+    pub path: PathBuf,
+    /// Offset of its first entry.
+    pub base: Offset,
+    /// Published entries.
+    pub entries: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// When it was begun, in ms since 1970.
+    pub created_ms: u64,
+    /// When its first published entry was appended.
+    pub first_ms: Option<u64>,
+    /// When its last published entry was appended; only [`verify`] gets to see it.
+    pub last_ms: Option<u64>,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionInfo {
+    /// One after the newest durable entry.
+    pub end: Offset,
+    /// Bytes behind the durable mark: an append on its way, or what a killed writer left.
+    pub unpublished_bytes: u64,
+    /// Oldest first; the last one is appended to.
+    pub segments: Vec<SegmentInfo>,
+}
+
+/// Names of all topics.
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub fn topics(options: &Options) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for item in fs::read_dir(&options.dir).map_err(|error| failed("list", &options.dir, error))? {
+        let item = item.map_err(|error| failed("list", &options.dir, error))?;
+        let name = item.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && item.path().join("topic").exists() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// How many partitions `topic` has.
+///
+/// # Errors
+/// [`Error::NoTopic`] and the like.
+pub fn partitions(options: &Options, topic: &str) -> Result<u32, Error> {
+    Ok(Topic::open(options, topic)?.settings.partitions)
+}
+
+/// Reads every published frame of a partition and checks its checksum and its place.
+///
+/// # Errors
+/// [`Error::Corrupt`] names file and byte of the first damage.
+pub fn verify(options: &Options, topic: &str, partition: u32) -> Result<PartitionInfo, Error> {
+    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
+    let path = dir.join(DURABLE);
+    let mark = MarkFile::open(&path, false)?.ok_or_else(|| corrupt(&path, 0, "is missing"))?.read()?;
+    let mut info = PartitionInfo { end: Offset(mark.end), unpublished_bytes: 0, segments: Vec::new() };
+    let mut next = None;
+    // Segments behind the mark are about to be published.
+    for base in files::bases(&dir)?.into_iter().filter(|base| *base <= mark.base) {
+        if next.is_some_and(|next| next != base) {
+            let what =
+                format!("begins at {base}, the segment before it ends at {}", next.unwrap_or_default());
+            return Err(corrupt(&segment_path(&dir, base), 0, what));
+        }
+        let (mut walk, header) = Walk::open(&dir, base, HEADER_BYTES)?;
+        let bytes = walk.file_bytes()?;
+        let limit = if base == mark.base { mark.pos } else { bytes };
+        if base == mark.base && bytes < mark.pos {
+            return Err(corrupt(
+                walk.path(),
+                bytes,
+                format!("ends here, though {} bytes had been on disk", mark.pos),
+            ));
+        }
+        let (entries, written_ms) = verify_segment(&mut walk, base, limit)?;
+        next = Some(base + entries);
+        info.unpublished_bytes = bytes.saturating_sub(limit);
+        info.segments.push(SegmentInfo {
+            path: segment_path(&dir, base),
+            base: Offset(base),
+            entries,
+            bytes,
+            created_ms: header.created_ms,
+            first_ms: written_ms.map(|(first, _)| first),
+            last_ms: written_ms.map(|(_, last)| last),
+        });
+    }
+    if next != Some(mark.end) {
+        let what = format!("says offset {}, the segments end at {next:?}", mark.end);
+        return Err(corrupt(&path, 0, what));
+    }
+    Ok(info)
+}
+
+fn verify_segment(walk: &mut Walk, base: u64, limit: u64) -> Result<(u64, Option<(u64, u64)>), Error> {
+    let (mut next, mut written_ms) = (base, None);
+    loop {
+        let pos = walk.pos();
+        let what = match walk.step(limit)? {
+            Step::Frame(frame) if frame.offset == next => {
+                next += 1;
+                written_ms = Some((written_ms.map_or(frame.time_ms, |(first, _)| first), frame.time_ms));
+                continue;
+            }
+            Step::Frame(frame) => format!("offset {} where {next} belongs", frame.offset),
+            Step::End => return Ok((next - base, written_ms)),
+            Step::Bad(what) => what,
+        };
+        return Err(corrupt(walk.path(), pos, what));
+    }
+}
+
+/// Lists the segments of a partition without reading their frames.
+///
+/// # Errors
+/// [`Error::NoTopic`] and the like.
+pub fn inspect(options: &Options, topic: &str, partition: u32) -> Result<PartitionInfo, Error> {
+    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
+    let path = dir.join(DURABLE);
+    let mark = MarkFile::open(&path, false)?.ok_or_else(|| corrupt(&path, 0, "is missing"))?.read()?;
+    let mut info = PartitionInfo { end: Offset(mark.end), unpublished_bytes: 0, segments: Vec::new() };
+    let bases: Vec<u64> = files::bases(&dir)?.into_iter().filter(|base| *base <= mark.base).collect();
+    let ends = bases.iter().copied().skip(1).chain([mark.end]);
+    for (base, end) in bases.iter().copied().zip(ends) {
+        let (mut walk, header) = Walk::open(&dir, base, HEADER_BYTES)?;
+        let bytes = walk.file_bytes()?;
+        let limit = if base == mark.base { mark.pos } else { bytes };
+        let first_ms = match walk.step(limit)? {
+            Step::Frame(frame) => Some(frame.time_ms),
+            Step::End | Step::Bad(_) => None,
+        };
+        info.unpublished_bytes = bytes.saturating_sub(limit);
+        info.segments.push(SegmentInfo {
+            path: segment_path(&dir, base),
+            base: Offset(base),
+            entries: end - base,
+            bytes,
+            created_ms: header.created_ms,
+            first_ms,
+            last_ms: None,
+        });
+    }
+    Ok(info)
+}
+
+/// Cuts a partition off so that `end` is its end. What was acknowledged is lost: for repairs and for tests.
+///
+/// # Errors
+/// [`Error::Refused`] if `end` is not retained or beyond the end.
+pub fn cut(options: &Options, topic: &str, partition: u32, end: Offset) -> Result<(), Error> {
+    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
+    Partition::open(&dir)?.lock(options.lock_wait)?.cut(end.0)
+}
