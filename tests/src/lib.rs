@@ -1,1 +1,18 @@
-//! placeholder
+//! The harness: everything that starts real parts (geth, a broker, our own daemons) and looks at them from outside.
+//!
+//! The demo, the suite and every test under `tests/` share it, so what the demo shows is what the tests check. It
+//! depends on no crate of the product: the product is built by [`product`] and driven through its processes, files
+//! and ports, as an operator would.
+//!
+//! Nothing here sleeps to be in step with a process: [`wait::until`] polls a visible fact with a deadline.
+
+#![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
+
+pub mod failure;
+pub mod install;
+pub mod kafka;
+pub mod process;
+pub mod product;
+pub mod rpc;
+pub mod suite;
+pub mod wait;

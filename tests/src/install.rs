@@ -1,0 +1,136 @@
+//! What a machine must have, and how it gets it.
+
+use std::process::{Command, Stdio};
+
+use crate::failure::{Doing, Failure, Outcome};
+
+/// One thing that must be on the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// What it is called when it is missing.
+    pub name: &'static str,
+    /// A program and arguments that succeed if it is there.
+    probe: &'static [&'static str],
+    /// Debian packages that bring it; empty if Debian's are too old to be of use.
+    packages: &'static [&'static str],
+    /// What to do elsewhere.
+    advice: &'static str,
+}
+
+/// Without these nothing builds: RocksDB and librdkafka are C++ and C.
+pub const BUILD: [Need; 4] = [
+    Need {
+        name: "a C++ compiler",
+        probe: &["c++", "--version"],
+        packages: &["g++", "make"],
+        advice: "install g++ or clang, and make",
+    },
+    Need {
+        name: "clang with libclang",
+        probe: &["clang", "--version"],
+        packages: &["clang", "libclang-dev"],
+        advice: "install clang and libclang",
+    },
+    Need { name: "cmake", probe: &["cmake", "--version"], packages: &["cmake"], advice: "install cmake" },
+    Need {
+        name: "pkg-config",
+        probe: &["pkg-config", "--version"],
+        packages: &["pkg-config"],
+        advice: "install pkg-config",
+    },
+];
+
+/// For a real geth.
+pub const GO: Need = Need {
+    name: "Go",
+    probe: &["go", "version"],
+    packages: &[],
+    advice: "install Go 1.24 or newer from https://go.dev/dl and put it on the PATH",
+};
+
+/// For a real Kafka broker.
+pub const KAFKA: [Need; 2] = [
+    Need {
+        name: "a Java runtime",
+        probe: &["java", "-version"],
+        packages: &["default-jdk-headless"],
+        advice: "install a JDK, 17 or newer",
+    },
+    Need { name: "Maven", probe: &["mvn", "--version"], packages: &["maven"], advice: "install Maven" },
+];
+
+impl Need {
+    /// Whether the machine has it.
+    #[must_use]
+    pub fn met(&self) -> bool {
+        let [program, arguments @ ..] = self.probe else { return true };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+/// Brings what is missing, or says exactly what to install.
+///
+/// # Errors
+/// Something is missing that cannot be installed from here; the message is the shopping list.
+pub fn ensure(needs: &[Need]) -> Outcome<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    let installable = missing.iter().all(|need| !need.packages.is_empty());
+    if installable && rustix::process::geteuid().is_root() && debian() {
+        println!("installing {}", packages.join(" "));
+        apt(&["update", "-qq"])?;
+        apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat())?;
+        let still: Vec<&str> = missing.iter().filter(|need| !need.met()).map(|need| need.name).collect();
+        return if still.is_empty() { Ok(()) } else { Err(list(&missing, &packages)) };
+    }
+    Err(list(&missing, &packages))
+}
+
+fn debian() -> bool {
+    Need { name: "apt-get", probe: &["apt-get", "--version"], packages: &[], advice: "" }.met()
+}
+
+fn apt(arguments: &[&str]) -> Outcome<()> {
+    let mut command = Command::new("apt-get");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+    let status = command.status().doing(|| "run apt-get".to_owned())?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("apt-get {} failed", arguments.join(" "))))
+    }
+}
+
+fn list(missing: &[&Need], packages: &[&str]) -> Failure {
+    let mut text = String::from("this machine lacks:");
+    for need in missing {
+        text.push_str(&format!("\n  {}: {}", need.name, need.advice));
+    }
+    if !packages.is_empty() && debian() {
+        text.push_str(&format!("\non Debian or Ubuntu: sudo apt-get install {}", packages.join(" ")));
+    }
+    Failure::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_thing_is_named_with_its_cure() {
+        let need =
+            Need { name: "a unicorn", probe: &["no-such-program-here"], packages: &[], advice: "breed one" };
+        let told = ensure(&[need]).unwrap_err().to_string();
+        assert_eq!(told, "this machine lacks:\n  a unicorn: breed one");
+    }
+
+    #[test]
+    fn nothing_missing_is_no_work() {
+        ensure(&[Need { name: "true", probe: &["true"], packages: &[], advice: "" }]).unwrap();
+    }
+}

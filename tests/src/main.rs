@@ -1,0 +1,33 @@
+//! `harness`: the demo, the suite and the benchmarks, started through the aliases in `.cargo/config.toml`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use maidenlane_tests::suite;
+
+#[derive(Debug, Parser)]
+#[command(name = "harness", about = "Runs Maidenlane on real parts")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every check, one line of result each
+    Suite(suite::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Suite(arguments) => suite::run(&arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("harness: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

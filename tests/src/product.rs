@@ -1,0 +1,95 @@
+//! Builds the product and knows where its binaries are.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::failure::{Failure, Outcome};
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"))
+}
+
+/// Where everything expensive is kept between runs: the build, geth, the broker.
+#[must_use]
+pub fn cache() -> PathBuf {
+    let home = env::var_os("HOME").map_or_else(env::temp_dir, PathBuf::from);
+    env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("maidenlane")
+}
+
+/// The build directory, shared by demo, suite and benchmarks unless the caller chose another.
+#[must_use]
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache().join("target"), PathBuf::from)
+}
+
+/// Fixture files from outside the repository, if this machine has them.
+#[must_use]
+pub fn fixtures() -> Option<PathBuf> {
+    let named = env::var_os("MAIDENLANE_FIXTURES").map(PathBuf::from);
+    let beside = root().parent().map(|parent| parent.join("shared/fixtures"));
+    named.or(beside).filter(|path| path.is_dir())
+}
+
+/// A cargo command in the repository, on the shared build directory.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).env("CARGO_TARGET_DIR", target());
+    // Set by the cargo that started the harness; some build scripts would be run again for it.
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_PATH"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Our binaries, built.
+#[derive(Debug, Clone)]
+pub struct Product {
+    dir: PathBuf,
+}
+
+impl Product {
+    /// Builds all binaries of the workspace, once per process; cargo decides what is left to do.
+    ///
+    /// # Errors
+    /// The build failed; cargo has said why on the terminal.
+    pub fn build() -> Outcome<Self> {
+        static BUILT: OnceLock<Option<Product>> = OnceLock::new();
+        let built = BUILT.get_or_init(|| Self::run_cargo("dev", "debug"));
+        built.clone().ok_or_else(|| Failure::new("the product does not build, see above"))
+    }
+
+    /// The same with optimisations, for benchmarks.
+    ///
+    /// # Errors
+    /// The build failed.
+    pub fn build_release() -> Outcome<Self> {
+        Self::run_cargo("release", "release")
+            .ok_or_else(|| Failure::new("the release build failed, see above"))
+    }
+
+    fn run_cargo(profile: &str, folder: &str) -> Option<Self> {
+        let mut command = cargo();
+        command.args(["build", "--quiet", "--locked", "--workspace", "--bins", "--profile", profile]);
+        let built = command.status().is_ok_and(|status| status.success());
+        built.then(|| Self { dir: target().join(folder) })
+    }
+
+    /// The path of one binary.
+    #[must_use]
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A command that runs one binary.
+    #[must_use]
+    pub fn command(&self, name: &str) -> Command {
+        Command::new(self.binary(name))
+    }
+}

@@ -1,0 +1,55 @@
+//! The table of steps.
+
+use crate::install::{GO, Need};
+
+/// One line of the suite: cargo commands that must all succeed.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) commands: Vec<Vec<&'static str>>,
+    pub(super) environment: &'static [(&'static str, &'static str)],
+    pub(super) needs: &'static [Need],
+}
+
+/// `--show-output` lets a test that lacked its prerequisite say so although it passes.
+const SHOW: [&str; 2] = ["--", "--show-output"];
+
+/// All steps, cheapest first.
+pub(super) fn all() -> Vec<Step> {
+    let plain = |name, command: &[&'static str]| Step {
+        name,
+        commands: vec![command.to_vec()],
+        environment: &[],
+        needs: &[],
+    };
+    let target = |name, file: &'static str, needs| Step {
+        name,
+        commands: vec![
+            [&["test", "--locked", "-p", "maidenlane-tests", "--test", file], SHOW.as_slice()].concat(),
+        ],
+        environment: &[],
+        needs,
+    };
+    vec![
+        plain("format", &["fmt", "--all", "--check"]),
+        target("tidy", "tidy", &[]),
+        plain("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step {
+            environment: &[("RUSTDOCFLAGS", "-D warnings")],
+            ..plain("docs", &["doc", "--locked", "--workspace", "--no-deps"])
+        },
+        Step {
+            commands: vec![
+                [&["test", "--locked", "--workspace", "--exclude", "maidenlane-tests"], SHOW.as_slice()]
+                    .concat(),
+                [&["test", "--locked", "-p", "maidenlane-tests", "--lib", "--bins"], SHOW.as_slice()]
+                    .concat(),
+            ],
+            ..plain("unit", &[])
+        },
+        target("hook", "hook", &[GO]),
+        target("conformance", "conformance", &[]),
+        target("e2e", "e2e", &[GO]),
+        target("fault", "fault", &[GO]),
+    ]
+}

@@ -1,0 +1,237 @@
+//! Rules that a machine can hold: what crates may not name, how long files may be, what the guides promise.
+//!
+//! Most invariants of this code are absences ("only lib/log names rdkafka"), which no type checker sees.
+
+#![expect(clippy::unwrap_used, reason = "a test: a broken tree may panic")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A word that only some paths may name, in code (comments may talk about anything).
+struct Absence {
+    words: &'static [&'static str],
+    within: &'static [&'static str],
+    except: &'static [&'static str],
+    why: &'static str,
+}
+
+const ABSENCES: &[Absence] = &[
+    Absence {
+        words: &["rdkafka"],
+        within: &["daemons/"],
+        except: &["daemons/lib/log/"],
+        why: "only lib/log knows Kafka",
+    },
+    Absence {
+        words: &["rocksdb"],
+        within: &["daemons/"],
+        except: &["daemons/replica/src/store/", "daemons/replica/Cargo.toml"],
+        why: "only replica::store knows RocksDB",
+    },
+    Absence {
+        words: &["serde_dhall::", "dhall::"],
+        within: &["daemons/"],
+        except: &["daemons/lib/config/"],
+        why: "only lib/config knows the Dhall implementation",
+    },
+    Absence {
+        words: &["tokio::signal", "signal_hook", "env::var", "env::args", "process::exit"],
+        within: &["daemons/"],
+        except: &["daemons/lib/service/"],
+        why: "only lib/service touches signals, environment and exit",
+    },
+    Absence {
+        words: &["tokio", "std::fs", "std::net", "std::env", "Instant", "SystemTime", "std::thread"],
+        within: &["daemons/lib/wire/src/", "daemons/lib/chain/src/"],
+        except: &[],
+        why: "wire and chain do no IO, read no clock and know no runtime",
+    },
+    Absence {
+        words: &["maidenlane-wire", "maidenlane-chain", "maidenlane_wire", "maidenlane_chain", "alloy"],
+        within: &["daemons/lib/log/", "daemons/lib/service/", "daemons/lib/config/"],
+        except: &[],
+        why: "log, service and config know nothing of Ethereum",
+    },
+    Absence {
+        words: &["jsonrpsee", "rpc_types", "crate::rpc", "maidenlane_jsonrpc"],
+        within: &["daemons/replica/src/store/", "daemons/replica/src/apply/"],
+        except: &[],
+        why: "RPC types never reach the store",
+    },
+    Absence {
+        words: &["maidenlane-replica", "maidenlane-cli"],
+        within: &["daemons/tap/", "daemons/lib/"],
+        except: &[],
+        why: "daemons do not depend on each other, libraries on no daemon",
+    },
+    Absence {
+        words: &["maidenlane-tap", "maidenlane-cli"],
+        within: &["daemons/replica/", "daemons/lib/"],
+        except: &[],
+        why: "daemons do not depend on each other, libraries on no daemon",
+    },
+    Absence {
+        words: &["maidenlane-wire", "maidenlane-log", "alloy", "tokio", "revm", "rocksdb", "rdkafka"],
+        within: &["tests/Cargo.toml"],
+        except: &[],
+        why: "the harness starts before the product is built",
+    },
+];
+
+/// Files that may be longer than [`FILE_LINES_MAX`], with their bound: it may only be lowered.
+const LONGER: &[(&str, usize)] = &[];
+const FILE_LINES_MAX: usize = 400;
+const TEST_LINES_MAX: usize = 600;
+const GO_FUNCTION_LINES_MAX: usize = 70;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// All files below the visible top level with one of these endings, as paths relative to the root.
+fn files(endings: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root().to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with('.') || ["target", "vectors", "node_modules", "__pycache__"].contains(&name) {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/") || path.ends_with("_test.go")
+}
+
+/// The part of a Rust file that ships: without comments and without what follows `#[cfg(test)]`.
+fn shipped(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//") && !line.trim_start().starts_with('#'))
+}
+
+fn none(problems: &[String]) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn crates_name_only_what_they_may() {
+    let mut problems = Vec::new();
+    for (path, text) in files(&[".rs", "Cargo.toml"]) {
+        for rule in ABSENCES {
+            let inside = rule.within.iter().any(|prefix| path.starts_with(prefix));
+            if !inside || is_test(&path) || rule.except.iter().any(|prefix| path.starts_with(prefix)) {
+                continue;
+            }
+            for (number, line) in shipped(&text) {
+                if let Some(word) = rule.words.iter().find(|word| line.contains(**word)) {
+                    problems.push(format!("{path}:{}: names {word}, but {}", number + 1, rule.why));
+                }
+            }
+        }
+    }
+    none(&problems);
+}
+
+#[test]
+fn files_fit_the_head() {
+    let mut problems = Vec::new();
+    for (path, text) in files(&[".rs", ".go", ".py"]) {
+        let bound = LONGER.iter().find(|(name, _)| *name == path).map(|(_, bound)| *bound);
+        let max = bound.unwrap_or(if is_test(&path) { TEST_LINES_MAX } else { FILE_LINES_MAX });
+        let lines =
+            text.lines().take_while(|line| is_test(&path) || !line.starts_with("#[cfg(test)]")).count();
+        if lines > max {
+            problems.push(format!("{path}: {lines} lines, at most {max}: split it"));
+        }
+    }
+    none(&problems);
+}
+
+#[test]
+fn go_functions_fit_a_screen() {
+    let mut problems = Vec::new();
+    for (path, text) in files(&[".go"]) {
+        let mut start = None;
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with("func ") {
+                start = Some((number, line));
+            } else if line == "}"
+                && let Some((first, name)) = start.take()
+                && number - first > GO_FUNCTION_LINES_MAX
+            {
+                problems.push(format!("{path}:{}: {} lines: {name}", first + 1, number - first));
+            }
+        }
+    }
+    none(&problems);
+}
+
+#[test]
+fn no_module_is_a_grab_bag() {
+    let bags = ["utils", "util", "common", "shared", "types", "helpers", "misc"];
+    let is_bag = |path: &str| {
+        let path = path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        path.rsplit('/').next().is_some_and(|name| bags.contains(&name))
+    };
+    let found = files(&[".rs"]).into_iter().filter(|(path, _)| is_bag(path));
+    none(&found.map(|(path, _)| format!("{path}: name it after what it is about")).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_unfinished_and_nothing_of_one_machine() {
+    let words =
+        ["TODO", "FIXME", "todo!(", "unimplemented!(", "//! placeholder", "/root/", "/work/", "/home/"];
+    let mut problems = Vec::new();
+    for (path, text) in files(&[".rs", ".go", ".py", ".md", ".toml", ".dhall", ".nix", ".avsc", ".service"]) {
+        if path == "tests/tidy.rs" {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            if let Some(word) = words.iter().find(|word| line.contains(**word)) {
+                problems.push(format!("{path}:{}: {word}", number + 1));
+            }
+        }
+    }
+    none(&problems);
+}
+
+#[test]
+fn every_crate_is_a_member() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let crates = files(&["Cargo.toml"]).into_iter().filter_map(|(path, _)| {
+        let folder = path.strip_suffix("/Cargo.toml")?.to_owned();
+        (!manifest.contains(&format!("\"{folder}\""))).then(|| format!("{folder} is not in the members list"))
+    });
+    none(&crates.collect::<Vec<_>>());
+}
+
+#[test]
+fn guides_name_only_what_exists() {
+    let tops = ["daemons/", "tests/", "dhall/", "nix/", "systemd/", ".cargo/", ".ci/"];
+    let mut problems = Vec::new();
+    for (guide, text) in files(&[".md"]) {
+        let words = text.split(['`', '(', ')', '\n', ' ', ',']).map(str::trim);
+        for word in words.filter(|word| tops.iter().any(|top| word.starts_with(top))) {
+            let path = word.trim_end_matches(['.', ':', ';']);
+            let literal = !path.contains(['*', '<', '{', '$', '…']);
+            if literal && !root().join(path).exists() {
+                problems.push(format!("{guide}: {path} does not exist"));
+            }
+        }
+    }
+    none(&problems);
+}
