@@ -187,6 +187,6 @@ pub trait GroupConsumer: Send {
     /// Durably commits: everything up to and including `offset` of `partition` is done.
     ///
     /// # Errors
-    /// [`Error::Timeout`] or [`Error::Kafka`] when the member has lost the partition.
+    /// [`Error::Refused`] or [`Error::Kafka`] when the member has lost the partition, which another then has.
     fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error>;
 }

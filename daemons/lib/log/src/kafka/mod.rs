@@ -1,9 +1,24 @@
-//! placeholder module doc
+//! The Kafka backend, for feeds that leave the machine. The only place that knows librdkafka.
+//!
+//! Its durability is replication, not fsync: `check` names every setting of a topic that would lose what was
+//! acknowledged. Everything is synchronous; librdkafka keeps threads of its own.
+
+mod admin;
+mod consumer;
+mod group;
+mod producer;
+
 use std::time::Duration;
 
-use crate::{
-    Append, Entry, Error, From, GroupConsumer, LogConsumer, LogProducer, Offset, TopicNeeds, TopicOptions,
-};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+pub use admin::{check, create, delete};
+pub use consumer::Consumer;
+pub use group::Group;
+pub use producer::Producer;
+
+use crate::Error;
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,82 +47,83 @@ impl Options {
             properties: Vec::new(),
         }
     }
+
+    /// What all clients share; `with` overrides the operator's properties.
+    fn client(&self, with: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", self.brokers.join(","));
+        config.set("client.id", &self.client_id);
+        // A topic that springs into being with a broker's defaults has none of the settings that guard data.
+        config.set("allow.auto.create.topics", "false");
+        // The defaults wait up to 10 s after a broker's restart.
+        config.set("reconnect.backoff.ms", "20");
+        config.set("reconnect.backoff.max.ms", "500");
+        config.set("retry.backoff.ms", "20");
+        config.set("log.connection.close", "false");
+        for (name, value) in with {
+            config.set(*name, *value);
+        }
+        config
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
-/// Appends to one topic.
-#[derive(Debug)]
-pub struct Producer(());
-impl Producer {
-    /// Opens `topic`.
-    ///
-    /// # Errors
-    /// [`Error::NoTopic`].
-    pub fn open(_options: &Options, topic: &str) -> Result<Self, Error> {
-        Err(Error::Refused { what: format!("the kafka log cannot open {topic} yet") })
+/// `what` failed.
+fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Error {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+            Error::NoTopic { topic: topic.to_owned() }
+        }
+        Some(Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut) => {
+            Error::Timeout { what: format!("{what} of {topic}"), waited_ms: options.timeout_ms() }
+        }
+        _ => Error::Kafka { what: format!("{what} of {topic} failed"), source: Box::new(error) },
     }
 }
-impl LogProducer for Producer {
-    fn append(&mut self, _entries: &[Append<'_>]) -> Result<Vec<Offset>, Error> {
-        Ok(Vec::new())
+
+/// True for what librdkafka mends by itself: brokers that are down, moving, or restarting.
+fn is_transient(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return false;
     }
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::WaitingForCoordinator
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::BrokerNotAvailable
+                | Code::ReplicaNotAvailable
+                | Code::NetworkException
+                | Code::RebalanceInProgress
+                | Code::UnknownMemberId
+                | Code::IllegalGeneration
+                | Code::PollExceeded
+        )
+    )
 }
-/// Reads one partition.
-#[derive(Debug)]
-pub struct Consumer(());
-impl Consumer {
-    /// Opens `topic`.
-    ///
-    /// # Errors
-    /// [`Error::NoTopic`].
-    pub fn open(_options: &Options, topic: &str, _partition: u32) -> Result<Self, Error> {
-        Err(Error::Refused { what: format!("the kafka log cannot open {topic} yet") })
-    }
+
+/// Kafka counts partitions and offsets with signs.
+fn signed(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
 }
-impl LogConsumer for Consumer {
-    fn seek(&mut self, _from: From) -> Result<(), Error> {
-        Ok(())
-    }
-    fn read(&mut self, _max_bytes: usize, _wait: Duration) -> Result<Vec<Entry>, Error> {
-        Ok(Vec::new())
-    }
-    fn earliest(&mut self) -> Result<Offset, Error> {
-        Ok(Offset(0))
-    }
-    fn end(&mut self) -> Result<Offset, Error> {
-        Ok(Offset(0))
-    }
-}
-/// Member of a group.
-#[derive(Debug)]
-pub struct Group(());
-impl Group {
-    /// Joins.
-    ///
-    /// # Errors
-    /// [`Error::NoTopic`].
-    pub fn open(_options: &Options, topic: &str, _group: &str) -> Result<Self, Error> {
-        Err(Error::Refused { what: format!("the kafka log cannot open {topic} yet") })
-    }
-}
-impl GroupConsumer for Group {
-    fn read(&mut self, _max_bytes: usize, _wait: Duration) -> Result<Vec<(u32, Entry)>, Error> {
-        Ok(Vec::new())
-    }
-    fn commit(&mut self, _partition: u32, _offset: Offset) -> Result<(), Error> {
-        Ok(())
-    }
-}
-/// Creates `topic`.
-///
-/// # Errors
-/// When refused.
-pub fn create(_options: &Options, topic: &str, _with: &TopicOptions) -> Result<bool, Error> {
-    Err(Error::Refused { what: format!("the kafka log cannot open {topic} yet") })
-}
-/// Checks `topic`.
-///
-/// # Errors
-/// [`Error::NoTopic`].
-pub fn check(_options: &Options, topic: &str, _needs: &TopicNeeds) -> Result<Vec<String>, Error> {
-    Err(Error::Refused { what: format!("the kafka log cannot open {topic} yet") })
+
+fn unsigned(offset: i64) -> u64 {
+    u64::try_from(offset).unwrap_or_default()
 }

@@ -1,0 +1,304 @@
+//! Creating topics and judging the live settings of existing ones.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::{Options, failed, signed};
+use crate::{Error, TopicNeeds, TopicOptions};
+
+/// What a topic is, as its brokers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) partitions: u32,
+    pub(super) replicas_min: usize,
+}
+
+/// Room that Kafka needs around an entry: compression that fails and the head of a batch.
+fn batch_bytes(entry_bytes: usize) -> usize {
+    entry_bytes + entry_bytes / 128 + 4096
+}
+
+/// The largest entry that surely fits into a batch of `batch_bytes`.
+pub(super) fn entry_bytes(batch_bytes: usize) -> usize {
+    let net = batch_bytes.saturating_sub(4096);
+    net - net / 129
+}
+
+/// Creates `topic`; false if it exists, whose settings then stay as they are.
+///
+/// # Errors
+/// When no broker answers or the options are refused.
+pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<bool, Error> {
+    let number_or_none =
+        |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
+    let age_ms = with.retention_max_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let mut config = vec![
+        ("cleanup.policy", "delete".to_owned()),
+        ("retention.bytes", number_or_none(with.retention_max_bytes)),
+        ("retention.ms", number_or_none(age_ms)),
+        ("segment.bytes", with.segment_max_bytes.clamp(1 << 20, 1 << 30).to_string()),
+        ("max.message.bytes", batch_bytes(with.entry_max_bytes).to_string()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+    ];
+    if let Some(in_sync_min) = with.in_sync_min {
+        config.push(("min.insync.replicas", in_sync_min.to_string()));
+    }
+    if with.replicas == Some(1) {
+        // Nothing else holds what a power cut takes from the only copy.
+        config.push(("flush.messages", "1".to_owned()));
+    }
+    let replicas = TopicReplication::Fixed(with.replicas.map_or(-1, i32::from));
+    let mut new = NewTopic::new(topic, signed(with.partitions), replicas);
+    for (name, value) in &config {
+        new = new.set(name, value);
+    }
+    let admin = client(options)?;
+    let requested = block_on(options, topic, admin.create_topics([&new], &request(options)))?;
+    let result = requested.map_err(|error| failed(options, topic, "creation", error))?;
+    match result.into_iter().next() {
+        Some(Ok(_)) => wait_until_known(options, topic).map(|()| true),
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
+        Some(Err((_, code))) => Err(failed(options, topic, "creation", KafkaError::AdminOp(code))),
+        None => Err(Error::NoTopic { topic: topic.to_owned() }),
+    }
+}
+
+/// Deletes `topic` with all that is in it. For tests and for operators.
+///
+/// # Errors
+/// [`Error::NoTopic`], or when no broker answers.
+pub fn delete(options: &Options, topic: &str) -> Result<(), Error> {
+    let admin = client(options)?;
+    let requested = block_on(options, topic, admin.delete_topics(&[topic], &request(options)))?;
+    match requested.map_err(|error| failed(options, topic, "deletion", error))?.into_iter().next() {
+        Some(Err((_, code))) => Err(failed(options, topic, "deletion", KafkaError::AdminOp(code))),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// A created topic reaches the brokers' metadata a little later.
+fn wait_until_known(options: &Options, topic: &str) -> Result<(), Error> {
+    let deadline = Instant::now() + options.timeout;
+    loop {
+        match shape(options, topic) {
+            Err(Error::NoTopic { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return result.map(|_| ()),
+        }
+    }
+}
+
+/// What in the live settings of `topic` would lose data.
+///
+/// # Errors
+/// [`Error::NoTopic`], or when no broker answers.
+pub fn check(options: &Options, topic: &str, needs: &TopicNeeds) -> Result<Vec<String>, Error> {
+    let shape = shape(options, topic)?;
+    let config = describe(options, topic)?;
+    let setting = |name: &str| config.get(name).and_then(|entry| entry.value.clone());
+    Ok(hazards(topic, needs, shape, setting))
+}
+
+/// The largest batch that `topic` takes.
+pub(super) fn max_message_bytes(options: &Options, topic: &str) -> Result<usize, Error> {
+    let config = describe(options, topic)?;
+    let value = config.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse().ok());
+    Ok(value.unwrap_or(1_000_000))
+}
+
+/// Partitions and copies of `topic`.
+pub(super) fn shape(options: &Options, topic: &str) -> Result<Shape, Error> {
+    let client: BaseConsumer =
+        options.client(&[]).create().map_err(|error| failed(options, topic, "description", error))?;
+    let metadata = client
+        .fetch_metadata(Some(topic), options.timeout)
+        .map_err(|error| failed(options, topic, "description", error))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let Some(found) = found.filter(|found| found.error().is_none() && !found.partitions().is_empty()) else {
+        return Err(Error::NoTopic { topic: topic.to_owned() });
+    };
+    Ok(Shape {
+        partitions: u32::try_from(found.partitions().len()).unwrap_or(u32::MAX),
+        replicas_min: found.partitions().iter().map(|one| one.replicas().len()).min().unwrap_or_default(),
+    })
+}
+
+fn describe(options: &Options, topic: &str) -> Result<ConfigResource, Error> {
+    let admin = client(options)?;
+    let wanted = [ResourceSpecifier::Topic(topic)];
+    let requested = block_on(options, topic, admin.describe_configs(&wanted, &request(options)))?;
+    let result = requested.map_err(|error| failed(options, topic, "description", error))?;
+    match result.into_iter().next() {
+        Some(Ok(config)) => Ok(config),
+        Some(Err(code)) => Err(failed(options, topic, "description", KafkaError::AdminOp(code))),
+        None => Err(Error::NoTopic { topic: topic.to_owned() }),
+    }
+}
+
+/// Judges settings; pure.
+fn hazards(
+    topic: &str,
+    needs: &TopicNeeds,
+    shape: Shape,
+    setting: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let number = |name: &str| setting(name).and_then(|value| value.parse::<i128>().ok());
+    let too_low = |name: &str, need: u128| {
+        let need = i128::try_from(need).unwrap_or(i128::MAX);
+        // -1 is without limit.
+        number(name).filter(|has| (0..need).contains(has)).map(|has| (has, need))
+    };
+    let mut found = Vec::new();
+    if let Some(wanted) = needs.partitions.filter(|wanted| *wanted != shape.partitions) {
+        found.push(format!("{topic} has {} partitions where {wanted} are expected", shape.partitions));
+    }
+    if let Some(policy) = setting("cleanup.policy").filter(|policy| policy != "delete") {
+        found.push(format!("{topic} has cleanup.policy {policy}, which drops entries; set it to delete"));
+    }
+    if let Some((has, need)) = too_low("retention.ms", needs.retention_min_age.as_millis()) {
+        found.push(format!("{topic} has retention.ms {has}, {need} are needed"));
+    }
+    if let Some((has, need)) = too_low("retention.bytes", u128::from(needs.retention_min_bytes)) {
+        found.push(format!("{topic} has retention.bytes {has}, {need} are needed"));
+    }
+    if let Some((has, need)) = too_low("max.message.bytes", batch_bytes(needs.entry_bytes) as u128) {
+        found.push(format!("{topic} has max.message.bytes {has}, {need} are needed"));
+    }
+    let in_sync_min = number("min.insync.replicas").unwrap_or(1);
+    if shape.replicas_min > 1 && in_sync_min < 2 {
+        found.push(format!(
+            "{topic} has {} copies and min.insync.replicas {in_sync_min}: one broker alone may acknowledge and then \
+             be lost; set it to 2",
+            shape.replicas_min
+        ));
+    }
+    if shape.replicas_min == 1 && number("flush.messages") != Some(1) {
+        found.push(format!(
+            "{topic} has one copy and flush.messages is not 1: a power cut loses what was acknowledged"
+        ));
+    }
+    if in_sync_min > i128::try_from(shape.replicas_min).unwrap_or(i128::MAX) {
+        found.push(format!(
+            "{topic} has min.insync.replicas {in_sync_min} but {} copies: nothing can be appended",
+            shape.replicas_min
+        ));
+    }
+    if shape.replicas_min > 1 && setting("unclean.leader.election.enable").as_deref() == Some("true") {
+        found.push(format!(
+            "{topic} has unclean.leader.election.enable, which loses entries; set it to false"
+        ));
+    }
+    found
+}
+
+fn client(options: &Options) -> Result<AdminClient<DefaultClientContext>, Error> {
+    options.client(&[]).create().map_err(|error| Error::Kafka {
+        what: "creation of an admin client failed".to_owned(),
+        source: Box::new(error),
+    })
+}
+
+fn request(options: &Options) -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(options.timeout)).operation_timeout(Some(options.timeout))
+}
+
+/// Drives one request of librdkafka, which completes on its own thread.
+fn block_on<F: Future>(options: &Options, topic: &str, future: F) -> Result<F::Output, Error> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    // Beyond the request's own timeout, whose answer says more.
+    let deadline = Instant::now() + options.timeout + Duration::from_secs(5);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Ok(output);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let what = format!("administration of {topic}");
+            return Err(Error::Timeout { what, waited_ms: options.timeout_ms() });
+        }
+        std::thread::park_timeout(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Shape, batch_bytes, entry_bytes, hazards};
+    use crate::TopicNeeds;
+
+    /// Hazards of a sound topic with `changed` settings, in one line.
+    fn check(changed: &[(&str, &str)], partitions: u32, replicas_min: usize) -> String {
+        let needs = TopicNeeds {
+            partitions: Some(1),
+            entry_bytes: 1000,
+            retention_min_age: Duration::from_secs(60),
+            retention_min_bytes: 1000,
+        };
+        let sound = [
+            ("cleanup.policy", "delete"),
+            ("retention.ms", "60000"),
+            ("retention.bytes", "-1"),
+            ("max.message.bytes", "1000000"),
+            ("min.insync.replicas", "2"),
+            ("unclean.leader.election.enable", "false"),
+            ("flush.messages", "9223372036854775807"),
+        ];
+        let setting = |name: &str| {
+            let all = changed.iter().chain(&sound);
+            all.clone().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+        };
+        hazards("t", &needs, Shape { partitions, replicas_min }, setting).join("; ")
+    }
+
+    #[test]
+    fn what_loses_data_is_named() {
+        assert_eq!(check(&[], 1, 3), "");
+        assert_eq!(check(&[("flush.messages", "1"), ("min.insync.replicas", "1")], 1, 1), "");
+        for (name, value, part) in [
+            ("cleanup.policy", "compact", "cleanup.policy compact"),
+            ("cleanup.policy", "compact,delete", "cleanup.policy compact,delete"),
+            ("retention.ms", "59999", "retention.ms 59999, 60000 are needed"),
+            ("retention.bytes", "999", "retention.bytes 999"),
+            ("max.message.bytes", "1000", "max.message.bytes 1000"),
+            ("min.insync.replicas", "1", "min.insync.replicas 1: one broker"),
+            ("min.insync.replicas", "4", "nothing can be appended"),
+            ("unclean.leader.election.enable", "true", "unclean"),
+        ] {
+            let found = check(&[(name, value)], 1, 3);
+            assert!(
+                found.contains(part) && !found.contains(';'.to_string().repeat(2).as_str()),
+                "{name}: {found}"
+            );
+        }
+        assert!(check(&[("min.insync.replicas", "1")], 1, 1).contains("power cut"));
+        assert!(check(&[], 2, 3).contains("2 partitions where 1"));
+    }
+
+    #[test]
+    fn an_entry_that_was_asked_for_fits() {
+        for bytes in [1, 1000, 900_000, 1_000_000, 50_000_000] {
+            assert!(entry_bytes(batch_bytes(bytes)) >= bytes, "{bytes}");
+        }
+    }
+}

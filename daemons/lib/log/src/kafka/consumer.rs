@@ -1,0 +1,198 @@
+//! Reads one partition of a Kafka topic.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Message};
+
+use super::{Options, admin, failed, is_transient, signed, unsigned};
+use crate::{Entry, Error, From, LogConsumer, Offset};
+
+/// Settings of everything that reads.
+pub(super) const READING: [(&str, &str); 11] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    // Never skip silently: a position that is gone is an error.
+    ("auto.offset.reset", "error"),
+    ("enable.partition.eof", "false"),
+    ("check.crcs", "true"),
+    // The broker answers as soon as there is one byte, and waits for it at most so long.
+    ("fetch.min.bytes", "1"),
+    ("fetch.wait.max.ms", "500"),
+    ("fetch.message.max.bytes", "8388608"),
+    // A slow reader's queue: bounded, and asked to be filled again at once when there is room.
+    ("queued.max.messages.kbytes", "32768"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.error.backoff.ms", "20"),
+];
+
+/// Reads one partition; in no group, its position is its own.
+pub struct Consumer {
+    options: Options,
+    topic: String,
+    partition: u32,
+    client: BaseConsumer,
+    next: u64,
+    /// Whether librdkafka fetches from `next` on.
+    assigned: bool,
+    /// Read but too large for the last call.
+    held: Option<Entry>,
+    /// Told at the next call, after what was good has been taken.
+    failure: Option<Error>,
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = out.debug_struct("Consumer");
+        out.field("topic", &self.topic).field("partition", &self.partition).field("next", &self.next);
+        out.finish_non_exhaustive()
+    }
+}
+
+impl Consumer {
+    /// Opens a partition, positioned at its earliest entry.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when no broker answers.
+    pub fn open(options: &Options, topic: &str, partition: u32) -> Result<Self, Error> {
+        let shape = admin::shape(options, topic)?;
+        if partition >= shape.partitions {
+            let count = shape.partitions;
+            let what = format!("{topic} has no partition {partition}, only {count} of them from 0 on");
+            return Err(Error::Refused { what });
+        }
+        // librdkafka reads only with a group's name, even where no group is joined.
+        let mut config = options.client(&READING);
+        config.set("group.id", format!("{}-reader", options.client_id));
+        let client = config.create().map_err(|error| failed(options, topic, "opening", error))?;
+        let (options, topic) = (options.clone(), topic.to_owned());
+        let mut consumer =
+            Self { options, topic, partition, client, next: 0, assigned: false, held: None, failure: None };
+        consumer.next = consumer.watermarks()?.0;
+        Ok(consumer)
+    }
+
+    /// Earliest and end.
+    fn watermarks(&self) -> Result<(u64, u64), Error> {
+        let marks = self.client.fetch_watermarks(&self.topic, signed(self.partition), self.options.timeout);
+        let (low, high) = marks.map_err(|error| failed(&self.options, &self.topic, "watermarks", error))?;
+        Ok((unsigned(low), unsigned(high)))
+    }
+
+    fn refuse_outside(&self, wanted: u64) -> Result<(), Error> {
+        let topic = self.topic.clone();
+        match self.watermarks()? {
+            (earliest, _) if wanted < earliest => Err(Error::RetentionGap { topic, wanted, earliest }),
+            (_, end) if wanted > end => Err(Error::BeyondEnd { topic, wanted, end }),
+            _ => Ok(()),
+        }
+    }
+
+    fn move_to(&mut self, next: u64) {
+        self.next = next;
+        self.assigned = false;
+        self.held = None;
+        self.failure = None;
+    }
+
+    fn assign(&mut self) -> Result<(), Error> {
+        if self.assigned {
+            return Ok(());
+        }
+        let offset = rdkafka::Offset::Offset(i64::try_from(self.next).unwrap_or(i64::MAX));
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, signed(self.partition), offset)
+            .and_then(|()| self.client.assign(&list))
+            .map_err(|error| failed(&self.options, &self.topic, "assignment", error))?;
+        self.assigned = true;
+        Ok(())
+    }
+
+    /// The next entry within `wait`.
+    fn poll(&mut self, wait: Duration) -> Result<Option<Entry>, Error> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        let (next, error) = match self.client.poll(wait) {
+            None => return Ok(None),
+            Some(Ok(message)) => return Ok(entry(&message).filter(|entry| entry.offset.0 >= self.next)),
+            Some(Err(error)) => (self.next, error),
+        };
+        if is_transient(&error) {
+            return Ok(None);
+        }
+        self.assigned = false;
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            self.refuse_outside(next)?;
+            // The answer changed meanwhile, as when a broker was still reading its log: fetched again from there.
+            return Ok(None);
+        }
+        Err(failed(&self.options, &self.topic, "reading", error))
+    }
+}
+
+/// An entry of ours: a tombstone has an empty payload.
+pub(super) fn entry(message: &BorrowedMessage<'_>) -> Option<Entry> {
+    let offset = Offset(u64::try_from(message.offset()).ok()?);
+    let payload = message.payload().unwrap_or_default().to_vec();
+    Some(Entry { offset, key: message.key().map(<[u8]>::to_vec), payload })
+}
+
+impl LogConsumer for Consumer {
+    fn seek(&mut self, from: From) -> Result<(), Error> {
+        let next = match from {
+            From::Earliest => self.watermarks()?.0,
+            From::End => self.watermarks()?.1,
+            From::At(Offset(wanted)) => {
+                self.refuse_outside(wanted)?;
+                wanted
+            }
+        };
+        self.move_to(next);
+        Ok(())
+    }
+
+    fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<Entry>, Error> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let deadline = Instant::now() + wait;
+        let (mut entries, mut bytes) = (Vec::new(), 0usize);
+        loop {
+            self.assign()?;
+            let left = if entries.is_empty() {
+                deadline.saturating_duration_since(Instant::now())
+            } else {
+                Duration::ZERO
+            };
+            match self.poll(left) {
+                Ok(Some(entry)) => {
+                    if !entries.is_empty() && bytes.saturating_add(entry.payload.len()) > max_bytes {
+                        self.held = Some(entry);
+                        return Ok(entries);
+                    }
+                    bytes = bytes.saturating_add(entry.payload.len());
+                    self.next = entry.offset.0.saturating_add(1);
+                    entries.push(entry);
+                }
+                Ok(None) if entries.is_empty() && Instant::now() < deadline => {}
+                Ok(None) => return Ok(entries),
+                Err(error) if entries.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    return Ok(entries);
+                }
+            }
+        }
+    }
+
+    fn earliest(&mut self) -> Result<Offset, Error> {
+        self.watermarks().map(|(earliest, _)| Offset(earliest))
+    }
+
+    fn end(&mut self) -> Result<Offset, Error> {
+        self.watermarks().map(|(_, end)| Offset(end))
+    }
+}

@@ -1,0 +1,355 @@
+//! One function per promise of the traits.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use maidenlane_log::{
+    Append, Backend, Entry, Error, From, LogConsumer, LogProducer, Offset, TopicNeeds, TopicOptions,
+};
+
+use super::{SOON, broker::Broker};
+
+type Case = fn(&Backend, &str);
+
+pub(crate) const ALL: [(&str, Case); 12] = [
+    ("append-and-read", append_and_read),
+    ("seek", seek),
+    ("outside", outside),
+    ("retention-gap", retention_gap),
+    ("large-entries", large_entries),
+    ("max-bytes", max_bytes),
+    ("keys", keys),
+    ("waiting", waiting),
+    ("creation", creation),
+    ("no-topic", no_topic),
+    ("group-positions", group_positions),
+    ("hazards", hazards),
+];
+
+fn create(backend: &Backend, topic: &str, with: &TopicOptions) {
+    let with = TopicOptions { replicas: Some(1), ..with.clone() };
+    assert!(backend.create(topic, &with).unwrap(), "{topic} exists");
+}
+
+fn append(producer: &mut dyn LogProducer, payloads: &[&[u8]]) -> Vec<u64> {
+    let entries: Vec<_> = payloads.iter().map(|payload| Append { key: None, payload }).collect();
+    producer.append(&entries).unwrap().into_iter().map(|offset| offset.0).collect()
+}
+
+/// Reads `count` entries.
+fn read(consumer: &mut dyn LogConsumer, count: usize) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let deadline = Instant::now() + SOON;
+    while entries.len() < count {
+        assert!(Instant::now() < deadline, "only {} of {count} entries", entries.len());
+        entries.extend(consumer.read(1 << 20, Duration::from_secs(1)).unwrap());
+    }
+    assert_eq!(entries.len(), count);
+    entries
+}
+
+fn payloads(entries: &[Entry]) -> Vec<Vec<u8>> {
+    entries.iter().map(|entry| entry.payload.clone()).collect()
+}
+
+/// Bytes that do not compress.
+pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+fn append_and_read(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    assert_eq!(consumer.end().unwrap(), consumer.earliest().unwrap());
+    assert!(producer.append(&[]).unwrap().is_empty());
+    let mut wanted = Vec::new();
+    let mut offsets = Vec::new();
+    for round in 0..20u8 {
+        let batch: Vec<Vec<u8>> = (0..=round).map(|number| vec![round, number]).collect();
+        let slices: Vec<&[u8]> = batch.iter().map(Vec::as_slice).collect();
+        offsets.extend(append(producer.as_mut(), &slices));
+        wanted.extend(batch);
+    }
+    append(producer.as_mut(), &[b""]);
+    wanted.push(Vec::new());
+    assert!(offsets.is_sorted_by(|one, two| one < two), "{offsets:?}");
+    let entries = read(consumer.as_mut(), wanted.len());
+    assert_eq!(payloads(&entries), wanted);
+    assert!(entries.iter().zip(&offsets).all(|(entry, offset)| entry.offset.0 == *offset));
+    assert!(entries.iter().all(|entry| entry.key.is_none()));
+    assert_eq!(consumer.end().unwrap().0, entries.last().unwrap().offset.0 + 1);
+    // A second reader has a position of its own.
+    assert_eq!(payloads(&read(backend.consumer(topic, 0).unwrap().as_mut(), wanted.len())), wanted);
+}
+
+fn seek(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    let offsets = append(producer.as_mut(), &[b"0", b"1", b"2", b"3"]);
+    for at in [3, 0, 2, 1] {
+        consumer.seek(From::At(Offset(offsets[at]))).unwrap();
+        let entries = read(consumer.as_mut(), 4 - at);
+        assert_eq!(
+            (entries[0].offset.0, entries[0].payload.clone()),
+            (offsets[at], at.to_string().into_bytes())
+        );
+    }
+    consumer.seek(From::End).unwrap();
+    assert!(consumer.read(1 << 20, Duration::from_millis(50)).unwrap().is_empty());
+    append(producer.as_mut(), &[b"4"]);
+    assert_eq!(payloads(&read(consumer.as_mut(), 1)), [b"4"]);
+    consumer.seek(From::Earliest).unwrap();
+    assert_eq!(read(consumer.as_mut(), 5).len(), 5);
+    // The end itself is a position.
+    let end = consumer.end().unwrap();
+    consumer.seek(From::At(end)).unwrap();
+    assert!(consumer.read(1, Duration::ZERO).unwrap().is_empty());
+}
+
+fn outside(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    append(producer.as_mut(), &[b"0", b"1"]);
+    let end = consumer.end().unwrap().0;
+    let beyond = consumer.seek(From::At(Offset(end + 1)));
+    assert!(
+        matches!(beyond, Err(Error::BeyondEnd { wanted, end: at, .. }) if (wanted, at) == (end + 1, end)),
+        "{beyond:?}"
+    );
+    assert_eq!(read(consumer.as_mut(), 2).len(), 2, "a refused seek moved the position");
+    assert!(backend.consumer(topic, 1).is_err(), "a partition that is not there");
+}
+
+fn retention_gap(backend: &Backend, topic: &str) {
+    let with = TopicOptions {
+        segment_max_bytes: 1 << 20,
+        retention_max_bytes: Some(2 << 20),
+        entry_max_bytes: 600_000,
+        ..TopicOptions::default()
+    };
+    create(backend, topic, &with);
+    let mut producer = backend.producer(topic).unwrap();
+    let (mut behind, mut other) = (backend.consumer(topic, 0).unwrap(), backend.consumer(topic, 0).unwrap());
+    let first = append(producer.as_mut(), &[b"first"])[0];
+    assert_eq!(read(behind.as_mut(), 1).len(), 1);
+    let deadline = Instant::now() + SOON;
+    let mut seed = 0;
+    // Retention runs when the broker likes.
+    let earliest = loop {
+        if seed < 40 {
+            append(producer.as_mut(), &[&noise(500_000, seed)]);
+            seed += 1;
+        }
+        let earliest = other.earliest().unwrap().0;
+        if earliest > first + 1 {
+            break earliest;
+        }
+        assert!(Instant::now() < deadline, "nothing was deleted");
+    };
+    let gap = other.seek(From::At(Offset(first)));
+    assert!(
+        matches!(gap, Err(Error::RetentionGap { wanted, earliest: at, .. }) if wanted == first && at >= earliest),
+        "{gap:?}"
+    );
+    other.seek(From::Earliest).unwrap();
+    let entry = other.read(1, SOON).unwrap().remove(0);
+    assert!(entry.offset.0 >= earliest, "offsets stay what they were");
+    // A reader that falls behind is told, whatever it had read ahead.
+    let deadline = Instant::now() + SOON;
+    loop {
+        match behind.read(1, Duration::from_secs(1)) {
+            Ok(entries) if entries.first().is_none_or(|entry| entry.offset.0 < earliest) => {}
+            Ok(_) => break,
+            Err(Error::RetentionGap { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(Instant::now() < deadline);
+    }
+}
+
+fn large_entries(backend: &Backend, topic: &str) {
+    let max = 3_000_000;
+    create(backend, topic, &TopicOptions { entry_max_bytes: max, ..TopicOptions::default() });
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    let wanted: Vec<Vec<u8>> = (0..4).map(|seed| noise(max - usize::try_from(seed).unwrap(), seed)).collect();
+    let slices: Vec<&[u8]> = wanted.iter().map(Vec::as_slice).collect();
+    append(producer.as_mut(), &slices);
+    assert!(payloads(&read(consumer.as_mut(), 4)) == wanted, "large entries come back changed");
+    let refused = producer.append(&[Append { key: None, payload: &noise(max + max / 10, 9) }]);
+    assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+    append(producer.as_mut(), &[b"goes on"]);
+    assert_eq!(payloads(&read(consumer.as_mut(), 1)), [b"goes on"]);
+}
+
+fn max_bytes(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    let offsets = append(producer.as_mut(), &[[1; 100].as_slice(); 10]);
+    let mut seen = Vec::new();
+    while seen.len() < 10 {
+        let entries = consumer.read(350, SOON).unwrap();
+        assert!((1..=3).contains(&entries.len()), "{}", entries.len());
+        seen.extend(entries.iter().map(|entry| entry.offset.0));
+    }
+    assert_eq!(seen, offsets);
+    consumer.seek(From::Earliest).unwrap();
+    assert_eq!(consumer.read(0, SOON).unwrap().len(), 1, "always at least one");
+}
+
+fn keys(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions { partitions: 8, ..TopicOptions::default() });
+    let mut producer = backend.producer(topic).unwrap();
+    // Partitions as Java clients choose them, from Kafka's own test vectors: murmur2 & 0x7fffffff, modulo 8.
+    let homes = BTreeMap::from([("21", 4), ("foobar", 6), ("a-little-bit-long-string", 0), ("abc", 3)]);
+    for key in homes.keys() {
+        for turn in [b"1", b"2"] {
+            producer.append(&[Append { key: Some(key.as_bytes()), payload: turn }]).unwrap();
+        }
+    }
+    let mut found: BTreeMap<String, Vec<(u32, Vec<u8>)>> = BTreeMap::new();
+    for partition in 0..8 {
+        let mut consumer = backend.consumer(topic, partition).unwrap();
+        let count = usize::try_from(consumer.end().unwrap().0).unwrap();
+        for entry in read(consumer.as_mut(), count) {
+            let key = String::from_utf8(entry.key.unwrap()).unwrap();
+            found.entry(key).or_default().push((partition, entry.payload));
+        }
+    }
+    for (key, home) in homes {
+        assert_eq!(found[key], [(home, b"1".to_vec()), (home, b"2".to_vec())], "{key}");
+    }
+}
+
+fn waiting(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    let begun = Instant::now();
+    assert!(consumer.read(1, Duration::from_millis(150)).unwrap().is_empty());
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+    // From append to a waiting reader, many times: the price of a block at the head.
+    let mut late_us = Vec::new();
+    for _ in 0..100 {
+        let reading = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| (consumer.read(1, SOON).unwrap().len(), Instant::now()));
+            let begun = Instant::now();
+            append(producer.as_mut(), &[b"block"]);
+            let (count, at) = reading.join().unwrap();
+            assert_eq!(count, 1);
+            at.saturating_duration_since(begun)
+        });
+        late_us.push(reading.as_micros());
+    }
+    late_us.sort_unstable();
+    eprintln!("append to read: p50 {} us, p99 {} us", late_us[50], late_us[98]);
+    assert!(late_us[50] < 50_000, "a waiting reader wakes late: {late_us:?}");
+}
+
+fn creation(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let again = TopicOptions { partitions: 3, replicas: Some(1), ..TopicOptions::default() };
+    assert!(!backend.create(topic, &again).unwrap());
+    assert!(backend.consumer(topic, 2).is_err(), "settings of an existing topic changed");
+    assert!(backend.create("bad/name", &TopicOptions::default()).is_err());
+}
+
+fn no_topic(backend: &Backend, topic: &str) {
+    assert!(matches!(backend.producer(topic).err(), Some(Error::NoTopic { .. })));
+    assert!(matches!(backend.consumer(topic, 0).err(), Some(Error::NoTopic { .. })));
+    assert!(matches!(backend.group(topic, "group").err(), Some(Error::NoTopic { .. })));
+    let needs = TopicNeeds {
+        partitions: None,
+        entry_bytes: 1,
+        retention_min_age: Duration::ZERO,
+        retention_min_bytes: 0,
+    };
+    assert!(matches!(backend.check(topic, &needs).err(), Some(Error::NoTopic { .. })));
+}
+
+fn group_positions(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions::default());
+    let mut producer = backend.producer(topic).unwrap();
+    let offsets = append(producer.as_mut(), &[b"0", b"1", b"2"]);
+    let take = |group: &str, commit: usize| {
+        let mut member = backend.group(topic, group).unwrap();
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + SOON;
+        while seen.is_empty() || seen.len() < commit {
+            assert!(Instant::now() < deadline);
+            for (partition, entry) in member.read(1, Duration::from_secs(1)).unwrap() {
+                seen.push(entry.offset.0);
+                if seen.len() <= commit {
+                    member.commit(partition, entry.offset).unwrap();
+                }
+            }
+        }
+        seen
+    };
+    assert_eq!(take("one", 2), offsets[..2]);
+    assert_eq!(take("one", 0)[0], offsets[2], "goes on behind what was committed");
+    assert_eq!(take("one", 1), offsets[2..], "what was not committed comes again");
+    assert_eq!(take("two", 3), offsets, "groups do not share positions");
+    let mut member = backend.group(topic, "one").unwrap();
+    assert!(member.commit(0, Offset(0)).is_err(), "a commit of what was never handed out");
+}
+
+fn hazards(backend: &Backend, topic: &str) {
+    let with = TopicOptions {
+        retention_max_age: Some(Duration::from_secs(3600)),
+        retention_max_bytes: Some(1 << 30),
+        ..TopicOptions::default()
+    };
+    create(backend, topic, &with);
+    let needs = TopicNeeds {
+        partitions: Some(1),
+        entry_bytes: 1_000_000,
+        retention_min_age: Duration::from_secs(3600),
+        retention_min_bytes: 1 << 30,
+    };
+    assert_eq!(backend.check(topic, &needs).unwrap(), Vec::<String>::new());
+    for (wanting, part) in [
+        (TopicNeeds { partitions: Some(8), ..needs.clone() }, "8 are expected"),
+        (TopicNeeds { entry_bytes: 2_000_000, ..needs.clone() }, " are needed"),
+        (TopicNeeds { retention_min_age: Duration::from_secs(3601), ..needs.clone() }, " are needed"),
+        (TopicNeeds { retention_min_bytes: (1 << 30) + 1, ..needs.clone() }, " are needed"),
+    ] {
+        let found = backend.check(topic, &wanting).unwrap();
+        assert!(found.len() == 1 && found[0].contains(part), "{found:?}");
+    }
+}
+
+/// A broker killed and restarted loses nothing, and producer and consumer go on without being opened again.
+pub(crate) fn broker_killed(backend: &Backend, broker: &mut Broker) {
+    let topic = "case-broker-killed";
+    create(backend, topic, &TopicOptions::default());
+    let (mut producer, mut consumer) =
+        (backend.producer(topic).unwrap(), backend.consumer(topic, 0).unwrap());
+    let mut wanted = Vec::new();
+    for round in 0..3u8 {
+        append(producer.as_mut(), &[&[round]]);
+        wanted.push(vec![round]);
+        broker.kill();
+        assert!(
+            consumer.read(1, Duration::from_millis(1)).is_ok(),
+            "a lost broker is no error of the reader"
+        );
+        broker.restart().unwrap();
+    }
+    append(producer.as_mut(), &[b"last"]);
+    wanted.push(b"last".to_vec());
+    assert_eq!(payloads(&read(backend.consumer(topic, 0).unwrap().as_mut(), wanted.len())), wanted);
+    consumer.seek(From::Earliest).unwrap();
+    assert_eq!(payloads(&read(consumer.as_mut(), wanted.len())), wanted);
+}

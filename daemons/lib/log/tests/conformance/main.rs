@@ -1,0 +1,104 @@
+//! What every log keeps, run against every backend: the segment log, and a real Kafka broker.
+//!
+//! `KAFKA_BOOTSTRAP=host:port` takes an existing cluster instead of starting a broker.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test program: a panic is its verdict")]
+
+#[path = "../../../../../tests/src/kafka.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a module of the harness, which uses more of it")]
+mod broker;
+mod cases;
+mod kills;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use maidenlane_log::{Backend, kafka, segment};
+
+/// How often processes are killed; more with `MAIDENLANE_KILLS`.
+const KILLS: u32 = 12;
+
+/// Where entries wait for at most so long.
+const SOON: Duration = Duration::from_secs(30);
+
+fn kills() -> u32 {
+    std::env::var_os("MAIDENLANE_KILLS").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(KILLS)
+}
+
+fn all(backend: &Backend) {
+    for (name, case) in cases::ALL {
+        eprintln!("case {name}");
+        case(backend, &format!("case-{name}"));
+    }
+}
+
+fn on_segment_log(run: impl FnOnce(&Backend)) {
+    let dir = tempfile::tempdir().unwrap();
+    run(&Backend::Segment(segment::Options::new(dir.path())));
+}
+
+/// Runs on a real broker, or says loudly that it does not.
+fn on_kafka(run: impl FnOnce(&Backend, Option<&mut broker::Broker>)) {
+    if let Some(address) = std::env::var_os("KAFKA_BOOTSTRAP") {
+        return run(&kafka_at(address.to_string_lossy().into_owned()), None);
+    }
+    if let Some(missing) = broker::missing() {
+        eprintln!("not run: Kafka needs {missing}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut broker = broker::Broker::start(&cache(), dir.path()).unwrap();
+    run(&kafka_at(broker.address()), Some(&mut broker));
+}
+
+fn kafka_at(address: String) -> Backend {
+    Backend::Kafka(kafka::Options {
+        session_timeout: Duration::from_secs(1),
+        ..kafka::Options::new(vec![address])
+    })
+}
+
+fn cache() -> PathBuf {
+    Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/maidenlane/kafka")
+}
+
+#[test]
+fn the_segment_log_keeps_the_contract() {
+    on_segment_log(all);
+}
+
+#[test]
+fn kafka_keeps_the_contract() {
+    on_kafka(|backend, broker| {
+        all(backend);
+        if let Some(broker) = broker {
+            cases::broker_killed(backend, broker);
+        }
+    });
+}
+
+#[test]
+fn segment_log_writers_killed_at_random_lose_nothing() {
+    on_segment_log(|backend| kills::writers(backend, kills()));
+}
+
+#[test]
+fn kafka_writers_killed_at_random_lose_nothing() {
+    on_kafka(|backend, _| kills::writers(backend, kills().div_ceil(2)));
+}
+
+#[test]
+fn segment_log_members_killed_at_random_are_replaced() {
+    on_segment_log(|backend| kills::members(backend, kills()));
+}
+
+#[test]
+fn kafka_members_killed_at_random_are_replaced() {
+    on_kafka(|backend, _| kills::members(backend, kills().div_ceil(3)));
+}
+
+/// Not a test: what a child process of the tests above does.
+#[test]
+fn child() {
+    kills::child();
+}

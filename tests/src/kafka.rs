@@ -1,0 +1,221 @@
+//! A real Kafka broker as a child process, from Maven's archive, for tests and demo. Only the standard library: the
+//! log's own tests take this file in as it is.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The version that everything here was tried with.
+const VERSION: &str = "4.1.0";
+/// Any cluster needs some name; every broker here is a cluster of its own.
+const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+const START_WAIT: Duration = Duration::from_secs(60);
+const STOP_WAIT: Duration = Duration::from_secs(15);
+const STARTS_MAX: u32 = 3;
+
+/// A running broker; killed when dropped.
+#[derive(Debug)]
+pub struct Broker {
+    libs: PathBuf,
+    dir: PathBuf,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+/// What is missing on this machine for a broker, if anything.
+#[must_use]
+pub fn missing() -> Option<&'static str> {
+    let runs = |program: &str, argument: &str| {
+        let mut command = Command::new(program);
+        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    match (runs("java", "-version"), runs("mvn", "-version")) {
+        (true, true) => None,
+        (false, _) => Some("java (Debian: openjdk-17-jre-headless)"),
+        (true, false) => Some("mvn (Debian: maven)"),
+    }
+}
+
+/// Fetches the broker's archives into `cache` unless they are there. `cache` is `~/.cache/maidenlane/kafka`.
+///
+/// # Errors
+/// What Maven said.
+pub fn install(cache: &Path) -> Result<PathBuf, String> {
+    let libs = cache.join(VERSION);
+    if libs.join("complete").exists() {
+        return Ok(libs);
+    }
+    fs::create_dir_all(&libs).map_err(|error| format!("create {}: {error}", libs.display()))?;
+    let pom = libs.join("pom.xml");
+    let text = format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\n\
+         <groupId>local</groupId><artifactId>broker</artifactId><version>1</version><packaging>pom</packaging>\n\
+         <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>\n\
+         <version>{VERSION}</version></dependency></dependencies></project>\n"
+    );
+    fs::write(&pom, text).map_err(|error| format!("write {}: {error}", pom.display()))?;
+    let output = Command::new("mvn")
+        .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=."])
+        .current_dir(&libs)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("start mvn: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("mvn failed: {}", String::from_utf8_lossy(&output.stdout)));
+    }
+    fs::write(libs.join("complete"), "").map_err(|error| format!("write to {}: {error}", libs.display()))?;
+    Ok(libs)
+}
+
+impl Broker {
+    /// Starts a broker that keeps its data in `dir`, from archives in `cache`; returns once it takes connections.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn start(cache: &Path, dir: &Path) -> Result<Self, String> {
+        let libs = install(cache)?;
+        let mut last = String::new();
+        // A free port may be taken by another between its choice and its use.
+        for turn in 0..STARTS_MAX {
+            let dir = dir.join(format!("broker-{turn}"));
+            let (address, controller) = (free_port()?, free_port()?);
+            configure(&dir, address, controller)?;
+            let mut broker = Self { libs: libs.clone(), dir, address, child: None };
+            match broker.format().and_then(|()| broker.restart()) {
+                Ok(()) => return Ok(broker),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// `host:port` for clients.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Process id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    fn java(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+        command.arg(self.libs.join("*")).args(arguments).current_dir(&self.dir).stdin(Stdio::null());
+        command
+    }
+
+    fn format(&self) -> Result<(), String> {
+        let arguments =
+            ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", "s.properties", "--standalone"];
+        let output = self.java(&arguments).output().map_err(|error| format!("start java: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Err(format!("formatting the broker's directory failed: {}", String::from_utf8_lossy(&said)))
+    }
+
+    /// Starts it again on the same port and data, after [`Broker::kill`] or [`Broker::stop`].
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.kill();
+        let path = self.dir.join("broker.log");
+        let log = fs::File::options().create(true).append(true).open(&path);
+        let log = log.map_err(|error| format!("open {}: {error}", path.display()))?;
+        let copy = log.try_clone().map_err(|error| format!("open {}: {error}", path.display()))?;
+        let mut command = self.java(&["kafka.Kafka", "s.properties"]);
+        let child =
+            command.stdout(log).stderr(copy).spawn().map_err(|error| format!("start java: {error}"))?;
+        let child = self.child.insert(child);
+        let deadline = Instant::now() + START_WAIT;
+        while TcpStream::connect(self.address).is_err() {
+            let ended = child.try_wait().map_err(|error| format!("wait for the broker: {error}"))?;
+            if ended.is_some() || Instant::now() > deadline {
+                self.kill();
+                let said = fs::read_to_string(&path).unwrap_or_default();
+                return Err(format!("the broker does not take connections: {said}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    /// SIGTERM, and SIGKILL if that does not help in time.
+    pub fn stop(&mut self) {
+        let Some(child) = self.child.as_mut() else { return };
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let deadline = Instant::now() + STOP_WAIT;
+        while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
+            && matches!(child.try_wait(), Ok(None))
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> Result<SocketAddr, String> {
+    let listener =
+        TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("bind a loopback port: {error}"))?;
+    listener.local_addr().map_err(|error| format!("bind a loopback port: {error}"))
+}
+
+fn configure(dir: &Path, address: SocketAddr, controller: SocketAddr) -> Result<(), String> {
+    let data = dir.join("data");
+    fs::create_dir_all(&data).map_err(|error| format!("create {}: {error}", data.display()))?;
+    let text = format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers={controller}
+listeners=PLAINTEXT://{address},CONTROLLER://{controller}
+advertised.listeners=PLAINTEXT://{address}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
+message.max.bytes=67108864
+log.cleaner.dedupe.buffer.size=2097152
+log.retention.check.interval.ms=200
+log.segment.delete.delay.ms=100
+num.network.threads=1
+num.io.threads=2
+log.flush.interval.messages=1
+",
+        data = data.display()
+    );
+    let path = dir.join("s.properties");
+    fs::write(&path, text).map_err(|error| format!("write {}: {error}", path.display()))
+}
