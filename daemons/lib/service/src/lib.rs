@@ -1,1 +1,47 @@
-//! placeholder
+//! What every daemon shares: one lifecycle, telemetry, admin HTTP, signals, named tasks. Knows nothing of Ethereum.
+//!
+//! ```no_run
+//! # use maidenlane_service::{Context, Daemon, Failure, Shared};
+//! # fn sketch<S: maidenlane_config::Settings + Send + Sync + 'static>() {
+//! struct Echo;
+//! // impl Daemon for Echo { const NAME: &'static str = "echo"; … async fn run(context) { context.tasks.spawn(…) } }
+//! // fn main() -> std::process::ExitCode { maidenlane_service::main::<Echo>() }
+//! # }
+//! ```
+//!
+//! | file | idea |
+//! |---|---|
+//! | `lifecycle` | args → settings → telemetry → runtime → `run` → exit code |
+//! | `tasks` | named tasks and threads; any unexpected end is fatal |
+//! | `health` | fitness, status line, watchdog |
+//! | `admin` | `/live /ready /status /metrics` |
+//! | `tracer` | typed events, `contramap` |
+//! | `failpoint` | named points where tests kill or hold a process |
+//!
+//! Only this crate touches signals, the environment and exit codes.
+
+mod admin;
+mod exit;
+mod failpoint;
+mod health;
+mod lifecycle;
+mod tasks;
+mod telemetry;
+pub mod tracer;
+
+pub use admin::Metrics;
+pub use exit::{Exit, Failure};
+pub use failpoint::failpoint;
+pub use health::Health;
+pub use lifecycle::{Addresses, Context, Daemon, Shared, main};
+pub use prometheus_client;
+pub use tasks::{Shutdown, Supervisor, TaskGroup};
+pub use tracer::Tracer;
+
+/// An environment variable, if it is set and valid UTF-8. Settings come from Dhall; this serves what a service
+/// manager or a test passes.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

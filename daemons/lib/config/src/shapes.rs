@@ -1,0 +1,147 @@
+//! The settings that several daemons share, raw and validated.
+
+use crate::{Checker, StaticType};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The admin listener.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct AdminRaw {
+    /// `address:port` of `/metrics /live /ready /status`; loopback unless a firewall is in front.
+    pub listen: String,
+}
+
+/// The daemon's own log.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct LoggingRaw {
+    /// Filter in `tracing` syntax: `info`, or `info,maidenlane_replica=debug`.
+    pub filter: String,
+    /// Lines as JSON.
+    pub json: bool,
+}
+
+/// The chain that is served.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct ChainRaw {
+    /// Name in topic names: `mainnet`.
+    pub name: String,
+    /// EIP-155 chain id.
+    pub id: u64,
+    /// Hash of block 0, `0x…`; `None` takes what the feed says.
+    pub genesis: Option<String>,
+}
+
+/// The log that carries feeds.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum LogRaw {
+    /// Segment files on this machine.
+    Segment(SegmentRaw),
+    /// A Kafka cluster.
+    Kafka(KafkaRaw),
+}
+
+/// The segment log.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct SegmentRaw {
+    /// Directory that holds one directory per topic.
+    pub dir: String,
+    /// Entries older than this may be deleted; `None` keeps them.
+    pub retention_h: Option<u64>,
+    /// The oldest segments are deleted beyond this size; `None` keeps them.
+    pub retention_MB: Option<u64>,
+}
+
+/// Kafka.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct KafkaRaw {
+    /// `host:port` of some brokers.
+    pub brokers: Vec<String>,
+}
+
+/// Where a feed lives: the topic is `<prefix>.<chain>.<feed>.blocks`.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct FeedRaw {
+    /// First part of every topic name.
+    pub prefix: String,
+    /// Name of the feed: one per master.
+    pub name: String,
+    /// The log that carries it.
+    pub log: LogRaw,
+}
+
+/// Validated [`LogRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Segment files.
+    Segment {
+        /// Directory of topics.
+        dir: PathBuf,
+        /// Age limit in hours.
+        retention_h: Option<u64>,
+        /// Size limit in megabytes.
+        retention_mb: Option<u64>,
+    },
+    /// Kafka.
+    Kafka {
+        /// At least one `host:port`.
+        brokers: Vec<String>,
+    },
+}
+
+/// Validated [`FeedRaw`] with the chain's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// `<prefix>.<chain>.<feed>.blocks`.
+    pub blocks_topic: String,
+    /// The log that carries it.
+    pub log: Log,
+}
+
+/// Parses `address:port`.
+pub fn listen(field: &str, text: &str, checker: &mut Checker) -> Option<SocketAddr> {
+    checker.take(field, text.parse().map_err(|_| format!("expected address:port, found `{text}`")))
+}
+
+/// An absolute path.
+pub fn path(field: &str, text: &str, checker: &mut Checker) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        return Some(path);
+    }
+    checker.wrong(field, format_args!("expected an absolute path, found `{text}`"));
+    None
+}
+
+/// A word that can stand in a topic name.
+pub fn word(field: &str, text: &str, checker: &mut Checker) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+        return Some(text.to_owned());
+    }
+    checker.wrong(field, format_args!("expected 1 to 64 of a-z A-Z 0-9 - _, found `{text}`"));
+    None
+}
+
+/// Validates a feed of the chain called `chain`.
+pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
+    let prefix = word("prefix", &raw.prefix, checker);
+    let name = word("name", &raw.name, checker);
+    let log = checker.inside("log", |checker| log(raw.log, checker));
+    Some(Feed { blocks_topic: format!("{}.{chain}.{}.blocks", prefix?, name?), log: log? })
+}
+
+fn log(raw: LogRaw, checker: &mut Checker) -> Option<Log> {
+    match raw {
+        LogRaw::Segment(raw) => {
+            let dir = path("dir", &raw.dir, checker)?;
+            Some(Log::Segment { dir, retention_h: raw.retention_h, retention_mb: raw.retention_MB })
+        }
+        LogRaw::Kafka(raw) if raw.brokers.is_empty() => {
+            checker.wrong("brokers", "expected at least one host:port");
+            None
+        }
+        LogRaw::Kafka(raw) => Some(Log::Kafka { brokers: raw.brokers }),
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit codes, and the failure that chooses one.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why the process ends, as its exit code. 65 and 78 need a person, so units do not restart on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 65: hole, corruption, wrong chain.
+    Data,
+    /// 70: a task ended that must not.
+    TaskDied,
+    /// 75: gave up on a dependency; a restart may help.
+    GaveUp,
+    /// 78: settings are wrong, or another instance took over.
+    Settings,
+}
+
+impl Exit {
+    /// The number the operating system sees.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Data => 65,
+            Self::TaskDied => 70,
+            Self::GaveUp => 75,
+            Self::Settings => 78,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+/// A fatal error together with the exit code it deserves. Logged once, by [`crate::main`].
+#[derive(Debug)]
+pub struct Failure {
+    /// The code to exit with.
+    pub exit: Exit,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure that ends the process with `exit`.
+    pub fn new(exit: Exit, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, source: source.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The error and all its causes, separated by colons.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.source()
+    }
+}

@@ -1,0 +1,129 @@
+//! What a daemon says of itself: fit or not and why, one status line, progress.
+
+use serde_json::{Map, Value};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// The longest status line that systemd shows on one screen line.
+const STATUS_CHARS: usize = 120;
+/// A status line is sent at most this often.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// Shared by all parts of a daemon; read by the admin listener and told to the service manager.
+#[derive(Clone, Debug)]
+pub struct Health {
+    ready: watch::Sender<Result<(), String>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    sections: Map<String, Value>,
+    status_at: Option<Instant>,
+    status: String,
+    told_ready: bool,
+    progress_at: Option<Instant>,
+    watchdog: Option<Duration>,
+}
+
+impl Health {
+    pub(crate) fn new() -> Self {
+        let state = State {
+            sections: Map::new(),
+            status_at: None,
+            status: String::new(),
+            told_ready: false,
+            progress_at: None,
+            watchdog: sd_notify::watchdog_enabled(),
+        };
+        Self { ready: watch::Sender::new(Err("starting".to_owned())), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The daemon is fit to serve. The first call is told to the service manager as READY=1.
+    pub fn set_ready(&self) {
+        self.ready.send_if_modified(|ready| std::mem::replace(ready, Ok(())).is_err());
+        let mut state = self.lock();
+        if !state.told_ready {
+            state.told_ready = true;
+            notify(&[sd_notify::NotifyState::Ready]);
+        }
+    }
+
+    /// The daemon is not fit to serve, and this is why.
+    pub fn set_unready(&self, reason: impl Into<String>) {
+        let reason = Err(reason.into());
+        self.ready.send_if_modified(|ready| {
+            let changed = *ready != reason;
+            *ready = reason;
+            changed
+        });
+    }
+
+    /// `Ok`, or why not.
+    ///
+    /// # Errors
+    /// The reason given to [`Health::set_unready`].
+    pub fn ready(&self) -> Result<(), String> {
+        self.ready.borrow().clone()
+    }
+
+    /// Follows changes of fitness.
+    #[must_use]
+    pub fn watch_ready(&self) -> watch::Receiver<Result<(), String>> {
+        self.ready.subscribe()
+    }
+
+    /// Puts `value` under `name` in `/status`.
+    pub fn set_section(&self, name: &str, value: Value) {
+        self.lock().sections.insert(name.to_owned(), value);
+    }
+
+    /// One line for `systemctl status`, sent at most once a second and cut to 120 characters.
+    pub fn set_status_line(&self, line: &str) {
+        let mut state = self.lock();
+        let due = state.status_at.is_none_or(|at| at.elapsed() >= STATUS_EVERY);
+        if due && state.status != line {
+            state.status = line.chars().take(STATUS_CHARS).collect();
+            state.status_at = Some(Instant::now());
+            notify(&[sd_notify::NotifyState::Status(&state.status)]);
+        }
+    }
+
+    /// Work went on: feeds the watchdog. Call it from the loop that matters, never from a timer.
+    pub fn progress(&self) {
+        let mut state = self.lock();
+        let Some(limit) = state.watchdog else { return };
+        if state.progress_at.is_none_or(|at| at.elapsed() >= limit / 4) {
+            state.progress_at = Some(Instant::now());
+            notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+
+    /// Asks the service manager for more time to start or stop.
+    pub fn extend_timeout(&self, by: Duration) {
+        notify(&[sd_notify::NotifyState::ExtendTimeoutUsec(
+            u32::try_from(by.as_micros()).unwrap_or(u32::MAX),
+        )]);
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        let state = self.lock();
+        let mut status = state.sections.clone();
+        let ready = self.ready();
+        status.insert("ready".to_owned(), Value::Bool(ready.is_ok()));
+        status.insert("reason".to_owned(), ready.err().map_or(Value::Null, Value::String));
+        Value::Object(status)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the service manager, if there is one. Without one, or when it went away, there is nobody to tell.
+pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("service manager not told: {error}");
+    }
+}

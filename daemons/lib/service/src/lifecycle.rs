@@ -1,0 +1,225 @@
+//! One lifecycle for every daemon: args, settings, telemetry, runtime, `run`, exit code.
+
+use crate::admin::{self, Metrics};
+use crate::{Exit, Failure, Health, Shutdown, TaskGroup, telemetry};
+use clap::Parser;
+use maidenlane_config::Settings;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Time that tasks get to finish after a stop was asked for; below the units' `TimeoutStopSec`.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A daemon: a name, its settings, and one function.
+pub trait Daemon: 'static {
+    /// Short name: `tap` for the binary `maidenlane-tap`.
+    const NAME: &'static str;
+    /// Version for `--version`.
+    const VERSION: &'static str;
+    /// Validated settings.
+    type Settings: Settings + Send + Sync + 'static;
+
+    /// What the lifecycle needs of the settings.
+    fn shared(settings: &Self::Settings) -> Shared<'_>;
+
+    /// Starts every task in `context.tasks` and returns; the lifecycle then waits for their end.
+    ///
+    /// # Errors
+    /// What keeps the daemon from starting.
+    fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// The settings that every daemon has.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// Where the admin listener binds.
+    pub admin: SocketAddr,
+    /// Log filter in `tracing` syntax, such as `info`.
+    pub log_filter: &'a str,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// Directory for what the daemon keeps; `addresses.json` is written there.
+    pub state_dir: &'a Path,
+}
+
+/// What a daemon is given to run with.
+#[derive(Debug)]
+pub struct Context<S> {
+    /// Validated settings.
+    pub settings: Arc<S>,
+    /// Owns all tasks; holds the shutdown.
+    pub tasks: TaskGroup,
+    /// Says what is fit and why.
+    pub health: Health,
+    /// Takes metrics.
+    pub metrics: Metrics,
+    /// Publishes bound addresses.
+    pub addresses: Addresses,
+}
+
+/// The addresses a daemon really bound, in `<state dir>/addresses.json` while it runs.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    path: PathBuf,
+    bound: Arc<std::sync::Mutex<serde_json::Map<String, serde_json::Value>>>,
+    health: Health,
+}
+
+impl Addresses {
+    fn new(state_dir: &Path, health: Health) -> Self {
+        Self { path: state_dir.join("addresses.json"), bound: Arc::default(), health }
+    }
+
+    /// Notes that `name` listens on `address`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&self, name: &str, address: SocketAddr) -> Result<(), Failure> {
+        tracing::info!("{name} listens on {address}");
+        let bound = {
+            let mut bound = self.bound.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            bound.insert(name.to_owned(), address.to_string().into());
+            serde_json::Value::Object(bound.clone())
+        };
+        let draft = self.path.with_extension("json.new");
+        std::fs::write(&draft, bound.to_string())
+            .and_then(|()| std::fs::rename(&draft, &self.path))
+            .map_err(|error| {
+                Failure::new(Exit::Settings, format!("write {}: {error}", self.path.display()))
+            })?;
+        self.health.set_section("addresses", bound);
+        Ok(())
+    }
+
+    fn remove(&self) {
+        if let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+#[derive(Parser)]
+struct Args {
+    /// Settings in Dhall; `/etc/maidenlane/<daemon>/<instance>.dhall` in production.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the settings, say what is wrong with them, and exit.
+    #[arg(long)]
+    check_config: bool,
+}
+
+/// The whole `main` of a daemon.
+#[must_use]
+pub fn main<D: Daemon>() -> ExitCode {
+    let command =
+        <Args as clap::CommandFactory>::command().name(D::NAME).bin_name(format!("maidenlane-{}", D::NAME));
+    let args = match command.version(D::VERSION).try_get_matches() {
+        Ok(matches) => match <Args as clap::FromArgMatches>::from_arg_matches(&matches) {
+            Ok(args) => args,
+            Err(error) => return usage(&error),
+        },
+        Err(error) => return usage(&error),
+    };
+    match start::<D>(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if tracing::dispatcher::has_been_set() {
+                tracing::error!("{failure}");
+            } else {
+                eprintln!("maidenlane-{}: {failure}", D::NAME);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed stderr leaves nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Settings.into() } else { ExitCode::SUCCESS }
+}
+
+fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
+    let settings: D::Settings =
+        maidenlane_config::load(&args.config).map_err(|error| Failure::new(Exit::Settings, error))?;
+    if args.check_config {
+        return Ok(());
+    }
+    let shared = D::shared(&settings);
+    telemetry::init(shared.log_filter, shared.log_json)?;
+    std::fs::create_dir_all(shared.state_dir).map_err(|error| {
+        Failure::new(Exit::Settings, format!("create stateDir {}: {error}", shared.state_dir.display()))
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    let result = runtime.block_on(Box::pin(supervise::<D>(settings)));
+    // Blocking work that ignores the shutdown must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn supervise<D: Daemon>(settings: D::Settings) -> Result<(), Failure> {
+    let shutdown = Shutdown::new();
+    let (tasks, supervisor) = TaskGroup::new(shutdown.clone());
+    let (health, metrics) = (Health::new(), Metrics::new(D::NAME));
+    let shared = D::shared(&settings);
+    let addresses = Addresses::new(shared.state_dir, health.clone());
+    signals(&tasks, &health)?;
+    let listener = tokio::net::TcpListener::bind(shared.admin)
+        .await
+        .map_err(|error| Failure::new(Exit::Settings, format!("admin.listen {}: {error}", shared.admin)))?;
+    if let Ok(address) = listener.local_addr() {
+        addresses.add("admin", address)?;
+    }
+    tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
+    let context =
+        Context { settings: Arc::new(settings), tasks, health, metrics, addresses: addresses.clone() };
+    let started = D::run(context).await;
+    if started.is_err() {
+        shutdown.trigger();
+    }
+    let ended = supervisor.join(DRAIN).await;
+    addresses.remove();
+    started.and(ended)
+}
+
+/// SIGTERM and SIGINT stop the daemon. SIGHUP is answered by the notify-reload protocol.
+fn signals(tasks: &TaskGroup, health: &Health) -> Result<(), Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::TaskDied, error));
+    let (mut term, mut int, mut hup) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    let (shutdown, health) = (tasks.shutdown().clone(), health.clone());
+    tasks.spawn("signals", async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                () = shutdown.triggered() => break,
+                _ = hup.recv() => answer_reload(),
+            }
+        }
+        health.set_unready("stopping");
+        crate::health::notify(&[sd_notify::NotifyState::Stopping]);
+        shutdown.trigger();
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Nothing is reloadable yet, but `systemctl reload` waits for this answer.
+fn answer_reload() {
+    tracing::warn!("reload ignored: a change of these settings needs a restart");
+    let mut states = vec![sd_notify::NotifyState::Reloading];
+    states.extend(sd_notify::NotifyState::monotonic_usec_now().ok());
+    crate::health::notify(&states);
+    crate::health::notify(&[sd_notify::NotifyState::Ready]);
+}

@@ -1,0 +1,172 @@
+//! Named tasks under one roof: any unexpected end of one stops the process.
+
+use crate::{Exit, Failure};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Tells everybody to stop. Cheap to clone; can be awaited, or polled from a blocking thread.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(CancellationToken);
+
+impl Shutdown {
+    /// A token nobody has triggered yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks everybody to stop.
+    pub fn trigger(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether stopping was asked for.
+    #[must_use]
+    pub fn is_triggered(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Completes once stopping is asked for.
+    pub async fn triggered(&self) {
+        self.0.cancelled().await;
+    }
+
+    /// Runs `future` until it ends or stopping is asked for (`None`).
+    pub async fn unless<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.0.run_until_cancelled(future).await
+    }
+}
+
+type Ended = (String, Result<(), Failure>);
+
+/// Owns every task of a daemon. The first failure wins and triggers the shutdown of all others.
+#[derive(Clone, Debug)]
+pub struct TaskGroup {
+    shutdown: Shutdown,
+    ended: tokio::sync::mpsc::Sender<Ended>,
+    running: Arc<Mutex<Vec<String>>>,
+}
+
+/// The end of a [`TaskGroup`] that waits for all tasks.
+#[derive(Debug)]
+pub struct Supervisor {
+    group: TaskGroup,
+    ends: tokio::sync::mpsc::Receiver<Ended>,
+}
+
+impl TaskGroup {
+    /// An empty group under `shutdown`, and its supervisor.
+    #[must_use]
+    pub fn new(shutdown: Shutdown) -> (Self, Supervisor) {
+        let (ended, ends) = tokio::sync::mpsc::channel(64);
+        let group = Self { shutdown, ended, running: Arc::default() };
+        (group.clone(), Supervisor { group, ends })
+    }
+
+    /// The token that all tasks of this group obey.
+    #[must_use]
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Runs an async task. It may end with `Ok` only after the shutdown was triggered.
+    pub fn spawn<F>(&self, name: &str, future: F)
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let (name, ended) = (self.enter(name), self.ended.clone());
+        #[expect(clippy::disallowed_methods, reason = "this is the owner that all tasks have")]
+        let handle = tokio::spawn(future);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "carries the task's end, panic included, to the supervisor"
+        )]
+        tokio::spawn(async move {
+            let result = handle.await.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic)));
+            // The supervisor outlives its tasks; if it is gone the process is ending anyway.
+            let _ = ended.send((name, result)).await;
+        });
+    }
+
+    /// Runs a blocking loop on a thread of its own. It polls the [`Shutdown`] it was given.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread.
+    pub fn spawn_thread<F>(&self, name: &str, work: F) -> Result<(), Failure>
+    where
+        F: FnOnce() -> Result<(), Failure> + Send + 'static,
+    {
+        let (name, ended) = (self.enter(name), self.ended.clone());
+        let thread_name = name.clone();
+        std::thread::Builder::new()
+            .name(thread_name)
+            .spawn(move || {
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+                    .unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic_text(panic.as_ref()))));
+                let _ = ended.blocking_send((name, result));
+            })
+            .map(drop)
+            .map_err(|error| Failure::new(Exit::TaskDied, error))
+    }
+
+    fn enter(&self, name: &str) -> String {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        name.to_owned()
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("panicked: {}", text.unwrap_or("no message"))
+}
+
+impl Supervisor {
+    /// Waits until the shutdown is triggered or a task ends; then gives all others `drain` to finish.
+    ///
+    /// # Errors
+    /// The first failure of any task, an end before the shutdown, or the names of tasks that did not drain.
+    pub async fn join(mut self, drain: Duration) -> Result<(), Failure> {
+        let mut first = Ok(());
+        let shutdown = self.group.shutdown.clone();
+        tokio::select! {
+            () = shutdown.triggered() => {}
+            end = self.ends.recv() => first = self.settle(end, shutdown.is_triggered()),
+        }
+        shutdown.trigger();
+        let drained = tokio::time::timeout(drain, async {
+            while !self.idle() {
+                let end = self.ends.recv().await;
+                let result = self.settle(end, true);
+                if first.is_ok() {
+                    first = result;
+                }
+            }
+        });
+        if drained.await.is_err() && first.is_ok() {
+            let names = self.group.running.lock().unwrap_or_else(PoisonError::into_inner).join(", ");
+            let text = format!("did not stop within {} ms: {names}", drain.as_millis());
+            return Err(Failure::new(Exit::TaskDied, text));
+        }
+        first
+    }
+
+    fn idle(&self) -> bool {
+        self.group.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn settle(&self, end: Option<Ended>, expected: bool) -> Result<(), Failure> {
+        let Some((name, result)) = end else { return Ok(()) };
+        let mut running = self.group.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = running.iter().position(|running| *running == name) {
+            running.swap_remove(index);
+        }
+        match result {
+            Ok(()) if expected => Ok(()),
+            Ok(()) => Err(Failure::new(Exit::TaskDied, format!("task {name} ended by itself"))),
+            Err(failure) => Err(Failure::new(failure.exit, format!("task {name}: {failure}"))),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Typed tracing: code says *what happened* as a value, and one table per daemon says how it is told.
+//!
+//! A [`Tracer<E>`] consumes events. [`Tracer::contramap`] turns a tracer of a large event into one of a part of it,
+//! so that a module knows only its own events; it obeys the two laws of a contravariant functor:
+//! `t.contramap(id) = t` and `t.contramap(g).contramap(f) = t.contramap(|x| g(f(x)))`.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A consumer of events of type `E`. Cheap to clone.
+pub struct Tracer<E>(Arc<dyn Fn(&E) + Send + Sync>);
+
+impl<E> Clone for Tracer<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E> fmt::Debug for Tracer<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tracer")
+    }
+}
+
+impl<E: 'static> Tracer<E> {
+    /// A tracer that does `consume` with every event.
+    pub fn new(consume: impl Fn(&E) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(consume))
+    }
+
+    /// A tracer that drops everything.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::new(|_| {})
+    }
+
+    /// Tells `event` to everyone who listens.
+    pub fn emit(&self, event: &E) {
+        (self.0)(event);
+    }
+
+    /// A tracer of `A` that translates each event and passes it on here.
+    pub fn contramap<A: 'static>(&self, translate: impl Fn(&A) -> E + Send + Sync + 'static) -> Tracer<A> {
+        let inner = self.clone();
+        Tracer::new(move |event| inner.emit(&translate(event)))
+    }
+
+    /// A tracer that tells both, this one first.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let (first, second) = (self.clone(), other.clone());
+        Self::new(move |event| {
+            first.emit(event);
+            second.emit(event);
+        })
+    }
+}
+
+/// How an event is told in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Severity.
+    pub level: tracing::Level,
+    /// The sentence, lower case, no full stop.
+    pub message: String,
+}
+
+/// One table per daemon: from event to log line and metric.
+pub trait Told {
+    /// The log line, or `None` for what only metrics care about.
+    fn line(&self) -> Option<Line>;
+}
+
+/// The tracer that writes each event's [`Line`] to the log.
+#[must_use]
+pub fn logging<E: Told + 'static>() -> Tracer<E> {
+    Tracer::new(|event: &E| {
+        let Some(Line { level, message }) = event.line() else { return };
+        match level {
+            tracing::Level::ERROR => tracing::error!("{message}"),
+            tracing::Level::WARN => tracing::warn!("{message}"),
+            tracing::Level::INFO => tracing::info!("{message}"),
+            tracing::Level::DEBUG => tracing::debug!("{message}"),
+            tracing::Level::TRACE => tracing::trace!("{message}"),
+        }
+    })
+}
+
+/// Remembers events so that a test can wait for one.
+#[derive(Debug)]
+pub struct Recorder<E> {
+    seen: Arc<(Mutex<Vec<E>>, Condvar)>,
+}
+
+impl<E: Clone + Send + 'static> Recorder<E> {
+    /// An empty recorder and the tracer that feeds it.
+    #[must_use]
+    pub fn new() -> (Self, Tracer<E>) {
+        let seen: Arc<(Mutex<Vec<E>>, Condvar)> = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let sink = Arc::clone(&seen);
+        let tracer = Tracer::new(move |event: &E| {
+            sink.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+            sink.1.notify_all();
+        });
+        (Self { seen }, tracer)
+    }
+
+    /// Everything seen so far.
+    #[must_use]
+    pub fn seen(&self) -> Vec<E> {
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first event that satisfies `wanted`, seen already or within `deadline`.
+    pub fn wait_for(&self, deadline: Duration, wanted: impl Fn(&E) -> bool) -> Option<E> {
+        let until = Instant::now() + deadline;
+        let mut seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(event) = seen.iter().find(|event| wanted(event)) {
+                return Some(event.clone());
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            seen = self.seen.1.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Recorder, Tracer};
+    use std::time::Duration;
+
+    /// What `tracer_of` lets through for a fixed run of inputs.
+    fn told(tracer_of: impl Fn(Tracer<i64>) -> Tracer<i64>) -> Vec<i64> {
+        let (recorder, tracer) = Recorder::new();
+        let tracer = tracer_of(tracer);
+        for input in [-3, 0, 1, 7, i64::from(u32::MAX)] {
+            tracer.emit(&input);
+        }
+        recorder.seen()
+    }
+
+    #[test]
+    fn contramap_obeys_identity() {
+        assert_eq!(told(|t| t.contramap(|x: &i64| *x)), told(|t| t));
+    }
+
+    #[test]
+    fn contramap_obeys_composition() {
+        let (f, g) = (|x: &i64| x * 2, |x: &i64| x + 5);
+        assert_eq!(
+            told(move |t| t.contramap(g).contramap(f)),
+            told(move |t| t.contramap(move |x: &i64| g(&f(x))))
+        );
+        assert_ne!(told(move |t| t.contramap(g).contramap(f)), told(move |t| t.contramap(f).contramap(g)));
+    }
+
+    #[test]
+    fn and_tells_both() {
+        let (first, a) = Recorder::new();
+        let (second, b) = Recorder::new();
+        a.and(&b).emit(&4);
+        assert_eq!((first.seen(), second.seen()), (vec![4], vec![4]));
+    }
+
+    #[test]
+    fn a_recorder_can_be_waited_on() {
+        let (recorder, tracer) = Recorder::new();
+        let thread = std::thread::spawn(move || tracer.emit(&9));
+        assert_eq!(recorder.wait_for(Duration::from_secs(10), |x| *x == 9), Some(9));
+        assert_eq!(recorder.wait_for(Duration::ZERO, |x| *x == 8), None);
+        thread.join().unwrap();
+    }
+}
