@@ -8,6 +8,8 @@
 
 #![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
 
+pub mod compare;
+pub mod daemon;
 pub mod failure;
 pub mod install;
 pub mod kafka;
@@ -15,4 +17,5 @@ pub mod process;
 pub mod product;
 pub mod rpc;
 pub mod suite;
+pub mod traffic;
 pub mod wait;

@@ -1,0 +1,200 @@
+//! The same questions to master and replica: every answer must be the same JSON.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Failure, Outcome},
+    rpc::Client,
+};
+
+/// So many blocks before the head are looked at in full.
+const BLOCKS_MAX: u64 = 64;
+/// So many accounts are asked for at each height.
+const ACCOUNTS_MAX: usize = 24;
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Method.
+    pub method: &'static str,
+    /// Parameters.
+    pub params: Value,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Equal answers.
+    pub agreed: usize,
+    /// What differed, with both answers.
+    pub differences: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether all agreed, and there was something to agree on.
+    #[must_use]
+    pub fn perfect(&self) -> bool {
+        self.differences.is_empty() && self.agreed > 0
+    }
+
+    /// Asks both sides.
+    ///
+    /// # Errors
+    /// One of them does not answer.
+    pub fn of(master: &Client, replica: &Client, questions: &[Question]) -> Outcome<Self> {
+        let mut comparison = Self::default();
+        for question in questions {
+            comparison.ask(master, replica, question)?;
+        }
+        Ok(comparison)
+    }
+
+    fn ask(&mut self, master: &Client, replica: &Client, question: &Question) -> Outcome<()> {
+        let mut answers = [master, replica].map(|side| side.respond(question.method, &question.params));
+        for answer in answers.iter_mut().flatten() {
+            forget_message(answer);
+        }
+        let [left, right] = answers;
+        let (left, right) = (left?, right?);
+        if left == right {
+            self.agreed += 1;
+        } else {
+            let Question { method, params } = question;
+            self.differences.push(format!("{method} {params}\n  master:  {left}\n  replica: {right}"));
+        }
+        Ok(())
+    }
+}
+
+/// The words of an error are free, its code and data are not.
+fn forget_message(answer: &mut Value) {
+    if let Some(error) = answer.get_mut("error").and_then(Value::as_object_mut) {
+        error.remove("message");
+    }
+}
+
+/// Questions about everything that happened up to `head`, all pinned to blocks so that a moving head changes none.
+///
+/// # Errors
+/// The master does not answer.
+pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
+    let mut list = List::default();
+    for method in ["eth_chainId", "net_version", "net_listening", "eth_syncing"] {
+        list.add(method, json!([]));
+    }
+    let mut accounts = BTreeSet::new();
+    let first = head.saturating_sub(BLOCKS_MAX);
+    for number in first..=head {
+        let block = master.call("eth_getBlockByNumber", &json!([hex(number), true]))?;
+        list.block(number, &block)?;
+        for transaction in array(&block, "transactions") {
+            accounts.extend(["from", "to"].iter().filter_map(|side| text(transaction, side)));
+        }
+        let receipts = master.call("eth_getBlockReceipts", &json!([hex(number)]))?;
+        for receipt in receipts.as_array().into_iter().flatten() {
+            list.receipt(number, receipt);
+            accounts.extend(text(receipt, "contractAddress"));
+        }
+    }
+    let accounts: Vec<String> = accounts.into_iter().collect();
+    for number in [first, head / 2, head.saturating_sub(1), head].into_iter().filter(|at| *at >= first) {
+        list.state(number, &accounts);
+    }
+    list.add("eth_getLogs", json!([{"fromBlock": hex(first), "toBlock": hex(head)}]));
+    list.add("eth_getBlockByNumber", json!([hex(head + 100_000), false]));
+    list.add("eth_getBalance", json!([format!("0x{:040x}", 1), hex(head + 100_000)]));
+    list.add("eth_getTransactionByHash", json!([format!("0x{:064x}", 1)]));
+    list.add("eth_getBalance", json!(["0x1234", hex(head)]));
+    Ok(list.0)
+}
+
+#[derive(Default)]
+struct List(Vec<Question>);
+
+impl List {
+    fn add(&mut self, method: &'static str, params: Value) {
+        self.0.push(Question { method, params });
+    }
+
+    fn block(&mut self, number: u64, block: &Value) -> Outcome<()> {
+        let hash =
+            text(block, "hash").ok_or_else(|| Failure::new(format!("no block {number} at the master")))?;
+        let number = hex(number);
+        for full in [false, true] {
+            self.add("eth_getBlockByNumber", json!([number, full]));
+            self.add("eth_getBlockByHash", json!([hash, full]));
+        }
+        for method in ["eth_getBlockTransactionCountByNumber", "eth_getUncleCountByBlockNumber"] {
+            self.add(method, json!([number]));
+        }
+        for method in ["eth_getBlockTransactionCountByHash", "eth_getUncleCountByBlockHash"] {
+            self.add(method, json!([hash]));
+        }
+        for method in
+            ["eth_getBlockReceipts", "debug_getRawHeader", "debug_getRawBlock", "debug_getRawReceipts"]
+        {
+            self.add(method, json!([number]));
+        }
+        self.add("eth_getLogs", json!([{"blockHash": hash}]));
+        self.add("eth_getUncleByBlockNumberAndIndex", json!([number, "0x0"]));
+        self.add("eth_getTransactionByBlockNumberAndIndex", json!([number, "0x0"]));
+        self.add("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"]));
+        Ok(())
+    }
+
+    fn receipt(&mut self, number: u64, receipt: &Value) {
+        let Some(hash) = text(receipt, "transactionHash") else { return };
+        for method in ["eth_getTransactionByHash", "eth_getTransactionReceipt", "debug_getRawTransaction"] {
+            self.add(method, json!([hash]));
+        }
+        if let Some(log) = array(receipt, "logs").next() {
+            let (address, topic) = (text(log, "address"), log.get("topics").and_then(|topics| topics.get(0)));
+            let near = hex(number.saturating_sub(20));
+            self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": hex(number), "address": address}]));
+            self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": hex(number), "topics": [topic]}]));
+        }
+    }
+
+    fn state(&mut self, number: u64, accounts: &[String]) {
+        let number = hex(number);
+        for account in accounts.iter().rev().take(ACCOUNTS_MAX) {
+            for method in ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"] {
+                self.add(method, json!([account, number]));
+            }
+            for slot in ["0x0", "0x1"] {
+                self.add("eth_getStorageAt", json!([account, slot, number]));
+            }
+            self.add("eth_getBalance", json!([account, {"blockNumber": number}]));
+            self.add("eth_call", json!([{"to": account, "data": format!("0x{:064x}", 7)}, number]));
+        }
+    }
+}
+
+fn hex(number: u64) -> String {
+    format!("0x{number:x}")
+}
+
+fn text(object: &Value, field: &str) -> Option<String> {
+    object.get(field).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn array<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    object.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_errors_are_free_codes_are_not() {
+        let mut left = json!({"id": 1, "error": {"code": -32000, "message": "one"}});
+        let mut right = json!({"id": 1, "error": {"code": -32000, "message": "two"}});
+        forget_message(&mut left);
+        forget_message(&mut right);
+        assert_eq!(left, right);
+        assert_ne!(left, json!({"id": 1, "error": {"code": 3}}));
+    }
+}

@@ -1,0 +1,208 @@
+//! One of our daemons as a child process: settings written, addresses read back, status asked.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::{
+    failure::{Doing, Failure, Outcome},
+    process::Process,
+    product::Product,
+    wait,
+};
+
+/// How long a daemon may take to bind its listeners.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may take to drain and stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A daemon with a directory of its own. Starts, stops and starts again on the same state.
+#[derive(Debug)]
+pub struct Daemon {
+    name: String,
+    binary: PathBuf,
+    config: PathBuf,
+    state: PathBuf,
+    environment: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+impl Daemon {
+    /// Prepares `instance` of `maidenlane-<kind>` with these settings, in `dir`. Starts nothing yet.
+    ///
+    /// `settings` must name `dir/<instance>` as the state directory.
+    ///
+    /// # Errors
+    /// The settings cannot be written.
+    pub fn new(product: &Product, kind: &str, instance: &str, dir: &Path, settings: &str) -> Outcome<Self> {
+        let config = dir.join(format!("{instance}.dhall"));
+        fs::write(&config, settings).doing(|| format!("write {}", config.display()))?;
+        Ok(Self {
+            name: instance.to_owned(),
+            binary: product.binary(&format!("maidenlane-{kind}")),
+            config,
+            state: dir.join(instance),
+            environment: Vec::new(),
+            process: None,
+        })
+    }
+
+    /// Its state directory.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Its settings file.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// The running process, if it was started and not stopped.
+    #[must_use]
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
+    /// Sets an environment variable for the next starts; an empty value removes it.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            self.environment.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Starts the process and returns without waiting for anything.
+    ///
+    /// # Errors
+    /// It is already running or cannot be started.
+    pub fn launch(&mut self) -> Outcome<()> {
+        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
+            return Err(Failure::new(format!("{} is already running", self.name)));
+        }
+        // Left behind by a kill, it would name the ports of the process before.
+        let _absent = fs::remove_file(self.addresses_file());
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("--config")
+            .arg(&self.config)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let log = self.config.with_extension("log");
+        self.process = Some(Process::start(&self.name, &mut command, &log)?);
+        Ok(())
+    }
+
+    /// Starts the process and waits until it listens.
+    ///
+    /// # Errors
+    /// It ended, or did not bind in time.
+    pub fn start(&mut self) -> Outcome<()> {
+        self.launch()?;
+        self.address("admin").map(drop)
+    }
+
+    /// The address of a listener, waiting until it is bound. A replica binds `rpc` once it follows.
+    ///
+    /// # Errors
+    /// The process ended, or did not bind in time.
+    pub fn address(&mut self, listener: &str) -> Outcome<String> {
+        let file = self.addresses_file();
+        let what = format!("the {listener} listener of {}", self.name);
+        let mut found = None;
+        let process =
+            self.process.as_mut().ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?;
+        let waited = wait::until(&what, START_TIMEOUT, || {
+            if let Err(dead) = process.alive() {
+                found = Some(Err(dead));
+                return Ok(());
+            }
+            let text = fs::read_to_string(&file).map_err(|_| "no addresses yet".to_owned())?;
+            let all: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+            let address = all.get(listener).and_then(Value::as_str).ok_or(text)?;
+            found = Some(Ok(address.to_owned()));
+            Ok(())
+        });
+        match (waited, found) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Err(late), _) => Err(Failure::new(format!("{late}; its log ends:\n{}", process.tail(15)))),
+            (Ok(()), None) => Err(Failure::new(what)),
+        }
+    }
+
+    fn addresses_file(&self) -> PathBuf {
+        self.state.join("addresses.json")
+    }
+
+    /// What `/status` says.
+    ///
+    /// # Errors
+    /// Not running, or no answer.
+    pub fn status(&mut self) -> Outcome<Value> {
+        let text = self.admin("status")?;
+        serde_json::from_str(&text).doing(|| format!("read the status of {}", self.name))
+    }
+
+    /// What a page of the admin listener says, whatever the HTTP status.
+    ///
+    /// # Errors
+    /// Not running, or no answer.
+    pub fn admin(&mut self, page: &str) -> Outcome<String> {
+        let url = format!("http://{}/{page}", self.address("admin")?);
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5)));
+        let agent: ureq::Agent = config.http_status_as_error(false).build().into();
+        let mut answer = agent.get(&url).call().doing(|| format!("ask {url}"))?;
+        answer.body_mut().read_to_string().doing(|| format!("read {url}"))
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// It ended, or was not ready in time.
+    pub fn ready(&mut self, timeout: Duration) -> Outcome<()> {
+        let what = format!("{} to be ready", self.name);
+        wait::until(&what, timeout, || {
+            let status = self.status().map_err(|failure| failure.to_string())?;
+            if status.get("ready") == Some(&Value::Bool(true)) { Ok(()) } else { Err(status.to_string()) }
+        })
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM, and waits for a clean end.
+    ///
+    /// # Errors
+    /// It had ended before, had to be killed, or ended with another code than 0.
+    pub fn stop(&mut self) -> Outcome<()> {
+        match self.process.take() {
+            Some(mut process) => process.stop(Signal::TERM, STOP_TIMEOUT),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// It is still running after `timeout`.
+    pub fn wait(&mut self, timeout: Duration) -> Outcome<ExitStatus> {
+        let process = self.process.as_mut();
+        process.ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?.wait(timeout)
+    }
+
+    /// The end of its log, over all starts.
+    #[must_use]
+    pub fn log_tail(&self, lines: usize) -> String {
+        crate::process::tail(&self.config.with_extension("log"), lines)
+    }
+}

@@ -1,0 +1,113 @@
+//! A stream of real transactions from the developer account of a geth in `--dev` mode.
+
+use std::{thread, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Failure, Outcome},
+    process::Interrupt,
+    rpc::Client,
+};
+
+/// Stores its argument under the block's number, counts its calls in slot 0, logs the argument with the block's
+/// number as topic, and returns the count. 35 bytes of code behind 11 that return them.
+const CONTRACT: &str = "0x602380600b6000396000f3\
+    6000358043556000524360206000a16001600054016000556000546000526020\
+    6000f3";
+
+/// Between two bursts.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Sends transactions.
+#[derive(Debug)]
+pub struct Traffic {
+    node: Client,
+    from: String,
+    contract: String,
+    sent: u64,
+}
+
+impl Traffic {
+    /// Deploys the contract and waits for it.
+    ///
+    /// # Errors
+    /// The node has no unlocked account, or refuses the deployment.
+    pub fn open(node: &Client) -> Outcome<Self> {
+        let accounts = node.call("eth_accounts", &json!([]))?;
+        let from = accounts.get(0).and_then(Value::as_str);
+        let from =
+            from.ok_or_else(|| Failure::new("the developer chain has no account of its own"))?.to_owned();
+        let mut traffic = Self { node: node.clone(), from, contract: String::new(), sent: 0 };
+        let deployment = traffic.deploy()?;
+        traffic.contract = traffic.mined(&deployment)?;
+        Ok(traffic)
+    }
+
+    /// The contract that the calls go to.
+    #[must_use]
+    pub fn contract(&self) -> &str {
+        &self.contract
+    }
+
+    /// How many transactions were accepted.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// One burst: transfers to old and new accounts, calls that write storage and log, now and then a deployment.
+    ///
+    /// # Errors
+    /// The node refuses a transaction.
+    pub fn burst(&mut self) -> Outcome<()> {
+        for turn in 0..3 {
+            let fresh = format!("0x{:040x}", 0xfeed_0000_u64 + (self.sent % 97) * 3 + turn);
+            self.send(
+                &json!({"from": self.from, "to": fresh, "value": format!("0x{:x}", 1_000 + self.sent)}),
+            )?;
+        }
+        let word = format!("0x{:064x}", self.sent + 1);
+        self.send(&json!({"from": self.from, "to": self.contract, "data": word, "gas": "0x30d40"}))?;
+        if self.sent.is_multiple_of(5) {
+            self.deploy()?;
+        }
+        Ok(())
+    }
+
+    /// Bursts until interrupted, at a pace a person can follow.
+    ///
+    /// # Errors
+    /// The node refuses a transaction.
+    pub fn run(&mut self, stop: &Interrupt) -> Outcome<()> {
+        while !stop.raised() {
+            match self.burst() {
+                // It fails because the node was stopped.
+                Err(_) if stop.raised() => break,
+                other => other?,
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    fn deploy(&mut self) -> Outcome<String> {
+        self.send(&json!({"from": self.from, "data": CONTRACT, "gas": "0x30d40"}))
+    }
+
+    fn send(&mut self, transaction: &Value) -> Outcome<String> {
+        let hash = self.node.call("eth_sendTransaction", &json!([transaction]))?;
+        self.sent += 1;
+        Ok(hash.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits for a deployment's receipt and returns the new contract's address.
+    fn mined(&self, hash: &str) -> Outcome<String> {
+        crate::wait::until("the first contract", Duration::from_secs(30), || {
+            let receipt = self.node.call("eth_getTransactionReceipt", &json!([hash]));
+            let receipt = receipt.map_err(|failure| failure.to_string())?;
+            let address = receipt.get("contractAddress").and_then(Value::as_str);
+            address.map(str::to_owned).ok_or_else(|| format!("receipt {receipt}"))
+        })
+    }
+}
