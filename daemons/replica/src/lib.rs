@@ -1,1 +1,4 @@
-//! placeholder
+//! Replays a feed into RocksDB and answers JSON-RPC.
+
+pub mod evm;
+pub mod rpc;

@@ -1,0 +1,106 @@
+//! Decoded blocks and ready JSON of whole blocks: the answers that cost every other node the most.
+//!
+//! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
+
+use super::block::Block;
+use super::receipt::Receipts;
+use super::select::pruned;
+use super::session::Session;
+use alloy::primitives::B256;
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::{Error, Json};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+
+/// A whole-block answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Whole {
+    /// With transaction hashes.
+    Hashes,
+    /// With whole transactions.
+    Full,
+    /// All receipts.
+    Receipts,
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<B256, Arc<Block>> for Weight {
+    fn weight(&self, _: &B256, block: &Arc<Block>) -> u64 {
+        // Decoded: some three times its bytes, and the struct itself.
+        block.size.saturating_mul(3).saturating_add(1_000)
+    }
+}
+
+impl Weighter<(B256, Whole), Arc<str>> for Weight {
+    fn weight(&self, _: &(B256, Whole), json: &Arc<str>) -> u64 {
+        u64::try_from(json.len()).unwrap_or(u64::MAX).saturating_add(100)
+    }
+}
+
+/// The two caches, each with half of the memory.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    decoded: Cache<B256, Arc<Block>, Weight>,
+    json: Cache<(B256, Whole), Arc<str>, Weight>,
+}
+
+impl Blocks {
+    /// Both caches together hold at most this many bytes.
+    pub(crate) fn new(most_bytes: u64) -> Self {
+        let half = most_bytes / 2;
+        let entries = usize::try_from(half / 100_000).unwrap_or(1_024).max(16);
+        Self {
+            decoded: Cache::with_weighter(entries, half, Weight),
+            json: Cache::with_weighter(entries, half, Weight),
+        }
+    }
+
+    /// A block that is known to exist, decoded.
+    pub(crate) fn block(&self, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
+        if let Some(block) = self.decoded.get(&at.hash) {
+            return Ok(block);
+        }
+        let source = session.source();
+        let (Some(header), Some(body)) = (source.header(at)?, source.body(at)?) else { return Err(pruned()) };
+        let block = Block::decode(at.hash, &header, &body)
+            .map_err(|error| Error::internal(format!("block {at} in the store: {error}")))?;
+        let block = Arc::new(block);
+        self.decoded.insert(at.hash, Arc::clone(&block));
+        Ok(block)
+    }
+
+    /// Its receipts. Not kept: single ones are cheap, whole blocks are kept as JSON.
+    pub(crate) fn receipts(&self, session: &Session, block: &Block) -> Result<Receipts, Error> {
+        let at = BlockRef::new(block.header.number, block.hash);
+        let Some(bytes) = session.source().receipts(at)? else { return Err(pruned()) };
+        let receipts = Receipts::decode(&bytes)
+            .map_err(|error| Error::internal(format!("receipts of {at} in the store: {error}")))?;
+        if receipts.len() == block.transactions.len() {
+            return Ok(receipts);
+        }
+        let (txs, receipts) = (block.transactions.len(), receipts.len());
+        Err(Error::internal(format!("receipts of {at} in the store: {receipts} for {txs} transactions")))
+    }
+
+    /// A whole-block answer, kept for the next client.
+    pub(crate) fn whole(&self, session: &Session, at: BlockRef, what: Whole) -> Result<Json, Error> {
+        if let Some(json) = self.json.get(&(at.hash, what)) {
+            return Ok(Json::Shared(json));
+        }
+        let block = self.block(session, at)?;
+        let json = match what {
+            Whole::Hashes => block.json(false),
+            Whole::Full => block.json(true),
+            Whole::Receipts => {
+                let price = session.head().rules.blob_price(&block.header);
+                self.receipts(session, &block)?.json(&block, price)
+            }
+        };
+        let json: Arc<str> = json.as_str().into();
+        self.json.insert((at.hash, what), Arc::clone(&json));
+        Ok(Json::Shared(json))
+    }
+}

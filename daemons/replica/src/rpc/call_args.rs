@@ -1,0 +1,226 @@
+//! The parameters of `eth_call`: geth's `TransactionArgs`, state and block overrides, and what they mean to the EVM.
+
+use super::params::{Big, Data, Number};
+use crate::evm::database::{AccountOverride, Overrides};
+use crate::evm::{Call, rules::Rules};
+use alloy::consensus::Header;
+use alloy::eips::eip2930::AccessList;
+use alloy::eips::eip7702::SignedAuthorization;
+use alloy::primitives::map::B256Map;
+use alloy::primitives::{Address, B256, TxKind, U256};
+use maidenlane_jsonrpc::Error;
+use revm::bytecode::Bytecode;
+use revm::context::TxEnv;
+use revm::context_interface::either::Either;
+use revm::context_interface::transaction::TransactionType;
+use revm::primitives::hardfork::SpecId;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The call itself. As in geth, unknown fields are ignored and `input` goes before `data`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallArgs {
+    from: Option<Address>,
+    to: Option<Address>,
+    gas: Option<Number>,
+    gas_price: Option<Big>,
+    max_fee_per_gas: Option<Big>,
+    max_priority_fee_per_gas: Option<Big>,
+    value: Option<Big>,
+    #[expect(dead_code, reason = "checked for its form and otherwise ignored, as in geth")]
+    nonce: Option<Number>,
+    data: Option<Data>,
+    input: Option<Data>,
+    access_list: Option<AccessList>,
+    chain_id: Option<Big>,
+    max_fee_per_blob_gas: Option<Big>,
+    blob_versioned_hashes: Option<Vec<B256>>,
+    authorization_list: Option<Vec<SignedAuthorization>>,
+}
+
+/// Fees as the EVM takes them.
+struct Fees {
+    cap: U256,
+    tip: U256,
+}
+
+impl CallArgs {
+    /// Where the call goes; `None` creates a contract.
+    pub(crate) fn to(&self) -> Option<Address> {
+        self.to
+    }
+
+    fn fees(&self, base_fee: Option<u64>) -> Result<Fees, Error> {
+        let modern = self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some();
+        if self.gas_price.is_some() && modern {
+            return Err(Error::server("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
+        }
+        let or_zero = |big: Option<Big>| big.map_or(U256::ZERO, |big| big.0);
+        Ok(match (self.gas_price, base_fee) {
+            (None, Some(_)) => {
+                Fees { cap: or_zero(self.max_fee_per_gas), tip: or_zero(self.max_priority_fee_per_gas) }
+            }
+            (price, _) => Fees { cap: or_zero(price), tip: or_zero(price) },
+        })
+    }
+
+    /// What the EVM is given for this call in the block of `header`, by geth's rules.
+    pub(crate) fn prepare(self, rules: &Rules, header: &Header, gas_cap: u64) -> Result<Call, Error> {
+        if let Some(id) = self.chain_id
+            && id.0 != U256::from(rules.chain_id())
+        {
+            let (have, want) = (id.0, rules.chain_id());
+            return Err(Error::server(format!("chainId does not match node's (have={have}, want={want})")));
+        }
+        let fees = self.fees(header.base_fee_per_gas)?;
+        let spec = rules.spec(header);
+        let mut block = rules.block_env(header);
+        if fees.cap.is_zero() && (fees.tip.is_zero() || header.base_fee_per_gas.is_some()) {
+            // Else a free call would be below the base fee.
+            block.basefee = 0;
+        }
+        let no_blob_fee = self.max_fee_per_blob_gas.is_none_or(|fee| fee.0.is_zero());
+        if let Some(blob) = block.blob_excess_gas_and_price.as_mut().filter(|_| no_blob_fee) {
+            blob.blob_gasprice = 0;
+        }
+        let tx_type = self.tx_type(spec);
+        let fits = |fee: U256| u128::try_from(fee).unwrap_or(u128::MAX);
+        let modern = !matches!(tx_type, TransactionType::Legacy | TransactionType::Eip2930);
+        let tx = TxEnv {
+            tx_type: u8::from(tx_type),
+            caller: self.from.unwrap_or_default(),
+            gas_limit: self.gas.map_or(gas_cap, |gas| gas.0.min(gas_cap)),
+            gas_price: fits(fees.cap),
+            gas_priority_fee: modern.then(|| fits(fees.tip)),
+            kind: self.to.map_or(TxKind::Create, TxKind::Call),
+            value: self.value.map_or(U256::ZERO, |value| value.0),
+            data: self.input.or(self.data).map(|data| data.0).unwrap_or_default(),
+            nonce: 0,
+            chain_id: None,
+            access_list: self.access_list.unwrap_or_default(),
+            blob_hashes: self.blob_versioned_hashes.unwrap_or_default(),
+            max_fee_per_blob_gas: fits(self.max_fee_per_blob_gas.map_or(U256::ZERO, |fee| fee.0)),
+            authorization_list: self
+                .authorization_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(Either::Left)
+                .collect(),
+        };
+        let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
+        Ok(Call {
+            spec,
+            chain_id: rules.chain_id(),
+            block,
+            tx,
+            blob_update_fraction: fraction.and_then(|fraction| u64::try_from(fraction).ok()),
+        })
+    }
+
+    /// The least type that carries what was given. From London on all fees go by EIP-1559: a gas price is both cap
+    /// and tip there, which costs the same.
+    fn tx_type(&self, spec: SpecId) -> TransactionType {
+        if self.authorization_list.is_some() {
+            TransactionType::Eip7702
+        } else if self.blob_versioned_hashes.is_some() {
+            TransactionType::Eip4844
+        } else if spec.is_enabled_in(SpecId::LONDON) {
+            TransactionType::Eip1559
+        } else if spec.is_enabled_in(SpecId::BERLIN) {
+            TransactionType::Eip2930
+        } else {
+            TransactionType::Legacy
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawOverride {
+    nonce: Option<Number>,
+    code: Option<Data>,
+    balance: Option<Big>,
+    state: Option<B256Map<B256>>,
+    state_diff: Option<B256Map<B256>>,
+    move_precompile_to_address: Option<Address>,
+}
+
+/// Accounts as a call wants them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct StateOverrides(BTreeMap<Address, RawOverride>);
+
+impl StateOverrides {
+    /// Checked, for the EVM.
+    pub(crate) fn resolve(self) -> Result<Overrides, Error> {
+        let resolve = |(address, raw): (Address, RawOverride)| {
+            if raw.state.is_some() && raw.state_diff.is_some() {
+                return Err(Error::server(format!("account {address} has both 'state' and 'stateDiff'")));
+            }
+            if raw.move_precompile_to_address.is_some() {
+                return Err(Error::params("movePrecompileToAddress is not supported by this replica"));
+            }
+            let code = |bytes: alloy::primitives::Bytes| {
+                Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes))
+            };
+            let wanted = AccountOverride {
+                nonce: raw.nonce.map(|nonce| nonce.0),
+                balance: raw.balance.map(|balance| balance.0),
+                code: raw.code.map(|data| code(data.0)),
+                state: raw.state,
+                diff: raw.state_diff.unwrap_or_default(),
+            };
+            Ok((address, wanted))
+        };
+        self.0.into_iter().map(resolve).collect()
+    }
+}
+
+/// A block as a call wants it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockOverrides {
+    number: Option<Big>,
+    difficulty: Option<Big>,
+    time: Option<Number>,
+    gas_limit: Option<Number>,
+    fee_recipient: Option<Address>,
+    prev_randao: Option<B256>,
+    base_fee_per_gas: Option<Big>,
+    blob_base_fee: Option<Big>,
+    beacon_root: Option<B256>,
+    withdrawals: Option<serde::de::IgnoredAny>,
+}
+
+impl BlockOverrides {
+    /// Changes the header that the block's environment is made from.
+    pub(crate) fn apply(&self, header: &mut Header) -> Result<(), Error> {
+        if self.beacon_root.is_some() {
+            return Err(Error::server("block override \"beaconRoot\" is not supported for this RPC method"));
+        }
+        if self.withdrawals.is_some() {
+            return Err(Error::server("block override \"withdrawals\" is not supported for this RPC method"));
+        }
+        let small = |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
+        if let Some(number) = self.number {
+            header.number = small(number)?;
+        }
+        if let Some(fee) = self.base_fee_per_gas {
+            header.base_fee_per_gas = Some(small(fee)?);
+        }
+        header.difficulty = self.difficulty.map_or(header.difficulty, |difficulty| difficulty.0);
+        header.timestamp = self.time.map_or(header.timestamp, |time| time.0);
+        header.gas_limit = self.gas_limit.map_or(header.gas_limit, |limit| limit.0);
+        header.beneficiary = self.fee_recipient.unwrap_or(header.beneficiary);
+        header.mix_hash = self.prev_randao.unwrap_or(header.mix_hash);
+        Ok(())
+    }
+
+    /// Changes what no header field says.
+    pub(crate) fn apply_to_call(&self, call: &mut Call) {
+        if let (Some(fee), Some(blob)) = (self.blob_base_fee, call.block.blob_excess_gas_and_price.as_mut()) {
+            blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
+        }
+    }
+}

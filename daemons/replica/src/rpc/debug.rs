@@ -1,0 +1,74 @@
+//! Consensus bytes as they are stored.
+
+use super::block;
+use super::params::{self, Selector};
+use super::receipt::Receipts;
+use super::select::{self, pruned};
+use super::session::Session;
+use alloy::consensus::{EthereumTxEnvelope, TxEip4844};
+use alloy::eips::eip2718::Encodable2718 as _;
+use alloy::rlp::{self, Decodable};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::{Args, Error, Json};
+use serde_json::value::RawValue;
+
+/// All methods here.
+pub(crate) const METHODS: [&str; 4] =
+    ["debug_getRawHeader", "debug_getRawBlock", "debug_getRawReceipts", "debug_getRawTransaction"];
+
+/// Answers one of [`METHODS`].
+pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 1)?;
+    if method == "debug_getRawTransaction" {
+        return transaction(session, &mut args);
+    }
+    let selector = args.required(Selector::read)?;
+    let found = match selector {
+        // As in geth, a hash is looked up whether it is canonical or not, also when that was required.
+        Selector::Hash { hash, .. } => select::block(session.source(), Selector::Hash { hash, canonical: false })?,
+        tag @ Selector::Tag(_) => select::block(session.source(), tag)?,
+    };
+    let Some(at) = found else { return missing(method, selector) };
+    let source = session.source();
+    match method {
+        "debug_getRawHeader" => Ok(Json::data(&source.header(at)?.ok_or_else(pruned)?)),
+        "debug_getRawBlock" => {
+            let (header, body) = (source.header(at)?.ok_or_else(pruned)?, source.body(at)?.ok_or_else(pruned)?);
+            Ok(Json::data(&block::raw(&header, &body).map_err(|error| damaged(at, error))?))
+        }
+        _ => {
+            let receipts = source.receipts(at)?.ok_or_else(pruned)?;
+            Ok(Receipts::decode(&receipts).map_err(|error| damaged(at, error))?.raw())
+        }
+    }
+}
+
+fn damaged(at: BlockRef, error: rlp::Error) -> Error {
+    Error::internal(format!("block {at} in the store: {error}"))
+}
+
+/// geth's answers for what is not there: they differ by method and by kind of selector.
+fn missing(method: &str, selector: Selector) -> Result<Json, Error> {
+    match (method, selector) {
+        ("debug_getRawReceipts", Selector::Hash { .. }) => Ok(Json::Static("[]")),
+        ("debug_getRawReceipts", Selector::Tag(_)) => Ok(Json::NULL),
+        (_, Selector::Tag(_)) => Ok(Json::Static("\"0x\"")),
+        ("debug_getRawHeader", Selector::Hash { hash, .. }) => {
+            Err(Error::server(format!("header #{hash} not found")))
+        }
+        (_, Selector::Hash { hash, .. }) => Err(Error::server(format!("block #{hash} not found"))),
+    }
+}
+
+fn transaction(session: &Session, args: &mut Args<'_>) -> Result<Json, Error> {
+    let hash = args.required(params::hash)?;
+    let source = session.source();
+    let Some((at, index)) = source.transaction(hash)? else { return Ok(Json::Static("\"0x\"")) };
+    let body = source.body(at)?.ok_or_else(pruned)?;
+    let mut rest: &[u8] = &body;
+    let txs = rlp::Header::decode(&mut rest)
+        .and_then(|_| Vec::<EthereumTxEnvelope<TxEip4844>>::decode(&mut rest))
+        .map_err(|error| damaged(at, error))?;
+    let tx = txs.get(index).ok_or_else(|| Error::internal(format!("block {at} has no transaction {index}")))?;
+    Ok(Json::data(&tx.encoded_2718()))
+}

@@ -1,0 +1,266 @@
+//! `eth_getLogs`: geth's filter rules, the store's exact index. Runs on the pool: a wide range takes milliseconds.
+
+use super::block::Block;
+use super::params::{self, Tag};
+use super::receipt::{Receipts, write_log};
+use super::select::{self, pruned};
+use super::session::Session;
+use super::source::LogQuery;
+use super::{Shared, call::refused};
+use alloy::primitives::{Address, B256, Log};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// geth's limits.
+const TOPICS_MAX: usize = 4;
+const ALTERNATIVES_MAX: usize = 1_000;
+
+/// What is wanted, as parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Filter {
+    block_hash: Option<B256>,
+    from: Option<Tag>,
+    to: Option<Tag>,
+    addresses: Vec<Address>,
+    topics: Vec<Vec<B256>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw<'a> {
+    block_hash: Option<B256>,
+    from_block: Option<Tag>,
+    to_block: Option<Tag>,
+    #[serde(borrow)]
+    address: Option<&'a RawValue>,
+    #[serde(borrow)]
+    topics: Option<Vec<Option<&'a RawValue>>>,
+}
+
+impl Filter {
+    fn read(json: &str) -> Result<Self, String> {
+        let raw: Raw<'_> = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        if raw.block_hash.is_some() && (raw.from_block.is_some() || raw.to_block.is_some()) {
+            return Err("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other".into());
+        }
+        let topics = raw.topics.unwrap_or_default();
+        if topics.len() > TOPICS_MAX {
+            return Err("exceed max topics".into());
+        }
+        Ok(Self {
+            block_hash: raw.block_hash,
+            from: raw.from_block,
+            to: raw.to_block,
+            addresses: raw.address.map_or(Ok(Vec::new()), addresses)?,
+            topics: topics.into_iter().map(alternatives).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// One address or a list of them.
+fn addresses(raw: &RawValue) -> Result<Vec<Address>, String> {
+    let text = raw.get();
+    if !text.starts_with('[') {
+        return params::address(text).map(|one| vec![one]).map_err(|e| format!("invalid address: {e}"));
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let parse = |(index, item): (usize, &&RawValue)| {
+        params::address(item.get()).map_err(|e| format!("invalid address at index {index}: {e}"))
+    };
+    items.iter().enumerate().map(parse).collect()
+}
+
+/// One position: null, a topic, or a list in which null means "any".
+fn alternatives(raw: Option<&RawValue>) -> Result<Vec<B256>, String> {
+    let topic = |text: &str| params::hash(text).map_err(|_| "invalid topic(s)".to_owned());
+    match raw.map(RawValue::get) {
+        None => Ok(Vec::new()),
+        Some(text) if text.starts_with('[') => {
+            let items: Vec<Option<&RawValue>> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            if items.len() > ALTERNATIVES_MAX {
+                return Err("exceed max topics".into());
+            }
+            let known: Vec<&RawValue> = items.iter().copied().flatten().collect();
+            if known.len() < items.len() {
+                return Ok(Vec::new());
+            }
+            known.into_iter().map(|item| topic(item.get())).collect()
+        }
+        Some(text) => topic(text).map(|one| vec![one]),
+    }
+}
+
+/// `eth_getLogs`.
+pub(crate) async fn get(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let filter = Args::parse(params, 1)?.required(Filter::read)?;
+    if filter.addresses.len() > ALTERNATIVES_MAX {
+        return Err(Error::server("exceed max addresses or topics per search position"));
+    }
+    let search = match filter.block_hash {
+        Some(hash) => Search::Block(by_hash(session, hash)?),
+        None => Search::Range(range(session, &filter)?),
+    };
+    let deadline = Instant::now().checked_add(shared.settings.call_timeout);
+    let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
+    let found = shared.pool.run(move |cancelled| {
+        let job = Job { shared: &shared_there, session: &session_there, deadline, cancelled };
+        match search {
+            Search::Block(at) => job.block(at, &filter),
+            Search::Range((from, to)) => job.range(from, to, &filter),
+        }
+    });
+    found.await.map_err(refused)?
+}
+
+enum Search {
+    Block(BlockRef),
+    Range((u64, u64)),
+}
+
+fn by_hash(session: &Session, hash: B256) -> Result<BlockRef, Error> {
+    let selector = params::Selector::Hash { hash, canonical: false };
+    select::block(session.source(), selector)?.ok_or_else(|| Error::server("unknown block"))
+}
+
+/// First and last block, after geth's checks in geth's order.
+fn range(session: &Session, filter: &Filter) -> Result<(u64, u64), Error> {
+    let invalid = || Error::params("invalid block range params");
+    let head = session.head();
+    let (from, to) = (filter.from.unwrap_or(Tag::Latest), filter.to.unwrap_or(Tag::Latest));
+    if let (Tag::Number(from), Tag::Number(to)) = (from, to)
+        && from > to
+        && to > 0
+    {
+        return Err(invalid());
+    }
+    if matches!(from, Tag::Number(number) if number < head.body_floor) {
+        return Err(pruned());
+    }
+    if from == Tag::Pending || to == Tag::Pending {
+        return Err(Error::params("pending logs are not supported"));
+    }
+    let resolve = |tag| match tag {
+        Tag::Number(number) => Ok(number),
+        Tag::Safe => head.safe.map(|at| at.number).ok_or_else(|| Error::server("safe header not found")),
+        Tag::Finalized => {
+            head.finalized.map(|at| at.number).ok_or_else(|| Error::server("finalized header not found"))
+        }
+        Tag::Earliest => Ok(head.body_floor),
+        Tag::Latest | Tag::Pending => Ok(head.block.number),
+    };
+    let (first, last) = (resolve(from)?, resolve(to)?);
+    if first > last {
+        return Err(invalid());
+    }
+    if last > head.block.number {
+        return Err(Error::params("block range extends beyond current head block"));
+    }
+    Ok((first, last))
+}
+
+/// One search on a pool thread.
+struct Job<'a> {
+    shared: &'a Shared,
+    session: &'a Session,
+    deadline: Option<Instant>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Job<'_> {
+    fn check(&self, found: usize) -> Result<(), Error> {
+        let most = self.shared.settings.logs_max;
+        if found > most {
+            let text = format!("query returns more than {most} logs; ask for a smaller range");
+            return Err(Error::new(codes::CLIENT_LIMIT, text));
+        }
+        if self.cancelled.load(Ordering::Relaxed) || self.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Err(Error::new(codes::TIMEOUT, "request timed out"));
+        }
+        Ok(())
+    }
+
+    fn decoded(&self, at: BlockRef) -> Result<(Arc<Block>, Receipts), Error> {
+        let block = self.shared.blocks.block(self.session, at)?;
+        let receipts = self.shared.blocks.receipts(self.session, &block)?;
+        Ok((block, receipts))
+    }
+
+    fn block(&self, at: BlockRef, filter: &Filter) -> Result<Json, Error> {
+        let (block, receipts) = self.decoded(at)?;
+        let mut out = Answer::new();
+        for (index, (tx, log)) in receipts.logs().enumerate().filter(|(_, (_, log))| matches(filter, log)) {
+            out.push(|text| write_log(text, log, &block, tx, index));
+        }
+        self.check(out.logs)?;
+        Ok(out.finish())
+    }
+
+    fn range(&self, from: u64, to: u64, filter: &Filter) -> Result<Json, Error> {
+        let query =
+            LogQuery { from, to, addresses: filter.addresses.clone(), topics: filter.topics.clone() };
+        let source = self.session.source();
+        let found = source.logs(&query, self.shared.settings.logs_max.saturating_add(1))?;
+        let mut out = Answer::new();
+        for (number, indexes) in found {
+            self.check(out.logs.saturating_add(indexes.len()))?;
+            let missing = || Error::internal(format!("canonical block {number} is missing"));
+            let hash = source.hash_of(number)?.ok_or_else(missing)?;
+            let (block, receipts) = self.decoded(BlockRef::new(number, hash))?;
+            for index in indexes {
+                let missing = || Error::internal(format!("log {index} of block {number} is missing"));
+                let (tx, log) = receipts.log(index).ok_or_else(missing)?;
+                out.push(|text| write_log(text, log, &block, tx, index));
+            }
+        }
+        Ok(out.finish())
+    }
+}
+
+/// A list of logs as it grows.
+struct Answer {
+    text: String,
+    logs: usize,
+}
+
+impl Answer {
+    fn new() -> Self {
+        Self { text: "[".into(), logs: 0 }
+    }
+
+    fn push(&mut self, write: impl FnOnce(&mut String)) {
+        if self.logs > 0 {
+            self.text.push(',');
+        }
+        self.logs += 1;
+        write(&mut self.text);
+    }
+
+    fn finish(mut self) -> Json {
+        self.text.push(']');
+        Json::Owned(self.text)
+    }
+}
+
+/// geth's match: a log with fewer topics than positions does not match, not even an empty position.
+fn matches(filter: &Filter, log: &Log) -> bool {
+    let address = filter.addresses.is_empty() || filter.addresses.contains(&log.address);
+    address
+        && filter.topics.len() <= log.topics().len()
+        && filter
+            .topics
+            .iter()
+            .zip(log.topics())
+            .all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The Ethereum JSON-RPC of the replica: every answer from one block's view, values exactly as geth 1.17 writes them.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`source`] | what is read, as a trait |
+//! | [`session`] | which view a request is answered from, and whether it may be |
+//! | [`params`] | reading parameters |
+//! | [`select`] | block selectors to blocks, with geth's errors |
+//! | [`block`], [`transaction`], [`receipt`] | consensus bytes to JSON |
+//! | [`blocks`] | caches of decoded blocks and ready JSON |
+//! | [`chain`], [`state`], [`lookup`], [`logs`], [`call`], [`debug`] | the methods |
+//!
+//! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
+
+pub(crate) mod block;
+pub(crate) mod blocks;
+mod call;
+mod call_args;
+mod chain;
+mod debug;
+mod logs;
+mod lookup;
+pub(crate) mod params;
+pub(crate) mod receipt;
+mod select;
+mod session;
+pub mod source;
+mod state;
+pub(crate) mod transaction;
+
+use crate::evm::codes::Codes;
+use crate::evm::pool::Pool;
+use blocks::Blocks;
+use maidenlane_jsonrpc::{Api, Error, Json, Limits, MinBlock};
+use serde_json::value::RawValue;
+pub use session::Session;
+use source::Live;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How requests are served. All sizes and times that a client can cause.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of bodies, batches, answers and connections.
+    pub limits: Limits,
+    /// Gas for one call; more is capped. geth: 50 M.
+    pub call_gas_cap: u64,
+    /// Time for one call. geth: 5 s.
+    pub call_timeout: Duration,
+    /// Time a call may hold an IO thread before it is started again on the pool.
+    pub call_inline: Duration,
+    /// Threads for long calls and log searches.
+    pub pool_threads: usize,
+    /// Calls that may wait for a thread.
+    pub pool_queue: usize,
+    /// Logs in one answer.
+    pub logs_max: usize,
+    /// Analysed bytecode kept.
+    pub code_cache_bytes: u64,
+    /// Decoded blocks and ready JSON kept.
+    pub block_cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            call_gas_cap: 50_000_000,
+            call_timeout: Duration::from_secs(5),
+            call_inline: Duration::from_micros(100),
+            pool_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            pool_queue: 256,
+            logs_max: 100_000,
+            code_cache_bytes: 256 << 20,
+            block_cache_bytes: 256 << 20,
+        }
+    }
+}
+
+/// Requests that may wait for a block at one time.
+const WAITERS_MAX: usize = 1_000;
+
+/// The API. Cheap to clone; all clones share caches and pool.
+#[derive(Clone)]
+pub struct Rpc {
+    shared: Arc<Shared>,
+}
+
+/// What all requests share.
+struct Shared {
+    live: Arc<dyn Live>,
+    settings: Settings,
+    blocks: Blocks,
+    codes: Codes,
+    pool: Pool,
+    waiters: Semaphore,
+}
+
+impl std::fmt::Debug for Rpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rpc").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Rpc {
+    /// Serves `live`. Starts the pool's threads.
+    pub fn new(live: Arc<dyn Live>, settings: Settings) -> std::io::Result<Self> {
+        let shared = Shared {
+            live,
+            blocks: Blocks::new(settings.block_cache_bytes),
+            codes: Codes::new(settings.code_cache_bytes),
+            pool: Pool::start(settings.pool_threads, settings.pool_queue)?,
+            waiters: Semaphore::new(WAITERS_MAX),
+            settings,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Serves HTTP on a bound listener until `stop`.
+    pub async fn serve(
+        self,
+        listener: tokio::net::TcpListener,
+        stop: impl Future<Output = ()> + Send,
+    ) -> std::io::Result<()> {
+        let limits = self.shared.settings.limits;
+        maidenlane_jsonrpc::serve(listener, Arc::new(self), limits, stop).await
+    }
+}
+
+impl Api for Rpc {
+    type Pin = Session;
+
+    async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> Session {
+        session::pin(&*self.shared.live, &self.shared.waiters, min).await
+    }
+
+    fn block(session: &Session) -> Option<(u64, String)> {
+        let block = session.block();
+        Some((block.number, block.hash.to_string()))
+    }
+
+    async fn call(&self, session: &Arc<Session>, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+        if let Some(answer) = chain::call(session, method, params) {
+            return answer;
+        }
+        if !is_known(method) {
+            return Err(Error::no_method(method));
+        }
+        session.fit()?;
+        let shared = &self.shared;
+        match method {
+            "eth_call" => Box::pin(call::call(shared, session, params)).await,
+            "eth_getLogs" => Box::pin(logs::get(shared, session, params)).await,
+            "eth_getBalance" => state::balance(session, params),
+            "eth_getTransactionCount" => state::transaction_count(session, params),
+            "eth_getCode" => state::code(session, params),
+            "eth_getStorageAt" => state::storage_at(session, params),
+            "eth_getStorageValues" => state::storage_values(session, params),
+            _ if method.starts_with("debug_") => debug::call(session, method, params),
+            _ => lookup::call(&shared.blocks, session, method, params),
+        }
+    }
+}
+
+/// The methods that [`Api::call`] knows besides those of [`chain`]: a stale replica must not answer 503 to a typo.
+fn is_known(method: &str) -> bool {
+    matches!(
+        method,
+        "eth_call"
+            | "eth_getLogs"
+            | "eth_getBalance"
+            | "eth_getTransactionCount"
+            | "eth_getCode"
+            | "eth_getStorageAt"
+            | "eth_getStorageValues"
+    ) || lookup::METHODS.contains(&method)
+        || debug::METHODS.contains(&method)
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

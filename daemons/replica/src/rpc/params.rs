@@ -1,0 +1,231 @@
+//! Reading parameters, as geth's `hexutil` and `rpc` packages read them, with their texts.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use maidenlane_jsonrpc::Error;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use std::borrow::Cow;
+
+/// A JSON string, whatever its escapes.
+pub(crate) fn string(json: &str) -> Result<Cow<'_, str>, String> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Text<'_>>(json).map(|text| text.0).map_err(|_| "json: cannot unmarshal non-string".into())
+}
+
+/// The digits after `0x`.
+fn digits(text: &str) -> Result<&str, String> {
+    if text.is_empty() {
+        return Err("empty hex string".into());
+    }
+    text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or_else(|| "hex string without 0x prefix".into())
+}
+
+/// Bytes of any length.
+pub(crate) fn bytes_of(text: &str) -> Result<Bytes, String> {
+    // geth takes an empty string for no bytes.
+    if text.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let digits = digits(text)?;
+    if !digits.len().is_multiple_of(2) {
+        return Err("hex string of odd length".into());
+    }
+    alloy::hex::decode(digits).map(Bytes::from).map_err(|_| "invalid hex string".into())
+}
+
+fn fixed<const N: usize>(text: &str, what: &str) -> Result<[u8; N], String> {
+    let digits = digits(text)?;
+    if digits.len() != N * 2 {
+        return Err(format!("hex string has length {}, want {} for {what}", digits.len(), N * 2));
+    }
+    let mut out = [0; N];
+    alloy::hex::decode_to_slice(digits, &mut out).map_err(|_| "invalid hex string".to_owned())?;
+    Ok(out)
+}
+
+/// A number of at most 256 bits without leading zeros.
+pub(crate) fn big_of(text: &str) -> Result<U256, String> {
+    let digits = digits(text)?;
+    if digits.is_empty() {
+        return Err("hex string \"0x\"".into());
+    }
+    if digits.len() > 1 && digits.starts_with('0') {
+        return Err("hex number with leading zero digits".into());
+    }
+    if digits.len() > 64 {
+        return Err("hex number > 256 bits".into());
+    }
+    // `from_str_radix` also takes underscores and signs.
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err("invalid hex string".into());
+    }
+    U256::from_str_radix(digits, 16).map_err(|_| "invalid hex string".into())
+}
+
+/// A number of at most 64 bits.
+pub(crate) fn number_of(text: &str) -> Result<u64, String> {
+    big_of(text)?.try_into().map_err(|_| "hex number > 64 bits".to_owned())
+}
+
+/// An address.
+pub(crate) fn address(json: &str) -> Result<Address, String> {
+    fixed(&string(json)?, "common.Address").map(Address::new)
+}
+
+/// A hash.
+pub(crate) fn hash(json: &str) -> Result<B256, String> {
+    fixed(&string(json)?, "common.Hash").map(B256::new)
+}
+
+/// An index such as `0x1`.
+pub(crate) fn index(json: &str) -> Result<u64, String> {
+    number_of(&string(json)?)
+}
+
+/// `true` or `false`.
+pub(crate) fn boolean(json: &str) -> Result<bool, String> {
+    serde_json::from_str(json).map_err(|_| "json: cannot unmarshal into Go value of type bool".into())
+}
+
+/// A storage key: up to 32 bytes, prefix and leading zeros optional, for old clients' sake.
+pub(crate) fn storage_key(text: &str) -> Result<B256, Error> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let padded = if digits.len().is_multiple_of(2) { Cow::Borrowed(digits) } else { format!("0{digits}").into() };
+    if padded.len() > 64 {
+        let problem = "storage key too long (want at most 32 bytes)";
+        return Err(Error::params(format!("{problem}: {text:?}")));
+    }
+    alloy::hex::decode(padded.as_bytes())
+        .map(|bytes| B256::left_padding_from(&bytes))
+        .map_err(|_| Error::params(format!("invalid hex in storage key: {text:?}")))
+}
+
+/// A block's number or one of its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// By number.
+    Number(u64),
+    /// The head.
+    Latest,
+    /// The block being built on the head.
+    Pending,
+    /// As the consensus layer said.
+    Safe,
+    /// As the consensus layer said.
+    Finalized,
+    /// The oldest block kept.
+    Earliest,
+}
+
+impl Tag {
+    fn of(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "latest" => Self::Latest,
+            "pending" => Self::Pending,
+            "safe" => Self::Safe,
+            "finalized" => Self::Finalized,
+            "earliest" => Self::Earliest,
+            number => Self::Number(
+                Some(number_of(number)?)
+                    .filter(|number| i64::try_from(*number).is_ok())
+                    .ok_or("block number larger than int64")?,
+            ),
+        })
+    }
+
+    /// Reads a JSON value.
+    pub(crate) fn read(json: &str) -> Result<Self, String> {
+        // geth reads a bare number here and refuses it as hex without prefix; so do we.
+        if json.starts_with('"') { Self::of(&string(json)?) } else { Err("hex string without 0x prefix".into()) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::of(&Cow::<'de, str>::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// A block by tag, number, hash, or EIP-1898 object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selector {
+    /// By number or name.
+    Tag(Tag),
+    /// By hash.
+    Hash {
+        /// The block's hash.
+        hash: B256,
+        /// Refuse a block that is not canonical.
+        canonical: bool,
+    },
+}
+
+impl Selector {
+    /// What an omitted parameter means.
+    pub(crate) const LATEST: Self = Self::Tag(Tag::Latest);
+
+    /// Reads a JSON value.
+    pub(crate) fn read(json: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Object {
+            block_number: Option<Tag>,
+            block_hash: Option<B256>,
+            #[serde(default)]
+            require_canonical: Option<bool>,
+        }
+        if json.starts_with('{') {
+            let object: Object = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            return match (object.block_number, object.block_hash) {
+                (Some(tag), None) => Ok(Self::Tag(tag)),
+                (None, Some(hash)) => {
+                    Ok(Self::Hash { hash, canonical: object.require_canonical.unwrap_or_default() })
+                }
+                (Some(_), Some(_)) => {
+                    Err("cannot specify both BlockHash and BlockNumber, choose one or the other".into())
+                }
+                (None, None) => Err("must specify either BlockHash or BlockNumber".into()),
+            };
+        }
+        let text = string(json)?;
+        if text.len() == 66 {
+            return Ok(Self::Hash { hash: B256::new(fixed(&text, "common.Hash")?), canonical: false });
+        }
+        Tag::of(&text).map(Self::Tag)
+    }
+}
+
+/// `hexutil.Big` in a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Big(pub(crate) U256);
+
+impl<'de> Deserialize<'de> for Big {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        big_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// `hexutil.Uint64` in a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        number_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// `hexutil.Bytes` in a JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Data(pub(crate) Bytes);
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        bytes_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Which view a request is answered from, and whether it may be answered at all.
+
+use super::source::{Fitness, Head, Live, ReadError, Source};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::{Error, Json, MinBlock, codes};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How long a request may wait for a block.
+const WAIT: Duration = Duration::from_millis(500);
+/// How far ahead of the head that block may be.
+const AHEAD_MAX: u64 = 5;
+
+/// One request's pin: a view, and the reason not to use it.
+pub struct Session {
+    source: Arc<dyn Source>,
+    fitness: Fitness,
+    refused: Option<Error>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("block", &self.block())
+            .field("fitness", &self.fitness)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The block that answers.
+    pub(crate) fn block(&self) -> BlockRef {
+        self.source.head().block
+    }
+
+    /// The head of the view.
+    pub(crate) fn head(&self) -> &Head {
+        self.source.head()
+    }
+
+    /// The view.
+    pub(crate) fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// How the replica stood when the request came.
+    pub(crate) fn fitness(&self) -> &Fitness {
+        &self.fitness
+    }
+
+    /// Refuses what may not be answered now.
+    pub(crate) fn fit(&self) -> Result<(), Error> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
+        }
+        let Some(reason) = &self.fitness.stale else { return Ok(()) };
+        let fitness = &self.fitness;
+        let data = Json::object(|object| {
+            object.quantity("head", fitness.head);
+            object.quantity("expected", fitness.expected);
+            object.raw("lagBlocks", &fitness.expected.saturating_sub(fitness.head).to_string());
+            object.raw("silentMs", &fitness.silent_ms.to_string());
+        });
+        Err(Error::new(codes::STALE, format!("replica is stale: {reason}")).with_data(data))
+    }
+}
+
+/// A failed read is our fault, and the database's owner must see it.
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, cause, "state cannot be read");
+        Self::internal(error)
+    }
+}
+
+/// Takes the newest view, or waits a moment for the one that the client wants.
+pub(crate) async fn pin(live: &dyn Live, waiters: &Semaphore, min: Option<Result<MinBlock, Error>>) -> Session {
+    let (source, refused) = match min {
+        None => (live.view(), None),
+        Some(Err(error)) => (live.view(), Some(error)),
+        Some(Ok(min)) => {
+            let source = reach(live, waiters, min.number).await;
+            let refused = satisfies(&*source, &min).err();
+            (source, refused)
+        }
+    };
+    Session { fitness: live.fitness(), source, refused }
+}
+
+/// The first view at or above `number`, or the newest one when that does not come in time.
+async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn Source> {
+    let head = |source: &dyn Source| source.head().block.number;
+    // Subscribed before the first look: a change between look and wait is not missed.
+    let mut changes = live.changes();
+    let now = live.view();
+    if head(&*now) >= number || number > head(&*now).saturating_add(AHEAD_MAX) {
+        return now;
+    }
+    let Ok(_permit) = waiters.try_acquire() else { return now };
+    let reached = async {
+        while changes.changed().await.is_ok() {
+            let source = live.view();
+            if head(&*source) >= number {
+                return Some(source);
+            }
+        }
+        None
+    };
+    match tokio::time::timeout(WAIT, reached).await {
+        Ok(Some(source)) => source,
+        _ => live.view(),
+    }
+}
+
+fn satisfies(source: &dyn Source, min: &MinBlock) -> Result<(), Error> {
+    let head = source.head().block.number;
+    let data = || {
+        Json::object(|object| {
+            object.quantity("head", head);
+            object.quantity("wanted", min.number);
+        })
+    };
+    if head < min.number {
+        let text = format!("block {} is not here yet (head {head})", min.number);
+        return Err(Error::new(codes::MIN_BLOCK, text).with_data(data()));
+    }
+    match min.hash {
+        Some(hash) if source.hash_of(min.number)?.is_none_or(|ours| ours.0 != hash) => {
+            let text = format!("the wanted block {} is not canonical here", min.number);
+            Err(Error::new(codes::NOT_CANONICAL, text).with_data(data()))
+        }
+        _ => Ok(()),
+    }
+}

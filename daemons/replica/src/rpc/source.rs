@@ -1,0 +1,126 @@
+//! What the RPC reads, as a trait: answers are tested on a state in memory, and the store knows nothing of JSON-RPC.
+
+use crate::evm::rules::Rules;
+use alloy::consensus::Header;
+use alloy::primitives::{Address, B256, Bytes, U256};
+use maidenlane_chain::BlockRef;
+use std::sync::Arc;
+
+/// A read failed: the database is damaged or gone. Never "there is none".
+#[derive(Debug, thiserror::Error)]
+#[error("read {what}")]
+pub struct ReadError {
+    what: &'static str,
+    #[source]
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl ReadError {
+    /// Names what was read.
+    pub fn new(what: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { what, cause: cause.into() }
+    }
+}
+
+/// The state after which block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum At {
+    /// The head.
+    Latest,
+    /// A canonical ancestor of the head, not below the floor.
+    Block(u64),
+}
+
+/// An account as the trie holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Transactions sent, or contracts created.
+    pub nonce: u64,
+    /// Wei.
+    pub balance: U256,
+    /// keccak256 of the code.
+    pub code_hash: B256,
+}
+
+/// The head and what holds at it.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Number and hash.
+    pub block: BlockRef,
+    /// Its header.
+    pub header: Arc<Header>,
+    /// As the consensus layer said, if it did.
+    pub safe: Option<BlockRef>,
+    /// As the consensus layer said, if it did.
+    pub finalized: Option<BlockRef>,
+    /// Oldest block whose state can be read.
+    pub state_floor: u64,
+    /// Oldest block whose body and receipts are kept.
+    pub body_floor: u64,
+    /// The chain's forks, from the feed's newest OPEN.
+    pub rules: Arc<Rules>,
+    /// What the master calls itself.
+    pub client_version: Arc<str>,
+}
+
+/// Wanted logs. An empty list of addresses, or of alternatives at a position, matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// First block.
+    pub from: u64,
+    /// Last block.
+    pub to: u64,
+    /// Any of these.
+    pub addresses: Vec<Address>,
+    /// At each position any of these.
+    pub topics: Vec<Vec<B256>>,
+}
+
+/// One block's view of everything: immutable while it is held.
+pub trait Source: Send + Sync + 'static {
+    /// The block it shows.
+    fn head(&self) -> &Head;
+    /// An account by keccak256 of its address.
+    fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError>;
+    /// A slot by keccak256 of address and slot number; zero where there is none.
+    fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError>;
+    /// Code by its hash.
+    fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError>;
+    /// The canonical hash at a number.
+    fn hash_of(&self, number: u64) -> Result<Option<B256>, ReadError>;
+    /// A known block's number and whether it is canonical.
+    fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError>;
+    /// Header RLP.
+    fn header(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
+    /// Body RLP: `[transactions, uncles, withdrawals?]`.
+    fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
+    /// Consensus receipts, one RLP list.
+    fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
+    /// The canonical block and index of a transaction.
+    fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
+    /// Blocks and their log indexes (counted through the block) that match, ascending. Stops after `most` logs.
+    fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError>;
+}
+
+/// Whether state may be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fitness {
+    /// `None` when following; else the reason, for people.
+    pub stale: Option<String>,
+    /// Our head.
+    pub head: u64,
+    /// The master's head as last stated by the feed.
+    pub expected: u64,
+    /// Milliseconds since the feed's last sign of life.
+    pub silent_ms: u64,
+}
+
+/// The chain that the replica serves, and its newest view.
+pub trait Live: Send + Sync + 'static {
+    /// The newest head's view.
+    fn view(&self) -> Arc<dyn Source>;
+    /// Present fitness; lock-free.
+    fn fitness(&self) -> Fitness;
+    /// Sees a new value after every head change.
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
+}

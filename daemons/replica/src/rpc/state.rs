@@ -1,0 +1,95 @@
+//! Reads of the state.
+
+use super::params::{self, Selector};
+use super::select::{self, StateOf};
+use super::session::Session;
+use super::source::Account;
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// geth's limit of slots in one `eth_getStorageValues`.
+const SLOTS_MAX: usize = 1_024;
+
+fn selected(session: &Session, args: &mut Args<'_>) -> Result<StateOf, Error> {
+    let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
+    select::state(session.source(), selector)
+}
+
+fn account(session: &Session, params: Option<&RawValue>) -> Result<Option<Account>, Error> {
+    let mut args = Args::parse(params, 2)?;
+    let address = args.required(params::address)?;
+    let state = selected(session, &mut args)?;
+    Ok(session.source().account(keccak256(address), state.at)?)
+}
+
+/// `eth_getBalance`.
+pub(crate) fn balance(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
+    let balance = account(session, params)?.unwrap_or(NONE).balance;
+    let mut out = String::with_capacity(70);
+    maidenlane_jsonrpc::json::push_big(&mut out, &balance.to_be_bytes::<32>());
+    Ok(Json::Owned(out))
+}
+
+/// `eth_getTransactionCount`. The replica has no pool, so "pending" counts what is mined.
+pub(crate) fn transaction_count(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
+    Ok(Json::quantity(account(session, params)?.unwrap_or(NONE).nonce))
+}
+
+/// `eth_getCode`.
+pub(crate) fn code(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
+    let hash = account(session, params)?.unwrap_or(NONE).code_hash;
+    if hash == NONE.code_hash {
+        return Ok(Json::Static("\"0x\""));
+    }
+    let code: Bytes =
+        session.source().code(hash)?.ok_or_else(|| Error::internal(format!("code {hash} is missing")))?;
+    Ok(Json::data(&code))
+}
+
+/// An account that does not exist.
+const NONE: Account =
+    Account { nonce: 0, balance: alloy::primitives::U256::ZERO, code_hash: alloy::primitives::KECCAK256_EMPTY };
+
+fn slot(session: &Session, state: &StateOf, address: Address, key: B256) -> Result<[u8; 32], Error> {
+    Ok(session.source().slot(keccak256(address), keccak256(key), state.at)?.to_be_bytes())
+}
+
+/// `eth_getStorageAt`. As in geth, an unknown block is told before a malformed key.
+pub(crate) fn storage_at(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let address = args.required(params::address)?;
+    let key = args.required(params::string)?;
+    let state = selected(session, &mut args)?;
+    let key = params::storage_key(&key)?;
+    Ok(Json::data(&slot(session, &state, address, key)?))
+}
+
+/// `eth_getStorageValues`.
+pub(crate) fn storage_values(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
+    type Wanted = BTreeMap<Address, Option<Vec<B256>>>;
+    let mut args = Args::parse(params, 2)?;
+    let wanted: Wanted = args.required(|json| serde_json::from_str(json).map_err(|e| e.to_string()))?;
+    let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
+    match wanted.values().flatten().map(Vec::len).sum::<usize>() {
+        0 => return Err(Error::params("empty request")),
+        more if more > SLOTS_MAX => {
+            return Err(Error::new(codes::CLIENT_LIMIT, format!("too many slots (max {SLOTS_MAX})")));
+        }
+        _ => (),
+    }
+    let state = select::state(session.source(), selector)?;
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    for (address, keys) in &wanted {
+        let mut values = Vec::with_capacity(keys.as_ref().map_or(0, Vec::len));
+        for key in keys.iter().flatten() {
+            values.push(slot(session, &state, *address, *key)?);
+        }
+        object.list(&format!("{address:#x}"), &values, |out, value| push_data(out, value));
+    }
+    object.end();
+    Ok(Json::Owned(out))
+}
