@@ -1,0 +1,143 @@
+//! The published chain as far back as it is known: what a new head is compared with.
+
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_log::Offset;
+use std::collections::VecDeque;
+
+/// At most this many of the newest published blocks are remembered; deeper ones are read from the feed again.
+const LINKS_MAX: usize = 100_000;
+
+/// One published block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The block.
+    pub block: BlockRef,
+    /// Its parent.
+    pub parent: B256,
+    /// Its state root.
+    pub root: B256,
+    /// Where its record (or the first of its parts) stands on the feed.
+    pub offset: Offset,
+}
+
+/// Where a block stands towards the published chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is the published head.
+    Head,
+    /// It is an ancestor of the published head.
+    Ancestor,
+    /// It is not on the published chain.
+    Elsewhere,
+    /// It is older than what is remembered: read more of the feed.
+    Deeper,
+    /// It is older than the feed itself, or another block in the place of its first one.
+    BelowBase,
+}
+
+/// The newest part of the published chain, oldest first, without gaps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    links: VecDeque<Link>,
+    head: Option<BlockRef>,
+    /// The oldest link is the feed's base.
+    from_base: bool,
+}
+
+impl Published {
+    /// A feed's base: its GENESIS or START block.
+    pub fn begin(&mut self, link: Link) {
+        self.links.clear();
+        self.links.push_back(link);
+        self.head = Some(link.block);
+        self.from_base = true;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The published head.
+    #[must_use]
+    pub const fn head(&self) -> Option<BlockRef> {
+        self.head
+    }
+
+    /// What is known of the head; `None` also if it was reached by undoing into the unknown.
+    #[must_use]
+    pub fn head_link(&self) -> Option<&Link> {
+        self.links.back()
+    }
+
+    /// How many blocks are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Whether the memory reaches down to the feed's base.
+    #[must_use]
+    pub const fn from_base(&self) -> bool {
+        self.from_base
+    }
+
+    /// The head moves to a child. False if it is no child of the head.
+    #[must_use]
+    pub fn advance(&mut self, link: Link) -> bool {
+        if self.head.is_some_and(|head| head.hash != link.parent || head.number.checked_add(1) != Some(link.block.number)) {
+            return false;
+        }
+        self.links.push_back(link);
+        if self.links.len() > LINKS_MAX {
+            self.links.pop_front();
+            self.from_base = false;
+        }
+        self.head = Some(link.block);
+        true
+    }
+
+    /// The head moves back to its parent. False if `block` is not the head.
+    #[must_use]
+    pub fn undo(&mut self, block: BlockRef, parent: B256) -> bool {
+        if self.head.is_some_and(|head| head != block) || (self.from_base && self.links.len() < 2) {
+            return false;
+        }
+        let Some(number) = block.number.checked_sub(1) else { return false };
+        self.links.pop_back();
+        self.head = Some(BlockRef::new(number, parent));
+        true
+    }
+
+    /// The published block at `number`, if remembered.
+    #[must_use]
+    pub fn at(&self, number: u64) -> Option<&Link> {
+        let oldest = self.links.front()?.block.number;
+        self.links.get(usize::try_from(number.checked_sub(oldest)?).ok()?)
+    }
+
+    /// Where `block` stands.
+    #[must_use]
+    pub fn place(&self, block: BlockRef) -> Place {
+        let Some(head) = self.head else { return Place::Elsewhere };
+        if block == head {
+            return Place::Head;
+        }
+        if block.number >= head.number {
+            return Place::Elsewhere;
+        }
+        match self.at(block.number) {
+            Some(link) if link.block == block => Place::Ancestor,
+            Some(link) if self.from_base && self.links.front() == Some(link) => Place::BelowBase,
+            Some(_) => Place::Elsewhere,
+            None if self.from_base => Place::BelowBase,
+            None => Place::Deeper,
+        }
+    }
+}
