@@ -5,10 +5,26 @@
 //! |---|---|
 //! | [`record`] | the shapes of a feed's records |
 //! | [`rows`] | state rows with before and after |
-#![doc = "The bytes are a contract: see `FORMAT.md` and the golden vectors."]
+//! | [`schema`] | the published `.avsc` and their fingerprints |
+//! | `encode`, `decode`, `avro` | records to bytes and back |
+//! | [`parts`] | records too large for one log entry |
+//! | [`frame`] | what the hook writes to the spool |
+//!
+//! The bytes are a contract: see `FORMAT.md` and the golden vectors.
 
+mod avro;
+mod decode;
+mod encode;
+pub mod frame;
+pub mod parts;
 pub mod record;
 pub mod rows;
+pub mod schema;
 
-pub use record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
+pub use avro::DecodeError;
+pub use decode::encode_rows;
+pub use decode::{decode, decode_rows};
+pub use encode::encode;
+pub use parts::Joiner;
+pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};

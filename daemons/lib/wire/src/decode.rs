@@ -1,0 +1,169 @@
+//! Bytes to records. Takes anything, never panics, allocates no more than a small multiple of the input.
+
+use crate::avro::{DecodeError, Reader};
+use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
+use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use crate::schema;
+use maidenlane_chain::BlockRef;
+
+/// Reads one log entry.
+///
+/// # Errors
+/// When the bytes are not exactly one record of a known schema.
+pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
+    let input = &mut Reader(bytes);
+    if input.array_of::<2>("marker")? != [0xc3, 0x01] {
+        return Err(DecodeError::NoMarker);
+    }
+    let fingerprint = u64::from_le_bytes(input.array_of("fingerprint")?);
+    let read: fn(&mut Reader<'_>) -> Result<Record, DecodeError> = match fingerprint {
+        schema::OPEN => |input| open(input).map(Record::Open),
+        schema::GENESIS => |input| genesis(input).map(Record::Genesis),
+        schema::START => |input| start(input).map(Record::Start),
+        schema::ADVANCE => |input| advance(input).map(Record::Advance),
+        schema::UNDO => |input| undo(input).map(Record::Undo),
+        schema::FINAL => |input| finality(input).map(Record::Final),
+        schema::HEARTBEAT => |input| heartbeat(input).map(Record::Heartbeat),
+        schema::PART => |input| part(input).map(Record::Part),
+        fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
+    };
+    let stamp = stamp(input)?;
+    let record = read(input)?;
+    if input.0.is_empty() {
+        Ok(Stamped { stamp, record })
+    } else {
+        Err(DecodeError::Trailing { left: input.0.len() })
+    }
+}
+
+fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
+    Ok(Stamp {
+        feed: input.array_of("feed")?,
+        epoch: input.long("epoch")?,
+        writer: input.array_of("writer")?,
+        seq: input.long("seq")?,
+        finalized: input.long("finalized")?,
+        more: input.boolean("more")?,
+    })
+}
+
+fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockRef, DecodeError> {
+    Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
+}
+
+fn open(input: &mut Reader<'_>) -> Result<Open, DecodeError> {
+    Ok(Open {
+        chain_id: input.long("chainId")?,
+        genesis: input.hash("genesis")?,
+        chain_config: input.string("chainConfig")?,
+        client_version: input.string("clientVersion")?,
+    })
+}
+
+fn genesis(input: &mut Reader<'_>) -> Result<Genesis, DecodeError> {
+    Ok(Genesis {
+        block: block(input, "block")?,
+        header: input.bytes("header")?,
+        body: input.bytes("body")?,
+        rows: rows(input)?,
+    })
+}
+
+fn start(input: &mut Reader<'_>) -> Result<Start, DecodeError> {
+    Ok(Start {
+        block: block(input, "block")?,
+        header: input.bytes("header")?,
+        ancestors: input.array("ancestors", 1, |input| input.bytes("ancestors"))?,
+    })
+}
+
+fn advance(input: &mut Reader<'_>) -> Result<Advance, DecodeError> {
+    Ok(Advance {
+        block: block(input, "block")?,
+        parent: input.hash("parent")?,
+        header: input.bytes("header")?,
+        body: input.bytes("body")?,
+        receipts: input.bytes("receipts")?,
+        rows: rows(input)?,
+        proofs: input.option("proofs", Reader::hash)?,
+    })
+}
+
+fn undo(input: &mut Reader<'_>) -> Result<Undo, DecodeError> {
+    Ok(Undo {
+        block: block(input, "block")?,
+        parent: input.hash("parent")?,
+        header: input.bytes("header")?,
+        transactions: input.array("transactions", 32, |input| input.hash("transactions"))?,
+        receipts: input.bytes("receipts")?,
+        rows: rows(input)?,
+    })
+}
+
+fn finality(input: &mut Reader<'_>) -> Result<Final, DecodeError> {
+    Ok(Final { safe: input.option("safe", block)?, finalized: input.option("finalized", block)? })
+}
+
+fn heartbeat(input: &mut Reader<'_>) -> Result<Heartbeat, DecodeError> {
+    Ok(Heartbeat {
+        published: block(input, "published")?,
+        master: block(input, "master")?,
+        resuming: input.boolean("resuming")?,
+        master_seen_ms: input.long("masterSeenMs")?,
+    })
+}
+
+fn part(input: &mut Reader<'_>) -> Result<Part, DecodeError> {
+    Ok(Part {
+        index: input.int("index")?,
+        count: input.int("count")?,
+        whole_len: input.long("wholeLen")?,
+        data: input.bytes("data")?,
+    })
+}
+
+pub(crate) fn rows(input: &mut Reader<'_>) -> Result<Rows, DecodeError> {
+    Ok(Rows {
+        accounts: input.array("accounts", 22, |input| {
+            Ok(AccountRow {
+                address: input.address("account")?,
+                before: input.option("before", Reader::bytes)?,
+                after: input.option("after", Reader::bytes)?,
+            })
+        })?,
+        storage: input.array("storage", 21, |input| {
+            Ok(StorageRows {
+                address: input.address("storage")?,
+                slots: input.array("slots", 35, |input| {
+                    Ok(SlotRow {
+                        key: input.hash("slot")?,
+                        plain: input.option("plain", Reader::hash)?,
+                        before: input.option("before", Reader::bytes)?,
+                        after: input.option("after", Reader::bytes)?,
+                    })
+                })?,
+            })
+        })?,
+        codes: input.array("codes", 33, |input| {
+            Ok(CodeRow { hash: input.hash("code")?, code: input.bytes("code")? })
+        })?,
+    })
+}
+
+/// Rows alone, in the layout they have inside a record: what a store keeps for taking a block back.
+///
+/// # Errors
+/// When the bytes are not exactly one set of rows.
+pub fn decode_rows(bytes: &[u8]) -> Result<Rows, DecodeError> {
+    let input = &mut Reader(bytes);
+    let rows = rows(input)?;
+    if input.0.is_empty() { Ok(rows) } else { Err(DecodeError::Trailing { left: input.0.len() }) }
+}
+
+/// The counterpart of [`decode_rows`].
+#[must_use]
+pub fn encode_rows(rows: &Rows) -> Vec<u8> {
+    let mut out = crate::avro::Writer::default();
+    crate::encode::rows(&mut out, rows);
+    out.0
+}

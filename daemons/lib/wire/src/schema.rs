@@ -1,0 +1,37 @@
+//! The published schemas: text and fingerprint.
+
+/// One record kind's schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// Lower-case record name.
+    pub name: &'static str,
+    /// CRC-64-AVRO of the parsing canonical form, as it stands (little-endian) behind `C3 01`.
+    pub fingerprint: u64,
+    /// The `.avsc` text.
+    pub text: &'static str,
+}
+
+macro_rules! schemas {
+    ($($id:ident $name:literal $fingerprint:literal),* $(,)?) => {
+        $(pub(crate) const $id: u64 = $fingerprint;)*
+        /// All schemas of this build.
+        pub const SCHEMAS: &[Schema] = &[
+            $(Schema {
+                name: $name,
+                fingerprint: $fingerprint,
+                text: include_str!(concat!("../schema/", $name, ".avsc")),
+            }),*
+        ];
+    };
+}
+
+schemas! {
+    OPEN "open" 0x76b7_f866_307d_e841,
+    GENESIS "genesis" 0xe51f_678d_8e24_cd1b,
+    START "start" 0xaebe_f919_5daa_5ffe,
+    ADVANCE "advance" 0xc9ea_5beb_03b7_cfa8,
+    UNDO "undo" 0xeafa_f400_f6b5_8aee,
+    FINAL "final" 0x2c2e_a021_0826_9635,
+    HEARTBEAT "heartbeat" 0xdc33_955f_6ec0_3f7a,
+    PART "part" 0x80ba_6751_75bb_7816,
+}
