@@ -35,12 +35,29 @@ pub struct Consumer {
     partition: u32,
     client: BaseConsumer,
     next: u64,
-    /// Whether librdkafka fetches from `next` on.
-    assigned: bool,
+    fetching: Fetching,
     /// Read but too large for the last call.
     held: Option<Entry>,
     /// Told at the next call, after what was good has been taken.
     failure: Option<Error>,
+}
+
+/// What librdkafka does for us.
+///
+/// # Correctness
+/// A partition is assigned once per client: assigning it again while its first fetcher is being stopped fails an
+/// assertion inside librdkafka (2.12.1), which ends the process. Moving is a seek, and where that is refused, a new
+/// client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fetching {
+    /// Nothing yet.
+    Not,
+    /// Fetches from `next` on.
+    Does,
+    /// Fetches from elsewhere.
+    Elsewhere,
+    /// Gave up on the partition.
+    Stopped,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -63,13 +80,10 @@ impl Consumer {
             let what = format!("{topic} has no partition {partition}, only {count} of them from 0 on");
             return Err(Error::Refused { what });
         }
-        // librdkafka reads only with a group's name, even where no group is joined.
-        let mut config = options.client(&READING);
-        config.set("group.id", format!("{}-reader", options.client_id));
-        let client = config.create().map_err(|error| failed(options, topic, "opening", error))?;
-        let (options, topic) = (options.clone(), topic.to_owned());
+        let client = connect(options, topic)?;
+        let (options, topic, fetching) = (options.clone(), topic.to_owned(), Fetching::Not);
         let mut consumer =
-            Self { options, topic, partition, client, next: 0, assigned: false, held: None, failure: None };
+            Self { options, topic, partition, client, next: 0, fetching, held: None, failure: None };
         consumer.next = consumer.watermarks()?.0;
         Ok(consumer)
     }
@@ -92,21 +106,36 @@ impl Consumer {
 
     fn move_to(&mut self, next: u64) {
         self.next = next;
-        self.assigned = false;
+        if self.fetching == Fetching::Does {
+            self.fetching = Fetching::Elsewhere;
+        }
         self.held = None;
         self.failure = None;
     }
 
-    fn assign(&mut self) -> Result<(), Error> {
-        if self.assigned {
-            return Ok(());
-        }
+    /// Has librdkafka fetch from `next` on.
+    fn fetch(&mut self) -> Result<(), Error> {
         let offset = rdkafka::Offset::Offset(i64::try_from(self.next).unwrap_or(i64::MAX));
+        let partition = signed(self.partition);
+        match self.fetching {
+            Fetching::Does => return Ok(()),
+            Fetching::Elsewhere
+                if self.client.seek(&self.topic, partition, offset, self.options.timeout).is_ok() =>
+            {
+                self.fetching = Fetching::Does;
+                return Ok(());
+            }
+            Fetching::Elsewhere | Fetching::Stopped => {
+                self.client = connect(&self.options, &self.topic)?;
+                self.fetching = Fetching::Not;
+            }
+            Fetching::Not => {}
+        }
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, signed(self.partition), offset)
+        list.add_partition_offset(&self.topic, partition, offset)
             .and_then(|()| self.client.assign(&list))
             .map_err(|error| failed(&self.options, &self.topic, "assignment", error))?;
-        self.assigned = true;
+        self.fetching = Fetching::Does;
         Ok(())
     }
 
@@ -123,7 +152,7 @@ impl Consumer {
         if is_transient(&error) {
             return Ok(None);
         }
-        self.assigned = false;
+        self.fetching = Fetching::Stopped;
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
             self.refuse_outside(next)?;
             // The answer changed meanwhile, as when a broker was still reading its log: fetched again from there.
@@ -131,6 +160,13 @@ impl Consumer {
         }
         Err(failed(&self.options, &self.topic, "reading", error))
     }
+}
+
+fn connect(options: &Options, topic: &str) -> Result<BaseConsumer, Error> {
+    let mut config = options.client(&READING);
+    // librdkafka reads only with a group's name, even where no group is joined.
+    config.set("group.id", format!("{}-reader", options.client_id));
+    config.create().map_err(|error| failed(options, topic, "opening", error))
 }
 
 /// An entry of ours: a tombstone has an empty payload.
@@ -161,7 +197,7 @@ impl LogConsumer for Consumer {
         let deadline = Instant::now() + wait;
         let (mut entries, mut bytes) = (Vec::new(), 0usize);
         loop {
-            self.assign()?;
+            self.fetch()?;
             let left = if entries.is_empty() {
                 deadline.saturating_duration_since(Instant::now())
             } else {

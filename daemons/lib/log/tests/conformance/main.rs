@@ -11,7 +11,7 @@ mod cases;
 mod kills;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use maidenlane_log::{Backend, kafka, segment};
 
@@ -27,8 +27,9 @@ fn kills() -> u32 {
 
 fn all(backend: &Backend) {
     for (name, case) in cases::ALL {
-        eprintln!("case {name}");
+        let begun = Instant::now();
         case(backend, &format!("case-{name}"));
+        eprintln!("case {name}: {} ms", begun.elapsed().as_millis());
     }
 }
 
