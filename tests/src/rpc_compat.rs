@@ -233,7 +233,8 @@ fn exchange(
     ask: &mut impl FnMut(&str) -> Result<String, String>,
 ) -> Result<(), String> {
     let answer = ask(&step.request)?;
-    let got: Value = serde_json::from_str(&answer).map_err(|e| format!("answer is not JSON: {e}: {answer:.80}"))?;
+    let got: Value =
+        serde_json::from_str(&answer).map_err(|e| format!("answer is not JSON: {e}: {answer:.80}"))?;
     compare(&got, &step.response, speconly)
 }
 
@@ -260,7 +261,11 @@ mod tests {
         check(r#"{"a":"0xA"}"#, r#"{"a":"0xa"}"#, Err(".a: "));
         check(r#"{"a":[1]}"#, r#"{"a":[1,2]}"#, Err("1 items, want 2"));
         check(r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"y"}}"#, Ok(()));
-        check(r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":2,"message":"x"}}"#, Err(".error.code"));
+        check(
+            r#"{"error":{"code":1,"message":"x"}}"#,
+            r#"{"error":{"code":2,"message":"x"}}"#,
+            Err(".error.code"),
+        );
         check(r#"{"r":[{"error":{"message":"x"}}]}"#, r#"{"r":[{"error":{"message":"y"}}]}"#, Ok(()));
         check(r#"{"message":"x"}"#, r#"{"message":"y"}"#, Err(".message"));
         check(r#"{"result":null}"#, r#"{"error":{"code":1}}"#, Err("not wanted"));

@@ -54,7 +54,8 @@ pub(crate) struct Call {
 
 /// Runs one call. Nothing is written anywhere.
 pub(crate) fn execute(call: Call, db: StateDb<'_>, budget: Budget) -> Result<ExecutionResult, Failure> {
-    let mut cfg = CfgEnv::<SpecId>::default().with_spec_and_mainnet_gas_params(call.spec).with_chain_id(call.chain_id);
+    let mut cfg =
+        CfgEnv::<SpecId>::default().with_spec_and_mainnet_gas_params(call.spec).with_chain_id(call.chain_id);
     // As geth: a call's nonce, sender's code and the caps on transactions in blocks do not matter.
     cfg.disable_nonce_check = true;
     cfg.disable_eip3607 = true;

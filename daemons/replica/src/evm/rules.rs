@@ -56,7 +56,10 @@ impl Rules {
                 (config.cancun_time, SpecId::CANCUN),
                 (config.shanghai_time, SpecId::SHANGHAI),
             ];
-            return timed.into_iter().find(|(fork, _)| from(*fork, time)).map_or(SpecId::MERGE, |(_, spec)| spec);
+            return timed
+                .into_iter()
+                .find(|(fork, _)| from(*fork, time))
+                .map_or(SpecId::MERGE, |(_, spec)| spec);
         }
         let numbered = [
             (config.london_block, SpecId::LONDON),
@@ -93,6 +96,12 @@ impl Rules {
             .find_map(|(_, name)| named(name))
     }
 
+    /// Whether the miner's reward is two ether already.
+    #[cfg(test)]
+    pub(crate) fn config_constantinople(&self, number: u64) -> bool {
+        self.config.constantinople_block.is_some_and(|from| from <= number)
+    }
+
     /// Price of a unit of blob gas in a block.
     pub(crate) fn blob_price(&self, header: &Header) -> Option<u128> {
         let excess = header.excess_blob_gas?;
@@ -110,10 +119,9 @@ impl Rules {
             basefee: header.base_fee_per_gas.unwrap_or_default(),
             difficulty: header.difficulty,
             prevrandao: header.difficulty.is_zero().then_some(header.mix_hash),
-            blob_excess_gas_and_price: header
-                .excess_blob_gas
-                .zip(price)
-                .map(|(excess_blob_gas, blob_gasprice)| BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice }),
+            blob_excess_gas_and_price: header.excess_blob_gas.zip(price).map(
+                |(excess_blob_gas, blob_gasprice)| BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice },
+            ),
             slot_num: header.slot_number.unwrap_or_default(),
         }
     }

@@ -105,7 +105,9 @@ impl Block {
                     object.end();
                 });
             } else {
-                object.list("transactions", &self.transactions, |out, tx| push_data(out, tx.tx_hash().as_slice()));
+                object.list("transactions", &self.transactions, |out, tx| {
+                    push_data(out, tx.tx_hash().as_slice())
+                });
             }
             object.list("uncles", &self.uncles, |out, uncle| push_data(out, uncle.hash_slow().as_slice()));
             if let Some(withdrawals) = &self.withdrawals {

@@ -113,7 +113,9 @@ fn answer(shared: &Shared, done: Result<ExecutionResult, Failure>, gas: u64) -> 
             Err(Error::server(format!("execution aborted (timeout = {timeout:?})")))
         }
         Err(Failure::Spent(Spent::Cancelled)) => Err(Error::server("execution aborted")),
-        Err(Failure::Invalid(invalid)) => Err(Error::server(format!("err: {} (supplied gas {gas})", told(&invalid)))),
+        Err(Failure::Invalid(invalid)) => {
+            Err(Error::server(format!("err: {} (supplied gas {gas})", told(&invalid))))
+        }
         Err(Failure::Read(fault)) => {
             tracing::error!(%fault, "state cannot be read in a call");
             Err(Error::internal(fault))

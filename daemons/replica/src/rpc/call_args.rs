@@ -202,7 +202,8 @@ impl BlockOverrides {
         if self.withdrawals.is_some() {
             return Err(Error::server("block override \"withdrawals\" is not supported for this RPC method"));
         }
-        let small = |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
+        let small =
+            |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
         if let Some(number) = self.number {
             header.number = small(number)?;
         }

@@ -5,7 +5,11 @@ use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
 /// Answers, or `None` for a method that is not here.
-pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -> Option<Result<Json, Error>> {
+pub(crate) fn call(
+    session: &Session,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Option<Result<Json, Error>> {
     let rules = &session.head().rules;
     let answer = match method {
         "web3_clientVersion" => client_version(session),

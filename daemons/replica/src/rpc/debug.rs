@@ -25,7 +25,9 @@ pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -
     let selector = args.required(Selector::read)?;
     let found = match selector {
         // As in geth, a hash is looked up whether it is canonical or not, also when that was required.
-        Selector::Hash { hash, .. } => select::block(session.source(), Selector::Hash { hash, canonical: false })?,
+        Selector::Hash { hash, .. } => {
+            select::block(session.source(), Selector::Hash { hash, canonical: false })?
+        }
         tag @ Selector::Tag(_) => select::block(session.source(), tag)?,
     };
     let Some(at) = found else { return missing(method, selector) };
@@ -33,7 +35,8 @@ pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -
     match method {
         "debug_getRawHeader" => Ok(Json::data(&source.header(at)?.ok_or_else(pruned)?)),
         "debug_getRawBlock" => {
-            let (header, body) = (source.header(at)?.ok_or_else(pruned)?, source.body(at)?.ok_or_else(pruned)?);
+            let (header, body) =
+                (source.header(at)?.ok_or_else(pruned)?, source.body(at)?.ok_or_else(pruned)?);
             Ok(Json::data(&block::raw(&header, &body).map_err(|error| damaged(at, error))?))
         }
         _ => {
@@ -69,6 +72,7 @@ fn transaction(session: &Session, args: &mut Args<'_>) -> Result<Json, Error> {
     let txs = rlp::Header::decode(&mut rest)
         .and_then(|_| Vec::<EthereumTxEnvelope<TxEip4844>>::decode(&mut rest))
         .map_err(|error| damaged(at, error))?;
-    let tx = txs.get(index).ok_or_else(|| Error::internal(format!("block {at} has no transaction {index}")))?;
+    let tx =
+        txs.get(index).ok_or_else(|| Error::internal(format!("block {at} has no transaction {index}")))?;
     Ok(Json::data(&tx.encoded_2718()))
 }

@@ -26,8 +26,8 @@ struct Filter {
     block_hash: Option<B256>,
     from: Option<Tag>,
     to: Option<Tag>,
-    addresses: Vec<Address>,
-    topics: Vec<Vec<B256>>,
+    /// Its range is set when the tags are resolved.
+    query: LogQuery,
 }
 
 #[derive(Deserialize)]
@@ -56,8 +56,11 @@ impl Filter {
             block_hash: raw.block_hash,
             from: raw.from_block,
             to: raw.to_block,
-            addresses: raw.address.map_or(Ok(Vec::new()), addresses)?,
-            topics: topics.into_iter().map(alternatives).collect::<Result<_, _>>()?,
+            query: LogQuery {
+                addresses: raw.address.map_or(Ok(Vec::new()), addresses)?,
+                topics: topics.into_iter().map(alternatives).collect::<Result<_, _>>()?,
+                ..LogQuery::default()
+            },
         })
     }
 }
@@ -102,20 +105,21 @@ pub(crate) async fn get(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let filter = Args::parse(params, 1)?.required(Filter::read)?;
-    if filter.addresses.len() > ALTERNATIVES_MAX {
+    if filter.query.addresses.len() > ALTERNATIVES_MAX {
         return Err(Error::server("exceed max addresses or topics per search position"));
     }
     let search = match filter.block_hash {
         Some(hash) => Search::Block(by_hash(session, hash)?),
         None => Search::Range(range(session, &filter)?),
     };
+    let query = filter.query;
     let deadline = Instant::now().checked_add(shared.settings.call_timeout);
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
     let found = shared.pool.run(move |cancelled| {
         let job = Job { shared: &shared_there, session: &session_there, deadline, cancelled };
         match search {
-            Search::Block(at) => job.block(at, &filter),
-            Search::Range((from, to)) => job.range(from, to, &filter),
+            Search::Block(at) => job.block(at, &query),
+            Search::Range((from, to)) => job.range(&LogQuery { from, to, ..query }),
         }
     });
     found.await.map_err(refused)?
@@ -194,21 +198,21 @@ impl Job<'_> {
         Ok((block, receipts))
     }
 
-    fn block(&self, at: BlockRef, filter: &Filter) -> Result<Json, Error> {
+    fn block(&self, at: BlockRef, query: &LogQuery) -> Result<Json, Error> {
         let (block, receipts) = self.decoded(at)?;
         let mut out = Answer::new();
-        for (index, (tx, log)) in receipts.logs().enumerate().filter(|(_, (_, log))| matches(filter, log)) {
+        for (index, (tx, log)) in
+            receipts.logs().enumerate().filter(|(_, (_, log))| query_matches(query, log))
+        {
             out.push(|text| write_log(text, log, &block, tx, index));
         }
         self.check(out.logs)?;
         Ok(out.finish())
     }
 
-    fn range(&self, from: u64, to: u64, filter: &Filter) -> Result<Json, Error> {
-        let query =
-            LogQuery { from, to, addresses: filter.addresses.clone(), topics: filter.topics.clone() };
+    fn range(&self, query: &LogQuery) -> Result<Json, Error> {
         let source = self.session.source();
-        let found = source.logs(&query, self.shared.settings.logs_max.saturating_add(1))?;
+        let found = source.logs(query, self.shared.settings.logs_max.saturating_add(1))?;
         let mut out = Answer::new();
         for (number, indexes) in found {
             self.check(out.logs.saturating_add(indexes.len()))?;
@@ -251,15 +255,12 @@ impl Answer {
 }
 
 /// geth's match: a log with fewer topics than positions does not match, not even an empty position.
-fn matches(filter: &Filter, log: &Log) -> bool {
-    let address = filter.addresses.is_empty() || filter.addresses.contains(&log.address);
+pub(crate) fn query_matches(query: &LogQuery, log: &Log) -> bool {
+    let address = query.addresses.is_empty() || query.addresses.contains(&log.address);
+    let topics = query.topics.iter().zip(log.topics());
     address
-        && filter.topics.len() <= log.topics().len()
-        && filter
-            .topics
-            .iter()
-            .zip(log.topics())
-            .all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
+        && query.topics.len() <= log.topics().len()
+        && topics.into_iter().all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
 }
 
 #[cfg(test)]

@@ -66,7 +66,12 @@ fn selector(method: &str, args: &mut Args<'_>) -> Result<Selector, Error> {
     }
 }
 
-fn by_block(blocks: &Blocks, session: &Session, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+fn by_block(
+    blocks: &Blocks,
+    session: &Session,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
     let mut args = Args::parse(params, 2)?;
     let selector = selector(method, &mut args)?;
     let what = if args.required(params::boolean)? { Whole::Full } else { Whole::Hashes };

@@ -140,7 +140,12 @@ impl Api for Rpc {
         Some((block.number, block.hash.to_string()))
     }
 
-    async fn call(&self, session: &Arc<Session>, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+    async fn call(
+        &self,
+        session: &Arc<Session>,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Json, Error> {
         if let Some(answer) = chain::call(session, method, params) {
             return answer;
         }

@@ -11,7 +11,9 @@ pub(crate) fn string(json: &str) -> Result<Cow<'_, str>, String> {
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Text<'_>>(json).map(|text| text.0).map_err(|_| "json: cannot unmarshal non-string".into())
+    serde_json::from_str::<Text<'_>>(json)
+        .map(|text| text.0)
+        .map_err(|_| "json: cannot unmarshal non-string".into())
 }
 
 /// The digits after `0x`.
@@ -19,7 +21,9 @@ fn digits(text: &str) -> Result<&str, String> {
     if text.is_empty() {
         return Err("empty hex string".into());
     }
-    text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or_else(|| "hex string without 0x prefix".into())
+    text.strip_prefix("0x")
+        .or_else(|| text.strip_prefix("0X"))
+        .ok_or_else(|| "hex string without 0x prefix".into())
 }
 
 /// Bytes of any length.
@@ -92,7 +96,8 @@ pub(crate) fn boolean(json: &str) -> Result<bool, String> {
 /// A storage key: up to 32 bytes, prefix and leading zeros optional, for old clients' sake.
 pub(crate) fn storage_key(text: &str) -> Result<B256, Error> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    let padded = if digits.len().is_multiple_of(2) { Cow::Borrowed(digits) } else { format!("0{digits}").into() };
+    let padded =
+        if digits.len().is_multiple_of(2) { Cow::Borrowed(digits) } else { format!("0{digits}").into() };
     if padded.len() > 64 {
         let problem = "storage key too long (want at most 32 bytes)";
         return Err(Error::params(format!("{problem}: {text:?}")));
@@ -138,7 +143,11 @@ impl Tag {
     /// Reads a JSON value.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         // geth reads a bare number here and refuses it as hex without prefix; so do we.
-        if json.starts_with('"') { Self::of(&string(json)?) } else { Err("hex string without 0x prefix".into()) }
+        if json.starts_with('"') {
+            Self::of(&string(json)?)
+        } else {
+            Err("hex string without 0x prefix".into())
+        }
     }
 }
 

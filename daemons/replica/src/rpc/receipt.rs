@@ -65,7 +65,9 @@ impl Receipts {
             return;
         };
         let before = index.checked_sub(1).and_then(|index| self.items.get(index));
-        let used = receipt.cumulative_gas_used().saturating_sub(before.map_or(0, ReceiptEnvelope::cumulative_gas_used));
+        let used = receipt
+            .cumulative_gas_used()
+            .saturating_sub(before.map_or(0, ReceiptEnvelope::cumulative_gas_used));
         let mut object = Object::new(out);
         object.data("blockHash", block.hash.as_slice());
         object.quantity("blockNumber", block.header.number);
@@ -112,7 +114,10 @@ impl Receipts {
 
     /// All logs with their transactions' indexes, in order.
     pub(crate) fn logs(&self) -> impl Iterator<Item = (usize, &Log)> {
-        self.items.iter().enumerate().flat_map(|(tx, receipt)| receipt.logs().iter().map(move |log| (tx, log)))
+        self.items
+            .iter()
+            .enumerate()
+            .flat_map(|(tx, receipt)| receipt.logs().iter().map(move |log| (tx, log)))
     }
 
     /// Each receipt as `debug_getRawReceipts` gives it: typed ones as `type || payload`.

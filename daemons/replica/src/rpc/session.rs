@@ -77,7 +77,11 @@ impl From<ReadError> for Error {
 }
 
 /// Takes the newest view, or waits a moment for the one that the client wants.
-pub(crate) async fn pin(live: &dyn Live, waiters: &Semaphore, min: Option<Result<MinBlock, Error>>) -> Session {
+pub(crate) async fn pin(
+    live: &dyn Live,
+    waiters: &Semaphore,
+    min: Option<Result<MinBlock, Error>>,
+) -> Session {
     let (source, refused) = match min {
         None => (live.view(), None),
         Some(Err(error)) => (live.view(), Some(error)),

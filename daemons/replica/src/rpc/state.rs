@@ -50,8 +50,11 @@ pub(crate) fn code(session: &Session, params: Option<&RawValue>) -> Result<Json,
 }
 
 /// An account that does not exist.
-const NONE: Account =
-    Account { nonce: 0, balance: alloy::primitives::U256::ZERO, code_hash: alloy::primitives::KECCAK256_EMPTY };
+const NONE: Account = Account {
+    nonce: 0,
+    balance: alloy::primitives::U256::ZERO,
+    code_hash: alloy::primitives::KECCAK256_EMPTY,
+};
 
 fn slot(session: &Session, state: &StateOf, address: Address, key: B256) -> Result<[u8; 32], Error> {
     Ok(session.source().slot(keccak256(address), keccak256(key), state.at)?.to_be_bytes())
