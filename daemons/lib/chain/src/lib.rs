@@ -1,10 +1,29 @@
-//! Block references and the arithmetic of canonical heads. Pure: no IO, no clock, no async.
+//! Blocks and the arithmetic of canonical heads. Pure: no IO, no clock, no async.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`account`] | accounts as slim RLP |
+//! | [`block`] | blocks as consensus bytes, held against their header |
+//! | [`forks`] | the fork schedule, and what of it this build implements |
+//! | [`heads`] | from one head to another in single steps |
+//! | [`receipts`] | receipts as consensus bytes |
 
+pub mod account;
+pub mod block;
+pub mod forks;
+pub mod heads;
+pub mod receipts;
+
+pub use account::Account;
 pub use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+pub use forks::{Fork, Forks};
+pub use receipts::{Receipt, Receipts};
 use std::fmt;
 
 /// A block named by number and hash. The hash decides; the number tells where it stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct BlockRef {
     /// Height, 0 at genesis.
     pub number: u64,

@@ -1,0 +1,138 @@
+//! Receipts as consensus bytes: legacy ones an RLP list, typed ones a byte string `type || payload`, with bloom and,
+//! before Byzantium, the state root in the place of the status.
+
+use crate::B256;
+use crate::block::{items, unwrapped};
+use alloy::consensus::proofs::ordered_trie_root_encoded;
+use alloy::consensus::{ReceiptEnvelope, TxType};
+use alloy::eips::eip2718::Decodable2718 as _;
+use alloy::primitives::{Bloom, Log, logs_bloom};
+use alloy::rlp;
+
+/// Why bytes are not receipts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptsError {
+    /// Not an RLP list of receipts.
+    #[error("not a list of receipts")]
+    Rlp(#[source] rlp::Error),
+    /// One receipt is none.
+    #[error("receipt {index} cannot be read: {reason}")]
+    Receipt {
+        /// Its place.
+        index: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A type that this build does not know.
+    #[error("receipt {index} has the unknown type {ty}; upgrade to a version that knows it")]
+    UnknownType {
+        /// Its place.
+        index: usize,
+        /// Its type.
+        ty: u8,
+    },
+    /// The bloom is not that of the logs.
+    #[error("the bloom of receipt {index} is not that of its logs")]
+    Bloom {
+        /// Its place.
+        index: usize,
+    },
+    /// Cumulative gas falls.
+    #[error("the cumulative gas of receipt {index} is below that of the one before")]
+    Gas {
+        /// Its place.
+        index: usize,
+    },
+}
+
+/// One receipt with what follows from its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// As consensus has it.
+    pub envelope: ReceiptEnvelope,
+    /// Gas of this transaction alone.
+    pub gas_used: u64,
+    /// Index in the block of its first log.
+    pub first_log: usize,
+}
+
+impl Receipt {
+    /// Its logs.
+    #[must_use]
+    pub fn logs(&self) -> &[Log] {
+        self.envelope.logs()
+    }
+}
+
+/// The receipts of one block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipts {
+    items: Vec<Receipt>,
+    root: B256,
+    bloom: Bloom,
+}
+
+impl Receipts {
+    /// Decodes and checks: each bloom is that of its logs, gas never falls.
+    ///
+    /// # Errors
+    /// Naming the receipt that is wrong.
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, ReceiptsError> {
+        let raw = items(&mut bytes, unwrapped).map_err(ReceiptsError::Rlp)?;
+        if !bytes.is_empty() {
+            return Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength));
+        }
+        let (mut all, mut bloom) = (Vec::with_capacity(raw.len()), Bloom::ZERO);
+        let (mut gas, mut logs) = (0_u64, 0_usize);
+        for (index, item) in raw.iter().enumerate() {
+            let envelope = decode_one(index, item)?;
+            if logs_bloom(envelope.logs()) != *envelope.logs_bloom() {
+                return Err(ReceiptsError::Bloom { index });
+            }
+            bloom |= *envelope.logs_bloom();
+            let total = envelope.cumulative_gas_used();
+            let gas_used = total.checked_sub(gas).ok_or(ReceiptsError::Gas { index })?;
+            let first_log = logs;
+            logs += envelope.logs().len();
+            gas = total;
+            all.push(Receipt { envelope, gas_used, first_log });
+        }
+        Ok(Self { items: all, root: ordered_trie_root_encoded(&raw), bloom })
+    }
+
+    /// All, in order.
+    #[must_use]
+    pub fn items(&self) -> &[Receipt] {
+        &self.items
+    }
+
+    /// The receipts root.
+    #[must_use]
+    pub const fn root(&self) -> B256 {
+        self.root
+    }
+
+    /// All blooms in one.
+    #[must_use]
+    pub const fn bloom(&self) -> Bloom {
+        self.bloom
+    }
+
+    /// Gas of the whole block.
+    #[must_use]
+    pub fn gas_used(&self) -> u64 {
+        self.items.last().map_or(0, |last| last.envelope.cumulative_gas_used())
+    }
+}
+
+fn decode_one(index: usize, item: &[u8]) -> Result<ReceiptEnvelope, ReceiptsError> {
+    if let Some(ty) = item.first().copied().filter(|first| *first < 0xc0 && TxType::try_from(*first).is_err())
+    {
+        return Err(ReceiptsError::UnknownType { index, ty });
+    }
+    ReceiptEnvelope::decode_2718_exact(item)
+        .map_err(|error| ReceiptsError::Receipt { index, reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests;
