@@ -130,6 +130,11 @@ impl Follow {
         }
     }
 
+    /// A change towards `block` was not carried out: decide it anew.
+    pub fn again(&mut self, block: BlockRef) {
+        self.targets.push_front(Target { block, confirmed: None });
+    }
+
     /// What to do now. Ask again after doing it.
     pub fn step(&mut self, published: &Published, spool: &impl Lineage) -> Step {
         while let Some(target) = self.targets.front().copied() {

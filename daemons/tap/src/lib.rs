@@ -4,6 +4,110 @@
 //! |---|---|
 //! | [`follow`] | pure: announced heads in, next step out |
 //! | [`published`] | the published chain as far back as it is known |
+//! | [`spool`] | finds frames by block hash, while geth writes them |
+//! | [`block`], [`begin`], [`audit`] | pure: what must be true before anything is published |
+//! | [`tail`] | the feed, folded as every consumer folds it |
+//! | [`publish`] | the feed's one writer: epochs and the proof that they are ours |
+//! | [`ipc`], [`master`] | questions to geth and announcements from it |
+//! | [`run`] | the loop that ties them together |
+//! | [`repair`] | closes a hole, for the command line |
 
+extern crate maidenlane_config as serde_dhall;
+
+pub mod audit;
+pub mod begin;
+pub mod block;
+pub mod config;
+pub mod error;
+pub mod events;
+pub mod failpoints;
 pub mod follow;
+pub mod ipc;
+pub mod master;
+pub mod publish;
 pub mod published;
+pub mod repair;
+pub mod run;
+pub mod spool;
+pub mod tail;
+
+use crate::config::Settings;
+use crate::error::Error;
+use crate::events::Event;
+use crate::tail::Chain;
+use maidenlane_log::TopicNeeds;
+use maidenlane_service::{Context, Failure, Health, Shared, Shutdown, Tracer, tracer};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A feed must be kept at least this long, or replicas restored from last night's snapshot find a gap.
+const RETENTION_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Between attempts to ask a master for its genesis.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Daemon;
+
+impl maidenlane_service::Daemon for Daemon {
+    const NAME: &'static str = "tap";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    fn shared(settings: &Settings) -> Shared<'_> {
+        Shared {
+            admin: settings.admin,
+            log_filter: &settings.log_filter,
+            log_json: settings.log_json,
+            state_dir: &settings.state_dir,
+        }
+    }
+
+    async fn run(context: Context<Settings>) -> Result<(), Failure> {
+        let events = tracer::logging().and(&events::counting(&context.metrics));
+        let (settings, health) = (context.settings, context.health);
+        let shutdown = context.tasks.shutdown().clone();
+        context.tasks.spawn_thread("tap", move || Ok(work(&settings, &events, &health, &shutdown)?))
+    }
+}
+
+/// What the tap's thread does.
+fn work(
+    settings: &Arc<Settings>,
+    events: &Tracer<Event>,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<(), Error> {
+    let log = settings.backend();
+    let needs = TopicNeeds {
+        partitions: Some(1),
+        entry_bytes: maidenlane_wire::parts::ENTRY_MAX_BYTES,
+        retention_min_age: RETENTION_MIN,
+        retention_min_bytes: 0,
+    };
+    let problems = log.check(&settings.topic, &needs)?;
+    if !problems.is_empty() {
+        return Err(Error::Unfit { topic: settings.topic.clone(), problems });
+    }
+    health.set_ready();
+    health.set_unready("not connected to the master");
+    let Some(chain) = chain(settings, events, shutdown) else { return Ok(()) };
+    let (settings, events) = (Arc::clone(settings), events.clone());
+    run::Tap::new(settings, chain, &log, events, health.clone(), shutdown.clone())?.run()
+}
+
+/// The chain of the settings, with the master's genesis if they name none. `None` at a shutdown.
+fn chain(settings: &Settings, events: &Tracer<Event>, shutdown: &Shutdown) -> Option<Chain> {
+    let id = settings.chain_id;
+    if let Some(genesis) = settings.genesis {
+        return Some(Chain { id, genesis });
+    }
+    while !shutdown.is_triggered() {
+        match master::Master::connect(&settings.ipc).and_then(|mut master| master.identity()) {
+            Ok((_, genesis)) => return Some(Chain { id, genesis }),
+            Err(error) => events.emit(&Event::Away { reason: error.to_string() }),
+        }
+        std::thread::sleep(ASK_EVERY);
+    }
+    None
+}

@@ -91,7 +91,9 @@ impl Published {
     /// The head moves to a child. False if it is no child of the head.
     #[must_use]
     pub fn advance(&mut self, link: Link) -> bool {
-        if self.head.is_some_and(|head| head.hash != link.parent || head.number.checked_add(1) != Some(link.block.number)) {
+        if self.head.is_some_and(|head| {
+            head.hash != link.parent || head.number.checked_add(1) != Some(link.block.number)
+        }) {
             return false;
         }
         self.links.push_back(link);

@@ -60,7 +60,8 @@ impl World {
         let mut told = Vec::new();
         loop {
             let step = self.follow.step(&self.published, &self.spool);
-            let last = matches!(step, Step::Wait { .. } | Step::Confirm(_) | Step::Deeper | Step::BelowBase(_));
+            let last =
+                matches!(step, Step::Wait { .. } | Step::Confirm(_) | Step::Deeper | Step::BelowBase(_));
             told.push(match step {
                 Step::Idle => break,
                 Step::Reached => "reached".to_owned(),
@@ -83,7 +84,8 @@ impl World {
     }
 
     fn act(&mut self, line: &str) {
-        let (action, expect) = line.split_once(" => ").map_or((line, None), |(a, e)| (a.trim(), Some(e.trim())));
+        let (action, expect) =
+            line.split_once(" => ").map_or((line, None), |(a, e)| (a.trim(), Some(e.trim())));
         let (verb, name) = action.trim().split_once(' ').unwrap_or((action.trim(), ""));
         match verb {
             "spool" => {
@@ -134,125 +136,181 @@ fn check(oldest: u64, head: u64, script: &str) {
 
 #[test]
 fn extends_by_one_and_by_many() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool a6<a5 => -
         head a6 => +a6
         spool a7<a6
         spool a8<a7
         head a8 => +a7 +a8
-        head a8 => reached");
+        head a8 => reached",
+    );
 }
 
 #[test]
 fn waits_for_frames_that_are_late() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         head a6 => wait a6
         head a7 => wait a7
         spool a7<a6 => wait a6
-        spool a6<a5 => +a6 +a7");
+        spool a6<a5 => +a6 +a7",
+    );
 }
 
 #[test]
 fn a_waiting_head_is_superseded_by_another_branch() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool b6<a5
         head a6 => wait a6
-        head b6 => +b6");
+        head b6 => +b6",
+    );
 }
 
 #[test]
 fn reorganises_to_a_known_branch_and_back() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool a5<a4
         spool a4<a3
         spool b4<a3
         spool b5<b4
         spool b6<b5
         head b6 => -a5 -a4 +b4 +b5 +b6
-        head a5 => -b6 -b5 -b4 +a4 +a5");
+        head a5 => -b6 -b5 -b4 +a4 +a5",
+    );
 }
 
 #[test]
 fn follows_a_shortening_only_when_the_master_still_stands_there() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         head a5 => reached
         head a3 => confirm a3
-        polled a3 => -a5 -a4");
-    check(0, 5, "
+        polled a3 => -a5 -a4",
+    );
+    check(
+        0,
+        5,
+        "
         head a5 => reached
         head a3 => confirm a3
         polled a5 => -
-        polled a5 => reached");
+        polled a5 => reached",
+    );
 }
 
 #[test]
 fn shortens_to_a_sibling_of_an_ancestor() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool b3<a2
-        head b3 => -a5 -a4 -a3 +b3");
+        head b3 => -a5 -a4 -a3 +b3",
+    );
 }
 
 #[test]
 fn ignores_the_past_while_resuming() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         head a2 => -
         polled a2 => -
         polled a2 => -
         head a3 => -
         head a5 => reached
-        head a4 => confirm a4");
+        head a4 => confirm a4",
+    );
 }
 
 #[test]
 fn resuming_ends_with_a_head_off_the_chain() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool b4<a3
         spool b5<b4
         head a3 => -
         head b4 => -a5 -a4 +b4
-        head a3 => confirm a3");
+        head a3 => confirm a3",
+    );
 }
 
 #[test]
 fn a_restart_resumes_again_and_forgets_old_announcements() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         head a5 => reached
         head a7 => wait a7
         restart => -
         head a2 => -
         spool a6<a5
         head a6 => +a6
-        head a5 => confirm a5");
+        head a5 => confirm a5",
+    );
 }
 
 #[test]
 fn a_head_that_was_never_announced_counts_when_polled_twice() {
-    check(0, 5, "
+    check(
+        0,
+        5,
+        "
         spool a6<a5
         polled a6 => -
-        polled a6 => +a6");
-    check(0, 5, "
+        polled a6 => +a6",
+    );
+    check(
+        0,
+        5,
+        "
         spool a6<a5
         spool b6<a5
         polled b6 => -
         head a6 => +a6
         polled b6 => -
         polled a6 => -
-        polled b6 => -");
+        polled b6 => -",
+    );
 }
 
 #[test]
 fn asks_for_more_of_the_feed_when_the_fork_is_deeper() {
-    check(3, 5, "
+    check(
+        3,
+        5,
+        "
         spool b3<a2
         spool b4<b3
-        head b4 => deeper");
+        head b4 => deeper",
+    );
     check(3, 5, "head a1 => deeper");
 }
 
 #[test]
 fn never_leaves_the_feeds_base() {
-    check(0, 2, "
+    check(
+        0,
+        2,
+        "
         spool b1<b0
-        head b1 => below");
+        head b1 => below",
+    );
 }

@@ -1,0 +1,125 @@
+//! The tap's settings.
+
+use maidenlane_chain::B256;
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
+use maidenlane_config::{Checker, StaticType};
+use maidenlane_log::{Backend, kafka, segment};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// As written in Dhall.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct TapRaw {
+    /// Directory that the hook in geth writes to.
+    pub spool: String,
+    /// geth's IPC socket.
+    pub ipc: String,
+    /// The chain; with `genesis = None` the master's own is taken.
+    pub chain: ChainRaw,
+    /// The feed that this tap writes.
+    pub feed: FeedRaw,
+    /// Changed keys per block near the head that the master must prove; 0 = none.
+    pub auditKeys: u64,
+    /// Between heartbeats, and between questions to the master.
+    pub heartbeat_ms: u64,
+    /// Without finality, spool segments are kept until their blocks are this deep.
+    pub keepDepth: u64,
+    /// Admin listener.
+    pub admin: AdminRaw,
+    /// Log lines.
+    pub logging: LoggingRaw,
+    /// Directory of the daemon's own files.
+    pub stateDir: String,
+}
+
+/// Validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Directory that the hook in geth writes to.
+    pub spool: PathBuf,
+    /// geth's IPC socket.
+    pub ipc: PathBuf,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of block 0; `None` takes the master's.
+    pub genesis: Option<B256>,
+    /// The feed's topic.
+    pub topic: String,
+    /// The log that carries it.
+    pub log: shapes::Log,
+    /// Changed keys per block that the master must prove.
+    pub audit_keys: usize,
+    /// Between heartbeats.
+    pub heartbeat: Duration,
+    /// Depth at which blocks count as final.
+    pub keep_depth: u64,
+    /// Where the admin listener binds.
+    pub admin: SocketAddr,
+    /// Log filter.
+    pub log_filter: String,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// The daemon's own files.
+    pub state_dir: PathBuf,
+}
+
+impl maidenlane_config::Settings for Settings {
+    type Raw = TapRaw;
+
+    fn validate(raw: TapRaw, checker: &mut Checker) -> Option<Self> {
+        let spool = shapes::path("spool", &raw.spool, checker);
+        let ipc = shapes::path("ipc", &raw.ipc, checker);
+        let (name, genesis) = checker.inside("chain", |checker| {
+            let name = shapes::word("name", &raw.chain.name, checker);
+            let genesis = raw.chain.genesis.as_deref().map(|text| {
+                let parsed = text.parse::<B256>();
+                checker.take("genesis", parsed.map_err(|_| format!("expected a block hash, found `{text}`")))
+            });
+            (name, genesis)
+        });
+        let chain_name = name.clone().unwrap_or_default();
+        let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &chain_name, checker));
+        let audit_keys = checker.within("auditKeys", raw.auditKeys, 0..=256);
+        let heartbeat_ms = checker.within::<u64>("heartbeat_ms", raw.heartbeat_ms, 50..=10_000);
+        let keep_depth = checker.within("keepDepth", raw.keepDepth, 64..=10_000_000);
+        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
+        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
+        let genesis = match genesis {
+            Some(parsed) => Some(parsed?),
+            None => None,
+        };
+        let (feed, _) = (feed?, name?);
+        Some(Self {
+            spool: spool?,
+            ipc: ipc?,
+            chain_id: raw.chain.id,
+            genesis,
+            topic: feed.blocks_topic,
+            log: feed.log,
+            audit_keys: audit_keys?,
+            heartbeat: Duration::from_millis(heartbeat_ms?),
+            keep_depth: keep_depth?,
+            admin: admin?,
+            log_filter: raw.logging.filter,
+            log_json: raw.logging.json,
+            state_dir: state_dir?,
+        })
+    }
+}
+
+impl Settings {
+    /// The log that carries the feed.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match &self.log {
+            shapes::Log::Segment { dir, .. } => Backend::Segment(segment::Options::new(dir)),
+            shapes::Log::Kafka { brokers } => {
+                let options = kafka::Options::new(brokers.clone());
+                Backend::Kafka(kafka::Options { client_id: "maidenlane-tap".to_owned(), ..options })
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What stops the tap or makes it try again, and the exit code each deserves.
+
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_service::{Exit, Failure};
+use std::path::PathBuf;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Between the tap and its master.
+    #[error("master")]
+    Master(#[from] crate::ipc::Error),
+    /// Between the tap and the log.
+    #[error("log")]
+    Log(#[from] maidenlane_log::Error),
+    /// The master serves another chain than the settings name.
+    #[error(
+        "the master has chain id {found_id} and genesis {found}, the settings say {wanted_id} and {wanted}; correct `ipc` or `chain`"
+    )]
+    WrongChain {
+        /// Chain id of the settings.
+        wanted_id: u64,
+        /// Genesis hash of the settings or the feed.
+        wanted: B256,
+        /// Chain id of the master.
+        found_id: u64,
+        /// Genesis hash of the master.
+        found: B256,
+    },
+    /// A spool segment is damaged before its end.
+    #[error("spool segment {path} is corrupt at byte {offset}: {what}; remove it and run `{REPAIR}`")]
+    SpoolCorrupt {
+        /// The segment.
+        path: PathBuf,
+        /// Where the bad frame begins.
+        offset: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file of the spool cannot be read or deleted.
+    #[error("spool: {what} {path}")]
+    Spool {
+        /// What was attempted.
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The spool says nothing about itself: no INIT frame, so no master with our hook has run.
+    #[error("the spool {0} holds no INIT frame; start geth with `--vmtrace maidenlane` and this spool")]
+    NoInit(PathBuf),
+    /// A canonical block was executed without leaving frames.
+    #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
+    Hole(BlockRef),
+    /// A block does not fit its header or its parent.
+    #[error("block {block}: {what}; the spool or the master is damaged, run `{REPAIR}`")]
+    BadBlock {
+        /// The block.
+        block: BlockRef,
+        /// What does not fit.
+        what: String,
+    },
+    /// The master moved to a branch that leaves the chain below the feed's first block.
+    #[error("the master's head {0} is not on a chain with the feed's first block; begin a new feed")]
+    BelowBase(BlockRef),
+    /// The feed holds something that no tap writes.
+    #[error("the feed is broken at offset {offset}: {what}; begin a new feed")]
+    BrokenFeed {
+        /// Offset of the record.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A record that no consumer would take.
+    #[error("a record cannot be published: {what}")]
+    Unpublishable {
+        /// Why.
+        what: String,
+    },
+    /// Another tap writes this feed.
+    #[error("displaced: epoch {epoch} of the feed belongs to another tap; run one tap per feed")]
+    Displaced {
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// The topic would lose data.
+    #[error("topic {topic} is not fit for a feed: {}", .problems.join("; "))]
+    Unfit {
+        /// The topic.
+        topic: String,
+        /// What to change.
+        problems: Vec<String>,
+    },
+    /// A dependency stayed away for too long.
+    #[error("gave up after {waited_ms} ms")]
+    GaveUp {
+        /// How long it was tried.
+        waited_ms: u64,
+        /// The last failure.
+        #[source]
+        source: Box<Error>,
+    },
+}
+
+/// The command that closes a hole.
+const REPAIR: &str = "maidenlane tap repair --config FILE";
+
+impl Error {
+    /// Whether trying again may help: the master or the log is away.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Master(_) => true,
+            Self::Log(error) => matches!(
+                error,
+                maidenlane_log::Error::Full { .. }
+                    | maidenlane_log::Error::Timeout { .. }
+                    | maidenlane_log::Error::Io { .. }
+                    | maidenlane_log::Error::Kafka { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::WrongChain { .. }
+            | Self::SpoolCorrupt { .. }
+            | Self::Hole(_)
+            | Self::BadBlock { .. }
+            | Self::BelowBase(_)
+            | Self::BrokenFeed { .. }
+            | Self::Unpublishable { .. }
+            | Self::Log(maidenlane_log::Error::Corrupt { .. } | maidenlane_log::Error::BeyondEnd { .. }) => {
+                Exit::Data
+            }
+            Self::Displaced { .. }
+            | Self::Unfit { .. }
+            | Self::Log(
+                maidenlane_log::Error::NoTopic { .. }
+                | maidenlane_log::Error::TooLarge { .. }
+                | maidenlane_log::Error::Refused { .. },
+            ) => Exit::Settings,
+            Self::Master(_) | Self::Log(_) | Self::Spool { .. } | Self::NoInit(_) | Self::GaveUp { .. } => {
+                Exit::GaveUp
+            }
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.exit(), error)
+    }
+}

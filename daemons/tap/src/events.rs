@@ -1,0 +1,157 @@
+//! Everything the tap tells: one closed type, one table to log lines, one to metrics.
+
+use maidenlane_chain::BlockRef;
+use maidenlane_service::Metrics;
+use maidenlane_service::prometheus_client::metrics::counter::Counter;
+use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+use maidenlane_service::tracer::{Line, Told, Tracer};
+use tracing::Level;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Connected to the master; following is *resuming* from here.
+    Connected {
+        /// The feed's head.
+        published: Option<BlockRef>,
+    },
+    /// The master or the log is away; it is tried again.
+    Away {
+        /// Why.
+        reason: String,
+    },
+    /// An epoch of ours began.
+    Opened {
+        /// Its number.
+        epoch: u64,
+    },
+    /// A head change was published.
+    Published {
+        /// The new head.
+        head: BlockRef,
+        /// Blocks undone.
+        undone: usize,
+        /// Blocks added.
+        added: usize,
+    },
+    /// The master stands at or beyond the published head again.
+    Resumed,
+    /// A head was announced whose frames are missing.
+    Waiting {
+        /// The block without frames.
+        missing: BlockRef,
+    },
+    /// A block without frames took the rows of one with equal state roots.
+    Borrowed {
+        /// The block.
+        block: BlockRef,
+    },
+    /// The hook lost frames, or a torn tail was skipped. Whether a block is missing shows later.
+    SpoolGap {
+        /// HOLE frames.
+        holes: usize,
+        /// Torn tails.
+        torn: usize,
+    },
+    /// Keys of a block were proved by the master.
+    Audited {
+        /// How many.
+        keys: usize,
+    },
+    /// The master could not prove keys, for example because it no longer has that state.
+    Unaudited {
+        /// Why.
+        reason: String,
+    },
+    /// Finality moved.
+    Finalized {
+        /// The finalized number.
+        number: u64,
+    },
+    /// Spool segments were deleted.
+    Reclaimed {
+        /// How many.
+        segments: usize,
+    },
+    /// A heartbeat was published.
+    Heartbeat,
+}
+
+impl Told for Event {
+    fn line(&self) -> Option<Line> {
+        let (level, message) = match self {
+            Self::Connected { published: Some(head) } => {
+                (Level::INFO, format!("connected to the master; the feed stands at {head}"))
+            }
+            Self::Connected { published: None } => {
+                (Level::INFO, "connected to the master; the feed is empty".to_owned())
+            }
+            Self::Away { reason } => (Level::WARN, format!("trying again: {reason}")),
+            Self::Opened { epoch } => (Level::INFO, format!("opened epoch {epoch}")),
+            Self::Published { head, undone: 0, added } => {
+                (Level::DEBUG, format!("published {added} to {head}"))
+            }
+            Self::Published { head, undone, added } => {
+                (Level::INFO, format!("reorganised: {undone} undone, {added} added, head {head}"))
+            }
+            Self::Resumed => (Level::INFO, "the master stands at or beyond the published head".to_owned()),
+            Self::Waiting { missing } => (Level::WARN, format!("no frames yet of announced block {missing}")),
+            Self::Borrowed { block } => {
+                (Level::WARN, format!("block {block} left no frames; took the rows of one with equal roots"))
+            }
+            Self::SpoolGap { holes, torn } => {
+                (Level::WARN, format!("the spool has {holes} new marked holes and {torn} torn tails"))
+            }
+            Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
+            Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
+            Self::Audited { .. } | Self::Finalized { .. } | Self::Heartbeat => return None,
+        };
+        Some(Line { level, message })
+    }
+}
+
+/// A tracer that keeps the metrics.
+#[must_use]
+pub fn counting(metrics: &Metrics) -> Tracer<Event> {
+    let counter = |name: &'static str, help: &'static str| {
+        let counter = Counter::<u64>::default();
+        metrics.register(|registry| registry.register(name, help, counter.clone()));
+        counter
+    };
+    let gauge = |name: &'static str, help: &'static str| {
+        let gauge = Gauge::<i64>::default();
+        metrics.register(|registry| registry.register(name, help, gauge.clone()));
+        gauge
+    };
+    let head = gauge("head_number", "Published head");
+    let finalized = gauge("finalized_number", "Published finalized block");
+    let epoch = gauge("epoch", "Epoch of the feed that this tap owns");
+    let connects = counter("master_connections", "Connections made to the master");
+    let away = counter("away", "Failures of master or log that were tried again");
+    let added = counter("blocks_advanced", "Blocks published");
+    let undone = counter("blocks_undone", "Blocks taken back");
+    let borrowed = counter("blocks_borrowed", "Blocks published with the rows of an equal one");
+    let gaps = counter("spool_gaps", "Marked holes and torn tails in the spool");
+    let audited = counter("keys_audited", "Changed keys proved by the master");
+    let unaudited = counter("audits_failed", "Audits that the master could not answer");
+    let heartbeats = counter("heartbeats", "Heartbeats published");
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let many = |count: &usize| u64::try_from(*count).unwrap_or(u64::MAX);
+    Tracer::new(move |event| match event {
+        Event::Connected { .. } => drop(connects.inc()),
+        Event::Away { .. } => drop(away.inc()),
+        Event::Opened { epoch: number } => drop(epoch.set(signed(*number))),
+        Event::Published { head: block, undone: out, added: new } => {
+            head.set(signed(block.number));
+            undone.inc_by(many(out));
+            added.inc_by(many(new));
+        }
+        Event::Borrowed { .. } => drop(borrowed.inc()),
+        Event::SpoolGap { holes, torn } => drop(gaps.inc_by(many(holes).saturating_add(many(torn)))),
+        Event::Audited { keys } => drop(audited.inc_by(many(keys))),
+        Event::Unaudited { .. } => drop(unaudited.inc()),
+        Event::Finalized { number } => drop(finalized.set(signed(*number))),
+        Event::Heartbeat => drop(heartbeats.inc()),
+        Event::Resumed | Event::Waiting { .. } | Event::Reclaimed { .. } => {}
+    })
+}

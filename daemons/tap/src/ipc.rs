@@ -1,0 +1,256 @@
+//! JSON-RPC over geth's unix socket: calls with deadlines, and notifications in between.
+//!
+//! Messages follow each other without a frame around them, so the stream is cut where a JSON value ends.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A longer message is refused: the largest block with its receipts is far below it.
+const MESSAGE_MAX_BYTES: usize = 256 << 20;
+/// Notifications kept while a call waits for its answer; on overflow the oldest go, since a newer head covers them.
+const NOTIFICATIONS_MAX: usize = 4096;
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// What goes wrong between the tap and its master.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket cannot be reached or broke.
+    #[error("geth's socket {path}: {what}")]
+    Socket {
+        /// Path of the socket.
+        path: String,
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// geth closed the connection.
+    #[error("geth closed the connection")]
+    Closed,
+    /// No answer in time.
+    #[error("geth did not answer {method} within {waited_ms} ms")]
+    Timeout {
+        /// The call.
+        method: String,
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// geth refused a call.
+    #[error("geth answered {method} with error {code}: {message}")]
+    Refused {
+        /// The call.
+        method: String,
+        /// JSON-RPC error code.
+        code: i64,
+        /// Its text.
+        message: String,
+    },
+    /// What came is not what JSON-RPC or the method promises.
+    #[error("geth's answer to {method} makes no sense: {what}")]
+    Nonsense {
+        /// The call.
+        method: String,
+        /// What was wrong.
+        what: String,
+    },
+}
+
+impl Error {
+    /// Whether the connection is still good after it: geth understood and said no.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+#[derive(Deserialize)]
+struct Incoming {
+    id: Option<u64>,
+    result: Option<Box<RawValue>>,
+    error: Option<Problem>,
+    params: Option<Notification>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: i64,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Notification {
+    result: Box<RawValue>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    path: String,
+    buffer: Vec<u8>,
+    next_id: u64,
+    notifications: VecDeque<Box<RawValue>>,
+}
+
+impl Client {
+    /// Connects to the socket at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Socket`].
+    pub fn connect(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let stream = UnixStream::connect(path).map_err(|source| Error::Socket {
+            path: name.clone(),
+            what: "connect",
+            source,
+        })?;
+        Ok(Self { stream, path: name, buffer: Vec::new(), next_id: 1, notifications: VecDeque::new() })
+    }
+
+    /// Calls `method` and waits for its answer.
+    ///
+    /// # Errors
+    /// Every [`Error`]; after all but [`Error::Refused`] the connection is of no more use.
+    pub fn call<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &serde_json::Value,
+        deadline: Duration,
+    ) -> Result<T, Error> {
+        let until = Instant::now() + deadline;
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.send(request.to_string().as_bytes(), deadline)?;
+        loop {
+            let late = || Error::Timeout { method: method.to_owned(), waited_ms: millis(deadline) };
+            let message = self.receive(until)?.ok_or_else(late)?;
+            if message.id != Some(id) {
+                self.keep(message);
+                continue;
+            }
+            if let Some(Problem { code, message }) = message.error {
+                return Err(Error::Refused { method: method.to_owned(), code, message });
+            }
+            let text = message.result.as_deref().map_or("null", RawValue::get);
+            return serde_json::from_str(text)
+                .map_err(|error| Error::Nonsense { method: method.to_owned(), what: error.to_string() });
+        }
+    }
+
+    /// The next notification, if one comes within `wait`.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub fn notification<T: DeserializeOwned>(&mut self, wait: Duration) -> Result<Option<T>, Error> {
+        let until = Instant::now() + wait;
+        while self.notifications.is_empty() {
+            let Some(message) = self.receive(until)? else { return Ok(None) };
+            self.keep(message);
+        }
+        let Some(raw) = self.notifications.pop_front() else { return Ok(None) };
+        let nonsense = |error: serde_json::Error| Error::Nonsense {
+            method: "eth_subscription".to_owned(),
+            what: error.to_string(),
+        };
+        serde_json::from_str(raw.get()).map(Some).map_err(nonsense)
+    }
+
+    fn keep(&mut self, message: Incoming) {
+        if let Some(Notification { result }) = message.params {
+            if self.notifications.len() >= NOTIFICATIONS_MAX {
+                self.notifications.pop_front();
+            }
+            self.notifications.push_back(result);
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8], deadline: Duration) -> Result<(), Error> {
+        let sent = self.stream.set_write_timeout(Some(at_least_one_ms(deadline)));
+        let sent = sent.and_then(|()| self.stream.write_all(bytes));
+        sent.map_err(|source| Error::Socket { path: self.path.clone(), what: "write", source })
+    }
+
+    /// The next message, or `None` at `until`.
+    fn receive(&mut self, until: Instant) -> Result<Option<Incoming>, Error> {
+        loop {
+            if let Some(message) = self.cut()? {
+                return Ok(Some(message));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() && !self.readable_now() {
+                return Ok(None);
+            }
+            match self.fill(left) {
+                Ok(0) => return Err(Error::Closed),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(source) => return Err(Error::Socket { path: self.path.clone(), what: "read", source }),
+            }
+        }
+    }
+
+    /// A wait of zero still takes what has arrived: a timeout of 1 ms, the shortest there is.
+    const fn readable_now(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    fn fill(&mut self, wait: Duration) -> std::io::Result<usize> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        self.stream.set_read_timeout(Some(at_least_one_ms(wait)))?;
+        let count = self.stream.read(&mut chunk)?;
+        self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    /// Takes one whole message off the buffer.
+    fn cut(&mut self) -> Result<Option<Incoming>, Error> {
+        // A message ends with a brace: anything else is not worth parsing a large buffer for.
+        if self.buffer.trim_ascii_end().last() != Some(&b'}') {
+            return self.refuse_flood();
+        }
+        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<Incoming>();
+        let next = values.next();
+        let consumed = values.byte_offset();
+        match next {
+            None => Ok(None),
+            Some(Ok(message)) => {
+                self.buffer.drain(..consumed);
+                Ok(Some(message))
+            }
+            Some(Err(error)) if error.is_eof() => self.refuse_flood(),
+            Some(Err(error)) => {
+                Err(Error::Nonsense { method: "the connection".to_owned(), what: error.to_string() })
+            }
+        }
+    }
+
+    fn refuse_flood(&self) -> Result<Option<Incoming>, Error> {
+        if self.buffer.len() <= MESSAGE_MAX_BYTES {
+            return Ok(None);
+        }
+        let what = format!("a message of more than {MESSAGE_MAX_BYTES} bytes");
+        Err(Error::Nonsense { method: "the connection".to_owned(), what })
+    }
+}
+
+fn at_least_one_ms(wait: Duration) -> Duration {
+    wait.max(Duration::from_millis(1))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

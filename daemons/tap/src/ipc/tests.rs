@@ -1,0 +1,74 @@
+//! One door: a fake geth that answers with a script of writes.
+
+use super::{Client, Error};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// Calls once; the other side reads the request and writes `answers` one by one, then closes if told so.
+fn check(answers: &[&str], hang: bool, expect: Result<serde_json::Value, &str>, heads: &[u64]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("geth.ipc");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::scope(|scope| {
+        let (done, wait) = std::sync::mpsc::sync_channel::<()>(1);
+        scope.spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).unwrap();
+            for answer in answers {
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+            if hang {
+                let _ = wait.recv_timeout(LONG);
+            }
+        });
+        let mut client = Client::connect(&path).unwrap();
+        let deadline = if hang && expect.is_err() { Duration::from_millis(50) } else { LONG };
+        let got = client.call::<serde_json::Value>("eth_test", &json!([]), deadline);
+        match (got, expect) {
+            (Ok(got), Ok(expect)) => assert_eq!(got, expect),
+            (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
+            (got, expect) => panic!("{got:?} instead of {expect:?}"),
+        }
+        for head in heads {
+            assert_eq!(client.notification::<u64>(LONG).unwrap(), Some(*head));
+        }
+        drop(done);
+    });
+}
+
+#[test]
+fn answers_are_found_between_notifications_and_in_pieces() {
+    let note = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":7}}"#;
+    let late = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":8}}"#;
+    check(
+        &[note, r#"{"jsonrpc":"2.0","id":1,"res"#, r#"ult":{"a":"}"}}"#, late],
+        true,
+        Ok(json!({"a": "}"})),
+        &[7, 8],
+    );
+    check(&[r#"{"jsonrpc":"2.0","id":1,"result":null}"#], true, Ok(json!(null)), &[]);
+}
+
+#[test]
+fn failures_are_told_apart() {
+    check(
+        &[r#"{"id":1,"error":{"code":-32601,"message":"no such method"}}"#],
+        true,
+        Err("-32601: no such"),
+        &[],
+    );
+    check(&[], true, Err("did not answer eth_test within 50 ms"), &[]);
+    check(&[r#"{"id":1,"#], false, Err("closed"), &[]);
+    check(&["nonsense}"], true, Err("makes no sense"), &[]);
+}
+
+#[test]
+fn a_missing_socket_is_named() {
+    let error = Client::connect(std::path::Path::new("/nonexistent/geth.ipc")).unwrap_err();
+    assert!(matches!(error, Error::Socket { .. }) && error.to_string().contains("/nonexistent/geth.ipc"));
+}

@@ -1,0 +1,370 @@
+//! The one loop: listens to the master, looks at the spool, does what [`crate::follow`] says.
+//!
+//! It runs on a thread of its own. Nothing else appends to the feed or talks to the master, so nothing can overtake.
+
+mod begin;
+mod blocks;
+
+use crate::config::Settings;
+use crate::error::Error;
+use crate::events::Event;
+use crate::follow::{Follow, Input, Step};
+use crate::master::Master;
+use crate::publish::{Draft, Publisher};
+use crate::spool::Spool;
+use crate::tail::Chain;
+use maidenlane_chain::BlockRef;
+use maidenlane_log::Backend;
+use maidenlane_service::{Health, Shutdown, Tracer};
+use maidenlane_wire::{Heartbeat, Open, Record};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
+const HOLE_AFTER: Duration = Duration::from_secs(10);
+/// Between looks at the spool while an announced block lacks frames.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Between attempts to reach a master or a log that is away.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// Without the log for so long, let the service manager begin afresh.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+/// Between looks for spool segments to delete.
+const RECLAIM_EVERY: Duration = Duration::from_secs(10);
+
+/// A running tap.
+pub struct Tap {
+    settings: Arc<Settings>,
+    chain: Chain,
+    events: Tracer<Event>,
+    health: Health,
+    shutdown: Shutdown,
+    spool: Spool,
+    follow: Follow,
+    publisher: Publisher,
+    master: Option<Master>,
+    /// The master's head and the time of its answer, as of the last tick.
+    seen: Option<(BlockRef, SystemTime)>,
+    waiting: Option<(BlockRef, Instant)>,
+    next_tick: Instant,
+    next_reclaim: Instant,
+    failing_since: Option<Instant>,
+}
+
+impl Tap {
+    /// Reads the feed's tail.
+    ///
+    /// # Errors
+    /// When the log is away or holds another chain's feed.
+    pub fn new(
+        settings: Arc<Settings>,
+        chain: Chain,
+        log: &Backend,
+        events: Tracer<Event>,
+        health: Health,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
+        let publisher = Publisher::new(log, &settings.topic, chain)?;
+        let spool = Spool::new(&settings.spool);
+        let now = Instant::now();
+        Ok(Self {
+            settings,
+            chain,
+            events,
+            health,
+            shutdown,
+            spool,
+            follow: Follow::default(),
+            publisher,
+            master: None,
+            seen: None,
+            waiting: None,
+            next_tick: now,
+            next_reclaim: now,
+            failing_since: None,
+        })
+    }
+
+    /// Runs until the shutdown or a failure that does not pass.
+    ///
+    /// # Errors
+    /// What does not pass.
+    pub fn run(mut self) -> Result<(), Error> {
+        while !self.shutdown.is_triggered() {
+            match self.turn() {
+                Ok(()) => {
+                    self.failing_since = None;
+                    self.health.progress();
+                }
+                Err(error) if error.passes() => self.pass(error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a failure that may pass and waits a little.
+    fn pass(&mut self, error: Error) -> Result<(), Error> {
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        let reason = chain_of(&error);
+        self.events.emit(&Event::Away { reason: reason.clone() });
+        self.health.set_unready(reason);
+        if let Error::Master(cause) = &error {
+            self.seen = None;
+            if !cause.is_refusal() {
+                self.master = None;
+            }
+        } else if since.elapsed() >= GIVE_UP_AFTER {
+            let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            return Err(Error::GaveUp { waited_ms, source: Box::new(error) });
+        }
+        self.health.progress();
+        std::thread::sleep(TRY_AGAIN);
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), Error> {
+        self.connect()?;
+        let announced = self.listen()?;
+        let ticked = Instant::now() >= self.next_tick;
+        if !announced.is_empty() || ticked || self.waiting.is_some() {
+            self.look()?;
+        }
+        for head in announced {
+            self.follow.note(Input::Announced(head));
+        }
+        if ticked {
+            self.next_tick = Instant::now() + self.settings.heartbeat;
+            self.ask()?;
+        }
+        if self.publisher.tail().published.head().is_none() {
+            self.begin()?;
+        }
+        self.go_on()?;
+        if ticked {
+            self.tell()?;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), Error> {
+        if self.master.is_some() {
+            return Ok(());
+        }
+        let mut master = Master::connect(&self.settings.ipc)?;
+        let (id, genesis) = master.identity()?;
+        if (id, genesis) != (self.chain.id, self.chain.genesis) {
+            let (wanted_id, wanted) = (self.chain.id, self.chain.genesis);
+            return Err(Error::WrongChain { wanted_id, wanted, found_id: id, found: genesis });
+        }
+        self.master = Some(master);
+        self.waiting = None;
+        self.follow.note(Input::Restarted);
+        self.events.emit(&Event::Connected { published: self.publisher.tail().published.head() });
+        Ok(())
+    }
+
+    fn master(&mut self) -> Result<&mut Master, Error> {
+        self.master.as_mut().ok_or(Error::Master(crate::ipc::Error::Closed))
+    }
+
+    /// Heads announced by now, or until the next tick.
+    fn listen(&mut self) -> Result<Vec<BlockRef>, Error> {
+        let tick = self.next_tick.saturating_duration_since(Instant::now());
+        let wait = if self.waiting.is_some() { tick.min(LOOK_AGAIN) } else { tick };
+        let (mut heads, mut wait) = (Vec::new(), wait);
+        while let Some(head) = self.master()?.announced(wait)? {
+            heads.push(head);
+            wait = Duration::ZERO;
+        }
+        Ok(heads)
+    }
+
+    fn look(&mut self) -> Result<(), Error> {
+        let found = self.spool.scan()?;
+        if found.init {
+            self.follow.note(Input::Restarted);
+        }
+        if found.holes + found.torn > 0 {
+            self.events.emit(&Event::SpoolGap { holes: found.holes, torn: found.torn });
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self) -> Result<(), Error> {
+        self.seen = None;
+        let head = self.master()?.head()?;
+        self.seen = Some((head, SystemTime::now()));
+        self.follow.note(Input::Polled(head));
+        Ok(())
+    }
+
+    /// Does what is to be done until there is nothing more.
+    fn go_on(&mut self) -> Result<(), Error> {
+        while !self.shutdown.is_triggered() {
+            let resuming = self.follow.resuming();
+            let step = self.follow.step(&self.publisher.tail().published, &self.spool);
+            if resuming && !self.follow.resuming() {
+                self.events.emit(&Event::Resumed);
+            }
+            if !matches!(step, Step::Wait { .. }) {
+                self.waiting = None;
+            }
+            match step {
+                Step::Idle => return Ok(()),
+                Step::Reached => self.reached()?,
+                Step::Confirm(_) => {
+                    let head = self.master()?.head()?;
+                    self.follow.note(Input::Polled(head));
+                }
+                Step::Wait { target, missing } if missing.number == 0 => {
+                    return Err(Error::BelowBase(target));
+                }
+                Step::Wait { missing, .. } => {
+                    if !self.borrow(missing)? {
+                        return self.wait_for(missing);
+                    }
+                }
+                Step::Deeper => {
+                    if !self.publisher.remember_more()? {
+                        let head = self.publisher.tail().published.head().unwrap_or_default();
+                        return Err(Error::BelowBase(head));
+                    }
+                }
+                Step::BelowBase(block) => return Err(Error::BelowBase(block)),
+                Step::Change(change) if !self.publisher.is_open() => {
+                    self.open()?;
+                    // The feed may have moved until our OPEN stood: decide anew.
+                    self.follow.again(change.target);
+                }
+                Step::Change(change) => self.change(&change)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, missing: BlockRef) -> Result<(), Error> {
+        match self.waiting {
+            Some((block, since)) if block == missing => {
+                if since.elapsed() >= HOLE_AFTER {
+                    return Err(Error::Hole(missing));
+                }
+            }
+            _ => {
+                self.waiting = Some((missing, Instant::now()));
+                self.events.emit(&Event::Waiting { missing });
+            }
+        }
+        Ok(())
+    }
+
+    /// The master stands at the published head: a change that a dead tap left half-way is complete.
+    fn reached(&mut self) -> Result<(), Error> {
+        if !self.publisher.is_open() {
+            self.open()?;
+        }
+        if self.publisher.tail().open_change {
+            self.beat(false)?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), Error> {
+        let init = self.spool.init()?.clone();
+        self.publisher.open(Open {
+            chain_id: self.chain.id,
+            genesis: self.chain.genesis,
+            chain_config: init.chain_config,
+            client_version: init.client_version,
+        })?;
+        self.events.emit(&Event::Opened { epoch: self.publisher.tail().epoch });
+        Ok(())
+    }
+
+    /// Heartbeat, finality, readiness, spool: what is due once per tick.
+    fn tell(&mut self) -> Result<(), Error> {
+        self.publisher.refresh()?;
+        if self.publisher.is_open() {
+            if !self.follow.resuming() {
+                self.tell_final()?;
+            }
+            let more = self.publisher.tail().open_change;
+            self.beat(more)?;
+        }
+        self.tell_health();
+        if Instant::now() >= self.next_reclaim {
+            self.next_reclaim = Instant::now() + RECLAIM_EVERY;
+            self.reclaim()?;
+        }
+        Ok(())
+    }
+
+    fn tell_final(&mut self) -> Result<(), Error> {
+        let safe = self.master()?.tagged("safe")?;
+        let finalized = self.master()?.tagged("finalized")?;
+        if self.publisher.publish_final(safe, finalized)? {
+            self.events.emit(&Event::Finalized { number: self.publisher.finalized() });
+        }
+        Ok(())
+    }
+
+    /// A heartbeat, if the master answered in this tick.
+    fn beat(&mut self, more: bool) -> Result<(), Error> {
+        let (Some((master, at)), Some(published)) = (self.seen, self.publisher.tail().published.head())
+        else {
+            return Ok(());
+        };
+        let seen = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let master_seen_ms = u64::try_from(seen.as_millis()).unwrap_or(u64::MAX);
+        let record = Heartbeat { published, master, resuming: self.follow.resuming(), master_seen_ms };
+        self.publisher.publish(vec![Draft { record: Record::Heartbeat(record), more }])?;
+        self.events.emit(&Event::Heartbeat);
+        Ok(())
+    }
+
+    fn tell_health(&self) {
+        let tail = self.publisher.tail();
+        let status = serde_json::json!({
+            "published": tail.published.head(),
+            "master": self.seen.map(|(head, _)| head),
+            "resuming": self.follow.resuming(),
+            "epoch": tail.epoch,
+            "seq": tail.seq,
+            "offset": tail.next.0,
+            "finalized": self.publisher.finalized(),
+            "waitingFor": self.waiting.map(|(block, _)| block),
+            "spoolBlocks": self.spool.len(),
+        });
+        self.health.set_section("tap", status);
+        match (self.waiting, tail.published.head()) {
+            (Some((missing, _)), _) => self.health.set_unready(format!("no frames of block {missing}")),
+            _ if self.follow.resuming() => self.health.set_unready("the master is behind the published head"),
+            (_, Some(head)) => {
+                self.health.set_ready();
+                self.health.set_status_line(&format!("published {head}"));
+            }
+            (_, None) => self.health.set_unready("the feed is empty"),
+        }
+    }
+
+    /// Deletes spool segments whose blocks can no longer be needed.
+    fn reclaim(&mut self) -> Result<(), Error> {
+        let Some(head) = self.publisher.tail().published.head() else { return Ok(()) };
+        let deep = head.number.saturating_sub(self.settings.keep_depth);
+        let done = self.publisher.finalized().min(head.number).max(deep);
+        let segments = self.spool.reclaim(done)?;
+        if segments > 0 {
+            self.events.emit(&Event::Reclaimed { segments });
+        }
+        Ok(())
+    }
+}
+
+/// The error and its causes, separated by colons.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,302 @@
+//! The spool: what the hook in geth wrote, found again by block hash.
+//!
+//! geth may be writing while we read, and may have been killed while it wrote. A frame that is not whole at the end
+//! of the newest segment is awaited; at the end of an older one it is a torn tail and skipped; a bad frame with
+//! more behind it is corruption. Whether a block is missing is not decided here but by the chain of hashes.
+
+mod segment;
+
+use crate::error::Error;
+use crate::failpoints;
+use crate::follow::Lineage;
+use maidenlane_chain::{B256, Bytes};
+use maidenlane_service::failpoint;
+use maidenlane_wire::frame::{Allocation, Frame, State};
+use segment::Segment;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+/// Where a block's frames are, and what is needed to join it to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    segment: u64,
+    offset: u64,
+    len: u64,
+    /// Height.
+    pub number: u64,
+    /// Parent hash.
+    pub parent: B256,
+    /// State root before.
+    pub origin_root: B256,
+    /// State root after.
+    pub root: B256,
+}
+
+/// What geth said of itself when it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Init {
+    /// Its chain config as JSON.
+    pub chain_config: String,
+    /// Its name and version.
+    pub client_version: String,
+}
+
+/// Block 0 and its allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// The block's RLP.
+    pub block: Bytes,
+    /// The allocation.
+    pub alloc: Vec<Allocation>,
+}
+
+/// The frames of one executed block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// The block's RLP.
+    pub block: Bytes,
+    /// Its receipts: consensus RLP list.
+    pub receipts: Bytes,
+    /// Its state changes.
+    pub state: State,
+}
+
+/// Places in the spool that hold something other than blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    segment: u64,
+    offset: u64,
+    len: u64,
+}
+
+/// What a scan found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Blocks whose frames are now complete.
+    pub blocks: usize,
+    /// geth was started: a new INIT frame.
+    pub init: bool,
+    /// The hook says that it lost frames.
+    pub holes: usize,
+    /// Torn tails that were skipped.
+    pub torn: usize,
+}
+
+/// The index of a spool directory.
+#[derive(Debug)]
+pub struct Spool {
+    dir: PathBuf,
+    segments: BTreeMap<u64, Segment>,
+    blocks: HashMap<B256, Located>,
+    /// One block per pair of state roots, whose rows serve any other block with the same pair.
+    by_roots: HashMap<(B256, B256), B256>,
+    init: Option<Init>,
+    genesis: Option<Place>,
+    /// Blocks that left no frames and took the rows of a twin, with their parents; newest last.
+    lent: VecDeque<(B256, Executed)>,
+}
+
+/// Lent blocks kept: they are rare, and published at once.
+const LENT_MAX: usize = 64;
+
+impl Lineage for Spool {
+    fn parent(&self, hash: &B256) -> Option<B256> {
+        let lent = || self.lent.iter().find(|(_, lent)| lent.state.hash == *hash).map(|(parent, _)| *parent);
+        self.blocks.get(hash).map(|located| located.parent).or_else(lent)
+    }
+}
+
+impl Spool {
+    /// An index that knows nothing yet of `dir`.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            segments: BTreeMap::new(),
+            blocks: HashMap::new(),
+            by_roots: HashMap::new(),
+            init: None,
+            genesis: None,
+            lent: VecDeque::new(),
+        }
+    }
+
+    /// Looks for new frames.
+    ///
+    /// # Errors
+    /// [`Error::SpoolCorrupt`], or when the directory cannot be read.
+    pub fn scan(&mut self) -> Result<Found, Error> {
+        failpoint(failpoints::BEFORE_SPOOL_READ);
+        let newest = self.list()?;
+        let mut found = Found::default();
+        let numbers: Vec<u64> = self.segments.keys().copied().collect();
+        for number in numbers {
+            let Some(mut segment) = self.segments.remove(&number) else { continue };
+            let result =
+                segment.scan(Some(number) == newest, &mut |placed| self.take(number, placed, &mut found));
+            self.segments.insert(number, segment);
+            if result? {
+                found.torn += 1;
+            }
+        }
+        failpoint(failpoints::AFTER_SPOOL_READ);
+        Ok(found)
+    }
+
+    /// The newest INIT frame.
+    ///
+    /// # Errors
+    /// [`Error::NoInit`].
+    pub fn init(&self) -> Result<&Init, Error> {
+        self.init.as_ref().ok_or_else(|| Error::NoInit(self.dir.clone()))
+    }
+
+    /// What is known of a block.
+    #[must_use]
+    pub fn find(&self, hash: &B256) -> Option<&Located> {
+        self.blocks.get(hash)
+    }
+
+    /// A block with the same state roots before and after.
+    #[must_use]
+    pub fn twin(&self, origin_root: B256, root: B256) -> Option<B256> {
+        self.by_roots.get(&(origin_root, root)).copied()
+    }
+
+    /// How many blocks the index holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether the index holds no block.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The frames of a block.
+    ///
+    /// # Errors
+    /// When they can no longer be read.
+    pub fn load(&self, hash: &B256) -> Result<Option<Executed>, Error> {
+        let Some(at) = self.blocks.get(hash) else {
+            return Ok(self
+                .lent
+                .iter()
+                .find(|(_, lent)| lent.state.hash == *hash)
+                .map(|(_, lent)| lent.clone()));
+        };
+        let (mut block, mut receipts, mut state) = (None, None, None);
+        for frame in self.frames(Place { segment: at.segment, offset: at.offset, len: at.len })? {
+            match frame {
+                Frame::Block { block: raw, .. } => block = Some(raw),
+                Frame::Receipts { receipts: raw, .. } => receipts = Some(raw),
+                Frame::State(frame) => state = Some(frame),
+                _ => {}
+            }
+        }
+        Ok(block.zip(receipts).zip(state).map(|((block, receipts), state)| Executed {
+            block,
+            receipts,
+            state,
+        }))
+    }
+
+    /// Treats a block that left no frames as if it had.
+    pub fn lend(&mut self, parent: B256, executed: Executed) {
+        if self.lent.len() >= LENT_MAX {
+            self.lent.pop_front();
+        }
+        self.lent.push_back((parent, executed));
+    }
+
+    /// The GENESIS frame, if the spool has one.
+    ///
+    /// # Errors
+    /// When it can no longer be read.
+    pub fn genesis(&self) -> Result<Option<Genesis>, Error> {
+        let Some(place) = self.genesis else { return Ok(None) };
+        Ok(self.frames(place)?.into_iter().find_map(|frame| match frame {
+            Frame::Genesis { block, alloc } => Some(Genesis { block, alloc }),
+            _ => None,
+        }))
+    }
+
+    /// Deletes segments, except the newest, whose blocks are all at or below `done`: acknowledged by the log, and
+    /// final or too deep ever to be undone.
+    ///
+    /// # Errors
+    /// When a file cannot be deleted.
+    pub fn reclaim(&mut self, done: u64) -> Result<usize, Error> {
+        let Some(newest) = self.segments.keys().next_back().copied() else { return Ok(0) };
+        let due =
+            self.segments.iter().filter(|(number, segment)| **number < newest && segment.reclaimable(done));
+        let due: Vec<u64> = due.map(|(number, _)| *number).collect();
+        for number in &due {
+            failpoint(failpoints::BEFORE_SPOOL_DELETE);
+            let Some(segment) = self.segments.remove(number) else { continue };
+            self.blocks.retain(|_, located| located.segment != *number);
+            let blocks = &self.blocks;
+            self.by_roots.retain(|_, hash| blocks.contains_key(hash));
+            self.genesis = self.genesis.filter(|place| place.segment != *number);
+            segment.delete()?;
+        }
+        Ok(due.len())
+    }
+
+    /// Notes new segment files and returns the newest number.
+    fn list(&mut self) -> Result<Option<u64>, Error> {
+        let failed = |source| Error::Spool { what: "list", path: self.dir.clone(), source };
+        for file in std::fs::read_dir(&self.dir).map_err(failed)? {
+            let path = file.map_err(failed)?.path();
+            let number = path.file_name().and_then(|name| name.to_str()).and_then(segment_number);
+            if let Some(number) = number {
+                self.segments.entry(number).or_insert_with(|| Segment::new(path));
+            }
+        }
+        Ok(self.segments.keys().next_back().copied())
+    }
+
+    fn take(&mut self, segment: u64, placed: segment::Placed, found: &mut Found) {
+        let place = Place { segment, offset: placed.offset, len: placed.len };
+        match placed.what {
+            segment::What::Init(init) => {
+                found.init = true;
+                self.init = Some(init);
+            }
+            segment::What::Genesis => self.genesis = Some(place),
+            segment::What::Hole => found.holes += 1,
+            segment::What::Block { hash, number, parent, origin_root, root } => {
+                let located = Located {
+                    segment,
+                    offset: placed.offset,
+                    len: placed.len,
+                    number,
+                    parent,
+                    origin_root,
+                    root,
+                };
+                self.blocks.insert(hash, located);
+                self.by_roots.insert((origin_root, root), hash);
+                found.blocks += 1;
+            }
+        }
+    }
+
+    fn frames(&self, place: Place) -> Result<Vec<Frame>, Error> {
+        match self.segments.get(&place.segment) {
+            Some(segment) => segment.frames(place.offset, place.len),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The number in `00000000000000000001.spool`.
+fn segment_number(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".spool")?;
+    if digits.len() == 20 { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests;

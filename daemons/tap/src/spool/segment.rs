@@ -1,0 +1,205 @@
+//! One segment file of the spool.
+
+use super::Init;
+use crate::error::Error;
+use maidenlane_chain::B256;
+use maidenlane_wire::frame::{self, Frame, FrameError};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+/// Read at a time; a longer frame is read whole.
+const CHUNK_BYTES: u64 = 4 << 20;
+/// Length and checksum in front of a frame.
+const PREFIX_BYTES: u64 = 8;
+
+/// Something found, and where.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) offset: u64,
+    pub(super) len: u64,
+    pub(super) what: What,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum What {
+    Init(Init),
+    Genesis,
+    Hole,
+    Block { hash: B256, number: u64, parent: B256, origin_root: B256, root: B256 },
+}
+
+/// A block whose END has not come yet.
+#[derive(Debug)]
+struct Group {
+    hash: B256,
+    offset: u64,
+    receipts: bool,
+    state: Option<(B256, B256)>,
+}
+
+/// One file, scanned up to some byte.
+#[derive(Debug)]
+pub(super) struct Segment {
+    path: PathBuf,
+    scanned: u64,
+    group: Option<Group>,
+    /// Highest block in it.
+    newest: Option<u64>,
+    /// It ends here: nothing more will be written.
+    closed: bool,
+}
+
+/// Bytes of the file from `start` on.
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+    file_len: u64,
+}
+
+impl Segment {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, scanned: 0, group: None, newest: None, closed: false }
+    }
+
+    /// Whether every block in it is at or below `done` and nothing more will come.
+    pub(super) fn reclaimable(&self, done: u64) -> bool {
+        self.closed && self.newest.is_none_or(|newest| newest <= done)
+    }
+
+    pub(super) fn delete(&self) -> Result<(), Error> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.failed("delete", error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells `take` of everything new. True if a torn tail was skipped.
+    pub(super) fn scan(&mut self, live: bool, take: &mut dyn FnMut(Placed)) -> Result<bool, Error> {
+        if self.closed {
+            return Ok(false);
+        }
+        let mut window = Window { start: self.scanned, bytes: Vec::new(), file_len: 0 };
+        let mut wanted = CHUNK_BYTES;
+        loop {
+            window.start = self.scanned;
+            (window.bytes, window.file_len) = self.read(self.scanned, wanted)?;
+            let before = self.scanned;
+            let bad = self.walk(&window, take)?;
+            let at_end = window.start.saturating_add(len_u64(&window.bytes)) >= window.file_len;
+            if bad || at_end {
+                break;
+            }
+            wanted = if self.scanned == before { wanted.saturating_mul(2) } else { CHUNK_BYTES };
+        }
+        self.closed = !live;
+        Ok(!live && self.scanned < window.file_len)
+    }
+
+    /// Takes the whole frames of `window`. True if it met a bad frame at the end of the file.
+    fn walk(&mut self, window: &Window, take: &mut dyn FnMut(Placed)) -> Result<bool, Error> {
+        loop {
+            let at = usize::try_from(self.scanned - window.start).unwrap_or(usize::MAX);
+            let rest = window.bytes.get(at..).unwrap_or_default();
+            match frame::read(rest) {
+                Err(FrameError::Incomplete) => return Ok(false),
+                Ok((frame, consumed)) => {
+                    let offset = self.scanned;
+                    self.scanned = offset.saturating_add(u64::try_from(consumed).unwrap_or(u64::MAX));
+                    self.meet(offset, frame, take);
+                }
+                Err(error) => {
+                    return if self.at_tail(rest, window.file_len) {
+                        Ok(true)
+                    } else {
+                        Err(Error::SpoolCorrupt {
+                            path: self.path.clone(),
+                            offset: self.scanned,
+                            what: error.to_string(),
+                        })
+                    };
+                }
+            }
+        }
+    }
+
+    /// Whether nothing but this bad frame, or zeros that a crash left, follows up to the file's end.
+    fn at_tail(&self, rest: &[u8], file_len: u64) -> bool {
+        let declared = rest.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
+        let end = self.scanned.saturating_add(PREFIX_BYTES).saturating_add(declared);
+        end >= file_len || rest.iter().all(|byte| *byte == 0)
+    }
+
+    fn meet(&mut self, offset: u64, frame: Frame, take: &mut dyn FnMut(Placed)) {
+        let len = self.scanned - offset;
+        match frame {
+            Frame::Init { chain_config, client_version } => {
+                let init = Init { chain_config, client_version };
+                take(Placed { offset, len, what: What::Init(init) });
+            }
+            Frame::Genesis { .. } => {
+                self.newest = self.newest.max(Some(0));
+                take(Placed { offset, len, what: What::Genesis });
+            }
+            Frame::Hole { .. } => take(Placed { offset, len, what: What::Hole }),
+            Frame::Block { hash, .. } => {
+                self.group = Some(Group { hash, offset, receipts: false, state: None });
+            }
+            Frame::Receipts { hash, .. } => {
+                if let Some(group) = self.group.as_mut().filter(|group| group.hash == hash) {
+                    group.receipts = true;
+                }
+            }
+            Frame::State(state) => {
+                if let Some(group) = self.group.as_mut().filter(|group| group.hash == state.hash) {
+                    group.state = Some((state.origin_root, state.root));
+                }
+            }
+            Frame::End { hash, parent, number } => {
+                self.newest = self.newest.max(Some(number));
+                let whole = self.group.take().filter(|group| group.hash == hash && group.receipts);
+                let Some((group, (origin_root, root))) =
+                    whole.and_then(|group| group.state.map(|state| (group, state)))
+                else {
+                    return;
+                };
+                let what = What::Block { hash, number, parent, origin_root, root };
+                take(Placed { offset: group.offset, len: self.scanned - group.offset, what });
+            }
+            Frame::Failed { .. } | Frame::Trie { .. } => {}
+        }
+    }
+
+    /// The frames in `len` bytes from `offset`.
+    pub(super) fn frames(&self, offset: u64, len: u64) -> Result<Vec<Frame>, Error> {
+        let (bytes, _) = self.read(offset, len)?;
+        let (mut rest, mut frames) = (bytes.as_slice(), Vec::new());
+        let corrupt = |what: String| Error::SpoolCorrupt { path: self.path.clone(), offset, what };
+        while !rest.is_empty() {
+            let (frame, consumed) = frame::read(rest).map_err(|error| corrupt(error.to_string()))?;
+            frames.push(frame);
+            rest = rest.get(consumed..).unwrap_or_default();
+        }
+        Ok(frames)
+    }
+
+    fn read(&self, offset: u64, len: u64) -> Result<(Vec<u8>, u64), Error> {
+        let failed = |source| self.failed("read", source);
+        let mut file = File::open(&self.path).map_err(failed)?;
+        let file_len = file.metadata().map_err(failed)?.len();
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        // Not past the length just seen, or a frame that grows meanwhile would look as if more followed it.
+        file.take(len.min(file_len.saturating_sub(offset))).read_to_end(&mut bytes).map_err(failed)?;
+        Ok((bytes, file_len))
+    }
+
+    fn failed(&self, what: &'static str, source: std::io::Error) -> Error {
+        Error::Spool { what, path: self.path.clone(), source }
+    }
+}
+
+fn len_u64(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
