@@ -18,9 +18,9 @@ pub(super) const READING: [(&str, &str); 11] = [
     ("auto.offset.reset", "error"),
     ("enable.partition.eof", "false"),
     ("check.crcs", "true"),
-    // The broker answers as soon as there is one byte, and waits for it at most so long.
+    // The broker answers as soon as there is one byte, and waits for it at most so long; so long a seek waits too.
     ("fetch.min.bytes", "1"),
-    ("fetch.wait.max.ms", "500"),
+    ("fetch.wait.max.ms", "100"),
     ("fetch.message.max.bytes", "8388608"),
     // A slow reader's queue: bounded, and asked to be filled again at once when there is room.
     ("queued.max.messages.kbytes", "32768"),
