@@ -260,6 +260,10 @@ impl Locked<'_> {
             if !(too_old || too_much) {
                 break;
             }
+            if !deleted {
+                // A mark that a power cut sets back must not point at what is gone.
+                self.partition.mark.as_ref().map_or(Ok(()), MarkFile::sync)?;
+            }
             let path = segment_path(dir, one.0);
             std::fs::remove_file(&path).map_err(|error| failed("delete", &path, error))?;
             drop(std::fs::remove_file(files::index_path(dir, one.0)));

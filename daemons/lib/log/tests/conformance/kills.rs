@@ -13,9 +13,11 @@ use maidenlane_log::{Append, Backend, Offset, TopicOptions, kafka, segment};
 
 use super::{SOON, kafka_at};
 
-const ROLE: &str = "MAIDENLANE_LOG_ROLE";
-const WRITERS_TOPIC: &str = "kills-writers";
+pub(crate) const ROLE: &str = "MAIDENLANE_LOG_ROLE";
+pub(crate) const WRITERS_TOPIC: &str = "kills-writers";
 const MEMBERS_TOPIC: &str = "kills-members";
+/// Appends of a writer that ends by itself.
+pub(crate) const FEW_APPENDS: u32 = 20;
 const BATCH: u64 = 5;
 const MEMBER_ENTRIES: u64 = 3_000;
 
@@ -112,7 +114,8 @@ pub(crate) fn child() {
         _ => kafka_at(words[3].to_owned()),
     };
     match words[0] {
-        "writer" => write_forever(&backend, words[1].parse().unwrap()),
+        "writer" => write(&backend, words[1].parse().unwrap(), u32::MAX),
+        "few" => write(&backend, 0, FEW_APPENDS),
         _ => work_forever(&backend),
     }
 }
@@ -122,10 +125,10 @@ fn say(words: &str) {
     std::io::stdout().write_all(format!("said {words} .\n").as_bytes()).unwrap();
 }
 
-fn write_forever(backend: &Backend, number: u64) {
+fn write(backend: &Backend, number: u64, appends: u32) {
     let mut producer = backend.producer(WRITERS_TOPIC).unwrap();
     let mut next = 0;
-    loop {
+    for _ in 0..appends {
         let payloads: Vec<Vec<u8>> = (next..next + 1 + next % BATCH)
             .map(|turn| format!("{number} {turn} {}", "x".repeat(300)).into_bytes())
             .collect();

@@ -9,6 +9,7 @@
 mod broker;
 mod cases;
 mod kills;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -96,6 +97,11 @@ fn segment_log_members_killed_at_random_are_replaced() {
 #[test]
 fn kafka_members_killed_at_random_are_replaced() {
     on_kafka(|backend, _| kills::members(backend, kills().div_ceil(3)));
+}
+
+#[test]
+fn the_segment_log_syncs_before_it_acknowledges() {
+    sync::before_acknowledgement();
 }
 
 /// Not a test: what a child process of the tests above does.
