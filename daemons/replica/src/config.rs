@@ -1,0 +1,272 @@
+//! The replica's settings.
+
+use crate::rpc;
+use maidenlane_chain::B256;
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
+use maidenlane_config::{Checker, StaticType};
+use maidenlane_jsonrpc::Limits;
+use maidenlane_log::{Backend, kafka, segment};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// As written in Dhall.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct ReplicaRaw {
+    /// The chain; with `genesis = None` the feed's own is taken.
+    pub chain: ChainRaw,
+    /// The feed that is replayed.
+    pub feed: FeedRaw,
+    /// JSON-RPC.
+    pub rpc: RpcRaw,
+    /// How far back state can be read.
+    pub history: HistoryRaw,
+    /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
+    pub undoBlocks: u64,
+    /// Newest blocks whose JSON is kept ready.
+    pub jsonBlocks: u64,
+    /// Further behind the master than this is stale.
+    pub maxLagBlocks: u64,
+    /// Longer without a sign of life from the feed is stale.
+    pub maxSilence_ms: u64,
+    /// A head older than this is stale; `None` for chains that may halt.
+    pub maxHeadAge_s: Option<u64>,
+    /// Memory for blocks of the database.
+    pub storeCache_MB: u64,
+    /// Admin listener.
+    pub admin: AdminRaw,
+    /// Log lines.
+    pub logging: LoggingRaw,
+    /// Directory of the database and the daemon's own files.
+    pub stateDir: String,
+}
+
+/// How far back state can be read.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum HistoryRaw {
+    /// To the first block of the feed.
+    All,
+    /// This many blocks below the head.
+    Blocks(u64),
+}
+
+/// JSON-RPC and all that a client can cause.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct RpcRaw {
+    /// `address:port`.
+    pub listen: String,
+    /// Largest request body.
+    pub bodyMax_bytes: u64,
+    /// Most calls in one batch.
+    pub batchMax: u64,
+    /// Largest answer, batch or not.
+    pub responseMax_bytes: u64,
+    /// Most open connections; more wait.
+    pub connectionsMax: u64,
+    /// Until a request must have arrived; also ends idle connections.
+    pub readTimeout_ms: u64,
+    /// Until a request must be answered.
+    pub answerTimeout_ms: u64,
+    /// Given to requests in progress when the daemon stops.
+    pub drain_ms: u64,
+    /// Gas for one call; more is capped.
+    pub callGasCap: u64,
+    /// Time for one call.
+    pub callTimeout_ms: u64,
+    /// Time a call may hold an IO thread before it moves to the pool.
+    pub callInline_us: u64,
+    /// Threads for long calls and log searches; `None` is one per core.
+    pub poolThreads: Option<u64>,
+    /// Calls that may wait for a thread of the pool.
+    pub poolQueue: u64,
+    /// Most logs in one answer.
+    pub logsMax: u64,
+    /// Memory for analysed bytecode.
+    pub codeCache_MB: u64,
+    /// Memory for decoded blocks and ready JSON.
+    pub blockCache_MB: u64,
+}
+
+/// Validated.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of block 0; `None` takes the feed's.
+    pub genesis: Option<B256>,
+    /// The feed's topic.
+    pub topic: String,
+    /// The log that carries it.
+    pub log: shapes::Log,
+    /// Where JSON-RPC binds.
+    pub rpc_listen: SocketAddr,
+    /// How JSON-RPC is served.
+    pub rpc: rpc::Settings,
+    /// Blocks below the head whose state can be read; `None` keeps all.
+    pub history_blocks: Option<u64>,
+    /// Deepest reorg that can be followed.
+    pub undo_blocks: u64,
+    /// Newest blocks whose JSON is kept ready.
+    pub json_blocks: u64,
+    /// Bounds of staleness.
+    pub fresh: Fresh,
+    /// Memory for blocks of the database.
+    pub store_cache_bytes: u64,
+    /// Where the admin listener binds.
+    pub admin: SocketAddr,
+    /// Log filter.
+    pub log_filter: String,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// The database and the daemon's own files.
+    pub state_dir: PathBuf,
+}
+
+/// Beyond any of these the replica is stale and refuses to answer for the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Blocks behind the master's head.
+    pub lag_blocks_max: u64,
+    /// Time without a sign of life from the feed.
+    pub silence_max: Duration,
+    /// Age of the head; `None` for chains that may halt.
+    pub head_age_max: Option<Duration>,
+}
+
+impl maidenlane_config::Settings for Settings {
+    type Raw = ReplicaRaw;
+
+    fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
+        let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
+        let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
+        let rpc_listen = checker.inside("rpc", |checker| shapes::listen("listen", &raw.rpc.listen, checker));
+        let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
+        let history = match raw.history {
+            HistoryRaw::All => Some(None),
+            HistoryRaw::Blocks(blocks) => checker.within("history", blocks, 128..=u64::MAX).map(Some),
+        };
+        let undo_blocks = checker.within("undoBlocks", raw.undoBlocks, 64..=10_000_000);
+        let json_blocks = checker.within("jsonBlocks", raw.jsonBlocks, 0..=1_000_000);
+        let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
+        // Below the brokers' session timeout every fail-over of the log would read as a dead master.
+        let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
+        let head_age_max = match raw.maxHeadAge_s {
+            Some(age) => {
+                checker.within("maxHeadAge_s", age, 1..=604_800).map(|s| Some(Duration::from_secs(s)))
+            }
+            None => Some(None),
+        };
+        let store_cache_bytes = megabytes("storeCache_MB", raw.storeCache_MB, checker);
+        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
+        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
+        let (feed, genesis) = (feed?, chain?);
+        Some(Self {
+            chain_id: raw.chain.id,
+            genesis,
+            topic: feed.blocks_topic,
+            log: feed.log,
+            rpc_listen: rpc_listen?,
+            rpc: rpc?,
+            history_blocks: history?,
+            undo_blocks: undo_blocks?,
+            json_blocks: json_blocks?,
+            fresh: Fresh {
+                lag_blocks_max: lag_blocks_max?,
+                silence_max: silence?,
+                head_age_max: head_age_max?,
+            },
+            store_cache_bytes: store_cache_bytes?,
+            admin: admin?,
+            log_filter: raw.logging.filter,
+            log_json: raw.logging.json,
+            state_dir: state_dir?,
+        })
+    }
+}
+
+/// The genesis hash, if one is named; the chain's name is only checked here, it goes into the topic.
+fn chain(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
+    let name = shapes::word("name", &raw.name, checker);
+    let genesis = match raw.genesis.as_deref() {
+        Some(text) => {
+            let parsed = text.parse::<B256>();
+            checker
+                .take("genesis", parsed.map_err(|_| format!("expected a block hash, found `{text}`")))
+                .map(Some)
+        }
+        None => Some(None),
+    };
+    name.and(genesis)
+}
+
+fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
+    let body_bytes = checker.within("bodyMax_bytes", raw.bodyMax_bytes, 1_024..=1 << 30);
+    let batch_calls = checker.within("batchMax", raw.batchMax, 1..=100_000);
+    let answer_bytes = checker.within("responseMax_bytes", raw.responseMax_bytes, 65_536..=1 << 30);
+    let connections = checker.within("connectionsMax", raw.connectionsMax, 1..=1_000_000);
+    let read = millis("readTimeout_ms", raw.readTimeout_ms, 100..=3_600_000, checker);
+    let answer = millis("answerTimeout_ms", raw.answerTimeout_ms, 100..=3_600_000, checker);
+    // The lifecycle gives all tasks 30 s to end.
+    let drain = millis("drain_ms", raw.drain_ms, 0..=25_000, checker);
+    let call_gas_cap = checker.within("callGasCap", raw.callGasCap, 21_000..=u64::MAX);
+    let call_timeout = millis("callTimeout_ms", raw.callTimeout_ms, 10..=600_000, checker);
+    let call_inline = checker.within("callInline_us", raw.callInline_us, 0..=10_000);
+    let threads = match raw.poolThreads {
+        Some(threads) => checker.within("poolThreads", threads, 1..=1_024),
+        None => Some(rpc::Settings::default().pool_threads),
+    };
+    let pool_queue = checker.within("poolQueue", raw.poolQueue, 0..=100_000);
+    let logs_max = checker.within("logsMax", raw.logsMax, 1..=10_000_000);
+    let code_cache_bytes = megabytes("codeCache_MB", raw.codeCache_MB, checker);
+    let block_cache_bytes = megabytes("blockCache_MB", raw.blockCache_MB, checker);
+    Some(rpc::Settings {
+        limits: Limits {
+            body_bytes: body_bytes?,
+            batch_calls: batch_calls?,
+            answer_bytes: answer_bytes?,
+            connections: connections?,
+            read: read?,
+            answer: answer?,
+            drain: drain?,
+        },
+        call_gas_cap: call_gas_cap?,
+        call_timeout: call_timeout?,
+        call_inline: Duration::from_micros(call_inline?),
+        pool_threads: threads?,
+        pool_queue: pool_queue?,
+        logs_max: logs_max?,
+        code_cache_bytes: code_cache_bytes?,
+        block_cache_bytes: block_cache_bytes?,
+    })
+}
+
+fn millis(
+    field: &str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+    checker: &mut Checker,
+) -> Option<Duration> {
+    checker.within(field, value, range).map(Duration::from_millis)
+}
+
+/// 1 MB to 1 TB, in bytes.
+fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
+    checker.within::<u64>(field, value, 1..=1_000_000).map(|megabytes| megabytes * 1_000_000)
+}
+
+impl Settings {
+    /// The log that carries the feed.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match &self.log {
+            shapes::Log::Segment { dir, .. } => Backend::Segment(segment::Options::new(dir)),
+            shapes::Log::Kafka { brokers } => {
+                let options = kafka::Options::new(brokers.clone());
+                Backend::Kafka(kafka::Options { client_id: "maidenlane-replica".to_owned(), ..options })
+            }
+        }
+    }
+}
