@@ -89,3 +89,6 @@ pub fn slim(account: &TrieAccount) -> Bytes {
     code.encode(&mut out);
     out.into()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -116,6 +116,10 @@ impl Publisher {
     /// [`Error::Displaced`] if another OPEN of the epoch stands before ours.
     pub fn open(&mut self, open: Open) -> Result<(), Error> {
         self.refresh()?;
+        self.append_open(open)
+    }
+
+    fn append_open(&mut self, open: Open) -> Result<(), Error> {
         let (epoch, writer) = (self.tail.epoch.saturating_add(1), self.writer);
         let feed = self.tail.feed.unwrap_or_else(|| rand::random());
         let more = self.tail.open_change;

@@ -1,1 +1,57 @@
+//! Blocks that are what they say, and blocks that are not.
 
+use super::{examine, examine_receipts, examine_roots, list_of_receipts, transaction_hashes};
+use crate::sample::{Sample, list, rlp};
+use maidenlane_chain::{B256, Bytes, keccak256};
+
+/// Examines the block after `damage`.
+fn check(damage: impl FnOnce(&mut Vec<Vec<u8>>), expect: Result<(), &str>) {
+    let sample = Sample::genesis().child("a");
+    let mut parts = vec![sample.header_raw.to_vec(), list(&[]), list(&[])];
+    damage(&mut parts);
+    match (examine(sample.block.hash, &list(&parts)), expect) {
+        (Ok(facts), Ok(())) => assert_eq!((facts.block, facts.header), (sample.block, sample.header)),
+        (Err(error), Err(text)) => assert!(error.contains(text), "{error}"),
+        (got, expect) => panic!("{got:?} instead of {expect:?}"),
+    }
+}
+
+#[test]
+fn a_block_must_match_its_hash_and_its_header() {
+    check(|_| {}, Ok(()));
+    check(|parts| parts[0][9] ^= 1, Err("hash"));
+    check(|parts| parts[1] = list(&[list(&[rlp(&1_u64)])]), Err("transactionsRoot"));
+    check(|parts| parts[2] = list(&[list(&[])]), Err("uncles hash"));
+    check(|parts| parts.push(list(&[])), Err("withdrawalsRoot"));
+    check(|parts| parts.truncate(2), Err("1 parts"));
+    check(|parts| parts.clear(), Err("empty block"));
+}
+
+#[test]
+fn a_block_must_join_its_parent() {
+    let (parent, sample) = (Sample::genesis(), Sample::genesis().child("a"));
+    let facts = examine(sample.block.hash, &sample.raw).unwrap();
+    let (hash, root) = (parent.block.hash, parent.header.state_root);
+    let state = (root, sample.header.state_root);
+    examine_roots(&facts, (hash, root), state).unwrap();
+    assert!(examine_roots(&facts, (B256::ZERO, root), state).unwrap_err().contains("parent hash"));
+    assert!(examine_roots(&facts, (hash, B256::ZERO), state).unwrap_err().contains("root before"));
+    assert!(examine_roots(&facts, (hash, root), (root, root)).unwrap_err().contains("state root"));
+}
+
+#[test]
+fn receipts_must_match_their_root() {
+    let sample = Sample::genesis().child("a");
+    examine_receipts(&sample.header, &list(&[])).unwrap();
+    assert!(examine_receipts(&sample.header, &list(&[list(&[])])).unwrap_err().contains("receiptsRoot"));
+    assert!(examine_receipts(&sample.header, &[0xc1]).is_err());
+}
+
+#[test]
+fn typed_items_are_hashed_without_their_prefix() {
+    let (legacy, typed) = (list(&[rlp(&1_u64)]), vec![2, 0xc1, 5]);
+    let body = list(&[list(&[legacy.clone(), rlp(&Bytes::from(typed.clone()))]), list(&[])]);
+    assert_eq!(transaction_hashes(&body).unwrap(), [keccak256(&legacy), keccak256(&typed)]);
+    let receipts = list_of_receipts(&[legacy.clone().into(), typed.clone().into()]);
+    assert_eq!(receipts.as_ref(), list(&[legacy, rlp(&Bytes::from(typed))]));
+}

@@ -1,1 +1,165 @@
+//! One door: two writers on one segment log, driven step by step.
 
+use super::{Draft, Publisher};
+use crate::error::Error;
+use crate::sample::Sample;
+use crate::tail::{Chain, Tail};
+use maidenlane_chain::{B256, BlockRef, Bytes};
+use maidenlane_log::{Backend, Offset, TopicOptions, segment};
+use maidenlane_wire::{Advance, Open, Record, Rows, Start, Undo};
+
+const TOPIC: &str = "test.chain.a.blocks";
+
+struct Feed {
+    _dir: tempfile::TempDir,
+    log: Backend,
+    chain: Chain,
+}
+
+impl Feed {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Backend::Segment(segment::Options::new(dir.path()));
+        log.create(TOPIC, &TopicOptions::default()).unwrap();
+        Self { _dir: dir, log, chain: Chain { id: 7, genesis: Sample::genesis().block.hash } }
+    }
+
+    fn writer(&self) -> Publisher {
+        Publisher::new(&self.log, TOPIC, self.chain).unwrap()
+    }
+
+    fn open(&self, writer: &mut Publisher) -> Result<(), Error> {
+        let (chain_config, client_version) = (String::new(), String::new());
+        writer.open(Open { chain_id: self.chain.id, genesis: self.chain.genesis, chain_config, client_version })
+    }
+
+    /// What a consumer that starts now makes of the feed.
+    fn read(&self) -> Tail {
+        Tail::load(self.chain, self.log.consumer(TOPIC, 0).unwrap().as_mut(), usize::MAX).unwrap()
+    }
+}
+
+fn start(sample: &Sample) -> Draft {
+    let (block, header) = (sample.block, sample.header_raw.clone());
+    Draft { record: Record::Start(Start { block, header, ancestors: Vec::new() }), more: false }
+}
+
+fn advance(sample: &Sample, more: bool) -> Draft {
+    large_advance(sample, more, Bytes::from_static(&[0xc0]))
+}
+
+fn large_advance(sample: &Sample, more: bool, receipts: Bytes) -> Draft {
+    let record = Advance {
+        block: sample.block,
+        parent: sample.header.parent_hash,
+        header: sample.header_raw.clone(),
+        body: Bytes::from_static(&[0xc2, 0xc0, 0xc0]),
+        receipts,
+        rows: Rows::default(),
+        proofs: None,
+    };
+    Draft { record: Record::Advance(record), more }
+}
+
+fn undo(sample: &Sample, more: bool) -> Draft {
+    let record = Undo {
+        block: sample.block,
+        parent: sample.header.parent_hash,
+        header: sample.header_raw.clone(),
+        transactions: Vec::new(),
+        receipts: Bytes::from_static(&[0xc0]),
+        rows: Rows::default(),
+    };
+    Draft { record: Record::Undo(record), more }
+}
+
+#[test]
+fn what_is_published_is_read_back_and_found_by_the_next_writer() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (one, two) = (genesis.child("a"), genesis.child("a").child("a"));
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false), advance(&two, false)]).unwrap();
+    assert_eq!(writer.tail().published.head(), Some(two.block));
+    let mut next = feed.writer();
+    assert_eq!((next.tail().epoch, next.tail().seq, next.tail().published.head()), (1, 4, Some(two.block)));
+    let offset = next.tail().published.at(1).unwrap().offset;
+    assert!(matches!(next.record_at(offset).unwrap(), Record::Advance(record) if record.block == one.block));
+    feed.open(&mut next).unwrap();
+    assert_eq!((next.tail().epoch, next.tail().feed), (2, writer.tail().feed));
+}
+
+#[test]
+fn the_first_open_of_an_epoch_wins_and_the_other_is_displaced() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (mut first, mut second) = (feed.writer(), feed.writer());
+    feed.open(&mut first).unwrap();
+    // The second has not read it: both take the same epoch, as in a race.
+    let (chain_config, client_version) = (String::new(), String::new());
+    let open = Open { chain_id: 7, genesis: genesis.block.hash, chain_config, client_version };
+    assert!(matches!(second.append_open(open), Err(Error::Displaced { epoch: 1 })));
+    first.publish(vec![start(&genesis)]).unwrap();
+    assert_eq!(feed.read().published.head(), Some(genesis.block));
+}
+
+#[test]
+fn a_later_open_displaces_and_what_the_displaced_adds_is_ignored() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (mut old, mut new) = (feed.writer(), feed.writer());
+    feed.open(&mut old).unwrap();
+    old.publish(vec![start(&genesis)]).unwrap();
+    feed.open(&mut new).unwrap();
+    assert!(matches!(old.publish(vec![advance(&genesis.child("b"), false)]), Err(Error::Displaced { epoch: 2 })));
+    assert!(matches!(feed.open(&mut old), Err(Error::Displaced { epoch: 2 })));
+    new.publish(vec![advance(&genesis.child("a"), false)]).unwrap();
+    assert_eq!(feed.read().published.head(), Some(genesis.child("a").block));
+}
+
+#[test]
+fn an_unfinished_change_stays_unfinished_for_the_next_writer() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (one, other) = (genesis.child("a"), genesis.child("b"));
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false), undo(&one, true)]).unwrap();
+    drop(writer);
+    let mut next = feed.writer();
+    assert!(next.tail().open_change);
+    feed.open(&mut next).unwrap();
+    assert!(next.tail().open_change, "the OPEN itself must not end the change");
+    next.publish(vec![advance(&other, false)]).unwrap();
+    assert_eq!((feed.read().open_change, feed.read().published.head()), (false, Some(other.block)));
+}
+
+#[test]
+fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let noise: Vec<u8> = (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    let one = genesis.child("a");
+    writer.publish(vec![start(&genesis), large_advance(&one, false, noise.into())]).unwrap();
+    assert!(writer.tail().seq > 4, "it must have been split");
+    let offset = writer.tail().published.at(1).unwrap().offset;
+    assert_eq!(offset, Offset(2));
+    assert!(matches!(writer.record_at(offset).unwrap(), Record::Advance(record) if record.block == one.block));
+    writer.publish(vec![advance(&one.child("a"), false)]).unwrap();
+    assert_eq!(feed.read().published.len(), 3);
+}
+
+#[test]
+fn finality_never_moves_back() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (one, two) = (genesis.child("a"), genesis.child("a").child("a"));
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false), advance(&two, false)]).unwrap();
+    let ahead = BlockRef::new(9, B256::repeat_byte(9));
+    assert!(!writer.publish_final(Some(ahead), Some(ahead)).unwrap(), "the feed is not there yet");
+    assert!(writer.publish_final(Some(two.block), Some(one.block)).unwrap());
+    assert!(!writer.publish_final(None, None).unwrap(), "a restarted geth knows of none");
+    assert!(!writer.publish_final(Some(two.block), Some(genesis.block)).unwrap());
+    let finals = feed.read().finals.unwrap();
+    assert_eq!((finals.safe, finals.finalized), (Some(two.block), Some(one.block)));
+    assert_eq!(feed.writer().finalized(), 1);
+}

@@ -1,1 +1,120 @@
+//! One door: a spool made of pieces, scanned as geth would let us see it.
 
+use super::{Found, Spool};
+use crate::error::Error;
+use crate::follow::Lineage;
+use crate::sample::{self, Sample};
+
+fn chain(length: usize) -> Vec<Sample> {
+    let mut chain = vec![Sample::genesis()];
+    for _ in 0..length {
+        chain.push(chain.last().unwrap().child("a"));
+    }
+    chain
+}
+
+/// Writes each `(segment, bytes)` and scans after each; tells the blocks found and torn tails of every scan.
+fn check(pieces: &[(u64, &[u8])], expect: &[(usize, usize)]) -> Spool {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spool = Spool::new(dir.path());
+    let mut told = Vec::new();
+    for (segment, bytes) in pieces {
+        sample::write(dir.path(), *segment, bytes);
+        let Found { blocks, torn, .. } = spool.scan().unwrap();
+        told.push((blocks, torn));
+    }
+    assert_eq!(told, expect);
+    spool
+}
+
+fn corrupt(bytes: &[u8], expect: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    sample::write(dir.path(), 1, bytes);
+    let error = Spool::new(dir.path()).scan().unwrap_err();
+    assert!(matches!(&error, Error::SpoolCorrupt { .. }), "{error}");
+    assert!(error.to_string().contains(expect), "{error}");
+}
+
+#[test]
+fn blocks_are_found_as_they_are_written() {
+    let chain = chain(3);
+    let frames: Vec<Vec<u8>> = chain.iter().skip(1).map(Sample::frames).collect();
+    let (first, rest) = frames[1].split_at(frames[1].len() / 2);
+    let spool = check(&[(1, &frames[0]), (1, first), (1, rest), (2, &frames[2])], &[(1, 0), (0, 0), (1, 0), (1, 0)]);
+    assert_eq!(spool.parent(&chain[3].block.hash), Some(chain[2].block.hash));
+    assert_eq!(spool.parent(&chain[0].block.hash), None);
+    let located = spool.find(&chain[2].block.hash).unwrap();
+    assert_eq!((located.origin_root, located.root), (chain[1].header.state_root, chain[2].header.state_root));
+    assert_eq!(spool.twin(located.origin_root, located.root), Some(chain[2].block.hash));
+    assert_eq!(spool.init().unwrap().client_version, "geth/test");
+}
+
+#[test]
+fn a_torn_tail_is_skipped_once_geth_has_started_again() {
+    let chain = chain(2);
+    let (one, two) = (chain[1].frames(), chain[2].frames());
+    for cut in [1, 4, 7, 8, 20, two.len() - 1] {
+        check(&[(1, &one), (1, &two[..cut]), (2, &two)], &[(1, 0), (0, 0), (1, 1)]);
+    }
+    // A crash can leave a file extended by zeros, or a last frame whose content never reached the disk.
+    let mut blank = two.clone();
+    let end = blank.len() - 5;
+    blank[end..].fill(0);
+    check(&[(1, &one), (1, &[0; 64]), (2, &two)], &[(1, 0), (0, 0), (1, 1)]);
+    check(&[(1, &one), (1, &blank), (2, &two)], &[(1, 0), (0, 0), (1, 1)]);
+}
+
+#[test]
+fn a_bad_frame_with_more_behind_it_is_corruption() {
+    let chain = chain(2);
+    let mut bytes = chain[1].frames();
+    bytes[40] ^= 1;
+    corrupt(&bytes, "checksum");
+    let mut bytes = chain[1].frames();
+    bytes.extend(maidenlane_wire::frame::wrap(99, &[0xc0]));
+    bytes.extend(chain[2].frames());
+    corrupt(&bytes, "kind 99");
+}
+
+#[test]
+fn frames_are_read_again_by_hash() {
+    let chain = chain(2);
+    let dir = tempfile::tempdir().unwrap();
+    sample::write(dir.path(), 1, &[chain[1].frames(), chain[2].frames()].concat());
+    let mut spool = Spool::new(dir.path());
+    assert!(spool.scan().unwrap().init);
+    for sample in &chain[1..] {
+        let executed = spool.load(&sample.block.hash).unwrap().unwrap();
+        assert_eq!((executed.block, executed.state.hash), (sample.raw.clone(), sample.block.hash));
+    }
+    assert_eq!(spool.load(&chain[0].block.hash).unwrap(), None);
+}
+
+#[test]
+fn genesis_is_kept_until_its_segment_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    sample::write(dir.path(), 1, &crate::begin::tests::frame());
+    sample::write(dir.path(), 2, &[]);
+    let mut spool = Spool::new(dir.path());
+    spool.scan().unwrap();
+    let genesis = spool.genesis().unwrap().unwrap();
+    assert_eq!(genesis.alloc, vec![crate::begin::tests::allocation()]);
+    spool.reclaim(0).unwrap();
+    assert_eq!(spool.genesis().unwrap(), None);
+}
+
+#[test]
+fn only_closed_segments_without_open_blocks_are_deleted() {
+    let chain = chain(4);
+    let dir = tempfile::tempdir().unwrap();
+    for (segment, sample) in (1..).zip(&chain[1..]) {
+        sample::write(dir.path(), segment, &sample.frames());
+    }
+    let mut spool = Spool::new(dir.path());
+    spool.scan().unwrap();
+    assert_eq!(spool.reclaim(2).unwrap(), 2);
+    assert_eq!(spool.len(), 2);
+    assert_eq!(spool.parent(&chain[2].block.hash), None);
+    assert_eq!(spool.reclaim(9).unwrap(), 1); // the newest stays whatever it holds
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,96 @@
+//! Small valid blocks and their frames, for tests.
+
+use alloy::consensus::Header;
+use alloy::rlp::{Encodable, Header as Prefix};
+use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
+use maidenlane_wire::frame::wrap;
+use std::path::Path;
+
+/// A block without transactions that changes one account.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) block: BlockRef,
+    pub(crate) header: Header,
+    pub(crate) header_raw: Bytes,
+    pub(crate) raw: Bytes,
+    pub(crate) origin_root: B256,
+}
+
+pub(crate) fn rlp(item: &impl Encodable) -> Vec<u8> {
+    alloy::rlp::encode(item)
+}
+
+pub(crate) fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Prefix { list: true, payload_length: items.iter().map(Vec::len).sum() }.encode(&mut out);
+    items.iter().for_each(|item| out.extend_from_slice(item));
+    out
+}
+
+impl Sample {
+    fn of(header: Header, origin_root: B256) -> Self {
+        let header_raw = Bytes::from(rlp(&header));
+        let raw = list(&[header_raw.to_vec(), list(&[]), list(&[])]).into();
+        let block = BlockRef::new(header.number, keccak256(&header_raw));
+        Self { block, header, header_raw, raw, origin_root }
+    }
+
+    /// Block 0 with one account that has a slot and code.
+    pub(crate) fn genesis() -> Self {
+        let header = Header { state_root: crate::begin::tests::state_root(), ..Header::default() };
+        Self::of(header, B256::ZERO)
+    }
+
+    /// A child; `salt` tells siblings apart, also in their state root.
+    pub(crate) fn child(&self, salt: &str) -> Self {
+        self.child_with_root(salt, keccak256(format!("{salt} on {}", self.block)))
+    }
+
+    pub(crate) fn child_with_root(&self, salt: &str, state_root: B256) -> Self {
+        let header = Header {
+            number: self.block.number + 1,
+            parent_hash: self.block.hash,
+            extra_data: Bytes::copy_from_slice(salt.as_bytes()),
+            state_root,
+            ..Header::default()
+        };
+        Self::of(header, self.header.state_root)
+    }
+
+    /// BLOCK, RECEIPTS, STATE and END as the hook writes them.
+    pub(crate) fn frames(&self) -> Vec<u8> {
+        let (hash, number) = (rlp(&self.block.hash), rlp(&self.block.number));
+        let account = list(&[rlp(&Address::ZERO), rlp(&Bytes::new()), rlp(&Bytes::from_static(&[0xc0]))]);
+        let state = [
+            hash.clone(),
+            number.clone(),
+            rlp(&self.origin_root),
+            rlp(&self.header.state_root),
+            rlp(&false),
+            list(&[account]),
+            list(&[]),
+            list(&[]),
+        ];
+        let mut out = wrap(3, &list(&[hash.clone(), self.raw.to_vec()]));
+        out.extend(wrap(4, &list(&[hash.clone(), list(&[])])));
+        out.extend(wrap(5, &list(&state)));
+        out.extend(wrap(7, &list(&[hash, rlp(&self.header.parent_hash), number])));
+        out
+    }
+}
+
+pub(crate) fn init_frame() -> Vec<u8> {
+    wrap(1, &list(&[rlp(&"{}".to_owned()), rlp(&"geth/test".to_owned())]))
+}
+
+/// Appends to a segment of the spool, creating it with an INIT frame.
+pub(crate) fn write(dir: &Path, segment: u64, bytes: &[u8]) {
+    use std::io::Write;
+    let path = dir.join(format!("{segment:020}.spool"));
+    let fresh = !path.exists();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    if fresh {
+        file.write_all(&init_frame()).unwrap();
+    }
+    file.write_all(bytes).unwrap();
+}
