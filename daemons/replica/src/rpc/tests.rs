@@ -1,6 +1,7 @@
 //! The whole RPC on the fixture chain: the cases of execution-apis, and what they leave out.
 
 use super::fake::{self, Chain, Still};
+use super::source::Source as _;
 use super::{Rpc, Settings};
 use maidenlane_jsonrpc::exchange::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[path = "../../../../tests/src/rpc_compat.rs"]
+#[expect(unreachable_pub, reason = "the harness's file, public there")]
 mod rpc_compat;
 
 /// The methods of this issue.
@@ -61,4 +63,189 @@ fn agrees_with_execution_apis() {
     eprintln!("{report}");
     assert_eq!(report.failed(), 0, "{report}");
     assert!(report.passed() >= 56, "the cases have gone: {report}");
+}
+
+#[test]
+fn every_state_can_be_read_back() {
+    let Some(chain) = fake::chain() else { return };
+    // The coinbase of the chain's blocks gains with each of them.
+    let address = "0x0000000000000000000000000000000000000000";
+    let rpc = rpc(Arc::new(Still::new(chain.clone())));
+    for number in 0..=54u64 {
+        let tag = format!("{number:#x}");
+        let past = ask(&rpc, "eth_getBalance", json!([address, tag]));
+        let then = Rpc::new(Arc::new(Still::new(chain.at(number))), Settings::default()).expect("threads");
+        assert_eq!(past, ask(&then, "eth_getBalance", json!([address, "latest"])), "block {number}");
+        let block = ask(&rpc, "eth_getBlockByNumber", json!([tag, false]));
+        let by_hash = json!({"blockHash": block["result"]["hash"], "requireCanonical": true});
+        assert_eq!(past, ask(&rpc, "eth_getBalance", json!([address, by_hash])), "block {number} by hash");
+    }
+}
+
+#[test]
+fn unknown_blocks_are_errors_for_state_and_null_for_look_ups() {
+    let Some(chain) = fake::chain() else { return };
+    let nobody = "0x1111111111111111111111111111111111111111";
+    let unknown = format!("0x{}", "ab".repeat(32));
+    check(&chain, "eth_getBalance", json!([nobody]), Ok(json!("0x0")));
+    check(&chain, "eth_getCode", json!([nobody]), Ok(json!("0x")));
+    check(&chain, "eth_getBalance", json!([nobody, "0x37"]), Err(codes::SERVER));
+    check(&chain, "eth_getBalance", json!([nobody, unknown]), Err(codes::SERVER));
+    check(&chain, "eth_call", json!([{"to": nobody}, "0x37"]), Err(codes::SERVER));
+    for method in ["eth_getBlockByNumber", "eth_getUncleByBlockNumberAndIndex"] {
+        let second = if method.contains("Uncle") { json!("0x0") } else { json!(true) };
+        check(&chain, method, json!(["0x37", second]), Ok(Value::Null));
+    }
+    check(&chain, "eth_getBlockByHash", json!([unknown, true]), Ok(Value::Null));
+    check(&chain, "eth_getTransactionByHash", json!([unknown]), Ok(Value::Null));
+    check(&chain, "eth_getTransactionReceipt", json!([unknown]), Ok(Value::Null));
+    check(&chain, "eth_getBlockReceipts", json!([unknown]), Ok(Value::Null));
+    check(&chain, "eth_getLogs", json!([{"blockHash": unknown}]), Err(codes::SERVER));
+    check(&chain, "eth_getUncleCountByBlockNumber", json!(["0x37"]), Ok(Value::Null));
+    check(&chain, "debug_getRawHeader", json!([unknown]), Err(codes::SERVER));
+    check(&chain, "eth_nope", json!([]), Err(codes::METHOD_NOT_FOUND));
+    check(&chain, "eth_blockNumber", json!([1]), Err(codes::INVALID_PARAMS));
+    check(&chain, "eth_getBlockByNumber", json!(["0x1"]), Err(codes::INVALID_PARAMS));
+}
+
+#[test]
+fn tags_are_what_the_head_says() {
+    let Some(chain) = fake::chain() else { return };
+    let number = |chain: &Chain, tag: &str| {
+        let rpc = rpc(Arc::new(Still::new(chain.clone())));
+        let answer = ask(&rpc, "eth_getBlockByNumber", json!([tag, false]));
+        answer.get("result").map(|block| block["number"].clone()).ok_or(answer["error"]["code"].clone())
+    };
+    for tag in ["latest", "safe", "finalized"] {
+        assert_eq!(number(&chain, tag), Ok(json!("0x36")), "{tag}");
+    }
+    assert_eq!(number(&chain, "earliest"), Ok(json!("0x0")));
+    assert_eq!(number(&chain, "pending"), Err(json!(codes::SERVER)));
+    let earlier = chain.at(50);
+    assert_eq!(number(&earlier, "latest"), Ok(json!("0x32")));
+    assert_eq!(number(&earlier, "safe"), Err(json!(codes::SERVER)));
+    assert_eq!(number(&earlier, "0x33"), Ok(Value::Null));
+}
+
+#[test]
+fn what_is_pruned_is_told() {
+    let Some(chain) = fake::chain() else { return };
+    let chain = chain.with_head(|head| (head.state_floor, head.body_floor) = (40, 20));
+    let nobody = "0x1111111111111111111111111111111111111111";
+    check(&chain, "eth_getBalance", json!([nobody, "0x28"]), Ok(json!("0x0")));
+    check(&chain, "eth_getBalance", json!([nobody, "0x27"]), Err(codes::PRUNED));
+    check(&chain, "eth_call", json!([{"to": nobody}, "0x27"]), Err(codes::PRUNED));
+    check(&chain, "eth_getUncleCountByBlockNumber", json!(["0x14"]), Ok(json!("0x0")));
+    check(&chain, "eth_getUncleCountByBlockNumber", json!(["0x13"]), Err(codes::PRUNED));
+    check(&chain, "eth_getLogs", json!([{"fromBlock": "0x13"}]), Err(codes::PRUNED));
+    check(&chain, "debug_getRawBlock", json!(["0x13"]), Err(codes::PRUNED));
+}
+
+#[test]
+fn undone_blocks_stay_readable_by_hash_but_not_their_state() {
+    let Some(chain) = fake::chain() else { return };
+    let whole = rpc(Arc::new(Still::new(chain.clone())));
+    let (cut, gone) = chain.undone_to(49);
+    let gone = format!("{gone}");
+    let now = rpc(Arc::new(Still::new(cut.clone())));
+    for (method, params) in [
+        ("eth_getBlockByHash", json!([gone, true])),
+        ("eth_getBlockReceipts", json!([gone])),
+        ("eth_getLogs", json!([{"blockHash": gone}])),
+        ("debug_getRawBlock", json!([gone])),
+    ] {
+        assert_eq!(ask(&now, method, params.clone()), ask(&whole, method, params), "{method}");
+    }
+    let nobody = "0x1111111111111111111111111111111111111111";
+    check(&cut, "eth_getBalance", json!([nobody, gone]), Err(codes::SERVER));
+    check(&cut, "eth_getBlockByNumber", json!(["0x32", false]), Ok(Value::Null));
+    let canonical = json!({"blockHash": gone, "requireCanonical": true});
+    check(&cut, "eth_getBlockReceipts", json!([canonical]), Err(codes::SERVER));
+    check(&cut, "eth_getBalance", json!([nobody, canonical]), Err(codes::SERVER));
+}
+
+#[test]
+fn stale_replicas_say_so() {
+    let Some(chain) = fake::chain() else { return };
+    let mut still = Still::new(chain);
+    still.fitness.stale = Some("3 blocks behind".into());
+    still.fitness.expected = 57;
+    let rpc = rpc(Arc::new(still));
+    let call = |method: &str, params: &str| {
+        let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let (status, body) = ask_text(&rpc, None, &request);
+        (status, serde_json::from_str::<Value>(&body).expect("JSON"))
+    };
+    let (status, body) = call("eth_getBalance", r#"["0x1111111111111111111111111111111111111111"]"#);
+    assert_eq!((status, &body["error"]["code"]), (503, &json!(codes::STALE)));
+    let data = json!({"head": "0x36", "expected": "0x39", "lagBlocks": 3, "silentMs": 10});
+    assert_eq!(body["error"]["data"], data);
+    assert_eq!(call("eth_blockNumber", "[]").0, 503);
+    assert_eq!(call("eth_nope", "[]").0, 200);
+    for method in ["eth_chainId", "web3_clientVersion", "net_version"] {
+        assert!(call(method, "[]").1.get("result").is_some(), "{method}");
+    }
+    let progress = json!({"startingBlock": "0x36", "currentBlock": "0x36", "highestBlock": "0x39"});
+    assert_eq!(call("eth_syncing", "[]").1["result"], progress);
+}
+
+#[test]
+fn min_block_waits_a_little_and_never_answers_from_before() {
+    let Some(chain) = fake::chain() else { return };
+    let still = Arc::new(Still::new(chain.at(50)));
+    let rpc = rpc(Arc::clone(&still));
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
+    let ask = |number: u64, hash: Option<[u8; 32]>| {
+        let (status, body) = ask_text(&rpc, Some(Ok(MinBlock { number, hash })), request);
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        (status, body["result"].as_str().map(str::to_owned).ok_or(body["error"]["code"].clone()))
+    };
+    let refused = |code: i32| Err(json!(code));
+    assert_eq!(ask(50, None), (200, Ok("0x32".into())));
+    assert_eq!(ask(56, None), (503, refused(codes::MIN_BLOCK)), "too far ahead is told at once");
+    assert_eq!(ask(52, None), (503, refused(codes::MIN_BLOCK)), "and what does not come, after a moment");
+    assert_eq!(ask(50, Some([7; 32])), (409, refused(codes::NOT_CANONICAL)));
+    let ours = chain.at(50).head().block.hash.0;
+    assert_eq!(ask(50, Some(ours)), (200, Ok("0x32".into())));
+    let waiting = async {
+        let mut pin = Box::pin(rpc.pin(Some(Ok(MinBlock { number: 52, hash: None }))));
+        // Polled once: now it waits, and only then the block comes.
+        let first =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(pin.as_mut().poll(cx).is_pending())).await;
+        assert!(first);
+        still.show(chain.at(52));
+        pin.await.block().number
+    };
+    assert_eq!(runtime().block_on(waiting), 52);
+}
+
+#[test]
+fn a_batch_sees_one_block() {
+    let Some(chain) = fake::chain() else { return };
+    let still = Arc::new(Still::new(chain.at(50)));
+    let rpc = rpc(Arc::clone(&still));
+    let seen = runtime().block_on(async {
+        let pin = Arc::new(rpc.pin(None).await);
+        still.show(chain.at(52));
+        rpc.call(&pin, "eth_blockNumber", None).await.map(|json| json.as_str().to_owned())
+    });
+    assert_eq!(seen, Ok("\"0x32\"".into()));
+}
+
+#[test]
+fn logs_are_limited_and_searched_exactly() {
+    let Some(chain) = fake::chain() else { return };
+    let all = json!([{"fromBlock": "earliest", "toBlock": "latest"}]);
+    let rpc = rpc(Arc::new(Still::new(chain.clone())));
+    let found = ask(&rpc, "eth_getLogs", all.clone());
+    let found = found["result"].as_array().expect("a list").clone();
+    assert!(found.len() > 10);
+    let wanted = &found[found.len() / 2];
+    let one = json!([{"fromBlock": wanted["blockNumber"], "toBlock": wanted["blockNumber"],
+        "address": wanted["address"], "topics": wanted["topics"]}]);
+    let answer = ask(&rpc, "eth_getLogs", one);
+    assert!(answer["result"].as_array().expect("a list").contains(wanted), "{answer}");
+    let few = Settings { logs_max: 10, ..Settings::default() };
+    let few = Rpc::new(Arc::new(Still::new(chain)), few).expect("threads");
+    assert_eq!(ask(&few, "eth_getLogs", all)["error"]["code"], json!(codes::CLIENT_LIMIT));
 }

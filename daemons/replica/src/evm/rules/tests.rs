@@ -1,1 +1,70 @@
+use super::*;
 
+const CONFIG: &str = r#"{"chainId":7,"homesteadBlock":0,"eip150Block":1,"eip155Block":2,"eip158Block":2,
+    "byzantiumBlock":3,"constantinopleBlock":4,"petersburgBlock":5,"istanbulBlock":6,"berlinBlock":7,"londonBlock":8,
+    "terminalTotalDifficulty":100,"shanghaiTime":100,"cancunTime":200,"pragueTime":300,"osakaTime":400,
+    "bpo1Time":500,"blobSchedule":{"cancun":{"target":3,"max":6,"baseFeeUpdateFraction":3338477},
+    "bpo1":{"target":10,"max":15,"baseFeeUpdateFraction":8346193}}}"#;
+
+#[track_caller]
+fn check(number: u64, difficulty: u64, timestamp: u64, expect: SpecId) {
+    let rules = Rules::parse(CONFIG).expect("a config");
+    let header = Header { number, timestamp, difficulty: U256::from(difficulty), ..Header::default() };
+    assert_eq!(rules.spec(&header), expect);
+}
+
+#[test]
+fn forks_by_number_then_by_time() {
+    check(0, 1, 0, SpecId::HOMESTEAD);
+    check(1, 1, 0, SpecId::TANGERINE);
+    check(2, 1, 0, SpecId::SPURIOUS_DRAGON);
+    check(3, 1, 0, SpecId::BYZANTIUM);
+    check(5, 1, 0, SpecId::PETERSBURG);
+    check(6, 1, 0, SpecId::ISTANBUL);
+    check(7, 1, 0, SpecId::BERLIN);
+    check(8, 1, 0, SpecId::LONDON);
+    check(9, 0, 99, SpecId::MERGE);
+    check(9, 0, 100, SpecId::SHANGHAI);
+    check(9, 0, 200, SpecId::CANCUN);
+    check(9, 0, 399, SpecId::PRAGUE);
+    check(9, 0, 500, SpecId::OSAKA);
+    // Times do not count while work still secures the chain.
+    check(9, 1, 500, SpecId::LONDON);
+}
+
+#[test]
+fn blob_parameters_follow_the_schedule() {
+    let rules = Rules::parse(CONFIG).expect("a config");
+    let fraction = |time| rules.blobs(time).map(|blobs| blobs.update_fraction);
+    assert_eq!(fraction(199), None);
+    assert_eq!(fraction(200), Some(3_338_477));
+    assert_eq!(
+        fraction(300),
+        Some(BlobParams::prague().update_fraction),
+        "geth's default where none is given"
+    );
+    assert_eq!(fraction(500), Some(8_346_193));
+    let header = Header { timestamp: 500, excess_blob_gas: Some(0), ..Header::default() };
+    assert_eq!(rules.blob_price(&header), Some(1));
+    assert_eq!(rules.blob_price(&Header::default()), None);
+}
+
+#[test]
+fn unknown_forks_are_named_from_their_activation() {
+    let rules = Rules::parse(r#"{"chainId":1,"amsterdamTime":900,"newTime":800}"#).expect("a config");
+    assert_eq!(rules.unknown_at(799), None);
+    assert_eq!(rules.unknown_at(800), Some("new"));
+    assert!(Rules::parse("{").is_err());
+}
+
+#[test]
+fn the_pending_block_stands_on_its_parent() {
+    let rules = Rules::parse(CONFIG).expect("a config");
+    let parent =
+        Header { number: 7, timestamp: 50, gas_limit: 30, difficulty: U256::from(1), ..Header::default() };
+    let first_london = rules.pending(&parent, 60);
+    assert_eq!((first_london.number, first_london.timestamp), (8, 60));
+    assert_eq!(first_london.base_fee_per_gas, Some(INITIAL_BASE_FEE));
+    assert_eq!(rules.pending(&parent, 0).timestamp, 51, "never before its parent");
+    assert_eq!(first_london.excess_blob_gas, None);
+}
