@@ -140,8 +140,8 @@ fn same(got: &Value, want: &Value, path: &str) -> Result<(), String> {
             if got.len() != want.len() {
                 return Err(format!("{path}: {} items, want {}", got.len(), want.len()));
             }
-            let pairs = got.iter().zip(want).enumerate();
-            pairs.map(|(index, (got, want))| same(got, want, &format!("{path}[{index}]"))).collect()
+            let mut pairs = got.iter().zip(want).enumerate();
+            pairs.try_for_each(|(index, (got, want))| same(got, want, &format!("{path}[{index}]")))
         }
         (Value::Number(got), Value::Number(want)) if got.as_f64() == want.as_f64() => Ok(()),
         (got, want) if got == want => Ok(()),

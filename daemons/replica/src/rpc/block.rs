@@ -106,7 +106,7 @@ impl Block {
                 });
             } else {
                 object.list("transactions", &self.transactions, |out, tx| {
-                    push_data(out, tx.tx_hash().as_slice())
+                    push_data(out, tx.tx_hash().as_slice());
                 });
             }
             object.list("uncles", &self.uncles, |out, uncle| push_data(out, uncle.hash_slow().as_slice()));
