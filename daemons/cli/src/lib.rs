@@ -1,1 +1,70 @@
-//! placeholder
+//! The operator's command: one file per noun, every verb a few lines around a library call.
+//!
+//! It holds no logic that a library lacks: what it can do, a daemon or a test can do too. Results go to standard
+//! output, everything else to standard error; exit codes are those of the daemons.
+
+mod config;
+mod error;
+mod log;
+mod output;
+mod tap;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use maidenlane_service::Exit;
+
+use error::Error;
+use output::Output;
+
+#[derive(Debug, Parser)]
+#[command(name = "maidenlane", version, about = "Looks after Maidenlane's daemons and their data")]
+struct Arguments {
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// Settings files
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// The log that carries feeds
+    #[command(subcommand)]
+    Log(log::Verb),
+    /// A tap that has stopped
+    #[command(subcommand)]
+    Tap(tap::Verb),
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed terminal leaves nobody to tell.
+            let _unheard = error.print();
+            return if error.use_stderr() { Exit::Settings.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(arguments, &mut Output::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough, as in `maidenlane log tail | head`.
+        Err(Error::Output(closed)) if closed.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("maidenlane: {error}");
+            error.exit().into()
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
+    match arguments.noun {
+        Noun::Config(verb) => config::run(&verb, output),
+        Noun::Log(verb) => log::run(verb, output),
+        Noun::Tap(verb) => tap::run(&verb, output),
+    }
+}

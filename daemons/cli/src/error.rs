@@ -1,0 +1,39 @@
+//! What can go wrong, and the exit code it means.
+
+use std::io;
+
+use maidenlane_service::{Exit, Failure};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("write the output: {0}")]
+    Output(#[source] io::Error),
+    #[error("{0}")]
+    Log(#[from] maidenlane_log::Error),
+    #[error("{0}")]
+    Settings(#[from] maidenlane_config::Error),
+    #[error("{0}")]
+    Daemon(#[from] Failure),
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Error {
+    /// An error of the tap's library, with the exit code that the tap gives it.
+    pub(crate) fn tap(error: impl Into<Failure>) -> Self {
+        Self::Daemon(error.into())
+    }
+
+    /// Data that is not what it was is told apart from wrong usage and from an unreachable dependency.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Log(maidenlane_log::Error::Corrupt { .. }) => Exit::Data,
+            Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
+            | Self::Settings(_)
+            | Self::Usage(_) => Exit::Settings,
+            Self::Daemon(failure) => failure.exit,
+            Self::Log(_) | Self::Output(_) => Exit::GaveUp,
+        }
+    }
+}

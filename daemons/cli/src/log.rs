@@ -1,0 +1,189 @@
+//! `maidenlane log …`: make topics, look into them, check them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand};
+use maidenlane_log::{Backend, From, LogConsumer, Offset, TopicOptions, kafka, segment};
+use serde_json::json;
+
+use crate::{error::Error, output::Output};
+
+/// How much of a log is read at a time.
+const READ_BYTES_MAX: usize = 4 << 20;
+/// How long a tail waits for news before it looks whether it should go on.
+const WAIT: Duration = Duration::from_secs(1);
+/// Topics with senders as keys have this many partitions from the start: it cannot change without losing their order.
+const SENDER_PARTITIONS: u32 = 8;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Create the topics of a chain and of one feed
+    Init(Init),
+    /// List what a topic holds, one line of JSON per partition or segment
+    Inspect(Topic),
+    /// Print the newest entries, one line of JSON each
+    Tail(Tail),
+    /// Read a whole topic of a segment log and check every checksum
+    Verify(Topic),
+}
+
+/// Which log.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Place {
+    /// Directory of a segment log
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// `host:port` of Kafka brokers, with commas
+    #[arg(long, value_delimiter = ',')]
+    brokers: Option<Vec<String>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Topic {
+    #[command(flatten)]
+    place: Place,
+    /// Its whole name: `<prefix>.<chain>.<feed>.blocks`
+    #[arg(long)]
+    topic: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    topic: Topic,
+    /// Partition
+    #[arg(long, default_value_t = 0)]
+    partition: u32,
+    /// Begin so many entries before the end
+    #[arg(long, default_value_t = 10)]
+    entries: u64,
+    /// Go on with what is appended, until interrupted
+    #[arg(long)]
+    follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    place: Place,
+    /// First part of every topic's name
+    #[arg(long, default_value = "maidenlane")]
+    prefix: String,
+    /// Name of the chain
+    #[arg(long)]
+    chain: String,
+    /// Name of the feed: one per master
+    #[arg(long)]
+    feed: String,
+    /// Keep entries so long; without it they are kept forever
+    #[arg(long, value_name = "HOURS")]
+    retention_h: Option<u64>,
+    /// Kafka: copies of each partition
+    #[arg(long)]
+    replicas: Option<u16>,
+    /// Kafka: copies that must have an entry before it counts
+    #[arg(long)]
+    in_sync_min: Option<u16>,
+}
+
+impl Place {
+    fn backend(self) -> Result<Backend, Error> {
+        match (self.dir, self.brokers) {
+            (Some(dir), None) => Ok(Backend::Segment(segment::Options::new(dir))),
+            (None, Some(brokers)) => Ok(Backend::Kafka(kafka::Options::new(brokers))),
+            _ => Err(Error::Usage("say either --dir or --brokers".to_owned())),
+        }
+    }
+}
+
+pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
+    match verb {
+        Verb::Init(init) => self::init(init, output),
+        Verb::Inspect(Topic { place, topic }) => match place.backend()? {
+            Backend::Segment(options) => segments(&options, &topic, segment::inspect, output),
+            kafka @ Backend::Kafka(_) => ends(&kafka, &topic, output),
+        },
+        Verb::Verify(Topic { place, topic }) => match place.backend()? {
+            Backend::Segment(options) => segments(&options, &topic, segment::verify, output),
+            Backend::Kafka(_) => {
+                Err(Error::Usage("brokers check their own files; verify needs --dir".to_owned()))
+            }
+        },
+        Verb::Tail(tail) => self::tail(tail, output),
+    }
+}
+
+fn init(init: Init, output: &mut Output) -> Result<(), Error> {
+    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, place } = init;
+    let backend = place.backend()?;
+    let age = retention_h.map(|hours| Duration::from_secs(hours * 3600));
+    let one = TopicOptions { retention_max_age: age, replicas, in_sync_min, ..TopicOptions::default() };
+    let many = TopicOptions { partitions: SENDER_PARTITIONS, ..one.clone() };
+    let feed_topics =
+        ["blocks", "proofs", "pool"].map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), &one));
+    let chain_topics = [("transactions", &many), ("outcomes", &many), ("filters", &one)]
+        .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
+    for (topic, options) in feed_topics.into_iter().chain(chain_topics) {
+        let created = backend.create(&topic, options)?;
+        output.json(&json!({"topic": topic, "partitions": options.partitions, "created": created}))?;
+    }
+    Ok(())
+}
+
+type Look = fn(&segment::Options, &str, u32) -> Result<segment::PartitionInfo, maidenlane_log::Error>;
+
+fn segments(options: &segment::Options, topic: &str, look: Look, output: &mut Output) -> Result<(), Error> {
+    for partition in 0..segment::partitions(options, topic)? {
+        let info = look(options, topic, partition)?;
+        for segment in &info.segments {
+            output.json(&json!({
+                "partition": partition,
+                "segment": segment.path,
+                "base": segment.base.0,
+                "entries": segment.entries,
+                "bytes": segment.bytes,
+                "created_ms": segment.created_ms,
+                "first_ms": segment.first_ms,
+                "last_ms": segment.last_ms,
+            }))?;
+        }
+        let (end, unpublished) = (info.end.0, info.unpublished_bytes);
+        output.json(&json!({"partition": partition, "end": end, "unpublished_bytes": unpublished}))?;
+    }
+    Ok(())
+}
+
+fn ends(backend: &Backend, topic: &str, output: &mut Output) -> Result<(), Error> {
+    let mut consumer = backend.consumer(topic, 0)?;
+    let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
+    output.json(&json!({"partition": 0, "earliest": earliest, "end": end}))
+}
+
+fn tail(tail: Tail, output: &mut Output) -> Result<(), Error> {
+    let Tail { topic: Topic { place, topic }, partition, entries, follow } = tail;
+    let mut consumer = place.backend()?.consumer(&topic, partition)?;
+    let (earliest, end) = (consumer.earliest()?, consumer.end()?);
+    consumer.seek(From::At(earliest.max(Offset(end.0.saturating_sub(entries)))))?;
+    let until = (!follow).then_some(end);
+    print(consumer.as_mut(), until, output)
+}
+
+/// Prints up to `until`, or for ever.
+fn print(consumer: &mut dyn LogConsumer, until: Option<Offset>, output: &mut Output) -> Result<(), Error> {
+    let mut next = Offset(0);
+    while until.is_none_or(|end| next < end) {
+        let batch = consumer.read(READ_BYTES_MAX, WAIT)?;
+        if batch.is_empty() && until.is_some() {
+            break;
+        }
+        for entry in batch {
+            if until.is_some_and(|end| entry.offset >= end) {
+                return Ok(());
+            }
+            next = Offset(entry.offset.0 + 1);
+            output.json(&json!({"offset": entry.offset.0, "bytes": entry.payload.len()}))?;
+        }
+    }
+    Ok(())
+}

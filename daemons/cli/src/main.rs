@@ -1,0 +1,7 @@
+//! `maidenlane`: the operator's command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    maidenlane_cli::main()
+}

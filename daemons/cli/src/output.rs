@@ -1,0 +1,31 @@
+//! Where results go: standard output, or a buffer in tests.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Takes result lines.
+pub(crate) struct Output(Box<dyn Write>);
+
+impl Output {
+    pub(crate) fn stdout() -> Self {
+        Self(Box::new(io::stdout().lock()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn to(sink: impl Write + 'static) -> Self {
+        Self(Box::new(sink))
+    }
+
+    /// One line, flushed: whoever follows a tail wants it now.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Error> {
+        writeln!(self.0, "{text}").and_then(|()| self.0.flush()).map_err(Error::Output)
+    }
+
+    /// One line of JSON.
+    pub(crate) fn json(&mut self, value: &Value) -> Result<(), Error> {
+        self.line(&value.to_string())
+    }
+}

@@ -1,0 +1,52 @@
+//! `maidenlane tap …`: what an operator does to a tap that has stopped.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Subcommand;
+use maidenlane_tap::{
+    config::Settings,
+    master::Master,
+    repair::{Repaired, repair},
+    tail::Chain,
+};
+use serde_json::json;
+
+use crate::{error::Error, output::Output};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Close a hole: make the master execute the missing block again
+    Repair {
+        /// The stopped tap's settings
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Wait so long for the consensus layer to feed the block again
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        patience_s: u64,
+    },
+}
+
+pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
+    let Verb::Repair { config, patience_s } = verb;
+    let settings: Settings = maidenlane_config::load(config)?;
+    let genesis = match settings.genesis {
+        Some(genesis) => genesis,
+        None => {
+            let asked = Master::connect(&settings.ipc).and_then(|mut master| master.identity());
+            asked.map_err(|error| Error::tap(maidenlane_tap::error::Error::from(error)))?.1
+        }
+    };
+    let chain = Chain { id: settings.chain_id, genesis };
+    let (log, patience) = (settings.backend(), Duration::from_secs(*patience_s));
+    let repaired = repair(&settings.ipc, &settings.spool, &log, &settings.topic, chain, patience);
+    let told = match repaired.map_err(Error::tap)? {
+        Repaired::Whole => json!({"repaired": "whole"}),
+        Repaired::Executed { missing } => {
+            json!({"repaired": "executed", "number": missing.number, "hash": missing.hash.to_string()})
+        }
+        Repaired::Waiting { missing } => {
+            json!({"repaired": "waiting", "number": missing.number, "hash": missing.hash.to_string()})
+        }
+    };
+    output.json(&told)
+}
