@@ -111,6 +111,10 @@ impl<'a> Reader<'a> {
 
     /// A `long` or `int` that is not negative.
     pub(crate) fn long(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        u64::try_from(self.signed(what)?).map_err(|_| DecodeError::Invalid { what })
+    }
+
+    fn signed(&mut self, what: &'static str) -> Result<i64, DecodeError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array_of(what)?;
@@ -119,14 +123,15 @@ impl<'a> Reader<'a> {
             }
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return if value & 1 == 0 { Ok(value >> 1) } else { Err(DecodeError::Invalid { what }) };
+                return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
             }
         }
         Err(DecodeError::Invalid { what })
     }
 
     pub(crate) fn int(&mut self, what: &'static str) -> Result<u32, DecodeError> {
-        u32::try_from(self.long(what)?).map_err(|_| DecodeError::Invalid { what })
+        let value = i32::try_from(self.signed(what)?).ok().and_then(|value| u32::try_from(value).ok());
+        value.ok_or(DecodeError::Invalid { what })
     }
 
     pub(crate) fn boolean(&mut self, what: &'static str) -> Result<bool, DecodeError> {
@@ -173,8 +178,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An array in blocks of plain counts. Every item takes at least `item_bytes` of input, so the reservation is
-    /// bounded by the input's length.
+    /// An array in as many blocks as its writer liked. Every item takes at least `item_bytes` of input, so what is
+    /// reserved is bounded by the input's length.
     pub(crate) fn array<T>(
         &mut self,
         what: &'static str,
@@ -183,10 +188,15 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<T>, DecodeError> {
         let mut items = Vec::new();
         loop {
-            let count = self.long(what)?;
+            let count = self.signed(what)?;
             if count == 0 {
                 return Ok(items);
             }
+            if count < 0 {
+                // Other writers say the block's length in bytes behind a negative count.
+                self.long(what)?;
+            }
+            let count = count.unsigned_abs();
             let needed = count.checked_mul(item_bytes.max(1)).ok_or(DecodeError::Invalid { what })?;
             if needed > self.0.len() as u64 {
                 return Err(DecodeError::Short { what, needed, left: self.0.len() });

@@ -10,8 +10,12 @@ use std::io::Read;
 /// Kafka takes by default.
 pub const ENTRY_MAX_BYTES: usize = 900_000;
 /// No record is larger than this before compression: a bound for what a reader allocates.
-pub const RECORD_MAX_BYTES: u64 = 1 << 30;
+pub const RECORD_MAX_BYTES: u64 = 512 << 20;
 const LEVEL: i32 = 1;
+/// What a part says besides its slice: marker, fingerprint, stamp, numbers.
+const PART_OVERHEAD_BYTES: usize = 128;
+/// A reader's window while it decompresses: at most 2^27 bytes, whatever the sender asks for.
+const WINDOW_LOG_MAX: u32 = 27;
 
 /// The log entries of one record: itself, or its parts. `stamp` is the record's own; parts take `seq`, `seq + 1`, …
 /// and all but the last say `more`. Returns the entries and the next free `seq`.
@@ -19,17 +23,25 @@ const LEVEL: i32 = 1;
 /// # Errors
 /// When the record exceeds [`RECORD_MAX_BYTES`].
 pub fn entries(stamp: Stamp, record: Record) -> Result<(Vec<Vec<u8>>, u64), DecodeError> {
+    entries_of(stamp, record, ENTRY_MAX_BYTES)
+}
+
+fn entries_of(
+    stamp: Stamp,
+    record: Record,
+    entry_max_bytes: usize,
+) -> Result<(Vec<Vec<u8>>, u64), DecodeError> {
     let whole = encode(&Stamped { stamp, record });
-    if whole.len() <= ENTRY_MAX_BYTES {
+    if whole.len() <= entry_max_bytes {
         return Ok((vec![whole], stamp.seq + 1));
     }
     let whole_len = whole.len() as u64;
     if whole_len > RECORD_MAX_BYTES {
-        return Err(DecodeError::Parts { what: "the record exceeds 1 GiB" });
+        return Err(DecodeError::Parts { what: "the record exceeds 512 MiB" });
     }
     let packed = zstd::bulk::compress(&whole, LEVEL)
         .map_err(|_| DecodeError::Parts { what: "the record cannot be compressed" })?;
-    let slices = packed.chunks(ENTRY_MAX_BYTES);
+    let slices = packed.chunks(entry_max_bytes.saturating_sub(PART_OVERHEAD_BYTES).max(1));
     let count = u32::try_from(slices.len()).map_err(|_| DecodeError::Parts { what: "too many parts" })?;
     let mut seq = stamp.seq;
     let entries = slices
@@ -46,9 +58,15 @@ pub fn entries(stamp: Stamp, record: Record) -> Result<(Vec<Vec<u8>>, u64), Deco
 }
 
 /// Puts parts together again. Holds at most one unfinished set.
+///
+/// # Correctness
+/// Compressed bytes are held for one set only, and never more than [`RECORD_MAX_BYTES`]; the record itself is
+/// allocated as it is decompressed, up to the length that was announced.
 #[derive(Debug, Default)]
 pub struct Joiner {
     open: Option<Set>,
+    /// Something whole, or a first part, was seen.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -61,39 +79,46 @@ struct Set {
 }
 
 impl Joiner {
-    /// Takes one entry in log order; gives back the record once it is whole. A record that came in parts carries
-    /// the stamp of its *last* part, so that `seq` stays dense for whoever counts.
+    /// Takes one entry that counts, in log order; gives back the record once it is whole. A record that came in
+    /// parts carries the stamp of its *last* part, so that `seq` stays dense for whoever counts.
     ///
-    /// Parts of another epoch or writer than the open set begin anew: the older writer died before it finished.
+    /// What an older writer left unfinished is dropped, and a first part begins anew. Later parts at the very
+    /// beginning are skipped: reading began in the middle of their set.
     ///
     /// # Errors
     /// When parts of one writer do not follow each other or do not make a record.
     pub fn push(&mut self, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
+        let stamp = entry.stamp;
+        let same = |set: &Set| (set.first.epoch, set.first.writer) == (stamp.epoch, stamp.writer);
+        let open = self.open.take().filter(same);
         let Record::Part(part) = entry.record else {
-            self.open = None;
-            return Ok(Some(entry));
+            self.begun = true;
+            return match open {
+                Some(_) => Err(DecodeError::Parts { what: "a record stands where a part is due" }),
+                None => Ok(Some(entry)),
+            };
         };
-        let same = |set: &Set| set.first.epoch == entry.stamp.epoch && set.first.writer == entry.stamp.writer;
-        if part.index == 0 {
-            self.open = Some(Set::begin(entry.stamp, &part)?);
-        }
-        let Some(set) = self.open.as_mut().filter(|set| same(set)) else {
-            self.open = None;
-            return Err(DecodeError::Parts { what: "the first part is missing" });
+        let mut set = match open {
+            _ if part.index == 0 => Set::begin(stamp, &part)?,
+            Some(set) => set,
+            None if self.begun => return Err(DecodeError::Parts { what: "the first part is missing" }),
+            None => return Ok(None),
         };
+        self.begun = true;
         if part.index != set.next || part.count != set.count || part.whole_len != set.whole_len {
-            self.open = None;
             return Err(DecodeError::Parts { what: "a part is missing or out of order" });
         }
+        let packed_len = (set.packed.len() as u64).saturating_add(part.data.len() as u64);
+        if packed_len > RECORD_MAX_BYTES {
+            return Err(DecodeError::Parts { what: "the parts exceed 512 MiB" });
+        }
         set.packed.extend_from_slice(&part.data);
-        set.next += 1;
+        set.next = set.next.saturating_add(1);
         if set.next < set.count {
+            self.open = Some(set);
             return Ok(None);
         }
-        match self.open.take() {
-            Some(set) => set.finish(entry.stamp).map(Some),
-            None => Ok(None),
-        }
+        set.finish(stamp).map(Some)
     }
 
     /// Whether a set has begun and not ended.
@@ -106,7 +131,7 @@ impl Joiner {
 impl Set {
     fn begin(first: Stamp, part: &Part) -> Result<Self, DecodeError> {
         if part.count == 0 || part.whole_len > RECORD_MAX_BYTES {
-            return Err(DecodeError::Parts { what: "the set is empty or exceeds 1 GiB" });
+            return Err(DecodeError::Parts { what: "the set is empty or exceeds 512 MiB" });
         }
         Ok(Self { first, count: part.count, whole_len: part.whole_len, next: 0, packed: Vec::new() })
     }
@@ -114,8 +139,10 @@ impl Set {
     fn finish(self, last: Stamp) -> Result<Stamped, DecodeError> {
         let corrupt = DecodeError::Parts { what: "the compressed bytes are corrupt or of another length" };
         let mut whole = Vec::new();
-        let decoder =
+        let mut decoder =
             zstd::stream::read::Decoder::new(self.packed.as_slice()).map_err(|_| corrupt.clone())?;
+        decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| corrupt.clone())?;
+        // One byte more than announced shows that there is more, without holding it.
         decoder.take(self.whole_len + 1).read_to_end(&mut whole).map_err(|_| corrupt.clone())?;
         if whole.len() as u64 != self.whole_len {
             return Err(corrupt);
@@ -127,3 +154,6 @@ impl Set {
         Ok(Stamped { stamp: Stamp { more: stamped.stamp.more, ..last }, record: stamped.record })
     }
 }
+
+#[cfg(test)]
+mod tests;

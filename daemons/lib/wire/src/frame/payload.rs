@@ -1,0 +1,169 @@
+//! The RLP payload of each kind of frame.
+//!
+//! # Correctness
+//! The rows of a feed promise: sorted by key, no key twice, nothing that stays as it was, code under its own hash.
+//! The hook writes them so; here it is made sure of, because replicas keep what they are told.
+
+use super::{Allocation, Frame, FrameError, State};
+use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use alloy::rlp::{Decodable, Error, Header};
+use maidenlane_chain::{Address, B256, Bytes, keccak256};
+
+type ReadPayload = fn(&mut &[u8]) -> alloy::rlp::Result<Frame>;
+
+pub(super) fn read(kind: u8, payload: &[u8]) -> Result<Frame, FrameError> {
+    let (name, read): (_, ReadPayload) = match kind {
+        1 => ("INIT", init),
+        2 => ("GENESIS", genesis),
+        3 => ("BLOCK", |list| Ok(Frame::Block { hash: item(list)?, block: raw(list)? })),
+        4 => ("RECEIPTS", |list| Ok(Frame::Receipts { hash: item(list)?, receipts: raw(list)? })),
+        5 => ("STATE", |list| state(list).map(Frame::State)),
+        6 => ("TRIE", |list| Ok(Frame::Trie { hash: item(list)?, nodes: raw(list)? })),
+        7 => ("END", |list| Ok(Frame::End { hash: item(list)?, parent: item(list)?, number: item(list)? })),
+        8 => ("FAILED", |list| {
+            Ok(Frame::Failed { hash: item(list)?, number: item(list)?, error: text(list)? })
+        }),
+        9 => ("HOLE", hole),
+        other => return Err(malformed("unknown", format!("kind {other}"))),
+    };
+    let mut rest = payload;
+    let mut list = Header::decode_bytes(&mut rest, true).map_err(|error| malformed(name, error))?;
+    let frame = read(&mut list).map_err(|error| malformed(name, error))?;
+    if list.is_empty() && rest.is_empty() { Ok(frame) } else { Err(malformed(name, "trailing bytes")) }
+}
+
+fn malformed(kind: &'static str, what: impl std::fmt::Display) -> FrameError {
+    FrameError::Malformed { kind, what: what.to_string() }
+}
+
+fn item<T: Decodable>(list: &mut &[u8]) -> alloy::rlp::Result<T> {
+    T::decode(list)
+}
+
+fn text(list: &mut &[u8]) -> alloy::rlp::Result<String> {
+    String::decode(list)
+}
+
+/// The next item with its RLP header.
+fn raw(list: &mut &[u8]) -> alloy::rlp::Result<Bytes> {
+    let start = *list;
+    let mut rest = start;
+    let header = Header::decode(&mut rest)?;
+    let total = (start.len() - rest.len()).checked_add(header.payload_length).ok_or(Error::Overflow)?;
+    let (taken, after) = start.split_at_checked(total).ok_or(Error::InputTooShort)?;
+    *list = after;
+    Ok(Bytes::copy_from_slice(taken))
+}
+
+/// Reads a list by reading its items until it is used up.
+fn many<T>(
+    list: &mut &[u8],
+    mut read: impl FnMut(&mut &[u8]) -> alloy::rlp::Result<T>,
+) -> alloy::rlp::Result<Vec<T>> {
+    let mut items = Header::decode_bytes(list, true)?;
+    let mut all = Vec::new();
+    while !items.is_empty() {
+        all.push(read(&mut items)?);
+    }
+    Ok(all)
+}
+
+/// As [`many`] for items that are lists themselves, each of which must be used up.
+fn lists<T>(
+    list: &mut &[u8],
+    mut read: impl FnMut(&mut &[u8]) -> alloy::rlp::Result<T>,
+) -> alloy::rlp::Result<Vec<T>> {
+    many(list, |items| {
+        let mut inner = Header::decode_bytes(items, true)?;
+        let value = read(&mut inner)?;
+        if inner.is_empty() { Ok(value) } else { Err(Error::UnexpectedLength) }
+    })
+}
+
+fn init(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {
+    Ok(Frame::Init { chain_config: text(list)?, client_version: text(list)? })
+}
+
+fn genesis(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {
+    let block = raw(list)?;
+    let alloc = lists(list, |list| {
+        Ok(Allocation {
+            address: item(list)?,
+            nonce: item(list)?,
+            balance: item(list)?,
+            code: item(list)?,
+            storage: lists(list, |list| Ok((item(list)?, item(list)?)))?,
+        })
+    })?;
+    Ok(Frame::Genesis { block, alloc })
+}
+
+fn hole(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {
+    let hash: Bytes = item(list)?;
+    let hash = (!hash.is_empty())
+        .then(|| B256::try_from(hash.as_ref()))
+        .transpose()
+        .map_err(|_| Error::UnexpectedLength)?;
+    Ok(Frame::Hole { hash, number: item(list)?, reason: text(list)? })
+}
+
+fn state(list: &mut &[u8]) -> alloy::rlp::Result<State> {
+    let (hash, number, origin_root, root) = (item(list)?, item(list)?, item(list)?, item(list)?);
+    let hashed: bool = item(list)?;
+    let mut accounts = lists(list, |list| {
+        Ok(AccountRow { address: item(list)?, before: present(list)?, after: present(list)? })
+    })?;
+    accounts.retain(|row| row.before != row.after);
+    sort_unique(&mut accounts, |row| row.address)?;
+    let mut storage = lists(list, |list| {
+        let address = item(list)?;
+        let mut slots = lists(list, |list| slot(list, hashed))?;
+        slots.retain(|row| row.before != row.after);
+        sort_unique(&mut slots, |row| row.key)?;
+        Ok(StorageRows { address, slots })
+    })?;
+    storage.retain(|account| !account.slots.is_empty());
+    sort_unique(&mut storage, |account| account.address)?;
+    // Several accounts may get the same code.
+    let mut codes = lists(list, code)?.into_iter().flatten().collect::<Vec<_>>();
+    codes.sort_unstable_by_key(|row| row.hash);
+    codes.dedup();
+    Ok(State { hash, number, origin_root, root, rows: Rows { accounts, storage, codes } })
+}
+
+fn sort_unique<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K) -> alloy::rlp::Result<()> {
+    rows.sort_unstable_by_key(&key);
+    let twice = rows.windows(2).any(|pair| matches!(pair, [a, b] if key(a) == key(b)));
+    if twice { Err(Error::Custom("a key stands twice")) } else { Ok(()) }
+}
+
+/// An empty string means "absent".
+fn present(list: &mut &[u8]) -> alloy::rlp::Result<Option<Bytes>> {
+    let value: Bytes = item(list)?;
+    Ok((!value.is_empty()).then_some(value))
+}
+
+/// Plain slots (Cancun on) are hashed here, so that every key in a feed is keccak256 of the slot.
+fn slot(list: &mut &[u8], hashed: bool) -> alloy::rlp::Result<SlotRow> {
+    let key: B256 = item(list)?;
+    let (key, plain) = if hashed { (key, None) } else { (keccak256(key), Some(key)) };
+    Ok(SlotRow { key, plain, before: present(list)?, after: present(list)? })
+}
+
+/// `[address, [hash, code]?, [hash, code]?]`: what counts is the code after.
+fn code(list: &mut &[u8]) -> alloy::rlp::Result<Option<CodeRow>> {
+    let _address: Address = item(list)?;
+    let _before = raw(list)?;
+    let mut after = Header::decode_bytes(list, true)?;
+    if after.is_empty() {
+        return Ok(None);
+    }
+    let (hash, code): (B256, Bytes) = (item(&mut after)?, item(&mut after)?);
+    if !after.is_empty() {
+        return Err(Error::UnexpectedLength);
+    }
+    if !code.is_empty() && keccak256(&code) != hash {
+        return Err(Error::Custom("code is not what its hash says"));
+    }
+    Ok((!code.is_empty()).then_some(CodeRow { hash, code }))
+}
