@@ -5,9 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, corrupt, failed, segment_path};
-use super::frame::{
-    FRAME_FIXED_BYTES, FRAME_MAX_BYTES, Frame, HEADER_BYTES, Header, Parsed, needed_bytes, parse,
-};
+use super::frame::{FRAME_MAX_BYTES, Frame, HEADER_BYTES, Header, Parsed, needed_bytes, parse};
 use super::mark::Mark;
 use crate::Error;
 
@@ -73,7 +71,8 @@ impl Walk {
         if self.pos >= limit {
             return Ok(Step::End);
         }
-        let mut wanted = FRAME_FIXED_BYTES;
+        // What was read ahead may hold the front of this frame only.
+        let mut wanted = needed_bytes(self.buf.get(self.start..).unwrap_or_default());
         while self.ahead() < wanted {
             self.fill(wanted, limit)?;
             let (ahead, needed) =
