@@ -10,12 +10,17 @@
 
 pub mod compare;
 pub mod daemon;
+pub mod demo;
 pub mod failure;
 pub mod install;
 pub mod kafka;
+pub mod master;
 pub mod process;
 pub mod product;
 pub mod rpc;
+pub mod rpc_compat;
+pub mod scenario;
+pub mod settings;
 pub mod suite;
 pub mod traffic;
 pub mod wait;

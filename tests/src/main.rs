@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::suite;
+use maidenlane_tests::{demo, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -14,12 +14,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Run everything on this machine, for a person to look at
+    Demo(demo::Arguments),
     /// Run every check, one line of result each
     Suite(suite::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Suite(arguments) => suite::run(&arguments),
     };
     match outcome {

@@ -8,6 +8,7 @@ use crate::{
     failure::{Failure, Outcome},
     process::Interrupt,
     rpc::Client,
+    wait,
 };
 
 /// Stores its argument under the block's number, counts its calls in slot 0, logs the argument with the block's
@@ -75,20 +76,34 @@ impl Traffic {
         Ok(())
     }
 
-    /// Bursts until interrupted, at a pace a person can follow.
+    /// Bursts until interrupted, at a pace a person can follow; tells the total after each.
     ///
     /// # Errors
     /// The node refuses a transaction.
-    pub fn run(&mut self, stop: &Interrupt) -> Outcome<()> {
+    pub fn run(&mut self, stop: &Interrupt, told: impl Fn(u64)) -> Outcome<()> {
         while !stop.raised() {
             match self.burst() {
                 // It fails because the node was stopped.
                 Err(_) if stop.raised() => break,
                 other => other?,
             }
+            told(self.sent);
             thread::sleep(PAUSE);
         }
         Ok(())
+    }
+
+    /// Waits until everything that was sent is in a block.
+    ///
+    /// # Errors
+    /// The node stopped making blocks.
+    pub fn settle(&self) -> Outcome<()> {
+        wait::until("all transactions to be mined", Duration::from_secs(60), || {
+            let nonce = |block| self.node.quantity("eth_getTransactionCount", &json!([self.from, block]));
+            let (mined, known) = (nonce("latest"), nonce("pending"));
+            let (mined, known) = (mined.map_err(|e| e.to_string())?, known.map_err(|e| e.to_string())?);
+            if mined == known { Ok(()) } else { Err(format!("{mined} of {known} mined")) }
+        })
     }
 
     fn deploy(&mut self) -> Outcome<String> {
@@ -103,7 +118,7 @@ impl Traffic {
 
     /// Waits for a deployment's receipt and returns the new contract's address.
     fn mined(&self, hash: &str) -> Outcome<String> {
-        crate::wait::until("the first contract", Duration::from_secs(30), || {
+        wait::until("the first contract", Duration::from_secs(30), || {
             let receipt = self.node.call("eth_getTransactionReceipt", &json!([hash]));
             let receipt = receipt.map_err(|failure| failure.to_string())?;
             let address = receipt.get("contractAddress").and_then(Value::as_str);

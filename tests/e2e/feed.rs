@@ -1,0 +1,53 @@
+//! What the tap publishes of a real geth, seen in the feed itself.
+
+use std::time::Duration;
+
+use maidenlane_tests::{
+    product,
+    scenario::{Carrier, Chain, Net, Plan},
+    settings::{self, Log},
+    wait,
+};
+
+/// The end of the feed, by the operator's own command.
+fn end(net: &Net) -> u64 {
+    let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
+    let listed =
+        net.command(&["log", "verify", "--dir", dir.to_str().unwrap(), "--topic", &settings::topic()]);
+    let last: serde_json::Value = serde_json::from_str(listed.unwrap().lines().last().unwrap()).unwrap();
+    last["end"].as_u64().unwrap()
+}
+
+#[test]
+fn a_developer_chain_is_published_as_it_grows() {
+    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 0 };
+    let mut net = Net::started(&plan).unwrap();
+    net.tap().ready(Duration::from_secs(60)).unwrap();
+    let master = net.master();
+    wait::until("block 5 at the master", Duration::from_secs(60), || {
+        let head = master.block_number().map_err(|failure| failure.to_string())?;
+        if head >= 5 { Ok(()) } else { Err(format!("head {head}")) }
+    })
+    .unwrap();
+    // OPEN, GENESIS, and a record per block at least.
+    wait::until("six records", Duration::from_secs(20), || {
+        let end = end(&net);
+        if end >= 7 { Ok(()) } else { Err(format!("end {end}")) }
+    })
+    .unwrap();
+    net.stop().unwrap();
+}
+
+#[test]
+fn an_imported_chain_is_published_once_geth_is_up() {
+    let Some(fixtures) = product::fixtures() else { return println!("not run: no fixtures on this machine") };
+    let chain = Chain::Import(fixtures.join("execution-apis"));
+    let mut net = Net::started(&Plan { chain, carrier: Carrier::Segment, replicas: 0 }).unwrap();
+    net.tap().ready(Duration::from_secs(60)).unwrap();
+    wait::until("the whole chain", Duration::from_secs(20), || {
+        let end = end(&net);
+        if end >= 56 { Ok(()) } else { Err(format!("end {end}")) }
+    })
+    .unwrap();
+    net.stop().unwrap();
+}

@@ -1,0 +1,186 @@
+//! The master of a scenario: a real geth with our hook, built once and run in a directory.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Doing, Failure, Outcome},
+    process::Process,
+    product,
+    rpc::Client,
+    scenario::Chain,
+    wait,
+};
+
+const MODULE: &str = "github.com/ethereum/go-ethereum";
+const VERSION: &str = "v1.17.5";
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Builds geth with the hook, unless this version with this hook is there already, and returns the binary.
+///
+/// # Errors
+/// Go is missing or the build failed.
+pub fn build() -> Outcome<PathBuf> {
+    let hook = product::root().join("daemons/tap/geth/hook.go");
+    let text = fs::read(&hook).doing(|| format!("read {}", hook.display()))?;
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let home = product::cache().join("geth").join(format!("{VERSION}-{:016x}", hasher.finish()));
+    let binary = home.join("geth");
+    if binary.exists() {
+        return Ok(binary);
+    }
+    fs::create_dir_all(&home).doing(|| format!("create {}", home.display()))?;
+    let module = run(Command::new("go").args(["mod", "download", "-json", &format!("{MODULE}@{VERSION}")]))?;
+    let module: Value = serde_json::from_slice(&module)?;
+    let from = module.get("Dir").and_then(Value::as_str);
+    let from = from.ok_or_else(|| Failure::new(format!("go did not say where {MODULE} is: {module}")))?;
+    let source = home.join(format!("source-{}", std::process::id()));
+    run(Command::new("cp").args(["-r", from]).arg(&source))?;
+    run(Command::new("chmod").args(["-R", "u+w"]).arg(&source))?;
+    let place = source.join("eth/tracers/live/maidenlane.go");
+    fs::write(&place, text).doing(|| format!("write {}", place.display()))?;
+    let draft = home.join(format!("geth-{}", std::process::id()));
+    run(Command::new("go")
+        .args(["build", "-trimpath", "-o"])
+        .arg(&draft)
+        .arg("./cmd/geth")
+        .current_dir(&source))?;
+    fs::rename(&draft, &binary).doing(|| format!("rename {}", draft.display()))?;
+    fs::remove_dir_all(&source).doing(|| format!("remove {}", source.display()))?;
+    Ok(binary)
+}
+
+fn run(command: &mut Command) -> Outcome<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().doing(|| format!("run {program}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Failure::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+/// A geth with a data directory. Starts, stops and starts again on the same ports.
+#[derive(Debug)]
+pub struct Node {
+    geth: PathBuf,
+    dir: PathBuf,
+    chain: Chain,
+    http_port: u16,
+    auth_port: u16,
+    environment: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+impl Node {
+    /// Prepares the chain's data and starts geth on it. Returns once it answers.
+    ///
+    /// # Errors
+    /// geth refuses the chain or does not come up.
+    pub fn start(geth: &Path, dir: &Path, chain: &Chain) -> Outcome<Self> {
+        let dir = dir.join("geth");
+        fs::create_dir_all(dir.join("spool")).doing(|| format!("create {}", dir.display()))?;
+        let mut node = Self {
+            geth: geth.to_owned(),
+            dir,
+            chain: chain.clone(),
+            http_port: free_port()?,
+            auth_port: free_port()?,
+            environment: Vec::new(),
+            process: None,
+        };
+        if let Chain::Import(from) = chain {
+            let [genesis, blocks] = ["genesis.json", "chain.rlp"].map(|name| from.join(name));
+            run(node.command(false).arg("init").arg(genesis))?;
+            run(node.command(true).arg("import").arg(blocks))?;
+        }
+        node.restart()?;
+        Ok(node)
+    }
+
+    fn command(&self, hook: bool) -> Command {
+        let mut command = Command::new(&self.geth);
+        command.arg("--datadir").arg(self.dir.join("data"));
+        if hook {
+            let spool =
+                json!({"spool": self.spool(), "maxSpool_MB": 4096, "minFree_MB": 64, "segment_MB": 64});
+            command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &spool.to_string()]);
+        }
+        command.args(["--syncmode", "full", "--nodiscover", "--maxpeers", "0", "--port", "0"]);
+        command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it again after a stop or a kill.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn restart(&mut self) -> Outcome<()> {
+        let (http, auth) = (self.http_port.to_string(), self.auth_port.to_string());
+        let mut command = self.command(true);
+        if self.chain == Chain::Developer {
+            command.args(["--dev", "--dev.period", "1"]);
+        }
+        command.args(["--http", "--http.api", "eth,net,web3,debug,txpool,admin", "--http.port", &http]);
+        command.args(["--authrpc.port", &auth]);
+        let mut process = Process::start("geth", &mut command, &self.dir.join("geth.log"))?;
+        let client = self.rpc();
+        let up = wait::until("geth to answer", START_TIMEOUT, || {
+            process.alive().map_err(|failure| failure.to_string())?;
+            client.block_number().map_err(|failure| failure.to_string())
+        });
+        up.doing(|| format!("start geth, whose log ends:\n{}", process.tail(10)))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Asks it.
+    #[must_use]
+    pub fn rpc(&self) -> Client {
+        Client::new(format!("http://127.0.0.1:{}", self.http_port))
+    }
+
+    /// Where the hook writes.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.dir.join("spool")
+    }
+
+    /// Its socket.
+    #[must_use]
+    pub fn ipc(&self) -> PathBuf {
+        self.dir.join("geth.ipc")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGINT, and waits for a clean end.
+    ///
+    /// # Errors
+    /// It had to be killed.
+    pub fn stop(&mut self) -> Outcome<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.stop(Signal::INT, STOP_TIMEOUT))
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Outcome<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    Ok(listener.doing(|| "find a free port".to_owned())?.port())
+}

@@ -1,0 +1,292 @@
+//! A whole network in one directory: geth with the hook, tap, feed, replicas.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    daemon::Daemon,
+    failure::{Doing, Failure, Outcome},
+    kafka::Broker,
+    master::{self, Node},
+    product::{self, Product},
+    rpc::Client,
+    settings::{self, Log},
+    wait,
+};
+
+/// A replica on the same machine catches up faster than this.
+const CATCH_UP: Duration = Duration::from_secs(120);
+
+/// Where the blocks come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chain {
+    /// `geth --dev` makes one a second.
+    Developer,
+    /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
+    Import(PathBuf),
+}
+
+/// What carries the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Files.
+    Segment,
+    /// A real broker.
+    Kafka,
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The chain.
+    pub chain: Chain,
+    /// The feed's carrier.
+    pub carrier: Carrier,
+    /// How many replicas.
+    pub replicas: usize,
+}
+
+/// The network. Dropping it kills every process and removes the directory.
+#[derive(Debug)]
+pub struct Net {
+    product: Product,
+    node: Node,
+    tap: Daemon,
+    replicas: Vec<Daemon>,
+    carrier: Log,
+    // Last: fields are dropped in order, and processes write to the directory until they are gone.
+    broker: Option<Broker>,
+    dir: TempDir,
+}
+
+impl Net {
+    /// Builds what has to be built and prepares everything without starting a daemon. geth is started: its chain
+    /// id goes into the settings.
+    ///
+    /// # Errors
+    /// Something does not build or start.
+    pub fn build(plan: &Plan) -> Outcome<Self> {
+        let product = Product::build()?;
+        let geth = master::build()?;
+        let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
+        let (node, broker) = (Node::start(&geth, dir.path(), &plan.chain)?, broker(plan, dir.path())?);
+        let carrier = match &broker {
+            Some(broker) => Log::Kafka(broker.address()),
+            None => Log::Segment(dir.path().join("log")),
+        };
+        let chain_id = node.rpc().quantity("eth_chainId", &Value::Array(Vec::new()))?;
+        let state = |name: &str| dir.path().join(name);
+        let text = settings::tap(&node.spool(), &node.ipc(), chain_id, &carrier, &state("tap"));
+        let tap = Daemon::new(&product, "tap", "tap", dir.path(), &text)?;
+        let mut replicas = Vec::new();
+        for index in 0..plan.replicas {
+            let name = format!("replica-{index}");
+            let text = settings::replica(chain_id, &carrier, &state(&name));
+            replicas.push(Daemon::new(&product, "replica", &name, dir.path(), &text)?);
+        }
+        let net = Self { product, node, tap, replicas, carrier, broker, dir };
+        net.create_topics()?;
+        Ok(net)
+    }
+
+    /// Builds, and starts everything.
+    ///
+    /// # Errors
+    /// Something does not build or start.
+    pub fn started(plan: &Plan) -> Outcome<Self> {
+        let mut net = Self::build(plan)?;
+        net.start()?;
+        Ok(net)
+    }
+
+    /// Starts tap and replicas and waits until all serve.
+    ///
+    /// # Errors
+    /// One of them ended, or was not there in time.
+    pub fn start(&mut self) -> Outcome<()> {
+        self.tap.start()?;
+        for replica in &mut self.replicas {
+            replica.start()?;
+        }
+        for replica in &mut self.replicas {
+            replica.address("rpc")?;
+        }
+        Ok(())
+    }
+
+    /// Stops everything in the order of the data: nothing may be lost or complain.
+    ///
+    /// # Errors
+    /// One of them did not end cleanly.
+    pub fn stop(&mut self) -> Outcome<()> {
+        for replica in &mut self.replicas {
+            replica.stop()?;
+        }
+        self.tap.stop()?;
+        self.node.stop()?;
+        if let Some(broker) = &mut self.broker {
+            broker.stop();
+        }
+        Ok(())
+    }
+
+    /// The master.
+    pub fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    /// The tap.
+    pub fn tap(&mut self) -> &mut Daemon {
+        &mut self.tap
+    }
+
+    /// A replica's process.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn replica_daemon(&mut self, index: usize) -> Outcome<&mut Daemon> {
+        self.replicas.get_mut(index).ok_or_else(|| Failure::new(format!("the plan has no replica {index}")))
+    }
+
+    /// The broker, if one carries the feed.
+    pub fn broker(&mut self) -> Option<&mut Broker> {
+        self.broker.as_mut()
+    }
+
+    /// Asks the master.
+    #[must_use]
+    pub fn master(&self) -> Client {
+        self.node.rpc()
+    }
+
+    /// Asks a replica; waits until its RPC port is open.
+    ///
+    /// # Errors
+    /// It is not running, or its port stays closed.
+    pub fn replica(&mut self, index: usize) -> Outcome<Client> {
+        let address = self.replica_daemon(index)?.address("rpc")?;
+        Ok(Client::new(format!("http://{address}")))
+    }
+
+    /// The directory of everything.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// How the feed is carried.
+    #[must_use]
+    pub fn carrier(&self) -> &Log {
+        &self.carrier
+    }
+
+    /// Waits until replica `index` has the head that the master has now, and returns its number.
+    ///
+    /// # Errors
+    /// A process died, or it took too long.
+    pub fn caught_up(&mut self, index: usize) -> Outcome<u64> {
+        let head = self.master().block_number()?;
+        let tag = format!("0x{head:x}");
+        let wanted = self.master().block_hash(&tag)?;
+        let replica = self.replica(index)?;
+        wait::until(&format!("replica {index} to serve block {head}"), CATCH_UP, || {
+            let found = replica.block_hash(&tag).map_err(|failure| failure.to_string())?;
+            if found == wanted { Ok(()) } else { Err(format!("hash {found}, not {wanted}")) }
+        })
+        .doing(|| format!("tap: {}", self.tap.log_tail(5)))?;
+        Ok(head)
+    }
+
+    /// Runs `maidenlane` and returns what it printed.
+    ///
+    /// # Errors
+    /// It failed, and this is what it said.
+    pub fn command(&self, arguments: &[&str]) -> Outcome<String> {
+        let output = self.product.command("maidenlane").args(arguments).output();
+        let output = output.doing(|| "run maidenlane".to_owned())?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::new(format!("maidenlane {} failed ({}): {said}", arguments.join(" "), output.status)))
+    }
+
+    /// The whole state of a stopped replica, as JSON lines sorted by key.
+    ///
+    /// # Errors
+    /// It runs, or its database cannot be read.
+    pub fn dump(&mut self, index: usize) -> Outcome<String> {
+        let config = self.replica_daemon(index)?.config().display().to_string();
+        self.command(&["replica", "dump", "--config", &config])
+    }
+
+    /// A new replica that replays the feed from its beginning: what all others must equal. Returns its index.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn fresh_replica(&mut self) -> Outcome<usize> {
+        let index = self.replicas.len();
+        let name = format!("replica-{index}");
+        let chain_id = self.master().quantity("eth_chainId", &Value::Array(Vec::new()))?;
+        let text = settings::replica(chain_id, &self.carrier, &self.dir.path().join(&name));
+        let mut replica = Daemon::new(&self.product, "replica", &name, self.dir.path(), &text)?;
+        replica.start()?;
+        replica.address("rpc")?;
+        self.replicas.push(replica);
+        Ok(index)
+    }
+
+    /// Fails with both dumps' first difference unless replica `index` has the state of a fresh replay. Stops both.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn equals_fresh_replay(&mut self, index: usize) -> Outcome<()> {
+        let fresh = self.fresh_replica()?;
+        let (old, new) = (self.caught_up(index)?, self.caught_up(fresh)?);
+        self.tap.stop()?;
+        for each in [index, fresh] {
+            self.replica_daemon(each)?.stop()?;
+        }
+        let (left, right) = (self.dump(index)?, self.dump(fresh)?);
+        if let Some((left, right)) = left.lines().zip(right.lines()).find(|(left, right)| left != right) {
+            return Err(Failure::new(format!(
+                "at heads {old} and {new}:\n  replica: {left}\n  fresh:   {right}"
+            )));
+        }
+        let lines = (left.lines().count(), right.lines().count());
+        if lines.0 == lines.1 {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{} and {} rows", lines.0, lines.1)))
+        }
+    }
+
+    fn create_topics(&self) -> Outcome<()> {
+        let chain = ["--prefix", settings::PREFIX, "--chain", settings::CHAIN, "--feed", settings::FEED];
+        let place = match &self.carrier {
+            Log::Segment(dir) => {
+                fs::create_dir_all(dir).doing(|| format!("create {}", dir.display()))?;
+                ["--dir".to_owned(), dir.display().to_string()]
+            }
+            Log::Kafka(broker) => ["--brokers".to_owned(), broker.clone()],
+        };
+        let place = place.each_ref().map(String::as_str);
+        self.command(&[&["log", "init"], place.as_slice(), chain.as_slice()].concat()).map(drop)
+    }
+}
+
+fn broker(plan: &Plan, dir: &Path) -> Outcome<Option<Broker>> {
+    match plan.carrier {
+        Carrier::Segment => Ok(None),
+        Carrier::Kafka => {
+            let cache = product::cache().join("kafka");
+            Broker::start(&cache, &dir.join("kafka")).map(Some).map_err(Failure::new)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Settings for daemons under test: Dhall text with everything on loopback and port 0.
+
+use std::path::Path;
+
+/// How the feed is carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Log {
+    /// Segment files below this directory.
+    Segment(std::path::PathBuf),
+    /// A broker at this address.
+    Kafka(String),
+}
+
+/// First part of every topic's name.
+pub const PREFIX: &str = "maidenlane";
+/// The chain's name in topic names.
+pub const CHAIN: &str = "test";
+/// The only feed.
+pub const FEED: &str = "a";
+
+/// The name of the feed's topic.
+#[must_use]
+pub fn topic() -> String {
+    format!("{PREFIX}.{CHAIN}.{FEED}.blocks")
+}
+
+fn log(log: &Log) -> String {
+    let types = "< Kafka : { brokers : List Text } \
+                 | Segment : { dir : Text, retention_MB : Optional Natural, retention_h : Optional Natural } >";
+    match log {
+        Log::Segment(dir) => {
+            let dir = text(dir);
+            format!(
+                "{types}.Segment {{ dir = {dir}, retention_MB = None Natural, retention_h = None Natural }}"
+            )
+        }
+        Log::Kafka(broker) => format!("{types}.Kafka {{ brokers = [ \"{broker}\" ] }}"),
+    }
+}
+
+/// What tap and replica both say about chain, feed and themselves.
+fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
+    format!(
+        ", chain = {{ name = \"{CHAIN}\", id = {chain_id}, genesis = None Text }}\n\
+         , feed = {{ prefix = \"{PREFIX}\", name = \"{FEED}\", log = {} }}\n\
+         , admin = {{ listen = \"127.0.0.1:0\" }}\n\
+         , logging = {{ filter = \"info\", json = False }}\n\
+         , stateDir = {}\n",
+        log(carrier),
+        text(state),
+    )
+}
+
+/// A tap's settings.
+#[must_use]
+pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path) -> String {
+    format!(
+        "{{ spool = {}\n, ipc = {}\n{}, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
+        text(spool),
+        text(ipc),
+        shared(chain_id, carrier, state),
+    )
+}
+
+/// A replica's settings, with every bound generous enough that only a defect reaches it.
+#[must_use]
+pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
+    format!(
+        "{{ rpc =\n\
+         \x20 {{ listen = \"127.0.0.1:0\", bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
+         \x20 , connectionsMax = 200, readTimeout_ms = 30000, answerTimeout_ms = 30000, drain_ms = 2000\n\
+         \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
+         \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
+         , history = < All | Blocks : Natural >.All\n\
+         , undoBlocks = 90000\n, jsonBlocks = 10000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
+         , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
+        shared(chain_id, carrier, state),
+    )
+}
+
+/// A path as a Dhall text.
+fn text(path: &Path) -> String {
+    format!(
+        "\"{}\"",
+        path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_cannot_break_out_of_their_text() {
+        assert_eq!(text(Path::new("/a\"b${c}")), r#""/a\"b\${c}""#);
+    }
+}
