@@ -171,4 +171,4 @@ pub fn wrap(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

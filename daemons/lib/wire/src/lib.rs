@@ -9,6 +9,7 @@
 //! | `encode`, `decode`, `avro` | records to bytes and back |
 //! | [`parts`] | records too large for one log entry |
 //! | [`frame`] | what the hook writes to the spool |
+//! | `json` | both for people to read |
 //!
 //! The bytes are a contract: see `FORMAT.md` and the golden vectors.
 
@@ -16,15 +17,19 @@ mod avro;
 mod decode;
 mod encode;
 pub mod frame;
+mod json;
 pub mod parts;
 pub mod record;
 pub mod rows;
 pub mod schema;
 
 pub use avro::DecodeError;
-pub use decode::encode_rows;
-pub use decode::{decode, decode_rows};
+pub use decode::{decode, decode_rows, encode_rows};
 pub use encode::encode;
+pub use json::{frame_to_json, to_json};
 pub use parts::Joiner;
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+
+#[cfg(test)]
+mod tests;

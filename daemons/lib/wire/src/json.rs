@@ -1,0 +1,177 @@
+//! Records and frames as JSON for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
+
+use crate::frame::{Allocation, Frame, State};
+use crate::record::{Record, Stamp, Stamped};
+use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use maidenlane_chain::{B256, BlockRef, Bytes};
+use serde_json::{Map, Value, json};
+
+/// One record with its stamp. `record` is its kind, the other keys are the fields of its schema.
+#[must_use]
+pub fn to_json(stamped: &Stamped) -> Value {
+    let (kind, fields) = match &stamped.record {
+        Record::Open(open) => (
+            "Open",
+            json!({
+                "chainId": open.chain_id,
+                "genesis": open.genesis,
+                "chainConfig": open.chain_config,
+                "clientVersion": open.client_version,
+            }),
+        ),
+        Record::Genesis(genesis) => (
+            "Genesis",
+            json!({
+                "block": block(&genesis.block),
+                "header": genesis.header,
+                "body": genesis.body,
+                "rows": rows(&genesis.rows),
+            }),
+        ),
+        Record::Start(start) => (
+            "Start",
+            json!({ "block": block(&start.block), "header": start.header, "ancestors": start.ancestors }),
+        ),
+        Record::Advance(advance) => (
+            "Advance",
+            json!({
+                "block": block(&advance.block),
+                "parent": advance.parent,
+                "header": advance.header,
+                "body": advance.body,
+                "receipts": advance.receipts,
+                "rows": rows(&advance.rows),
+                "proofs": advance.proofs,
+            }),
+        ),
+        Record::Undo(undo) => (
+            "Undo",
+            json!({
+                "block": block(&undo.block),
+                "parent": undo.parent,
+                "header": undo.header,
+                "transactions": undo.transactions,
+                "receipts": undo.receipts,
+                "rows": rows(&undo.rows),
+            }),
+        ),
+        Record::Final(finals) => (
+            "Final",
+            json!({
+                "safe": finals.safe.as_ref().map(block),
+                "finalized": finals.finalized.as_ref().map(block),
+            }),
+        ),
+        Record::Heartbeat(heartbeat) => (
+            "Heartbeat",
+            json!({
+                "published": block(&heartbeat.published),
+                "master": block(&heartbeat.master),
+                "resuming": heartbeat.resuming,
+                "masterSeenMs": heartbeat.master_seen_ms,
+            }),
+        ),
+        Record::Part(part) => (
+            "Part",
+            json!({
+                "index": part.index,
+                "count": part.count,
+                "wholeLen": part.whole_len,
+                "data": part.data,
+            }),
+        ),
+    };
+    joined(json!({ "record": kind, "stamp": stamp(&stamped.stamp) }), fields)
+}
+
+/// One frame. `frame` is its kind, the other keys are its fields.
+#[must_use]
+pub fn frame_to_json(frame: &Frame) -> Value {
+    let (kind, fields) = match frame {
+        Frame::Init { chain_config, client_version } => {
+            ("INIT", json!({ "chainConfig": chain_config, "clientVersion": client_version }))
+        }
+        Frame::Genesis { block, alloc } => {
+            ("GENESIS", json!({ "block": block, "alloc": alloc.iter().map(allocation).collect::<Vec<_>>() }))
+        }
+        Frame::Block { hash, block } => ("BLOCK", json!({ "hash": hash, "block": block })),
+        Frame::Receipts { hash, receipts } => ("RECEIPTS", json!({ "hash": hash, "receipts": receipts })),
+        Frame::State(frame) => ("STATE", state(frame)),
+        Frame::Trie { hash, nodes } => ("TRIE", json!({ "hash": hash, "nodes": nodes })),
+        Frame::End { hash, parent, number } => {
+            ("END", json!({ "hash": hash, "parent": parent, "number": number }))
+        }
+        Frame::Failed { hash, number, error } => {
+            ("FAILED", json!({ "hash": hash, "number": number, "error": error }))
+        }
+        Frame::Hole { hash, number, reason } => {
+            ("HOLE", json!({ "hash": hash, "number": number, "reason": reason }))
+        }
+    };
+    joined(json!({ "frame": kind }), fields)
+}
+
+fn joined(head: Value, tail: Value) -> Value {
+    let fields = [head, tail].into_iter().filter_map(|value| match value {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    Value::Object(fields.flatten().collect::<Map<_, _>>())
+}
+
+fn stamp(stamp: &Stamp) -> Value {
+    let hex = |id: [u8; 16]| Bytes::copy_from_slice(&id);
+    json!({
+        "feed": hex(stamp.feed),
+        "epoch": stamp.epoch,
+        "writer": hex(stamp.writer),
+        "seq": stamp.seq,
+        "finalized": stamp.finalized,
+        "more": stamp.more,
+    })
+}
+
+fn block(block: &BlockRef) -> Value {
+    json!({ "number": block.number, "hash": block.hash })
+}
+
+fn rows(rows: &Rows) -> Value {
+    let account =
+        |row: &AccountRow| json!({ "address": row.address, "before": row.before, "after": row.after });
+    let slot = |row: &SlotRow| {
+        json!({
+            "key": row.key,
+            "plain": row.plain,
+            "before": row.before,
+            "after": row.after,
+        })
+    };
+    let storage = |account: &StorageRows| json!({ "address": account.address, "slots": account.slots.iter().map(slot).collect::<Vec<_>>() });
+    let code = |row: &CodeRow| json!({ "hash": row.hash, "code": row.code });
+    json!({
+        "accounts": rows.accounts.iter().map(account).collect::<Vec<_>>(),
+        "storage": rows.storage.iter().map(storage).collect::<Vec<_>>(),
+        "codes": rows.codes.iter().map(code).collect::<Vec<_>>(),
+    })
+}
+
+fn state(state: &State) -> Value {
+    json!({
+        "hash": state.hash,
+        "number": state.number,
+        "originRoot": state.origin_root,
+        "root": state.root,
+        "rows": rows(&state.rows),
+    })
+}
+
+fn allocation(account: &Allocation) -> Value {
+    let slot = |(slot, value): &(B256, Bytes)| json!({ "slot": slot, "value": value });
+    json!({
+        "address": account.address,
+        "nonce": account.nonce,
+        "balance": account.balance,
+        "code": account.code,
+        "storage": account.storage.iter().map(slot).collect::<Vec<_>>(),
+    })
+}

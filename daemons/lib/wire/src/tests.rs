@@ -1,0 +1,69 @@
+//! The bytes held against a reference implementation, against golden files, and against hostile input.
+
+mod golden;
+mod reference;
+mod sample;
+
+use crate::{DecodeError, Record, decode, encode};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_record_is_read_as_it_was_written(stamped in sample::stamped()) {
+        let bytes = encode(&stamped);
+        prop_assert_eq!(decode(&bytes), Ok(stamped));
+    }
+
+    #[test]
+    fn rows_alone_are_read_as_they_were_written(rows in sample::rows()) {
+        prop_assert_eq!(crate::decode_rows(&crate::encode_rows(&rows)), Ok(rows));
+    }
+
+    #[test]
+    fn a_cut_record_is_refused(stamped in sample::stamped(), cut in any::<prop::sample::Index>()) {
+        let bytes = encode(&stamped);
+        prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
+    }
+
+    #[test]
+    fn damaged_records_never_panic(stamped in sample::stamped(), at in any::<prop::sample::Index>(), with in any::<u8>()) {
+        let mut bytes = encode(&stamped);
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        let _ = decode(&bytes);
+    }
+}
+
+#[test]
+fn an_unknown_schema_is_named() {
+    let mut bytes = encode(&sample::all()[0]);
+    bytes[2] ^= 1;
+    assert!(matches!(decode(&bytes), Err(DecodeError::UnknownSchema { .. })));
+    assert!(decode(&bytes).unwrap_err().to_string().contains("76b7f866307de840"), "{:?}", decode(&bytes));
+    assert_eq!(decode(b"\xc3\x02aaaaaaaaaaaa"), Err(DecodeError::NoMarker));
+}
+
+#[test]
+fn an_absurd_count_allocates_nothing() {
+    // Up to the count of accounts, then two to the sixtieth of them.
+    let genesis =
+        sample::all().into_iter().find(|stamped| matches!(stamped.record, Record::Genesis(_))).unwrap();
+    let mut bytes = encode(&genesis);
+    let rows = crate::encode_rows(match &genesis.record {
+        Record::Genesis(genesis) => &genesis.rows,
+        _ => unreachable!(),
+    });
+    bytes.truncate(bytes.len() - rows.len());
+    bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0e]);
+    assert!(matches!(decode(&bytes), Err(DecodeError::Short { .. } | DecodeError::Invalid { .. })));
+}
+
+#[test]
+fn arrays_in_several_blocks_are_read() {
+    // As another language's writer may have it: a block with its size, then a plain one.
+    let hash = [7_u8; 32];
+    let code = [&hash[..], &[2, 0x60]].concat();
+    let bytes = [&[0, 0, 1, 68][..], &code, &[2], &code, &[0]].concat();
+    let rows = crate::decode_rows(&bytes).unwrap();
+    assert_eq!(rows.codes.len(), 2);
+}

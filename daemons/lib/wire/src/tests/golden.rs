@@ -1,0 +1,43 @@
+//! The golden bytes. They change only with a new schema or frame version; `UPDATE_GOLDEN=1` writes them anew, and
+//! the diff of the files is what a reviewer approves.
+
+use super::sample;
+use crate::{decode, encode, frame, frame_to_json, to_json};
+use std::path::PathBuf;
+
+fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+    #[expect(clippy::disallowed_methods, reason = "regeneration is a deliberate act of a developer")]
+    if std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1") {
+        std::fs::write(&path, format!("{}\n{json:#}\n", hex(bytes))).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let (golden_hex, golden_json) = golden.split_once('\n').unwrap_or_default();
+    let place = path.display();
+    assert_eq!(hex(bytes), golden_hex, "{place}: a format change needs a version, see FORMAT.md");
+    // Parsed, for the order of keys in text depends on which features other crates enable.
+    assert_eq!(Some(json), serde_json::from_str(golden_json).ok().as_ref(), "{place}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn records() {
+    for (stamped, schema) in sample::all().iter().zip(crate::schema::SCHEMAS) {
+        let bytes = encode(stamped);
+        assert_eq!(bytes[2..10], schema.fingerprint.to_le_bytes());
+        check(&format!("record-{}.txt", schema.name), &bytes, &to_json(stamped));
+        assert_eq!(decode(&bytes).as_ref(), Ok(stamped));
+    }
+}
+
+#[test]
+fn frames() {
+    for (index, frame) in frame::tests::all().iter().enumerate() {
+        let json = frame_to_json(frame);
+        let kind = json["frame"].as_str().unwrap().to_lowercase();
+        check(&format!("frame-{index:02}-{kind}.txt"), &frame::encode(frame), &json);
+    }
+}

@@ -1,0 +1,68 @@
+//! Apache's implementation reads what we write, sees in it what we see, and writes the same bytes.
+
+use super::sample;
+use crate::schema::{SCHEMAS, Schema};
+use crate::{Stamped, encode, to_json};
+use apache_avro::Schema as ApacheSchema;
+use apache_avro::rabin::Rabin;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value as Avro;
+use apache_avro::writer::datum::GenericDatumWriter;
+use maidenlane_chain::Bytes;
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn parsed(schema: &Schema) -> ApacheSchema {
+    ApacheSchema::parse_str(schema.text).unwrap()
+}
+
+#[test]
+fn fingerprints_are_those_of_the_schemas() {
+    for schema in SCHEMAS {
+        let bytes = parsed(schema).fingerprint::<Rabin>().bytes;
+        assert_eq!(schema.fingerprint.to_le_bytes().as_slice(), bytes, "{}", schema.name);
+    }
+}
+
+fn check(stamped: &Stamped) {
+    let bytes = encode(stamped);
+    let (head, datum) = bytes.split_at(10);
+    let schema = SCHEMAS.iter().find(|schema| schema.fingerprint.to_le_bytes() == head[2..]).unwrap();
+    let schema = parsed(schema);
+    let mut rest = datum;
+    let value = GenericDatumReader::builder(&schema).build().unwrap().read_value(&mut rest).unwrap();
+    assert!(rest.is_empty(), "all of it is read");
+    let writer = GenericDatumWriter::builder(&schema).build().unwrap();
+    assert_eq!(writer.write_value_to_vec(value.clone()).unwrap(), datum, "the same bytes are written");
+
+    let Value::Object(mut ours) = to_json(stamped) else { panic!("a record is an object") };
+    ours.remove("record");
+    assert_eq!(Value::Object(ours), json(value), "the same fields are seen");
+}
+
+fn json(value: Avro) -> Value {
+    match value {
+        Avro::Null => Value::Null,
+        Avro::Boolean(value) => value.into(),
+        Avro::Int(value) => value.into(),
+        Avro::Long(value) => value.into(),
+        Avro::String(value) => value.into(),
+        Avro::Bytes(value) | Avro::Fixed(_, value) => serde_json::to_value(Bytes::from(value)).unwrap(),
+        Avro::Union(_, value) => json(*value),
+        Avro::Array(items) => items.into_iter().map(json).collect(),
+        Avro::Record(fields) => fields.into_iter().map(|(name, value)| (name, json(value))).collect(),
+        other => panic!("no schema has {other:?}"),
+    }
+}
+
+#[test]
+fn one_of_each_kind() {
+    sample::all().iter().for_each(check);
+}
+
+proptest! {
+    #[test]
+    fn any_record(stamped in sample::stamped()) {
+        check(&stamped);
+    }
+}

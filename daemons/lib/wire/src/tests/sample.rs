@@ -1,0 +1,176 @@
+//! Records to test with: one of each kind that stays as it is, and any number of random ones.
+
+use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
+use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+const HASH: B256 = B256::repeat_byte(0xab);
+
+fn fixed_rows() -> Rows {
+    let slot = B256::with_last_byte(3);
+    let code = Bytes::from_static(&[0x60, 0x01]);
+    let bytes = |text: &'static [u8]| Some(Bytes::from_static(text));
+    Rows {
+        accounts: vec![
+            AccountRow {
+                address: Address::repeat_byte(1),
+                before: None,
+                after: bytes(&[0xc4, 1, 2, 0x80, 0x80]),
+            },
+            AccountRow {
+                address: Address::repeat_byte(2),
+                before: bytes(&[0xc4, 1, 2, 0x80, 0x80]),
+                after: None,
+            },
+        ],
+        storage: vec![StorageRows {
+            address: Address::repeat_byte(1),
+            slots: vec![
+                SlotRow { key: B256::repeat_byte(9), plain: None, before: bytes(&[5]), after: None },
+                SlotRow { key: keccak256(slot), plain: Some(slot), before: None, after: bytes(&[1, 0]) },
+            ],
+        }],
+        codes: vec![CodeRow { hash: keccak256(&code), code }],
+    }
+}
+
+/// One of each kind; their bytes are golden.
+pub(super) fn all() -> Vec<Stamped> {
+    let stamp = Stamp { feed: [0x11; 16], epoch: 3, writer: [0x22; 16], seq: 300, finalized: 64, more: true };
+    let block = BlockRef::new(65, HASH);
+    let parent = B256::repeat_byte(0xcd);
+    let (header, body, receipts) = (
+        Bytes::from_static(&[0xc1, 0x80]),
+        Bytes::from_static(&[0xc2, 0xc0, 0xc0]),
+        Bytes::from_static(&[0xc0]),
+    );
+    let records = [
+        Record::Open(Open {
+            chain_id: 1,
+            genesis: HASH,
+            chain_config: "{\"chainId\":1}".to_owned(),
+            client_version: "Geth/v1.17.5".to_owned(),
+        }),
+        Record::Genesis(Genesis {
+            block: BlockRef::new(0, HASH),
+            header: header.clone(),
+            body: body.clone(),
+            rows: fixed_rows(),
+        }),
+        Record::Start(Start {
+            block,
+            header: header.clone(),
+            ancestors: vec![header.clone(), header.clone()],
+        }),
+        Record::Advance(Advance {
+            block,
+            parent,
+            header: header.clone(),
+            body,
+            receipts: receipts.clone(),
+            rows: fixed_rows(),
+            proofs: Some(B256::repeat_byte(0xef)),
+        }),
+        Record::Undo(Undo {
+            block,
+            parent,
+            header,
+            transactions: vec![B256::repeat_byte(1), B256::repeat_byte(2)],
+            receipts,
+            rows: fixed_rows().reversed(),
+        }),
+        Record::Final(Final { safe: Some(block), finalized: None }),
+        Record::Heartbeat(Heartbeat {
+            published: block,
+            master: BlockRef::new(66, parent),
+            resuming: false,
+            master_seen_ms: 1_700_000_000_123,
+        }),
+        Record::Part(Part { index: 1, count: 3, whole_len: 2_000_000, data: Bytes::from_static(&[1, 2, 3]) }),
+    ];
+    records.into_iter().map(|record| Stamped { stamp, record }).collect()
+}
+
+fn long() -> impl Strategy<Value = u64> {
+    prop_oneof![0..200_u64, 0..=i64::MAX.unsigned_abs()]
+}
+
+fn hash() -> impl Strategy<Value = B256> {
+    any::<[u8; 32]>().prop_map(B256::new)
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    any::<[u8; 20]>().prop_map(Address::new)
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..150).prop_map(Bytes::from)
+}
+
+fn block() -> impl Strategy<Value = BlockRef> {
+    (long(), hash()).prop_map(|(number, hash)| BlockRef { number, hash })
+}
+
+pub(super) fn rows() -> impl Strategy<Value = Rows> {
+    let value = || option::of(bytes());
+    let account = (address(), value(), value()).prop_map(|(address, before, after)| AccountRow {
+        address,
+        before,
+        after,
+    });
+    let slot = (hash(), option::of(hash()), value(), value())
+        .prop_map(|(key, plain, before, after)| SlotRow { key, plain, before, after });
+    let storage = (address(), vec(slot, 0..4)).prop_map(|(address, slots)| StorageRows { address, slots });
+    let code = (hash(), bytes()).prop_map(|(hash, code)| CodeRow { hash, code });
+    (vec(account, 0..4), vec(storage, 0..4), vec(code, 0..3)).prop_map(|(accounts, storage, codes)| Rows {
+        accounts,
+        storage,
+        codes,
+    })
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        (long(), hash(), any::<String>(), any::<String>()).prop_map(
+            |(chain_id, genesis, chain_config, client_version)| {
+                Record::Open(Open { chain_id, genesis, chain_config, client_version })
+            }
+        ),
+        (block(), bytes(), bytes(), rows())
+            .prop_map(|(block, header, body, rows)| Record::Genesis(Genesis { block, header, body, rows })),
+        (block(), bytes(), vec(bytes(), 0..5)).prop_map(|(block, header, ancestors)| Record::Start(Start {
+            block,
+            header,
+            ancestors
+        })),
+        (block(), hash(), bytes(), bytes(), bytes(), rows(), option::of(hash())).prop_map(
+            |(block, parent, header, body, receipts, rows, proofs)| {
+                Record::Advance(Advance { block, parent, header, body, receipts, rows, proofs })
+            }
+        ),
+        (block(), hash(), bytes(), vec(hash(), 0..5), bytes(), rows()).prop_map(
+            |(block, parent, header, transactions, receipts, rows)| {
+                Record::Undo(Undo { block, parent, header, transactions, receipts, rows })
+            }
+        ),
+        (option::of(block()), option::of(block()))
+            .prop_map(|(safe, finalized)| Record::Final(Final { safe, finalized })),
+        (block(), block(), any::<bool>(), long()).prop_map(
+            |(published, master, resuming, master_seen_ms)| {
+                Record::Heartbeat(Heartbeat { published, master, resuming, master_seen_ms })
+            }
+        ),
+        (0..1000_u32, 0..1000_u32, long(), bytes())
+            .prop_map(|(index, count, whole_len, data)| Record::Part(Part { index, count, whole_len, data })),
+    ]
+}
+
+pub(super) fn stamped() -> impl Strategy<Value = Stamped> {
+    let stamp = (any::<[u8; 16]>(), long(), any::<[u8; 16]>(), long(), long(), any::<bool>()).prop_map(
+        |(feed, epoch, writer, seq, finalized, more)| Stamp { feed, epoch, writer, seq, finalized, more },
+    );
+    (stamp, record()).prop_map(|(stamp, record)| Stamped { stamp, record })
+}
