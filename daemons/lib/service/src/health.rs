@@ -27,6 +27,13 @@ struct State {
     watchdog: Option<Duration>,
 }
 
+impl Default for Health {
+    /// Not fit yet, because it is starting; tests run daemons with one of these.
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Health {
     pub(crate) fn new() -> Self {
         let state = State {

@@ -14,7 +14,10 @@ pub(crate) fn allocation() -> Allocation {
         nonce: 1,
         balance: Bytes::from_static(&[0x0d, 0xe0]),
         code: Bytes::from_static(&[0x60, 0x00]),
-        storage: vec![(B256::with_last_byte(1), Bytes::from_static(&[7])), (B256::with_last_byte(2), Bytes::new())],
+        storage: vec![
+            (B256::with_last_byte(1), Bytes::from_static(&[7])),
+            (B256::with_last_byte(2), Bytes::new()),
+        ],
     }
 }
 

@@ -30,7 +30,12 @@ impl Feed {
 
     fn open(&self, writer: &mut Publisher) -> Result<(), Error> {
         let (chain_config, client_version) = (String::new(), String::new());
-        writer.open(Open { chain_id: self.chain.id, genesis: self.chain.genesis, chain_config, client_version })
+        writer.open(Open {
+            chain_id: self.chain.id,
+            genesis: self.chain.genesis,
+            chain_config,
+            client_version,
+        })
     }
 
     /// What a consumer that starts now makes of the feed.
@@ -109,7 +114,10 @@ fn a_later_open_displaces_and_what_the_displaced_adds_is_ignored() {
     feed.open(&mut old).unwrap();
     old.publish(vec![start(&genesis)]).unwrap();
     feed.open(&mut new).unwrap();
-    assert!(matches!(old.publish(vec![advance(&genesis.child("b"), false)]), Err(Error::Displaced { epoch: 2 })));
+    assert!(matches!(
+        old.publish(vec![advance(&genesis.child("b"), false)]),
+        Err(Error::Displaced { epoch: 2 })
+    ));
     assert!(matches!(feed.open(&mut old), Err(Error::Displaced { epoch: 2 })));
     new.publish(vec![advance(&genesis.child("a"), false)]).unwrap();
     assert_eq!(feed.read().published.head(), Some(genesis.child("a").block));
@@ -134,7 +142,8 @@ fn an_unfinished_change_stays_unfinished_for_the_next_writer() {
 #[test]
 fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
     let (feed, genesis) = (Feed::new(), Sample::genesis());
-    let noise: Vec<u8> = (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
+    let noise: Vec<u8> =
+        (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
     let mut writer = feed.writer();
     feed.open(&mut writer).unwrap();
     let one = genesis.child("a");
@@ -142,7 +151,9 @@ fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
     assert!(writer.tail().seq > 4, "it must have been split");
     let offset = writer.tail().published.at(1).unwrap().offset;
     assert_eq!(offset, Offset(2));
-    assert!(matches!(writer.record_at(offset).unwrap(), Record::Advance(record) if record.block == one.block));
+    assert!(
+        matches!(writer.record_at(offset).unwrap(), Record::Advance(record) if record.block == one.block)
+    );
     writer.publish(vec![advance(&one.child("a"), false)]).unwrap();
     assert_eq!(feed.read().published.len(), 3);
 }

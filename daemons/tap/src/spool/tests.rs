@@ -40,7 +40,8 @@ fn blocks_are_found_as_they_are_written() {
     let chain = chain(3);
     let frames: Vec<Vec<u8>> = chain.iter().skip(1).map(Sample::frames).collect();
     let (first, rest) = frames[1].split_at(frames[1].len() / 2);
-    let spool = check(&[(1, &frames[0]), (1, first), (1, rest), (2, &frames[2])], &[(1, 0), (0, 0), (1, 0), (1, 0)]);
+    let spool =
+        check(&[(1, &frames[0]), (1, first), (1, rest), (2, &frames[2])], &[(1, 0), (0, 0), (1, 0), (1, 0)]);
     assert_eq!(spool.parent(&chain[3].block.hash), Some(chain[2].block.hash));
     assert_eq!(spool.parent(&chain[0].block.hash), None);
     let located = spool.find(&chain[2].block.hash).unwrap();

@@ -1,0 +1,279 @@
+//! One door: a whole tap between a fake geth and a segment log. Scripts move the master; what counts is the feed.
+
+use super::Tap;
+use crate::config::Settings;
+use crate::error::Error;
+use crate::events::Event;
+use crate::sample::{self, Sample};
+use crate::tail::{Chain, Tail};
+use geth::Geth;
+use maidenlane_chain::BlockRef;
+use maidenlane_config::shapes;
+use maidenlane_log::{Backend, From, TopicOptions, segment};
+use maidenlane_service::tracer::Recorder;
+use maidenlane_service::{Health, Shutdown};
+use maidenlane_wire::Record;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+mod geth;
+
+const TOPIC: &str = "test.chain.a.blocks";
+const LONG: Duration = Duration::from_secs(20);
+
+struct World {
+    dir: tempfile::TempDir,
+    geth: Geth,
+    log: Backend,
+    running: Option<(Shutdown, JoinHandle<Result<(), Error>>)>,
+    events: Option<Recorder<Event>>,
+}
+
+impl World {
+    /// A master that stands at the last block of `chain`; the spool holds GENESIS and nothing else.
+    fn new(chain: &[Sample]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("spool")).unwrap();
+        let log = Backend::Segment(segment::Options::new(dir.path().join("log")));
+        log.create(TOPIC, &TopicOptions::default()).unwrap();
+        let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
+        let world = Self { dir, geth, log, running: None, events: None };
+        world.spool(1, &crate::begin::tests::frame());
+        world
+    }
+
+    fn spool(&self, segment: u64, bytes: &[u8]) {
+        sample::write(&self.dir.path().join("spool"), segment, bytes);
+    }
+
+    fn chain() -> Chain {
+        Chain { id: 7, genesis: Sample::genesis().block.hash }
+    }
+
+    fn start(&mut self) {
+        let settings = Settings {
+            spool: self.dir.path().join("spool"),
+            ipc: self.dir.path().join("geth.ipc"),
+            chain_id: 7,
+            genesis: None,
+            topic: TOPIC.to_owned(),
+            log: shapes::Log::Segment { dir: self.dir.path().join("log") },
+            audit_keys: 0,
+            heartbeat: Duration::from_millis(50),
+            keep_depth: 64,
+            admin: ([127, 0, 0, 1], 0).into(),
+            log_filter: String::new(),
+            log_json: false,
+            state_dir: self.dir.path().to_owned(),
+        };
+        let shutdown = Shutdown::new();
+        let (recorder, events) = Recorder::new();
+        let (log, stop) = (self.log.clone(), shutdown.clone());
+        let thread = std::thread::spawn(move || {
+            Tap::new(Arc::new(settings), Self::chain(), &log, events, Health::default(), stop)?.run()
+        });
+        (self.running, self.events) = (Some((shutdown, thread)), Some(recorder));
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        let (shutdown, thread) = self.running.take().unwrap();
+        shutdown.trigger();
+        thread.join().unwrap()
+    }
+
+    /// Waits for the tap to end by itself.
+    fn failure(&mut self) -> Error {
+        let (_, thread) = self.running.take().unwrap();
+        thread.join().unwrap().unwrap_err()
+    }
+
+    /// The records of the feed that move a head, short: `G`, `S`, `+n`, `-n`, `*` after those with `more`.
+    fn told(&self) -> (String, Option<BlockRef>) {
+        let mut consumer = self.log.consumer(TOPIC, 0).unwrap();
+        let end = consumer.end().unwrap();
+        let mut tail = Tail::new(Self::chain(), false);
+        consumer.seek(From::Earliest).unwrap();
+        let mut told = Vec::new();
+        while tail.next < end {
+            for entry in consumer.read(1 << 20, LONG).unwrap() {
+                tail.fold(&entry).unwrap();
+                let stamped = maidenlane_wire::decode(&entry.payload).unwrap();
+                let more = if stamped.stamp.more { "*" } else { "" };
+                told.extend(match stamped.record {
+                    Record::Genesis(_) => Some(format!("G{more}")),
+                    Record::Start(start) => Some(format!("S{}{more}", start.block.number)),
+                    Record::Advance(advance) => Some(format!("+{}{more}", advance.block.number)),
+                    Record::Undo(undo) => Some(format!("-{}{more}", undo.block.number)),
+                    _ => None,
+                });
+            }
+        }
+        (told.join(" "), tail.published.head().filter(|_| !tail.open_change))
+    }
+
+    /// Waits until the feed's head is `head`, then compares its whole history.
+    fn expect(&self, head: &Sample, history: &str) {
+        let mut consumer = self.log.consumer(TOPIC, 0).unwrap();
+        consumer.seek(From::End).unwrap();
+        let until = Instant::now() + LONG;
+        loop {
+            let (told, published) = self.told();
+            if published == Some(head.block) {
+                assert_eq!(told, history);
+                return;
+            }
+            assert!(Instant::now() < until, "feed stands at {told}, wanted {history}");
+            consumer.read(1 << 20, Duration::from_secs(1)).unwrap();
+        }
+    }
+
+    fn saw(&self, wanted: impl Fn(&Event) -> bool) {
+        assert!(self.events.as_ref().unwrap().wait_for(LONG, wanted).is_some(), "event not seen");
+    }
+}
+
+fn chain(length: usize) -> Vec<Sample> {
+    let mut chain = vec![Sample::genesis()];
+    for _ in 0..length {
+        chain.push(chain.last().unwrap().child("a"));
+    }
+    chain
+}
+
+fn spooled(world: &World, segment: u64, blocks: &[Sample]) {
+    world.spool(segment, &blocks.iter().flat_map(Sample::frames).collect::<Vec<u8>>());
+}
+
+/// The feed a0..a`length` published by a running tap.
+fn following(length: usize) -> (World, Vec<Sample>) {
+    let chain = chain(length);
+    let mut world = World::new(&chain);
+    spooled(&world, 1, &chain[1..]);
+    world.start();
+    world.saw(|event| *event == Event::Resumed);
+    (world, chain)
+}
+
+#[test]
+fn publishes_a_chain_from_genesis_and_follows_its_master() {
+    let (mut world, chain) = following(3);
+    world.expect(&chain[3], "G +1* +2* +3");
+    let next = chain[3].child("a");
+    spooled(&world, 1, std::slice::from_ref(&next));
+    world.geth.head(&[next.clone()]);
+    world.expect(&next, "G +1* +2* +3 +4");
+    world.stop().unwrap();
+}
+
+#[test]
+fn reorganises_in_one_piece_and_back() {
+    let (mut world, chain) = following(3);
+    world.expect(&chain[3], "G +1* +2* +3");
+    let b2 = chain[1].child("b");
+    let b3 = b2.child("b");
+    spooled(&world, 1, &[b2.clone(), b3.clone()]);
+    world.geth.head(&[b2, b3.clone()]);
+    world.expect(&b3, "G +1* +2* +3 -3* -2* +2* +3");
+    world.geth.head(&chain[2..]);
+    world.expect(&chain[3], "G +1* +2* +3 -3* -2* +2* +3 -3* -2* +2* +3");
+    world.geth.shorten(&chain[1]);
+    world.expect(&chain[1], "G +1* +2* +3 -3* -2* +2* +3 -3* -2* +2* +3 -3* -2");
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_restarted_tap_goes_on_where_the_feed_ends() {
+    let (mut world, chain) = following(2);
+    world.expect(&chain[2], "G +1* +2");
+    world.stop().unwrap();
+    let next = chain[2].child("a");
+    spooled(&world, 1, std::slice::from_ref(&next));
+    world.geth.head(&[next.clone()]);
+    world.start();
+    world.expect(&next, "G +1* +2 +3");
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_master_that_comes_back_behind_does_not_move_the_feed() {
+    let (mut world, chain) = following(4);
+    world.expect(&chain[4], "G +1* +2* +3* +4");
+    world.geth.crash(&chain[2]);
+    world.saw(|event| matches!(event, Event::Away { .. }));
+    sample::write(&world.dir.path().join("spool"), 2, &[]);
+    world.geth.back();
+    spooled(&world, 2, &chain[3..]);
+    world.geth.head(&chain[3..4]);
+    world.geth.head(&chain[4..]);
+    let next = chain[4].child("a");
+    spooled(&world, 2, std::slice::from_ref(&next));
+    world.geth.head(&[next.clone()]);
+    world.expect(&next, "G +1* +2* +3* +4 +5");
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_feed_that_cannot_reach_genesis_starts_at_the_oldest_spooled_parent() {
+    let chain = chain(5);
+    let mut world = World::new(&chain);
+    spooled(&world, 1, &chain[4..]);
+    world.start();
+    world.expect(&chain[5], "S3 +4* +5");
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_block_without_frames_takes_the_rows_of_its_twin() {
+    let (mut world, chain) = following(1);
+    let root = maidenlane_chain::keccak256("one root");
+    let (twin, missing) = (chain[1].child_with_root("b", root), chain[1].child_with_root("c", root));
+    spooled(&world, 1, &[twin]);
+    world.geth.head(&[missing.clone()]);
+    world.expect(&missing, "G +1 +2");
+    world.saw(|event| *event == Event::Borrowed { block: missing.block });
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_hole_stops_the_tap_before_it_publishes() {
+    let (mut world, chain) = following(1);
+    world.expect(&chain[1], "G +1");
+    let (missing, next) = (chain[1].child("b"), chain[1].child("b").child("b"));
+    spooled(&world, 1, std::slice::from_ref(&next));
+    world.geth.head(&[missing.clone(), next]);
+    let error = world.failure();
+    assert!(matches!(error, Error::Hole(block) if block == missing.block), "{error}");
+    assert_eq!(world.told().0, "G +1");
+}
+
+#[test]
+fn another_chain_is_refused() {
+    let mut stranger = Sample::genesis();
+    stranger.block.hash = maidenlane_chain::B256::repeat_byte(1);
+    let mut world = World::new(&[stranger]);
+    world.start();
+    assert!(matches!(world.failure(), Error::WrongChain { .. }));
+}
+
+#[test]
+fn rows_that_do_not_join_their_parent_stop_the_tap() {
+    let (mut world, chain) = following(1);
+    let mut bad = chain[1].child("a");
+    bad.origin_root = maidenlane_chain::B256::repeat_byte(3);
+    spooled(&world, 1, std::slice::from_ref(&bad));
+    world.geth.head(&[bad.clone()]);
+    let error = world.failure();
+    assert!(matches!(&error, Error::BadBlock { block, .. } if *block == bad.block), "{error}");
+}
+
+#[test]
+fn a_second_tap_displaces_the_first() {
+    let (mut world, chain) = following(1);
+    world.expect(&chain[1], "G +1");
+    let (shutdown, thread) = world.running.take().unwrap();
+    world.start();
+    assert!(matches!(thread.join().unwrap(), Err(Error::Displaced { epoch: 2 })));
+    drop(shutdown);
+    world.stop().unwrap();
+}

@@ -1,0 +1,135 @@
+//! A geth that knows a few blocks and does what it is told.
+
+use crate::sample::Sample;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+#[derive(Default)]
+struct State {
+    blocks: Vec<Sample>,
+    head: usize,
+    connections: Vec<UnixStream>,
+    up: bool,
+}
+
+pub(super) struct Geth {
+    path: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+impl Geth {
+    pub(super) fn start(path: &Path, chain: &[Sample]) -> Self {
+        let state =
+            State { blocks: chain.to_vec(), head: chain.len() - 1, connections: Vec::new(), up: false };
+        let geth = Self { path: path.to_owned(), state: Arc::new(Mutex::new(state)) };
+        geth.back();
+        geth
+    }
+
+    /// Adds blocks and announces the last as head.
+    pub(super) fn head(&self, blocks: &[Sample]) {
+        let mut state = self.state.lock().unwrap();
+        state.blocks.extend_from_slice(blocks);
+        state.head = state.blocks.len() - 1;
+        state.announce();
+    }
+
+    /// Announces an ancestor as head.
+    pub(super) fn shorten(&self, to: &Sample) {
+        let mut state = self.state.lock().unwrap();
+        state.head = state.blocks.iter().position(|known| known.block == to.block).unwrap();
+        state.announce();
+    }
+
+    /// Dies, and has lost what came after `to`.
+    pub(super) fn crash(&self, to: &Sample) {
+        std::fs::remove_file(&self.path).unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.up = false;
+        for connection in state.connections.drain(..) {
+            connection.shutdown(std::net::Shutdown::Both).unwrap();
+        }
+        let keep = state.blocks.iter().position(|known| known.block == to.block).unwrap();
+        state.blocks.truncate(keep + 1);
+        state.head = keep;
+    }
+
+    /// Listens again.
+    pub(super) fn back(&self) {
+        let listener = UnixListener::bind(&self.path).unwrap();
+        self.state.lock().unwrap().up = true;
+        let state = Arc::clone(&self.state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if !state.lock().unwrap().up {
+                    return;
+                }
+                let state = Arc::clone(&state);
+                std::thread::spawn(move || serve(stream, &state));
+            }
+        });
+    }
+}
+
+impl State {
+    fn announce(&mut self) {
+        let params = json!({"subscription": "0x1", "result": header(&self.blocks[self.head])});
+        let note = json!({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}).to_string();
+        self.connections.retain_mut(|connection| connection.write_all(note.as_bytes()).is_ok());
+    }
+
+    fn answer(&self, method: &str, params: &Value) -> Result<Value, &'static str> {
+        let known = |params: &Value| self.blocks.iter().find(|known| json!(known.block.hash) == params[0]);
+        Ok(match method {
+            "eth_chainId" => json!("0x7"),
+            "eth_subscribe" => json!("0x1"),
+            "eth_getBlockByNumber" => match params[0].as_str().unwrap() {
+                "0x0" => header(&self.blocks[0]),
+                "latest" => header(&self.blocks[self.head]),
+                _ => return Err("no such block"),
+            },
+            "debug_getRawHeader" => json!(known(params).ok_or("header not found")?.header_raw),
+            "debug_getRawBlock" => json!(known(params).ok_or("block not found")?.raw),
+            "debug_getRawReceipts" => json!([]),
+            _ => return Err("no such method"),
+        })
+    }
+}
+
+fn header(sample: &Sample) -> Value {
+    json!({"number": format!("{:#x}", sample.block.number), "hash": sample.block.hash})
+}
+
+fn serve(mut stream: UnixStream, state: &Mutex<State>) {
+    let mut buffer = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+        }
+        let mut requests = serde_json::Deserializer::from_slice(&buffer).into_iter::<Value>();
+        let mut consumed = 0;
+        while let Some(Ok(request)) = requests.next() {
+            consumed = requests.byte_offset();
+            let mut state = state.lock().unwrap();
+            let method = request["method"].as_str().unwrap();
+            let answer = match state.answer(method, &request["params"]) {
+                Ok(result) => json!({"jsonrpc": "2.0", "id": request["id"], "result": result}),
+                Err(text) => {
+                    json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32000, "message": text}})
+                }
+            };
+            if stream.write_all(answer.to_string().as_bytes()).is_err() {
+                return;
+            }
+            if method == "eth_subscribe" {
+                state.connections.push(stream.try_clone().unwrap());
+            }
+        }
+        buffer.drain(..consumed);
+    }
+}
