@@ -25,15 +25,9 @@ pub fn topic() -> String {
 }
 
 fn log(log: &Log) -> String {
-    let types = "< Kafka : { brokers : List Text } \
-                 | Segment : { dir : Text, retention_MB : Optional Natural, retention_h : Optional Natural } >";
+    let types = "< Kafka : { brokers : List Text } | Segment : { dir : Text } >";
     match log {
-        Log::Segment(dir) => {
-            let dir = text(dir);
-            format!(
-                "{types}.Segment {{ dir = {dir}, retention_MB = None Natural, retention_h = None Natural }}"
-            )
-        }
+        Log::Segment(dir) => format!("{types}.Segment {{ dir = {} }}", text(dir)),
         Log::Kafka(broker) => format!("{types}.Kafka {{ brokers = [ \"{broker}\" ] }}"),
     }
 }

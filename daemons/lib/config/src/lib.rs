@@ -11,6 +11,7 @@ mod differ;
 mod error;
 mod guard;
 mod load;
+pub mod lockstep;
 mod print;
 pub mod shapes;
 

@@ -42,15 +42,12 @@ pub enum LogRaw {
 }
 
 /// The segment log.
+///
+/// Retention is no setting of a daemon: it belongs to the topic and is fixed when that is created.
 #[derive(Clone, Debug, Deserialize, StaticType)]
-#[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct SegmentRaw {
     /// Directory that holds one directory per topic.
     pub dir: String,
-    /// Entries older than this may be deleted; `None` keeps them.
-    pub retention_h: Option<u64>,
-    /// The oldest segments are deleted beyond this size; `None` keeps them.
-    pub retention_MB: Option<u64>,
 }
 
 /// Kafka.
@@ -78,10 +75,6 @@ pub enum Log {
     Segment {
         /// Directory of topics.
         dir: PathBuf,
-        /// Age limit in hours.
-        retention_h: Option<u64>,
-        /// Size limit in megabytes.
-        retention_mb: Option<u64>,
     },
     /// Kafka.
     Kafka {
@@ -134,14 +127,22 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
 
 fn log(raw: LogRaw, checker: &mut Checker) -> Option<Log> {
     match raw {
-        LogRaw::Segment(raw) => {
-            let dir = path("dir", &raw.dir, checker)?;
-            Some(Log::Segment { dir, retention_h: raw.retention_h, retention_mb: raw.retention_MB })
-        }
-        LogRaw::Kafka(raw) if raw.brokers.is_empty() => {
-            checker.wrong("brokers", "expected at least one host:port");
+        LogRaw::Segment(raw) => Some(Log::Segment { dir: path("dir", &raw.dir, checker)? }),
+        LogRaw::Kafka(raw) => {
+            let wrong = raw.brokers.iter().find(|broker| !is_host_port(broker));
+            if let Some(broker) = wrong {
+                checker.wrong("brokers", format_args!("expected host:port, found `{broker}`"));
+            } else if raw.brokers.is_empty() {
+                checker.wrong("brokers", "expected at least one host:port");
+            } else {
+                return Some(Log::Kafka { brokers: raw.brokers });
+            }
             None
         }
-        LogRaw::Kafka(raw) => Some(Log::Kafka { brokers: raw.brokers }),
     }
+}
+
+fn is_host_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
 }

@@ -1,0 +1,55 @@
+//! The tap's settings and the files under `dhall/` say the same.
+
+use maidenlane_config::lockstep::{TypeFile, unexplained};
+use maidenlane_config::{load, normalize, shapes};
+use maidenlane_tap::config::{Settings, TapRaw};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn dhall() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dhall")
+}
+
+#[test]
+fn the_type_is_the_committed_one() {
+    let update = maidenlane_service::env("UPDATE_DHALL").is_some();
+    TypeFile::of::<TapRaw>("Tap").check(&dhall().join("types"), update).unwrap();
+}
+
+#[test]
+fn the_minimal_example_gets_the_defaults() {
+    let settings: Settings = load(&dhall().join("examples/minimal/tap.dhall")).unwrap();
+    let expect = Settings {
+        spool: "/var/lib/maidenlane/spool".into(),
+        ipc: "/var/lib/geth/geth.ipc".into(),
+        chain_id: 1,
+        genesis: None,
+        topic: "maidenlane.mainnet.a.blocks".to_owned(),
+        log: shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
+        audit_keys: 4,
+        heartbeat: Duration::from_millis(250),
+        keep_depth: 90_000,
+        admin: "127.0.0.1:9461".parse().unwrap(),
+        log_filter: "info".to_owned(),
+        log_json: false,
+        state_dir: "/var/lib/maidenlane/tap-main".into(),
+    };
+    assert_eq!(settings, expect);
+}
+
+#[test]
+fn the_full_example_explains_every_field() {
+    let path = dhall().join("examples/full/tap.dhall");
+    assert_eq!(unexplained::<TapRaw>(&std::fs::read_to_string(&path).unwrap()), Vec::<String>::new());
+    let full: Settings = load(&path).unwrap();
+    assert!(full.genesis.is_some());
+}
+
+#[test]
+fn normal_form_loads_as_the_same_settings() {
+    let path = dhall().join("examples/full/tap.dhall");
+    let dir = tempfile::tempdir().unwrap();
+    let alone = dir.path().join("tap.dhall");
+    std::fs::write(&alone, normalize::<Settings>(&path).unwrap()).unwrap();
+    assert_eq!(load::<Settings>(&alone).unwrap(), load::<Settings>(&path).unwrap());
+}

@@ -1,0 +1,53 @@
+-- Every setting of a tap. All but spool, ipc, chain, feed and stateDir may be left out.
+let M = ../../package.dhall
+
+in  M.Tap::{
+    -- Directory that the hook in geth writes to.
+    , spool = "/var/lib/maidenlane/spool"
+    -- geth's IPC socket.
+    , ipc = "/var/lib/geth/geth.ipc"
+    -- The chain that the master follows.
+    , chain = M.Chain::{
+      -- Name in topic names.
+      , name = "mainnet"
+      -- EIP-155 chain id; another chain is refused.
+      , id = 1
+      -- Hash of block 0; None takes the master's.
+      , genesis = Some
+          "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"
+      }
+    -- The feed that this tap writes, to the topic <prefix>.<chain>.<name>.blocks.
+    , feed = M.Feed::{
+      -- First part of every topic name.
+      , prefix = "maidenlane"
+      -- One per master.
+      , name = "a"
+      -- M.Log.Segment for one machine, M.Log.Kafka M.Kafka::{ brokers = [ "host:9092" ] } for many.
+      , log =
+          M.Log.Segment
+            M.Segment::{
+            -- Holds one directory per topic.
+            , dir = "/var/lib/maidenlane/log"
+            }
+      }
+    -- Changed keys per block near the head that the master must prove; 0 = none.
+    , auditKeys = 4
+    -- Between heartbeats, and between questions to the master.
+    , heartbeat_ms = 250
+    -- Without finality, spool segments are kept until their blocks are this deep.
+    , keepDepth = 90000
+    -- /metrics /live /ready /status over HTTP.
+    , admin = M.Admin::{
+      -- Loopback, or an address behind a firewall. Port 0 takes a free one.
+      , listen = "127.0.0.1:9461"
+      }
+    -- Log lines, on standard error.
+    , logging = M.Logging::{
+      -- Such as "info" or "info,maidenlane_tap=debug".
+      , filter = "info"
+      -- Lines as JSON.
+      , json = False
+      }
+    -- The daemon's own files; not shared with another instance.
+    , stateDir = "/var/lib/maidenlane/tap-main"
+    }

@@ -1,0 +1,10 @@
+let M = ../../package.dhall
+
+in  M.Replica::{
+    , chain = M.Chain::{ name = "mainnet", id = 1 }
+    , feed = M.Feed::{
+      , name = "a"
+      , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }
+      }
+    , stateDir = "/var/lib/maidenlane/replica-main"
+    }

@@ -1,0 +1,17 @@
+-- What settings import: let M = ./package.dhall in M.Tap::{ … }
+let common = ./common.dhall
+
+let replica = ./replica.dhall
+
+in  { Tap = ./tap.dhall
+    , Replica = { Type = replica.Type, default = replica.default }
+    , Rpc = replica.Rpc
+    , History = replica.History
+    , Chain = common.Chain
+    , Feed = common.Feed
+    , Log = common.Log
+    , Segment = common.Segment
+    , Kafka = common.Kafka
+    , Admin = common.Admin
+    , Logging = common.Logging
+    }

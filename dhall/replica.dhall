@@ -1,0 +1,43 @@
+-- maidenlane-replica. Without a default: chain, feed, stateDir.
+let common = ./common.dhall
+
+let History = ./types/History.dhall
+
+let Rpc =
+      { Type = ./types/Rpc.dhall
+      , default =
+        { listen = "127.0.0.1:8545"
+        , bodyMax_bytes = 5242880
+        , batchMax = 1000
+        , responseMax_bytes = 25000000
+        , connectionsMax = 4096
+        , readTimeout_ms = 60000
+        , answerTimeout_ms = 60000
+        , drain_ms = 5000
+        , callGasCap = 50000000
+        , callTimeout_ms = 5000
+        , callInline_us = 100
+        , poolThreads = None Natural
+        , poolQueue = 256
+        , logsMax = 100000
+        , codeCache_MB = 256
+        , blockCache_MB = 256
+        }
+      }
+
+in  { Type = ./types/Replica.dhall
+    , Rpc
+    , History
+    , default =
+      { rpc = Rpc::{=}
+      , history = History.All
+      , undoBlocks = 90000
+      , jsonBlocks = 10000
+      , maxLagBlocks = 2
+      , maxSilence_ms = 15000
+      , maxHeadAge_s = Some 120
+      , storeCache_MB = 512
+      , admin = common.Admin::{ listen = "127.0.0.1:9462" }
+      , logging = common.Logging::{=}
+      }
+    }

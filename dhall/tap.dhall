@@ -1,0 +1,12 @@
+-- maidenlane-tap. Without a default: spool, ipc, chain, feed, stateDir.
+let common = ./common.dhall
+
+in  { Type = ./types/Tap.dhall
+    , default =
+      { auditKeys = 4
+      , heartbeat_ms = 250
+      , keepDepth = 90000
+      , admin = common.Admin::{ listen = "127.0.0.1:9461" }
+      , logging = common.Logging::{=}
+      }
+    }

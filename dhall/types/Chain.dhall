@@ -1,0 +1,1 @@
+{ genesis : Optional Text, id : Natural, name : Text }

@@ -1,0 +1,4 @@
+{ log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+, name : Text
+, prefix : Text
+}

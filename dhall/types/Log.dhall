@@ -1,0 +1,1 @@
+< Kafka : { brokers : List Text } | Segment : { dir : Text } >

@@ -1,0 +1,14 @@
+{ admin : { listen : Text }
+, auditKeys : Natural
+, chain : { genesis : Optional Text, id : Natural, name : Text }
+, feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+    , name : Text
+    , prefix : Text
+    }
+, heartbeat_ms : Natural
+, ipc : Text
+, keepDepth : Natural
+, logging : { filter : Text, json : Bool }
+, spool : Text
+, stateDir : Text
+}
