@@ -76,6 +76,14 @@ pub struct LogQuery {
     pub topics: Vec<Vec<B256>>,
 }
 
+impl LogQuery {
+    /// Whether an index can help: some position names what it wants.
+    #[must_use]
+    pub fn is_selective(&self) -> bool {
+        !self.addresses.is_empty() || self.topics.iter().any(|any| !any.is_empty())
+    }
+}
+
 /// One block's view of everything: immutable while it is held.
 pub trait Source: Send + Sync + 'static {
     /// The block it shows.
@@ -98,7 +106,9 @@ pub trait Source: Send + Sync + 'static {
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// The canonical block and index of a transaction.
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
-    /// Blocks and their log indexes (counted through the block) that match, ascending. Stops after `most` logs.
+    /// Blocks and the indexes (counted through the block) of logs that have every wanted address and topic,
+    /// ascending. Stops after `most` logs. Only asked when at least one position names a term; a log with fewer
+    /// topics than the query has positions may be among them.
     fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError>;
 }
 

@@ -245,6 +245,15 @@ fn logs_are_limited_and_searched_exactly() {
         "address": wanted["address"], "topics": wanted["topics"]}]);
     let answer = ask(&rpc, "eth_getLogs", one);
     assert!(answer["result"].as_array().expect("a list").contains(wanted), "{answer}");
+    // More positions than topics: nothing matches, though every term does.
+    let mut topics = wanted["topics"].as_array().expect("a list").clone();
+    topics.resize(4, Value::Null);
+    topics.push(Value::Null);
+    topics.truncate(4);
+    let padded = json!([{"fromBlock": "earliest", "address": wanted["address"], "topics": topics}]);
+    let answer = ask(&rpc, "eth_getLogs", padded);
+    let all_four = |log: &Value| log["topics"].as_array().is_some_and(|topics| topics.len() == 4);
+    assert!(answer["result"].as_array().expect("a list").iter().all(all_four), "{answer}");
     let few = Settings { logs_max: 10, ..Settings::default() };
     let few = Rpc::new(Arc::new(Still::new(chain)), few).expect("threads");
     assert_eq!(ask(&few, "eth_getLogs", all)["error"]["code"], json!(codes::CLIENT_LIMIT));
