@@ -153,6 +153,25 @@ fn a_torn_tail_is_skipped_and_repaired_at_every_cut() {
 }
 
 #[test]
+fn a_reader_does_not_read_ahead_past_the_mark() {
+    let log = Log::new(1 << 20);
+    log.append(0..3);
+    let path = log.segments().remove(0);
+    let whole = fs::metadata(&path).unwrap().len();
+    let mut unpublished = Vec::new();
+    let payload = payload(99);
+    let frame = super::frame::Frame { offset: 3, batch: 3, time_ms: 1, key: None, payload: &payload };
+    assert!(frame.encode(&mut unpublished));
+    append_raw(&path, &unpublished);
+    let mut consumer = log.consumer();
+    assert_eq!(consumer.read(1 << 20, NOW).unwrap().len(), 3);
+    // Its writer fails and takes it back; another comes in its place.
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(whole).unwrap();
+    log.append(3..4);
+    assert_eq!(consumer.read(1 << 20, NOW).unwrap().iter().map(number).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
 fn a_mark_that_lost_its_last_writings_loses_no_entries() {
     let log = Log::new(300);
     log.append(0..2);
@@ -235,7 +254,12 @@ fn retention_by_size_leaves_offsets_addressable() {
         ..TopicOptions::default()
     });
     let mut behind = log.consumer();
-    log.append(0..200);
+    let mut producer = log.producer();
+    for number in 0..200 {
+        append(&mut producer, number).unwrap();
+        let kept: u64 = inspect(&log.options, TOPIC, 0).unwrap().segments.iter().map(|one| one.bytes).sum();
+        assert!(number < 20 || kept >= 2_000, "only {kept} bytes are left after {number}");
+    }
     let info = inspect(&log.options, TOPIC, 0).unwrap();
     let total: u64 = info.segments.iter().map(|segment| segment.bytes).sum();
     assert!((2_000..3_200).contains(&total), "{total}");
@@ -267,7 +291,12 @@ fn retention_by_age_deletes_what_is_old() {
 
 #[test]
 fn a_cut_log_is_noticed_by_a_running_reader() {
-    let log = Log::new(500);
+    for segment_max_bytes in [500, 1 << 20] {
+        cut_log(&Log::new(segment_max_bytes));
+    }
+}
+
+fn cut_log(log: &Log) {
     log.append(0..50);
     let (mut behind, mut ahead) = (log.consumer(), log.consumer());
     assert_eq!(behind.read(1, NOW).unwrap().len(), 1);
@@ -407,6 +436,7 @@ fn fill_disk(dir: &Path) {
     assert!(matches!(full, Error::Full { .. }), "{full:?}");
     assert!(count > 10, "{count}");
     assert!(matches!(producer.append(&[entry]), Err(Error::Full { .. })));
+    assert_eq!(inspect(&options, TOPIC, 0).unwrap().unpublished_bytes, 0, "a failed append keeps its space");
     let mut read = 0;
     while let Some(entries) = Some(consumer.read(1, NOW).unwrap()).filter(|entries| !entries.is_empty()) {
         read += entries.len() as u64;
