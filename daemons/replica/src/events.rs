@@ -1,0 +1,72 @@
+//! Everything a replica has to tell, and how it tells it.
+
+use maidenlane_chain::BlockRef;
+use maidenlane_service::tracer::{Line, Told};
+use tracing::Level;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The database is open.
+    Opened {
+        /// Its head.
+        head: Option<BlockRef>,
+    },
+    /// A writer of the feed was accepted.
+    Epoch {
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// A head is shown to clients.
+    Shown {
+        /// The head.
+        head: BlockRef,
+        /// Records since the one before.
+        records: u64,
+    },
+    /// A block left the chain.
+    Undone {
+        /// The block.
+        block: BlockRef,
+    },
+    /// The log no longer holds what was applied; the head was found again by its hash.
+    Relocated {
+        /// Head before.
+        from: BlockRef,
+        /// Head after.
+        to: BlockRef,
+    },
+    /// Fit to serve from now on.
+    Following,
+    /// Not fit to serve.
+    Stale {
+        /// Why.
+        reason: String,
+    },
+    /// The log is away; tried again.
+    LogAway {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Told for Event {
+    fn line(&self) -> Option<Line> {
+        let (level, message) = match self {
+            Self::Opened { head: Some(head) } => (Level::INFO, format!("database opened at block {head}")),
+            Self::Opened { head: None } => (Level::INFO, "empty database opened".to_owned()),
+            Self::Epoch { epoch } => (Level::INFO, format!("following epoch {epoch} of the feed")),
+            Self::Shown { head, records } => {
+                (Level::DEBUG, format!("head is {head} after {records} records"))
+            }
+            Self::Undone { block } => (Level::INFO, format!("undid block {block}")),
+            Self::Relocated { from, to } => {
+                (Level::WARN, format!("the log was cut: went back from block {from} to {to}"))
+            }
+            Self::Following => (Level::INFO, "fit to serve".to_owned()),
+            Self::Stale { reason } => (Level::WARN, format!("stale: {reason}")),
+            Self::LogAway { reason } => (Level::WARN, format!("log is away, trying again: {reason}")),
+        };
+        Some(Line { level, message })
+    }
+}

@@ -1,0 +1,210 @@
+//! The one loop: reads the feed, decides by [`crate::apply`], writes, shows. The store's only writer.
+
+use crate::apply::{self, Cursor, Demands, Step, Verdict};
+use crate::error::Error;
+use crate::events::Event;
+use crate::failpoints;
+use crate::live::{Heads, Shown, Signs, age_of};
+use crate::locate;
+use crate::store::{Batch, Facts, Position, Store};
+use maidenlane_log::{Entry, LogConsumer};
+use maidenlane_service::{Tracer, failpoint};
+use maidenlane_wire::{Joiner, Record, Stamped};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Payload read at a time.
+const READ_BYTES: usize = 8 << 20;
+/// A batch is written at this size, even in catch-up.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What the follower keeps and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// Deepest reorg.
+    pub undo_blocks: u64,
+    /// Blocks whose past state is kept; `None` = all.
+    pub history_blocks: Option<u64>,
+}
+
+/// Replays a feed into a store.
+pub struct Follower {
+    store: Arc<Store>,
+    keep: Keep,
+    demands: Demands,
+    consumer: Box<dyn LogConsumer>,
+    events: Tracer<Event>,
+    signs: Arc<Signs>,
+    joiner: Joiner,
+    cursor: Option<Cursor>,
+    facts: Facts,
+    records: u64,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// Stands where the store stands: at its position if the log still holds that record, else where its head is
+    /// found again.
+    ///
+    /// # Errors
+    /// When the log no longer holds what comes next.
+    pub fn new(
+        store: Arc<Store>,
+        keep: Keep,
+        demands: Demands,
+        mut consumer: Box<dyn LogConsumer>,
+        events: Tracer<Event>,
+        signs: Arc<Signs>,
+    ) -> Result<Self, Error> {
+        let facts = store.facts()?;
+        events.emit(&Event::Opened { head: facts.head });
+        let facts = match facts.position {
+            None => {
+                consumer.seek(maidenlane_log::From::Earliest)?;
+                facts
+            }
+            Some(position) => locate::resume(&store, keep, facts, position, consumer.as_mut(), &events)?,
+        };
+        let cursor = facts.position.map(|at| Cursor {
+            feed: at.feed,
+            epoch: at.epoch,
+            writer: at.writer,
+            seq: at.seq,
+        });
+        let joiner = Joiner::default();
+        Ok(Self { store, keep, demands, consumer, events, signs, joiner, cursor, facts, records: 0 })
+    }
+
+    /// The head as it may be shown, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn shown(&self) -> Result<Option<Shown>, Error> {
+        if self.facts.position.is_none_or(|position| position.more) {
+            return Ok(None);
+        }
+        Ok(self.store.view()?.map(Shown::new).transpose()?)
+    }
+
+    /// What was applied last.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Reads for at most `wait` and applies what came. True if a head that may be shown was written.
+    ///
+    /// # Errors
+    /// Those of the log may pass; all others are fatal.
+    pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
+        let entries = self.consumer.read(READ_BYTES, wait)?;
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        failpoint(failpoints::AFTER_READ);
+        let mut batch = self.batch();
+        for entry in &entries {
+            self.entry(entry, &mut batch)?;
+            if batch.bytes() >= BATCH_BYTES {
+                self.write(&mut batch)?;
+            }
+        }
+        self.write(&mut batch)?;
+        Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
+    }
+
+    /// Shows the written head if it is another than the one shown.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn show(&mut self, heads: &Heads) -> Result<(), Error> {
+        if let Some(shown) = self.shown()? {
+            heads.show(shown);
+            let head = heads.head();
+            self.events.emit(&Event::Shown { head, records: std::mem::take(&mut self.records) });
+        }
+        Ok(())
+    }
+
+    fn batch(&self) -> Batch {
+        self.store.batch(self.facts.clone(), self.keep.undo_blocks, self.keep.history_blocks)
+    }
+
+    fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.facts = batch.facts().clone();
+        let full = std::mem::replace(batch, self.batch());
+        failpoint(failpoints::BEFORE_WRITE);
+        self.store.write(full)?;
+        failpoint(failpoints::AFTER_WRITE);
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry, batch: &mut Batch) -> Result<(), Error> {
+        let offset = entry.offset.0;
+        let unreadable = |source| Error::Record { offset, source };
+        let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
+        let is_open = matches!(stamped.record, Record::Open(_));
+        let refused = |source| Error::Refused { offset, source };
+        match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
+            Verdict::Skip => return Ok(()),
+            Verdict::Next(cursor) => self.cursor = Some(cursor),
+        }
+        let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
+            return Ok(());
+        };
+        self.records += 1;
+        let step = apply::step(batch.facts(), self.demands, &stamp, record).map_err(refused)?;
+        // Only blocks begin or end a head change; a writer's OPEN may well stand in the middle of one.
+        let was_open = batch.facts().position.is_some_and(|position| position.more);
+        let more = match &step {
+            Step::Advance { shown, .. } | Step::Undo { shown, .. } => !shown,
+            _ => was_open,
+        };
+        self.apply(step, batch)?;
+        batch.facts().position = Some(Position {
+            feed: stamp.feed,
+            epoch: stamp.epoch,
+            writer: stamp.writer,
+            seq: stamp.seq,
+            offset,
+            crc32c: crc32c::crc32c(&entry.payload),
+            more,
+        });
+        Ok(())
+    }
+
+    fn apply(&mut self, step: Step, batch: &mut Batch) -> Result<(), Error> {
+        match step {
+            Step::Open(open) => {
+                self.events.emit(&Event::Epoch { epoch: self.cursor.map_or(0, |cursor| cursor.epoch) });
+                let facts = batch.facts();
+                facts.chain_id = open.chain_id;
+                facts.genesis = open.genesis;
+                facts.chain_config = open.chain_config;
+                facts.client_version = open.client_version;
+            }
+            Step::Genesis(record) => self.store.genesis(batch, &record)?,
+            Step::Advance { record, .. } => self.store.advance(batch, &record)?,
+            Step::Undo { record, .. } => {
+                // The rows to take back are read from the database: what is collected must be there first.
+                self.write(batch)?;
+                self.store.undo(batch, record.block, record.parent)?;
+                failpoint(failpoints::AFTER_UNDO);
+                self.events.emit(&Event::Undone { block: record.block });
+            }
+            Step::Final(record) => self.store.finality(batch, &record)?,
+            Step::Heartbeat(beat) => {
+                if !beat.resuming {
+                    self.signs.note(beat.master.number, age_of(beat.master_seen_ms));
+                }
+            }
+            Step::Start(_) | Step::Nothing => {}
+        }
+        Ok(())
+    }
+}

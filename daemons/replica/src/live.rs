@@ -1,0 +1,236 @@
+//! The store as the JSON-RPC sees it: one view per head, swapped in one step, and how fresh it is.
+
+use crate::config::Fresh;
+use crate::evm::rules::Rules;
+use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::store::{self, View};
+use alloy::primitives::{B256, Bytes, U256};
+use arc_swap::ArcSwap;
+use maidenlane_chain::BlockRef;
+use maidenlane_chain::block::decode_header;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// A head that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// The store holds something else than it should.
+    #[error("the head's header cannot be read")]
+    Header(#[source] maidenlane_chain::block::BlockError),
+    /// The master's chain config.
+    #[error("the feed's chain config cannot be read")]
+    Rules(#[source] serde_json::Error),
+}
+
+/// One head's view with what the RPC wants decoded.
+#[derive(Debug)]
+pub struct Shown {
+    view: View,
+    head: Head,
+}
+
+impl Shown {
+    /// Decodes what every request needs.
+    ///
+    /// # Errors
+    /// When header or chain config cannot be read.
+    pub fn new(view: View) -> Result<Self, ShowError> {
+        let facts = view.facts();
+        let head = Head {
+            block: view.head(),
+            header: Arc::new(decode_header(view.head_header()).map_err(ShowError::Header)?),
+            safe: facts.safe,
+            finalized: facts.finalized,
+            state_floor: facts.state_floor,
+            body_floor: facts.base,
+            rules: Arc::new(Rules::parse(&facts.chain_config).map_err(ShowError::Rules)?),
+            client_version: facts.client_version.as_str().into(),
+        };
+        Ok(Self { view, head })
+    }
+}
+
+fn read<T>(what: &'static str, result: Result<T, store::Error>) -> Result<T, ReadError> {
+    result.map_err(|error| ReadError::new(what, error))
+}
+
+const fn after(at: At) -> Option<u64> {
+    match at {
+        At::Latest => None,
+        At::Block(number) => Some(number),
+    }
+}
+
+impl Source for Shown {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError> {
+        let account = read("account", self.view.account(key, after(at)))?;
+        Ok(account.map(|account| Account {
+            nonce: account.nonce,
+            balance: account.balance,
+            code_hash: account.code_hash,
+        }))
+    }
+
+    fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
+        read("slot", self.view.slot(account, key, after(at)))
+    }
+
+    fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
+        read("code", self.view.code(hash))
+    }
+
+    fn hash_of(&self, number: u64) -> Result<Option<B256>, ReadError> {
+        read("canonical hash", self.view.hash_of(number))
+    }
+
+    fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError> {
+        read("block number", self.view.find(hash))
+    }
+
+    fn header(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("header", self.view.header(block))
+    }
+
+    fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("body", self.view.body(block))
+    }
+
+    fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("receipts", self.view.receipts(block))
+    }
+
+    fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
+        read("transaction", self.view.transaction(hash))
+    }
+
+    fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError> {
+        let mut positions = Vec::new();
+        if !query.addresses.is_empty() {
+            positions.push((0, query.addresses.iter().map(|address| address.to_vec()).collect()));
+        }
+        for (position, any) in (1_u8..).zip(&query.topics) {
+            if !any.is_empty() {
+                positions.push((position, any.iter().map(|topic| topic.to_vec()).collect()));
+            }
+        }
+        read("logs", self.view.logs(&positions, query.from, query.to, most))
+    }
+}
+
+/// The newest head and how fresh it is. Written by the follower, read by every request without a lock.
+#[derive(Debug)]
+pub struct Heads {
+    shown: ArcSwap<Shown>,
+    changes: watch::Sender<u64>,
+    signs: Arc<Signs>,
+    fresh: Fresh,
+}
+
+/// What the feed last said of its master.
+#[derive(Debug)]
+pub struct Signs {
+    born: Instant,
+    expected: AtomicU64,
+    /// Milliseconds since `born` of the last sign of life, plus one; 0 = none yet.
+    seen_ms: AtomicU64,
+}
+
+impl Default for Signs {
+    fn default() -> Self {
+        Self { born: Instant::now(), expected: AtomicU64::new(0), seen_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Signs {
+    /// The master's head, as last stated.
+    #[must_use]
+    pub fn expected(&self) -> u64 {
+        self.expected.load(Ordering::Relaxed)
+    }
+
+    /// Notes the master's head and that it answered `age` ago.
+    pub fn note(&self, expected: u64, age: Duration) {
+        self.expected.store(expected, Ordering::Relaxed);
+        let at = self.born.elapsed().saturating_sub(age);
+        self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Time since the last sign of life, or since the start if there was none.
+    #[must_use]
+    pub fn silent(&self) -> Duration {
+        let seen = Duration::from_millis(self.seen_ms.load(Ordering::Relaxed).saturating_sub(1));
+        self.born.elapsed().saturating_sub(seen)
+    }
+
+    /// Whether there ever was a sign of life.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.seen_ms.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Whole milliseconds; a duration that does not fit is as good as for ever.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Time since a Unix time in milliseconds; zero if that is still to come, as clocks of two machines differ.
+pub(crate) fn age_of(unix_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_millis(unix_ms))
+}
+
+impl Heads {
+    /// Begins with a first head.
+    #[must_use]
+    pub fn new(first: Shown, signs: Arc<Signs>, fresh: Fresh) -> Self {
+        let changes = watch::Sender::new(first.head.block.number);
+        Self { shown: ArcSwap::from_pointee(first), changes, signs, fresh }
+    }
+
+    /// Shows another head to all requests that begin from now on.
+    pub fn show(&self, shown: Shown) {
+        let number = shown.head.block.number;
+        self.shown.store(Arc::new(shown));
+        self.changes.send_replace(number);
+    }
+
+    /// Number and hash of the head that is shown.
+    #[must_use]
+    pub fn head(&self) -> BlockRef {
+        self.shown.load().head.block
+    }
+}
+
+impl Live for Heads {
+    fn view(&self) -> Arc<dyn Source> {
+        self.shown.load_full()
+    }
+
+    fn fitness(&self) -> Fitness {
+        let shown = self.shown.load();
+        let (head, expected, silent) = (shown.head.block.number, self.signs.expected(), self.signs.silent());
+        let lag = expected.saturating_sub(head);
+        let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
+        let stale = if !self.signs.any() || silent > self.fresh.silence_max {
+            Some(format!("no sign of life from the feed for {} ms", millis(silent)))
+        } else if lag > self.fresh.lag_blocks_max {
+            Some(format!("{lag} blocks behind the master's head {expected}"))
+        } else if self.fresh.head_age_max.is_some_and(|limit| age > limit) {
+            Some(format!("head {head} is {} s old", age.as_secs()))
+        } else {
+            None
+        };
+        Fitness { stale, head, expected, silent_ms: millis(silent) }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

@@ -1,0 +1,270 @@
+//! The daemon: the follower on a thread of its own, the JSON-RPC once the replica first follows.
+
+use crate::apply::Demands;
+use crate::config::Settings;
+use crate::error::Error;
+use crate::events::Event;
+use crate::follow::{Follower, Keep};
+use crate::live::{Heads, Signs};
+use crate::rpc::Rpc;
+use crate::rpc::source::Live;
+use crate::store::Store;
+use maidenlane_log::TopicNeeds;
+use maidenlane_service::{
+    Addresses, Context, Exit, Failure, Health, Metrics, Shared, Shutdown, Tracer, tracer,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// A feed must be kept at least this long, or replicas restored from last night's snapshot find a gap.
+const RETENTION_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest wait for records, and so for a shutdown.
+const WAIT: Duration = Duration::from_millis(100);
+/// Between attempts to reach a log that is away.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// Without the log for so long, let the service manager begin afresh.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Daemon;
+
+impl maidenlane_service::Daemon for Daemon {
+    const NAME: &'static str = "replica";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    fn shared(settings: &Settings) -> Shared<'_> {
+        Shared {
+            admin: settings.admin,
+            log_filter: &settings.log_filter,
+            log_json: settings.log_json,
+            state_dir: &settings.state_dir,
+        }
+    }
+
+    async fn run(context: Context<Settings>) -> Result<(), Failure> {
+        let Context { settings, tasks, health, metrics, addresses } = context;
+        let (first, follows) = oneshot::channel();
+        let loop_ = Loop {
+            settings: Arc::clone(&settings),
+            events: tracer::logging(),
+            health: health.clone(),
+            gauges: Gauges::new(&metrics),
+            shutdown: tasks.shutdown().clone(),
+            first: Some(first),
+            stale: false,
+        };
+        tasks.spawn_thread("follow", move || Ok(loop_.run()?))?;
+        let shutdown = tasks.shutdown().clone();
+        tasks.spawn("rpc", async move {
+            match shutdown.unless(follows).await {
+                Some(Ok(heads)) => serve(heads, &settings, &health, &addresses, &shutdown).await,
+                _ => Ok(()),
+            }
+        });
+        Ok(())
+    }
+}
+
+async fn serve(
+    heads: Arc<Heads>,
+    settings: &Settings,
+    health: &Health,
+    addresses: &Addresses,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let refused =
+        |error| Failure::new(Exit::Settings, format!("rpc.listen {}: {error}", settings.rpc_listen));
+    let listener = tokio::net::TcpListener::bind(settings.rpc_listen).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    let rpc = Rpc::new(heads, settings.rpc.clone()).map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    addresses.add("rpc", bound)?;
+    health.set_ready();
+    rpc.serve(listener, shutdown.triggered()).await.map_err(|error| Failure::new(Exit::TaskDied, error))
+}
+
+struct Loop {
+    settings: Arc<Settings>,
+    events: Tracer<Event>,
+    health: Health,
+    gauges: Gauges,
+    shutdown: Shutdown,
+    first: Option<oneshot::Sender<Arc<Heads>>>,
+    stale: bool,
+}
+
+impl Loop {
+    fn run(mut self) -> Result<(), Error> {
+        self.health.set_unready("bootstrapping");
+        let path = crate::store_path(&self.settings.state_dir);
+        let cache = usize::try_from(self.settings.store_cache_bytes).unwrap_or(usize::MAX);
+        let store = Arc::new(Store::open(&path, cache)?);
+        let signs = Arc::new(Signs::default());
+        let Some(mut follower) = self.follower(&store, &signs)? else { return Ok(()) };
+        let mut heads: Option<Arc<Heads>> = None;
+        let mut away: Option<Instant> = None;
+        while !self.shutdown.is_triggered() {
+            let showable = match follower.turn(WAIT) {
+                Ok(showable) => showable,
+                Err(Error::Log(source)) if passes(&source) => {
+                    self.wait_for_log(&mut away, source)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            away = None;
+            match &heads {
+                Some(heads) if showable => follower.show(heads)?,
+                Some(_) => {}
+                None => heads = self.first_head(&follower, &signs)?,
+            }
+            self.tell(&follower, heads.as_deref());
+        }
+        store.sync()?;
+        Ok(())
+    }
+
+    /// Opens the log; waits while it is away. `None` at a shutdown.
+    fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
+        let settings = &self.settings;
+        let keep = Keep { undo_blocks: settings.undo_blocks, history_blocks: settings.history_blocks };
+        let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis };
+        let mut away = None;
+        while !self.shutdown.is_triggered() {
+            let opened = self.open().and_then(|consumer| {
+                Follower::new(
+                    Arc::clone(store),
+                    keep,
+                    demands,
+                    consumer,
+                    self.events.clone(),
+                    Arc::clone(signs),
+                )
+            });
+            match opened {
+                Ok(follower) => return Ok(Some(follower)),
+                Err(Error::Log(source)) if passes(&source) => self.wait_for_log(&mut away, source)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
+        let (log, topic) = (self.settings.backend(), &self.settings.topic);
+        let needs = TopicNeeds {
+            partitions: Some(1),
+            entry_bytes: maidenlane_wire::parts::ENTRY_MAX_BYTES,
+            retention_min_age: RETENTION_MIN,
+            retention_min_bytes: 0,
+        };
+        let problems = log.check(topic, &needs)?;
+        if !problems.is_empty() {
+            return Err(Error::Unfit { topic: topic.clone(), problems });
+        }
+        Ok(log.consumer(topic, 0)?)
+    }
+
+    fn wait_for_log(&self, away: &mut Option<Instant>, source: maidenlane_log::Error) -> Result<(), Error> {
+        let since = *away.get_or_insert_with(|| {
+            self.events.emit(&Event::LogAway { reason: source.to_string() });
+            Instant::now()
+        });
+        if since.elapsed() > GIVE_UP_AFTER {
+            return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
+        }
+        self.health.progress();
+        std::thread::sleep(TRY_AGAIN);
+        Ok(())
+    }
+
+    /// Hands the heads to the RPC once the replica is fit for the first time.
+    fn first_head(&mut self, follower: &Follower, signs: &Arc<Signs>) -> Result<Option<Arc<Heads>>, Error> {
+        if !signs.any() || signs.silent() > self.settings.fresh.silence_max {
+            return Ok(None);
+        }
+        let Some(shown) = follower.shown()? else { return Ok(None) };
+        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), self.settings.fresh));
+        if heads.fitness().stale.is_some() {
+            return Ok(None);
+        }
+        if let Some(first) = self.first.take() {
+            // Gone only when the daemon is stopping.
+            let _ = first.send(Arc::clone(&heads));
+        }
+        self.events.emit(&Event::Following);
+        Ok(Some(heads))
+    }
+
+    /// Tells the present truth to metrics, `/status`, `/ready` and the service manager.
+    fn tell(&mut self, follower: &Follower, heads: Option<&Heads>) {
+        self.health.progress();
+        let head = follower.facts().head.unwrap_or_default();
+        self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
+        let Some(heads) = heads else {
+            self.health.set_status_line(&format!("recovering, at block {}", head.number));
+            self.health.extend_timeout(Duration::from_secs(30));
+            return self.section("recovering", head.number, None);
+        };
+        let fitness = heads.fitness();
+        self.gauges.expected.set(i64::try_from(fitness.expected).unwrap_or(i64::MAX));
+        match &fitness.stale {
+            Some(reason) if !self.stale => {
+                self.events.emit(&Event::Stale { reason: reason.clone() });
+                self.health.set_unready(reason.clone());
+            }
+            None if self.stale => {
+                self.events.emit(&Event::Following);
+                self.health.set_ready();
+            }
+            _ => {}
+        }
+        self.stale = fitness.stale.is_some();
+        let lag = fitness.expected.saturating_sub(head.number);
+        self.health
+            .set_status_line(&format!("block {} (lag {lag}, silent {} ms)", head.number, fitness.silent_ms));
+        let state = if self.stale { "stale" } else { "following" };
+        self.section(state, head.number, Some(fitness));
+    }
+
+    fn section(&self, state: &str, head: u64, fitness: Option<crate::rpc::source::Fitness>) {
+        let expected = fitness.as_ref().map(|fitness| fitness.expected);
+        let silent_ms = fitness.as_ref().map(|fitness| fitness.silent_ms);
+        let value = serde_json::json!({
+            "state": state, "head": head, "expected": expected, "silentMs": silent_ms,
+        });
+        self.health.set_section("replica", value);
+    }
+}
+
+/// Whether waiting may help.
+fn passes(error: &maidenlane_log::Error) -> bool {
+    use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
+    matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
+}
+
+type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+
+/// The daemon's numbers.
+#[derive(Default)]
+struct Gauges {
+    head: Gauge,
+    expected: Gauge,
+}
+
+impl Gauges {
+    fn new(metrics: &Metrics) -> Self {
+        let gauges = Self::default();
+        metrics.register(|registry| {
+            registry.register("head_number", "Newest applied block", gauges.head.clone());
+            registry.register(
+                "expected_number",
+                "The master's head as the feed states it",
+                gauges.expected.clone(),
+            );
+        });
+        gauges
+    }
+}

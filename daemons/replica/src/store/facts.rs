@@ -1,0 +1,48 @@
+//! What is written with every batch, so that data and position can never part.
+
+use maidenlane_chain::{B256, BlockRef};
+use serde::{Deserialize, Serialize};
+
+/// Where the store stands in its feed: the last record that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The feed's uuid.
+    pub feed: [u8; 16],
+    /// Epoch of the accepted OPEN.
+    pub epoch: u64,
+    /// Its writer.
+    pub writer: [u8; 16],
+    /// Of the record (the last of its parts).
+    pub seq: u64,
+    /// Of the log entry.
+    pub offset: u64,
+    /// crc32c of the log entry: tells whether the log still holds what was applied.
+    pub crc32c: u32,
+    /// The record was in the middle of a head change: this head must not be shown.
+    pub more: bool,
+}
+
+/// The store's own account of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Newest applied block; `None` before the first.
+    pub head: Option<BlockRef>,
+    /// Last applied record.
+    pub position: Option<Position>,
+    /// As the consensus layer said.
+    pub safe: Option<BlockRef>,
+    /// As the consensus layer said.
+    pub finalized: Option<BlockRef>,
+    /// EIP-155 chain id, from the first OPEN.
+    pub chain_id: u64,
+    /// Hash of block 0, from the first OPEN.
+    pub genesis: B256,
+    /// geth's chain config as JSON, from the newest OPEN.
+    pub chain_config: String,
+    /// The master's name, from the newest OPEN.
+    pub client_version: String,
+    /// Oldest block whose state, body and receipts the feed brought.
+    pub base: u64,
+    /// Oldest block whose state can be read.
+    pub state_floor: u64,
+}

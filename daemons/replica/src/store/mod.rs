@@ -1,0 +1,58 @@
+//! The replica's database: the only place that knows RocksDB.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `tables` | every table, key and value on one page |
+//! | `facts` | what is written with every batch: head, feed position, finality |
+//! | `write` | one batch per step: data, undo, indexes, head and position |
+//! | `read` | [`View`]: one block's immutable view |
+//! | `logs` | the search in the log index |
+//! | `audit` | the state root of the flat state; the dump |
+
+mod audit;
+mod facts;
+mod logs;
+mod read;
+mod tables;
+mod write;
+
+pub use audit::{Audit, dump, state_root};
+pub use facts::{Facts, Position};
+pub use read::View;
+pub use write::{Batch, Store};
+
+use std::path::PathBuf;
+
+/// A store that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// RocksDB failed: disk, permissions, or damage that its checksums found.
+    #[error("{what} in {}", path.display())]
+    Rocks {
+        /// What was attempted.
+        what: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: rocksdb::Error,
+    },
+    /// Another version of the layout.
+    #[error("{} has format {found}, this build reads {expected}; restore a snapshot of this version or bootstrap anew", path.display())]
+    Format {
+        /// The database.
+        path: PathBuf,
+        /// As stored.
+        found: u32,
+        /// [`tables::FORMAT`].
+        expected: u32,
+    },
+    /// A value is not what its table promises.
+    #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]
+    Damaged {
+        /// Which value.
+        what: &'static str,
+        /// The database.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,142 @@
+//! The database on one page. Numbers in keys are big-endian, so that they sort.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `meta` | a name | see [`META_FORMAT`] and its neighbours |
+//! | `accounts` | keccak(address) | slim RLP |
+//! | `slots` | keccak(address) keccak(slot) | big-endian without leading zeros |
+//! | `codes` | keccak(code) | code |
+//! | `account_history` | account key, block | the account *before* that block; empty = absent |
+//! | `slot_history` | slot key, block | the slot *before* that block; empty = zero |
+//! | `headers`, `bodies`, `receipts` | block, hash | consensus RLP |
+//! | `canonical` | block | hash |
+//! | `numbers` | hash | block |
+//! | `transactions` | transaction hash | block, index (u32) |
+//! | `logs` | position (0 = address, 1–4 = topics), term, block | indexes of the logs in the block (u32 each) |
+//! | `undo` | block, hash | the block's rows as on the wire |
+//! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
+//!
+//! # Why logs are one row per term and block
+//! A row is written and deleted whole, so undoing a block needs no read and leaves no trace, and a search seeks from
+//! match to match: its cost is that of the rarest term. Bitmaps over many blocks are smaller, but every block would
+//! have to merge into them and undoing would have to edit them.
+
+use maidenlane_chain::{B256, BlockRef};
+
+/// Version of everything on this page. A database of another version is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+pub(crate) const META: &str = "meta";
+pub(crate) const ACCOUNTS: &str = "accounts";
+pub(crate) const SLOTS: &str = "slots";
+pub(crate) const CODES: &str = "codes";
+pub(crate) const ACCOUNT_HISTORY: &str = "account_history";
+pub(crate) const SLOT_HISTORY: &str = "slot_history";
+pub(crate) const HEADERS: &str = "headers";
+pub(crate) const BODIES: &str = "bodies";
+pub(crate) const RECEIPTS: &str = "receipts";
+pub(crate) const CANONICAL: &str = "canonical";
+pub(crate) const NUMBERS: &str = "numbers";
+pub(crate) const TRANSACTIONS: &str = "transactions";
+pub(crate) const LOGS: &str = "logs";
+pub(crate) const UNDO: &str = "undo";
+pub(crate) const ORPHANS: &str = "orphans";
+
+/// Every table.
+pub(crate) const TABLES: [&str; 15] = [
+    META,
+    ACCOUNTS,
+    SLOTS,
+    CODES,
+    ACCOUNT_HISTORY,
+    SLOT_HISTORY,
+    HEADERS,
+    BODIES,
+    RECEIPTS,
+    CANONICAL,
+    NUMBERS,
+    TRANSACTIONS,
+    LOGS,
+    UNDO,
+    ORPHANS,
+];
+
+/// `meta`: [`FORMAT`] as u32.
+pub(crate) const META_FORMAT: &[u8] = b"format";
+/// `meta`: the [`super::Facts`] as JSON: head, feed position, finality, chain.
+pub(crate) const META_FACTS: &[u8] = b"facts";
+
+/// Block number and hash.
+pub(crate) fn block_key(block: BlockRef) -> [u8; 40] {
+    let mut key = [0; 40];
+    let (number, hash) = key.split_at_mut(8);
+    number.copy_from_slice(&block.number.to_be_bytes());
+    hash.copy_from_slice(block.hash.as_slice());
+    key
+}
+
+/// The reverse of [`block_key`].
+pub(crate) fn block_of(key: &[u8]) -> Option<BlockRef> {
+    let (number, hash) = key.split_first_chunk::<8>()?;
+    Some(BlockRef::new(u64::from_be_bytes(*number), B256::try_from(hash).ok()?))
+}
+
+/// Account and slot.
+pub(crate) fn slot_key(account: B256, slot: B256) -> [u8; 64] {
+    let mut key = [0; 64];
+    let (left, right) = key.split_at_mut(32);
+    left.copy_from_slice(account.as_slice());
+    right.copy_from_slice(slot.as_slice());
+    key
+}
+
+/// A key followed by a block number.
+pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(key.len() + 8);
+    out.extend_from_slice(key);
+    out.extend_from_slice(&block.to_be_bytes());
+    out
+}
+
+/// The block number at a key's end.
+pub(crate) fn block_at_end(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|number| u64::from_be_bytes(*number))
+}
+
+/// Position and term of a log search.
+pub(crate) fn term(position: u8, term: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + term.len());
+    key.push(position);
+    key.extend_from_slice(term);
+    key
+}
+
+/// u32 values one after the other.
+pub(crate) fn indexes(bytes: &[u8]) -> Vec<usize> {
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .filter_map(|chunk| usize::try_from(u32::from_be_bytes(*chunk)).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at_block, block_at_end, block_key, block_of, indexes, slot_key, term};
+    use maidenlane_chain::{B256, BlockRef};
+
+    #[test]
+    fn keys_are_pinned() {
+        let block = BlockRef::new(0x0102, B256::repeat_byte(0xab));
+        assert_eq!(block_key(block)[..9], [0, 0, 0, 0, 0, 0, 1, 2, 0xab]);
+        assert_eq!(block_of(&block_key(block)), Some(block));
+        assert_eq!(block_of(&[0; 12]), None);
+        let slot = slot_key(B256::repeat_byte(1), B256::repeat_byte(2));
+        assert_eq!((slot[31], slot[32]), (1, 2));
+        assert_eq!(at_block(&[7], 258), [7, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(block_at_end(&at_block(&slot, 9)), Some(9));
+        assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
+        assert_eq!(indexes(&[0, 0, 0, 1, 0, 0, 2, 0]), [1, 512]);
+    }
+}

@@ -1,0 +1,408 @@
+//! The single writer. A [`Batch`] collects whole records and reaches the disk in one piece with head and position.
+//!
+//! The write-ahead log is not synced per batch: after a power cut RocksDB comes back at an older batch, and the feed
+//! brings the rest again.
+
+use super::facts::Facts;
+use super::{Error, View, tables};
+use maidenlane_chain::{B256, BlockRef, Bytes, keccak256, receipts::Receipts};
+use maidenlane_wire::{Rows, decode_rows, encode_rows};
+use rocksdb::compaction_filter::Decision;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options,
+    WriteBatch,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// History rows this far below the floor are dropped: a view that is still held may have an older floor.
+const FLOOR_MARGIN: u64 = 64;
+/// Undone blocks are dropped this far below finality.
+const ORPHAN_MARGIN: u64 = 64;
+
+/// The open database.
+#[derive(Debug)]
+pub struct Store {
+    db: Arc<DB>,
+    path: PathBuf,
+    dropped_below: Arc<AtomicU64>,
+}
+
+/// Changes that will be written together.
+pub struct Batch {
+    rows: WriteBatch,
+    facts: Facts,
+    undo_blocks: u64,
+    history_blocks: Option<u64>,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("facts", &self.facts).field("bytes", &self.bytes()).finish()
+    }
+}
+
+impl Store {
+    /// Opens or creates the database.
+    ///
+    /// # Errors
+    /// When it is of another format, damaged, or in use.
+    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        let dropped_below = Arc::new(AtomicU64::new(0));
+        let cache = Cache::new_lru_cache(cache_bytes);
+        let tables = tables::TABLES
+            .map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &dropped_below)));
+        let mut database = Options::default();
+        database.create_if_missing(true);
+        database.create_missing_column_families(true);
+        database.set_max_background_jobs(4);
+        database.set_max_total_wal_size(512 << 20);
+        database.set_bytes_per_sync(1 << 20);
+        database.set_keep_log_file_num(4);
+        let db = DB::open_cf_descriptors(&database, path, tables).map_err(|source| Error::Rocks {
+            what: "open the database",
+            path: path.to_owned(),
+            source,
+        })?;
+        let store = Self { db: Arc::new(db), path: path.to_owned(), dropped_below };
+        store.check_format()?;
+        let facts = store.facts()?;
+        store.dropped_below.store(facts.state_floor.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
+        Ok(store)
+    }
+
+    fn check_format(&self) -> Result<(), Error> {
+        let stored = self.get(tables::META, tables::META_FORMAT)?;
+        let Some(stored) = stored else {
+            let put =
+                self.db.put_cf(self.table(tables::META)?, tables::META_FORMAT, tables::FORMAT.to_be_bytes());
+            return put.map_err(|source| self.rocks("write the format", source));
+        };
+        let found = stored.try_into().map(u32::from_be_bytes).map_err(|_| self.damaged("format"))?;
+        if found == tables::FORMAT {
+            return Ok(());
+        }
+        Err(Error::Format { path: self.path.clone(), found, expected: tables::FORMAT })
+    }
+
+    /// What the store says of itself.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn facts(&self) -> Result<Facts, Error> {
+        match self.get(tables::META, tables::META_FACTS)? {
+            Some(json) => serde_json::from_slice(&json).map_err(|_| self.damaged("facts")),
+            None => Ok(Facts::default()),
+        }
+    }
+
+    /// A view of what is written now.
+    ///
+    /// # Errors
+    /// When head or header cannot be read.
+    pub fn view(&self) -> Result<Option<View>, Error> {
+        View::open(Arc::clone(&self.db), &self.path)
+    }
+
+    /// An empty batch on top of `facts`.
+    #[must_use]
+    pub fn batch(&self, facts: Facts, undo_blocks: u64, history_blocks: Option<u64>) -> Batch {
+        Batch { rows: WriteBatch::default(), facts, undo_blocks, history_blocks }
+    }
+
+    /// Writes the batch in one piece.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing of it is visible then.
+    pub fn write(&self, batch: Batch) -> Result<(), Error> {
+        let Batch { mut rows, facts, .. } = batch;
+        let json = serde_json::to_vec(&facts).map_err(|_| self.damaged("facts"))?;
+        rows.put_cf(self.table(tables::META)?, tables::META_FACTS, json);
+        self.db.write(rows).map_err(|source| self.rocks("write a batch", source))?;
+        self.dropped_below.store(facts.state_floor.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes everything written durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.db.flush_wal(true).map_err(|source| self.rocks("sync the write-ahead log", source))
+    }
+
+    /// A consistent copy in `target`, by hard links where the file system allows.
+    ///
+    /// # Errors
+    /// When `target` exists or cannot be written.
+    pub fn checkpoint(&self, target: &Path) -> Result<(), Error> {
+        rocksdb::checkpoint::Checkpoint::new(&self.db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(target))
+            .map_err(|source| self.rocks("write a checkpoint", source))
+    }
+
+    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.db.get_cf(self.table(table)?, key).map_err(|source| self.rocks("read", source))
+    }
+
+    fn table(&self, name: &'static str) -> Result<&ColumnFamily, Error> {
+        self.db.cf_handle(name).ok_or_else(|| self.damaged(name))
+    }
+
+    fn rocks(&self, what: &'static str, source: rocksdb::Error) -> Error {
+        Error::Rocks { what, path: self.path.clone(), source }
+    }
+
+    fn damaged(&self, what: &'static str) -> Error {
+        Error::Damaged { what, path: self.path.clone() }
+    }
+
+    /// The new head: header, body, receipts, rows, history, undo and indexes.
+    ///
+    /// # Errors
+    /// When a table is missing or the receipts cannot be read.
+    pub fn advance(&self, batch: &mut Batch, record: &maidenlane_wire::Advance) -> Result<(), Error> {
+        let block = record.block;
+        self.put_block(batch, block, &record.header, &record.body, &record.receipts)?;
+        self.index(batch, block, &record.body, &record.receipts, true)?;
+        self.put_rows(batch, &record.rows, Some(block.number))?;
+        let undo = encode_rows(&record.rows);
+        batch.rows.put_cf(self.table(tables::UNDO)?, tables::block_key(block), undo);
+        batch.rows.delete_cf(self.table(tables::ORPHANS)?, tables::block_key(block));
+        self.expire(batch, block.number)?;
+        batch.facts.head = Some(block);
+        Ok(())
+    }
+
+    /// Takes the head back to `parent`. Every batch before this one must have been written.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the block's undo rows are gone: it is deeper than `undoBlocks`.
+    pub fn undo(&self, batch: &mut Batch, block: BlockRef, parent: B256) -> Result<(), Error> {
+        let key = tables::block_key(block);
+        let rows =
+            self.get(tables::UNDO, &key)?.ok_or_else(|| self.damaged("undo rows (the reorg is too deep)"))?;
+        let rows = decode_rows(&rows).map_err(|_| self.damaged("undo rows"))?;
+        self.put_rows(batch, &rows.reversed(), None)?;
+        for row in &rows.accounts {
+            let key = tables::at_block(keccak256(row.address).as_slice(), block.number);
+            batch.rows.delete_cf(self.table(tables::ACCOUNT_HISTORY)?, key);
+        }
+        for account in &rows.storage {
+            let owner = keccak256(account.address);
+            for row in &account.slots {
+                let key = tables::at_block(&tables::slot_key(owner, row.key), block.number);
+                batch.rows.delete_cf(self.table(tables::SLOT_HISTORY)?, key);
+            }
+        }
+        let body = self.get(tables::BODIES, &key)?.ok_or_else(|| self.damaged("body"))?;
+        let receipts = self.get(tables::RECEIPTS, &key)?.ok_or_else(|| self.damaged("receipts"))?;
+        self.index(batch, block, &body, &receipts, false)?;
+        batch.rows.delete_cf(self.table(tables::CANONICAL)?, block.number.to_be_bytes());
+        batch.rows.delete_cf(self.table(tables::UNDO)?, key);
+        batch.rows.put_cf(self.table(tables::ORPHANS)?, key, []);
+        batch.facts.head = Some(BlockRef::new(block.number.saturating_sub(1), parent));
+        Ok(())
+    }
+
+    /// Block 0 with its state.
+    ///
+    /// # Errors
+    /// When a table is missing.
+    pub fn genesis(&self, batch: &mut Batch, record: &maidenlane_wire::Genesis) -> Result<(), Error> {
+        // An empty RLP list: block 0 has no receipts.
+        self.put_block(batch, record.block, &record.header, &record.body, &[0xc0])?;
+        self.put_rows(batch, &record.rows, None)?;
+        batch.facts.head = Some(record.block);
+        Ok(())
+    }
+
+    fn put_block(
+        &self,
+        batch: &mut Batch,
+        block: BlockRef,
+        header: &[u8],
+        body: &[u8],
+        receipts: &[u8],
+    ) -> Result<(), Error> {
+        let key = tables::block_key(block);
+        batch.rows.put_cf(self.table(tables::HEADERS)?, key, header);
+        batch.rows.put_cf(self.table(tables::BODIES)?, key, body);
+        batch.rows.put_cf(self.table(tables::RECEIPTS)?, key, receipts);
+        batch.rows.put_cf(self.table(tables::CANONICAL)?, block.number.to_be_bytes(), block.hash);
+        batch.rows.put_cf(self.table(tables::NUMBERS)?, block.hash, block.number.to_be_bytes());
+        Ok(())
+    }
+
+    /// Writes the rows' values after; with `history` also their values before, under that block.
+    fn put_rows(&self, batch: &mut Batch, rows: &Rows, history: Option<u64>) -> Result<(), Error> {
+        let (latest, past) = (self.table(tables::ACCOUNTS)?, self.table(tables::ACCOUNT_HISTORY)?);
+        for row in &rows.accounts {
+            let key = keccak256(row.address);
+            put(&mut batch.rows, latest, key.as_slice(), row.after.as_ref());
+            if let Some(block) = history {
+                batch.rows.put_cf(past, tables::at_block(key.as_slice(), block), before(row.before.as_ref()));
+            }
+        }
+        let (latest, past) = (self.table(tables::SLOTS)?, self.table(tables::SLOT_HISTORY)?);
+        for account in &rows.storage {
+            let owner = keccak256(account.address);
+            for row in &account.slots {
+                let key = tables::slot_key(owner, row.key);
+                put(&mut batch.rows, latest, &key, row.after.as_ref());
+                if let Some(block) = history {
+                    batch.rows.put_cf(past, tables::at_block(&key, block), before(row.before.as_ref()));
+                }
+            }
+        }
+        let codes = self.table(tables::CODES)?;
+        for row in &rows.codes {
+            batch.rows.put_cf(codes, row.hash, &row.code);
+        }
+        Ok(())
+    }
+
+    /// Adds or removes a block's transactions and logs.
+    fn index(
+        &self,
+        batch: &mut Batch,
+        block: BlockRef,
+        body: &[u8],
+        receipts: &[u8],
+        add: bool,
+    ) -> Result<(), Error> {
+        let body = maidenlane_chain::block::Body::parse(body).map_err(|_| self.damaged("body"))?;
+        let table = self.table(tables::TRANSACTIONS)?;
+        for (index, hash) in (0_u32..).zip(body.transaction_hashes()) {
+            if add {
+                let mut place = block.number.to_be_bytes().to_vec();
+                place.extend_from_slice(&index.to_be_bytes());
+                batch.rows.put_cf(table, hash, place);
+            } else {
+                batch.rows.delete_cf(table, hash);
+            }
+        }
+        let receipts = Receipts::decode(receipts).map_err(|_| self.damaged("receipts"))?;
+        let table = self.table(tables::LOGS)?;
+        for (term, indexes) in terms(&receipts) {
+            let key = tables::at_block(&term, block.number);
+            if add {
+                batch.rows.put_cf(table, key, indexes);
+            } else {
+                batch.rows.delete_cf(table, key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the floors along with the head.
+    fn expire(&self, batch: &mut Batch, head: u64) -> Result<(), Error> {
+        if let Some(blocks) = batch.history_blocks {
+            batch.facts.state_floor = batch.facts.state_floor.max(head.saturating_sub(blocks));
+        }
+        if let Some(old) = head.checked_sub(batch.undo_blocks) {
+            let (from, to) = (old.to_be_bytes(), (old + 1).to_be_bytes());
+            batch.rows.delete_range_cf(self.table(tables::UNDO)?, from, to);
+        }
+        Ok(())
+    }
+
+    /// Notes finality and drops undone blocks that can no longer come back.
+    ///
+    /// # Errors
+    /// When the orphans cannot be read.
+    pub fn finality(&self, batch: &mut Batch, record: &maidenlane_wire::Final) -> Result<(), Error> {
+        batch.facts.safe = record.safe.or(batch.facts.safe);
+        batch.facts.finalized = record.finalized.or(batch.facts.finalized);
+        let Some(limit) = batch.facts.finalized.and_then(|block| block.number.checked_sub(ORPHAN_MARGIN))
+        else {
+            return Ok(());
+        };
+        let orphans = self.table(tables::ORPHANS)?;
+        for row in self.db.iterator_cf(orphans, rocksdb::IteratorMode::Start) {
+            let (key, _) = row.map_err(|source| self.rocks("read orphans", source))?;
+            let block = tables::block_of(&key).ok_or_else(|| self.damaged("orphan"))?;
+            if block.number > limit {
+                break;
+            }
+            for table in [tables::HEADERS, tables::BODIES, tables::RECEIPTS, tables::ORPHANS] {
+                batch.rows.delete_cf(self.table(table)?, &key);
+            }
+            batch.rows.delete_cf(self.table(tables::NUMBERS)?, block.hash);
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// Facts as they will be written.
+    pub fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    /// Size so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.size_in_bytes()
+    }
+}
+
+/// "Absent" in a history table.
+fn before(value: Option<&Bytes>) -> &[u8] {
+    value.map_or(&[], AsRef::as_ref)
+}
+
+fn put(batch: &mut WriteBatch, table: &ColumnFamily, key: &[u8], value: Option<&Bytes>) {
+    match value {
+        Some(value) => batch.put_cf(table, key, value),
+        None => batch.delete_cf(table, key),
+    }
+}
+
+/// Every term of a block's logs with the indexes of the logs that have it.
+fn terms(receipts: &Receipts) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut terms: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let logs = receipts.items().iter().flat_map(|receipt| receipt.logs());
+    for (index, log) in (0_u32..).zip(logs) {
+        let address = tables::term(0, log.address.as_slice());
+        let topics =
+            (1_u8..).zip(log.topics()).map(|(position, topic)| tables::term(position, topic.as_slice()));
+        for term in std::iter::once(address).chain(topics) {
+            terms.entry(term).or_default().extend_from_slice(&index.to_be_bytes());
+        }
+    }
+    terms
+}
+
+fn options(table: &str, cache: &Cache, dropped_below: &Arc<AtomicU64>) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    options.set_write_buffer_size(64 << 20);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_bottommost_compression_type(DBCompressionType::Zstd);
+    match table {
+        tables::ACCOUNTS | tables::SLOTS | tables::CODES | tables::NUMBERS | tables::TRANSACTIONS => {
+            blocks.set_bloom_filter(10.0, false);
+            // Keys are hashes: nothing to gain from compressing accounts, much to lose on reads.
+            options.set_compression_type(DBCompressionType::None);
+        }
+        tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY => {
+            let floor = Arc::clone(dropped_below);
+            options.set_compaction_filter("below the floor", move |_level, key, _value| {
+                match tables::block_at_end(key) {
+                    Some(block) if block <= floor.load(Ordering::Relaxed) => Decision::Remove,
+                    _ => Decision::Keep,
+                }
+            });
+        }
+        _ => {}
+    }
+    options.set_block_based_table_factory(&blocks);
+    options
+}
