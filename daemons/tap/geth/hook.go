@@ -1,4 +1,4 @@
-// Package live holds the Maidenlane hook, a live tracer that writes every executed block's state changes to a spool.
+// Package live: the Maidenlane hook, a live tracer that writes every executed block's state changes to a spool.
 //
 // It is the only code of Maidenlane inside the master, so it is boring: it writes frames to local files and does
 // nothing else. Copied to eth/tracers/live/maidenlane.go of stock go-ethereum and enabled with
@@ -12,14 +12,17 @@ package live
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,6 +35,7 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rlp"
+	"github.com/ethereum/go-ethereum/trie/trienode"
 )
 
 func init() {
@@ -40,7 +44,6 @@ func init() {
 
 const (
 	frameVersion = 1
-
 	kindInit     = 1
 	kindGenesis  = 2
 	kindBlock    = 3
@@ -51,71 +54,60 @@ const (
 	kindFailed   = 8
 	kindHole     = 9
 
-	memoryMax = 64 << 20         // frames kept while the disk refuses them
-	nearHead  = 60 * time.Second // younger blocks are synced one by one
-	syncEvery = 32               // older blocks are synced in groups of this many …
-	syncAfter = time.Second      // … or after this long
-	fileEnd   = ".spool"
-	failPanic = "MAIDENLANE_HOOK_PANIC" // test only: panic at this block number
+	nearHead   = 60 * time.Second // younger blocks are synced one by one
+	syncGroups = 32               // older ones in groups of this many …
+	syncBytes  = 16 << 20         // … or this large …
+	syncAfter  = time.Second      // … or, looked at with every block, this old
+	fileEnd    = ".spool"
+	panicEnv   = "MAIDENLANE_HOOK_PANIC" // for tests: panic at this block number
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type hookConfig struct {
 	Spool     string `json:"spool"`        // directory of segment files
-	MaxSpool  uint64 `json:"maxSpool_MB"`  // stop writing when the spool is this large; 0 = 65,536
-	MinFree   uint64 `json:"minFree_MB"`   // stop writing when the disk has less; 0 = 1,024
+	MaxSpool  uint64 `json:"maxSpool_MB"`  // refuse to write when the spool is this large; 0 = 65,536
+	MinFree   uint64 `json:"minFree_MB"`   // refuse to write when the disk has less; 0 = 1,024
 	Segment   uint64 `json:"segment_MB"`   // a segment is closed at this size; 0 = 64
+	MemoryMax int    `json:"memoryMax_MB"` // frames kept while the disk refuses them; 0 = 64
 	Trie      bool   `json:"trie"`         // also write trie nodes
 	OnFull    string `json:"onFull"`       // "Hole" (default) or "StopGeth" when memory overflows
-	MemoryMax int    `json:"memoryMax_MB"` // frames kept while the disk refuses them; 0 = 64
 }
 
 // maidenlane holds what one process needs. All hooks run on the goroutine that holds geth's chain mutex.
 type maidenlane struct {
-	conf     hookConfig
+	conf    hookConfig // sizes in bytes
+	panicAt string
+	fsync   func(fd int) error
+	crash   func(msg string, ctx ...any)
+
 	chain    *params.ChainConfig
 	block    *types.Block // between OnBlockStart and OnBlockEnd
 	receipts types.Receipts
-	written  bool // OnStateUpdate has spooled the current block
+	spooled  bool // the current block's frames are in the queue or on disk
 
-	file     *os.File
-	fileNum  uint64
-	fileSize uint64
-	total    uint64   // bytes of all segments, as of the last look
-	pending  [][]byte // groups of frames that the disk has refused so far
-	held     int      // bytes in pending
-	hole     bool     // frames were dropped: a HOLE is due before the next one
-	unsynced int
-	synced   time.Time
-	panicAt  string
+	file   *os.File
+	number uint64 // of the newest segment
+	size   uint64 // of file
+	total  uint64 // of all segments, as of the last look
+	synced time.Time
+
+	queue   [][]byte // groups of frames that are not yet safe, oldest first
+	inFile  int      // so many of them are written to file, but not synced
+	held    int      // bytes in queue
+	hole    string   // why frames were dropped: a HOLE is due before the next group
+	closing bool
 }
 
 func newMaidenlane(raw json.RawMessage) (*tracing.Hooks, error) {
-	m := &maidenlane{panicAt: os.Getenv(failPanic)}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&m.conf); err != nil {
+	m, err := newHook(raw)
+	if err != nil {
 		return nil, fmt.Errorf("maidenlane: --vmtrace.jsonconfig: %w", err)
 	}
-	if m.conf.Spool == "" {
-		return nil, errors.New(`maidenlane: --vmtrace.jsonconfig needs "spool", a directory`)
-	}
-	if m.conf.OnFull == "" {
-		m.conf.OnFull = "Hole"
-	}
-	if m.conf.OnFull != "Hole" && m.conf.OnFull != "StopGeth" {
-		return nil, fmt.Errorf(`maidenlane: onFull is %q, expected "Hole" or "StopGeth"`, m.conf.OnFull)
-	}
-	m.conf.MaxSpool = or(m.conf.MaxSpool, 65536) << 20
-	m.conf.MinFree = or(m.conf.MinFree, 1024) << 20
-	m.conf.Segment = or(m.conf.Segment, 64) << 20
-	if m.conf.MemoryMax <<= 20; m.conf.MemoryMax == 0 {
-		m.conf.MemoryMax = memoryMax
-	}
-	if err := os.MkdirAll(m.conf.Spool, 0o750); err != nil {
-		return nil, fmt.Errorf("maidenlane: create spool: %w", err)
-	}
+	return m.hooks(), nil
+}
+
+func (m *maidenlane) hooks() *tracing.Hooks {
 	return &tracing.Hooks{
 		OnBlockchainInit: m.onBlockchainInit,
 		OnGenesisBlock:   m.onGenesisBlock,
@@ -124,61 +116,73 @@ func newMaidenlane(raw json.RawMessage) (*tracing.Hooks, error) {
 		OnStateUpdate:    m.onStateUpdate,
 		OnBlockEnd:       m.onBlockEnd,
 		OnClose:          m.onClose,
-	}, nil
-}
-
-func or(value, fallback uint64) uint64 {
-	if value == 0 {
-		return fallback
 	}
-	return value
 }
 
-// guard turns a panic of a hook into a HOLE.
+func newHook(raw json.RawMessage) (*maidenlane, error) {
+	m := &maidenlane{panicAt: os.Getenv(panicEnv), fsync: syscall.Fdatasync, crash: log.Crit}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m.conf); err != nil {
+		return nil, err
+	}
+	if m.conf.Spool == "" {
+		return nil, errors.New(`"spool" is missing, a directory`)
+	}
+	m.conf.OnFull = cmp.Or(m.conf.OnFull, "Hole")
+	if m.conf.OnFull != "Hole" && m.conf.OnFull != "StopGeth" {
+		return nil, fmt.Errorf(`"onFull" is %q, expected "Hole" or "StopGeth"`, m.conf.OnFull)
+	}
+	m.conf.MaxSpool = cmp.Or(m.conf.MaxSpool, 65536) << 20
+	m.conf.MinFree = cmp.Or(m.conf.MinFree, 1024) << 20
+	m.conf.Segment = cmp.Or(m.conf.Segment, 64) << 20
+	m.conf.MemoryMax = cmp.Or(m.conf.MemoryMax, 64) << 20
+	return m, os.MkdirAll(m.conf.Spool, 0o750)
+}
+
+// guard turns a panic of a hook into a HOLE and forgets the block, so that nothing half-known is written for it.
 func (m *maidenlane) guard(where string) {
-	if r := recover(); r != nil {
-		log.Error("Maidenlane hook panicked, the block is missing from the spool", "hook", where, "panic", r)
-		m.putHole(fmt.Sprintf("panic in %s: %v", where, r))
+	r := recover()
+	if r == nil {
+		return
 	}
+	log.Error("Maidenlane hook panicked, a block is missing from the spool", "hook", where, "panic", r)
+	defer func() { _ = recover() }()
+	hash, number := []byte{}, uint64(0)
+	if m.block != nil {
+		hash, number = m.block.Hash().Bytes(), m.block.NumberU64()
+	}
+	m.block, m.receipts = nil, nil
+	m.put(frame(kindHole, hash, number, fmt.Sprintf("panic in %s: %v", where, r)), time.Now())
 }
 
 func (m *maidenlane) onBlockchainInit(chain *params.ChainConfig) {
 	defer m.guard("OnBlockchainInit")
-	m.chain = chain
-	m.synced = time.Now()
+	m.chain, m.synced = chain, time.Now()
 }
 
 func (m *maidenlane) onGenesisBlock(genesis *types.Block, alloc types.GenesisAlloc) {
 	defer m.guard("OnGenesisBlock")
-	type slot struct {
-		Key   common.Hash
-		Value []byte
-	}
-	type account struct {
-		Address common.Address
-		Nonce   uint64
-		Balance []byte
-		Code    []byte
-		Storage []slot
-	}
-	var accounts []account
+	var accounts []any
 	for _, address := range sorted(alloc, common.Address.Cmp) {
-		from := alloc[address]
-		to := account{Address: address, Nonce: from.Nonce, Code: from.Code}
-		if from.Balance != nil {
-			to.Balance = from.Balance.Bytes()
+		account, slots := alloc[address], []any{}
+		for _, key := range sorted(account.Storage, common.Hash.Cmp) {
+			if value := account.Storage[key]; value != (common.Hash{}) {
+				slots = append(slots, []any{key, trimmed(value)})
+			}
 		}
-		for _, key := range sorted(from.Storage, common.Hash.Cmp) {
-			to.Storage = append(to.Storage, slot{key, trimmed(from.Storage[key])})
+		balance := []byte{}
+		if account.Balance != nil {
+			balance = account.Balance.Bytes()
 		}
-		accounts = append(accounts, to)
+		accounts = append(accounts, []any{address, account.Nonce, balance, account.Code, slots})
 	}
-	m.put(frame(kindGenesis, []any{genesis, accounts}), genesis.Time())
+	m.put(frame(kindGenesis, genesis, accounts), blockTime(genesis))
 }
 
 func (m *maidenlane) onBlockStart(event tracing.BlockEvent) {
 	defer m.guard("OnBlockStart")
-	m.block, m.receipts, m.written = event.Block, nil, false
+	m.block, m.receipts, m.spooled = event.Block, types.Receipts{}, false
 }
 
 func (m *maidenlane) onTxEnd(receipt *types.Receipt, err error) {
@@ -194,31 +198,29 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 	if m.block == nil {
 		return // the genesis commit, told by onGenesisBlock
 	}
-	if m.panicAt != "" && m.panicAt == m.block.Number().String() {
-		panic("asked for by " + failPanic)
-	}
 	hash, number := m.block.Hash(), m.block.NumberU64()
+	if m.panicAt == strconv.FormatUint(number, 10) {
+		panic("asked for by " + panicEnv)
+	}
 	hashed := !m.chain.IsCancun(m.block.Number(), m.block.Time())
-	receipts := m.receipts
-	if receipts == nil {
-		receipts = types.Receipts{}
-	}
-	frames := frame(kindBlock, []any{hash, m.block})
-	frames = append(frames, frame(kindReceipts, []any{hash, receipts})...)
-	frames = append(frames, frame(kindState, stateRows(hash, number, hashed, update))...)
+	frames := slices.Concat(
+		frame(kindBlock, hash, m.block),
+		frame(kindReceipts, hash, m.receipts),
+		frame(kindState, hash, number, update.OriginRoot, update.Root, hashed,
+			accountRows(update), storageRows(update), codeRows(update)))
 	if m.conf.Trie {
-		frames = append(frames, frame(kindTrie, []any{hash, trieNodes(update)})...)
+		frames = append(frames, frame(kindTrie, hash, trieRows(update))...)
 	}
-	frames = append(frames, frame(kindEnd, []any{hash, m.block.ParentHash(), number})...)
-	m.written = true
-	m.put(frames, m.block.Time())
+	frames = append(frames, frame(kindEnd, hash, m.block.ParentHash(), number)...)
+	m.spooled = true
+	m.put(frames, blockTime(m.block))
 }
 
 // onBlockEnd marks invalid blocks. During sync geth announces the head before it runs, so nothing else waits for it.
 func (m *maidenlane) onBlockEnd(err error) {
 	defer m.guard("OnBlockEnd")
-	if err != nil && m.block != nil && !m.written {
-		m.put(frame(kindFailed, []any{m.block.Hash(), m.block.NumberU64(), err.Error()}), m.block.Time())
+	if err != nil && m.block != nil && !m.spooled {
+		m.put(frame(kindFailed, m.block.Hash(), m.block.NumberU64(), err.Error()), blockTime(m.block))
 	}
 	m.block, m.receipts = nil, nil
 }
@@ -226,101 +228,103 @@ func (m *maidenlane) onBlockEnd(err error) {
 func (m *maidenlane) onClose() {
 	defer m.guard("OnClose")
 	m.flush(true)
-	if len(m.pending) > 0 || m.hole {
+	if m.inFile < len(m.queue) || m.hole != "" {
 		log.Error("Maidenlane hook closes with frames that the disk refused", "bytes", m.held)
+		m.drop("geth stopped while the spool took no frames")
+		m.closing = true // a HOLE is small: it may use the reserve
+		m.flush(true)
 	}
 	if m.file != nil {
-		m.sync()
 		_ = m.file.Close()
 	}
 }
 
 // put queues one group of frames and writes what the disk takes.
-func (m *maidenlane) put(frames []byte, blockTime uint64) {
-	m.pending = append(m.pending, frames)
-	m.held += len(frames)
-	m.flush(time.Since(time.Unix(int64(blockTime), 0)) < nearHead)
-	if m.held <= m.conf.MemoryMax {
+func (m *maidenlane) put(group []byte, born time.Time) {
+	m.queue = append(m.queue, group)
+	m.held += len(group)
+	m.flush(time.Since(born) < nearHead)
+	if m.held <= m.conf.MemoryMax || m.inFile == len(m.queue) {
 		return
 	}
 	if m.conf.OnFull == "StopGeth" {
-		log.Crit("Maidenlane spool takes no more frames and onFull is StopGeth", "spool", m.conf.Spool)
+		// Not a clean stop: that would journal the state of blocks which then are never executed again.
+		m.crash("Maidenlane spool takes no frames and onFull is StopGeth", "spool", m.conf.Spool, "bytes", m.held)
 	}
-	log.Error("Maidenlane spool takes no more frames, blocks are lost to replicas", "spool", m.conf.Spool, "bytes", m.held)
-	m.pending, m.held, m.hole = nil, 0, true
+	log.Error("Maidenlane spool takes no frames, blocks are lost to replicas", "spool", m.conf.Spool, "bytes", m.held)
+	m.drop("frames were dropped: the spool took none and memory was full")
 }
 
-func (m *maidenlane) putHole(reason string) {
-	defer func() { _ = recover() }()
-	var hash []byte
-	var number uint64
-	if m.block != nil {
-		hash, number = m.block.Hash().Bytes(), m.block.NumberU64()
-	}
-	m.put(frame(kindHole, []any{hash, number, reason}), uint64(time.Now().Unix()))
+func (m *maidenlane) drop(why string) {
+	m.queue, m.inFile, m.held, m.hole = nil, 0, 0, why
 }
 
-// flush writes pending groups in order. What fails stays in memory and is tried again with the next block.
+// flush writes what is queued, in order, and syncs when it is due. What fails is tried again with the next block.
 func (m *maidenlane) flush(syncNow bool) {
-	if m.hole {
-		m.pending = slices.Insert(m.pending, 0, frame(kindHole, []any{[]byte{}, uint64(0), "frames were dropped: the spool was full"}))
-		m.hole = false
+	if m.hole != "" {
+		hole := frame(kindHole, []byte{}, uint64(0), m.hole)
+		m.queue, m.hole = slices.Insert(m.queue, m.inFile, hole), ""
+		m.held += len(hole)
 	}
-	for len(m.pending) > 0 {
-		if err := m.write(m.pending[0]); err != nil {
+	for m.inFile < len(m.queue) {
+		if err := m.write(m.queue[m.inFile]); err != nil {
 			log.Warn("Maidenlane spool refuses a write, frames stay in memory", "err", err, "bytes", m.held)
 			return
 		}
-		m.held = max(0, m.held-len(m.pending[0]))
-		m.pending = m.pending[1:]
-		m.unsynced++
+		m.inFile++
 	}
-	if m.unsynced > 0 && (syncNow || m.unsynced >= syncEvery || time.Since(m.synced) > syncAfter) {
+	if syncNow || m.inFile >= syncGroups || m.held >= syncBytes || time.Since(m.synced) > syncAfter {
 		m.sync()
 	}
 }
 
+// sync makes everything in the file safe. After a failure the kernel may have dropped the pages, and a second fsync
+// would claim success: only writing all of it again, to a new segment, can be trusted.
 func (m *maidenlane) sync() {
-	if m.file == nil {
+	if m.inFile == 0 {
 		return
 	}
-	if err := syscall.Fdatasync(int(m.file.Fd())); err != nil {
-		// After a failed sync the kernel may have dropped the pages: only a new file is trustworthy.
-		log.Error("Maidenlane spool cannot be synced", "err", err)
-		_ = m.file.Close()
-		m.file = nil
-		m.putHole("fdatasync failed: " + err.Error())
+	if err := m.fsync(int(m.file.Fd())); err != nil {
+		log.Error("Maidenlane spool cannot be synced, frames stay in memory", "err", err, "bytes", m.held)
+		m.abandon()
 		return
 	}
-	m.unsynced, m.synced = 0, time.Now()
+	for _, group := range m.queue[:m.inFile] {
+		m.held -= len(group)
+	}
+	m.queue, m.inFile, m.synced = slices.Delete(m.queue, 0, m.inFile), 0, time.Now()
+}
+
+// abandon leaves a file that cannot be trusted: what it holds unsynced goes to the next segment once more.
+func (m *maidenlane) abandon() {
+	_ = m.file.Close()
+	m.file, m.inFile = nil, 0
 }
 
 // write appends one group to the current segment, or opens the next one. A group is never split.
 func (m *maidenlane) write(group []byte) error {
-	if m.file != nil && m.fileSize >= m.conf.Segment {
-		m.sync()
-		if m.file != nil {
-			_ = m.file.Close()
-			m.file = nil
+	if err := m.room(uint64(len(group))); err != nil {
+		return err
+	}
+	if m.file != nil && m.size >= m.conf.Segment {
+		if m.sync(); m.inFile > 0 || m.file == nil {
+			return errors.New("the full segment could not be synced")
 		}
+		m.abandon()
 	}
 	if m.file == nil {
 		if err := m.open(); err != nil {
 			return err
 		}
 	}
-	if err := m.room(uint64(len(group))); err != nil {
-		return err
-	}
 	if n, err := m.file.Write(group); err != nil {
-		// Take the torn group back; if even that fails, go on in a new segment, where a torn tail is allowed.
-		if n > 0 && m.file.Truncate(int64(m.fileSize)) != nil {
-			_ = m.file.Close()
-			m.file = nil
+		// Take the torn group back; if even that fails, go on in a new segment: at a segment's end a tear is allowed.
+		if n > 0 && m.file.Truncate(int64(m.size)) != nil {
+			m.abandon()
 		}
 		return err
 	}
-	m.fileSize += uint64(len(group))
+	m.size += uint64(len(group))
 	m.total += uint64(len(group))
 	return nil
 }
@@ -331,86 +335,85 @@ func (m *maidenlane) open() error {
 	if err != nil {
 		return err
 	}
-	next := m.fileNum
 	for _, entry := range entries {
-		var number uint64
-		if _, err := fmt.Sscanf(strings.TrimSuffix(entry.Name(), fileEnd), "%020d", &number); err == nil {
-			next = max(next, number)
+		if name, ok := strings.CutSuffix(entry.Name(), fileEnd); ok {
+			if number, err := strconv.ParseUint(name, 10, 64); err == nil {
+				m.number = max(m.number, number)
+			}
 		}
 	}
 	chain, err := json.Marshal(m.chain)
 	if err != nil {
 		return err
 	}
-	start := frame(kindInit, []any{chain, version.ClientName("Geth")})
-	m.fileNum = next + 1
-	path := filepath.Join(m.conf.Spool, fmt.Sprintf("%020d%s", m.fileNum, fileEnd))
+	start := frame(kindInit, chain, version.ClientName("Geth"))
+	path := filepath.Join(m.conf.Spool, fmt.Sprintf("%020d%s", m.number+1, fileEnd))
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
 		return err
 	}
-	if _, err := file.Write(start); err != nil {
-		_ = file.Close()
-		_ = os.Remove(path)
-		return err
+	dir, err := os.Open(m.conf.Spool)
+	if err == nil {
+		_, err = file.Write(start)
+		err = errors.Join(err, dir.Sync(), dir.Close())
 	}
-	if dir, err := os.Open(m.conf.Spool); err == nil {
-		_ = dir.Sync()
-		_ = dir.Close()
+	if err != nil {
+		return errors.Join(err, file.Close(), os.Remove(path))
 	}
-	m.file, m.fileSize = file, uint64(len(start))
+	m.file, m.number, m.size = file, m.number+1, uint64(len(start))
 	return nil
 }
 
-// room refuses a write before the disk or the spool's share of it is full.
+// room refuses a write before the disk, or the spool's share of it, is full.
 func (m *maidenlane) room(bytes uint64) error {
+	if m.closing {
+		return nil
+	}
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(m.conf.Spool, &stat); err != nil {
 		return err
 	}
 	if free := stat.Bavail * uint64(stat.Bsize); free < m.conf.MinFree+bytes {
-		return fmt.Errorf("only %d MB are free, minFree_MB is %d", free>>20, m.conf.MinFree>>20)
+		return fmt.Errorf("%d MB are free, minFree_MB is %d", free>>20, m.conf.MinFree>>20)
 	}
-	if m.total == 0 || m.total+bytes > m.conf.MaxSpool {
-		m.total = 0 // the tap deletes segments behind our back: look again
-		entries, err := os.ReadDir(m.conf.Spool)
-		if err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			if info, err := entry.Info(); err == nil && strings.HasSuffix(entry.Name(), fileEnd) {
-				m.total += uint64(info.Size())
-			}
+	if m.total > 0 && m.total+bytes <= m.conf.MaxSpool {
+		return nil
+	}
+	m.total = 0 // the tap deletes segments behind our back: look again
+	entries, err := os.ReadDir(m.conf.Spool)
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && strings.HasSuffix(entry.Name(), fileEnd) {
+			m.total += uint64(info.Size())
 		}
 	}
-	if m.total+bytes > m.conf.MaxSpool {
-		return fmt.Errorf("the spool holds %d MB, maxSpool_MB is %d", m.total>>20, m.conf.MaxSpool>>20)
+	if err == nil && m.total+bytes > m.conf.MaxSpool {
+		err = fmt.Errorf("the spool holds %d MB, maxSpool_MB is %d", m.total>>20, m.conf.MaxSpool>>20)
 	}
-	return nil
+	return err
 }
 
-// frame wraps the RLP of a payload: length, checksum, version, kind.
-func frame(kind byte, payload []any) []byte {
-	encoded, err := rlp.EncodeToBytes(payload)
-	if err != nil {
+// frame wraps the RLP list of its fields: length, checksum, version, kind.
+func frame(kind byte, fields ...any) []byte {
+	out := bytes.NewBuffer([]byte{0, 0, 0, 0, 0, 0, 0, 0, frameVersion, kind})
+	if err := rlp.Encode(out, fields); err != nil {
 		panic(err)
 	}
-	out := make([]byte, 10+len(encoded))
-	out[8], out[9] = frameVersion, kind
-	copy(out[10:], encoded)
-	binary.LittleEndian.PutUint32(out, uint32(2+len(encoded)))
-	binary.LittleEndian.PutUint32(out[4:], crc32.Checksum(out[8:], castagnoli))
-	return out
+	binary.LittleEndian.PutUint32(out.Bytes(), uint32(out.Len()-8))
+	binary.LittleEndian.PutUint32(out.Bytes()[4:], crc32.Checksum(out.Bytes()[8:], castagnoli))
+	return out.Bytes()
 }
 
-func stateRows(hash common.Hash, number uint64, hashed bool, update *tracing.StateUpdate) []any {
-	var accounts, storage, codes []any
+func accountRows(update *tracing.StateUpdate) (rows []any) {
 	for _, address := range sorted(update.AccountChanges, common.Address.Cmp) {
 		change := update.AccountChanges[address]
 		if prev, next := slim(change.Prev), slim(change.New); !bytes.Equal(prev, next) {
-			accounts = append(accounts, []any{address, prev, next})
+			rows = append(rows, []any{address, prev, next})
 		}
 	}
+	return rows
+}
+
+func storageRows(update *tracing.StateUpdate) (rows []any) {
 	for _, address := range sorted(update.StorageChanges, common.Address.Cmp) {
 		var slots []any
 		for _, key := range sorted(update.StorageChanges[address], common.Hash.Cmp) {
@@ -419,67 +422,67 @@ func stateRows(hash common.Hash, number uint64, hashed bool, update *tracing.Sta
 			}
 		}
 		if len(slots) > 0 {
-			storage = append(storage, []any{address, slots})
+			rows = append(rows, []any{address, slots})
 		}
 	}
-	for _, address := range sorted(update.CodeChanges, common.Address.Cmp) {
-		change := update.CodeChanges[address]
-		codes = append(codes, []any{address, code(change.Prev), code(change.New)})
-	}
-	return []any{hash, number, update.OriginRoot, update.Root, hashed, list(accounts), list(storage), list(codes)}
+	return rows
 }
 
-func trieNodes(update *tracing.StateUpdate) []any {
-	var owners []any
+func codeRows(update *tracing.StateUpdate) (rows []any) {
+	for _, address := range sorted(update.CodeChanges, common.Address.Cmp) {
+		change := update.CodeChanges[address]
+		if prev, next := code(change.Prev), code(change.New); !slices.EqualFunc(prev, next, bytes.Equal) {
+			rows = append(rows, []any{address, prev, next})
+		}
+	}
+	return rows
+}
+
+func trieRows(update *tracing.StateUpdate) (rows []any) {
 	for _, owner := range sorted(update.TrieChanges, common.Hash.Cmp) {
 		var nodes []any
 		for _, path := range sorted(update.TrieChanges[owner], strings.Compare) {
 			change := update.TrieChanges[owner][path]
-			var prev, next []byte
-			if change.Prev != nil {
-				prev = change.Prev.Blob
+			if prev, next := blob(change.Prev), blob(change.New); !bytes.Equal(prev, next) {
+				nodes = append(nodes, []any{[]byte(path), prev, next})
 			}
-			if change.New != nil {
-				next = change.New.Blob
-			}
-			nodes = append(nodes, []any{[]byte(path), prev, next})
 		}
-		owners = append(owners, []any{owner, list(nodes)})
+		if len(nodes) > 0 {
+			rows = append(rows, []any{owner, nodes})
+		}
 	}
-	return list(owners)
-}
-
-// list keeps an empty list an empty list: RLP of a nil slice of any would do as well, but not say so.
-func list(items []any) []any {
-	if items == nil {
-		return []any{}
-	}
-	return items
+	return rows
 }
 
 func slim(account *types.StateAccount) []byte {
 	if account == nil {
-		return []byte{}
+		return nil
 	}
 	return types.SlimAccountRLP(*account)
 }
 
-func code(code *tracing.ContractCode) []any {
+func code(code *tracing.ContractCode) [][]byte {
 	if code == nil || len(code.Code) == 0 {
-		return []any{}
+		return nil
 	}
-	return []any{code.Hash, code.Code}
+	return [][]byte{code.Hash[:], code.Code}
+}
+
+func blob(node *trienode.Node) []byte {
+	if node == nil {
+		return nil
+	}
+	return node.Blob
 }
 
 func trimmed(value common.Hash) []byte {
 	return common.TrimLeftZeroes(value[:])
 }
 
-func sorted[K comparable, V any](from map[K]V, compare func(a, b K) int) []K {
-	keys := make([]K, 0, len(from))
-	for key := range from {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, compare)
-	return keys
+func blockTime(block *types.Block) time.Time {
+	return time.Unix(int64(block.Time()), 0)
+}
+
+func sorted[K comparable, V any](rows map[K]V, compare func(a, b K) int) []K {
+	return slices.SortedFunc(maps.Keys(rows), compare)
 }
