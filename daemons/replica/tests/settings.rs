@@ -1,0 +1,58 @@
+//! The replica's settings and the files under `dhall/` say the same.
+
+use maidenlane_config::lockstep::{TypeFile, unexplained};
+use maidenlane_config::{load, shapes};
+use maidenlane_replica::config::{Fresh, HistoryRaw, ReplicaRaw, RpcRaw, Settings};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn dhall() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dhall")
+}
+
+#[test]
+fn the_types_are_the_committed_ones() {
+    let update = maidenlane_service::env("UPDATE_DHALL").is_some();
+    for file in [
+        TypeFile::of::<ReplicaRaw>("Replica"),
+        TypeFile::of::<RpcRaw>("Rpc"),
+        TypeFile::of::<HistoryRaw>("History"),
+    ] {
+        file.check(&dhall().join("types"), update).unwrap();
+    }
+}
+
+#[test]
+fn the_minimal_example_gets_the_defaults() {
+    let settings: Settings = load(&dhall().join("examples/minimal/replica.dhall")).unwrap();
+    assert_eq!(settings.topic, "maidenlane.mainnet.a.blocks");
+    assert_eq!(settings.log, shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
+    assert_eq!((settings.history_blocks, settings.undo_blocks, settings.json_blocks), (None, 90_000, 10_000));
+    let fresh = Fresh {
+        lag_blocks_max: 2,
+        silence_max: Duration::from_secs(15),
+        head_age_max: Some(Duration::from_secs(120)),
+    };
+    assert_eq!(settings.fresh, fresh);
+    // The Dhall defaults are the code's own.
+    let rpc = maidenlane_replica::rpc::Settings::default();
+    assert_eq!(format!("{:?}", settings.rpc), format!("{:?}", in_megabytes(rpc)));
+}
+
+/// Dhall says cache sizes in MB; the code's defaults are powers of two.
+fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::rpc::Settings {
+    let megabytes = |bytes: u64| (bytes >> 20) * 1_000_000;
+    maidenlane_replica::rpc::Settings {
+        code_cache_bytes: megabytes(rpc.code_cache_bytes),
+        block_cache_bytes: megabytes(rpc.block_cache_bytes),
+        ..rpc
+    }
+}
+
+#[test]
+fn the_full_example_explains_every_field() {
+    let path = dhall().join("examples/full/replica.dhall");
+    assert_eq!(unexplained::<ReplicaRaw>(&std::fs::read_to_string(&path).unwrap()), Vec::<String>::new());
+    let full: Settings = load(&path).unwrap();
+    assert_eq!((full.history_blocks, full.rpc.pool_threads), (Some(100_000), 8));
+}

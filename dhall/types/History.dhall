@@ -1,0 +1,1 @@
+< All | Blocks : Natural >

@@ -1,0 +1,33 @@
+{ admin : { listen : Text }
+, chain : { genesis : Optional Text, id : Natural, name : Text }
+, feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+    , name : Text
+    , prefix : Text
+    }
+, history : < All | Blocks : Natural >
+, jsonBlocks : Natural
+, logging : { filter : Text, json : Bool }
+, maxHeadAge_s : Optional Natural
+, maxLagBlocks : Natural
+, maxSilence_ms : Natural
+, rpc : { answerTimeout_ms : Natural
+    , batchMax : Natural
+    , blockCache_MB : Natural
+    , bodyMax_bytes : Natural
+    , callGasCap : Natural
+    , callInline_us : Natural
+    , callTimeout_ms : Natural
+    , codeCache_MB : Natural
+    , connectionsMax : Natural
+    , drain_ms : Natural
+    , listen : Text
+    , logsMax : Natural
+    , poolQueue : Natural
+    , poolThreads : Optional Natural
+    , readTimeout_ms : Natural
+    , responseMax_bytes : Natural
+    }
+, stateDir : Text
+, storeCache_MB : Natural
+, undoBlocks : Natural
+}

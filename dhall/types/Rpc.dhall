@@ -1,0 +1,17 @@
+{ answerTimeout_ms : Natural
+, batchMax : Natural
+, blockCache_MB : Natural
+, bodyMax_bytes : Natural
+, callGasCap : Natural
+, callInline_us : Natural
+, callTimeout_ms : Natural
+, codeCache_MB : Natural
+, connectionsMax : Natural
+, drain_ms : Natural
+, listen : Text
+, logsMax : Natural
+, poolQueue : Natural
+, poolThreads : Optional Natural
+, readTimeout_ms : Natural
+, responseMax_bytes : Natural
+}
