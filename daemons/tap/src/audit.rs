@@ -45,7 +45,7 @@ pub fn choose(rows: &Rows, count: usize, mut pick: impl FnMut(usize) -> usize) -
 /// # Errors
 /// What does not fit.
 pub fn verify(question: &Question, root: B256, proof: &EIP1186AccountProofResponse) -> Result<(), String> {
-    let account = question.account.as_ref().map(|slim| fat(slim)).transpose()?;
+    let account = question.account.as_ref().map(fat).transpose()?;
     let value = account.as_ref().map(alloy::rlp::encode);
     verify_proof(root, Nibbles::unpack(keccak256(question.address)), value, &proof.account_proof)
         .map_err(|error| format!("account {}: {error}", question.address))?;
@@ -73,5 +73,5 @@ fn fat(slim: &Bytes) -> Result<TrieAccount, String> {
         if bytes.is_empty() { Ok(empty) } else { B256::try_from(bytes).map_err(|error| error.to_string()) }
     };
     let (storage_root, code_hash) = (hash_or(EMPTY_ROOT_HASH)?, hash_or(KECCAK_EMPTY)?);
-    Ok(TrieAccount { nonce, balance, storage_root, code_hash, ..TrieAccount::default() })
+    Ok(TrieAccount { nonce, balance, storage_root, code_hash })
 }

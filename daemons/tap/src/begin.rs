@@ -50,7 +50,6 @@ fn account(allocation: &Allocation) -> Result<TrieAccount, String> {
         balance: number(&allocation.balance)?,
         storage_root: storage_root_unhashed(slots),
         code_hash: keccak256(&allocation.code),
-        ..TrieAccount::default()
     })
 }
 

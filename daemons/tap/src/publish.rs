@@ -121,7 +121,7 @@ impl Publisher {
 
     fn append_open(&mut self, open: Open) -> Result<(), Error> {
         let (epoch, writer) = (self.tail.epoch.saturating_add(1), self.writer);
-        let feed = self.tail.feed.unwrap_or_else(|| rand::random());
+        let feed = self.tail.feed.unwrap_or_else(rand::random);
         let more = self.tail.open_change;
         let stamp = Stamp { feed, epoch, writer, seq: 0, finalized: self.finalized, more };
         let payload =

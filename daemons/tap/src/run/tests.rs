@@ -161,7 +161,7 @@ fn publishes_a_chain_from_genesis_and_follows_its_master() {
     world.expect(&chain[3], "G +1* +2* +3");
     let next = chain[3].child("a");
     spooled(&world, 1, std::slice::from_ref(&next));
-    world.geth.head(&[next.clone()]);
+    world.geth.head(std::slice::from_ref(&next));
     world.expect(&next, "G +1* +2* +3 +4");
     world.stop().unwrap();
 }
@@ -189,7 +189,7 @@ fn a_restarted_tap_goes_on_where_the_feed_ends() {
     world.stop().unwrap();
     let next = chain[2].child("a");
     spooled(&world, 1, std::slice::from_ref(&next));
-    world.geth.head(&[next.clone()]);
+    world.geth.head(std::slice::from_ref(&next));
     world.start();
     world.expect(&next, "G +1* +2 +3");
     world.stop().unwrap();
@@ -208,7 +208,7 @@ fn a_master_that_comes_back_behind_does_not_move_the_feed() {
     world.geth.head(&chain[4..]);
     let next = chain[4].child("a");
     spooled(&world, 2, std::slice::from_ref(&next));
-    world.geth.head(&[next.clone()]);
+    world.geth.head(std::slice::from_ref(&next));
     world.expect(&next, "G +1* +2* +3* +4 +5");
     world.stop().unwrap();
 }
@@ -229,7 +229,7 @@ fn a_block_without_frames_takes_the_rows_of_its_twin() {
     let root = maidenlane_chain::keccak256("one root");
     let (twin, missing) = (chain[1].child_with_root("b", root), chain[1].child_with_root("c", root));
     spooled(&world, 1, &[twin]);
-    world.geth.head(&[missing.clone()]);
+    world.geth.head(std::slice::from_ref(&missing));
     world.expect(&missing, "G +1 +2");
     world.saw(|event| *event == Event::Borrowed { block: missing.block });
     world.stop().unwrap();
@@ -262,7 +262,7 @@ fn rows_that_do_not_join_their_parent_stop_the_tap() {
     let mut bad = chain[1].child("a");
     bad.origin_root = maidenlane_chain::B256::repeat_byte(3);
     spooled(&world, 1, std::slice::from_ref(&bad));
-    world.geth.head(&[bad.clone()]);
+    world.geth.head(std::slice::from_ref(&bad));
     let error = world.failure();
     assert!(matches!(&error, Error::BadBlock { block, .. } if *block == bad.block), "{error}");
 }
