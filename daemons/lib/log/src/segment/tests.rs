@@ -123,6 +123,32 @@ fn segments_rotate_and_the_index_finds_every_entry() {
     assert_eq!(number(&consumer.read(1, NOW).unwrap()[0]), 3_210);
 }
 
+/// Frames that lie across the ends of what is read ahead, wherever in the frame such an end falls.
+#[test]
+fn frames_of_all_sizes_are_walked_by_readers_and_repair() {
+    let log = Log::new(64 << 20);
+    let early = fs::read(log.partition().join("durable")).unwrap();
+    let sizes: Vec<usize> = (0..400usize).map(|turn| (turn * 7_919) % 50_000 + (turn % 3) * 3).collect();
+    let payloads: Vec<Vec<u8>> = sizes.iter().map(|size| vec![0x5a; *size]).collect();
+    let mut producer = log.producer();
+    for payload in &payloads {
+        producer.append(&[Append { key: None, payload }]).unwrap();
+    }
+    let read = || {
+        let mut consumer = log.consumer();
+        let mut sizes = Vec::new();
+        while let Some(entry) = consumer.read(1, NOW).unwrap().pop() {
+            sizes.push(entry.payload.len());
+        }
+        sizes
+    };
+    assert_eq!(read(), sizes);
+    fs::write(log.partition().join("durable"), early).unwrap();
+    log.producer();
+    assert_eq!(read(), sizes, "repair cut good entries off");
+    assert_eq!(verify(&log.options, TOPIC, 0).unwrap().end, Offset(400));
+}
+
 #[test]
 fn a_torn_tail_is_skipped_and_repaired_at_every_cut() {
     let log = Log::new(1 << 20);
