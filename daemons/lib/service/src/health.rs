@@ -23,6 +23,7 @@ struct State {
     status_at: Option<Instant>,
     status: String,
     told_ready: bool,
+    stopping: bool,
     progress_at: Option<Instant>,
     watchdog: Option<Duration>,
 }
@@ -41,6 +42,7 @@ impl Health {
             status_at: None,
             status: String::new(),
             told_ready: false,
+            stopping: false,
             progress_at: None,
             watchdog: sd_notify::watchdog_enabled(),
         };
@@ -49,8 +51,11 @@ impl Health {
 
     /// The daemon is fit to serve. The first call is told to the service manager as READY=1.
     pub fn set_ready(&self) {
-        self.ready.send_if_modified(|ready| std::mem::replace(ready, Ok(())).is_err());
         let mut state = self.lock();
+        if state.stopping {
+            return;
+        }
+        self.change(Ok(()));
         if !state.told_ready {
             state.told_ready = true;
             notify(&[sd_notify::NotifyState::Ready]);
@@ -59,10 +64,37 @@ impl Health {
 
     /// The daemon is not fit to serve, and this is why.
     pub fn set_unready(&self, reason: impl Into<String>) {
-        let reason = Err(reason.into());
-        self.ready.send_if_modified(|ready| {
-            let changed = *ready != reason;
-            *ready = reason;
+        let state = self.lock();
+        if !state.stopping {
+            self.change(Err(reason.into()));
+        }
+    }
+
+    /// Unready for good: whatever tasks still say while they drain, no balancer may come back.
+    pub(crate) fn stop(&self) {
+        let mut state = self.lock();
+        state.stopping = true;
+        self.change(Err("stopping".to_owned()));
+        notify(&[sd_notify::NotifyState::Stopping]);
+    }
+
+    /// Answers the service manager's reload, which waits until it is told READY again. A daemon that was not ready
+    /// before must not become so by a reload.
+    pub(crate) fn answer_reload(&self) {
+        let state = self.lock();
+        if !state.told_ready || state.stopping {
+            return;
+        }
+        let mut states = vec![sd_notify::NotifyState::Reloading];
+        states.extend(sd_notify::NotifyState::monotonic_usec_now().ok());
+        notify(&states);
+        notify(&[sd_notify::NotifyState::Ready]);
+    }
+
+    fn change(&self, ready: Result<(), String>) {
+        self.ready.send_if_modified(|now| {
+            let changed = *now != ready;
+            *now = ready;
             changed
         });
     }
@@ -132,5 +164,25 @@ impl Health {
 pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("service manager not told: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Health;
+
+    #[test]
+    fn fitness_follows_what_is_said_until_the_stop() {
+        let health = Health::new();
+        assert_eq!(health.ready(), Err("starting".to_owned()));
+        health.set_ready();
+        assert_eq!(health.ready(), Ok(()));
+        health.set_unready("behind");
+        assert_eq!(health.status()["reason"], "behind");
+        health.set_ready();
+        health.stop();
+        health.set_ready();
+        health.set_unready("behind");
+        assert_eq!(health.ready(), Err("stopping".to_owned()));
     }
 }

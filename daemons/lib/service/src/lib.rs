@@ -1,13 +1,7 @@
 //! What every daemon shares: one lifecycle, telemetry, admin HTTP, signals, named tasks. Knows nothing of Ethereum.
 //!
-//! ```no_run
-//! # use maidenlane_service::{Context, Daemon, Failure, Shared};
-//! # fn sketch<S: maidenlane_config::Settings + Send + Sync + 'static>() {
-//! struct Echo;
-//! // impl Daemon for Echo { const NAME: &'static str = "echo"; … async fn run(context) { context.tasks.spawn(…) } }
-//! // fn main() -> std::process::ExitCode { maidenlane_service::main::<Echo>() }
-//! # }
-//! ```
+//! A daemon is one `impl Daemon` and a `main` of one call; `examples/hello.rs` is the smallest. Its `run` starts
+//! tasks in `context.tasks` and returns; all that ends them is the shutdown, and any other end stops the process.
 //!
 //! | file | idea |
 //! |---|---|

@@ -149,11 +149,12 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     let settings: D::Settings =
         maidenlane_config::load(&args.config).map_err(|error| Failure::new(Exit::Settings, error))?;
+    let shared = D::shared(&settings);
+    let filter = telemetry::filter(shared.log_filter)?;
     if args.check_config {
         return Ok(());
     }
-    let shared = D::shared(&settings);
-    telemetry::init(shared.log_filter, shared.log_json)?;
+    telemetry::init(filter, shared.log_json)?;
     std::fs::create_dir_all(shared.state_dir).map_err(|error| {
         Failure::new(Exit::Settings, format!("create stateDir {}: {error}", shared.state_dir.display()))
     })?;
@@ -183,13 +184,22 @@ async fn supervise<D: Daemon>(settings: D::Settings) -> Result<(), Failure> {
     tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
     let context =
         Context { settings: Arc::new(settings), tasks, health, metrics, addresses: addresses.clone() };
-    let started = D::run(context).await;
+    let started = tokio::select! {
+        started = D::run(context) => started,
+        () = overdue(&shutdown) => Err(Failure::new(Exit::TaskDied, "the start did not end at the stop")),
+    };
     if started.is_err() {
         shutdown.trigger();
     }
     let ended = supervisor.join(DRAIN).await;
     addresses.remove();
     started.and(ended)
+}
+
+/// A stop during a long start must not wait for its end for ever.
+async fn overdue(shutdown: &Shutdown) {
+    shutdown.triggered().await;
+    tokio::time::sleep(DRAIN).await;
 }
 
 /// SIGTERM and SIGINT stop the daemon. SIGHUP is answered by the notify-reload protocol.
@@ -204,22 +214,15 @@ fn signals(tasks: &TaskGroup, health: &Health) -> Result<(), Failure> {
                 _ = term.recv() => break,
                 _ = int.recv() => break,
                 () = shutdown.triggered() => break,
-                _ = hup.recv() => answer_reload(),
+                _ = hup.recv() => {
+                    tracing::warn!("reload ignored: a change of these settings needs a restart");
+                    health.answer_reload();
+                }
             }
         }
-        health.set_unready("stopping");
-        crate::health::notify(&[sd_notify::NotifyState::Stopping]);
+        health.stop();
         shutdown.trigger();
         Ok(())
     });
     Ok(())
-}
-
-/// Nothing is reloadable yet, but `systemctl reload` waits for this answer.
-fn answer_reload() {
-    tracing::warn!("reload ignored: a change of these settings needs a restart");
-    let mut states = vec![sd_notify::NotifyState::Reloading];
-    states.extend(sd_notify::NotifyState::monotonic_usec_now().ok());
-    crate::health::notify(&states);
-    crate::health::notify(&[sd_notify::NotifyState::Ready]);
 }

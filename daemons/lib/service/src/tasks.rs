@@ -170,3 +170,80 @@ impl Supervisor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Shutdown, TaskGroup};
+    use crate::{Exit, Failure};
+    use std::time::Duration;
+
+    /// Starts tasks with `start`, stops them if `stop`, and compares the end.
+    fn check(start: impl FnOnce(&TaskGroup), stop: bool, expect: Result<(), (Exit, &str)>) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let ended = runtime.block_on(async {
+            let (group, supervisor) = TaskGroup::new(Shutdown::new());
+            start(&group);
+            if stop {
+                group.shutdown().trigger();
+            }
+            supervisor.join(Duration::from_millis(500)).await
+        });
+        runtime.shutdown_background();
+        let ended = ended.map_err(|failure| (failure.exit, failure.to_string()));
+        assert_eq!(ended, expect.map_err(|(exit, text)| (exit, text.to_owned())));
+    }
+
+    /// Runs until the shutdown, then ends with `result`.
+    fn obedient(group: &TaskGroup, name: &str, result: Result<(), Failure>) {
+        let shutdown = group.shutdown().clone();
+        group.spawn(name, async move {
+            shutdown.triggered().await;
+            result
+        });
+    }
+
+    #[test]
+    fn a_stop_is_clean_when_all_tasks_obey() {
+        check(|_| {}, true, Ok(()));
+        check(|group| obedient(group, "a", Ok(())), true, Ok(()));
+    }
+
+    #[test]
+    fn the_first_failure_stops_all_and_is_told() {
+        let died = |exit| Err(Failure::new(exit, "no more"));
+        check(
+            |group| {
+                obedient(group, "a", died(Exit::GaveUp));
+                group.spawn("b", std::future::ready(died(Exit::Data)));
+            },
+            false,
+            Err((Exit::Data, "task b: no more")),
+        );
+        check(|group| obedient(group, "a", died(Exit::GaveUp)), true, Err((Exit::GaveUp, "task a: no more")));
+    }
+
+    #[test]
+    fn an_end_before_the_stop_is_a_failure() {
+        let expect = Err((Exit::TaskDied, "task a ended by itself"));
+        check(|group| group.spawn("a", std::future::ready(Ok(()))), false, expect);
+        check(|group| group.spawn_thread("a", || Ok(())).unwrap(), false, expect);
+    }
+
+    #[test]
+    fn a_panic_in_a_thread_is_caught_and_named() {
+        let expect = Err((Exit::TaskDied, "task a: panicked: boo"));
+        check(|group| group.spawn_thread("a", || panic!("boo")).unwrap(), false, expect);
+    }
+
+    #[test]
+    fn a_task_that_does_not_drain_is_named() {
+        check(
+            |group| {
+                obedient(group, "good", Ok(()));
+                group.spawn("deaf", std::future::pending());
+            },
+            true,
+            Err((Exit::TaskDied, "did not stop within 500 ms: deaf")),
+        );
+    }
+}

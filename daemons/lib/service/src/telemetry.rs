@@ -8,9 +8,13 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-pub(crate) fn init(filter: &str, json: bool) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| Failure::new(Exit::Settings, format!("logging.filter: {error}")))?;
+/// Parses the filter, which only this crate can judge.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(text)
+        .map_err(|error| Failure::new(Exit::Settings, format!("logging.filter `{text}`: {error}")))
+}
+
+pub(crate) fn init(filter: EnvFilter, json: bool) -> Result<(), Failure> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let done = if json {
         builder.json().try_init()

@@ -1,0 +1,122 @@
+//! The smallest daemon: what a new one starts from, and what the tests of the lifecycle run.
+
+extern crate maidenlane_config as serde_dhall;
+
+use maidenlane_config::shapes::{self, AdminRaw, LoggingRaw};
+use maidenlane_config::{Checker, StaticType};
+use maidenlane_service::prometheus_client::metrics::counter::Counter;
+use maidenlane_service::tracer::{Line, Told, logging};
+use maidenlane_service::{Context, Daemon, Exit, Failure, Shared, Tracer, failpoint};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// As written in Dhall.
+#[derive(Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+struct HelloRaw {
+    admin: AdminRaw,
+    logging: LoggingRaw,
+    stateDir: String,
+    fate: FateRaw,
+}
+
+/// What becomes of the one task.
+#[derive(Deserialize, StaticType)]
+enum FateRaw {
+    Greet,
+    End,
+    Panic,
+    Fail,
+}
+
+struct Settings {
+    admin: SocketAddr,
+    logging: LoggingRaw,
+    state_dir: PathBuf,
+    fate: FateRaw,
+}
+
+impl maidenlane_config::Settings for Settings {
+    type Raw = HelloRaw;
+
+    fn validate(raw: HelloRaw, checker: &mut Checker) -> Option<Self> {
+        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
+        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
+        Some(Self { admin: admin?, logging: raw.logging, state_dir: state_dir?, fate: raw.fate })
+    }
+}
+
+/// All that happens here.
+enum Event {
+    Greeted { times: u64 },
+}
+
+impl Told for Event {
+    fn line(&self) -> Option<Line> {
+        let Self::Greeted { times } = self;
+        Some(Line { level: tracing::Level::INFO, message: format!("greeted {times} times") })
+    }
+}
+
+/// The metrics side of the table.
+fn counting(greetings: Counter) -> Tracer<Event> {
+    Tracer::new(move |Event::Greeted { .. }: &Event| {
+        greetings.inc();
+    })
+}
+
+struct Hello;
+
+impl Daemon for Hello {
+    const NAME: &'static str = "hello";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    fn shared(settings: &Settings) -> Shared<'_> {
+        Shared {
+            admin: settings.admin,
+            log_filter: &settings.logging.filter,
+            log_json: settings.logging.json,
+            state_dir: &settings.state_dir,
+        }
+    }
+
+    async fn run(context: Context<Settings>) -> Result<(), Failure> {
+        let greetings = Counter::default();
+        context
+            .metrics
+            .register(|registry| registry.register("greetings", "Greetings said", greetings.clone()));
+        let events = logging().and(&counting(greetings));
+        let (health, shutdown) = (context.health.clone(), context.tasks.shutdown().clone());
+        // Async work goes to `spawn`, a blocking loop to a thread that polls the shutdown.
+        context.tasks.spawn_thread("greeter", move || {
+            let mut times = 0;
+            while !shutdown.is_triggered() {
+                failpoint("hello.before_greeting");
+                match context.settings.fate {
+                    FateRaw::Greet => {}
+                    FateRaw::End => return Ok(()),
+                    FateRaw::Panic => panic!("no words"),
+                    FateRaw::Fail => return Err(Failure::new(Exit::Data, "the words are corrupt")),
+                }
+                times += 1;
+                events.emit(&Event::Greeted { times });
+                health.set_section("greeter", times.into());
+                health.set_status_line(&format!("greeted {times} times"));
+                health.progress();
+                health.set_ready();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // Drained by now: nobody may send requests here again.
+            health.set_ready();
+            Ok(())
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    maidenlane_service::main::<Hello>()
+}

@@ -1,0 +1,186 @@
+//! A real daemon process through its life: start, status, reload, stop, and every way to die.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct Hello {
+    dir: tempfile::TempDir,
+    child: Child,
+    manager: UnixDatagram,
+}
+
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("examples/hello")
+}
+
+fn settings(dir: &std::path::Path, fate: &str) -> String {
+    format!(
+        "{{ admin.listen = \"127.0.0.1:0\", logging = {{ filter = \"info\", json = False }}\n\
+         , stateDir = \"{}/state\", fate = < End | Fail | Greet | Panic >.{fate} }}\n",
+        dir.display()
+    )
+}
+
+impl Hello {
+    fn start(fate: &str, environment: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("hello.dhall");
+        std::fs::write(&config, settings(dir.path(), fate)).unwrap();
+        let socket = dir.path().join("notify");
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        manager.set_read_timeout(Some(DEADLINE)).unwrap();
+        let child = Command::new(binary())
+            .arg("--config")
+            .arg(config)
+            .env("NOTIFY_SOCKET", socket)
+            .envs(environment.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { dir, child, manager }
+    }
+
+    /// What the service manager is told next, but for status lines.
+    fn told(&self) -> String {
+        loop {
+            let mut bytes = [0; 4096];
+            let length = self.manager.recv(&mut bytes).unwrap();
+            let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
+            if !text.starts_with("STATUS=") {
+                return text.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn addresses(&self) -> PathBuf {
+        self.dir.path().join("state/addresses.json")
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let text = std::fs::read_to_string(self.addresses()).unwrap();
+        let addresses: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut stream = TcpStream::connect(addresses["admin"].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: hello\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// How it ended, and what it logged.
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        // Read first: a full pipe would hold the daemon. The pipe ends with the process.
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Hello {
+    fn drop(&mut self) {
+        // Ended already unless a check failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_daemon_serves_tells_and_stops() {
+    let hello = Hello::start("Greet", &[]);
+    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.get("/live").0, 200);
+    assert_eq!(hello.get("/ready"), (200, "ready\n".to_owned()));
+    let status: serde_json::Value = serde_json::from_str(&hello.get("/status").1).unwrap();
+    assert_eq!(status["ready"], true);
+    assert!(status["greeter"].as_u64() > Some(0));
+    assert!(status["addresses"]["admin"].is_string());
+    let metrics = hello.get("/metrics").1;
+    assert!(metrics.contains("maidenlane_hello_greetings_total "), "{metrics}");
+
+    hello.signal(rustix::process::Signal::HUP);
+    let reload = hello.told();
+    assert!(reload.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reload}");
+    assert_eq!(hello.told(), "READY=1");
+
+    hello.signal(rustix::process::Signal::TERM);
+    assert_eq!(hello.told(), "STOPPING=1");
+    let (status, log) = hello.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("greeted 1 times"), "{log}");
+}
+
+#[test]
+fn an_interrupt_stops_too_and_takes_the_addresses_away() {
+    let mut hello = Hello::start("Greet", &[]);
+    assert_eq!(hello.told(), "READY=1");
+    assert!(hello.addresses().exists());
+    hello.signal(rustix::process::Signal::INT);
+    assert_eq!(hello.child.wait().unwrap().code(), Some(0));
+    assert!(!hello.addresses().exists());
+}
+
+#[test]
+fn every_unexpected_end_has_its_code_and_name() {
+    for (fate, code, message) in [
+        ("End", 70, "task greeter ended by itself"),
+        ("Panic", 70, "task greeter: panicked: no words"),
+        ("Fail", 65, "task greeter: the words are corrupt"),
+    ] {
+        let (status, log) = Hello::start(fate, &[]).end();
+        assert_eq!(status.code(), Some(code), "{fate}: {log}");
+        assert!(log.contains(message), "{fate}: {log}");
+    }
+}
+
+#[test]
+fn a_failpoint_kills_at_its_nth_passage() {
+    let (status, log) = Hello::start("Greet", &[("MAIDENLANE_FAILPOINT", "hello.before_greeting:3")]).end();
+    assert_eq!(status.signal(), Some(6), "{log}");
+    assert!(log.contains("greeted 2 times") && !log.contains("greeted 3 times"), "{log}");
+}
+
+#[test]
+fn lines_carry_their_priority_under_the_journal() {
+    let (_, log) = Hello::start("Fail", &[("JOURNAL_STREAM", "8:1")]).end();
+    assert!(log.lines().any(|line| line.starts_with("<3>task greeter")), "{log}");
+}
+
+/// Runs to the end and gives code and standard error.
+fn run(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(binary()).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn settings_are_checked_without_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hello.dhall");
+    let check = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        run(&["--check-config", "--config", path.to_str().unwrap()])
+    };
+    let good = settings(dir.path(), "Greet");
+    assert_eq!(check(&good), (Some(0), String::new()));
+    assert!(!dir.path().join("state").exists());
+    let (code, told) = check(&good.replace("127.0.0.1:0", "here"));
+    assert_eq!(code, Some(78));
+    assert!(told.contains("\n  admin.listen: expected address:port, found `here`"), "{told}");
+    let (code, told) = check(&good.replace("\"info\"", "\"info=loud\""));
+    assert_eq!((code, told.contains("logging.filter `info=loud`")), (Some(78), true), "{told}");
+    assert_eq!(run(&["--version"]).0, Some(0));
+    assert_eq!(run(&[]).0, Some(78));
+}
