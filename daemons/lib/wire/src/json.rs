@@ -1,7 +1,7 @@
 //! Records and frames as JSON for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
 
 use crate::frame::{Allocation, Frame, State};
-use crate::record::{Record, Stamp, Stamped};
+use crate::record::{Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,12 @@ use serde_json::{Map, Value, json};
 /// One record with its stamp. `record` is its kind, the other keys are the fields of its schema.
 #[must_use]
 pub fn to_json(stamped: &Stamped) -> Value {
-    let (kind, fields) = match &stamped.record {
+    let (kind, fields) = fields(&stamped.record);
+    joined(json!({ "record": kind, "stamp": stamp(&stamped.stamp) }), fields)
+}
+
+fn fields(record: &Record) -> (&'static str, Value) {
+    match record {
         Record::Open(open) => (
             "Open",
             json!({
@@ -71,17 +76,17 @@ pub fn to_json(stamped: &Stamped) -> Value {
                 "masterSeenMs": heartbeat.master_seen_ms,
             }),
         ),
-        Record::Part(part) => (
-            "Part",
-            json!({
-                "index": part.index,
-                "count": part.count,
-                "wholeLen": part.whole_len,
-                "data": part.data,
-            }),
-        ),
-    };
-    joined(json!({ "record": kind, "stamp": stamp(&stamped.stamp) }), fields)
+        Record::Part(part) => ("Part", slice(part)),
+    }
+}
+
+fn slice(part: &Part) -> Value {
+    json!({
+        "index": part.index,
+        "count": part.count,
+        "wholeLen": part.whole_len,
+        "data": part.data,
+    })
 }
 
 /// One frame. `frame` is its kind, the other keys are its fields.

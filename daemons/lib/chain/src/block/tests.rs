@@ -104,4 +104,5 @@ fn no_prefix_of_a_block_is_a_block() {
     for len in 0..block.len() {
         assert!(split(&block[..len]).is_err(), "{len} bytes");
     }
+    assert!(split(&[&block[..], &[0]].concat()).is_err(), "nor one with a byte more");
 }

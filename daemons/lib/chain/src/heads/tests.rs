@@ -9,7 +9,7 @@ fn named(number: u64, name: u8) -> BlockRef {
 /// Two branches of `old` and `new` blocks on a shared trunk that ends at `fork`.
 fn check(fork: u64, old: u8, new: u8) {
     let trunk: Vec<_> = (0..=fork)
-        .map(|number| BlockRef::new(number, B256::left_padding_from(&[0xaa, number as u8])))
+        .map(|number| BlockRef::new(number, B256::left_padding_from(&number.to_be_bytes())))
         .collect();
     let branch = |mark: u8, len: u8| {
         let mut blocks = vec![trunk[usize::try_from(fork).unwrap()]];
