@@ -75,3 +75,6 @@ fn fat(slim: &Bytes) -> Result<TrieAccount, String> {
     let (storage_root, code_hash) = (hash_or(EMPTY_ROOT_HASH)?, hash_or(KECCAK_EMPTY)?);
     Ok(TrieAccount { nonce, balance, storage_root, code_hash })
 }
+
+#[cfg(test)]
+mod tests;

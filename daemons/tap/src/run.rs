@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follow, Input, Step};
-use crate::master::Master;
+use crate::master::{ANSWER_WITHIN, Master};
 use crate::publish::{Draft, Publisher};
 use crate::spool::Spool;
 use crate::tail::Chain;
@@ -48,6 +48,8 @@ pub struct Tap {
     next_tick: Instant,
     next_reclaim: Instant,
     failing_since: Option<Instant>,
+    /// What failed last, told once.
+    away: Option<String>,
 }
 
 impl Tap {
@@ -81,6 +83,7 @@ impl Tap {
             next_tick: now,
             next_reclaim: now,
             failing_since: None,
+            away: None,
         })
     }
 
@@ -92,7 +95,7 @@ impl Tap {
         while !self.shutdown.is_triggered() {
             match self.turn() {
                 Ok(()) => {
-                    self.failing_since = None;
+                    (self.failing_since, self.away) = (None, None);
                     self.health.progress();
                 }
                 Err(error) if error.passes() => self.pass(error)?,
@@ -106,8 +109,11 @@ impl Tap {
     fn pass(&mut self, error: Error) -> Result<(), Error> {
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         let reason = chain_of(&error);
-        self.events.emit(&Event::Away { reason: reason.clone() });
-        self.health.set_unready(reason);
+        if self.away.as_ref() != Some(&reason) {
+            self.events.emit(&Event::Away { reason: reason.clone() });
+        }
+        self.health.set_unready(reason.clone());
+        self.away = Some(reason);
         if let Error::Master(cause) = &error {
             self.seen = None;
             if !cause.is_refusal() {
@@ -263,6 +269,8 @@ impl Tap {
             self.open()?;
         }
         if self.publisher.tail().open_change {
+            let head = self.master()?.head()?;
+            self.seen = Some((head, SystemTime::now()));
             self.beat(false)?;
         }
         Ok(())
@@ -307,10 +315,10 @@ impl Tap {
         Ok(())
     }
 
-    /// A heartbeat, if the master answered in this tick.
+    /// A heartbeat, if the master answered a moment ago.
     fn beat(&mut self, more: bool) -> Result<(), Error> {
-        let (Some((master, at)), Some(published)) = (self.seen, self.publisher.tail().published.head())
-        else {
+        let recent = self.seen.filter(|(_, at)| at.elapsed().is_ok_and(|age| age <= ANSWER_WITHIN));
+        let Some(((master, at), published)) = recent.zip(self.publisher.tail().published.head()) else {
             return Ok(());
         };
         let seen = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -15,7 +15,10 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::failpoint;
 use maidenlane_wire::frame::State;
 use maidenlane_wire::{Advance, Record, Rows, Undo};
+use std::time::{Duration, SystemTime};
 
+/// Blocks younger than this are audited, and whatever is the master's head.
+const AUDIT_AGE_MAX: Duration = Duration::from_secs(600);
 /// Blocks in one append.
 const BATCH_BLOCKS: usize = 32;
 
@@ -85,7 +88,7 @@ impl Tap {
         block::examine_receipts(&facts.header, &executed.receipts).map_err(bad)?;
         let state = (executed.state.origin_root, executed.state.root);
         block::examine_roots(&facts, parent, state).map_err(bad)?;
-        if head {
+        if head && self.is_near_head(&facts) {
             self.audit(&facts, &executed.state.rows)?;
         }
         let advance = Advance {
@@ -98,6 +101,13 @@ impl Tap {
             proofs: None,
         };
         Ok((advance, facts.header.state_root))
+    }
+
+    /// Old states are gone from the master, and proving them would slow down a sync.
+    fn is_near_head(&self, facts: &Facts) -> bool {
+        let born = SystemTime::UNIX_EPOCH + Duration::from_secs(facts.header.timestamp);
+        let young = born.elapsed().is_ok_and(|age| age <= AUDIT_AGE_MAX);
+        young || self.seen.is_some_and(|(head, _)| head == facts.block)
     }
 
     fn audit(&mut self, facts: &Facts, rows: &Rows) -> Result<(), Error> {

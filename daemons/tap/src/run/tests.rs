@@ -4,6 +4,7 @@ use super::Tap;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
+use crate::publish::{Draft, Publisher};
 use crate::sample::{self, Sample};
 use crate::tail::{Chain, Tail};
 use geth::Geth;
@@ -12,7 +13,7 @@ use maidenlane_config::shapes;
 use maidenlane_log::{Backend, From, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
-use maidenlane_wire::Record;
+use maidenlane_wire::{Open, Record, Rows, Undo};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -211,6 +212,54 @@ fn a_master_that_comes_back_behind_does_not_move_the_feed() {
     world.geth.head(std::slice::from_ref(&next));
     world.expect(&next, "G +1* +2* +3* +4 +5");
     world.stop().unwrap();
+}
+
+/// A tap died after the UNDO of a3 (block 3 of 3); then the master does `then`, and a new tap is started.
+fn after_half_a_change(
+    then: impl FnOnce(&World, &[Sample]),
+    head: impl FnOnce(&[Sample]) -> Sample,
+    history: &str,
+) {
+    let (mut world, chain) = following(3);
+    world.expect(&chain[3], "G +1* +2* +3");
+    world.stop().unwrap();
+    let mut dying = Publisher::new(&world.log, TOPIC, World::chain()).unwrap();
+    let (chain_config, client_version) = (String::new(), String::new());
+    dying.open(Open { chain_id: 7, genesis: World::chain().genesis, chain_config, client_version }).unwrap();
+    let undo = Undo {
+        block: chain[3].block,
+        parent: chain[2].block.hash,
+        header: chain[3].header_raw.clone(),
+        transactions: Vec::new(),
+        receipts: vec![0xc0].into(),
+        rows: Rows::default(),
+    };
+    dying.publish(vec![Draft { record: Record::Undo(undo), more: true }]).unwrap();
+    then(&world, &chain);
+    world.start();
+    world.expect(&head(&chain), history);
+    world.stop().unwrap();
+}
+
+#[test]
+fn half_a_change_is_completed_when_the_master_went_on() {
+    let b3 = |chain: &[Sample]| chain[2].child("b");
+    let go_on = |world: &World, chain: &[Sample]| {
+        spooled(world, 1, &[b3(chain)]);
+        world.geth.head(&[b3(chain)]);
+    };
+    after_half_a_change(go_on, b3, "G +1* +2* +3 -3* +3");
+}
+
+#[test]
+fn half_a_change_is_taken_back_when_the_master_stands_where_it_stood() {
+    after_half_a_change(|_, _| {}, |chain| chain[3].clone(), "G +1* +2* +3 -3* +3");
+}
+
+#[test]
+fn half_a_change_is_whole_when_the_master_stands_in_its_middle() {
+    let shorten = |world: &World, chain: &[Sample]| world.geth.shorten(&chain[2]);
+    after_half_a_change(shorten, |chain| chain[2].clone(), "G +1* +2* +3 -3*");
 }
 
 #[test]
