@@ -1,5 +1,5 @@
-//! Positional parameters, with geth's rules: an array or nothing, trailing ones may be missing where optional, null
-//! counts as missing, and superfluous ones are refused.
+//! Positional parameters, with geth's rules: an array or nothing, trailing ones may be missing where optional (null
+//! counts as missing there), and superfluous ones are refused.
 
 use crate::error::Error;
 use serde_json::value::RawValue;
@@ -29,11 +29,12 @@ impl<'a> Args<'a> {
         Ok(Self { values: values.into_iter(), next: 0 })
     }
 
-    /// The next parameter, which must be there.
+    /// The next parameter, which must be there. What null means is up to `read`, as it is up to Go's types in geth.
     pub fn required<T>(&mut self, read: impl FnOnce(&'a str) -> Result<T, String>) -> Result<T, Error> {
-        let index = self.next;
-        self.optional(read)?
-            .ok_or_else(|| Error::params(format!("missing value for required argument {index}")))
+        let (index, text) = self.take();
+        let text =
+            text.ok_or_else(|| Error::params(format!("missing value for required argument {index}")))?;
+        read(text).map_err(|e| invalid(index, &e))
     }
 
     /// The next parameter, or `None` where it is missing or null.
@@ -41,15 +42,21 @@ impl<'a> Args<'a> {
         &mut self,
         read: impl FnOnce(&'a str) -> Result<T, String>,
     ) -> Result<Option<T>, Error> {
-        let index = self.next;
-        self.next += 1;
-        match self.values.next().map(RawValue::get) {
-            None | Some("null") => Ok(None),
-            Some(text) => {
-                read(text).map(Some).map_err(|e| Error::params(format!("invalid argument {index}: {e}")))
-            }
+        match self.take() {
+            (_, None | Some("null")) => Ok(None),
+            (index, Some(text)) => read(text).map(Some).map_err(|e| invalid(index, &e)),
         }
     }
+
+    fn take(&mut self) -> (usize, Option<&'a str>) {
+        let index = self.next;
+        self.next += 1;
+        (index, self.values.next().map(RawValue::get))
+    }
+}
+
+fn invalid(index: usize, problem: &str) -> Error {
+    Error::params(format!("invalid argument {index}: {problem}"))
 }
 
 #[cfg(test)]
@@ -79,7 +86,7 @@ mod tests {
         check("[1, null]", Ok((1, None)));
         check("[]", Err("missing value for required argument 0"));
         check("null", Err("missing value for required argument 0"));
-        check("[null]", Err("missing value for required argument 0"));
+        check("[null]", Err("invalid argument 0: "));
         check("[1, 2, 3]", Err("too many arguments, want at most 2"));
         check("{\"a\": 1}", Err("non-array args"));
         check("[1, \"x\"]", Err("invalid argument 1: "));

@@ -115,13 +115,14 @@ pub struct Answer {
 
 #[derive(Deserialize)]
 struct Message<'a> {
+    // Raw, so that a message with a method of the wrong type is still answered under its own id.
     #[serde(borrow, default)]
-    jsonrpc: Option<Cow<'a, str>>,
+    jsonrpc: Option<&'a RawValue>,
     // Not an `Option`: it would turn an explicit null, which geth answers, into an absent id, which it does not.
     #[serde(borrow, default = "absent")]
     id: &'a RawValue,
     #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
+    method: Option<&'a RawValue>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
 }
@@ -131,6 +132,13 @@ fn absent<'a>() -> &'a RawValue {
     static ABSENT: std::sync::LazyLock<Option<Box<RawValue>>> =
         std::sync::LazyLock::new(|| RawValue::from_string("[]".to_owned()).ok());
     ABSENT.as_deref().unwrap_or(RawValue::NULL)
+}
+
+fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
 }
 
 enum Parsed<'a> {
@@ -143,8 +151,9 @@ fn parse(text: &str) -> Parsed<'_> {
     let Ok(message) = serde_json::from_str::<Message<'_>>(text) else { return Parsed::Invalid { id: None } };
     let missing = message.id.get() == "[]";
     let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));
-    let versioned = message.jsonrpc.as_deref() == Some("2.0");
-    match (message.method.filter(|method| versioned && !method.is_empty()), id) {
+    let versioned = message.jsonrpc.and_then(text_of).as_deref() == Some("2.0");
+    let method = message.method.and_then(text_of).filter(|method| versioned && !method.is_empty());
+    match (method, id) {
         (Some(method), Some(id)) => Parsed::Call { id, method, params: message.params },
         (Some(_), None) if missing => Parsed::Notification,
         (_, id) => Parsed::Invalid { id },
@@ -174,6 +183,18 @@ fn refused(code: i32, message: &'static str) -> Answer {
     Answer { body, status: 200 }
 }
 
+/// geth answers a batch that is too large once, under the id of its first call.
+fn too_many(batch: &[&RawValue]) -> Answer {
+    let first = batch.iter().find_map(|message| match parse(message.get()) {
+        Parsed::Call { id, .. } => Some(id),
+        _ => None,
+    });
+    let mut body = "[".to_owned();
+    write_error(&mut body, first, &Error::new(codes::INVALID_REQUEST, "batch too large"));
+    body.push(']');
+    Answer { body, status: 200 }
+}
+
 /// Answers one body, single call or batch. Calls of a batch run one after the other.
 pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Limits) -> Answer {
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
@@ -192,9 +213,7 @@ pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Li
         return refused(codes::INVALID_REQUEST, "empty batch");
     }
     if batch.len() > limits.batch_calls {
-        let mut only = refused(codes::INVALID_REQUEST, "batch too large");
-        only.body = format!("[{}]", only.body);
-        return only;
+        return too_many(&batch);
     }
     for message in batch {
         let separator = if run.body.is_empty() { "[" } else { "," };

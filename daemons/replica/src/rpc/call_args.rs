@@ -80,8 +80,11 @@ impl CallArgs {
             // Else a free call would be below the base fee.
             block.basefee = 0;
         }
-        let no_blob_fee = self.max_fee_per_blob_gas.is_none_or(|fee| fee.0.is_zero());
-        if let Some(blob) = block.blob_excess_gas_and_price.as_mut().filter(|_| no_blob_fee) {
+        // geth makes blobs free only where a fee cap is known: given as zero, or implied by blobs without one.
+        let blob_fee = self.max_fee_per_blob_gas.map(|fee| fee.0);
+        let blob_fee = blob_fee.or(self.blob_versioned_hashes.as_ref().map(|_| U256::ZERO));
+        if let Some(blob) = block.blob_excess_gas_and_price.as_mut().filter(|_| blob_fee == Some(U256::ZERO))
+        {
             blob.blob_gasprice = 0;
         }
         let tx_type = self.tx_type(spec);
@@ -121,9 +124,10 @@ impl CallArgs {
     /// The least type that carries what was given. From London on all fees go by EIP-1559: a gas price is both cap
     /// and tip there, which costs the same.
     fn tx_type(&self, spec: SpecId) -> TransactionType {
-        if self.authorization_list.is_some() {
+        // What a fork does not know yet is ignored, as geth's EVM does.
+        if self.authorization_list.is_some() && spec.is_enabled_in(SpecId::PRAGUE) {
             TransactionType::Eip7702
-        } else if self.blob_versioned_hashes.is_some() {
+        } else if self.blob_versioned_hashes.is_some() && spec.is_enabled_in(SpecId::CANCUN) {
             TransactionType::Eip4844
         } else if spec.is_enabled_in(SpecId::LONDON) {
             TransactionType::Eip1559

@@ -78,6 +78,11 @@ pub(crate) fn address(json: &str) -> Result<Address, String> {
     fixed(&string(json)?, "common.Address").map(Address::new)
 }
 
+/// A plain Go string, where null is the empty one.
+pub(crate) fn plain(json: &str) -> Result<Cow<'_, str>, String> {
+    if json == "null" { Ok(Cow::Borrowed("")) } else { string(json) }
+}
+
 /// A hash.
 pub(crate) fn hash(json: &str) -> Result<B256, String> {
     fixed(&string(json)?, "common.Hash").map(B256::new)
@@ -88,9 +93,11 @@ pub(crate) fn index(json: &str) -> Result<u64, String> {
     number_of(&string(json)?)
 }
 
-/// `true` or `false`.
+/// `true` or `false`; null is false, as a Go bool stays what it was.
 pub(crate) fn boolean(json: &str) -> Result<bool, String> {
-    serde_json::from_str(json).map_err(|_| "json: cannot unmarshal into Go value of type bool".into())
+    serde_json::from_str::<Option<bool>>(json)
+        .map(Option::unwrap_or_default)
+        .map_err(|_| "json: cannot unmarshal into Go value of type bool".into())
 }
 
 /// A storage key: up to 32 bytes, prefix and leading zeros optional, for old clients' sake.

@@ -64,7 +64,7 @@ fn slot(session: &Session, state: &StateOf, address: Address, key: B256) -> Resu
 pub(crate) fn storage_at(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
     let address = args.required(params::address)?;
-    let key = args.required(params::string)?;
+    let key = args.required(params::plain)?;
     let state = selected(session, &mut args)?;
     let key = params::storage_key(&key)?;
     Ok(Json::data(&slot(session, &state, address, key)?))

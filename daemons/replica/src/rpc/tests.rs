@@ -106,6 +106,10 @@ fn unknown_blocks_are_errors_for_state_and_null_for_look_ups() {
     check(&chain, "eth_nope", json!([]), Err(codes::METHOD_NOT_FOUND));
     check(&chain, "eth_blockNumber", json!([1]), Err(codes::INVALID_PARAMS));
     check(&chain, "eth_getBlockByNumber", json!(["0x1"]), Err(codes::INVALID_PARAMS));
+    check(&chain, "eth_getBlockByNumber", json!(["0x37", null]), Ok(Value::Null));
+    check(&chain, "eth_getBlockByNumber", json!([null, true]), Err(codes::INVALID_PARAMS));
+    let zero = format!("0x{}", "0".repeat(64));
+    check(&chain, "eth_getStorageAt", json!([nobody, null]), Ok(json!(zero)));
 }
 
 #[test]

@@ -83,6 +83,11 @@ fn what_is_no_call() {
     check("7", 200, &error("null", codes::INVALID_REQUEST, "invalid request"));
     check(r#"{"id":1,"method":"echo"}"#, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
     check(r#"{"jsonrpc":"2.0","id":1}"#, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
+    check(
+        r#"{"jsonrpc":"2.0","id":1,"method":5}"#,
+        200,
+        &error("1", codes::INVALID_REQUEST, "invalid request"),
+    );
     check(&call("{}", "echo", "[]"), 200, &error("null", codes::INVALID_REQUEST, "invalid request"));
     check(r#"{"jsonrpc":"2.0","method":"echo"}"#, 200, "");
 }
@@ -94,11 +99,7 @@ fn batches() {
     check(&two, 200, &format!("[{},{failed}]", result("1", "[1]")));
     check("[]", 200, &error("null", codes::INVALID_REQUEST, "empty batch"));
     let four = vec![call("1", "echo", "[]"); 4].join(",");
-    check(
-        &format!("[{four}]"),
-        200,
-        &format!("[{}]", error("null", codes::INVALID_REQUEST, "batch too large")),
-    );
+    check(&format!("[{four}]"), 200, &format!("[{}]", error("1", codes::INVALID_REQUEST, "batch too large")));
     check(r#"[{"jsonrpc":"2.0","method":"echo"}]"#, 200, "");
     let mixed = format!(r#"[{{"jsonrpc":"2.0","method":"echo"}},{}]"#, call("1", "echo", "[]"));
     check(&mixed, 200, &format!("[{}]", result("1", "[]")));

@@ -125,7 +125,8 @@ fn carries_blobs_and_authorizations() {
     let blobs = json!({"blobVersionedHashes": [hash]});
     check(&word("600049"), blobs, "latest", Ok(&hash));
     check(&word("4a"), json!({"blobVersionedHashes": [hash]}), "latest", Ok(&number(0)));
-    check(&word("4a"), json!({}), "latest", Ok(&number(0)));
+    check(&word("4a"), json!({"maxFeePerBlobGas": "0x0"}), "latest", Ok(&number(0)));
+    check(&word("4a"), json!({}), "latest", Ok(&number(1)));
     // An authorization that nobody signed is skipped, and the call goes on.
     let zero = format!("0x{}", "0".repeat(40));
     let unsigned =
