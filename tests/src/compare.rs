@@ -81,7 +81,7 @@ fn forget_message(answer: &mut Value) {
 /// The master does not answer.
 pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     let mut list = List::default();
-    for method in ["eth_chainId", "net_version", "net_listening", "eth_syncing"] {
+    for method in ["eth_chainId", "net_version", "net_peerCount", "eth_syncing"] {
         list.add(method, json!([]));
     }
     let mut accounts = BTreeSet::new();

@@ -23,6 +23,8 @@ use crate::{
 
 const MODULE: &str = "github.com/ethereum/go-ethereum";
 const VERSION: &str = "v1.17.5";
+/// The account whose key `geth --dev` has and unlocks.
+const DEVELOPER: &str = "71562b71999873db5b286df957af199ec94617f7";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -99,13 +101,34 @@ impl Node {
             environment: Vec::new(),
             process: None,
         };
-        if let Chain::Import(from) = chain {
-            let [genesis, blocks] = ["genesis.json", "chain.rlp"].map(|name| from.join(name));
-            run(node.command(false).arg("init").arg(genesis))?;
-            run(node.command(true).arg("import").arg(blocks))?;
+        match chain {
+            Chain::Developer => {
+                let genesis = node.dir.join("genesis.json");
+                let text = node.developer_genesis()?.to_string();
+                fs::write(&genesis, text).doing(|| format!("write {}", genesis.display()))?;
+                run(node.command(false).arg("init").arg(genesis))?;
+            }
+            Chain::Import(from) => {
+                let [genesis, blocks] = ["genesis.json", "chain.rlp"].map(|name| from.join(name));
+                run(node.command(false).arg("init").arg(genesis))?;
+                run(node.command(true).arg("import").arg(blocks))?;
+            }
         }
         node.restart()?;
         Ok(node)
+    }
+
+    /// geth's own developer genesis, but for the forks of today's networks: its own activates "bogota", with rules
+    /// of the EVM that no network has and that the replica rightly refuses to guess.
+    fn developer_genesis(&self) -> Outcome<Value> {
+        let text = run(Command::new(&self.geth).args(["--dev", "dumpgenesis"]))?;
+        let mut genesis: Value = serde_json::from_slice(&text)?;
+        let missing = || Failure::new("geth's developer genesis has another form than expected");
+        let config = genesis.get_mut("config").and_then(Value::as_object_mut).ok_or_else(missing)?;
+        config.remove("bogotaTime");
+        let alloc = genesis.get_mut("alloc").and_then(Value::as_object_mut).ok_or_else(missing)?;
+        alloc.insert(DEVELOPER.to_owned(), json!({"balance": "0xd3c21bcecceda1000000"}));
+        Ok(genesis)
     }
 
     fn command(&self, hook: bool) -> Command {

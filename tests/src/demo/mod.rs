@@ -23,7 +23,7 @@ use crate::{
 };
 use view::Meter;
 
-/// Bursts of transactions that `--once` sends before it compares.
+/// Bursts of transactions, a block each, that `--once` sends before it compares.
 const BURSTS: u32 = 12;
 /// A replica on the same machine catches up faster than this, whatever the chain.
 const CATCH_UP: Duration = Duration::from_secs(120);
@@ -74,12 +74,14 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     net.start()?;
     let (master, replica) = (net.master(), net.replica(0)?);
     announce(arguments, &mut net, &master, &replica)?;
-    let all_well = if arguments.once { once(arguments, &master, &replica)? } else { true };
+    let verdict = arguments.once.then(|| once(arguments, &master, &replica)).transpose()?;
     if !arguments.once || arguments.hold {
         serve(arguments, &master, &replica, &stop)?;
     }
     say(json, "stopping …");
     net.stop()?;
+    let Some((all_well, summary)) = verdict else { return Ok(true) };
+    say(json, &summary);
     Ok(all_well)
 }
 
@@ -99,13 +101,15 @@ fn announce(arguments: &Arguments, net: &mut Net, master: &Client, replica: &Cli
     Ok(())
 }
 
-/// Sends some transactions, lets them settle, and compares everything.
-fn once(arguments: &Arguments, master: &Client, replica: &Client) -> Outcome<bool> {
+/// Sends some transactions, lets them settle, and compares everything: whether all agreed, and a summary.
+fn once(arguments: &Arguments, master: &Client, replica: &Client) -> Outcome<(bool, String)> {
     let json = arguments.json;
     if arguments.chain.is_none() {
         let mut traffic = Traffic::open(master)?;
         for _ in 0..BURSTS {
+            let head = master.block_number()?;
             traffic.burst()?;
+            next_block(master, head)?;
         }
         traffic.settle()?;
         say(json, &format!("{} transactions sent and mined", traffic.sent()));
@@ -119,8 +123,16 @@ fn once(arguments: &Arguments, master: &Client, replica: &Client) -> Outcome<boo
         say(json, &format!("differs: {difference}"));
     }
     let differ = comparison.differences.len();
-    say(json, &format!("demo: {} answers agree, {differ} differ, head {head}", comparison.agreed));
-    Ok(comparison.perfect())
+    let summary = format!("demo: {} answers agree, {differ} differ, head {head}", comparison.agreed);
+    Ok((comparison.perfect(), summary))
+}
+
+/// Waits until the developer chain has grown beyond `head`, so that bursts land in different blocks.
+fn next_block(master: &Client, head: u64) -> Outcome<()> {
+    wait::until("the next block", Duration::from_secs(30), || {
+        let now = master.block_number().map_err(|failure| failure.to_string())?;
+        if now > head { Ok(()) } else { Err(format!("head {now}")) }
+    })
 }
 
 /// Waits until the replica serves the master's block `number`.
