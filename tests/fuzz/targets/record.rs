@@ -1,0 +1,13 @@
+//! Any bytes as a record: no panic, and what is read is written as something that reads the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use maidenlane_wire::{decode, encode, to_json};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(stamped) = decode(bytes) {
+        let again = encode(&stamped);
+        assert_eq!(decode(&again).as_ref(), Ok(&stamped));
+        let _ = to_json(&stamped);
+    }
+});
