@@ -1,5 +1,7 @@
 //! The tap's settings and the files under `dhall/` say the same.
 
+#![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
+
 use maidenlane_config::lockstep::{TypeFile, unexplained};
 use maidenlane_config::{load, normalize, shapes};
 use maidenlane_tap::config::{Settings, TapRaw};

@@ -1,5 +1,7 @@
 //! What a broken settings file is told, and the types that all daemons share.
 
+#![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
+
 extern crate maidenlane_config as serde_dhall;
 
 use maidenlane_config::lockstep::TypeFile;
@@ -34,7 +36,7 @@ impl maidenlane_config::Settings for Settings {
         let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
         let limit = raw.limit.map(|limit| checker.within::<u8>("limit", limit, 1..=9));
         let every_ms = checker.within("every_ms", raw.every_ms, 1..=1_000);
-        (name?, admin?, limit);
+        name.and(admin).and(limit.unwrap_or(Some(0)))?;
         Some(Self { feed: feed?, every_ms: every_ms? })
     }
 }

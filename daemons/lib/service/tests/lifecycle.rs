@@ -1,5 +1,7 @@
 //! A real daemon process through its life: start, status, reload, stop, and every way to die.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: what is unexpected may panic")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
