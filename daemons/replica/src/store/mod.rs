@@ -5,15 +5,19 @@
 //! | `tables` | every table, key and value on one page |
 //! | `facts` | what is written with every batch: head, feed position, finality |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
+//! | `index` | transactions by hash, logs by address and topic |
+//! | `tuning` | how RocksDB holds each table |
 //! | `read` | [`View`]: one block's immutable view |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
 
 mod audit;
 mod facts;
+mod index;
 mod logs;
 mod read;
 mod tables;
+mod tuning;
 mod write;
 
 pub use audit::{Audit, dump, state_root};

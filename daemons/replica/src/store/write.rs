@@ -4,8 +4,9 @@
 //! brings the rest again.
 
 use super::facts::Facts;
+use super::tuning::options;
 use super::{Error, View, tables};
-use maidenlane_chain::{B256, BlockRef, Bytes, keccak256, receipts::Receipts};
+use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::{Rows, decode_rows, encode_rows};
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
@@ -32,7 +33,7 @@ pub struct Store {
 
 /// Changes that will be written together.
 pub struct Batch {
-    rows: WriteBatch,
+    pub(super) rows: WriteBatch,
     facts: Facts,
     undo_blocks: u64,
     history_blocks: Option<u64>,
@@ -147,7 +148,7 @@ impl Store {
         self.db.get_cf(self.table(table)?, key).map_err(|source| self.rocks("read", source))
     }
 
-    fn table(&self, name: &'static str) -> Result<&ColumnFamily, Error> {
+    pub(super) fn table(&self, name: &'static str) -> Result<&ColumnFamily, Error> {
         self.db.cf_handle(name).ok_or_else(|| self.damaged(name))
     }
 
@@ -155,7 +156,7 @@ impl Store {
         Error::Rocks { what, path: self.path.clone(), source }
     }
 
-    fn damaged(&self, what: &'static str) -> Error {
+    pub(super) fn damaged(&self, what: &'static str) -> Error {
         Error::Damaged { what, path: self.path.clone() }
     }
 
@@ -264,39 +265,6 @@ impl Store {
         Ok(())
     }
 
-    /// Adds or removes a block's transactions and logs.
-    fn index(
-        &self,
-        batch: &mut Batch,
-        block: BlockRef,
-        body: &[u8],
-        receipts: &[u8],
-        add: bool,
-    ) -> Result<(), Error> {
-        let body = maidenlane_chain::block::Body::parse(body).map_err(|_| self.damaged("body"))?;
-        let table = self.table(tables::TRANSACTIONS)?;
-        for (index, hash) in (0_u32..).zip(body.transaction_hashes()) {
-            if add {
-                let mut place = block.number.to_be_bytes().to_vec();
-                place.extend_from_slice(&index.to_be_bytes());
-                batch.rows.put_cf(table, hash, place);
-            } else {
-                batch.rows.delete_cf(table, hash);
-            }
-        }
-        let receipts = Receipts::decode(receipts).map_err(|_| self.damaged("receipts"))?;
-        let table = self.table(tables::LOGS)?;
-        for (term, indexes) in terms(&receipts) {
-            let key = tables::at_block(&term, block.number);
-            if add {
-                batch.rows.put_cf(table, key, indexes);
-            } else {
-                batch.rows.delete_cf(table, key);
-            }
-        }
-        Ok(())
-    }
-
     /// Moves the floors along with the head.
     fn expire(&self, batch: &mut Batch, head: u64) -> Result<(), Error> {
         if let Some(blocks) = batch.history_blocks {
@@ -359,50 +327,4 @@ fn put(batch: &mut WriteBatch, table: &ColumnFamily, key: &[u8], value: Option<&
         Some(value) => batch.put_cf(table, key, value),
         None => batch.delete_cf(table, key),
     }
-}
-
-/// Every term of a block's logs with the indexes of the logs that have it.
-fn terms(receipts: &Receipts) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let mut terms: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let logs = receipts.items().iter().flat_map(|receipt| receipt.logs());
-    for (index, log) in (0_u32..).zip(logs) {
-        let address = tables::term(0, log.address.as_slice());
-        let topics =
-            (1_u8..).zip(log.topics()).map(|(position, topic)| tables::term(position, topic.as_slice()));
-        for term in std::iter::once(address).chain(topics) {
-            terms.entry(term).or_default().extend_from_slice(&index.to_be_bytes());
-        }
-    }
-    terms
-}
-
-fn options(table: &str, cache: &Cache, dropped_below: &Arc<AtomicU64>) -> Options {
-    let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(cache);
-    blocks.set_cache_index_and_filter_blocks(true);
-    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    let mut options = Options::default();
-    options.set_write_buffer_size(64 << 20);
-    options.set_level_compaction_dynamic_level_bytes(true);
-    options.set_compression_type(DBCompressionType::Lz4);
-    options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    match table {
-        tables::ACCOUNTS | tables::SLOTS | tables::CODES | tables::NUMBERS | tables::TRANSACTIONS => {
-            blocks.set_bloom_filter(10.0, false);
-            // Keys are hashes: nothing to gain from compressing accounts, much to lose on reads.
-            options.set_compression_type(DBCompressionType::None);
-        }
-        tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY => {
-            let floor = Arc::clone(dropped_below);
-            options.set_compaction_filter("below the floor", move |_level, key, _value| {
-                match tables::block_at_end(key) {
-                    Some(block) if block <= floor.load(Ordering::Relaxed) => Decision::Remove,
-                    _ => Decision::Keep,
-                }
-            });
-        }
-        _ => {}
-    }
-    options.set_block_based_table_factory(&blocks);
-    options
 }

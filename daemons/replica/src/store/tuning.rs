@@ -1,0 +1,39 @@
+//! How RocksDB holds each table.
+
+use super::tables;
+use rocksdb::compaction_filter::Decision;
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, Options};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Options of one table. History rows at or below `dropped_below` disappear in compactions.
+pub(super) fn options(table: &str, cache: &Cache, dropped_below: &Arc<AtomicU64>) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    options.set_write_buffer_size(64 << 20);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_bottommost_compression_type(DBCompressionType::Zstd);
+    match table {
+        tables::ACCOUNTS | tables::SLOTS | tables::CODES | tables::NUMBERS | tables::TRANSACTIONS => {
+            blocks.set_bloom_filter(10.0, false);
+            // Keys are hashes: nothing to gain from compressing accounts, much to lose on reads.
+            options.set_compression_type(DBCompressionType::None);
+        }
+        tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY => {
+            let floor = Arc::clone(dropped_below);
+            options.set_compaction_filter("below the floor", move |_level, key, _value| {
+                match tables::block_at_end(key) {
+                    Some(block) if block <= floor.load(Ordering::Relaxed) => Decision::Remove,
+                    _ => Decision::Keep,
+                }
+            });
+        }
+        _ => {}
+    }
+    options.set_block_based_table_factory(&blocks);
+    options
+}
