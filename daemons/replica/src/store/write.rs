@@ -8,12 +8,7 @@ use super::tuning::options;
 use super::{Error, View, tables};
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::{Rows, decode_rows, encode_rows};
-use rocksdb::compaction_filter::Decision;
-use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options,
-    WriteBatch,
-};
-use std::collections::BTreeMap;
+use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, Options, WriteBatch};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
