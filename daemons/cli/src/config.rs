@@ -11,6 +11,7 @@ use crate::{error::Error, output::Output};
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Daemon {
     Tap,
+    Replica,
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,9 +27,14 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
         Verb::Check { daemon: Daemon::Tap, file } => check::<maidenlane_tap::config::Settings>(file),
+        Verb::Check { daemon: Daemon::Replica, file } => check::<maidenlane_replica::config::Settings>(file),
+        Verb::Normalize { daemon: Daemon::Replica, file } => {
+            normalize::<maidenlane_replica::config::Settings>(file, output)
+        }
         Verb::Normalize { daemon: Daemon::Tap, file } => {
             normalize::<maidenlane_tap::config::Settings>(file, output)
         }
+        Verb::Type { daemon: Daemon::Replica } => print_type::<maidenlane_replica::config::Settings>(output),
         Verb::Type { daemon: Daemon::Tap } => print_type::<maidenlane_tap::config::Settings>(output),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use maidenlane_replica::verify;
 use maidenlane_service::{Exit, Failure};
 
 /// Why a command failed.
@@ -16,6 +17,10 @@ pub(crate) enum Error {
     #[error("{0}")]
     Daemon(#[from] Failure),
     #[error("{0}")]
+    Replica(#[source] verify::Error),
+    #[error("{0}")]
+    Undecodable(String),
+    #[error("{0}")]
     Usage(String),
 }
 
@@ -28,12 +33,23 @@ impl Error {
     /// Data that is not what it was is told apart from wrong usage and from an unreachable dependency.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Log(maidenlane_log::Error::Corrupt { .. }) => Exit::Data,
+            Self::Log(maidenlane_log::Error::Corrupt { .. }) | Self::Undecodable(_) | Self::Replica(_) => {
+                Exit::Data
+            }
             Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
             | Self::Settings(_)
             | Self::Usage(_) => Exit::Settings,
             Self::Daemon(failure) => failure.exit,
             Self::Log(_) | Self::Output(_) => Exit::GaveUp,
+        }
+    }
+}
+
+impl From<verify::Error> for Error {
+    fn from(error: verify::Error) -> Self {
+        match error {
+            verify::Error::Output(closed) => Self::Output(closed),
+            other => Self::Replica(other),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! output, everything else to standard error; exit codes are those of the daemons.
 
 mod config;
+mod decode;
 mod error;
 mod log;
 mod output;
+mod replica;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -31,9 +33,15 @@ enum Noun {
     /// Settings files
     #[command(subcommand)]
     Config(config::Verb),
+    /// Bytes to JSON
+    #[command(subcommand)]
+    Decode(decode::Verb),
     /// The log that carries feeds
     #[command(subcommand)]
     Log(log::Verb),
+    /// A replica that has stopped
+    #[command(subcommand)]
+    Replica(replica::Verb),
     /// A tap that has stopped
     #[command(subcommand)]
     Tap(tap::Verb),
@@ -64,7 +72,9 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
     match arguments.noun {
         Noun::Config(verb) => config::run(&verb, output),
+        Noun::Decode(verb) => decode::run(&verb, output),
         Noun::Log(verb) => log::run(verb, output),
+        Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
     }
 }

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
-use maidenlane_log::{Backend, From, LogConsumer, Offset, TopicOptions, kafka, segment};
-use serde_json::json;
+use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
+use serde_json::{Value, json};
 
 use crate::{error::Error, output::Output};
 
@@ -169,6 +169,19 @@ fn tail(tail: Tail, output: &mut Output) -> Result<(), Error> {
     print(consumer.as_mut(), until, output)
 }
 
+/// Place and meaning of an entry. What is no record of a feed is still shown for what it is.
+fn described(entry: &Entry) -> Value {
+    let meaning = match maidenlane_wire::decode(&entry.payload) {
+        Ok(record) => ("entry", maidenlane_wire::to_json(&record)),
+        Err(error) => ("undecodable", error.to_string().into()),
+    };
+    let mut line = json!({"offset": entry.offset.0, "bytes": entry.payload.len()});
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert(meaning.0.to_owned(), meaning.1);
+    }
+    line
+}
+
 /// Prints up to `until`, or for ever.
 fn print(consumer: &mut dyn LogConsumer, until: Option<Offset>, output: &mut Output) -> Result<(), Error> {
     let mut next = Offset(0);
@@ -182,7 +195,7 @@ fn print(consumer: &mut dyn LogConsumer, until: Option<Offset>, output: &mut Out
                 return Ok(());
             }
             next = Offset(entry.offset.0 + 1);
-            output.json(&json!({"offset": entry.offset.0, "bytes": entry.payload.len()}))?;
+            output.json(&described(&entry))?;
         }
     }
     Ok(())

@@ -1,0 +1,46 @@
+//! `maidenlane replica …`: a stopped replica's state.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use maidenlane_replica::{config::Settings, verify};
+use serde_json::json;
+
+use crate::{error::Error, output::Output};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Compute the state root of the whole state anew and compare it with the head's header
+    Verify(Which),
+    /// Print the whole state, one account per line of JSON, sorted by hashed address
+    Dump(Which),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The stopped replica's settings
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
+    match verb {
+        Verb::Verify(which) => {
+            let (head, audit) = verify::verify(&which.state_dir()?)?;
+            output.json(&json!({
+                "number": head.number,
+                "hash": head.hash.to_string(),
+                "stateRoot": audit.root.to_string(),
+                "accounts": audit.accounts,
+                "slots": audit.slots,
+            }))
+        }
+        Verb::Dump(which) => Ok(verify::dump(&which.state_dir()?, output).map(drop)?),
+    }
+}
+
+impl Which {
+    fn state_dir(&self) -> Result<PathBuf, Error> {
+        Ok(maidenlane_config::load::<Settings>(&self.config)?.state_dir)
+    }
+}
