@@ -43,6 +43,8 @@ pub(crate) type Overrides = AddressMap<AccountOverride>;
 pub(crate) struct StateDb<'a> {
     source: &'a dyn Source,
     at: At,
+    /// `BLOCKHASH` knows blocks below this one.
+    hashes_below: u64,
     codes: &'a Codes,
     overrides: &'a Overrides,
     /// keccak256 of an address, which many reads of its slots share.
@@ -56,9 +58,15 @@ impl std::fmt::Debug for StateDb<'_> {
 }
 
 impl<'a> StateDb<'a> {
-    /// State at `at` with `overrides` on top.
-    pub(crate) fn new(source: &'a dyn Source, at: At, codes: &'a Codes, overrides: &'a Overrides) -> Self {
-        Self { source, at, codes, overrides, last_key: None }
+    /// State at `at` with `overrides` on top, for a block whose ancestors are below `hashes_below`.
+    pub(crate) fn new(
+        source: &'a dyn Source,
+        at: At,
+        hashes_below: u64,
+        codes: &'a Codes,
+        overrides: &'a Overrides,
+    ) -> Self {
+        Self { source, at, hashes_below, codes, overrides, last_key: None }
     }
 
     fn key(&mut self, address: Address) -> B256 {
@@ -118,6 +126,9 @@ impl Database for StateDb<'_> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, ReadFault> {
+        if number >= self.hashes_below {
+            return Ok(B256::ZERO);
+        }
         // revm asks only for the 256 ancestors; what is older than this replica's headers is zero, as in geth.
         Ok(self.source.hash_of(number)?.unwrap_or_default())
     }

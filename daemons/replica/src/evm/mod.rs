@@ -24,6 +24,9 @@ use revm::primitives::hardfork::SpecId;
 /// The concrete context: our database, and the budget where revm keeps chain-specific data.
 pub(crate) type Ctx<'a> = Context<BlockEnv, TxEnv, CfgEnv, StateDb<'a>, Journal<StateDb<'a>>, Budget>;
 
+/// Blobs in one transaction from Osaka on (EIP-7594).
+const BLOBS_MAX: u64 = 6;
+
 /// Why a call has no result.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -62,6 +65,7 @@ pub(crate) fn execute(call: Call, db: StateDb<'_>, budget: Budget) -> Result<Exe
     cfg.disable_block_gas_limit = true;
     cfg.tx_chain_id_check = false;
     cfg.tx_gas_limit_cap = Some(u64::MAX);
+    cfg.max_blobs_per_tx = call.spec.is_enabled_in(SpecId::OSAKA).then_some(BLOBS_MAX);
     cfg.blob_base_fee_update_fraction = call.blob_update_fraction;
     let mut ctx: Ctx<'_> = Context::new(db, call.spec);
     ctx.block = call.block;

@@ -22,7 +22,7 @@ fn run(code: &'static [u8], budget: Budget) -> Option<Result<ExecutionResult, Fa
     let tx = TxEnv { kind: TxKind::Call(here), gas_limit: u64::MAX, ..TxEnv::default() };
     let block = BlockEnv::default();
     let call = Call { spec: SpecId::OSAKA, chain_id: 1, block, tx, blob_update_fraction: None };
-    Some(execute(call, StateDb::new(&chain, At::Latest, &codes, &overrides), budget))
+    Some(execute(call, StateDb::new(&chain, At::Latest, 0, &codes, &overrides), budget))
 }
 
 const LOOP: &[u8] = &[0x5b, 0x60, 0x00, 0x56];

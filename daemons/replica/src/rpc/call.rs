@@ -37,7 +37,8 @@ pub(crate) async fn call(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 4)?;
-    let wanted: CallArgs = args.required(read)?;
+    // As in geth, null is a call without any field.
+    let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
     let overrides: StateOverrides = args.optional(read)?.unwrap_or_default();
     let block: Option<BlockOverrides> = args.optional(read)?;
@@ -47,7 +48,7 @@ pub(crate) async fn call(
     let overrides = overrides.resolve()?;
     let gas = call.tx.gas_limit;
     if !heavy {
-        let db = StateDb::new(session.source(), state.at, &shared.codes, &overrides);
+        let db = StateDb::new(session.source(), state.at, state.hashes_below(), &shared.codes, &overrides);
         match evm::execute(call.clone(), db, Budget::light(shared.settings.call_inline)) {
             Err(Failure::Spent(_)) => (),
             done => return answer(shared, done, gas),
@@ -97,7 +98,8 @@ async fn on_pool(
     let now = Instant::now();
     let deadline = now.checked_add(shared.settings.call_timeout).unwrap_or(now);
     let job = move |cancelled| {
-        let db = StateDb::new(session_there.source(), state.at, &shared_there.codes, &overrides);
+        let below = state.hashes_below();
+        let db = StateDb::new(session_there.source(), state.at, below, &shared_there.codes, &overrides);
         evm::execute(call, db, Budget::until(deadline, cancelled))
     };
     shared.pool.run(job).await.map_err(refused)

@@ -45,6 +45,18 @@ struct Fees {
     tip: U256,
 }
 
+impl Fees {
+    /// What is paid where the EVM knows no cap: only a block override brings a base fee together with old rules.
+    fn legacy_price(&self, base_fee: Option<u64>) -> U256 {
+        match base_fee {
+            Some(base_fee) if !self.cap.is_zero() => {
+                self.tip.saturating_add(U256::from(base_fee)).min(self.cap)
+            }
+            _ => self.cap,
+        }
+    }
+}
+
 impl CallArgs {
     /// Where the call goes; `None` creates a contract.
     pub(crate) fn to(&self) -> Option<Address> {
@@ -73,6 +85,7 @@ impl CallArgs {
             let (have, want) = (id.0, rules.chain_id());
             return Err(Error::server(format!("chainId does not match node's (have={have}, want={want})")));
         }
+        self.check_forms()?;
         let fees = self.fees(header.base_fee_per_gas)?;
         let spec = rules.spec(header);
         let mut block = rules.block_env(header);
@@ -94,7 +107,7 @@ impl CallArgs {
             tx_type: u8::from(tx_type),
             caller: self.from.unwrap_or_default(),
             gas_limit: self.gas.map_or(gas_cap, |gas| gas.0.min(gas_cap)),
-            gas_price: fits(fees.cap),
+            gas_price: fits(if modern { fees.cap } else { fees.legacy_price(header.base_fee_per_gas) }),
             gas_priority_fee: modern.then(|| fits(fees.tip)),
             kind: self.to.map_or(TxKind::Create, TxKind::Call),
             value: self.value.map_or(U256::ZERO, |value| value.0),
@@ -119,6 +132,22 @@ impl CallArgs {
             tx,
             blob_update_fraction: fraction.and_then(|fraction| u64::try_from(fraction).ok()),
         })
+    }
+
+    /// What geth checks whatever the fork.
+    fn check_forms(&self) -> Result<(), Error> {
+        const BLOB_VERSION: u8 = 1;
+        let problem = match (&self.blob_versioned_hashes, &self.authorization_list) {
+            (Some(_), _) if self.to.is_none() => "blob transaction of type create",
+            (Some(hashes), _) if hashes.is_empty() => "blob transaction missing blob hashes",
+            (Some(hashes), _) if hashes.iter().any(|hash| hash.first() != Some(&BLOB_VERSION)) => {
+                "blob has invalid hash version"
+            }
+            (_, Some(_)) if self.to.is_none() => "EIP-7702 transaction cannot be used to create contract",
+            (_, Some(list)) if list.is_empty() => "EIP-7702 transaction with empty auth list",
+            _ => return Ok(()),
+        };
+        Err(Error::server(format!("err: {problem}")))
     }
 
     /// The least type that carries what was given. From London on all fees go by EIP-1559: a gas price is both cap
@@ -214,16 +243,20 @@ impl BlockOverrides {
         if let Some(fee) = self.base_fee_per_gas {
             header.base_fee_per_gas = Some(small(fee)?);
         }
-        header.difficulty = self.difficulty.map_or(header.difficulty, |difficulty| difficulty.0);
+        if let Some(random) = self.prev_randao {
+            // As in geth's EVM, a random value is what makes a block one of proof of stake.
+            header.mix_hash = random;
+            header.difficulty = U256::ZERO;
+        }
         header.timestamp = self.time.map_or(header.timestamp, |time| time.0);
         header.gas_limit = self.gas_limit.map_or(header.gas_limit, |limit| limit.0);
         header.beneficiary = self.fee_recipient.unwrap_or(header.beneficiary);
-        header.mix_hash = self.prev_randao.unwrap_or(header.mix_hash);
         Ok(())
     }
 
-    /// Changes what no header field says.
+    /// Changes what the header cannot say: the difficulty there decides the fork rules.
     pub(crate) fn apply_to_call(&self, call: &mut Call) {
+        call.block.difficulty = self.difficulty.map_or(call.block.difficulty, |difficulty| difficulty.0);
         if let (Some(fee), Some(blob)) = (self.blob_base_fee, call.block.blob_excess_gas_and_price.as_mut()) {
             blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
         }

@@ -20,6 +20,13 @@ pub(crate) struct StateOf {
     pub(crate) pending: bool,
 }
 
+impl StateOf {
+    /// A call here sees the hashes of blocks below this one, whatever number an override gives its block.
+    pub(crate) fn hashes_below(&self) -> u64 {
+        self.header.number.saturating_add(u64::from(self.pending))
+    }
+}
+
 /// What this replica no longer has.
 pub(crate) fn pruned() -> Error {
     Error::new(codes::PRUNED, "pruned history unavailable")

@@ -132,7 +132,19 @@ fn carries_blobs_and_authorizations() {
     let unsigned =
         json!({"chainId": "0x0", "address": zero, "nonce": "0x0", "yParity": "0x0", "r": "0x1", "s": "0x1"});
     check(&word("43"), json!({"authorizationList": [unsigned]}), "latest", Ok(&number(54)));
-    check(&word("43"), json!({"authorizationList": []}), "latest", Err((codes::SERVER, "")));
+    check(&word("43"), json!({"authorizationList": []}), "latest", Err((codes::SERVER, "empty auth list")));
+    check(
+        &word("43"),
+        json!({"blobVersionedHashes": []}),
+        "0x5",
+        Err((codes::SERVER, "missing blob hashes")),
+    );
+    check(&word("43"), json!({"blobVersionedHashes": [hash]}), "0x5", Ok(&number(5)));
+    let many = json!({"blobVersionedHashes": vec![&hash; 7]});
+    check(&word("43"), many.clone(), "latest", Err((codes::SERVER, "")));
+    check(&word("43"), many, "0x2b", Ok(&number(43)));
+    let wrong = json!({"blobVersionedHashes": [format!("0x02{}", "ab".repeat(31))]});
+    check(&word("43"), wrong, "latest", Err((codes::SERVER, "hash version")));
 }
 
 #[test]
@@ -217,6 +229,8 @@ fn overrides() {
     assert_eq!(run(&word("42"), json!({"time": "0x3e8"})), Ok(number(1_000)));
     assert_eq!(run(&word("45"), json!({"gasLimit": "0x7"})), Ok(number(7)));
     assert_eq!(run(&word("44"), json!({"prevRandao": number(9)})), Ok(number(9)));
+    assert_eq!(run(&word("44"), json!({"difficulty": "0x5"})), Ok(number(0)), "the random value stays");
+    assert_eq!(run(&word("603640"), json!({"number": "0x64"})), Ok(number(0)), "no hash from the future");
     let withdrawals = run(&word("43"), json!({"withdrawals": []})).expect_err("not here");
     assert!(withdrawals.message.contains("withdrawals"), "{withdrawals}");
     let state = |accounts: Value| {
