@@ -3,7 +3,6 @@
 //! | file | idea |
 //! |---|---|
 //! | [`source`] | what is read, as a trait |
-//! | [`stored`], [`live`] | the store as that, and its newest head |
 //! | [`session`] | which view a request is answered from, and whether it may be |
 //! | [`params`] | reading parameters |
 //! | [`select`] | block selectors to blocks, with geth's errors |
@@ -19,7 +18,6 @@ mod call;
 mod call_args;
 mod chain;
 mod debug;
-pub mod live;
 mod logs;
 mod lookup;
 pub(crate) mod params;
@@ -28,7 +26,6 @@ mod select;
 mod session;
 pub mod source;
 mod state;
-pub mod stored;
 pub(crate) mod transaction;
 
 use crate::evm::codes::Codes;
