@@ -1,0 +1,36 @@
+//! What may go wrong does: kills at any moment and at every named point, damaged data, wrong settings.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod failpoints;
+mod kill;
+mod moment;
+mod refuse;
+
+use maidenlane_tests::{
+    compare::{self, Comparison},
+    install::GO,
+    scenario::{Carrier, Chain, Net, Plan},
+};
+
+/// A network on a developer chain, or `None`, said aloud, on a machine without Go.
+fn developer_net() -> Option<Net> {
+    if !GO.met() {
+        println!("not run: no Go for a real geth");
+        return None;
+    }
+    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 1 };
+    Some(Net::started(&plan).unwrap())
+}
+
+/// The oracle of every scenario: the replica answers as geth does and has the state of a fresh replay, whose root is
+/// that of the head's header.
+fn check_everything(net: &mut Net) {
+    let head = net.caught_up(0).unwrap();
+    let (master, replica) = (net.master(), net.replica(0).unwrap());
+    let questions = compare::questions(&master, head).unwrap();
+    let comparison = Comparison::of(&master, &replica, &questions).unwrap();
+    assert!(comparison.perfect(), "{:#?}", comparison.differences);
+    net.equals_fresh_replay(0).unwrap();
+    let config = net.replica_daemon(0).unwrap().config().display().to_string();
+    net.command(&["replica", "verify", "--config", &config]).unwrap();
+}
