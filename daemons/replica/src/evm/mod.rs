@@ -3,10 +3,10 @@
 //! | file | idea |
 //! |---|---|
 //! | [`rules`] | chain config to fork rules and block environments |
-//! | [`database`] | the view as revm's database, with overrides on top |
-//! | [`codes`] | analysed bytecode, shared by all calls |
-//! | [`budget`] | time and cancellation, checked in jumps and calls |
-//! | [`pool`] | the few threads that run what takes longer |
+//! | `database` | the view as revm's database, with overrides on top |
+//! | `codes` | analysed bytecode, shared by all calls |
+//! | `budget` | time and cancellation, checked in jumps and calls |
+//! | `pool` | the few threads that run what takes longer |
 
 pub(crate) mod budget;
 pub(crate) mod codes;

@@ -3,12 +3,12 @@
 //! | file | idea |
 //! |---|---|
 //! | [`source`] | what is read, as a trait |
-//! | [`session`] | which view a request is answered from, and whether it may be |
-//! | [`params`] | reading parameters |
-//! | [`select`] | block selectors to blocks, with geth's errors |
-//! | [`block`], [`transaction`], [`receipt`] | consensus bytes to JSON |
-//! | [`blocks`] | caches of decoded blocks and ready JSON |
-//! | [`chain`], [`state`], [`lookup`], [`logs`], [`call`], [`debug`] | the methods |
+//! | `session` | which view a request is answered from, and whether it may be |
+//! | `params` | reading parameters |
+//! | `select` | block selectors to blocks, with geth's errors |
+//! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
+//! | `blocks` | caches of decoded blocks and ready JSON |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `debug` | the methods |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
 

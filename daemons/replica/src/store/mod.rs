@@ -48,7 +48,7 @@ pub enum Error {
         path: PathBuf,
         /// As stored.
         found: u32,
-        /// [`tables::FORMAT`].
+        /// `tables::FORMAT`.
         expected: u32,
     },
     /// A value is not what its table promises.
