@@ -12,6 +12,7 @@ pub mod compare;
 pub mod daemon;
 pub mod demo;
 pub mod failure;
+pub mod geth;
 pub mod install;
 pub mod kafka;
 pub mod master;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::{demo, suite};
+use maidenlane_tests::{demo, geth::record, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -18,12 +18,15 @@ enum Task {
     Demo(demo::Arguments),
     /// Run every check, one line of result each
     Suite(suite::Arguments),
+    /// Make the recordings under tests/vectors again, with a real geth
+    Record,
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Suite(arguments) => suite::run(&arguments),
+        Task::Record => record::run(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Doing, Failure, Outcome},
+    geth::engine::Engine,
     process::Process,
     product,
     rpc::Client,
@@ -43,13 +44,7 @@ pub fn build() -> Outcome<PathBuf> {
         return Ok(binary);
     }
     fs::create_dir_all(&home).doing(|| format!("create {}", home.display()))?;
-    let module = run(Command::new("go").args(["mod", "download", "-json", &format!("{MODULE}@{VERSION}")]))?;
-    let module: Value = serde_json::from_slice(&module)?;
-    let from = module.get("Dir").and_then(Value::as_str);
-    let from = from.ok_or_else(|| Failure::new(format!("go did not say where {MODULE} is: {module}")))?;
-    let source = home.join(format!("source-{}", std::process::id()));
-    run(Command::new("cp").args(["-r", from]).arg(&source))?;
-    run(Command::new("chmod").args(["-R", "u+w"]).arg(&source))?;
+    let source = source(&home.join(format!("source-{}", std::process::id())))?;
     let place = source.join("eth/tracers/live/maidenlane.go");
     fs::write(&place, text).doing(|| format!("write {}", place.display()))?;
     let draft = home.join(format!("geth-{}", std::process::id()));
@@ -61,6 +56,27 @@ pub fn build() -> Outcome<PathBuf> {
     fs::rename(&draft, &binary).doing(|| format!("rename {}", draft.display()))?;
     fs::remove_dir_all(&source).doing(|| format!("remove {}", source.display()))?;
     Ok(binary)
+}
+
+/// Copies go-ethereum's source to `to`, unless it is there.
+///
+/// # Errors
+/// Go is missing or cannot get it.
+pub fn source(to: &Path) -> Outcome<PathBuf> {
+    if to.exists() {
+        return Ok(to.to_owned());
+    }
+    let module = run(Command::new("go").args(["mod", "download", "-json", &format!("{MODULE}@{VERSION}")]))?;
+    let module: Value = serde_json::from_slice(&module)?;
+    let from = module.get("Dir").and_then(Value::as_str);
+    let from = from.ok_or_else(|| Failure::new(format!("go did not say where {MODULE} is: {module}")))?;
+    let parent = to.parent().unwrap_or(to);
+    fs::create_dir_all(parent).doing(|| format!("create {}", parent.display()))?;
+    let draft = to.with_extension(format!("draft-{}", std::process::id()));
+    run(Command::new("cp").args(["-r", from]).arg(&draft))?;
+    run(Command::new("chmod").args(["-R", "u+w"]).arg(&draft))?;
+    fs::rename(&draft, to).doing(|| format!("rename {}", draft.display()))?;
+    Ok(to.to_owned())
 }
 
 fn run(command: &mut Command) -> Outcome<Vec<u8>> {
@@ -81,6 +97,7 @@ pub struct Node {
     http_port: u16,
     auth_port: u16,
     environment: Vec<(String, String)>,
+    hook: Value,
     process: Option<Process>,
 }
 
@@ -90,32 +107,81 @@ impl Node {
     /// # Errors
     /// geth refuses the chain or does not come up.
     pub fn start(geth: &Path, dir: &Path, chain: &Chain) -> Outcome<Self> {
+        let mut node = Self::new(geth, dir, chain)?;
+        match chain {
+            Chain::Developer => {
+                let genesis = node.dir.join("genesis.json");
+                let text = node.developer_genesis()?.to_string();
+                fs::write(&genesis, text).doing(|| format!("write {}", genesis.display()))?;
+                node.init(&genesis)?;
+            }
+            Chain::Import(from) => {
+                node.init(&from.join("genesis.json"))?;
+                node.import(&from.join("chain.rlp"))?;
+            }
+        }
+        node.restart()?;
+        Ok(node)
+    }
+
+    /// A node without data, for scenarios that prepare it themselves.
+    ///
+    /// # Errors
+    /// Its directory cannot be made.
+    pub fn new(geth: &Path, dir: &Path, chain: &Chain) -> Outcome<Self> {
         let dir = dir.join("geth");
         fs::create_dir_all(dir.join("spool")).doing(|| format!("create {}", dir.display()))?;
-        let mut node = Self {
+        let hook =
+            json!({"spool": dir.join("spool"), "maxSpool_MB": 4096, "minFree_MB": 64, "segment_MB": 64});
+        Ok(Self {
             geth: geth.to_owned(),
             dir,
             chain: chain.clone(),
             http_port: free_port()?,
             auth_port: free_port()?,
             environment: Vec::new(),
+            hook,
             process: None,
-        };
-        match chain {
-            Chain::Developer => {
-                let genesis = node.dir.join("genesis.json");
-                let text = node.developer_genesis()?.to_string();
-                fs::write(&genesis, text).doing(|| format!("write {}", genesis.display()))?;
-                run(node.command(false).arg("init").arg(genesis))?;
-            }
-            Chain::Import(from) => {
-                let [genesis, blocks] = ["genesis.json", "chain.rlp"].map(|name| from.join(name));
-                run(node.command(false).arg("init").arg(genesis))?;
-                run(node.command(true).arg("import").arg(blocks))?;
-            }
+        })
+    }
+
+    /// `geth init`.
+    ///
+    /// # Errors
+    /// geth refuses the genesis.
+    pub fn init(&self, genesis: &Path) -> Outcome<()> {
+        run(self.command(false).arg("init").arg(genesis)).map(drop)
+    }
+
+    /// `geth import`, with the hook.
+    ///
+    /// # Errors
+    /// geth refuses the blocks.
+    pub fn import(&self, blocks: &Path) -> Outcome<()> {
+        run(self.command(true).arg("import").arg(blocks)).map(drop)
+    }
+
+    /// Sets an environment variable for everything it starts from now on; an empty value removes it.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            self.environment.push((name.to_owned(), value.to_owned()));
         }
-        node.restart()?;
-        Ok(node)
+    }
+
+    /// Changes a setting of the hook for everything it starts from now on.
+    pub fn hook(&mut self, name: &str, value: Value) {
+        if let Some(settings) = self.hook.as_object_mut() {
+            settings.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Its engine API, for any chain but the developer's.
+    ///
+    /// # Errors
+    /// It has never run.
+    pub fn engine(&self) -> Outcome<Engine> {
+        Engine::new(self.auth_port, &self.dir.join("data/geth/jwtsecret"))
     }
 
     /// geth's own developer genesis, but for the forks of today's networks: its own activates "bogota", with rules
@@ -135,9 +201,7 @@ impl Node {
         let mut command = Command::new(&self.geth);
         command.arg("--datadir").arg(self.dir.join("data"));
         if hook {
-            let spool =
-                json!({"spool": self.spool(), "maxSpool_MB": 4096, "minFree_MB": 64, "segment_MB": 64});
-            command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &spool.to_string()]);
+            command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &self.hook.to_string()]);
         }
         command.args(["--syncmode", "full", "--nodiscover", "--maxpeers", "0", "--port", "0"]);
         command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]);

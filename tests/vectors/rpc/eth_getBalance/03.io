@@ -1,0 +1,2 @@
+>> {"id":1,"jsonrpc":"2.0","method":"eth_getBalance","params":["0x741e33c0cc64e8eca7364ba6d3d2d8afefe62c01","0x20"]}
+<< {"id":1,"jsonrpc":"2.0","result":"0x3"}

@@ -1,0 +1,2 @@
+>> {"id":1,"jsonrpc":"2.0","method":"eth_getBlockTransactionCountByNumber","params":["0x40"]}
+<< {"id":1,"jsonrpc":"2.0","result":"0x4"}

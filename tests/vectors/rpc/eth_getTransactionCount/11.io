@@ -1,0 +1,2 @@
+>> {"id":1,"jsonrpc":"2.0","method":"eth_getTransactionCount","params":["0xba1a00ce00000000000000000000000000000001","finalized"]}
+<< {"id":1,"jsonrpc":"2.0","result":"0x0"}
