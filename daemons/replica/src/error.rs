@@ -40,6 +40,9 @@ pub enum Error {
         #[source]
         source: Refusal,
     },
+    /// The database holds another chain than the settings name.
+    #[error("the database is of another chain; correct `chain` or `stateDir`")]
+    Foreign(#[source] Refusal),
     /// The log was cut below everything that this database knows.
     #[error("no block of the log is in this database; restore a snapshot or bootstrap anew")]
     Lost,

@@ -200,6 +200,25 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
     })
 }
 
+/// Whether a store that says `facts` of itself is of the chain that the settings name.
+///
+/// # Errors
+/// It is of another one.
+pub fn same_chain(facts: &Facts, demands: &Demands) -> Result<(), Refusal> {
+    if facts.position.is_none() {
+        return Ok(());
+    }
+    if facts.chain_id != demands.chain_id {
+        return Err(Refusal::Chain { expected: demands.chain_id, found: facts.chain_id });
+    }
+    match demands.genesis {
+        Some(expected) if expected != facts.genesis => {
+            Err(Refusal::Genesis { expected, found: facts.genesis })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_open(facts: &Facts, demands: Demands, open: &Open) -> Result<(), Refusal> {
     if open.chain_id != demands.chain_id {
         return Err(Refusal::Chain { expected: demands.chain_id, found: open.chain_id });
