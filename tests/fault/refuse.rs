@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use maidenlane_tests::{daemon::Daemon, scenario::Net};
+use maidenlane_tests::{daemon::Daemon, scenario::Net, settings};
 
 use crate::developer_net;
 
@@ -39,8 +39,8 @@ fn wrong_settings_and_wrong_chains_are_refused() {
     let cases: [(&str, &str, i32, &str); 4] = [
         ("stateDir", "stateDirs", SETTINGS, "did you mean `stateDir`?"),
         ("127.0.0.1:0", "nowhere", SETTINGS, "admin.listen"),
-        ("id = 1337", "id = 1338", DATA, "1338"),
-        ("genesis = None Text", &wrong_genesis, DATA, "0x1111"),
+        ("id = 1337", "id = 1338", DATA, "chain 1337"),
+        ("genesis = None Text", &wrong_genesis, DATA, "genesis"),
     ];
     for (from, to, code, word) in cases {
         refused(net.tap(), |text| text.replace(from, to), code, word);
@@ -56,7 +56,8 @@ fn a_flipped_bit_in_the_feed_is_never_served() {
     let Some(mut net) = developer_net() else { return };
     net.caught_up(0).unwrap();
     net.tap().stop().unwrap();
-    flip(&files(&net.dir().join("log"), "log").pop().unwrap(), 0.4);
+    let topic = net.dir().join("log").join(settings::topic());
+    flip(files(&topic, "log").first().unwrap(), 0.4);
     let fresh = net.fresh_replica();
     let told = fresh.err().map(|failure| failure.to_string()).unwrap_or_default();
     assert!(told.contains("exit code 65") && told.contains("corrupt"), "{told}");
