@@ -62,6 +62,8 @@ impl Follower {
         signs: Arc<Signs>,
     ) -> Result<Self, Error> {
         let facts = store.facts()?;
+        // At the feed's end no OPEN would come for long to tell it.
+        apply::same_chain(&facts, &demands).map_err(Error::Foreign)?;
         events.emit(&Event::Opened { head: facts.head });
         let facts = match facts.position {
             None => {
@@ -208,3 +210,6 @@ impl Follower {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ mod index;
 mod logs;
 mod read;
 mod tables;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tuning;
 mod write;
 

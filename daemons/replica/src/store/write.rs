@@ -21,7 +21,7 @@ const ORPHAN_MARGIN: u64 = 64;
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
-    db: Arc<DB>,
+    pub(super) db: Arc<DB>,
     path: PathBuf,
     dropped_below: Arc<AtomicU64>,
 }

@@ -1,0 +1,279 @@
+//! A replica over a real log: whatever happened on the way, in the end it knows the canonical chain and nothing else.
+
+mod chain;
+
+use super::{Follower, Keep};
+use crate::apply::{Demands, Refusal};
+use crate::error::Error;
+use crate::live::Signs;
+use crate::store::tests::{canonical_rows, text};
+use crate::store::{Store, View};
+use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
+use maidenlane_chain::{B256, keccak256};
+use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
+use maidenlane_service::Tracer;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const TOPIC: &str = "blocks";
+const CACHE_BYTES: usize = 8 << 20;
+const KEEP: Keep = Keep { undo_blocks: 1_000, history_blocks: None };
+const DEMANDS: Demands = Demands { chain_id: CHAIN_ID, genesis: None };
+
+/// A log and the database that follows it.
+struct Place {
+    dir: tempfile::TempDir,
+    log: segment::Options,
+    demands: Demands,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = segment::Options::new(dir.path().join("log"));
+        let place = Self { dir, log, demands: DEMANDS };
+        place.backend().create(TOPIC, &TopicOptions::default()).unwrap();
+        place
+    }
+
+    fn of(feed: &Feed) -> Self {
+        let place = Self::new();
+        place.append(feed, 0, feed.entries.len());
+        place
+    }
+
+    fn backend(&self) -> Backend {
+        Backend::Segment(self.log.clone())
+    }
+
+    /// Appends the feed's entries `from..to`.
+    fn append(&self, feed: &Feed, from: usize, to: usize) {
+        let entries: Vec<_> =
+            feed.entries[from..to].iter().map(|(payload, _)| Append { key: None, payload }).collect();
+        if !entries.is_empty() {
+            self.backend().producer(TOPIC).unwrap().append(&entries).unwrap();
+        }
+    }
+
+    /// Starts a replica, lets it come to the log's end, and ends it.
+    fn follow(&self) -> Result<View, Error> {
+        let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
+        let consumer = self.backend().consumer(TOPIC, 0)?;
+        let signs = Arc::new(Signs::default());
+        let mut follower =
+            Follower::new(Arc::clone(&store), KEEP, self.demands, consumer, Tracer::silent(), signs)?;
+        // What is in the log fits into one read; the second finds nothing.
+        for _ in 0..2 {
+            follower.turn(Duration::ZERO)?;
+        }
+        Ok(store.view()?.unwrap())
+    }
+}
+
+/// Everything that can be read of the canonical chain, against the model.
+fn check_model(view: &View, chain: &chain::Chain, what: &str) {
+    let tip = chain.last().unwrap();
+    assert_eq!(view.head(), tip.at, "{what}");
+    let height = tip.at.number;
+    assert_eq!(view.hash_of(height + 1).unwrap(), None, "{what}");
+    for block in chain {
+        let at = block.at;
+        assert_eq!(view.hash_of(at.number).unwrap(), Some(at.hash), "{what}: {at}");
+        assert_eq!(view.find(at.hash).unwrap(), Some((at.number, true)), "{what}: {at}");
+        assert_eq!(view.header(at).unwrap().as_ref(), Some(&block.header), "{what}: {at}");
+        assert!(view.body(at).unwrap().is_some() && view.receipts(at).unwrap().is_some(), "{what}: {at}");
+        check_state(view, block, Some(at.number), what);
+    }
+    check_state(view, tip, None, what);
+    let mut places = BTreeMap::new();
+    for number in 0..height * 2 + 20 {
+        let hash = keccak256(alloy::rlp::encode(vec![number]));
+        if let Some((block, index)) = view.transaction(hash).unwrap() {
+            assert_eq!(block.hash, chain[usize::try_from(block.number).unwrap()].at.hash, "{what}");
+            places.insert(hash, (block.number, index));
+        }
+    }
+    assert_eq!(places, tip.transactions, "{what}");
+    check_logs(view, tip, what);
+}
+
+fn check_state(view: &View, expect: &Block, at: Option<u64>, what: &str) {
+    for address in addresses() {
+        let account = view.account(keccak256(address), at).unwrap();
+        assert_eq!(account.as_ref(), expect.accounts.get(&address), "{what}: {address} at {at:?}");
+        for slot in slots() {
+            let value = view.slot(keccak256(address), keccak256(slot), at).unwrap();
+            let model = expect.slots.get(&(address, slot)).copied().unwrap_or_default();
+            assert_eq!(value, model, "{what}: {address} {slot} at {at:?}");
+        }
+    }
+}
+
+/// The search in the index, against a look at every log.
+fn check_logs(view: &View, tip: &Block, what: &str) {
+    let height = tip.at.number;
+    let topics = || (0..3_u8).map(|byte| B256::repeat_byte(byte).to_vec());
+    let mut queries: Vec<Vec<(u8, Vec<Vec<u8>>)>> = Vec::new();
+    for address in addresses().map(|address| address.to_vec()) {
+        queries.push(vec![(0, vec![address.clone()])]);
+        for topic in topics() {
+            queries.push(vec![(0, vec![address.clone()]), (1, vec![topic.clone()])]);
+            queries.push(vec![(0, vec![address.clone()]), (2, topics().collect()), (4, vec![topic])]);
+        }
+    }
+    queries.extend((1..=4).map(|position| vec![(position, topics().take(2).collect())]));
+    for query in queries {
+        for (from, to) in [(0, height), (height / 3, height / 2), (height, u64::MAX)] {
+            let mut naive: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+            for log in tip.logs.iter().filter(|log| (from..=to).contains(&log.block)) {
+                let fits = |(position, terms): &(u8, Vec<Vec<u8>>)| {
+                    let term = match usize::from(*position).checked_sub(1) {
+                        None => Some(log.address.to_vec()),
+                        Some(topic) => log.topics.get(topic).map(|topic| topic.to_vec()),
+                    };
+                    term.is_some_and(|term| terms.contains(&term))
+                };
+                if query.iter().all(fits) {
+                    naive.entry(log.block).or_default().push(log.index);
+                }
+            }
+            let naive: Vec<_> = naive.into_iter().collect();
+            assert_eq!(view.logs(&query, from, to, usize::MAX).unwrap(), naive, "{what}: {query:?}");
+            let first = view.logs(&query, from, to, 1).unwrap();
+            assert_eq!(first, naive.get(..1).unwrap_or_default(), "{what}: {query:?}");
+        }
+    }
+}
+
+/// The same rows as a replica that never saw anything but the final chain.
+fn check_fresh(view: &View, chain: &chain::Chain, what: &str) {
+    let fresh = Place::of(&Feed::straight(chain)).follow().unwrap();
+    assert!(canonical_rows(view) == canonical_rows(&fresh), "{what}: a fresh replay has other rows");
+}
+
+fn moves(most: usize) -> impl Strategy<Value = Vec<Move>> {
+    let seeds = prop::collection::vec(0..4_u8, 0..5);
+    let a_move = prop_oneof![
+        8 => (0..4_u8).prop_map(Move::Grow),
+        4 => (1..5_usize, seeds).prop_map(|(depth, seeds)| Move::Reorg(depth, seeds)),
+        1 => Just(Move::Open),
+        1 => Just(Move::Heartbeat),
+        1 => (0..6_usize).prop_map(Move::Final),
+        1 => Just(Move::Again),
+    ];
+    prop::collection::vec(a_move, 1..most)
+}
+
+fn feed(moves: &[Move]) -> Feed {
+    let mut feed = Feed::new();
+    moves.iter().for_each(|a_move| feed.play(a_move));
+    feed
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn reorgs_and_restarts_leave_no_trace(moves in moves(40), stop: prop::sample::Index) {
+        let feed = feed(&moves);
+        let stop = 1 + stop.index(feed.entries.len());
+        let place = Place::new();
+        place.append(&feed, 0, stop);
+        let chain = &feed.entries[stop - 1].1;
+        if !chain.is_empty() {
+            check_model(&place.follow().unwrap(), chain, "before the restart");
+        }
+        place.append(&feed, stop, feed.entries.len());
+        let view = place.follow().unwrap();
+        check_model(&view, &feed.chain, "after the restart");
+        check_fresh(&view, &feed.chain, "after the restart");
+    }
+
+    #[test]
+    fn a_log_that_was_cut_and_written_anew_is_followed(
+        before in moves(30), end: prop::sample::Index, after in moves(12),
+    ) {
+        let mut feed = feed(&before);
+        let place = Place::of(&feed);
+        drop(place.follow().unwrap());
+        // OPEN and GENESIS stay.
+        let end = 2 + end.index(feed.entries.len() - 1);
+        segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
+        feed.chain = feed.entries[end - 1].1.clone();
+        feed.entries.truncate(end);
+        feed.play(&Move::Open);
+        after.iter().for_each(|a_move| feed.play(a_move));
+        place.append(&feed, end, feed.entries.len());
+        let view = place.follow().unwrap();
+        check_model(&view, &feed.chain, "after the cut");
+        check_fresh(&view, &feed.chain, "after the cut");
+    }
+}
+
+/// A feed that a replica of four blocks refuses.
+fn check_refused(spoil: impl FnOnce(&mut Feed), expect: &str) {
+    let mut feed = feed(&[Move::Grow(0), Move::Grow(1), Move::Grow(2), Move::Grow(3)]);
+    let place = Place::of(&feed);
+    drop(place.follow().unwrap());
+    let from = feed.entries.len();
+    spoil(&mut feed);
+    place.append(&feed, from, feed.entries.len());
+    let refused = text(&place.follow().unwrap_err());
+    assert!(refused.contains(expect), "{refused}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let genesis = Block::genesis().at.hash;
+    check_refused(
+        |feed| {
+            feed.stamp.seq += 1;
+            feed.play(&Move::Grow(0));
+        },
+        "follows record 5: the feed has a gap",
+    );
+    check_refused(|feed| feed.open(7, genesis), "the feed is of chain 7");
+    check_refused(|feed| feed.open(CHAIN_ID, B256::repeat_byte(7)), "the feed's genesis is 0x07");
+    check_refused(
+        |feed| {
+            feed.stamp.feed = [9; 16];
+            feed.play(&Move::Heartbeat);
+        },
+        "another feed",
+    );
+    check_refused(
+        |feed| {
+            feed.chain.pop();
+            feed.play(&Move::Grow(9));
+        },
+        "does not fit the head",
+    );
+    check_refused(|feed| feed.entries.push((b"rubbish".to_vec(), Vec::new())), "cannot be read");
+}
+
+#[test]
+fn the_settings_decide_which_feed_is_the_right_one() {
+    let feed = feed(&[]);
+    let mut place = Place::of(&feed);
+    place.demands.chain_id = 1;
+    let is_chain =
+        |error: &Error| matches!(error, Error::Refused { source: Refusal::Chain { expected: 1, .. }, .. });
+    assert!(is_chain(&place.follow().unwrap_err()));
+    place.demands = Demands { genesis: Some(B256::repeat_byte(1)), ..DEMANDS };
+    let refused = place.follow().unwrap_err();
+    assert!(matches!(refused, Error::Refused { source: Refusal::Genesis { .. }, .. }));
+    place.demands.genesis = Some(feed.tip().at.hash);
+    check_model(&place.follow().unwrap(), &feed.chain, "after two refusals");
+}
+
+#[test]
+fn a_log_cut_below_everything_is_told() {
+    let mut feed = feed(&[Move::Grow(0)]);
+    let place = Place::of(&feed);
+    drop(place.follow().unwrap());
+    segment::cut(&place.log, TOPIC, 0, Offset(1)).unwrap();
+    feed.entries.truncate(1);
+    assert!(matches!(place.follow().unwrap_err(), Error::Lost));
+}
