@@ -199,7 +199,11 @@ impl Follower {
                 failpoint(failpoints::AFTER_UNDO);
                 self.events.emit(&Event::Undone { block: record.block });
             }
-            Step::Final(record) => self.store.finality(batch, &record)?,
+            Step::Final(record) => {
+                // Orphans too are read from the database. One that has come back in this batch is none any more.
+                self.write(batch)?;
+                self.store.finality(batch, &record)?;
+            }
             Step::Heartbeat(beat) => {
                 if !beat.resuming {
                     self.signs.note(beat.master.number, age_of(beat.master_seen_ms));

@@ -277,3 +277,23 @@ fn a_log_cut_below_everything_is_told() {
     feed.entries.truncate(1);
     assert!(matches!(place.follow().unwrap_err(), Error::Lost));
 }
+
+#[test]
+fn a_block_that_came_back_outlives_finality() {
+    let mut moves = vec![Move::Grow(0), Move::Grow(0), Move::Reorg(1, vec![1])];
+    let place = Place::new();
+    let mut feed = feed(&moves);
+    place.append(&feed, 0, feed.entries.len());
+    drop(place.follow().unwrap());
+    let from = feed.entries.len();
+    // All in one batch: the undone block returns and becomes final, far below the head.
+    moves = vec![Move::Reorg(1, vec![0])];
+    moves.extend((0..80).map(|_| Move::Grow(0)));
+    moves.push(Move::Final(0));
+    moves.iter().for_each(|a_move| feed.play(a_move));
+    place.append(&feed, from, feed.entries.len());
+    let view = place.follow().unwrap();
+    check_model(&view, &feed.chain, "after finality");
+    let other = feed.chain[1].child(1).at;
+    assert_eq!(view.find(other.hash).unwrap(), None, "undone and below finality");
+}

@@ -1,6 +1,7 @@
 //! Databases that cannot be used, and a look at all that is stored.
 
-use super::{Error, Store, View, tables};
+use super::{Error, Facts, Store, View, tables};
+use maidenlane_chain::{B256, BlockRef, keccak256};
 use std::path::Path;
 
 const CACHE_BYTES: usize = 8 << 20;
@@ -78,6 +79,36 @@ fn a_spoilt_current_file_is_refused() {
         |path| std::fs::write(path.join("CURRENT"), "MANIFEST-777777\n").unwrap(),
         "open the database",
     );
+}
+
+#[test]
+fn damage_in_a_table_is_told_where_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = Store::open(&path, CACHE_BYTES).unwrap();
+    let table = store.table(tables::SLOTS).unwrap();
+    let keys: Vec<B256> = (0..2_000_u32).map(|at| keccak256(at.to_be_bytes())).collect();
+    for key in &keys {
+        store.db.put_cf(table, tables::slot_key(*key, *key), key).unwrap();
+    }
+    let batch = store.batch(Facts { head: Some(BlockRef::default()), ..Facts::default() }, 1, None);
+    store.write(batch).unwrap();
+    store
+        .db
+        .put_cf(store.table(tables::HEADERS).unwrap(), tables::block_key(BlockRef::default()), [0])
+        .unwrap();
+    store.db.flush_cf(table).unwrap();
+    drop(store);
+    let files = std::fs::read_dir(&path).unwrap().map(|file| file.unwrap().path());
+    let file = files.filter(|file| file.extension().is_some_and(|name| name == "sst")).max().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The first blocks hold the rows; what RocksDB needs for opening stands at the end.
+    bytes[100..60_000].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let view = Store::open(&path, CACHE_BYTES).unwrap().view().unwrap().unwrap();
+    let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
+    let refused = text(&refused);
+    assert!(refused.contains(path.to_str().unwrap()) && refused.contains("Corruption"), "{refused}");
 }
 
 #[test]

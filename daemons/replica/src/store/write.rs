@@ -272,7 +272,8 @@ impl Store {
         Ok(())
     }
 
-    /// Notes finality and drops undone blocks that can no longer come back.
+    /// Notes finality and drops undone blocks that can no longer come back. Every batch before this one must have been
+    /// written.
     ///
     /// # Errors
     /// When the orphans cannot be read.
