@@ -124,6 +124,17 @@ impl Error {
         }
     }
 
+    /// The error and its causes, separated by colons.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let (mut text, mut cause) = (self.to_string(), std::error::Error::source(self));
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
     const fn exit(&self) -> Exit {
         match self {
             Self::WrongChain { .. }

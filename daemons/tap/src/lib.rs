@@ -104,10 +104,17 @@ fn chain(settings: &Settings, events: &Tracer<Event>, shutdown: &Shutdown) -> Op
     if let Some(genesis) = settings.genesis {
         return Some(Chain { id, genesis });
     }
+    let mut told = None;
     while !shutdown.is_triggered() {
         match master::Master::connect(&settings.ipc).and_then(|mut master| master.identity()) {
             Ok((_, genesis)) => return Some(Chain { id, genesis }),
-            Err(error) => events.emit(&Event::Away { reason: error.to_string() }),
+            Err(error) => {
+                let reason = Error::from(error).with_causes();
+                if told.as_ref() != Some(&reason) {
+                    events.emit(&Event::Away { reason: reason.clone() });
+                }
+                told = Some(reason);
+            }
         }
         std::thread::sleep(ASK_EVERY);
     }

@@ -108,7 +108,7 @@ impl Tap {
     /// Notes a failure that may pass and waits a little.
     fn pass(&mut self, error: Error) -> Result<(), Error> {
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        let reason = chain_of(&error);
+        let reason = error.with_causes();
         if self.away.as_ref() != Some(&reason) {
             self.events.emit(&Event::Away { reason: reason.clone() });
         }
@@ -365,16 +365,6 @@ impl Tap {
         }
         Ok(())
     }
-}
-
-/// The error and its causes, separated by colons.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ fn case() -> Case {
     };
     let proof = EIP1186AccountProofResponse {
         address,
-        account_proof: vec![leaf(keccak256(address), alloy::rlp::encode(&account))],
+        account_proof: vec![leaf(keccak256(address), alloy::rlp::encode(account))],
         storage_proof: vec![slot],
         ..EIP1186AccountProofResponse::default()
     };

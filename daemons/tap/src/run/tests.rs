@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
 use crate::publish::{Draft, Publisher};
+use crate::repair::{Repaired, repair};
 use crate::sample::{self, Sample};
 use crate::tail::{Chain, Tail};
 use geth::Geth;
@@ -325,4 +326,37 @@ fn a_second_tap_displaces_the_first() {
     assert!(matches!(thread.join().unwrap(), Err(Error::Displaced { epoch: 2 })));
     drop(shutdown);
     world.stop().unwrap();
+}
+
+/// Repairs a feed at a1 whose master stands at a3, with `spooled` frames there already; `late` come while it waits.
+fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
+    let (mut world, chain) = following(1);
+    world.expect(&chain[1], "G +1");
+    world.stop().unwrap();
+    let a2 = chain[1].child("a");
+    let blocks = [a2.clone(), a2.child("a")];
+    let frames = |which: &[usize]| which.iter().flat_map(|n| blocks[n - 2].frames()).collect::<Vec<u8>>();
+    world.geth.head(&blocks);
+    world.spool(1, &frames(present));
+    let (dir, patience) = (world.dir.path(), if late.is_empty() { Duration::ZERO } else { LONG });
+    let told = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let until = Instant::now() + LONG;
+            while !late.is_empty() && world.geth.number() == 3 && Instant::now() < until {
+                std::thread::yield_now();
+            }
+            world.spool(1, &frames(late));
+        });
+        repair(&dir.join("geth.ipc"), &dir.join("spool"), &world.log, TOPIC, World::chain(), patience)
+    });
+    (told.unwrap(), world.geth.number())
+}
+
+#[test]
+fn repair_makes_the_master_execute_the_oldest_missing_block_again() {
+    let missing = Sample::genesis().child("a").child("a").block;
+    assert_eq!(repaired(&[2, 3], &[]), (Repaired::Whole, 3));
+    assert_eq!(repaired(&[3], &[2]), (Repaired::Executed { missing }, 1));
+    assert_eq!(repaired(&[], &[2, 3]), (Repaired::Executed { missing }, 1));
+    assert_eq!(repaired(&[3], &[]), (Repaired::Waiting { missing }, 1));
 }

@@ -44,6 +44,12 @@ impl Geth {
         state.announce();
     }
 
+    /// Number of its head.
+    pub(super) fn number(&self) -> u64 {
+        let state = self.state.lock().unwrap();
+        state.blocks[state.head].block.number
+    }
+
     /// Dies, and has lost what came after `to`.
     pub(super) fn crash(&self, to: &Sample) {
         std::fs::remove_file(&self.path).unwrap();
@@ -81,7 +87,13 @@ impl State {
         self.connections.retain_mut(|connection| connection.write_all(note.as_bytes()).is_ok());
     }
 
-    fn answer(&self, method: &str, params: &Value) -> Result<Value, &'static str> {
+    fn answer(&mut self, method: &str, params: &Value) -> Result<Value, &'static str> {
+        if method == "debug_setHead" {
+            let number =
+                u64::from_str_radix(params[0].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+            self.head = self.blocks.iter().position(|known| known.block.number == number).unwrap();
+            return Ok(Value::Null);
+        }
         let known = |params: &Value| self.blocks.iter().find(|known| json!(known.block.hash) == params[0]);
         Ok(match method {
             "eth_chainId" => json!("0x7"),
