@@ -39,20 +39,17 @@ import (
 )
 
 func init() {
-	tracers.LiveDirectory.Register("maidenlane", newMaidenlane)
+	tracers.LiveDirectory.Register("maidenlane", func(raw json.RawMessage) (*tracing.Hooks, error) {
+		m, err := newHook(raw)
+		return m.hooks(), err
+	})
 }
 
 const (
 	frameVersion = 1
-	kindInit     = 1
-	kindGenesis  = 2
-	kindBlock    = 3
-	kindReceipts = 4
-	kindState    = 5
-	kindTrie     = 6
-	kindEnd      = 7
-	kindFailed   = 8
-	kindHole     = 9
+
+	kindInit, kindGenesis, kindBlock, kindReceipts, kindState = 1, 2, 3, 4, 5
+	kindTrie, kindEnd, kindFailed, kindHole                   = 6, 7, 8, 9
 
 	nearHead   = 60 * time.Second // younger blocks are synced one by one
 	syncGroups = 32               // older ones in groups of this many …
@@ -99,14 +96,6 @@ type maidenlane struct {
 	closing bool
 }
 
-func newMaidenlane(raw json.RawMessage) (*tracing.Hooks, error) {
-	m, err := newHook(raw)
-	if err != nil {
-		return nil, fmt.Errorf("maidenlane: --vmtrace.jsonconfig: %w", err)
-	}
-	return m.hooks(), nil
-}
-
 func (m *maidenlane) hooks() *tracing.Hooks {
 	return &tracing.Hooks{
 		OnBlockchainInit: m.onBlockchainInit,
@@ -124,14 +113,14 @@ func newHook(raw json.RawMessage) (*maidenlane, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&m.conf); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("maidenlane: --vmtrace.jsonconfig: %w", err)
 	}
 	if m.conf.Spool == "" {
-		return nil, errors.New(`"spool" is missing, a directory`)
+		return nil, errors.New(`maidenlane: --vmtrace.jsonconfig: "spool" is missing, a directory`)
 	}
 	m.conf.OnFull = cmp.Or(m.conf.OnFull, "Hole")
 	if m.conf.OnFull != "Hole" && m.conf.OnFull != "StopGeth" {
-		return nil, fmt.Errorf(`"onFull" is %q, expected "Hole" or "StopGeth"`, m.conf.OnFull)
+		return nil, fmt.Errorf(`maidenlane: --vmtrace.jsonconfig: "onFull" is %q, expected "Hole" or "StopGeth"`, m.conf.OnFull)
 	}
 	m.conf.MaxSpool = cmp.Or(m.conf.MaxSpool, 65536) << 20
 	m.conf.MinFree = cmp.Or(m.conf.MinFree, 1024) << 20
@@ -153,7 +142,7 @@ func (m *maidenlane) guard(where string) {
 		hash, number = m.block.Hash().Bytes(), m.block.NumberU64()
 	}
 	m.block, m.receipts = nil, nil
-	m.put(frame(kindHole, hash, number, fmt.Sprintf("panic in %s: %v", where, r)), time.Now())
+	m.put(frame(kindHole, hash, number, fmt.Sprintf("panic in %s: %v", where, r)), uint64(time.Now().Unix()))
 }
 
 func (m *maidenlane) onBlockchainInit(chain *params.ChainConfig) {
@@ -177,7 +166,7 @@ func (m *maidenlane) onGenesisBlock(genesis *types.Block, alloc types.GenesisAll
 		}
 		accounts = append(accounts, []any{address, account.Nonce, balance, account.Code, slots})
 	}
-	m.put(frame(kindGenesis, genesis, accounts), blockTime(genesis))
+	m.put(frame(kindGenesis, genesis, accounts), genesis.Time())
 }
 
 func (m *maidenlane) onBlockStart(event tracing.BlockEvent) {
@@ -213,14 +202,14 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 	}
 	frames = append(frames, frame(kindEnd, hash, m.block.ParentHash(), number)...)
 	m.spooled = true
-	m.put(frames, blockTime(m.block))
+	m.put(frames, m.block.Time())
 }
 
 // onBlockEnd marks invalid blocks. During sync geth announces the head before it runs, so nothing else waits for it.
 func (m *maidenlane) onBlockEnd(err error) {
 	defer m.guard("OnBlockEnd")
 	if err != nil && m.block != nil && !m.spooled {
-		m.put(frame(kindFailed, m.block.Hash(), m.block.NumberU64(), err.Error()), blockTime(m.block))
+		m.put(frame(kindFailed, m.block.Hash(), m.block.NumberU64(), err.Error()), m.block.Time())
 	}
 	m.block, m.receipts = nil, nil
 }
@@ -230,7 +219,7 @@ func (m *maidenlane) onClose() {
 	m.flush(true)
 	if m.inFile < len(m.queue) || m.hole != "" {
 		log.Error("Maidenlane hook closes with frames that the disk refused", "bytes", m.held)
-		m.drop("geth stopped while the spool took no frames")
+		m.queue, m.inFile, m.hole = nil, 0, "geth stopped while the spool took no frames"
 		m.closing = true // a HOLE is small: it may use the reserve
 		m.flush(true)
 	}
@@ -240,10 +229,10 @@ func (m *maidenlane) onClose() {
 }
 
 // put queues one group of frames and writes what the disk takes.
-func (m *maidenlane) put(group []byte, born time.Time) {
+func (m *maidenlane) put(group []byte, blockTime uint64) {
 	m.queue = append(m.queue, group)
 	m.held += len(group)
-	m.flush(time.Since(born) < nearHead)
+	m.flush(time.Since(time.Unix(int64(blockTime), 0)) < nearHead)
 	if m.held <= m.conf.MemoryMax || m.inFile == len(m.queue) {
 		return
 	}
@@ -252,11 +241,7 @@ func (m *maidenlane) put(group []byte, born time.Time) {
 		m.crash("Maidenlane spool takes no frames and onFull is StopGeth", "spool", m.conf.Spool, "bytes", m.held)
 	}
 	log.Error("Maidenlane spool takes no frames, blocks are lost to replicas", "spool", m.conf.Spool, "bytes", m.held)
-	m.drop("frames were dropped: the spool took none and memory was full")
-}
-
-func (m *maidenlane) drop(why string) {
-	m.queue, m.inFile, m.held, m.hole = nil, 0, 0, why
+	m.queue, m.inFile, m.held, m.hole = nil, 0, 0, "frames were dropped: the spool took none and memory was full"
 }
 
 // flush writes what is queued, in order, and syncs when it is due. What fails is tried again with the next block.
@@ -331,16 +316,8 @@ func (m *maidenlane) write(group []byte) error {
 
 // open starts the next segment with an INIT frame.
 func (m *maidenlane) open() error {
-	entries, err := os.ReadDir(m.conf.Spool)
-	if err != nil {
+	if err := m.look(); err != nil {
 		return err
-	}
-	for _, entry := range entries {
-		if name, ok := strings.CutSuffix(entry.Name(), fileEnd); ok {
-			if number, err := strconv.ParseUint(name, 10, 64); err == nil {
-				m.number = max(m.number, number)
-			}
-		}
 	}
 	chain, err := json.Marshal(m.chain)
 	if err != nil {
@@ -379,15 +356,25 @@ func (m *maidenlane) room(bytes uint64) error {
 	if m.total > 0 && m.total+bytes <= m.conf.MaxSpool {
 		return nil
 	}
-	m.total = 0 // the tap deletes segments behind our back: look again
-	entries, err := os.ReadDir(m.conf.Spool)
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && strings.HasSuffix(entry.Name(), fileEnd) {
-			m.total += uint64(info.Size())
-		}
-	}
+	err := m.look() // the tap deletes segments behind our back
 	if err == nil && m.total+bytes > m.conf.MaxSpool {
 		err = fmt.Errorf("the spool holds %d MB, maxSpool_MB is %d", m.total>>20, m.conf.MaxSpool>>20)
+	}
+	return err
+}
+
+// look finds how much the spool holds and the newest segment's number.
+func (m *maidenlane) look() error {
+	entries, err := os.ReadDir(m.conf.Spool)
+	m.total = 0
+	for _, entry := range entries {
+		name, ours := strings.CutSuffix(entry.Name(), fileEnd)
+		if info, err := entry.Info(); ours && err == nil {
+			m.total += uint64(info.Size())
+		}
+		if number, err := strconv.ParseUint(name, 10, 64); ours && err == nil {
+			m.number = max(m.number, number)
+		}
 	}
 	return err
 }
@@ -403,55 +390,46 @@ func frame(kind byte, fields ...any) []byte {
 	return out.Bytes()
 }
 
-func accountRows(update *tracing.StateUpdate) (rows []any) {
-	for _, address := range sorted(update.AccountChanges, common.Address.Cmp) {
-		change := update.AccountChanges[address]
-		if prev, next := slim(change.Prev), slim(change.New); !bytes.Equal(prev, next) {
-			rows = append(rows, []any{address, prev, next})
+// changes lists the rows [key, before, after] of a map in the order of its keys, without those that changed nothing.
+func changes[K comparable, V any, B ~[]byte](from map[K]V, compare func(a, b K) int, images func(V) (B, B)) (rows []any) {
+	for _, key := range sorted(from, compare) {
+		if prev, next := images(from[key]); !bytes.Equal(prev, next) {
+			rows = append(rows, []any{key, prev, next})
 		}
 	}
 	return rows
 }
 
-func storageRows(update *tracing.StateUpdate) (rows []any) {
-	for _, address := range sorted(update.StorageChanges, common.Address.Cmp) {
-		var slots []any
-		for _, key := range sorted(update.StorageChanges[address], common.Hash.Cmp) {
-			if change := update.StorageChanges[address][key]; change.Prev != change.New {
-				slots = append(slots, []any{key, trimmed(change.Prev), trimmed(change.New)})
-			}
-		}
-		if len(slots) > 0 {
-			rows = append(rows, []any{address, slots})
+// groups does the same one level up: rows [key, inner rows].
+func groups[K comparable, V any](from map[K]V, compare func(a, b K) int, inner func(V) []any) (rows []any) {
+	for _, key := range sorted(from, compare) {
+		if found := inner(from[key]); len(found) > 0 {
+			rows = append(rows, []any{key, found})
 		}
 	}
 	return rows
 }
 
-func codeRows(update *tracing.StateUpdate) (rows []any) {
-	for _, address := range sorted(update.CodeChanges, common.Address.Cmp) {
-		change := update.CodeChanges[address]
-		if prev, next := code(change.Prev), code(change.New); !slices.EqualFunc(prev, next, bytes.Equal) {
-			rows = append(rows, []any{address, prev, next})
-		}
-	}
-	return rows
+func accountRows(update *tracing.StateUpdate) []any {
+	images := func(c *tracing.AccountChange) ([]byte, []byte) { return slim(c.Prev), slim(c.New) }
+	return changes(update.AccountChanges, common.Address.Cmp, images)
 }
 
-func trieRows(update *tracing.StateUpdate) (rows []any) {
-	for _, owner := range sorted(update.TrieChanges, common.Hash.Cmp) {
-		var nodes []any
-		for _, path := range sorted(update.TrieChanges[owner], strings.Compare) {
-			change := update.TrieChanges[owner][path]
-			if prev, next := blob(change.Prev), blob(change.New); !bytes.Equal(prev, next) {
-				nodes = append(nodes, []any{[]byte(path), prev, next})
-			}
-		}
-		if len(nodes) > 0 {
-			rows = append(rows, []any{owner, nodes})
-		}
-	}
-	return rows
+func storageRows(update *tracing.StateUpdate) []any {
+	images := func(c *tracing.StorageChange) ([]byte, []byte) { return trimmed(c.Prev), trimmed(c.New) }
+	slots := func(all map[common.Hash]*tracing.StorageChange) []any { return changes(all, common.Hash.Cmp, images) }
+	return groups(update.StorageChanges, common.Address.Cmp, slots)
+}
+
+func codeRows(update *tracing.StateUpdate) []any {
+	images := func(c *tracing.CodeChange) (rlp.RawValue, rlp.RawValue) { return code(c.Prev), code(c.New) }
+	return changes(update.CodeChanges, common.Address.Cmp, images)
+}
+
+func trieRows(update *tracing.StateUpdate) []any {
+	images := func(c *tracing.TrieNodeChange) ([]byte, []byte) { return blob(c.Prev), blob(c.New) }
+	nodes := func(all map[string]*tracing.TrieNodeChange) []any { return changes(all, strings.Compare, images) }
+	return groups(update.TrieChanges, common.Hash.Cmp, nodes)
 }
 
 func slim(account *types.StateAccount) []byte {
@@ -461,11 +439,12 @@ func slim(account *types.StateAccount) []byte {
 	return types.SlimAccountRLP(*account)
 }
 
-func code(code *tracing.ContractCode) [][]byte {
+func code(code *tracing.ContractCode) rlp.RawValue {
 	if code == nil || len(code.Code) == 0 {
-		return nil
+		return rlp.EmptyList
 	}
-	return [][]byte{code.Hash[:], code.Code}
+	list, _ := rlp.EncodeToBytes([][]byte{code.Hash[:], code.Code}) // cannot fail: plain bytes
+	return list
 }
 
 func blob(node *trienode.Node) []byte {
@@ -475,13 +454,7 @@ func blob(node *trienode.Node) []byte {
 	return node.Blob
 }
 
-func trimmed(value common.Hash) []byte {
-	return common.TrimLeftZeroes(value[:])
-}
-
-func blockTime(block *types.Block) time.Time {
-	return time.Unix(int64(block.Time()), 0)
-}
+func trimmed(value common.Hash) []byte { return common.TrimLeftZeroes(value[:]) }
 
 func sorted[K comparable, V any](rows map[K]V, compare func(a, b K) int) []K {
 	return slices.SortedFunc(maps.Keys(rows), compare)

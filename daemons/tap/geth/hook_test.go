@@ -422,7 +422,7 @@ func TestSyncIsPerBlockOnlyNearTheHead(t *testing.T) {
 		t.Errorf("%d syncs for %d old blocks", synced, chainBlocks)
 	}
 	before := synced
-	d.hook.put(frame(kindHole, []byte{}, uint64(0), "young"), blockTime(types.NewBlockWithHeader(&types.Header{Time: 1 << 40})))
+	d.hook.put(frame(kindHole, []byte{}, uint64(0), "young"), 1<<40)
 	want(t, "syncs for a young block", fmt.Sprint(synced-before), "1")
 	d.chain.Stop()
 }
@@ -458,7 +458,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		`{"spool":"/x","onFull":"Wait"}`: `"onFull" is "Wait"`,
 		`{"spol":"/x"}`:                  `unknown field "spol"`,
 	} {
-		if _, err := newMaidenlane([]byte(settings)); err == nil || !strings.Contains(err.Error(), told) {
+		if _, err := newHook([]byte(settings)); err == nil || !strings.Contains(err.Error(), told) {
 			t.Errorf("%s: %v", settings, err)
 		}
 	}

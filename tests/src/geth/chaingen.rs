@@ -1,8 +1,10 @@
 //! Chains of our own, made by the Go program in `tests/geth/chaingen`.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{
@@ -19,7 +21,17 @@ pub fn chain(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
     if out.join("headfcu.json").exists() {
         return Ok(out);
     }
-    write(&out, blocks, transactions)?;
+    // Tests run side by side: each writes its own draft, and the first to be done wins.
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let draft = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = out.with_extension(format!("draft-{}-{draft}", std::process::id()));
+    write(&draft, blocks, transactions)?;
+    if let Err(failure) = fs::rename(&draft, &out) {
+        fs::remove_dir_all(&draft).doing(|| format!("remove {}", draft.display()))?;
+        if !out.join("headfcu.json").exists() {
+            return Err(failure).doing(|| format!("rename {} to {}", draft.display(), out.display()));
+        }
+    }
     Ok(out)
 }
 
