@@ -44,6 +44,12 @@ pub fn build() -> Outcome<PathBuf> {
         return Ok(binary);
     }
     fs::create_dir_all(&home).doing(|| format!("create {}", home.display()))?;
+    // Tests in threads and in processes want it at the same time; the lock goes with the file.
+    let turn = fs::File::create(home.join("lock")).and_then(|file| file.lock().map(|()| file));
+    let _turn = turn.doing(|| format!("lock {}", home.display()))?;
+    if binary.exists() {
+        return Ok(binary);
+    }
     let source = source(&home.join(format!("source-{}", std::process::id())))?;
     let place = source.join("eth/tracers/live/maidenlane.go");
     fs::write(&place, text).doing(|| format!("write {}", place.display()))?;
