@@ -301,29 +301,3 @@ fn a_branch_changes_while_the_tap_or_the_replica_is_down() {
     }
     consensus.end();
 }
-
-#[test]
-fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
-    let Some(mut consensus) = Consensus::new() else { return };
-    for depth in [1, 8] {
-        let base = consensus.head.clone();
-        let one = consensus.branch(&base, depth, 1);
-        let two = consensus.branch(&base, depth, 2);
-        consensus.choose(&one);
-        consensus.followed();
-        consensus.net.tap().kill();
-        consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "tap.between_undo_and_advance");
-        consensus.net.tap().start().unwrap();
-        consensus.choose(&two);
-        consensus.net.tap().wait(PATIENCE).unwrap();
-        // The undos are in the feed, and still nobody sees anything but the head before, nor after a restart.
-        let before = consensus.sight(&one);
-        consensus.shown(&before);
-        consensus.kill_replica();
-        consensus.start_replica();
-        consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "");
-        consensus.net.tap().start().unwrap();
-        consensus.followed();
-    }
-    consensus.end();
-}
