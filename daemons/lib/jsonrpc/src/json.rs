@@ -69,13 +69,19 @@ impl Json {
 
 /// Appends `"0x…"` with every byte as two digits.
 pub fn push_data(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    // Answers consist of little else: digits are gathered and appended by the block, not by the character.
+    const BLOCK_BYTES: usize = 64;
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
     out.reserve(bytes.len() * 2 + 4);
     out.push_str("\"0x");
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0')));
+    for block in bytes.chunks(BLOCK_BYTES) {
+        let mut digits = [0; BLOCK_BYTES * 2];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(block) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
         }
+        let written = digits.get(..block.len() * 2).unwrap_or_default();
+        out.push_str(std::str::from_utf8(written).unwrap_or_default());
     }
     out.push('"');
 }
@@ -206,6 +212,11 @@ mod tests {
         check(|out| push_big(out, &[0xab, 0x01]), "\"0xab01\"");
         check(|out| push_data(out, &[]), "\"0x\"");
         check(|out| push_data(out, &[0, 0xff]), "\"0x00ff\"");
+        for len in [63, 64, 65, 128, 200] {
+            let bytes: Vec<u8> = (0..=255).cycle().take(len).collect();
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            check(|out| push_data(out, &bytes), &format!("\"0x{digits}\""));
+        }
         check(|out| push_str(out, "a\"b\\c\n\u{1}ü"), "\"a\\\"b\\\\c\\u000a\\u0001ü\"");
         check(|out| push_list(out, [1u64, 2], push_quantity), "[\"0x1\",\"0x2\"]");
         check(|out| push_list(out, [0u64; 0], push_quantity), "[]");
