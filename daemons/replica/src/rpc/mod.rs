@@ -184,6 +184,4 @@ fn is_known(method: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod fake;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

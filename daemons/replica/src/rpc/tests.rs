@@ -1,8 +1,10 @@
 //! The whole RPC on the fixture chain: the cases of execution-apis, and what they leave out.
 
-use super::fake::{self, Chain, Still};
+pub(crate) mod fake;
+
 use super::source::Source as _;
 use super::{Rpc, Settings};
+use fake::{Chain, Still};
 use maidenlane_jsonrpc::exchange::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
 use rpc_compat::{Case, load, run};

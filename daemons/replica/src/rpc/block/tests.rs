@@ -1,6 +1,6 @@
-use super::super::fake;
 use super::super::source::Source as _;
 use super::*;
+use crate::rpc::tests::fake;
 use maidenlane_chain::BlockRef;
 
 #[test]

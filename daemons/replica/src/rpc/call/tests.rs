@@ -1,7 +1,7 @@
 //! Small programs run on the fixture's head. Each is put at an address by a state override.
 
-use super::super::fake::{self, Still};
 use super::super::{Rpc, Settings};
+use crate::rpc::tests::fake::{self, Still};
 use maidenlane_jsonrpc::{Api as _, Error, codes};
 use serde_json::{Value, json};
 use std::sync::Arc;

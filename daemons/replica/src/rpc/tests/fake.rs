@@ -3,9 +3,9 @@
 //! revm runs each block, and each block's receipts root and state root must come out as its header says. So what the
 //! tests read is right by the chain's own hashes, and geth is not needed to test the RPC against its answers.
 
-use super::block::{Block, Transaction};
-use super::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::evm::rules::Rules;
+use crate::rpc::block::{Block, Transaction};
+use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::genesis::Genesis;
@@ -48,8 +48,8 @@ pub(crate) struct Chain {
 /// The fixtures, if this machine has them.
 pub(crate) fn fixtures() -> Option<PathBuf> {
     let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures");
-    #[expect(clippy::disallowed_methods, reason = "tests may be told where the fixtures are")]
-    let dir = std::env::var("MAIDENLANE_FIXTURES").map_or_else(|_| PathBuf::from(shared), PathBuf::from);
+    let dir =
+        maidenlane_service::env("MAIDENLANE_FIXTURES").map_or_else(|| PathBuf::from(shared), PathBuf::from);
     let dir = dir.join("execution-apis");
     if dir.join("chain.rlp").exists() {
         return Some(dir);
@@ -223,9 +223,11 @@ impl Source for Chain {
         let mut count = 0;
         for number in query.from..=query.to {
             let stored = &self.blocks[usize::try_from(number).expect("small")];
-            let receipts = super::receipt::Receipts::decode(&stored.receipts).expect("encoded here");
-            let wanted =
-                receipts.logs().enumerate().filter(|(_, (_, log))| super::logs::query_matches(&query, log));
+            let receipts = crate::rpc::receipt::Receipts::decode(&stored.receipts).expect("encoded here");
+            let wanted = receipts
+                .logs()
+                .enumerate()
+                .filter(|(_, (_, log))| crate::rpc::logs::query_matches(&query, log));
             let indexes: Vec<usize> = wanted.map(|(index, _)| index).take(most - count).collect();
             count += indexes.len();
             if !indexes.is_empty() {
