@@ -150,6 +150,24 @@ fn two_masters_fed_the_same_blocks_write_the_same_states() {
 }
 
 #[test]
+fn a_syncing_master_writes_the_same_states() {
+    let [mut one, mut two] = [master(|_| ()), master(|_| ())];
+    one.import();
+    let path = two.dir.path().join("first");
+    fs::write(&path, split(&two.chain.join("chain.rlp"), 40).0).unwrap();
+    two.node.import(&path).unwrap();
+    one.run();
+    two.node.restart().unwrap();
+    two.node.connect(&one.node).unwrap();
+    // It knows none of the last blocks: this makes it sync, and is taken once it has.
+    two.node.engine().unwrap().announce(&two.chain.join("headfcu.json")).unwrap();
+    assert_eq!(two.head().2, one.head().2);
+    one.node.stop().unwrap();
+    two.node.stop().unwrap();
+    assert!(states(&one.node.spool()) == states(&two.node.spool()), "STATE frames differ");
+}
+
+#[test]
 fn the_committed_spool_is_what_the_hook_writes() {
     let one = master(|_| ());
     one.import();

@@ -182,6 +182,26 @@ impl Node {
         }
     }
 
+    /// Makes another node of the same chain its only peer, over loopback. Both must run.
+    ///
+    /// # Errors
+    /// They do not connect.
+    pub fn connect(&self, other: &Self) -> Outcome<()> {
+        let told = other.rpc().call("admin_nodeInfo", &json!([]))?;
+        let field = |path: &str| told.pointer(path).cloned().unwrap_or(Value::Null);
+        let (Value::String(enode), Value::Number(port)) = (field("/enode"), field("/ports/listener")) else {
+            return Err(Failure::new(format!("geth does not say how to reach it: {told}")));
+        };
+        let key = enode.split('@').next().unwrap_or_default();
+        let address = format!("{key}@127.0.0.1:{port}?discport=0");
+        self.rpc().call("admin_addPeer", &json!([address]))?;
+        wait::until("the peer", START_TIMEOUT, || match self.rpc().quantity("net_peerCount", &json!([])) {
+            Ok(0) => Err(format!("none at {address}")),
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure.to_string()),
+        })
+    }
+
     /// Its engine API, for any chain but the developer's.
     ///
     /// # Errors
@@ -209,7 +229,8 @@ impl Node {
         if hook {
             command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &self.hook.to_string()]);
         }
-        command.args(["--syncmode", "full", "--nodiscover", "--maxpeers", "0", "--port", "0"]);
+        command.args(["--syncmode", "full", "--nodiscover", "--port", "0"]);
+        command.args(["--maxpeers", "4", "--nat", "none", "--netrestrict", "127.0.0.0/8"]);
         command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
