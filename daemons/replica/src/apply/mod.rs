@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::store::Facts;
-use maidenlane_chain::block::block_hash;
+use maidenlane_chain::block::{BlockError, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_wire::{Advance, Final, Genesis, Heartbeat, Id, Open, Record, Stamp, Start, Undo};
 
@@ -58,6 +58,18 @@ pub enum Refusal {
     /// A header that is not the block's.
     #[error("the header of block {0} has another hash")]
     Header(BlockRef),
+    /// A header that tells of another place than its record.
+    #[error("the header of block {0} has another number or parent than its record")]
+    Kin(BlockRef),
+    /// A header that this build does not understand.
+    #[error("block {block} cannot be applied")]
+    Unreadable {
+        /// The block.
+        block: BlockRef,
+        /// Why.
+        #[source]
+        source: BlockError,
+    },
     /// The feed begins above our head.
     #[error("the feed begins at block {base}, this database stands at {head}; restore a snapshot")]
     Base {
@@ -167,7 +179,7 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
         }
         Record::Genesis(record) => match facts.head {
             None => {
-                check_header(record.block, &record.header)?;
+                check_header(record.block, B256::ZERO, &record.header)?;
                 Step::Genesis(record)
             }
             Some(_) => Step::Nothing,
@@ -184,7 +196,7 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
             if facts.head.is_none() || record.parent != head.hash || record.block.number != head.number + 1 {
                 return Err(Refusal::Unfit { what: "block", block: record.block, head });
             }
-            check_header(record.block, &record.header)?;
+            check_header(record.block, record.parent, &record.header)?;
             Step::Advance { record, shown }
         }
         Record::Undo(record) => {
@@ -192,6 +204,7 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
                 let head = facts.head.unwrap_or_default();
                 return Err(Refusal::Unfit { what: "undo of block", block: record.block, head });
             }
+            check_header(record.block, record.parent, &record.header)?;
             Step::Undo { record, shown }
         }
         Record::Final(record) => Step::Final(record),
@@ -233,6 +246,15 @@ fn check_open(facts: &Facts, demands: Demands, open: &Open) -> Result<(), Refusa
     }
 }
 
-fn check_header(block: BlockRef, header: &[u8]) -> Result<(), Refusal> {
-    if block_hash(header) == block.hash { Ok(()) } else { Err(Refusal::Header(block)) }
+/// What the hash covers must say the same as the record around it: the head is moved by the record's words.
+fn check_header(block: BlockRef, parent: B256, header: &[u8]) -> Result<(), Refusal> {
+    if block_hash(header) != block.hash {
+        return Err(Refusal::Header(block));
+    }
+    let header = decode_header(header).map_err(|source| Refusal::Unreadable { block, source })?;
+    if (header.number, header.parent_hash) == (block.number, parent) {
+        Ok(())
+    } else {
+        Err(Refusal::Kin(block))
+    }
 }

@@ -9,7 +9,7 @@ use crate::live::Signs;
 use crate::store::tests::{canonical_rows, text};
 use crate::store::{Store, View};
 use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
-use maidenlane_chain::{B256, keccak256};
+use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
 use proptest::prelude::*;
@@ -251,6 +251,28 @@ fn what_does_not_fit_is_refused() {
         "does not fit the head",
     );
     check_refused(|feed| feed.entries.push((b"rubbish".to_vec(), Vec::new())), "cannot be read");
+}
+
+#[test]
+fn a_record_that_contradicts_its_header_is_refused() {
+    let of_header = |header: fn(&Block) -> Bytes| {
+        move |feed: &mut Feed| {
+            let mut block = feed.tip().child(1);
+            block.header = header(&block);
+            block.at.hash = keccak256(&block.header);
+            feed.put(block.advance(), false);
+        }
+    };
+    check_refused(of_header(|block| block.child(1).header), "another number or parent");
+    check_refused(of_header(|_| Bytes::from_static(&[0xc1, 0x80])), "if it is of a later fork, upgrade");
+    check_refused(
+        |feed| {
+            let mut block = feed.tip().clone();
+            block.parent = B256::repeat_byte(7);
+            feed.put(block.undo(), false);
+        },
+        "another number or parent",
+    );
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl Block {
         self.at.hash = keccak256(&self.header);
     }
 
-    fn advance(&self) -> Record {
+    pub(super) fn advance(&self) -> Record {
         Record::Advance(Advance {
             block: self.at,
             parent: self.parent,
@@ -199,7 +199,7 @@ impl Block {
         })
     }
 
-    fn undo(&self) -> Record {
+    pub(super) fn undo(&self) -> Record {
         Record::Undo(Undo {
             block: self.at,
             parent: self.parent,
