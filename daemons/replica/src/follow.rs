@@ -160,13 +160,7 @@ impl Follower {
             return Ok(());
         };
         self.records += 1;
-        let step = apply::step(batch.facts(), self.demands, &stamp, record).map_err(refused)?;
-        // Only blocks begin or end a head change; a writer's OPEN may well stand in the middle of one.
-        let was_open = batch.facts().position.is_some_and(|position| position.more);
-        let more = match &step {
-            Step::Advance { shown, .. } | Step::Undo { shown, .. } => !shown,
-            _ => was_open,
-        };
+        let step = apply::step(batch.facts(), self.demands, record).map_err(refused)?;
         self.apply(step, batch)?;
         batch.facts().position = Some(Position {
             feed: stamp.feed,
@@ -175,7 +169,8 @@ impl Follower {
             seq: stamp.seq,
             offset,
             crc32c: crc32c::crc32c(&entry.payload),
-            more,
+            // Also of an OPEN or a HEARTBEAT: a change that another writer left half-way may end with its head.
+            more: stamp.more,
         });
         Ok(())
     }
@@ -191,8 +186,8 @@ impl Follower {
                 facts.client_version = open.client_version;
             }
             Step::Genesis(record) => self.store.genesis(batch, &record)?,
-            Step::Advance { record, .. } => self.store.advance(batch, &record)?,
-            Step::Undo { record, .. } => {
+            Step::Advance(record) => self.store.advance(batch, &record)?,
+            Step::Undo(record) => {
                 // The rows to take back are read from the database: what is collected must be there first.
                 self.write(batch)?;
                 self.store.undo(batch, record.block, record.parent)?;

@@ -135,20 +135,10 @@ pub enum Step {
     Genesis(Genesis),
     /// The feed begins at our head.
     Start(Start),
-    /// Write the block; `shown` if the head may be shown then.
-    Advance {
-        /// The record.
-        record: Advance,
-        /// No more records of this head change follow.
-        shown: bool,
-    },
+    /// Write the block.
+    Advance(Advance),
     /// Take the block back.
-    Undo {
-        /// The record.
-        record: Undo,
-        /// No more records of this head change follow.
-        shown: bool,
-    },
+    Undo(Undo),
     /// Note finality.
     Final(Final),
     /// Note a sign of life.
@@ -170,8 +160,7 @@ pub struct Demands {
 ///
 /// # Errors
 /// When it does not fit.
-pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> Result<Step, Refusal> {
-    let shown = !stamp.more;
+pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Refusal> {
     Ok(match record {
         Record::Open(open) => {
             check_open(facts, demands, &open)?;
@@ -197,7 +186,7 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
                 return Err(Refusal::Unfit { what: "block", block: record.block, head });
             }
             check_header(record.block, record.parent, &record.header)?;
-            Step::Advance { record, shown }
+            Step::Advance(record)
         }
         Record::Undo(record) => {
             if facts.head != Some(record.block) {
@@ -205,7 +194,7 @@ pub fn step(facts: &Facts, demands: Demands, stamp: &Stamp, record: Record) -> R
                 return Err(Refusal::Unfit { what: "undo of block", block: record.block, head });
             }
             check_header(record.block, record.parent, &record.header)?;
-            Step::Undo { record, shown }
+            Step::Undo(record)
         }
         Record::Final(record) => Step::Final(record),
         Record::Heartbeat(record) => Step::Heartbeat(record),
