@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     compare::{self, Comparison},
-    failure::{Failure, Outcome},
+    failure::{Doing, Failure, Outcome},
     install,
     process::Interrupt,
     rpc::Client,
@@ -70,11 +70,15 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
         replicas: 1,
     };
     let mut net = Net::build(&plan)?;
+    if let Some(chain) = &arguments.chain {
+        net.node().engine()?.announce(&chain.join("headfcu.json"))?;
+    }
     say(json, "starting geth, tap, feed and replica …");
     net.start()?;
     let (master, replica) = (net.master(), net.replica(0)?);
     announce(arguments, &mut net, &master, &replica)?;
-    let verdict = arguments.once.then(|| once(arguments, &master, &replica)).transpose()?;
+    let verdict = arguments.once.then(|| once(arguments, &master, &replica)).transpose();
+    let verdict = verdict.doing(|| format!("the daemons said last:\n{}\nand then", net.last_words()))?;
     if !arguments.once || arguments.hold {
         serve(arguments, &master, &replica, &stop)?;
     }
