@@ -174,6 +174,13 @@ impl Net {
         Ok(Client::new(format!("http://{address}")))
     }
 
+    /// The last words of all our daemons, for a failure's explanation: the directory goes with the network.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let tails = std::iter::once(&self.tap).chain(&self.replicas).map(|daemon| daemon.log_tail(6));
+        tails.collect::<Vec<_>>().join("\n")
+    }
+
     /// The directory of everything.
     #[must_use]
     pub fn dir(&self) -> &Path {

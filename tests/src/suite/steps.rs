@@ -47,6 +47,13 @@ pub(super) fn all() -> Vec<Step> {
             ],
             ..plain("unit", &[])
         },
+        Step {
+            needs: &[GO],
+            ..plain(
+                "demo",
+                &["run", "--quiet", "-p", "maidenlane-tests", "--bin", "harness", "--", "demo", "--once"],
+            )
+        },
         target("hook", "hook", &[GO]),
         target("conformance", "conformance", &[]),
         target("e2e", "e2e", &[GO]),
