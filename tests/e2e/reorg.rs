@@ -301,3 +301,33 @@ fn a_branch_changes_while_the_tap_or_the_replica_is_down() {
     }
     consensus.end();
 }
+
+#[test]
+fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
+    let Some(mut consensus) = Consensus::new() else { return };
+    for depth in [1, 8] {
+        let base = consensus.head.clone();
+        let one = consensus.branch(&base, depth, 1);
+        let two = consensus.branch(&base, depth, 2);
+        consensus.choose(&one);
+        consensus.followed();
+        consensus.net.tap().kill();
+        consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "tap.between_undo_and_advance");
+        consensus.net.tap().start().unwrap();
+        consensus.net.tap().ready(PATIENCE).unwrap();
+        consensus.choose(&two);
+        let died = consensus.net.tap().wait(PATIENCE);
+        died.unwrap_or_else(|failure| panic!("{failure}\n{}", consensus.net.tap().log_tail(20)));
+        // The undos are in the feed, and still nobody sees anything but the head before, nor after a restart.
+        let before = consensus.sight(&one);
+        consensus.shown(&before);
+        consensus.kill_replica();
+        // It has taken the undos and has no whole head to serve: it opens no RPC until the tap has come back.
+        consensus.net.replica_daemon(0).unwrap().start().unwrap();
+        consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "");
+        consensus.net.tap().start().unwrap();
+        consensus.watch.moved(consensus.net.replica(0).unwrap());
+        consensus.followed();
+    }
+    consensus.end();
+}
