@@ -2,6 +2,8 @@
 //! answer must be what the fixtures say.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod recorded;
+
 use std::{collections::BTreeMap, fs};
 
 use maidenlane_tests::{

@@ -98,7 +98,6 @@ fn more(master: &Client) -> Outcome<Vec<Question>> {
     let slot = |number: u64| format!("0x{number:064x}");
     let mut list = vec![
         Question { method: "eth_blockNumber", params: json!([]) },
-        Question { method: "net_listening", params: json!([]) },
         Question { method: "eth_getUncleByBlockHashAndIndex", params: json!([uncle, "0x0"]) },
         Question { method: "eth_getUncleByBlockHashAndIndex", params: json!([uncle, "0x1"]) },
         Question { method: "eth_getUncleByBlockNumberAndIndex", params: json!(["0x14", "0x0"]) },
