@@ -317,7 +317,8 @@ fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
         consensus.net.tap().ready(PATIENCE).unwrap();
         consensus.choose(&two);
         let died = consensus.net.tap().wait(PATIENCE);
-        died.unwrap_or_else(|failure| panic!("{failure}\n{}", consensus.net.tap().log_tail(20)));
+        let died = died.unwrap_or_else(|failure| panic!("{failure}\n{}", consensus.net.tap().log_tail(20)));
+        assert_eq!(died.code(), None, "killed, not ended");
         // The undos are in the feed, and still nobody sees anything but the head before, nor after a restart.
         let before = consensus.sight(&one);
         consensus.shown(&before);
