@@ -26,6 +26,8 @@ pub struct Traffic {
     node: Client,
     from: String,
     contract: String,
+    /// Chosen here: geth's own choice races with its pool at every new block.
+    nonce: u64,
     sent: u64,
 }
 
@@ -39,7 +41,8 @@ impl Traffic {
         let from = accounts.get(0).and_then(Value::as_str);
         let from =
             from.ok_or_else(|| Failure::new("the developer chain has no account of its own"))?.to_owned();
-        let mut traffic = Self { node: node.clone(), from, contract: String::new(), sent: 0 };
+        let nonce = node.quantity("eth_getTransactionCount", &json!([from, "pending"]))?;
+        let mut traffic = Self { node: node.clone(), from, contract: String::new(), nonce, sent: 0 };
         let deployment = traffic.deploy()?;
         traffic.contract = traffic.mined(&deployment)?;
         Ok(traffic)
@@ -111,7 +114,12 @@ impl Traffic {
     }
 
     fn send(&mut self, transaction: &Value) -> Outcome<String> {
+        let mut transaction = transaction.clone();
+        if let Some(fields) = transaction.as_object_mut() {
+            fields.insert("nonce".to_owned(), format!("0x{:x}", self.nonce).into());
+        }
         let hash = self.node.call("eth_sendTransaction", &json!([transaction]))?;
+        self.nonce += 1;
         self.sent += 1;
         Ok(hash.as_str().unwrap_or_default().to_owned())
     }
