@@ -61,7 +61,12 @@ impl maidenlane_service::Daemon for Daemon {
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
                 Some(Ok(heads)) => serve(heads, &settings, &health, &addresses, &shutdown).await,
-                _ => Ok(()),
+                // The follower died before it followed: its error is the one to tell, not ours.
+                Some(Err(_)) => {
+                    shutdown.triggered().await;
+                    Ok(())
+                }
+                None => Ok(()),
             }
         });
         Ok(())
