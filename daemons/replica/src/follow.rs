@@ -39,6 +39,8 @@ pub struct Follower {
     cursor: Option<Cursor>,
     facts: Facts,
     records: u64,
+    /// Something that a view holds was written since the last one was shown.
+    changed: bool,
 }
 
 impl std::fmt::Debug for Follower {
@@ -79,7 +81,19 @@ impl Follower {
             seq: at.seq,
         });
         let joiner = Joiner::default();
-        Ok(Self { store, keep, demands, consumer, events, signs, joiner, cursor, facts, records: 0 })
+        Ok(Self {
+            store,
+            keep,
+            demands,
+            consumer,
+            events,
+            signs,
+            joiner,
+            cursor,
+            facts,
+            records: 0,
+            changed: true,
+        })
     }
 
     /// The head as it may be shown, if there is one.
@@ -125,8 +139,13 @@ impl Follower {
     /// # Errors
     /// When the store cannot be read.
     pub fn show(&mut self, heads: &Heads) -> Result<(), Error> {
+        // A heartbeat four times a second must not cost a snapshot, nor wake who waits for heads.
+        if !self.changed {
+            return Ok(());
+        }
         if let Some(shown) = self.shown()? {
             heads.show(shown);
+            self.changed = false;
             let head = heads.head();
             self.events.emit(&Event::Shown { head, records: std::mem::take(&mut self.records) });
         }
@@ -176,6 +195,7 @@ impl Follower {
     }
 
     fn apply(&mut self, step: Step, batch: &mut Batch) -> Result<(), Error> {
+        self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
         match step {
             Step::Open(open) => {
                 self.events.emit(&Event::Epoch { epoch: self.cursor.map_or(0, |cursor| cursor.epoch) });
