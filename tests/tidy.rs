@@ -115,7 +115,9 @@ fn files(endings: &[&str]) -> Vec<(String, String)> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.ends_with("tests.rs") || path.contains("/tests/") || path.ends_with("_test.go")
+    path.ends_with("tests.rs")
+        || ["/tests/", "/benches/"].iter().any(|dir| path.contains(dir))
+        || path.ends_with("_test.go")
 }
 
 /// The part of a Rust file that ships: without comments and without what follows `#[cfg(test)]`.

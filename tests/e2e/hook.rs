@@ -9,7 +9,7 @@ use std::{
 
 use maidenlane_tests::{
     geth::{chaingen, engine::Attributes, record},
-    master::{self, Node},
+    master::{self, Node, Tracer},
     product,
     rpc::quantity,
     scenario::Chain,
@@ -39,7 +39,7 @@ fn master(prepare: impl FnOnce(&mut Node)) -> Master {
 
 impl Master {
     fn import(&self) {
-        self.node.import(&self.chain.join("chain.rlp")).unwrap();
+        self.node.import(&self.chain.join("chain.rlp"), Tracer::Hook).unwrap();
     }
 
     /// Starts it and makes the imported chain's end its head.
@@ -133,7 +133,7 @@ fn two_masters_fed_the_same_blocks_write_the_same_states() {
     for (name, part) in [("first", first), ("rest", rest)] {
         let path = two.dir.path().join(name);
         fs::write(&path, part).unwrap();
-        two.node.import(&path).unwrap();
+        two.node.import(&path, Tracer::Hook).unwrap();
     }
     one.run();
     two.run();
@@ -155,7 +155,7 @@ fn a_syncing_master_writes_the_same_states() {
     one.import();
     let path = two.dir.path().join("first");
     fs::write(&path, split(&two.chain.join("chain.rlp"), 40).0).unwrap();
-    two.node.import(&path).unwrap();
+    two.node.import(&path, Tracer::Hook).unwrap();
     one.run();
     two.node.restart().unwrap();
     two.node.connect(&one.node).unwrap();

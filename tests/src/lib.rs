@@ -16,6 +16,7 @@ pub mod geth;
 pub mod install;
 pub mod kafka;
 pub mod master;
+pub mod measure;
 pub mod process;
 pub mod product;
 pub mod rpc;

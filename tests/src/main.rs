@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::{demo, geth::record, suite};
+use maidenlane_tests::{demo, geth::record, measure, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -18,6 +18,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Run every check, one line of result each
     Suite(suite::Arguments),
+    /// Run the benchmarks, on a release build
+    Measure(measure::Arguments),
     /// Make the recordings under tests/vectors again, with a real geth
     Record,
 }
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Suite(arguments) => suite::run(&arguments),
+        Task::Measure(arguments) => measure::run(&arguments),
         Task::Record => record::run(),
     };
     match outcome {

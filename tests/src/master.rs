@@ -94,6 +94,17 @@ fn run(command: &mut Command) -> Outcome<Vec<u8>> {
     Err(Failure::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr))))
 }
 
+/// What looks on while geth executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracer {
+    /// Nothing.
+    None,
+    /// geth's own, which has every callback and does nothing in them.
+    Noop,
+    /// Ours.
+    Hook,
+}
+
 /// A geth with a data directory. Starts, stops and starts again on the same ports.
 #[derive(Debug)]
 pub struct Node {
@@ -123,7 +134,7 @@ impl Node {
             }
             Chain::Import(from) => {
                 node.init(&from.join("genesis.json"))?;
-                node.import(&from.join("chain.rlp"))?;
+                node.import(&from.join("chain.rlp"), Tracer::Hook)?;
             }
         }
         node.restart()?;
@@ -156,15 +167,15 @@ impl Node {
     /// # Errors
     /// geth refuses the genesis.
     pub fn init(&self, genesis: &Path) -> Outcome<()> {
-        run(self.command(false).arg("init").arg(genesis)).map(drop)
+        run(self.command(Tracer::None).arg("init").arg(genesis)).map(drop)
     }
 
-    /// `geth import`, with the hook.
+    /// `geth import`.
     ///
     /// # Errors
     /// geth refuses the blocks.
-    pub fn import(&self, blocks: &Path) -> Outcome<()> {
-        run(self.command(true).arg("import").arg(blocks)).map(drop)
+    pub fn import(&self, blocks: &Path, tracer: Tracer) -> Outcome<()> {
+        run(self.command(tracer).arg("import").arg(blocks)).map(drop)
     }
 
     /// Sets an environment variable for everything it starts from now on; an empty value removes it.
@@ -223,12 +234,16 @@ impl Node {
         Ok(genesis)
     }
 
-    fn command(&self, hook: bool) -> Command {
+    fn command(&self, tracer: Tracer) -> Command {
         let mut command = Command::new(&self.geth);
         command.arg("--datadir").arg(self.dir.join("data"));
-        if hook {
-            command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &self.hook.to_string()]);
-        }
+        match tracer {
+            Tracer::None => &mut command,
+            Tracer::Noop => command.args(["--vmtrace", "noop"]),
+            Tracer::Hook => {
+                command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &self.hook.to_string()])
+            }
+        };
         command.args(["--syncmode", "full", "--nodiscover", "--port", "0"]);
         command.args(["--maxpeers", "4", "--nat", "none", "--netrestrict", "127.0.0.0/8"]);
         command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]);
@@ -242,7 +257,7 @@ impl Node {
     /// It does not come up.
     pub fn restart(&mut self) -> Outcome<()> {
         let (http, auth) = (self.http_port.to_string(), self.auth_port.to_string());
-        let mut command = self.command(true);
+        let mut command = self.command(Tracer::Hook);
         if self.chain == Chain::Developer {
             command.args(["--dev", "--dev.period", "1"]);
         }

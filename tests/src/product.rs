@@ -61,7 +61,7 @@ impl Product {
     /// The build failed; cargo has said why on the terminal.
     pub fn build() -> Outcome<Self> {
         static BUILT: OnceLock<Option<Product>> = OnceLock::new();
-        let built = BUILT.get_or_init(|| Self::run_cargo("dev", "debug"));
+        let built = BUILT.get_or_init(|| Self::run_cargo("dev", "debug", &["--bins"]));
         built.clone().ok_or_else(|| Failure::new("the product does not build, see above"))
     }
 
@@ -70,13 +70,14 @@ impl Product {
     /// # Errors
     /// The build failed.
     pub fn build_release() -> Outcome<Self> {
-        Self::run_cargo("release", "release")
+        // With the benchmarks, which `cargo bench` then finds built: other targets would want other features.
+        Self::run_cargo("release", "release", &["--bins", "--benches"])
             .ok_or_else(|| Failure::new("the release build failed, see above"))
     }
 
-    fn run_cargo(profile: &str, folder: &str) -> Option<Self> {
+    fn run_cargo(profile: &str, folder: &str, targets: &[&str]) -> Option<Self> {
         let mut command = cargo();
-        command.args(["build", "--quiet", "--locked", "--workspace", "--bins", "--profile", profile]);
+        command.args(["build", "--quiet", "--locked", "--workspace", "--profile", profile]).args(targets);
         let built = command.status().is_ok_and(|status| status.success());
         built.then(|| Self { dir: target().join(folder) })
     }

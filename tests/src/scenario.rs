@@ -72,7 +72,14 @@ impl Net {
     /// # Errors
     /// Something does not build or start.
     pub fn build(plan: &Plan) -> Outcome<Self> {
-        let product = Product::build()?;
+        Self::build_from(Product::build()?, plan)
+    }
+
+    /// The same with binaries that are there already.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub fn build_from(product: Product, plan: &Plan) -> Outcome<Self> {
         let geth = master::build()?;
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
         let (node, broker) = (Node::start(&geth, dir.path(), &plan.chain)?, broker(plan, dir.path())?);

@@ -79,6 +79,34 @@ impl Traffic {
         Ok(())
     }
 
+    /// `count` transactions in one request: transfers and contract calls, half each.
+    ///
+    /// # Errors
+    /// The node refuses one of them.
+    pub fn batch(&mut self, count: u64) -> Outcome<()> {
+        let requests: Vec<Value> = (0..count).map(|turn| self.request(turn)).collect();
+        let (_, text) = self.node.post(&Value::Array(requests).to_string())?;
+        let answers: Vec<Value> = serde_json::from_str(&text)?;
+        if let Some(refused) = answers.iter().find(|answer| answer.get("result").is_none()) {
+            return Err(Failure::new(format!("eth_sendTransaction: {refused}")));
+        }
+        self.nonce += count;
+        self.sent += count;
+        Ok(())
+    }
+
+    fn request(&self, turn: u64) -> Value {
+        let (nonce, serial) = (format!("0x{:x}", self.nonce + turn), self.sent + turn);
+        let transaction = if turn.is_multiple_of(2) {
+            let to = format!("0x{:040x}", 0xbeef_0000_u64 + serial % 4_999);
+            json!({"from": self.from, "to": to, "value": format!("0x{:x}", 1_000 + serial), "nonce": nonce, "gas": "0x5208"})
+        } else {
+            let word = format!("0x{:064x}", serial + 1);
+            json!({"from": self.from, "to": self.contract, "data": word, "nonce": nonce, "gas": "0x30d40"})
+        };
+        json!({"jsonrpc": "2.0", "id": turn, "method": "eth_sendTransaction", "params": [transaction]})
+    }
+
     /// Bursts until interrupted, at a pace a person can follow; tells the total after each.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! | `read` | [`View`]: one block's immutable view |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
+//! | `tally` | what a batch holds, for benchmarks |
 
 mod audit;
 mod facts;
@@ -17,6 +18,7 @@ mod index;
 mod logs;
 mod read;
 mod tables;
+mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tuning;

@@ -139,7 +139,7 @@ impl Store {
             .map_err(|source| self.rocks("write a checkpoint", source))
     }
 
-    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.db.get_cf(self.table(table)?, key).map_err(|source| self.rocks("read", source))
     }
 

@@ -1,0 +1,180 @@
+//! Catch-up: a new replica replays a feed that is all there already. Started by `cargo measure catch-up`, which makes
+//! the feed; the arguments are the segment log's directory, the topic, and geth's import rate in blocks per second.
+//!
+//! Three times over the same blocks: the follower as the daemon runs it, RocksDB alone writing the very batches that
+//! the follower writes (made beforehand, so this is the floor), and RocksDB alone table by table.
+
+#![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+
+use maidenlane_chain::BlockRef;
+use maidenlane_log::{Backend, LogConsumer, segment};
+use maidenlane_replica::{
+    apply::Demands,
+    follow::{Follower, Keep},
+    live::Signs,
+    store::{Batch, Facts, Store},
+};
+use maidenlane_service::Tracer;
+use maidenlane_wire::{Joiner, Open, Record};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const KEEP: Keep = Keep { undo_blocks: 90_000, history_blocks: None };
+const CACHE_BYTES: usize = 256 << 20;
+const READ_BYTES: usize = 8 << 20;
+/// Of each way, the best counts: neighbours only ever make it slower.
+const ROUNDS: u32 = 3;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [dir, topic, import] = arguments.as_slice() else {
+        return Err(
+            "wants a segment log, a topic, and geth's import rate; `cargo measure catch-up` has them".into(),
+        );
+    };
+    let import: f64 = import.parse()?;
+    let log = Backend::Segment(segment::Options::new(dir.as_str()));
+    let feed = Feed::read(log.consumer(topic, 0)?)?;
+
+    let (mut replica, mut plain) = (Duration::MAX, Duration::MAX);
+    let mut tables = Vec::new();
+    let mut rows = 0;
+    for _ in 0..ROUNDS {
+        replica = replica.min(follow(log.consumer(topic, 0)?, &feed)?);
+        let place = Place::new()?;
+        let batches = batches(&place.store, &feed)?;
+        rows = batches.iter().map(Batch::keys).sum();
+        if tables.is_empty() {
+            tables = by_table(&place.store, &batches)?;
+        }
+        plain = plain.min(write(&place.store, batches)?);
+    }
+    let blocks = feed.records.len();
+    let (followed, floor) = (rate(blocks, replica), rate(blocks, plain));
+    println!("{blocks} blocks, {rows} rows; {ROUNDS} rounds, the best of each way");
+    println!("geth import    {import:>8.1} blocks/s");
+    println!("replica        {followed:>8.1} blocks/s  {:>9.0} rows/s", rate(rows, replica));
+    println!("RocksDB alone  {floor:>8.1} blocks/s  {:>9.0} rows/s", rate(rows, plain));
+    println!("replica / geth import   {:>6.2}  (goal: at least 4)", followed / import);
+    println!("replica / RocksDB alone {:>6.2}  (goal: at least 0.6)", followed / floor);
+    println!("table            rows/block  kB/block  RocksDB alone with this table's rows only");
+    for line in tables {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn rate(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+/// What is in the log.
+struct Feed {
+    open: Open,
+    records: Vec<Record>,
+    last: BlockRef,
+}
+
+impl Feed {
+    fn read(mut consumer: Box<dyn LogConsumer>) -> Outcome<Self> {
+        let (mut open, mut records, mut last) = (None, Vec::new(), BlockRef::default());
+        let mut joiner = Joiner::default();
+        loop {
+            let entries = consumer.read(READ_BYTES, Duration::ZERO)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                match joiner.push(maidenlane_wire::decode(&entry.payload)?)?.map(|stamped| stamped.record) {
+                    Some(Record::Open(found)) => open = Some(found),
+                    Some(Record::Genesis(genesis)) => records.push(Record::Genesis(genesis)),
+                    Some(Record::Advance(advance)) => {
+                        last = advance.block;
+                        records.push(Record::Advance(advance));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Self { open: open.ok_or("the log holds no feed")?, records, last })
+    }
+}
+
+/// A new database.
+struct Place {
+    store: Arc<Store>,
+    _dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Outcome<Self> {
+        let dir = tempfile::tempdir()?;
+        Ok(Self { store: Arc::new(Store::open(&dir.path().join("db"), CACHE_BYTES)?), _dir: dir })
+    }
+}
+
+/// The daemon's own loop, from an empty database to the feed's last block.
+fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
+    let place = Place::new()?;
+    let (store, signs) = (Arc::clone(&place.store), Arc::new(Signs::default()));
+    let demands = Demands { chain_id: feed.open.chain_id, genesis: None };
+    let begun = Instant::now();
+    let mut follower = Follower::new(store, KEEP, demands, consumer, Tracer::silent(), signs)?;
+    while follower.facts().head != Some(feed.last) {
+        follower.turn(Duration::ZERO)?;
+    }
+    Ok(begun.elapsed())
+}
+
+/// What the follower writes, one batch per block.
+fn batches(store: &Store, feed: &Feed) -> Outcome<Vec<Batch>> {
+    let made = feed.records.iter().map(|record| {
+        let mut batch = store.batch(Facts::default(), KEEP.undo_blocks, KEEP.history_blocks);
+        match record {
+            Record::Genesis(genesis) => store.genesis(&mut batch, genesis)?,
+            Record::Advance(advance) => store.advance(&mut batch, advance)?,
+            _ => {}
+        }
+        Ok(batch)
+    });
+    made.collect()
+}
+
+/// Only the writing.
+fn write(store: &Store, batches: Vec<Batch>) -> Outcome<Duration> {
+    let begun = Instant::now();
+    for batch in batches {
+        store.write(batch)?;
+    }
+    Ok(begun.elapsed())
+}
+
+/// A line per table: its share of the rows, and how fast RocksDB writes these alone.
+fn by_table(store: &Store, batches: &[Batch]) -> Outcome<Vec<String>> {
+    let mut tables: BTreeMap<&str, Vec<Batch>> = BTreeMap::new();
+    for batch in batches {
+        for (table, of_table) in store.by_table(batch)? {
+            tables.entry(table).or_default().push(of_table);
+        }
+    }
+    let lines = tables.into_iter().map(|(table, of_table)| {
+        let keys: usize = of_table.iter().map(Batch::keys).sum();
+        let bytes: usize = of_table.iter().map(Batch::bytes).sum();
+        let time = write(&Place::new()?.store, of_table)?;
+        let per_block =
+            |count: usize| rate(count, Duration::from_secs(1)) / rate(batches.len(), Duration::from_secs(1));
+        Ok(format!(
+            "{table:<16} {:>10.1} {:>9.1} {:>9.0} rows/s",
+            per_block(keys),
+            per_block(bytes) / 1_000.0,
+            rate(keys, time)
+        ))
+    });
+    lines.collect()
+}

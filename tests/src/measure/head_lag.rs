@@ -1,0 +1,125 @@
+//! Time from geth's `newHeads`, as its IPC tells it, to the replica answering with that block: a client that waits
+//! for the block by `X-Maidenlane-Min-Block` over one kept connection, its own round trip included.
+
+use std::{
+    io::{BufReader, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::no_broker;
+use crate::{
+    failure::{Doing, Failure, Outcome},
+    process::Interrupt,
+    product::Product,
+    rpc,
+    scenario::{Carrier, Chain, Net, Plan},
+    traffic::Traffic,
+};
+
+/// Transactions per block, fewest that count as such a block, goals in milliseconds (p50, p99).
+const LOADS: [(u64, usize, u32, u32); 2] = [(250, 200, 20, 50), (10, 1, 5, 20)];
+/// A block a second, and a slow start.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Takes `samples` blocks for each load over each log.
+pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcome<()> {
+    println!("head lag: geth --dev, a block a second; tap, log and one replica on this machine");
+    for (carrier, name) in [(Carrier::Segment, "segment log"), (Carrier::Kafka, "Kafka")] {
+        if carrier == Carrier::Kafka && no_broker() {
+            continue;
+        }
+        for load in LOADS {
+            if stop.raised() {
+                return Ok(());
+            }
+            let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
+            let mut net = Net::build_from(product.clone(), &plan)?;
+            net.start()?;
+            let (replica, geth) = lags(&mut net, load, samples)?;
+            net.stop()?;
+            let (transactions, _, half, most) = load;
+            println!(
+                "  {name:<12} {transactions:>3} transactions: p50 {:>6.1} ms  p99 {:>6.1} ms  most {:>6.1} ms  (goal: {half} / {most}); geth's own answer p50 {:.1} ms; {} blocks",
+                quantile(&replica, 0.5),
+                quantile(&replica, 0.99),
+                quantile(&replica, 1.0),
+                quantile(&geth, 0.5),
+                replica.len(),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Lags of the replica behind geth's announcement and, for comparison, the time geth itself takes for that answer.
+fn lags(net: &mut Net, load: (u64, usize, u32, u32), samples: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
+    let (transactions, fewest, ..) = load;
+    let (master, replica) = (net.master(), net.replica(0)?);
+    let mut traffic = Traffic::open(&master)?;
+    let heads = new_heads(&net.node().ipc())?;
+    let (mut lags, mut own) = (Vec::new(), Vec::new());
+    for head in heads {
+        let (head, seen) = head?;
+        let (number, hash) = place(&head)?;
+        let block = replica.respond_from(
+            &format!("{number},{hash}"),
+            "eth_getBlockByNumber",
+            &json!(["latest", false]),
+        )?;
+        let lag = seen.elapsed();
+        if block.pointer("/result/hash").and_then(Value::as_str) != Some(hash) {
+            return Err(Failure::new(format!("asked for {hash}, the replica answered {block}")));
+        }
+        let asked = Instant::now();
+        master.respond("eth_getBlockByNumber", &json!(["latest", false]))?;
+        let held = block.pointer("/result/transactions").and_then(Value::as_array).map_or(0, Vec::len);
+        if held >= fewest {
+            lags.push(lag.as_secs_f64() * 1_000.0);
+            own.push(asked.elapsed().as_secs_f64() * 1_000.0);
+        }
+        if lags.len() >= samples {
+            break;
+        }
+        traffic.batch(transactions)?;
+    }
+    lags.sort_by(f64::total_cmp);
+    own.sort_by(f64::total_cmp);
+    Ok((lags, own))
+}
+
+/// Every head that geth announces, with the moment it was read.
+fn new_heads(ipc: &Path) -> Outcome<impl Iterator<Item = Outcome<(Value, Instant)>> + use<>> {
+    let mut socket = UnixStream::connect(ipc).doing(|| format!("connect to {}", ipc.display()))?;
+    socket.set_read_timeout(Some(SILENCE_MAX))?;
+    socket.write_all(br#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}"#)?;
+    let messages = serde_json::Deserializer::from_reader(BufReader::new(socket)).into_iter::<Value>();
+    Ok(messages.filter_map(|message| {
+        let seen = Instant::now();
+        match message {
+            Ok(mut message) => message.pointer_mut("/params/result").map(|head| Ok((head.take(), seen))),
+            Err(error) => Some(Err(Failure::new(format!("geth's heads: {error}")))),
+        }
+    }))
+}
+
+fn place(head: &Value) -> Outcome<(u64, &str)> {
+    let number = head.get("number").and_then(rpc::quantity);
+    let hash = head.get("hash").and_then(Value::as_str);
+    number.zip(hash).ok_or_else(|| Failure::new(format!("a head without number or hash: {head}")))
+}
+
+/// The sorted values' quantile, by the nearest rank.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "an index into a short list"
+)]
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,104 @@
+//! `cargo measure`: the benchmarks. Each prints its setup and ratios against geth or a raw limit of the same run;
+//! absolute numbers of a shared machine mean little. Nothing here passes or fails.
+
+mod catch_up;
+mod head_lag;
+mod hook;
+mod log;
+mod setup;
+
+use clap::ValueEnum;
+
+use crate::{
+    failure::Outcome,
+    geth::chaingen,
+    install, kafka, master,
+    process::Interrupt,
+    product::{self, Product},
+};
+
+/// What to measure.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Blocks of the generated chain
+    #[arg(long, default_value_t = 500)]
+    blocks: u32,
+    /// Transactions in each of its blocks
+    #[arg(long, default_value_t = 250)]
+    transactions: u32,
+    /// How often each way of importing it is run
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Blocks to take the lag of, for each load and each log
+    #[arg(long, default_value_t = 60)]
+    samples: usize,
+    /// Only these
+    #[arg(value_enum, value_name = "WHAT")]
+    only: Vec<What>,
+}
+
+/// One benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Importing a chain with the hook over without it
+    Hook,
+    /// A replica's blocks per second from the log over geth's import rate
+    CatchUp,
+    /// Time from geth's newHeads to the replica answering with that block
+    HeadLag,
+    /// Append and read speed of both logs
+    Log,
+}
+
+/// Runs what was asked for, everything if nothing was named.
+///
+/// # Errors
+/// Something does not build or start.
+pub fn run(arguments: &Arguments) -> Outcome<bool> {
+    install::ensure(&install::BUILD)?;
+    install::ensure(&[install::GO])?;
+    let stop = Interrupt::on_signals()?;
+    println!("building with optimisations (the first time takes some minutes) …");
+    let product = Product::build_release()?;
+    let geth = master::build()?;
+    println!("{}", setup::describe());
+    for what in What::value_variants() {
+        if stop.raised() || !(arguments.only.is_empty() || arguments.only.contains(what)) {
+            continue;
+        }
+        println!();
+        match what {
+            What::Hook => {
+                let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
+                hook::run(&geth, &chain, arguments.rounds)?;
+            }
+            What::CatchUp => {
+                let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
+                catch_up::run(&product, &geth, &chain, arguments.blocks)?;
+            }
+            What::HeadLag => head_lag::run(&product, arguments.samples, &stop)?,
+            What::Log => log::run()?,
+        }
+    }
+    Ok(true)
+}
+
+/// Runs one of the product's own benchmarks on the release build that is there already.
+fn bench(name: &str, arguments: &[&str]) -> Outcome<()> {
+    use crate::failure::{Doing, Failure};
+    let mut cargo = product::cargo();
+    cargo.args(["bench", "--quiet", "--locked", "--workspace", "--bench", name, "--"]).args(arguments);
+    let status = cargo.status().doing(|| "run cargo".to_owned())?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("the benchmark {name} failed"))) }
+}
+
+/// Why there is no broker on this machine, said loudly.
+fn no_broker() -> bool {
+    match kafka::missing() {
+        Some(missing) => {
+            println!("not run: Kafka needs {missing}");
+            true
+        }
+        None => false,
+    }
+}
