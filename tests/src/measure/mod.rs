@@ -10,7 +10,7 @@ mod setup;
 use clap::ValueEnum;
 
 use crate::{
-    failure::Outcome,
+    failure::{Doing, Failure, Outcome},
     geth::chaingen,
     install, kafka, master,
     process::Interrupt,
@@ -58,8 +58,6 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     install::ensure(&install::BUILD)?;
     install::ensure(&[install::GO])?;
     let stop = Interrupt::on_signals()?;
-    println!("building with optimisations (the first time takes some minutes) …");
-    let product = Product::build_release()?;
     let geth = master::build()?;
     println!("{}", setup::describe());
     for what in What::value_variants() {
@@ -74,18 +72,25 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             }
             What::CatchUp => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
-                catch_up::run(&product, &geth, &chain, arguments.blocks)?;
+                catch_up::run(&release()?, &geth, &chain, arguments.blocks)?;
             }
-            What::HeadLag => head_lag::run(&product, arguments.samples, &stop)?,
-            What::Log => log::run()?,
+            What::HeadLag => head_lag::run(&release()?, arguments.samples, &stop)?,
+            What::Log => {
+                release()?;
+                log::run()?;
+            }
         }
     }
     Ok(true)
 }
 
+fn release() -> Outcome<Product> {
+    println!("building with optimisations (the first time takes some minutes) …");
+    Product::build_release()
+}
+
 /// Runs one of the product's own benchmarks on the release build that is there already.
 fn bench(name: &str, arguments: &[&str]) -> Outcome<()> {
-    use crate::failure::{Doing, Failure};
     let mut cargo = product::cargo();
     cargo.args(["bench", "--quiet", "--locked", "--workspace", "--bench", name, "--"]).args(arguments);
     let status = cargo.status().doing(|| "run cargo".to_owned())?;
