@@ -2,7 +2,12 @@
 
 use std::{fs, time::Duration};
 
-use maidenlane_tests::{product, scenario::Net, traffic::Traffic, wait};
+use maidenlane_tests::{
+    product,
+    scenario::{Carrier, Net},
+    traffic::Traffic,
+    wait,
+};
 
 use crate::{check_everything, developer_net};
 
@@ -26,7 +31,7 @@ fn names(daemon: &str) -> Vec<String> {
 
 #[test]
 fn a_tap_killed_at_any_point_comes_back() {
-    let Some(mut net) = developer_net() else { return };
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
     for name in names("tap") {
         net.tap().stop().unwrap_or_else(|failure| panic!("before {name}: {failure}"));
@@ -42,7 +47,7 @@ fn a_tap_killed_at_any_point_comes_back() {
 
 #[test]
 fn a_replica_killed_at_any_point_comes_back() {
-    let Some(mut net) = developer_net() else { return };
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
     for name in names("replica") {
         let replica = net.replica_daemon(0).unwrap();

@@ -1,45 +1,111 @@
-//! kill -9 at random moments of tap, replica, or both, while a real geth makes blocks with traffic in them.
+//! kill -9 at random moments of tap, replica and broker, alone and together, while a real geth makes blocks with
+//! traffic in them.
 
 use std::time::Duration;
 
-use maidenlane_tests::traffic::Traffic;
+use maidenlane_tests::{
+    scenario::{Carrier, Net},
+    traffic::Traffic,
+};
 
 use crate::{check_everything, developer_net, moment::Moment};
 
-/// Rounds in the suite; `MAIDENLANE_LONG` runs 1,000.
-const ROUNDS: u64 = 20;
 const SEED: u64 = 0x6d61_6964_656e;
 /// A killed process begins again and is killed within this time, so kills fall into starts as well.
 const ROUND: Duration = Duration::from_millis(1_500);
 
+/// Who is killed at the same moment.
+#[derive(Clone, Copy)]
+struct Victims {
+    tap: bool,
+    replica: bool,
+    broker: bool,
+}
+
+impl Victims {
+    const TAP: Self = Self { tap: true, replica: false, broker: false };
+    const REPLICA: Self = Self { tap: false, replica: true, broker: false };
+    const BROKER: Self = Self { tap: false, replica: false, broker: true };
+    const DAEMONS: Self = Self { tap: true, ..Self::REPLICA };
+    const BROKER_AND_TAP: Self = Self { tap: true, ..Self::BROKER };
+    const BROKER_AND_REPLICA: Self = Self { replica: true, ..Self::BROKER };
+    const ALL: Self = Self { tap: true, ..Self::BROKER_AND_REPLICA };
+}
+
+/// Rounds in the suite, or so many of the 1,000 that a long run shares among the victims.
+fn rounds(suite: usize, long: usize) -> usize {
+    if std::env::var_os("MAIDENLANE_LONG").is_some() { long } else { suite }
+}
+
 #[test]
 fn killed_at_random_moments_nothing_is_lost_or_applied_twice() {
-    let Some(mut net) = developer_net() else { return };
+    let victims = [Victims::TAP, Victims::REPLICA, Victims::DAEMONS];
+    kill(Carrier::Segment, &victims, rounds(20, 700));
+}
+
+#[test]
+fn a_killed_broker_loses_nothing_and_nothing_is_applied_twice() {
+    let victims = [
+        Victims::BROKER,
+        Victims::BROKER_AND_TAP,
+        Victims::BROKER_AND_REPLICA,
+        Victims::ALL,
+        Victims::DAEMONS,
+    ];
+    kill(Carrier::Kafka, &victims, rounds(4, 300));
+}
+
+fn kill(carrier: Carrier, victims: &[Victims], rounds: usize) {
+    let Some(mut net) = developer_net(carrier) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
     let mut moment = Moment::new(SEED);
-    let rounds = if std::env::var_os("MAIDENLANE_LONG").is_some() { 1_000 } else { ROUNDS };
-    for round in 0..rounds {
+    for (round, victims) in victims.iter().copied().cycle().take(rounds).enumerate() {
         traffic.burst().unwrap();
         moment.pass(ROUND);
-        let (tap, replica) = [(true, false), (false, true), (true, true)]
-            .get(usize::try_from(round % 3).unwrap())
-            .copied()
-            .unwrap();
-        if tap {
-            net.tap().kill();
-        }
-        if replica {
-            net.replica_daemon(0).unwrap().kill();
-        }
+        strike(&mut net, victims);
+        traffic.burst().unwrap();
         moment.pass(ROUND / 3);
-        if tap {
-            net.tap().launch().unwrap();
+        // Daemons begin before the broker is back, and after it.
+        if moment.below(2) == 0 {
+            launch(&mut net, victims);
+            revive(&mut net, victims);
+        } else {
+            revive(&mut net, victims);
+            launch(&mut net, victims);
         }
-        if replica {
-            net.replica_daemon(0).unwrap().launch().unwrap();
-        }
+        net.tend().unwrap_or_else(|failure| panic!("seed {SEED:#x}, round {round}: {failure}"));
     }
     traffic.settle().unwrap();
+    net.recovered().unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}\n{}", net.last_words()));
     net.caught_up(0).unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}"));
     check_everything(&mut net);
+}
+
+fn strike(net: &mut Net, victims: Victims) {
+    // Who is struck must not have died of anything else before.
+    net.tend().unwrap();
+    if let Some(broker) = net.broker().filter(|_| victims.broker) {
+        broker.kill();
+    }
+    if victims.tap {
+        net.tap().kill();
+    }
+    if victims.replica {
+        net.replica_daemon(0).unwrap().kill();
+    }
+}
+
+fn launch(net: &mut Net, victims: Victims) {
+    if victims.tap {
+        net.tap().launch().unwrap();
+    }
+    if victims.replica {
+        net.replica_daemon(0).unwrap().launch().unwrap();
+    }
+}
+
+fn revive(net: &mut Net, victims: Victims) {
+    if let Some(broker) = net.broker().filter(|_| victims.broker) {
+        broker.restart().unwrap();
+    }
 }

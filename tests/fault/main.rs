@@ -9,16 +9,21 @@ mod refuse;
 use maidenlane_tests::{
     compare::{self, Comparison},
     install::GO,
+    kafka,
     scenario::{Carrier, Chain, Net, Plan},
 };
 
-/// A network on a developer chain, or `None`, said aloud, on a machine without Go.
-fn developer_net() -> Option<Net> {
+/// A network on a developer chain, or `None`, said aloud, on a machine without Go or without what the carrier needs.
+fn developer_net(carrier: Carrier) -> Option<Net> {
     if !GO.met() {
         println!("not run: no Go for a real geth");
         return None;
     }
-    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 1 };
+    if let Some(missing) = kafka::missing().filter(|_| carrier == Carrier::Kafka) {
+        println!("not run: no {missing} for a real broker");
+        return None;
+    }
+    let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
     Some(Net::started(&plan).unwrap())
 }
 

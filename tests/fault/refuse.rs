@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use maidenlane_tests::{daemon::Daemon, scenario::Net, settings};
+use maidenlane_tests::{
+    daemon::Daemon,
+    scenario::{Carrier, Net},
+    settings,
+};
 
 use crate::developer_net;
 
@@ -31,7 +35,7 @@ fn refused(daemon: &mut Daemon, edit: impl Fn(&str) -> String, code: i32, word: 
 
 #[test]
 fn wrong_settings_and_wrong_chains_are_refused() {
-    let Some(mut net) = developer_net() else { return };
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
     net.caught_up(0).unwrap();
     net.tap().stop().unwrap();
     net.replica_daemon(0).unwrap().stop().unwrap();
@@ -53,7 +57,7 @@ fn wrong_settings_and_wrong_chains_are_refused() {
 
 #[test]
 fn a_flipped_bit_in_the_feed_is_never_served() {
-    let Some(mut net) = developer_net() else { return };
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
     net.caught_up(0).unwrap();
     net.tap().stop().unwrap();
     let topic = net.dir().join("log").join(settings::topic());
@@ -65,7 +69,7 @@ fn a_flipped_bit_in_the_feed_is_never_served() {
 
 #[test]
 fn a_flipped_bit_in_the_spool_is_never_published() {
-    let Some(mut net) = developer_net() else { return };
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
     net.tap().stop().unwrap();
     let head = net.master().block_number().unwrap();
     grow(&net, head + 3);

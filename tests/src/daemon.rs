@@ -19,6 +19,8 @@ use crate::{
 
 /// How long a daemon may take to bind its listeners.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// The exit code with which the service manager starts a daemon again.
+const GAVE_UP: i32 = 75;
 /// How long it may take to drain and stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -167,10 +169,30 @@ impl Daemon {
     /// It ended, or was not ready in time.
     pub fn ready(&mut self, timeout: Duration) -> Outcome<()> {
         let what = format!("{} to be ready", self.name);
-        wait::until(&what, timeout, || {
-            let status = self.status().map_err(|failure| failure.to_string())?;
-            if status.get("ready") == Some(&Value::Bool(true)) { Ok(()) } else { Err(status.to_string()) }
-        })
+        wait::until(&what, timeout, || self.fit())
+    }
+
+    /// Whether it is ready now; if not, what it says of itself.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn fit(&mut self) -> Result<(), String> {
+        let status = self.status().map_err(|failure| failure.to_string())?;
+        if status.get("ready") == Some(&Value::Bool(true)) { Ok(()) } else { Err(status.to_string()) }
+    }
+
+    /// Does what the service manager does: starts it again if it gave up on a dependency.
+    ///
+    /// # Errors
+    /// It ended in another way.
+    pub fn tend(&mut self) -> Outcome<()> {
+        let Some(process) = self.process.as_mut() else { return Ok(()) };
+        let ended = process.ended();
+        if ended.is_some_and(|status| status.code() == Some(GAVE_UP)) {
+            self.launch()
+        } else {
+            process.alive()
+        }
     }
 
     /// `kill -9`.

@@ -200,6 +200,31 @@ impl Net {
         &self.carrier
     }
 
+    /// Starts again what gave up on a dependency, as the service manager does.
+    ///
+    /// # Errors
+    /// A daemon ended in another way.
+    pub fn tend(&mut self) -> Outcome<()> {
+        self.tap.tend()?;
+        self.replicas.iter_mut().try_for_each(Daemon::tend)
+    }
+
+    /// Waits, with a service manager's eye on them, until all daemons are ready.
+    ///
+    /// # Errors
+    /// A daemon ended otherwise than by giving up on a dependency, or it took too long.
+    pub fn recovered(&mut self) -> Outcome<()> {
+        let mut unfit = None;
+        wait::until("all daemons to be ready", CATCH_UP, || {
+            unfit = self.tend().err();
+            if unfit.is_some() {
+                return Ok(());
+            }
+            std::iter::once(&mut self.tap).chain(&mut self.replicas).try_for_each(Daemon::fit)
+        })?;
+        unfit.map_or(Ok(()), Err)
+    }
+
     /// Waits until replica `index` has the head that the master has now, and returns its number.
     ///
     /// # Errors

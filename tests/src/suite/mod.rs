@@ -19,7 +19,7 @@ use tally::Tally;
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run the full counts: 1,000 kill rounds instead of 20
+    /// Run the full counts: 1,000 kill rounds instead of 24
     #[arg(long)]
     long: bool,
     /// Only these steps
