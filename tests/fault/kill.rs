@@ -34,7 +34,7 @@ impl Victims {
 
 /// Rounds in the suite, or so many of the 1,000 that a long run shares among the victims.
 fn rounds(suite: usize, long: usize) -> usize {
-    if std::env::var_os("MAIDENLANE_LONG").is_some() { long } else { suite }
+    if crate::long() { long } else { suite }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What may go wrong does: kills at any moment and at every named point, damaged data, wrong settings.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod cut;
 mod failpoints;
 mod kill;
 mod moment;
@@ -25,6 +26,11 @@ fn developer_net(carrier: Carrier) -> Option<Net> {
     }
     let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
     Some(Net::started(&plan).unwrap())
+}
+
+/// Whether the full counts are wanted.
+fn long() -> bool {
+    std::env::var_os("MAIDENLANE_LONG").is_some()
 }
 
 /// The oracle of every scenario: the replica answers as geth does and has the state of a fresh replay, whose root is

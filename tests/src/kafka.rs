@@ -5,15 +5,20 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The version that everything here was tried with.
 const VERSION: &str = "4.1.0";
+/// Without it the broker says nothing about its own troubles.
+const LOGGER_VERSION: &str = "1.7.36";
 /// Any cluster needs some name; every broker here is a cluster of its own.
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 const START_WAIT: Duration = Duration::from_secs(60);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 const STARTS_MAX: u32 = 3;
+/// Characters of the broker's log in a failure.
+const SAID_MAX: usize = 4_000;
 
 /// A running broker; killed when dropped.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ pub fn missing() -> Option<&'static str> {
 /// # Errors
 /// What Maven said.
 pub fn install(cache: &Path) -> Result<PathBuf, String> {
-    let libs = cache.join(VERSION);
+    let libs = cache.join(format!("{VERSION}-logged"));
     if libs.join("complete").exists() {
         return Ok(libs);
     }
@@ -54,7 +59,9 @@ pub fn install(cache: &Path) -> Result<PathBuf, String> {
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\n\
          <groupId>local</groupId><artifactId>broker</artifactId><version>1</version><packaging>pom</packaging>\n\
          <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>\n\
-         <version>{VERSION}</version></dependency></dependencies></project>\n"
+         <version>{VERSION}</version></dependency>\n\
+         <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>\n\
+         <version>{LOGGER_VERSION}</version></dependency></dependencies></project>\n"
     );
     fs::write(&pom, text).map_err(|error| format!("write {}: {error}", pom.display()))?;
     let output = Command::new("mvn")
@@ -106,7 +113,8 @@ impl Broker {
 
     fn java(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("java");
-        command.args(["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+        command.args(["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
         command.arg(self.libs.join("*")).args(arguments).current_dir(&self.dir).stdin(Stdio::null());
         command
     }
@@ -141,8 +149,11 @@ impl Broker {
             let ended = child.try_wait().map_err(|error| format!("wait for the broker: {error}"))?;
             if ended.is_some() || Instant::now() > deadline {
                 self.kill();
+                let how = ended.map_or_else(|| "is still silent".to_owned(), |how| format!("ended: {how}"));
                 let said = fs::read_to_string(&path).unwrap_or_default();
-                return Err(format!("the broker does not take connections: {said}"));
+                let from = said.char_indices().rev().nth(SAID_MAX).map_or(0, |(at, _)| at);
+                let said = said.get(from..).unwrap_or_default();
+                return Err(format!("the broker at {} {how}; its log ends:\n{said}", self.address));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -178,10 +189,28 @@ impl Drop for Broker {
     }
 }
 
-fn free_port() -> Result<SocketAddr, String> {
-    let listener =
-        TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("bind a loopback port: {error}"))?;
-    listener.local_addr().map_err(|error| format!("bind a loopback port: {error}"))
+/// A loopback port that was free a moment ago and that a server can have again after a restart: it lies below those
+/// that the kernel gives to clients, one of which might otherwise take it meanwhile.
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> Result<SocketAddr, String> {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+    // Processes that begin at the same time look in different places.
+    let start = (now / 1_000).wrapping_add(std::process::id().wrapping_mul(7_919)) % u32::from(COUNT);
+    let mut last = String::new();
+    for _ in 0..100 {
+        let turn = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + u16::try_from((start + turn) % u32::from(COUNT)).unwrap_or_default();
+        match TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()) {
+            Ok(address) => return Ok(address),
+            Err(error) => last = format!("bind a loopback port: {error}"),
+        }
+    }
+    Err(last)
 }
 
 fn configure(dir: &Path, address: SocketAddr, controller: SocketAddr) -> Result<(), String> {

@@ -3,7 +3,6 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     failure::{Doing, Failure, Outcome},
     geth::engine::Engine,
+    kafka,
     process::Process,
     product,
     rpc::Client,
@@ -308,8 +308,6 @@ impl Node {
     }
 }
 
-/// A port that was free a moment ago.
 fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    Ok(listener.doing(|| "find a free port".to_owned())?.port())
+    kafka::free_port().map(|address| address.port()).map_err(Failure::new)
 }

@@ -25,6 +25,8 @@ pub(crate) enum Verb {
     Tail(Tail),
     /// Read a whole topic of a segment log and check every checksum
     Verify(Topic),
+    /// Cut the newest entries off a segment log, such as damaged ones: they are lost, a tap publishes their blocks anew
+    Cut(Cut),
 }
 
 /// Which log.
@@ -61,6 +63,18 @@ pub(crate) struct Tail {
     /// Go on with what is appended, until interrupted
     #[arg(long)]
     follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cut {
+    #[command(flatten)]
+    topic: Topic,
+    /// Partition
+    #[arg(long, default_value_t = 0)]
+    partition: u32,
+    /// How many entries
+    #[arg(long)]
+    entries: u64,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +125,7 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
             }
         },
         Verb::Tail(tail) => self::tail(tail, output),
+        Verb::Cut(cut) => self::cut(cut, output),
     }
 }
 
@@ -152,6 +167,19 @@ fn segments(options: &segment::Options, topic: &str, look: Look, output: &mut Ou
         output.json(&json!({"partition": partition, "end": end, "unpublished_bytes": unpublished}))?;
     }
     Ok(())
+}
+
+fn cut(cut: Cut, output: &mut Output) -> Result<(), Error> {
+    let Cut { topic: Topic { place, topic }, partition, entries } = cut;
+    let Backend::Segment(options) = place.backend()? else {
+        return Err(Error::Usage("brokers keep their own files; cut needs --dir".to_owned()));
+    };
+    let end = segment::inspect(&options, &topic, partition)?.end.0;
+    let Some(end) = end.checked_sub(entries) else {
+        return Err(Error::Usage(format!("{topic} has {end} entries, --entries {entries} is more")));
+    };
+    segment::cut(&options, &topic, partition, Offset(end))?;
+    output.json(&json!({"partition": partition, "end": end}))
 }
 
 fn ends(backend: &Backend, topic: &str, output: &mut Output) -> Result<(), Error> {

@@ -53,6 +53,10 @@ fn a_log_is_made_filled_listed_and_read() {
     let tail = command(&format!("maidenlane log tail --dir {place} {topic} --entries 1")).unwrap();
     assert_eq!(tail.lines().count(), 1, "{tail}");
     assert!(tail.contains(r#""offset":1"#) && tail.contains(r#""bytes":5"#), "{tail}");
+    let cut = |entries| command(&format!("maidenlane log cut --dir {place} {topic} --entries {entries}"));
+    assert_eq!(cut(1).unwrap().trim(), r#"{"end":1,"partition":0}"#);
+    let (code, text) = cut(2).unwrap_err();
+    assert!(text.contains("has 1 entries"), "{code}: {text}");
 }
 
 #[test]

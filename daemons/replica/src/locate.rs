@@ -35,8 +35,8 @@ pub fn resume(
     let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
     if position.offset < end && position.offset >= earliest {
         consumer.seek(From::At(Offset(position.offset)))?;
-        let entry = consumer.read(1, WAIT)?.into_iter().next();
-        if entry.is_some_and(|entry| is_at(&entry, position)) {
+        let entry = consumer.read(1, WAIT)?.into_iter().next().ok_or_else(|| late(position.offset))?;
+        if is_at(&entry, position) {
             consumer.seek(From::At(Offset(position.offset + 1)))?;
             return Ok(facts);
         }
@@ -86,13 +86,19 @@ fn search(
     Ok(None)
 }
 
+/// What the log says it has does not come: it went away meanwhile, which says nothing about what it holds.
+fn late(offset: u64) -> maidenlane_log::Error {
+    let waited_ms = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
+    maidenlane_log::Error::Timeout { what: format!("reading offset {offset}"), waited_ms }
+}
+
 fn range(consumer: &mut dyn LogConsumer, start: u64, end: u64) -> Result<Vec<Entry>, Error> {
     consumer.seek(From::At(Offset(start)))?;
     let mut all: Vec<Entry> = Vec::new();
     while all.last().is_none_or(|last| last.offset.0 + 1 < end) {
         let entries = consumer.read(READ_BYTES, WAIT)?;
         if entries.is_empty() {
-            break;
+            return Err(late(start).into());
         }
         all.extend(entries);
     }

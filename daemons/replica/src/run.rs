@@ -110,6 +110,7 @@ impl Loop {
         let Some(mut follower) = self.follower(&store, &signs)? else { return Ok(()) };
         let mut heads: Option<Arc<Heads>> = None;
         let mut away: Option<Instant> = None;
+        let mut looked = Instant::now();
         while !self.shutdown.is_triggered() {
             let showable = match follower.turn(WAIT) {
                 Ok(showable) => showable,
@@ -117,6 +118,13 @@ impl Loop {
                     self.wait_for_log(&mut away, source)?;
                     continue;
                 }
+                Err(error) if may_be_cut(&error) => match self.elsewhere(&follower, error, &store, &signs)? {
+                    Some(next) => {
+                        follower = next;
+                        continue;
+                    }
+                    None => break,
+                },
                 Err(error) => return Err(error),
             };
             away = None;
@@ -126,9 +134,35 @@ impl Loop {
                 None => heads = self.first_head(&follower, &signs)?,
             }
             self.tell(&follower, heads.as_deref());
+            // A log that was cut and written anew may go on with an epoch that we know, of a writer that we do not.
+            let silence_max = self.settings.fresh.silence_max;
+            if follower.ignores() && signs.silent().min(looked.elapsed()) > silence_max {
+                looked = Instant::now();
+                match self.follower(&store, &signs)? {
+                    Some(next) => follower = next,
+                    None => break,
+                }
+            }
         }
         store.sync()?;
         Ok(())
+    }
+
+    /// What did not fit may be new in its place, because the log was cut: then goes on from where our head is found.
+    /// Otherwise `error` it is. `None` at a shutdown.
+    fn elsewhere(
+        &self,
+        follower: &Follower,
+        error: Error,
+        store: &Arc<Store>,
+        signs: &Arc<Signs>,
+    ) -> Result<Option<Follower>, Error> {
+        let next = self.follower(store, signs)?;
+        let beyond = matches!(error, Error::Log(maidenlane_log::Error::BeyondEnd { .. }));
+        match &next {
+            Some(next) if !beyond && next.facts().position == follower.facts().position => Err(error),
+            _ => Ok(next),
+        }
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
@@ -248,6 +282,12 @@ impl Loop {
 fn passes(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
     matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
+}
+
+/// Whether a log that was cut and written anew may look like that.
+fn may_be_cut(error: &Error) -> bool {
+    use maidenlane_log::Error::BeyondEnd;
+    matches!(error, Error::Log(BeyondEnd { .. }) | Error::Refused { .. } | Error::Record { .. })
 }
 
 type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;

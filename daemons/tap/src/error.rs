@@ -73,6 +73,16 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// The log ends before what was read of it.
+    #[error(
+        "the log was cut: it was read up to offset {read} and ends at {end}; the next start goes on there"
+    )]
+    Cut {
+        /// One after the newest entry read.
+        read: u64,
+        /// Where the log ends now.
+        end: u64,
+    },
     /// A record that no consumer would take.
     #[error("a record cannot be published: {what}")]
     Unpublishable {
@@ -144,9 +154,7 @@ impl Error {
             | Self::BelowBase(_)
             | Self::BrokenFeed { .. }
             | Self::Unpublishable { .. }
-            | Self::Log(maidenlane_log::Error::Corrupt { .. } | maidenlane_log::Error::BeyondEnd { .. }) => {
-                Exit::Data
-            }
+            | Self::Log(maidenlane_log::Error::Corrupt { .. }) => Exit::Data,
             Self::Displaced { .. }
             | Self::Unfit { .. }
             | Self::Log(
@@ -154,9 +162,13 @@ impl Error {
                 | maidenlane_log::Error::TooLarge { .. }
                 | maidenlane_log::Error::Refused { .. },
             ) => Exit::Settings,
-            Self::Master(_) | Self::Log(_) | Self::Spool { .. } | Self::NoInit(_) | Self::GaveUp { .. } => {
-                Exit::GaveUp
-            }
+            // Also for a log that was cut: a start finds where it ends.
+            Self::Master(_)
+            | Self::Log(_)
+            | Self::Cut { .. }
+            | Self::Spool { .. }
+            | Self::NoInit(_)
+            | Self::GaveUp { .. } => Exit::GaveUp,
         }
     }
 }

@@ -17,9 +17,14 @@ use maidenlane_log::{Append, Backend, From, LogConsumer, LogProducer, Offset};
 use maidenlane_service::failpoint;
 use maidenlane_wire::record::Id;
 use maidenlane_wire::{Final, Open, Record, Stamp};
+use std::time::Duration;
 
 /// Blocks remembered at least, if the feed has them: deeper reorgs read more.
 const LINKS_MIN: usize = 256;
+/// One look for a record that is read again.
+const READ_BYTES: usize = 4 << 20;
+/// What was read before must be readable within this.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// One record to publish.
 #[derive(Clone, Debug)]
@@ -203,9 +208,14 @@ impl Publisher {
     /// # Errors
     /// When it is gone or damaged.
     pub fn record_at(&mut self, offset: Offset) -> Result<Record, Error> {
-        let result = self.find_record(offset);
-        self.consumer.seek(From::At(self.tail.next))?;
-        result
+        let end = self.consumer.end()?;
+        self.refuse_cut(end)?;
+        let found = self.find_record(offset);
+        // A failure that passes leaves us reading where we were.
+        let back = self.consumer.seek(From::At(self.tail.next));
+        let record = found?;
+        back?;
+        Ok(record)
     }
 
     fn find_record(&mut self, offset: Offset) -> Result<Record, Error> {
@@ -214,7 +224,15 @@ impl Publisher {
         self.consumer.seek(From::At(offset))?;
         let mut next = offset;
         while next < self.tail.next {
-            for entry in self.consumer.read(4 << 20, std::time::Duration::from_secs(10))? {
+            let entries = self.consumer.read(READ_BYTES, READ_WITHIN)?;
+            if entries.is_empty() {
+                let end = self.consumer.end()?;
+                self.refuse_cut(end)?;
+                let what = format!("reading offset {} again", offset.0);
+                let waited_ms = u64::try_from(READ_WITHIN.as_millis()).unwrap_or(u64::MAX);
+                return Err(maidenlane_log::Error::Timeout { what, waited_ms }.into());
+            }
+            for entry in entries {
                 if let Some(stamped) = one.join(&entry)? {
                     return Ok(stamped.record);
                 }
@@ -230,18 +248,25 @@ impl Publisher {
     /// [`Error::Displaced`] when another tap has begun an epoch.
     pub fn refresh(&mut self) -> Result<(), Error> {
         let end = self.consumer.end()?;
+        self.refuse_cut(end)?;
         self.tail.read_to(self.consumer.as_mut(), end)?;
         self.check_mine()
     }
 
     fn read_through(&mut self, offsets: &[Offset]) -> Result<(), Error> {
         let Some(last) = offsets.last() else { return Ok(()) };
-        let read = self.tail.read_to(self.consumer.as_mut(), Offset(last.0.saturating_add(1)));
+        let end = Offset(last.0.saturating_add(1));
+        let read = self.refuse_cut(end).and_then(|()| self.tail.read_to(self.consumer.as_mut(), end));
         if read.is_err() {
             self.mine = None;
         }
         read?;
         self.check_mine()
+    }
+
+    /// What we read is no longer there: whatever we know of the feed is to be read anew.
+    fn refuse_cut(&self, end: Offset) -> Result<(), Error> {
+        if end < self.tail.next { Err(Error::Cut { read: self.tail.next.0, end: end.0 }) } else { Ok(()) }
     }
 
     /// Whoever owned an epoch and finds another's after it must stop: two taps would take turns for ever.

@@ -72,6 +72,14 @@ pub enum Error {
         /// One after the newest entry.
         end: u64,
     },
+    /// The log was cut since the last append; nothing was appended.
+    #[error("{topic} was cut, it ends at {end} now: read its tail before going on")]
+    Cut {
+        /// Topic.
+        topic: String,
+        /// One after the newest entry.
+        end: u64,
+    },
     /// Bytes on disk are not what was written.
     #[error("{place} is corrupt: {what}")]
     Corrupt {
@@ -143,7 +151,7 @@ pub trait LogProducer: Send {
     /// Appends all entries in order and returns their offsets once they are *durable* (fdatasync, or acks=all).
     ///
     /// # Errors
-    /// On [`Error::Timeout`] the outcome is unknown: read the tail before going on.
+    /// On [`Error::Timeout`] the outcome is unknown: read the tail before going on. On [`Error::Cut`] too.
     fn append(&mut self, entries: &[Append<'_>]) -> Result<Vec<Offset>, Error>;
 }
 

@@ -159,6 +159,27 @@ fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
 }
 
 #[test]
+fn a_writer_whose_log_was_cut_writes_nothing_more() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let one = genesis.child("a");
+    let Backend::Segment(options) = &feed.log else { panic!("a segment log") };
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false)]).unwrap();
+    segment::cut(options, TOPIC, 0, Offset(2)).unwrap();
+    // Nor does it wait for ever for a record that it wants to read again.
+    let offset = writer.tail().published.at(1).unwrap().offset;
+    assert!(matches!(writer.record_at(offset), Err(Error::Cut { read: 3, end: 2 })));
+    let refused = writer.publish(vec![advance(&one.child("a"), false)]).unwrap_err();
+    assert!(matches!(refused, Error::Log(maidenlane_log::Error::Cut { end: 2, .. })), "{refused}");
+    assert!(matches!(writer.refresh(), Err(Error::Cut { read: 3, end: 2 })));
+    let mut next = feed.writer();
+    feed.open(&mut next).unwrap();
+    next.publish(vec![advance(&one, false)]).unwrap();
+    assert_eq!(feed.read().published.head(), Some(one.block));
+}
+
+#[test]
 fn finality_never_moves_back() {
     let (feed, genesis) = (Feed::new(), Sample::genesis());
     let (one, two) = (genesis.child("a"), genesis.child("a").child("a"));

@@ -15,8 +15,16 @@ use crate::{Append, Error, LogProducer, Offset};
 #[derive(Debug)]
 pub struct Producer {
     topic: Topic,
-    partitions: Vec<Partition>,
+    partitions: Vec<Own>,
     lock_wait: Duration,
+}
+
+/// A partition and how often it was cut when this producer last looked: after a cut, what it would append may no
+/// longer fit what is there.
+#[derive(Debug)]
+struct Own {
+    partition: Partition,
+    cuts: u64,
 }
 
 impl Producer {
@@ -29,8 +37,11 @@ impl Producer {
         let mut partitions = Vec::new();
         for number in 0..topic.settings.partitions {
             let mut partition = Partition::open(&topic.partition_dir(number)?)?;
-            partition.lock(options.lock_wait)?.retain(&topic.settings, files::now_ms())?;
-            partitions.push(partition);
+            let mut locked = partition.lock(options.lock_wait)?;
+            locked.retain(&topic.settings, files::now_ms())?;
+            let cuts = locked.mark().cuts;
+            drop(locked);
+            partitions.push(Own { partition, cuts });
         }
         Ok(Self { topic, partitions, lock_wait: options.lock_wait })
     }
@@ -50,7 +61,7 @@ impl LogProducer for Producer {
         self.refuse_too_large(entries)?;
         let homes: Vec<u32> = entries.iter().map(|entry| self.topic.partition_of(entry.key)).collect();
         let mut offsets = vec![Offset(0); entries.len()];
-        for (number, partition) in (0u32..).zip(&mut self.partitions) {
+        for (number, Own { partition, cuts }) in (0u32..).zip(&mut self.partitions) {
             let of_home =
                 || entries.iter().zip(&homes).filter(|(_, home)| **home == number).map(|(entry, _)| entry);
             if of_home().next().is_none() {
@@ -58,6 +69,10 @@ impl LogProducer for Producer {
             }
             let now_ms = files::now_ms();
             let mut locked = partition.lock(self.lock_wait)?;
+            let mark = locked.mark();
+            if std::mem::replace(cuts, mark.cuts) != mark.cuts {
+                return Err(Error::Cut { topic: self.topic.name.clone(), end: mark.end });
+            }
             locked.rotate_if_due(&self.topic.settings, now_ms)?;
             let first = locked.mark().end;
             let (batch, count) = encode(of_home(), first, now_ms)?;

@@ -327,12 +327,14 @@ fn cut_log(log: &Log) {
     let (mut behind, mut ahead) = (log.consumer(), log.consumer());
     assert_eq!(behind.read(1, NOW).unwrap().len(), 1);
     ahead.seek(From::End).unwrap();
+    let mut writer = log.producer();
     cut(&log.options, TOPIC, 0, Offset(30)).unwrap();
+    // A writer must not go on as if what it appended before were there. It is told once.
+    assert!(matches!(append(&mut writer, 999), Err(Error::Cut { end: 30, .. })));
     assert!(matches!(ahead.read(1, NOW), Err(Error::BeyondEnd { wanted: 50, end: 30, .. })));
     assert!(matches!(ahead.seek(From::At(Offset(31))), Err(Error::BeyondEnd { .. })));
-    let mut producer = log.producer();
     for (offset, number) in (30..60).zip(1_000..) {
-        assert_eq!(append(&mut producer, number).unwrap(), [Offset(offset)]);
+        assert_eq!(append(&mut writer, number).unwrap(), [Offset(offset)]);
     }
     // In place of the old ones, also for a reader that had read ahead.
     ahead.seek(From::At(Offset(30))).unwrap();
