@@ -71,7 +71,7 @@ impl Product {
     /// The build failed.
     pub fn build_release() -> Outcome<Self> {
         // With the benchmarks, which `cargo bench` then finds built: other targets would want other features.
-        Self::run_cargo("release", "release", &["--bins", "--benches"])
+        Self::run_cargo("release", "release", &["--bins", "--bench", "catch_up", "--bench", "throughput"])
             .ok_or_else(|| Failure::new("the release build failed, see above"))
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The tap has the whole chain to publish.
-const PUBLISH: Duration = Duration::from_secs(600);
+const PUBLISH: Duration = Duration::from_secs(300);
 
 /// Imports, has the tap publish everything to a segment log, and runs the replica's benchmark on that.
 pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> Outcome<()> {
@@ -26,7 +26,7 @@ pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> 
     net.tap().start()?;
     wait::until("the tap to publish the chain", PUBLISH, || {
         let status = net.tap().status().map_err(|failure| failure.to_string())?;
-        let published = status.pointer("/sections/tap/head").and_then(serde_json::Value::as_u64);
+        let published = status.pointer("/tap/published/number").and_then(serde_json::Value::as_u64);
         if published == Some(head) { Ok(()) } else { Err(status.to_string()) }
     })?;
     net.tap().stop()?;
