@@ -7,7 +7,7 @@ mod recorded;
 use std::{collections::BTreeMap, fs};
 
 use maidenlane_tests::{
-    install::GO,
+    install::GETH,
     product, rpc_compat,
     scenario::{Carrier, Chain, Net, Plan},
 };
@@ -44,7 +44,7 @@ const METHODS: &[&str] = &[
 #[test]
 fn the_fixture_chain_is_served_as_geth_would() {
     let Some(fixtures) = product::fixtures() else { return println!("not run: no fixtures on this machine") };
-    if !GO.met() {
+    if !GETH.met() {
         return println!("not run: no Go for a real geth");
     }
     let fixtures = fixtures.join("execution-apis");

@@ -1,18 +1,15 @@
 //! Our own chain through all forks: a replica must answer as the geth that was recorded did.
 
-use std::time::Duration;
-
 use maidenlane_tests::{
+    compare::Comparison,
     geth::record,
-    install::GO,
-    rpc_compat,
+    install::GETH,
     scenario::{Carrier, Chain, Net, Plan},
-    wait,
 };
 
 #[test]
 fn our_own_chain_is_served_as_geth_did() {
-    if !GO.met() {
+    if !GETH.met() {
         return println!("not run: no Go for a real geth");
     }
     let chain = record::vectors().join("chain");
@@ -22,22 +19,8 @@ fn our_own_chain_is_served_as_geth_did() {
     net.start().unwrap();
     assert_eq!(net.caught_up(0).unwrap(), 64);
     let (master, replica) = (net.master(), net.replica(0).unwrap());
-    wait::until("the replica to know what is final", Duration::from_secs(30), || {
-        let [left, right] = [&master, &replica].map(|side| side.block_hash("finalized"));
-        let (left, right) = (left.map_err(|failure| failure.to_string())?, right);
-        match right {
-            Ok(right) if right == left => Ok(()),
-            Ok(right) => Err(right),
-            Err(failure) => Err(failure.to_string()),
-        }
-    })
-    .unwrap();
-    let cases = rpc_compat::load(&record::vectors().join("rpc")).unwrap();
-    let report = rpc_compat::run(&cases, |request| {
-        replica.post(request).map(|(_, answer)| answer).map_err(|failure| failure.to_string())
-    });
-    println!("{report}");
-    assert_eq!(report.failed(), 0);
-    assert!(report.passed() > 200, "{} cases are suspiciously few", report.passed());
+    let comparison = Comparison::with_recorded(&master, &replica).unwrap();
+    assert_eq!(comparison.differences, Vec::<String>::new());
+    assert!(comparison.agreed > 200, "{} answers are suspiciously few", comparison.agreed);
     net.stop().unwrap();
 }

@@ -14,7 +14,7 @@ use maidenlane_tests::{
         chaingen,
         engine::{Attributes, Engine},
     },
-    install::GO,
+    install::GETH,
     rpc::{Client, quantity},
     scenario::{Carrier, Chain, Net, Plan},
     wait,
@@ -56,7 +56,7 @@ struct Consensus {
 impl Consensus {
     /// `None`, said aloud, on a machine without Go.
     fn new() -> Option<Self> {
-        if !GO.met() {
+        if !GETH.met() {
             println!("not run: no Go for a real geth");
             return None;
         }

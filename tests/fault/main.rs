@@ -9,14 +9,14 @@ mod refuse;
 
 use maidenlane_tests::{
     compare::{self, Comparison},
-    install::GO,
+    install::GETH,
     kafka,
     scenario::{Carrier, Chain, Net, Plan},
 };
 
 /// A network on a developer chain, or `None`, said aloud, on a machine without Go or without what the carrier needs.
 fn developer_net(carrier: Carrier) -> Option<Net> {
-    if !GO.met() {
+    if !GETH.met() {
         println!("not run: no Go for a real geth");
         return None;
     }

@@ -1,13 +1,18 @@
 //! The same questions to master and replica: every answer must be the same JSON.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     failure::{Failure, Outcome},
+    geth::record,
     rpc::Client,
+    rpc_compat, wait,
 };
+
+/// A replica on the same machine catches up faster than this, whatever the chain.
+const CATCH_UP: Duration = Duration::from_secs(120);
 
 /// So many blocks before the head are looked at in full.
 const BLOCKS_MAX: u64 = 64;
@@ -51,6 +56,22 @@ impl Comparison {
         Ok(comparison)
     }
 
+    /// Asks the replica of the recorded chain what geth was asked. Both must stand at its end.
+    ///
+    /// # Errors
+    /// The recordings cannot be read, or the replica does not learn what is final.
+    pub fn with_recorded(master: &Client, replica: &Client) -> Outcome<Self> {
+        same_block(master, replica, "finalized")?;
+        let cases = rpc_compat::load(&record::vectors().join("rpc"))?;
+        let report = rpc_compat::run(&cases, |request| {
+            replica.post(request).map(|(_, answer)| answer).map_err(|failure| failure.to_string())
+        });
+        let differences = report.methods.iter().flat_map(|(method, tally)| {
+            tally.failed.iter().map(move |(case, problem)| format!("{method}/{case}.io {problem}"))
+        });
+        Ok(Self { agreed: report.passed(), differences: differences.collect() })
+    }
+
     fn ask(&mut self, master: &Client, replica: &Client, question: &Question) -> Outcome<()> {
         let mut answers = [master, replica].map(|side| side.respond(question.method, &question.params));
         for answer in answers.iter_mut().flatten() {
@@ -68,6 +89,18 @@ impl Comparison {
     }
 }
 
+/// Waits until both name the same block by a tag or number.
+///
+/// # Errors
+/// The master has no such block, or the replica does not follow.
+pub fn same_block(master: &Client, replica: &Client, block: &str) -> Outcome<()> {
+    let wanted = master.block_hash(block)?;
+    wait::until(&format!("the replica to serve block {block}"), CATCH_UP, || {
+        let found = replica.block_hash(block).map_err(|failure| failure.to_string())?;
+        if found == wanted { Ok(()) } else { Err(format!("hash {found}, not {wanted}")) }
+    })
+}
+
 /// The words of an error are free, its code and data are not.
 fn forget_message(answer: &mut Value) {
     if let Some(error) = answer.get_mut("error").and_then(Value::as_object_mut) {
@@ -81,7 +114,7 @@ fn forget_message(answer: &mut Value) {
 /// The master does not answer.
 pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     let mut list = List::default();
-    for method in ["eth_chainId", "net_version", "net_peerCount", "eth_syncing"] {
+    for method in ["eth_chainId", "net_version", "net_listening", "net_peerCount", "eth_syncing"] {
         list.add(method, json!([]));
     }
     let mut accounts = BTreeSet::new();
@@ -94,8 +127,14 @@ pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
         }
         let receipts = master.call("eth_getBlockReceipts", &json!([hex(number)]))?;
         for receipt in receipts.as_array().into_iter().flatten() {
-            list.receipt(number, receipt);
+            list.receipt(receipt);
             accounts.extend(text(receipt, "contractAddress"));
+        }
+        // One search a block: blocks of some chains have megabytes of logs.
+        if let Some(log) =
+            receipts.as_array().into_iter().flatten().find_map(|each| array(each, "logs").next())
+        {
+            list.logs(number, log);
         }
     }
     let accounts: Vec<String> = accounts.into_iter().collect();
@@ -144,17 +183,18 @@ impl List {
         Ok(())
     }
 
-    fn receipt(&mut self, number: u64, receipt: &Value) {
+    fn receipt(&mut self, receipt: &Value) {
         let Some(hash) = text(receipt, "transactionHash") else { return };
         for method in ["eth_getTransactionByHash", "eth_getTransactionReceipt", "debug_getRawTransaction"] {
             self.add(method, json!([hash]));
         }
-        if let Some(log) = array(receipt, "logs").next() {
-            let (address, topic) = (text(log, "address"), log.get("topics").and_then(|topics| topics.get(0)));
-            let near = hex(number.saturating_sub(20));
-            self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": hex(number), "address": address}]));
-            self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": hex(number), "topics": [topic]}]));
-        }
+    }
+
+    fn logs(&mut self, number: u64, log: &Value) {
+        let (address, topic) = (text(log, "address"), log.get("topics").and_then(|topics| topics.get(0)));
+        let (near, number) = (hex(number.saturating_sub(20)), hex(number));
+        self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": number, "address": address}]));
+        self.add("eth_getLogs", json!([{"fromBlock": near, "toBlock": number, "topics": [topic]}]));
     }
 
     fn state(&mut self, number: u64, accounts: &[String]) {

@@ -1,6 +1,9 @@
 //! What a machine must have, and how it gets it.
 
-use std::process::{Command, Stdio};
+use std::{
+    env,
+    process::{Command, Stdio},
+};
 
 use crate::failure::{Doing, Failure, Outcome};
 
@@ -15,6 +18,8 @@ pub struct Need {
     packages: &'static [&'static str],
     /// What to do elsewhere.
     advice: &'static str,
+    /// An environment variable that names a ready-made one.
+    instead: Option<&'static str>,
 }
 
 /// Without these nothing builds: RocksDB and librdkafka are C++ and C.
@@ -24,28 +29,49 @@ pub const BUILD: [Need; 4] = [
         probe: &["c++", "--version"],
         packages: &["g++", "make"],
         advice: "install g++ or clang, and make",
+        instead: None,
     },
     Need {
         name: "clang with libclang",
         probe: &["clang", "--version"],
         packages: &["clang", "libclang-dev"],
         advice: "install clang and libclang",
+        instead: None,
     },
-    Need { name: "cmake", probe: &["cmake", "--version"], packages: &["cmake"], advice: "install cmake" },
+    Need {
+        name: "cmake",
+        probe: &["cmake", "--version"],
+        packages: &["cmake"],
+        advice: "install cmake",
+        instead: None,
+    },
     Need {
         name: "pkg-config",
         probe: &["pkg-config", "--version"],
         packages: &["pkg-config"],
         advice: "install pkg-config",
+        instead: None,
     },
 ];
 
-/// For a real geth.
+/// Names a geth that was built with the hook elsewhere.
+pub const GETH_ENV: &str = "MAIDENLANE_GETH";
+
+/// For programs of ours in Go, and tests that build geth.
 pub const GO: Need = Need {
     name: "Go",
     probe: &["go", "version"],
     packages: &[],
     advice: "install Go 1.24 or newer from https://go.dev/dl and put it on the PATH",
+    instead: None,
+};
+
+/// For a real geth.
+pub const GETH: Need = Need {
+    advice: "install Go 1.24 or newer from https://go.dev/dl and put it on the PATH, or name a geth that has the hook in \
+             MAIDENLANE_GETH",
+    instead: Some(GETH_ENV),
+    ..GO
 };
 
 /// For a real Kafka broker.
@@ -55,14 +81,30 @@ pub const KAFKA: [Need; 2] = [
         probe: &["java", "-version"],
         packages: &["default-jdk-headless"],
         advice: "install a JDK, 17 or newer",
+        instead: None,
     },
-    Need { name: "Maven", probe: &["mvn", "--version"], packages: &["maven"], advice: "install Maven" },
+    Need {
+        name: "Maven",
+        probe: &["mvn", "--version"],
+        packages: &["maven"],
+        advice: "install Maven",
+        instead: None,
+    },
 ];
 
 impl Need {
+    /// What to do where it cannot be installed from here.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        self.advice
+    }
+
     /// Whether the machine has it.
     #[must_use]
     pub fn met(&self) -> bool {
+        if self.instead.is_some_and(|name| env::var_os(name).is_some()) {
+            return true;
+        }
         let [program, arguments @ ..] = self.probe else { return true };
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -82,7 +124,7 @@ pub fn ensure(needs: &[Need]) -> Outcome<()> {
     let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
     let installable = missing.iter().all(|need| !need.packages.is_empty());
     if installable && rustix::process::geteuid().is_root() && debian() {
-        println!("installing {}", packages.join(" "));
+        eprintln!("installing with apt-get: {} …", packages.join(" "));
         apt(&["update", "-qq"])?;
         apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat())?;
         let still: Vec<&str> = missing.iter().filter(|need| !need.met()).map(|need| need.name).collect();
@@ -92,7 +134,7 @@ pub fn ensure(needs: &[Need]) -> Outcome<()> {
 }
 
 fn debian() -> bool {
-    Need { name: "apt-get", probe: &["apt-get", "--version"], packages: &[], advice: "" }.met()
+    Need { name: "apt-get", probe: &["apt-get", "--version"], packages: &[], advice: "", instead: None }.met()
 }
 
 fn apt(arguments: &[&str]) -> Outcome<()> {
@@ -123,14 +165,13 @@ mod tests {
 
     #[test]
     fn a_missing_thing_is_named_with_its_cure() {
-        let need =
-            Need { name: "a unicorn", probe: &["no-such-program-here"], packages: &[], advice: "breed one" };
+        let need = Need { name: "a unicorn", probe: &["no-such-program-here"], advice: "breed one", ..GO };
         let told = ensure(&[need]).unwrap_err().to_string();
         assert_eq!(told, "this machine lacks:\n  a unicorn: breed one");
     }
 
     #[test]
     fn nothing_missing_is_no_work() {
-        ensure(&[Need { name: "true", probe: &["true"], packages: &[], advice: "" }]).unwrap();
+        ensure(&[Need { name: "true", probe: &["true"], packages: &[], advice: "", instead: None }]).unwrap();
     }
 }

@@ -53,6 +53,7 @@ pub fn install(cache: &Path) -> Result<PathBuf, String> {
     if libs.join("complete").exists() {
         return Ok(libs);
     }
+    eprintln!("fetching Kafka {VERSION} with Maven, once …");
     fs::create_dir_all(&libs).map_err(|error| format!("create {}: {error}", libs.display()))?;
     let pom = libs.join("pom.xml");
     let text = format!(

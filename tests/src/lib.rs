@@ -19,6 +19,7 @@ pub mod master;
 pub mod measure;
 pub mod process;
 pub mod product;
+pub mod replay;
 pub mod rpc;
 pub mod rpc_compat;
 pub mod scenario;

@@ -1,7 +1,7 @@
 //! The master of a scenario: a real geth with our hook, built once and run in a directory.
 
 use std::{
-    fs,
+    env, fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     failure::{Doing, Failure, Outcome},
     geth::engine::Engine,
+    install::GETH_ENV,
     kafka,
     process::Process,
     product,
@@ -22,6 +23,8 @@ use crate::{
     wait,
 };
 
+/// What the hook in geth is called.
+const HOOK: &str = "maidenlane";
 const MODULE: &str = "github.com/ethereum/go-ethereum";
 const VERSION: &str = "v1.17.5";
 /// The account whose key `geth --dev` has and unlocks.
@@ -29,11 +32,15 @@ const DEVELOPER: &str = "71562b71999873db5b286df957af199ec94617f7";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Builds geth with the hook, unless this version with this hook is there already, and returns the binary.
+/// Builds geth with the hook, unless this version with this hook is there already or `MAIDENLANE_GETH` names one, and
+/// returns the binary.
 ///
 /// # Errors
-/// Go is missing or the build failed.
+/// Go is missing or the build failed, or the named one is of no use.
 pub fn build() -> Outcome<PathBuf> {
+    if let Some(named) = env::var_os(GETH_ENV) {
+        return given(Path::new(&named));
+    }
     let hook = product::root().join("daemons/tap/geth/hook.go");
     let text = fs::read(&hook).doing(|| format!("read {}", hook.display()))?;
     let mut hasher = DefaultHasher::new();
@@ -50,6 +57,7 @@ pub fn build() -> Outcome<PathBuf> {
     if binary.exists() {
         return Ok(binary);
     }
+    eprintln!("building geth {VERSION} with the hook, once, about 2 minutes …");
     let source = source(&home.join(format!("source-{}", std::process::id())))?;
     let place = source.join("eth/tracers/live/maidenlane.go");
     fs::write(&place, text).doing(|| format!("write {}", place.display()))?;
@@ -62,6 +70,27 @@ pub fn build() -> Outcome<PathBuf> {
     fs::rename(&draft, &binary).doing(|| format!("rename {}", draft.display()))?;
     fs::remove_dir_all(&source).doing(|| format!("remove {}", source.display()))?;
     Ok(binary)
+}
+
+/// A geth that was built elsewhere, if it has the hook: only the hook complains that it was given no spool.
+fn given(geth: &Path) -> Outcome<PathBuf> {
+    let bad = |why: String| {
+        let cure = format!("{GETH_ENV} must name a geth 1.17 that was built with daemons/tap/geth/hook.go");
+        Failure::new(format!("{cure}: {} {why}", geth.display()))
+    };
+    let dir = tempfile::Builder::new().prefix("maidenlane-").tempdir()?;
+    let mut command = Command::new(geth);
+    command.arg("--datadir").arg(dir.path());
+    command.args(["--vmtrace", HOOK, "--vmtrace.jsonconfig", "{}", "import", "/dev/null"]);
+    let output = command.output().map_err(|error| bad(format!("cannot be run: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains(&format!("Failed to create tracer \"{HOOK}\": {HOOK}:")) {
+        Ok(geth.to_owned())
+    } else if said.contains("Failed to create tracer") {
+        Err(bad("is a geth without the hook".to_owned()))
+    } else {
+        Err(bad(format!("is no such geth, it says: {}", said.lines().last().unwrap_or("nothing"))))
+    }
 }
 
 /// Copies go-ethereum's source to `to`, unless it is there.
@@ -136,6 +165,7 @@ impl Node {
                 node.init(&from.join("genesis.json"))?;
                 node.import(&from.join("chain.rlp"), Tracer::Hook)?;
             }
+            Chain::Recorded => return Err(Failure::new("a recorded chain is replayed, not run")),
         }
         node.restart()?;
         Ok(node)
@@ -240,9 +270,7 @@ impl Node {
         match tracer {
             Tracer::None => &mut command,
             Tracer::Noop => command.args(["--vmtrace", "noop"]),
-            Tracer::Hook => {
-                command.args(["--vmtrace", "maidenlane", "--vmtrace.jsonconfig", &self.hook.to_string()])
-            }
+            Tracer::Hook => command.args(["--vmtrace", HOOK, "--vmtrace.jsonconfig", &self.hook.to_string()]),
         };
         command.args(["--syncmode", "full", "--nodiscover", "--port", "0"]);
         command.args(["--maxpeers", "4", "--nat", "none", "--netrestrict", "127.0.0.0/8"]);

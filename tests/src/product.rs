@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    io::IsTerminal,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -77,7 +78,11 @@ impl Product {
 
     fn run_cargo(profile: &str, folder: &str, targets: &[&str]) -> Option<Self> {
         let mut command = cargo();
-        command.args(["build", "--quiet", "--locked", "--workspace", "--profile", profile]).args(targets);
+        command.args(["build", "--locked", "--workspace", "--profile", profile]).args(targets);
+        // A person wants to see how far it is, a log only what went wrong.
+        if !std::io::stderr().is_terminal() {
+            command.arg("--quiet");
+        }
         let built = command.status().is_ok_and(|status| status.success());
         built.then(|| Self { dir: target().join(folder) })
     }

@@ -12,9 +12,11 @@ use tempfile::TempDir;
 use crate::{
     daemon::Daemon,
     failure::{Doing, Failure, Outcome},
+    geth::record,
     kafka::Broker,
     master::{self, Node},
     product::{self, Product},
+    replay::Replay,
     rpc::Client,
     settings::{self, Log},
     wait,
@@ -30,6 +32,8 @@ pub enum Chain {
     Developer,
     /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
     Import(PathBuf),
+    /// What `tests/vectors` has of a real geth: needs no Go.
+    Recorded,
 }
 
 /// What carries the feed.
@@ -52,11 +56,47 @@ pub struct Plan {
     pub replicas: usize,
 }
 
+#[derive(Debug)]
+enum Master {
+    Geth(Node),
+    Replay(Replay),
+}
+
+impl Master {
+    fn start(chain: &Chain, dir: &Path) -> Outcome<Self> {
+        match chain {
+            Chain::Recorded => Replay::start(&record::vectors(), dir).map(Self::Replay),
+            _ => Node::start(&master::build()?, dir, chain).map(Self::Geth),
+        }
+    }
+
+    fn spool(&self) -> PathBuf {
+        match self {
+            Self::Geth(node) => node.spool(),
+            Self::Replay(replay) => replay.spool().to_owned(),
+        }
+    }
+
+    fn ipc(&self) -> PathBuf {
+        match self {
+            Self::Geth(node) => node.ipc(),
+            Self::Replay(replay) => replay.ipc().to_owned(),
+        }
+    }
+
+    fn rpc(&self) -> Client {
+        match self {
+            Self::Geth(node) => node.rpc(),
+            Self::Replay(replay) => replay.rpc(),
+        }
+    }
+}
+
 /// The network. Dropping it kills every process and removes the directory.
 #[derive(Debug)]
 pub struct Net {
     product: Product,
-    node: Node,
+    master: Master,
     tap: Daemon,
     replicas: Vec<Daemon>,
     carrier: Log,
@@ -80,16 +120,15 @@ impl Net {
     /// # Errors
     /// Something does not start.
     pub fn build_from(product: Product, plan: &Plan) -> Outcome<Self> {
-        let geth = master::build()?;
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
-        let (node, broker) = (Node::start(&geth, dir.path(), &plan.chain)?, broker(plan, dir.path())?);
+        let (master, broker) = (Master::start(&plan.chain, dir.path())?, broker(plan, dir.path())?);
         let carrier = match &broker {
             Some(broker) => Log::Kafka(broker.address()),
             None => Log::Segment(dir.path().join("log")),
         };
-        let chain_id = node.rpc().quantity("eth_chainId", &Value::Array(Vec::new()))?;
+        let chain_id = master.rpc().quantity("eth_chainId", &Value::Array(Vec::new()))?;
         let state = |name: &str| dir.path().join(name);
-        let text = settings::tap(&node.spool(), &node.ipc(), chain_id, &carrier, &state("tap"));
+        let text = settings::tap(&master.spool(), &master.ipc(), chain_id, &carrier, &state("tap"));
         let tap = Daemon::new(&product, "tap", "tap", dir.path(), &text)?;
         let mut replicas = Vec::new();
         for index in 0..plan.replicas {
@@ -97,7 +136,7 @@ impl Net {
             let text = settings::replica(chain_id, &carrier, &state(&name));
             replicas.push(Daemon::new(&product, "replica", &name, dir.path(), &text)?);
         }
-        let net = Self { product, node, tap, replicas, carrier, broker, dir };
+        let net = Self { product, master, tap, replicas, carrier, broker, dir };
         net.create_topics()?;
         Ok(net)
     }
@@ -136,7 +175,9 @@ impl Net {
             replica.stop()?;
         }
         self.tap.stop()?;
-        self.node.stop()?;
+        if let Master::Geth(node) = &mut self.master {
+            node.stop()?;
+        }
         if let Some(broker) = &mut self.broker {
             broker.stop();
         }
@@ -144,8 +185,23 @@ impl Net {
     }
 
     /// The master.
+    ///
+    /// # Panics
+    /// The plan has none but recordings.
     pub fn node(&mut self) -> &mut Node {
-        &mut self.node
+        match &mut self.master {
+            Master::Geth(node) => node,
+            Master::Replay(_) => panic!("a recorded chain has no geth"),
+        }
+    }
+
+    /// The recordings in the master's place, if the plan has them there.
+    #[must_use]
+    pub fn replay(&self) -> Option<&Replay> {
+        match &self.master {
+            Master::Geth(_) => None,
+            Master::Replay(replay) => Some(replay),
+        }
     }
 
     /// The tap.
@@ -169,7 +225,7 @@ impl Net {
     /// Asks the master.
     #[must_use]
     pub fn master(&self) -> Client {
-        self.node.rpc()
+        self.master.rpc()
     }
 
     /// Asks a replica; waits until its RPC port is open.

@@ -1,4 +1,7 @@
 //! The demo: the whole way from a real geth to a client, on one machine, for a person to look at.
+//!
+//! Results go to standard output, what is being done to standard error. On a machine without Go the master is a
+//! [`crate::replay`].
 
 mod view;
 
@@ -9,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    compare::{self, Comparison},
+    compare::{self, Comparison, same_block},
     failure::{Doing, Failure, Outcome},
     install,
     process::Interrupt,
@@ -25,8 +28,9 @@ use view::Meter;
 
 /// Bursts of transactions, a block each, that `--once` sends before it compares.
 const BURSTS: u32 = 12;
-/// A replica on the same machine catches up faster than this, whatever the chain.
-const CATCH_UP: Duration = Duration::from_secs(120);
+/// Between two blocks of a recorded chain: slow enough to watch, or not.
+const PACE: Duration = Duration::from_millis(125);
+const PACE_ONCE: Duration = Duration::from_millis(5);
 /// Differences that are printed in full.
 const SHOWN_MAX: usize = 5;
 
@@ -50,85 +54,236 @@ pub struct Arguments {
     hold: bool,
 }
 
+/// A running demo.
+struct Demo<'a> {
+    arguments: &'a Arguments,
+    chain: Chain,
+    net: Net,
+    master: Client,
+    replica: Client,
+}
+
 /// Runs it to its end and says whether all was well.
 ///
 /// # Errors
 /// Something could not be built, started or stopped.
 pub fn run(arguments: &Arguments) -> Outcome<bool> {
-    let json = arguments.json;
+    let stop = Interrupt::on_signals()?;
+    wait::give_up_on(Some(&stop));
+    let ran = up(arguments).and_then(|mut demo| {
+        let verdict = demo.look(&stop)?;
+        wait::give_up_on(None);
+        eprintln!("stopping …");
+        demo.net.stop()?;
+        Ok(verdict)
+    });
+    match ran {
+        Err(_) if stop.raised() => Err(Failure::new("interrupted before it was done")),
+        Err(failure) => Err(failure),
+        Ok(None) => Ok(true),
+        Ok(Some((all_well, summary))) => {
+            arguments.say(&summary);
+            Ok(all_well)
+        }
+    }
+}
+
+/// Brings everything up.
+fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     let mut needs = install::BUILD.to_vec();
     if arguments.kafka {
         needs.extend(install::KAFKA);
     }
     install::ensure(&needs)?;
-    install::ensure(&[install::GO])?;
-    let stop = Interrupt::on_signals()?;
-    say(json, "building (the first time takes some minutes) …");
-    let plan = Plan {
-        chain: arguments.chain.clone().map_or(Chain::Developer, Chain::Import),
-        carrier: if arguments.kafka { Carrier::Kafka } else { Carrier::Segment },
-        replicas: 1,
-    };
-    let mut net = Net::build(&plan)?;
-    if let Some(chain) = &arguments.chain {
-        net.node().engine()?.announce(&chain.join("headfcu.json"))?;
+    let chain = arguments.chain()?;
+    eprintln!("building maidenlane (the first time takes some minutes) …");
+    let carrier = if arguments.kafka { Carrier::Kafka } else { Carrier::Segment };
+    let mut net = Net::build(&Plan { chain: chain.clone(), carrier, replicas: 1 })?;
+    if let Chain::Import(dir) = &chain {
+        net.node().engine()?.announce(&dir.join("headfcu.json"))?;
     }
-    say(json, "starting geth, tap, feed and replica …");
+    eprintln!("starting tap and replica …");
     net.start()?;
     let (master, replica) = (net.master(), net.replica(0)?);
-    announce(arguments, &mut net, &master, &replica)?;
-    let verdict = arguments.once.then(|| once(arguments, &master, &replica)).transpose();
-    let verdict = verdict.doing(|| format!("the daemons said last:\n{}\nand then", net.last_words()))?;
-    if !arguments.once || arguments.hold {
-        serve(arguments, &master, &replica, &stop)?;
-    }
-    say(json, "stopping …");
-    net.stop()?;
-    let Some((all_well, summary)) = verdict else { return Ok(true) };
-    say(json, &summary);
-    Ok(all_well)
+    Ok(Demo { arguments, chain, net, master, replica })
 }
 
-fn announce(arguments: &Arguments, net: &mut Net, master: &Client, replica: &Client) -> Outcome<()> {
-    if arguments.json {
-        let (tap, own) = (net.tap().address("admin")?, net.replica_daemon(0)?.address("admin")?);
-        let endpoints = json!({
-            "master": master.url(),
-            "replica": replica.url(),
-            "tapAdmin": format!("http://{tap}"),
-            "replicaAdmin": format!("http://{own}"),
-        });
-        println!("{endpoints}");
-    } else {
-        println!("master   {}\nreplica  {}", master.url(), replica.url());
-    }
-    Ok(())
-}
-
-/// Sends some transactions, lets them settle, and compares everything: whether all agreed, and a summary.
-fn once(arguments: &Arguments, master: &Client, replica: &Client) -> Outcome<(bool, String)> {
-    let json = arguments.json;
-    if arguments.chain.is_none() {
-        let mut traffic = Traffic::open(master)?;
-        for _ in 0..BURSTS {
-            let head = master.block_number()?;
-            traffic.burst()?;
-            next_block(master, head)?;
+impl Arguments {
+    fn chain(&self) -> Outcome<Chain> {
+        match (&self.chain, install::GETH.met()) {
+            (Some(dir), true) => {
+                let missing = ["genesis.json", "chain.rlp", "headfcu.json"];
+                match missing.iter().find(|name| !dir.join(name).is_file()) {
+                    None => Ok(Chain::Import(dir.clone())),
+                    Some(name) => Err(Failure::new(format!("--chain: {} has no {name}", dir.display()))),
+                }
+            }
+            (None, true) => Ok(Chain::Developer),
+            (Some(_), false) => {
+                let advice = install::GETH.advice();
+                Err(Failure::new(format!("--chain needs a real geth, and this machine lacks Go: {advice}")))
+            }
+            (None, false) => {
+                let advice = install::GETH.advice();
+                eprintln!("no Go for a real geth: replaying what one was recorded to do ({advice})");
+                Ok(Chain::Recorded)
+            }
         }
-        traffic.settle()?;
-        say(json, &format!("{} transactions sent and mined", traffic.sent()));
     }
-    let head = master.block_number()?;
-    same_block(master, replica, head)?;
-    let questions = compare::questions(master, head)?;
-    let comparison = Comparison::of(master, replica, &questions)?;
-    side_by_side(json, master, replica, head)?;
-    for difference in comparison.differences.iter().take(SHOWN_MAX) {
-        say(json, &format!("differs: {difference}"));
+
+    /// A result.
+    fn say(&self, text: &str) {
+        if self.json {
+            eprintln!("{text}");
+        } else {
+            println!("{text}");
+        }
     }
-    let differ = comparison.differences.len();
-    let summary = format!("demo: {} answers agree, {differ} differ, head {head}", comparison.agreed);
-    Ok((comparison.perfect(), summary))
+}
+
+impl Demo<'_> {
+    /// Everything between start and stop: whether all agreed, and a summary, if that was asked for.
+    fn look(&mut self, stop: &Interrupt) -> Outcome<Option<(bool, String)>> {
+        self.announce()?;
+        let verdict = self.arguments.once.then(|| self.once()).transpose();
+        let verdict =
+            verdict.doing(|| format!("the daemons said last:\n{}\nand then", self.net.last_words()));
+        let verdict = verdict?;
+        if !self.arguments.once || self.arguments.hold {
+            self.serve(stop)?;
+        }
+        Ok(verdict)
+    }
+
+    fn announce(&mut self) -> Outcome<()> {
+        if self.arguments.json {
+            let (tap, own) =
+                (self.net.tap().address("admin")?, self.net.replica_daemon(0)?.address("admin")?);
+            let endpoints = json!({
+                "master": self.master.url(),
+                "replica": self.replica.url(),
+                "tapAdmin": format!("http://{tap}"),
+                "replicaAdmin": format!("http://{own}"),
+            });
+            println!("{endpoints}");
+        } else {
+            println!("master   {}\nreplica  {}", self.master.url(), self.replica.url());
+        }
+        Ok(())
+    }
+
+    /// Lets something happen, and compares everything: whether all agreed, and a summary.
+    fn once(&self) -> Outcome<(bool, String)> {
+        if self.chain == Chain::Developer {
+            let mut traffic = Traffic::open(&self.master)?;
+            for _ in 0..BURSTS {
+                let head = self.master.block_number()?;
+                traffic.burst()?;
+                next_block(&self.master, head)?;
+            }
+            traffic.settle()?;
+            self.arguments.say(&format!("{} transactions sent and mined", traffic.sent()));
+        }
+        if let Some(replay) = self.net.replay() {
+            replay.play(PACE_ONCE, &Interrupt::default());
+        }
+        let head = self.master.block_number()?;
+        same_block(&self.master, &self.replica, &format!("0x{head:x}"))?;
+        let comparison = self.compare(head)?;
+        let (agree, differ) = (comparison.agreed, comparison.differences.len());
+        let summary = format!("demo: {agree} answers agree, {differ} differ, head {head}");
+        Ok((comparison.perfect(), summary))
+    }
+
+    /// Compares all answers, and shows one of them and what differs.
+    fn compare(&self, head: u64) -> Outcome<Comparison> {
+        let comparison = match self.chain {
+            Chain::Recorded => Comparison::with_recorded(&self.master, &self.replica)?,
+            _ => {
+                let questions = compare::questions(&self.master, head)?;
+                Comparison::of(&self.master, &self.replica, &questions)?
+            }
+        };
+        self.side_by_side(head)?;
+        for difference in comparison.differences.iter().take(SHOWN_MAX) {
+            self.arguments.say(&format!("differs: {difference}"));
+        }
+        Ok(comparison)
+    }
+
+    /// The same answer from both sides.
+    fn side_by_side(&self, head: u64) -> Outcome<()> {
+        let recorded = self.chain == Chain::Recorded;
+        // Of the recorded head, the tag was asked for.
+        let block = if recorded { "latest".to_owned() } else { format!("0x{head:x}") };
+        let params = json!([block, false]);
+        let [left, right] = [&self.master, &self.replica].map(|side| -> Outcome<Value> {
+            let mut answer = side.respond("eth_getBlockByNumber", &params)?;
+            Ok(answer.get_mut("result").map_or(Value::Null, Value::take))
+        });
+        let names = if recorded { ["geth, recorded", "replica"] } else { ["geth", "replica"] };
+        self.arguments.say(&format!("eth_getBlockByNumber {params}"));
+        self.arguments.say(&view::columns(names, &left?, &right?));
+        Ok(())
+    }
+
+    /// Leaves everything running until interrupted, with traffic and a view of it unless only holding.
+    fn serve(&self, stop: &Interrupt) -> Outcome<()> {
+        if self.arguments.hold || self.arguments.json {
+            if let Some(replay) = self.net.replay() {
+                replay.play(PACE, stop);
+            }
+            while !stop.raised() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            return Ok(());
+        }
+        if self.chain != Chain::Recorded {
+            let head = self.master.block_number()?;
+            same_block(&self.master, &self.replica, &format!("0x{head:x}"))?;
+            self.side_by_side(head)?;
+        }
+        println!("Ctrl-C stops");
+        let (meter, sent) = (Meter::default(), AtomicU64::new(0));
+        thread::scope(|scope| {
+            scope.spawn(|| meter.watch(&self.master, &self.replica, stop));
+            scope.spawn(|| meter.load(&self.replica, stop));
+            let shown = match (&self.chain, self.net.replay()) {
+                (Chain::Developer, _) => {
+                    let traffic = scope.spawn(|| send(&self.master, &sent, stop));
+                    let shown = view::show(&meter, Some(&sent), || stop.raised());
+                    let traffic = traffic.join().map_err(|_| Failure::new("the traffic panicked"))?;
+                    shown.and(traffic)
+                }
+                (_, Some(replay)) => {
+                    let playing = scope.spawn(|| replay.play(PACE, stop));
+                    let shown = view::show(&meter, None, || playing.is_finished());
+                    shown.and_then(|()| self.end_of_recording(&meter, stop))
+                }
+                (_, None) => view::show(&meter, None, || stop.raised()),
+            };
+            // Whatever happened, the other threads must end too.
+            stop.raise();
+            shown
+        })?;
+        if let (Some(half), Some(most)) = (meter.quantile_ms(0.5), meter.quantile_ms(0.99)) {
+            println!("lag p50 {half:.0} ms, p99 {most:.0} ms");
+        }
+        Ok(())
+    }
+
+    /// All recorded blocks are out: compares, and stays open.
+    fn end_of_recording(&self, meter: &Meter, stop: &Interrupt) -> Outcome<()> {
+        if stop.raised() {
+            return Ok(());
+        }
+        let head = self.master.block_number()?;
+        same_block(&self.master, &self.replica, &format!("0x{head:x}"))?;
+        let Comparison { agreed, differences } = self.compare(head)?;
+        println!("the recording ends here: {agreed} recorded answers agree, {} differ", differences.len());
+        println!("Ctrl-C stops");
+        view::show(meter, None, || stop.raised())
+    }
 }
 
 /// Waits until the developer chain has grown beyond `head`, so that bursts land in different blocks.
@@ -139,55 +294,6 @@ fn next_block(master: &Client, head: u64) -> Outcome<()> {
     })
 }
 
-/// Waits until the replica serves the master's block `number`.
-fn same_block(master: &Client, replica: &Client, number: u64) -> Outcome<()> {
-    let tag = format!("0x{number:x}");
-    let wanted = master.block_hash(&tag)?;
-    wait::until(&format!("the replica to serve block {number}"), CATCH_UP, || {
-        let found = replica.block_hash(&tag).map_err(|failure| failure.to_string())?;
-        if found == wanted { Ok(()) } else { Err(format!("hash {found}, not {wanted}")) }
-    })
-}
-
-fn side_by_side(json: bool, master: &Client, replica: &Client, head: u64) -> Outcome<()> {
-    let params = json!([format!("0x{head:x}"), false]);
-    say(json, &format!("eth_getBlockByNumber {params}"));
-    for (name, side) in [("geth", master), ("replica", replica)] {
-        say(json, &format!("  {name:<8} {}", side.respond("eth_getBlockByNumber", &params)?));
-    }
-    Ok(())
-}
-
-/// Leaves everything running until interrupted, with traffic and a view of it unless only holding.
-fn serve(arguments: &Arguments, master: &Client, replica: &Client, stop: &Interrupt) -> Outcome<()> {
-    if arguments.hold || arguments.json {
-        while !stop.raised() {
-            thread::sleep(Duration::from_millis(50));
-        }
-        return Ok(());
-    }
-    let head = master.block_number()?;
-    same_block(master, replica, head)?;
-    side_by_side(false, master, replica, head)?;
-    println!("Ctrl-C stops");
-    let (meter, sent) = (Meter::default(), AtomicU64::new(0));
-    thread::scope(|scope| {
-        scope.spawn(|| meter.watch(master, replica, stop));
-        scope.spawn(|| meter.load(replica, stop));
-        let traffic = scope.spawn(|| match arguments.chain {
-            None => send(master, &sent, stop),
-            Some(_) => Ok(()),
-        });
-        let shown = view::show(&meter, &sent, stop);
-        let traffic = traffic.join().map_err(|_| Failure::new("the traffic panicked"))?;
-        shown.and(traffic)
-    })?;
-    if let (Some(half), Some(most)) = (meter.quantile_ms(0.5), meter.quantile_ms(0.99)) {
-        println!("lag p50 {half:.0} ms, p99 {most:.0} ms");
-    }
-    Ok(())
-}
-
 fn send(master: &Client, sent: &AtomicU64, stop: &Interrupt) -> Outcome<()> {
     let outcome = Traffic::open(master)
         .and_then(|mut traffic| traffic.run(stop, |total| sent.store(total, Ordering::Relaxed)));
@@ -196,12 +302,4 @@ fn send(master: &Client, sent: &AtomicU64, stop: &Interrupt) -> Outcome<()> {
         stop.raise();
     }
     outcome
-}
-
-fn say(json: bool, text: &str) {
-    if json {
-        eprintln!("{text}");
-    } else {
-        println!("{text}");
-    }
 }

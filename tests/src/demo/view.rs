@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{failure::Outcome, process::Interrupt, rpc::Client};
 
@@ -109,11 +109,12 @@ impl Meter {
 
     /// One line about now.
     #[must_use]
-    pub(super) fn line(&self, sent: u64) -> String {
+    pub(super) fn line(&self, sent: Option<u64>) -> String {
         let last = self.lags_ms.lock().unwrap_or_else(PoisonError::into_inner).last().copied();
         let lag = last.map_or_else(|| "-".to_owned(), |lag| format!("{lag:.0} ms"));
+        let sent = sent.map_or_else(String::new, |sent| format!("   transactions sent {sent:>6}"));
         format!(
-            "master head {:>6}   replica head {:>6}   lag {lag:>7}   requests served {:>7}   transactions sent {sent:>6}",
+            "master head {:>6}   replica head {:>6}   lag {lag:>7}   requests served {:>7}{sent}",
             self.master.load(Ordering::Relaxed),
             self.replica.load(Ordering::Relaxed),
             self.served.load(Ordering::Relaxed),
@@ -121,24 +122,63 @@ impl Meter {
     }
 }
 
-/// Prints a line a second until interrupted, in place on a terminal.
+/// Prints a line a second until `done`, in place on a terminal. `sent` is the count of transactions, if any are sent.
 ///
 /// # Errors
 /// The terminal is gone.
-pub(super) fn show(meter: &Meter, sent: &AtomicU64, stop: &Interrupt) -> Outcome<()> {
+pub(super) fn show(meter: &Meter, sent: Option<&AtomicU64>, done: impl Fn() -> bool) -> Outcome<()> {
     let mut out = stdout();
     let (start, end) = if out.is_terminal() { ("\r", "") } else { ("", "\n") };
     let mut due = Instant::now();
-    while !stop.raised() {
+    while !done() {
         if Instant::now() >= due {
             due += LINE;
-            write!(out, "{start}{}{end}", meter.line(sent.load(Ordering::Relaxed)))?;
+            let sent = sent.map(|sent| sent.load(Ordering::Relaxed));
+            write!(out, "{start}{}{end}", meter.line(sent))?;
             out.flush()?;
         }
         thread::sleep(Duration::from_millis(50));
     }
-    println!();
+    if end.is_empty() {
+        println!();
+    }
     Ok(())
+}
+
+/// Two answers field by field, in two columns.
+#[must_use]
+pub(super) fn columns(names: [&str; 2], left: &Value, right: &Value) -> String {
+    let mut text = format!("  {:<21} {:<32} {}", "", names[0], names[1]);
+    let mut row = |name: &str, left: Option<&Value>, right: Option<&Value>| {
+        let mark = if left == right { '=' } else { '≠' };
+        text.push_str(&format!("\n  {name:<21} {:<30} {mark} {}", short(left), short(right)));
+    };
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            for name in left.keys().chain(right.keys().filter(|name| !left.contains_key(*name))) {
+                row(name, left.get(name), right.get(name));
+            }
+        }
+        _ => row("", Some(left), Some(right)),
+    }
+    text
+}
+
+/// A value that fits a column; what is left out is in its middle.
+fn short(value: Option<&Value>) -> String {
+    let text = match value {
+        None => return "(nothing)".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => format!("{} items", items.len()),
+        Some(other) => other.to_string(),
+    };
+    let letters: Vec<char> = text.chars().collect();
+    match (letters.get(..16), letters.get(letters.len().saturating_sub(12)..)) {
+        (Some(head), Some(tail)) if letters.len() > 30 => {
+            format!("{}…{}", String::from_iter(head), String::from_iter(tail))
+        }
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -154,5 +194,15 @@ mod tests {
         }
         assert_eq!(meter.quantile_ms(0.5), Some(2.0));
         assert_eq!(meter.quantile_ms(0.99), Some(3.0));
+    }
+
+    #[test]
+    fn columns_show_what_differs() {
+        let (left, right) = (json!({"a": "0x1", "b": "x".repeat(60)}), json!({"a": "0x2", "c": []}));
+        let text = columns(["geth", "replica"], &left, &right);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].contains("0x1") && lines[1].ends_with("≠ 0x2"), "{text}");
+        assert!(lines[2].contains(&format!("{}…{}", "x".repeat(16), "x".repeat(12))), "{text}");
+        assert!(lines[3].contains("(nothing)") && lines[3].ends_with("≠ 0 items"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! The table of steps.
 
-use crate::install::{GO, Need};
+use crate::install::{GETH, GO, Need};
 
 /// One line of the suite: cargo commands that must all succeed.
 #[derive(Debug)]
@@ -48,15 +48,16 @@ pub(super) fn all() -> Vec<Step> {
             ..plain("unit", &[])
         },
         Step {
-            needs: &[GO],
-            ..plain(
-                "demo",
-                &["run", "--quiet", "-p", "maidenlane-tests", "--bin", "harness", "--", "demo", "--once"],
-            )
+            commands: vec![
+                ["run", "--quiet", "-p", "maidenlane-tests", "--bin", "harness", "--", "demo", "--once"]
+                    .to_vec(),
+                [&["test", "--locked", "-p", "maidenlane-tests", "--test", "demo"], SHOW.as_slice()].concat(),
+            ],
+            ..plain("demo", &[])
         },
         target("hook", "hook", &[GO]),
         target("conformance", "conformance", &[]),
-        target("e2e", "e2e", &[GO]),
-        target("fault", "fault", &[GO]),
+        target("e2e", "e2e", &[GETH]),
+        target("fault", "fault", &[GETH]),
     ]
 }

@@ -14,8 +14,8 @@ pub(crate) fn call(
     let answer = match method {
         "web3_clientVersion" => client_version(session),
         "net_version" => Json::string(&rules.chain_id().to_string()),
-        // No peers, no port of its own: the master has them.
-        "net_listening" => Json::FALSE,
+        // As of a geth that nobody has connected to: the master has the peers.
+        "net_listening" => Json::TRUE,
         "net_peerCount" => Json::quantity(0),
         "eth_chainId" => Json::quantity(rules.chain_id()),
         "eth_syncing" => syncing(session),
