@@ -11,7 +11,15 @@ use std::{
     time::Duration,
 };
 
-use maidenlane_tests::{geth::record, install::GETH, master, process::Process, product, rpc::Client, wait};
+use maidenlane_tests::{
+    geth::record,
+    install::GETH,
+    master,
+    process::Process,
+    product::{self, Product},
+    rpc::Client,
+    wait,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -27,6 +35,8 @@ struct Demo {
 
 /// The one door: starts `harness demo` with these arguments and this environment.
 fn demo(arguments: &str, environment: &[(&str, &Path)]) -> Demo {
+    // What is built for the first time would count as a slow start.
+    Product::build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("tmp")).unwrap();
     let script = format!("exec '{}' demo {arguments} 2>err", env!("CARGO_BIN_EXE_harness"));
