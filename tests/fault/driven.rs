@@ -1,0 +1,87 @@
+//! A network whose chain is made block by block through the engine API of a real geth, branches and all.
+
+use std::time::Duration;
+
+use maidenlane_tests::{
+    daemon::Daemon,
+    geth::{
+        chaingen,
+        engine::{Attributes, Engine},
+    },
+    install::GO,
+    rpc::quantity,
+    scenario::{Carrier, Chain, Net, Plan},
+    wait,
+};
+use serde_json::{Value, json};
+
+/// Of the chain that everything begins on; they are final.
+const BLOCKS: u32 = 64;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The network, and the blocks that we made.
+pub(crate) struct Driven {
+    pub(crate) net: Net,
+    engine: Engine,
+    /// Hash and time of the canonical ones.
+    chain: Vec<(String, u64)>,
+    /// Makes branches differ.
+    turn: u64,
+}
+
+impl Driven {
+    /// Everything is prepared, and no daemon started. `None`, said aloud, on a machine without Go.
+    pub(crate) fn new() -> Option<Self> {
+        if !GO.met() {
+            println!("not run: no Go for a real geth");
+            return None;
+        }
+        let chain = chaingen::chain(BLOCKS, 3).unwrap();
+        let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
+        let mut net = Net::build(&plan).unwrap();
+        let engine = net.node().engine().unwrap();
+        engine.announce(&chain.join("headfcu.json")).unwrap();
+        let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
+        let hash = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
+        let time = head.get("timestamp").and_then(quantity).unwrap();
+        Some(Self { net, engine, chain: vec![(hash, time)], turn: 0 })
+    }
+
+    /// Makes `blocks` blocks on the canonical block `depth` below the head; each becomes the head.
+    pub(crate) fn grow(&mut self, depth: usize, blocks: usize) {
+        self.chain.truncate(self.chain.len() - depth);
+        self.turn += 1;
+        for _ in 0..blocks {
+            let (parent, time) = self.chain.last().unwrap().clone();
+            let mut attributes = Attributes::new(time + 12, 0);
+            // A balance names the branch.
+            attributes.withdrawals.push(json!({
+                "index": format!("0x{:x}", self.chain.len()), "validatorIndex": "0x1",
+                "address": format!("0x{:040x}", 0xc0de), "amount": format!("0x{:x}", self.turn),
+            }));
+            let payload = self.engine.extend(&parent, &attributes).unwrap();
+            self.chain.push((payload.hash().unwrap().to_owned(), time + 12));
+        }
+    }
+
+    /// Waits until the replica has the head, under a service manager's eye.
+    pub(crate) fn followed(&mut self, what: &str) {
+        let head = self.chain.last().unwrap().0.clone();
+        self.net.recovered().unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
+        let replica = self.net.replica(0).unwrap();
+        let shown = wait::until("the replica to have the head", PATIENCE, || {
+            self.net.tend().map_err(|failure| failure.to_string())?;
+            let hash = replica.block_hash("latest").map_err(|failure| failure.to_string())?;
+            if hash == head { Ok(()) } else { Err(format!("head {hash}, not {head}")) }
+        });
+        shown.unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
+    }
+
+    /// Tap or replica.
+    pub(crate) fn daemon(&mut self, kind: &str) -> &mut Daemon {
+        match kind {
+            "tap" => self.net.tap(),
+            _ => self.net.replica_daemon(0).unwrap(),
+        }
+    }
+}
