@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod cut;
+mod damage;
 mod driven;
 mod failpoints;
 mod kill;

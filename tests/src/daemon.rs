@@ -222,6 +222,13 @@ impl Daemon {
         process.ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?.wait(timeout)
     }
 
+    /// Its error messages, over all starts.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        let all = self.log_tail(usize::MAX);
+        all.lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
+    }
+
     /// The end of its log, over all starts.
     #[must_use]
     pub fn log_tail(&self, lines: usize) -> String {

@@ -112,6 +112,7 @@ impl Loop {
         let mut away: Option<Instant> = None;
         let mut looked = Instant::now();
         while !self.shutdown.is_triggered() {
+            store.sound()?;
             let showable = match follower.turn(WAIT) {
                 Ok(showable) => showable,
                 Err(Error::Log(source)) if passes(&source) => {

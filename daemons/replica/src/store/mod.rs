@@ -8,11 +8,13 @@
 //! | `index` | transactions by hash, logs by address and topic |
 //! | `tuning` | how RocksDB holds each table |
 //! | `read` | [`View`]: one block's immutable view |
+//! | `damage` | what a view found out about the files, for the one who ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
 //! | `tally` | what a batch holds, for benchmarks |
 
 mod audit;
+mod damage;
 mod facts;
 mod index;
 mod logs;
@@ -54,6 +56,14 @@ pub enum Error {
         found: u32,
         /// `tables::FORMAT`.
         expected: u32,
+    },
+    /// RocksDB found damage: nothing of this database can be trusted any more.
+    #[error("{found} in {}; restore a snapshot or bootstrap anew", path.display())]
+    Rotten {
+        /// What was found, and in which file.
+        found: String,
+        /// The database.
+        path: PathBuf,
     },
     /// A value is not what its table promises.
     #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]

@@ -1,5 +1,6 @@
 //! One block's view of everything. Holds a RocksDB snapshot, so a request can never see two blocks; cannot write.
 
+use super::damage::Damage;
 use super::facts::Facts;
 use super::{Error, tables};
 use maidenlane_chain::account::Account;
@@ -24,6 +25,7 @@ self_cell::self_cell!(
 pub struct View {
     held: Held,
     path: PathBuf,
+    damage: Damage,
     facts: Facts,
     head: BlockRef,
     header: Bytes,
@@ -36,11 +38,12 @@ impl std::fmt::Debug for View {
 }
 
 impl View {
-    pub(crate) fn open(db: Arc<DB>, path: &Path) -> Result<Option<Self>, Error> {
+    pub(super) fn open(db: Arc<DB>, path: &Path, damage: Damage) -> Result<Option<Self>, Error> {
         let held = Held::new(db, |db| db.snapshot());
         let mut view = Self {
             held,
             path: path.to_owned(),
+            damage,
             facts: Facts::default(),
             head: BlockRef::default(),
             header: Bytes::new(),
@@ -202,10 +205,12 @@ impl View {
     }
 
     pub(crate) fn rocks(&self, source: rocksdb::Error) -> Error {
+        self.damage.note(&source);
         Error::Rocks { what: "read", path: self.path.clone(), source }
     }
 
     pub(crate) fn damaged(&self, what: &'static str) -> Error {
+        self.damage.note_value(what);
         Error::Damaged { what, path: self.path.clone() }
     }
 }

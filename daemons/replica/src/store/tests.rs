@@ -74,7 +74,7 @@ fn facts_that_are_none_are_refused() {
 
 #[test]
 fn a_spoilt_current_file_is_refused() {
-    check_spoilt(|path| std::fs::write(path.join("CURRENT"), "rubbish").unwrap(), "open the database");
+    check_spoilt(|path| std::fs::write(path.join("CURRENT"), "rubbish").unwrap(), "restore a snapshot");
     check_spoilt(
         |path| std::fs::write(path.join("CURRENT"), "MANIFEST-777777\n").unwrap(),
         "open the database",
@@ -105,10 +105,15 @@ fn damage_in_a_table_is_told_where_it_is_read() {
     // The first blocks hold the rows; what RocksDB needs for opening stands at the end.
     bytes[100..60_000].fill(0x5a);
     std::fs::write(&file, bytes).unwrap();
-    let view = Store::open(&path, CACHE_BYTES).unwrap().view().unwrap().unwrap();
+    let store = Store::open(&path, CACHE_BYTES).unwrap();
+    let view = store.view().unwrap().unwrap();
+    assert!(store.sound().is_ok());
     let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
     let refused = text(&refused);
     assert!(refused.contains(path.to_str().unwrap()) && refused.contains("Corruption"), "{refused}");
+    // Whoever ends the daemon is told which file it is.
+    let told = text(&store.sound().unwrap_err());
+    assert!(told.contains(file.file_name().unwrap().to_str().unwrap()), "{told}");
 }
 
 #[test]

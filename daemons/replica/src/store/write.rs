@@ -3,6 +3,7 @@
 //! The write-ahead log is not synced per batch: after a power cut RocksDB comes back at an older batch, and the feed
 //! brings the rest again.
 
+use super::damage::Damage;
 use super::facts::Facts;
 use super::tuning::options;
 use super::{Error, View, tables};
@@ -24,6 +25,7 @@ pub struct Store {
     pub(super) db: Arc<DB>,
     path: PathBuf,
     dropped_below: Arc<AtomicU64>,
+    damage: Damage,
 }
 
 /// Changes that will be written together.
@@ -57,12 +59,15 @@ impl Store {
         database.set_max_total_wal_size(512 << 20);
         database.set_bytes_per_sync(1 << 20);
         database.set_keep_log_file_num(4);
-        let db = DB::open_cf_descriptors(&database, path, tables).map_err(|source| Error::Rocks {
-            what: "open the database",
-            path: path.to_owned(),
-            source,
+        let db = DB::open_cf_descriptors(&database, path, tables).map_err(|source| {
+            let path = path.to_owned();
+            match source.kind() {
+                rocksdb::ErrorKind::Corruption => Error::Rotten { found: source.to_string(), path },
+                _ => Error::Rocks { what: "open the database", path, source },
+            }
         })?;
-        let store = Self { db: Arc::new(db), path: path.to_owned(), dropped_below };
+        let store =
+            Self { db: Arc::new(db), path: path.to_owned(), dropped_below, damage: Damage::default() };
         store.check_format()?;
         let facts = store.facts()?;
         store.dropped_below.store(facts.state_floor.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
@@ -99,7 +104,18 @@ impl Store {
     /// # Errors
     /// When head or header cannot be read.
     pub fn view(&self) -> Result<Option<View>, Error> {
-        View::open(Arc::clone(&self.db), &self.path)
+        View::open(Arc::clone(&self.db), &self.path, self.damage.clone())
+    }
+
+    /// Whether no view has met damage so far.
+    ///
+    /// # Errors
+    /// What one of them has met.
+    pub fn sound(&self) -> Result<(), Error> {
+        match self.damage.found() {
+            None => Ok(()),
+            Some(found) => Err(Error::Rotten { found: found.to_owned(), path: self.path.clone() }),
+        }
     }
 
     /// An empty batch on top of `facts`.
