@@ -31,7 +31,7 @@ pub use facts::{Facts, Position};
 pub use read::View;
 pub use write::{Batch, Store};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A store that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +73,14 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
+}
+
+impl Error {
+    fn rocks(what: &'static str, path: &Path, source: rocksdb::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            rocksdb::ErrorKind::Corruption => Self::Rotten { found: format!("{what}: {source}"), path },
+            _ => Self::Rocks { what, path, source },
+        }
+    }
 }

@@ -206,7 +206,7 @@ impl View {
 
     pub(crate) fn rocks(&self, source: rocksdb::Error) -> Error {
         self.damage.note(&source);
-        Error::Rocks { what: "read", path: self.path.clone(), source }
+        Error::rocks("read", &self.path, source)
     }
 
     pub(crate) fn damaged(&self, what: &'static str) -> Error {

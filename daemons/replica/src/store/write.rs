@@ -59,13 +59,8 @@ impl Store {
         database.set_max_total_wal_size(512 << 20);
         database.set_bytes_per_sync(1 << 20);
         database.set_keep_log_file_num(4);
-        let db = DB::open_cf_descriptors(&database, path, tables).map_err(|source| {
-            let path = path.to_owned();
-            match source.kind() {
-                rocksdb::ErrorKind::Corruption => Error::Rotten { found: source.to_string(), path },
-                _ => Error::Rocks { what: "open the database", path, source },
-            }
-        })?;
+        let db = DB::open_cf_descriptors(&database, path, tables)
+            .map_err(|source| Error::rocks("open the database", path, source))?;
         let store =
             Self { db: Arc::new(db), path: path.to_owned(), dropped_below, damage: Damage::default() };
         store.check_format()?;
@@ -164,7 +159,7 @@ impl Store {
     }
 
     fn rocks(&self, what: &'static str, source: rocksdb::Error) -> Error {
-        Error::Rocks { what, path: self.path.clone(), source }
+        Error::rocks(what, &self.path, source)
     }
 
     pub(super) fn damaged(&self, what: &'static str) -> Error {
