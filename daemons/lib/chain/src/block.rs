@@ -1,6 +1,6 @@
 //! Blocks as consensus bytes: taken apart, and held against their header.
 
-use crate::receipts::{Receipts, ReceiptsError};
+use crate::receipts::{self, Receipts, ReceiptsError};
 use crate::{B256, Bytes, keccak256};
 use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{Header, TxType};
@@ -177,10 +177,11 @@ pub fn check(hash: B256, header: &[u8], body: &[u8], receipts: &[u8]) -> Result<
 /// # Errors
 /// Naming what differs.
 pub fn check_receipts(header: &Header, transactions: usize, receipts: &[u8]) -> Result<(), BlockError> {
+    let root = receipts::root(receipts)?;
     let receipts = Receipts::decode(receipts)?;
     same("number of receipts", transactions, receipts.items().len())?;
-    same("receipts root", header.receipts_root, receipts.root())?;
-    same("logs bloom", header.logs_bloom, receipts.bloom())?;
+    same("receipts root", header.receipts_root, root)?;
+    same("logs bloom", header.logs_bloom, receipts.bloom()?)?;
     same("gas used", header.gas_used, receipts.gas_used())
 }
 

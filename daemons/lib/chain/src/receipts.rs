@@ -68,28 +68,20 @@ impl Receipt {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipts {
     items: Vec<Receipt>,
-    root: B256,
-    bloom: Bloom,
 }
 
 impl Receipts {
-    /// Decodes and checks: each bloom is that of its logs, gas never falls.
+    /// Decodes without hashing: what stands in a store was held against its header before, see [`Receipts::bloom`]
+    /// and [`root`].
     ///
     /// # Errors
     /// Naming the receipt that is wrong.
-    pub fn decode(mut bytes: &[u8]) -> Result<Self, ReceiptsError> {
-        let raw = items(&mut bytes, unwrapped).map_err(ReceiptsError::Rlp)?;
-        if !bytes.is_empty() {
-            return Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength));
-        }
-        let (mut all, mut bloom) = (Vec::with_capacity(raw.len()), Bloom::ZERO);
+    pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptsError> {
+        let raw = split(bytes)?;
+        let mut all = Vec::with_capacity(raw.len());
         let (mut gas, mut logs) = (0_u64, 0_usize);
         for (index, item) in raw.iter().enumerate() {
             let envelope = decode_one(index, item)?;
-            if logs_bloom(envelope.logs()) != *envelope.logs_bloom() {
-                return Err(ReceiptsError::Bloom { index });
-            }
-            bloom |= *envelope.logs_bloom();
             let total = envelope.cumulative_gas_used();
             let gas_used = total.checked_sub(gas).ok_or(ReceiptsError::Gas { index })?;
             let first_log = logs;
@@ -97,7 +89,7 @@ impl Receipts {
             gas = total;
             all.push(Receipt { envelope, gas_used, first_log });
         }
-        Ok(Self { items: all, root: ordered_trie_root_encoded(&raw), bloom })
+        Ok(Self { items: all })
     }
 
     /// All, in order.
@@ -106,16 +98,20 @@ impl Receipts {
         &self.items
     }
 
-    /// The receipts root.
-    #[must_use]
-    pub const fn root(&self) -> B256 {
-        self.root
-    }
-
-    /// All blooms in one.
-    #[must_use]
-    pub const fn bloom(&self) -> Bloom {
-        self.bloom
+    /// All blooms in one, each held against its logs.
+    ///
+    /// # Errors
+    /// [`ReceiptsError::Bloom`] for the first that is not that of its logs.
+    pub fn bloom(&self) -> Result<Bloom, ReceiptsError> {
+        let mut all = Bloom::ZERO;
+        for (index, receipt) in self.items.iter().enumerate() {
+            let stated = receipt.envelope.logs_bloom();
+            if logs_bloom(receipt.logs()) != *stated {
+                return Err(ReceiptsError::Bloom { index });
+            }
+            all |= *stated;
+        }
+        Ok(all)
     }
 
     /// Gas of the whole block.
@@ -123,6 +119,20 @@ impl Receipts {
     pub fn gas_used(&self) -> u64 {
         self.items.last().map_or(0, |last| last.envelope.cumulative_gas_used())
     }
+}
+
+/// The receipts root of consensus bytes.
+///
+/// # Errors
+/// When they are no list.
+pub fn root(bytes: &[u8]) -> Result<B256, ReceiptsError> {
+    Ok(ordered_trie_root_encoded(&split(bytes)?))
+}
+
+/// Each receipt's consensus bytes.
+fn split(mut bytes: &[u8]) -> Result<Vec<&[u8]>, ReceiptsError> {
+    let raw = items(&mut bytes, unwrapped).map_err(ReceiptsError::Rlp)?;
+    if bytes.is_empty() { Ok(raw) } else { Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength)) }
 }
 
 fn decode_one(index: usize, item: &[u8]) -> Result<ReceiptEnvelope, ReceiptsError> {
