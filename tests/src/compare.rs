@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
-    failure::{Failure, Outcome},
+    failure::{Doing, Failure, Outcome},
     geth::record,
     rpc::Client,
     rpc_compat, wait,
@@ -18,6 +18,9 @@ const CATCH_UP: Duration = Duration::from_secs(120);
 const BLOCKS_MAX: u64 = 64;
 /// So many accounts are asked for at each height.
 const ACCOUNTS_MAX: usize = 24;
+
+/// Questions in one request: a comparison has thousands, and some chains' answers are megabytes.
+const BATCH_MAX: usize = 25;
 
 /// One question.
 #[derive(Debug, Clone)]
@@ -50,8 +53,8 @@ impl Comparison {
     /// One of them does not answer.
     pub fn of(master: &Client, replica: &Client, questions: &[Question]) -> Outcome<Self> {
         let mut comparison = Self::default();
-        for question in questions {
-            comparison.ask(master, replica, question)?;
+        for batch in questions.chunks(BATCH_MAX) {
+            comparison.ask(master, replica, batch)?;
         }
         Ok(comparison)
     }
@@ -72,18 +75,15 @@ impl Comparison {
         Ok(Self { agreed: report.passed(), differences: differences.collect() })
     }
 
-    fn ask(&mut self, master: &Client, replica: &Client, question: &Question) -> Outcome<()> {
-        let mut answers = [master, replica].map(|side| side.respond(question.method, &question.params));
-        for answer in answers.iter_mut().flatten() {
-            forget_message(answer);
-        }
-        let [left, right] = answers;
-        let (left, right) = (left?, right?);
-        if left == right {
-            self.agreed += 1;
-        } else {
-            let Question { method, params } = question;
-            self.differences.push(format!("{method} {params}\n  master:  {left}\n  replica: {right}"));
+    fn ask(&mut self, master: &Client, replica: &Client, batch: &[Question]) -> Outcome<()> {
+        let (left, right) = (answers(master, batch)?, answers(replica, batch)?);
+        for ((question, left), right) in batch.iter().zip(left).zip(right) {
+            if left == right {
+                self.agreed += 1;
+            } else {
+                let Question { method, params } = question;
+                self.differences.push(format!("{method} {params}\n  master:  {left}\n  replica: {right}"));
+            }
         }
         Ok(())
     }
@@ -99,6 +99,28 @@ pub fn same_block(master: &Client, replica: &Client, block: &str) -> Outcome<()>
         let found = replica.block_hash(block).map_err(|failure| failure.to_string())?;
         if found == wanted { Ok(()) } else { Err(format!("hash {found}, not {wanted}")) }
     })
+}
+
+/// The answers to a batch, in the order of its questions.
+fn answers(side: &Client, batch: &[Question]) -> Outcome<Vec<Value>> {
+    let request = |(id, Question { method, params }): (usize, &Question)| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    let request = Value::Array(batch.iter().enumerate().map(request).collect());
+    let (status, text) = side.post(&request.to_string())?;
+    let answers: Vec<Value> = serde_json::from_str(&text)
+        .doing(|| format!("HTTP {status} from {} is no batch of answers ({text:.200})", side.url()))?;
+    let mut ordered = vec![Value::Null; batch.len()];
+    for mut answer in answers {
+        forget_message(&mut answer);
+        let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
+        let place = id.and_then(|id| ordered.get_mut(id));
+        *place.ok_or_else(|| Failure::new(format!("{} answers what nobody asked", side.url())))? = answer;
+    }
+    match ordered.iter().position(Value::is_null).and_then(|id| batch.get(id)) {
+        Some(Question { method, params }) => {
+            Err(Failure::new(format!("{} does not answer {method} {params}", side.url())))
+        }
+        None => Ok(ordered),
+    }
 }
 
 /// The words of an error are free, its code and data are not.
