@@ -5,10 +5,11 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
@@ -285,7 +286,7 @@ impl Node {
     /// It does not come up.
     pub fn restart(&mut self) -> Outcome<()> {
         let (http, auth) = (self.http_port.to_string(), self.auth_port.to_string());
-        let mut command = self.command(Tracer::Hook);
+        let mut command = without_interrupt(&self.command(Tracer::Hook));
         if self.chain == Chain::Developer {
             command.args(["--dev", "--dev.period", "1"]);
         }
@@ -295,7 +296,12 @@ impl Node {
         let client = self.rpc();
         let up = wait::until("geth to answer", START_TIMEOUT, || {
             process.alive().map_err(|failure| failure.to_string())?;
-            client.block_number().map_err(|failure| failure.to_string())
+            client.block_number().map_err(|failure| failure.to_string())?;
+            if takes_interrupt(process.id()) {
+                Ok(())
+            } else {
+                Err("it would not stop cleanly yet".to_owned())
+            }
         });
         up.doing(|| format!("start geth, whose log ends:\n{}", process.tail(10)))?;
         self.process = Some(process);
@@ -327,6 +333,19 @@ impl Node {
         }
     }
 
+    /// `kill -9` from another thread when `delay` has passed, whatever geth does then. [`Node::kill`] takes it away.
+    pub fn kill_in(&mut self, delay: Duration) -> JoinHandle<()> {
+        // Until it is taken away, its process id is nobody else's.
+        let pid = self.process.as_ref().and_then(|process| i32::try_from(process.id()).ok());
+        let pid = pid.and_then(Pid::from_raw);
+        thread::spawn(move || {
+            thread::sleep(delay);
+            if let Some(pid) = pid {
+                let _gone = kill_process(pid, Signal::KILL);
+            }
+        })
+    }
+
     /// SIGINT, and waits for a clean end.
     ///
     /// # Errors
@@ -334,6 +353,23 @@ impl Node {
     pub fn stop(&mut self) -> Outcome<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop(Signal::INT, STOP_TIMEOUT))
     }
+}
+
+/// The same command with SIGINT ignored until the program handles it: geth answers before it does, and a stop in
+/// between would be a kill.
+fn without_interrupt(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"trap "" INT; exec "$0" "$@""#]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
+/// Whether the process no longer ignores SIGINT.
+fn takes_interrupt(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (Signal::INT.as_raw() - 1) & 1 == 0)
 }
 
 fn free_port() -> Outcome<u16> {
