@@ -1,5 +1,14 @@
 //! Whole networks of real parts, one file per scenario.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod consensus;
 mod feed;
+mod geth_kill;
 mod reorg;
+mod repair;
+mod two_taps;
+
+/// Whether to run the full counts.
+fn long() -> bool {
+    std::env::var_os("MAIDENLANE_LONG").is_some()
+}

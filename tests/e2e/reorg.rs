@@ -1,214 +1,19 @@
 //! Reorganisations, driven through the engine API of a real geth as a consensus client would.
 
-mod pool;
-mod watch;
-
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-use maidenlane_tests::{
-    compare::{self, Comparison},
-    geth::{
-        chaingen,
-        engine::{Attributes, Engine},
-    },
-    install::GETH,
-    rpc::{Client, quantity},
-    scenario::{Carrier, Chain, Net, Plan},
-    wait,
-};
+use maidenlane_tests::{kafka, rpc::Client, scenario::Carrier, wait};
 use serde_json::{Value, json};
 
-use watch::{Sight, Watch};
+use crate::consensus::{ACCOUNT, Consensus, PATIENCE};
 
-/// Blocks of the chain that everything begins on.
-const BLOCKS: u32 = 64;
-/// Gets a withdrawal of another amount in every block, so that its balance names the branch.
-const ACCOUNT: &str = "0x000000000000000000000000000000000000c0de";
-const WEI_PER_GWEI: u64 = 1_000_000_000;
-/// A replica follows within milliseconds; this is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What is known of a block that was built.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    number: u64,
-    time: u64,
-    /// Of [`ACCOUNT`], in wei.
-    balance: u64,
-}
-
-/// A network on our own chain through all forks, and a consensus client that remembers what it built.
-struct Consensus {
-    // First: it shall not ask a network that is gone.
-    watch: Watch,
-    net: Net,
-    engine: Engine,
-    blocks: BTreeMap<String, Block>,
-    /// Every hash that was ever geth's head.
-    announced: BTreeSet<String>,
-    head: String,
-    pool: Vec<String>,
-}
-
-impl Consensus {
-    /// `None`, said aloud, on a machine without Go.
-    fn new() -> Option<Self> {
-        if !GETH.met() {
-            println!("not run: no Go for a real geth");
-            return None;
-        }
-        let chain = chaingen::chain(BLOCKS, 3).unwrap();
-        let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-        let mut net = Net::build(&plan).unwrap();
-        let engine = net.node().engine().unwrap();
-        engine.announce(&chain.join("headfcu.json")).unwrap();
-        net.start().unwrap();
-        let found = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-        let head = found.get("hash").and_then(Value::as_str).unwrap().to_owned();
-        let time = quantity(found.get("timestamp").unwrap()).unwrap();
-        let block = Block { number: BLOCKS.into(), time, balance: 0 };
-        follows(&mut net, &head);
-        let watch = Watch::of(net.replica(0).unwrap(), ACCOUNT);
-        let mut pool = pool::transactions();
-        pool.reverse();
-        let blocks = BTreeMap::from([(head.clone(), block)]);
-        let announced = BTreeSet::from([head.clone()]);
-        let mut consensus = Self { watch, net, engine, blocks, announced, head, pool };
-        // geth goes back to no block that is final, and the imported end is.
-        let first = consensus.execute(&consensus.head.clone(), 0);
-        consensus.choose(&first);
-        consensus.agreed();
-        Some(consensus)
-    }
-
-    /// Executes a block on `parent`, which becomes the head, without making it the head. Siblings differ by
-    /// `recipient`. Takes what is in the pool, which gets more.
-    fn execute(&mut self, parent: &str, recipient: u8) -> String {
-        for _ in 0..3 {
-            let Some(raw) = self.pool.pop() else { break };
-            // Those with blobs cannot be sent without them; what follows on them waits in vain.
-            let _refused = self.net.master().call("eth_sendRawTransaction", &json!([format!("0x{raw}")]));
-        }
-        let before = *self.blocks.get(parent).unwrap();
-        let gwei = u64::try_from(self.blocks.len()).unwrap() + 1;
-        let mut attributes = Attributes::new(before.time + 12, recipient);
-        attributes.withdrawals.push(
-            json!({"index": format!("0x{gwei:x}"), "validatorIndex": "0x1", "address": ACCOUNT, "amount": format!("0x{gwei:x}")}),
-        );
-        self.announced.insert(parent.to_owned());
-        let payload = self.engine.build(parent, &attributes).unwrap();
-        parent.clone_into(&mut self.head);
-        self.engine.execute(&payload).unwrap();
-        let hash = payload.hash().unwrap().to_owned();
-        let balance = before.balance + gwei * WEI_PER_GWEI;
-        self.blocks
-            .insert(hash.clone(), Block { number: before.number + 1, time: attributes.timestamp, balance });
-        hash
-    }
-
-    /// A branch of `depth` blocks on `parent`; returns its tip. Building moves geth's head along the branch.
-    fn branch(&mut self, parent: &str, depth: u32, recipient: u8) -> String {
-        let mut tip = parent.to_owned();
-        for _ in 0..depth {
-            tip = self.execute(&tip, recipient);
-            self.choose(&tip);
-        }
-        tip
-    }
-
-    fn choose(&mut self, head: &str) {
-        self.announced.insert(head.to_owned());
-        self.engine.choose(head, None).unwrap();
-        head.clone_into(&mut self.head);
-    }
-
-    fn sight(&self, hash: &str) -> Sight {
-        let block = self.blocks.get(hash).unwrap();
-        (block.number, hash.to_owned(), block.balance)
-    }
-
-    /// Waits until the reader has seen the chosen head.
-    fn followed(&mut self) {
-        let wanted = self.sight(&self.head);
-        self.shown(&wanted);
-    }
-
-    /// Waits until the reader sees `wanted`.
-    fn shown(&mut self, wanted: &Sight) {
-        let mut last = None;
-        let seen = wait::until("the reader to see the head", PATIENCE, || {
-            last = self.watch.next().or(last.take());
-            if last.as_ref() == Some(wanted) { Ok(()) } else { Err(format!("{last:?}, not {wanted:?}")) }
-        });
-        seen.unwrap_or_else(|failure| panic!("{failure}\n{}", self.net.tap().log_tail(10)));
-    }
-
-    /// Waits until the replica has the chosen head, and compares its answers with geth's.
-    fn agreed(&mut self) {
-        self.followed();
-        let (master, replica) = (self.net.master(), self.net.replica(0).unwrap());
-        let head = master.block_number().unwrap();
-        let questions = compare::questions(&master, head).unwrap();
-        let comparison = Comparison::of(&master, &replica, &questions).unwrap();
-        assert!(comparison.perfect(), "{:#?}", comparison.differences);
-    }
-
-    /// The end of every scenario: answers, every head that the reader was ever shown, and the whole state.
-    fn end(mut self) {
-        self.agreed();
-        let announced: BTreeSet<Sight> = self.announced.iter().map(|hash| self.sight(hash)).collect();
-        let seen = self.watch.seen();
-        let invented: Vec<_> = seen.difference(&announced).collect();
-        assert!(invented.is_empty(), "the reader saw what geth never announced: {invented:#?}");
-        assert!(seen.len() > 1);
-        self.net.equals_fresh_replay(0).unwrap();
-    }
-
-    fn kill_replica(&mut self) {
-        self.net.replica_daemon(0).unwrap().kill();
-    }
-
-    fn start_replica(&mut self) {
-        self.net.replica_daemon(0).unwrap().start().unwrap();
-        self.watch.moved(self.net.replica(0).unwrap());
-    }
-
-    /// Master and replica.
-    fn sides(&mut self) -> (Client, Client) {
-        (self.net.master(), self.net.replica(0).unwrap())
-    }
-
-    /// Executes siblings on `parent` until geth has put transactions into one: it first builds an empty block.
-    fn busy(&mut self, parent: &str) -> String {
-        let master = self.net.master();
-        let mut recipient = 100;
-        wait::until("a block with transactions", PATIENCE, || {
-            recipient += 1;
-            let hash = self.execute(parent, recipient);
-            let count = master.quantity("eth_getBlockTransactionCountByHash", &json!([hash]));
-            if count.map_err(|failure| failure.to_string())? > 0 { Ok(hash) } else { Err("empty".to_owned()) }
-        })
-        .unwrap()
-    }
-}
-
-/// Waits until the replica has block `head`.
-fn follows(net: &mut Net, head: &str) {
-    let replica = net.replica(0).unwrap();
-    wait::until("the replica to follow", PATIENCE, || {
-        let hash = replica.block_hash("latest").map_err(|failure| failure.to_string())?;
-        if hash == head { Ok(()) } else { Err(format!("head {hash}, not {head}")) }
-    })
-    .unwrap_or_else(|failure| panic!("{failure}\n{}", net.tap().log_tail(10)));
-}
+/// Undone blocks go when the block so far above them is final.
+const MARGIN: u32 = 64;
+/// The time of four heartbeats.
+const HEARTBEATS_MS: u64 = 1_000;
 
 #[test]
 fn siblings_are_switched_to_and_back() {
-    let Some(mut consensus) = Consensus::new() else { return };
-    let base = consensus.head.clone();
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    let base = consensus.head();
     let (one, two) = (consensus.execute(&base, 1), consensus.execute(&base, 2));
     for head in [&one, &two, &one, &two, &base, &two] {
         consensus.choose(head);
@@ -217,10 +22,39 @@ fn siblings_are_switched_to_and_back() {
     consensus.end();
 }
 
+/// What can be asked of a block by its hash that does not need its state.
+fn by_hash(hash: &str) -> [(&'static str, Value); 8] {
+    [
+        ("eth_getBlockByHash", json!([hash, true])),
+        ("eth_getBlockReceipts", json!([hash])),
+        ("eth_getBlockReceipts", json!([{"blockHash": hash}])),
+        ("eth_getBlockTransactionCountByHash", json!([hash])),
+        ("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"])),
+        ("debug_getRawBlock", json!([{"blockHash": hash}])),
+        ("debug_getRawReceipts", json!([{"blockHash": hash}])),
+        ("eth_getLogs", json!([{"blockHash": hash}])),
+    ]
+}
+
+/// Nothing is known of the block, and its state is refused in these words.
+fn unknown(replica: &Client, hash: &str, told: &str) {
+    assert_eq!(replica.call("eth_getBlockByHash", &json!([hash, false])).unwrap(), Value::Null);
+    assert_eq!(replica.call("eth_getBlockReceipts", &json!([hash])).unwrap(), Value::Null);
+    without_state(replica, hash, told);
+}
+
+fn without_state(replica: &Client, hash: &str, told: &str) {
+    for (method, target) in [("eth_getBalance", json!(ACCOUNT)), ("eth_call", json!({"to": ACCOUNT}))] {
+        let answer = replica.respond(method, &json!([target, {"blockHash": hash}])).unwrap();
+        assert_eq!(answer.pointer("/error/code"), Some(&json!(-32000)), "{answer}");
+        assert_eq!(answer.pointer("/error/message"), Some(&json!(told)), "{answer}");
+    }
+}
+
 #[test]
-fn undone_blocks_stay_readable_and_those_never_chosen_are_unknown() {
-    let Some(mut consensus) = Consensus::new() else { return };
-    let base = consensus.head.clone();
+fn undone_blocks_stay_readable_until_long_final_and_those_never_chosen_are_unknown() {
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    let base = consensus.head();
     let undone = consensus.busy(&base);
     let never = consensus.execute(&base, 1);
     let kept = consensus.execute(&base, 2);
@@ -229,39 +63,45 @@ fn undone_blocks_stay_readable_and_those_never_chosen_are_unknown() {
         consensus.followed();
     }
     let (master, replica) = consensus.sides();
-    let by_hash = |hash: &str| {
-        [
-            ("eth_getBlockByHash", json!([hash, true])),
-            ("eth_getBlockReceipts", json!([hash])),
-            ("eth_getBlockReceipts", json!([{"blockHash": hash}])),
-            ("eth_getBlockTransactionCountByHash", json!([hash])),
-            ("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"])),
-            ("debug_getRawBlock", json!([{"blockHash": hash}])),
-            ("debug_getRawReceipts", json!([{"blockHash": hash}])),
-            ("eth_getLogs", json!([{"blockHash": hash}])),
-        ]
+    let readable = |master: &Client, replica: &Client| {
+        for (method, params) in by_hash(&undone) {
+            let answers = [master, replica].map(|side| side.call(method, &params).unwrap());
+            assert!(!answers[0].is_null(), "{method}");
+            assert_eq!(answers[0], answers[1], "{method}");
+        }
     };
-    for (method, params) in by_hash(&undone) {
-        let answers = [&master, &replica].map(|side| side.call(method, &params).unwrap());
-        assert!(!answers[0].is_null(), "{method}");
-        assert_eq!(answers[0], answers[1], "{method}");
-    }
+    readable(&master, &replica);
+    without_state(&replica, &undone, "header not found");
     assert!(master.call("eth_getBlockByHash", &json!([never, false])).unwrap().is_object());
-    assert_eq!(replica.call("eth_getBlockByHash", &json!([never, false])).unwrap(), Value::Null);
-    assert_eq!(replica.call("eth_getBlockReceipts", &json!([never])).unwrap(), Value::Null);
-    for (hash, told) in [(&undone, "header not found"), (&never, "header for hash not found")] {
-        let answer = replica.respond("eth_getBalance", &json!([ACCOUNT, {"blockHash": hash}])).unwrap();
-        assert_eq!(answer.pointer("/error/code"), Some(&json!(-32000)), "{answer}");
-        assert_eq!(answer.pointer("/error/message"), Some(&json!(told)), "{answer}");
-    }
+    unknown(&replica, &never, "header for hash not found");
+    // One block before its time, and then with the last.
+    consensus.branch(&kept, MARGIN - 1, 2);
+    final_at_replica(&mut consensus);
+    readable(&master, &replica);
+    let tip = consensus.head();
+    consensus.branch(&tip, 1, 2);
+    final_at_replica(&mut consensus);
+    unknown(&replica, &undone, "header for hash not found");
     consensus.end();
+}
+
+/// Makes the head final and waits until the replica knows.
+fn final_at_replica(consensus: &mut Consensus) {
+    consensus.followed();
+    consensus.finalize();
+    let (head, (_, replica)) = (consensus.head(), consensus.sides());
+    wait::until("finality at the replica", PATIENCE, || {
+        let found = replica.block_hash("finalized").map_err(|failure| failure.to_string())?;
+        if found == head { Ok(()) } else { Err(format!("{found}, not {head}")) }
+    })
+    .unwrap();
 }
 
 #[test]
 fn branches_of_all_depths_are_switched_to_and_back() {
-    let Some(mut consensus) = Consensus::new() else { return };
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
     for depth in [1, 2, 8, 32] {
-        let base = consensus.head.clone();
+        let base = consensus.head();
         let one = consensus.branch(&base, depth, 1);
         consensus.followed();
         // geth refuses to go back by more than 32 blocks at once, so the sibling branch begins at the base itself.
@@ -279,11 +119,13 @@ fn branches_of_all_depths_are_switched_to_and_back() {
 
 #[test]
 fn a_branch_changes_while_the_tap_or_the_replica_is_down() {
-    let Some(mut consensus) = Consensus::new() else { return };
-    for (round, tap) in [true, false, true, false].into_iter().enumerate() {
-        let base = consensus.head.clone();
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    for (round, (depth, tap)) in
+        [(1, true), (1, false), (8, true), (8, false), (32, true), (32, false)].into_iter().enumerate()
+    {
+        let base = consensus.head();
         let recipient = u8::try_from(round).unwrap() + 10;
-        consensus.branch(&base, 4, recipient);
+        consensus.branch(&base, depth, recipient);
         consensus.followed();
         if tap {
             consensus.net.tap().kill();
@@ -291,11 +133,12 @@ fn a_branch_changes_while_the_tap_or_the_replica_is_down() {
             consensus.kill_replica();
         }
         consensus.choose(&base);
-        consensus.branch(&base, 3, recipient + 10);
+        consensus.branch(&base, depth, recipient + 10);
         if tap {
             consensus.net.tap().start().unwrap();
         } else {
-            consensus.start_replica();
+            consensus.net.replica_daemon(0).unwrap().start().unwrap();
+            consensus.replica_moved();
         }
         consensus.followed();
     }
@@ -303,18 +146,66 @@ fn a_branch_changes_while_the_tap_or_the_replica_is_down() {
 }
 
 #[test]
+fn a_tap_that_starts_on_a_shortened_chain_waits_for_what_comes_next() {
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    let base = consensus.head();
+    let one = consensus.branch(&base, 3, 1);
+    consensus.followed();
+    let before = consensus.sight(&one);
+    for next in ["the same head", "another branch", "an extension"] {
+        consensus.net.tap().kill();
+        consensus.choose(&base);
+        consensus.net.tap().start().unwrap();
+        // It cannot tell this from a geth that lost its newest blocks and will come back: nobody goes back.
+        let tap = consensus.net.tap();
+        wait::until("the tap to see where its master stands", PATIENCE, || {
+            let page = tap.admin("ready").map_err(|failure| failure.to_string())?;
+            if page.contains("behind the published head") { Ok(()) } else { Err(page) }
+        })
+        .unwrap();
+        let since = silent_ms(&mut consensus);
+        wait::until("the replica to hear nothing for some heartbeats", PATIENCE, || {
+            let silent = silent_ms(&mut consensus);
+            if silent >= since + HEARTBEATS_MS { Ok(()) } else { Err(format!("{silent} ms")) }
+        })
+        .unwrap();
+        consensus.shown(&before);
+        match next {
+            "the same head" => consensus.choose(&one),
+            "another branch" => drop(consensus.branch(&base, 1, 2)),
+            _ => drop(consensus.branch(&one, 1, 3)),
+        }
+        consensus.followed();
+        if next == "another branch" {
+            consensus.choose(&one);
+            consensus.followed();
+        }
+    }
+    consensus.end();
+}
+
+/// For how long the replica has had no sign of life.
+fn silent_ms(consensus: &mut Consensus) -> u64 {
+    let status = consensus.net.replica_daemon(0).unwrap().status().unwrap();
+    status.pointer("/replica/silentMs").and_then(Value::as_u64).unwrap()
+}
+
+#[test]
 fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
-    let Some(mut consensus) = Consensus::new() else { return };
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
     for depth in [1, 8] {
-        let base = consensus.head.clone();
+        let base = consensus.head();
         let one = consensus.branch(&base, depth, 1);
+        consensus.followed();
         let two = consensus.branch(&base, depth, 2);
+        // Only what is seen after the other branch is the head that is chosen last, not that of before.
+        consensus.followed();
         consensus.choose(&one);
         consensus.followed();
         consensus.net.tap().kill();
         consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "tap.between_undo_and_advance");
         consensus.net.tap().start().unwrap();
-        consensus.net.tap().ready(PATIENCE).unwrap();
+        // It may come while the tap starts as well as later.
         consensus.choose(&two);
         let died = consensus.net.tap().wait(PATIENCE);
         let died = died.unwrap_or_else(|failure| panic!("{failure}\n{}", consensus.net.tap().log_tail(20)));
@@ -327,7 +218,26 @@ fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
         consensus.net.replica_daemon(0).unwrap().start().unwrap();
         consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "");
         consensus.net.tap().start().unwrap();
-        consensus.watch.moved(consensus.net.replica(0).unwrap());
+        consensus.replica_moved();
+        consensus.followed();
+    }
+    consensus.end();
+}
+
+#[test]
+fn a_branch_is_switched_to_and_back_over_kafka() {
+    if let Some(missing) = kafka::missing() {
+        return println!("not run: no {missing}");
+    }
+    let Some(mut consensus) = Consensus::new(Carrier::Kafka) else { return };
+    let base = consensus.head();
+    let one = consensus.branch(&base, 8, 1);
+    consensus.followed();
+    consensus.net.tap().kill();
+    let two = consensus.branch(&base, 8, 2);
+    consensus.net.tap().start().unwrap();
+    for head in [&two, &one, &base, &two] {
+        consensus.choose(head);
         consensus.followed();
     }
     consensus.end();

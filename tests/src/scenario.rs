@@ -1,7 +1,8 @@
 //! A whole network in one directory: geth with the hook, tap, feed, replicas.
 
+mod operator;
+
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -209,6 +210,17 @@ impl Net {
         &mut self.tap
     }
 
+    /// A second tap for the same master and feed, prepared and not started.
+    ///
+    /// # Errors
+    /// The master does not answer, or the settings cannot be written.
+    pub fn another_tap(&self) -> Outcome<Daemon> {
+        let state = self.dir.path().join("tap-too");
+        let chain_id = self.master().quantity("eth_chainId", &Value::Array(Vec::new()))?;
+        let text = settings::tap(&self.master.spool(), &self.master.ipc(), chain_id, &self.carrier, &state);
+        Daemon::new(&self.product, "tap", "tap-too", self.dir.path(), &text)
+    }
+
     /// A replica's process.
     ///
     /// # Errors
@@ -298,29 +310,6 @@ impl Net {
         Ok(head)
     }
 
-    /// Runs `maidenlane` and returns what it printed.
-    ///
-    /// # Errors
-    /// It failed, and this is what it said.
-    pub fn command(&self, arguments: &[&str]) -> Outcome<String> {
-        let output = self.product.command("maidenlane").args(arguments).output();
-        let output = output.doing(|| "run maidenlane".to_owned())?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(Failure::new(format!("maidenlane {} failed ({}): {said}", arguments.join(" "), output.status)))
-    }
-
-    /// The whole state of a stopped replica, as JSON lines sorted by key.
-    ///
-    /// # Errors
-    /// It runs, or its database cannot be read.
-    pub fn dump(&mut self, index: usize) -> Outcome<String> {
-        let config = self.replica_daemon(index)?.config().display().to_string();
-        self.command(&["replica", "dump", "--config", &config])
-    }
-
     /// A new replica that replays the feed from its beginning: what all others must equal. Returns its index.
     ///
     /// # Errors
@@ -360,19 +349,6 @@ impl Net {
         } else {
             Err(Failure::new(format!("{} and {} rows", lines.0, lines.1)))
         }
-    }
-
-    fn create_topics(&self) -> Outcome<()> {
-        let chain = ["--prefix", settings::PREFIX, "--chain", settings::CHAIN, "--feed", settings::FEED];
-        let place = match &self.carrier {
-            Log::Segment(dir) => {
-                fs::create_dir_all(dir).doing(|| format!("create {}", dir.display()))?;
-                ["--dir".to_owned(), dir.display().to_string()]
-            }
-            Log::Kafka(broker) => ["--brokers".to_owned(), broker.clone()],
-        };
-        let place = place.each_ref().map(String::as_str);
-        self.command(&[&["log", "init"], place.as_slice(), chain.as_slice()].concat()).map(drop)
     }
 }
 

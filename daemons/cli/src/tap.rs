@@ -9,7 +9,7 @@ use maidenlane_tap::{
     repair::{Repaired, repair},
     tail::Chain,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{error::Error, output::Output};
 
@@ -38,15 +38,19 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     };
     let chain = Chain { id: settings.chain_id, genesis };
     let (log, patience) = (settings.backend(), Duration::from_secs(*patience_s));
-    let repaired = repair(&settings.ipc, &settings.spool, &log, &settings.topic, chain, patience);
-    let told = match repaired.map_err(Error::tap)? {
-        Repaired::Whole => json!({"repaired": "whole"}),
-        Repaired::Executed { missing } => {
-            json!({"repaired": "executed", "number": missing.number, "hash": missing.hash.to_string()})
-        }
-        Repaired::Waiting { missing } => {
-            json!({"repaired": "waiting", "number": missing.number, "hash": missing.hash.to_string()})
-        }
+    // First that the master is back at the block before, and who has to feed it now.
+    let mut told = Ok(());
+    let say = |state| told = output.json(&line(state));
+    let repaired = repair(&settings.ipc, &settings.spool, &log, &settings.topic, chain, patience, say);
+    told?;
+    output.json(&line(repaired.map_err(Error::tap)?))
+}
+
+fn line(state: Repaired) -> Value {
+    let (state, missing) = match state {
+        Repaired::Whole => return json!({"repaired": "whole"}),
+        Repaired::Executed { missing } => ("executed", missing),
+        Repaired::Waiting { missing } => ("waiting", missing),
     };
-    output.json(&told)
+    json!({"repaired": state, "number": missing.number, "hash": missing.hash.to_string()})
 }

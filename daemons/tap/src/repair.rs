@@ -1,18 +1,22 @@
 //! Closes a hole: makes the master execute the missing block again, this time with our hook listening.
 
 use crate::error::Error;
+use crate::follow::Lineage;
 use crate::master::Master;
+use crate::published::Place;
 use crate::spool::Spool;
 use crate::tail::{Chain, Tail};
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
 use maidenlane_chain::BlockRef;
-use maidenlane_log::Backend;
+use maidenlane_log::{Backend, LogConsumer};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Blocks looked at between the master's head and the feed's.
+/// Blocks looked at between the master's head and the published chain.
 const WALK_MAX: usize = 100_000;
+/// Published blocks remembered at first; a deeper fork reads more of the feed.
+const LINKS_MIN: usize = 256;
 /// Between looks at the spool while the consensus layer feeds the blocks again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -33,8 +37,8 @@ pub enum Repaired {
     },
 }
 
-/// Finds the oldest canonical block above the feed's head that left no frames, moves the master's head to its
-/// parent with `debug_setHead`, and waits up to `patience` for the frames.
+/// Finds the oldest canonical block that is not published and left no frames, moves the master's head to its parent
+/// with `debug_setHead`, says so, and waits up to `patience` for the frames.
 ///
 /// # Errors
 /// When master, log or spool cannot be used.
@@ -45,15 +49,17 @@ pub fn repair(
     topic: &str,
     chain: Chain,
     patience: Duration,
+    told: impl FnOnce(Repaired),
 ) -> Result<Repaired, Error> {
-    let tail = Tail::load(chain, log.consumer(topic, 0)?.as_mut(), 1)?;
     let mut spool = Spool::new(spool);
     spool.scan()?;
     let mut master = Master::connect(ipc)?;
-    let Some((missing, before)) = oldest_hole(&mut master, &spool, tail.published.head())? else {
+    let mut log = log.consumer(topic, 0)?;
+    let Some((missing, before)) = oldest_hole(&mut master, &spool, log.as_mut(), chain)? else {
         return Ok(Repaired::Whole);
     };
     master.set_head(before)?;
+    told(Repaired::Waiting { missing });
     let until = Instant::now() + patience;
     while spool.find(&missing.hash).is_none() {
         if Instant::now() >= until {
@@ -65,28 +71,45 @@ pub fn repair(
     Ok(Repaired::Executed { missing })
 }
 
-/// The oldest block without frames between the master's head and `published`, and its parent's number.
+/// The oldest block without frames between the master's head and the published chain, and its parent's number.
+///
+/// The branch may leave the published chain far below the published head, so numbers decide nothing here.
 fn oldest_hole(
     master: &mut Master,
     spool: &Spool,
-    published: Option<BlockRef>,
+    log: &mut dyn LogConsumer,
+    chain: Chain,
 ) -> Result<Option<(BlockRef, u64)>, Error> {
     let (mut cursor, mut hole) = (master.head()?, None);
-    let floor = published.map_or(0, |head| head.number);
+    let mut tail = Tail::load(chain, log, LINKS_MIN)?;
+    if tail.published.head().is_none() && spool.genesis()?.is_none() {
+        return Ok(None); // the feed begins where the spool does
+    }
     for _ in 0..WALK_MAX {
-        if cursor.number <= floor {
-            break;
+        let mut place = tail.published.place(cursor);
+        while place == Place::Deeper {
+            let known = tail.published.len();
+            tail = Tail::load(chain, log, known.saturating_mul(4))?;
+            if tail.published.len() == known {
+                break; // older than the log remembers
+            }
+            place = tail.published.place(cursor);
         }
-        let number = cursor.number.saturating_sub(1);
-        let parent = match spool.find(&cursor.hash) {
-            Some(located) => located.parent,
+        match place {
+            Place::Head | Place::Ancestor => return Ok(hole),
+            Place::BelowBase | Place::Deeper => return Err(Error::BelowBase(cursor)),
+            Place::Elsewhere => {}
+        }
+        let Some(number) = cursor.number.checked_sub(1) else { break };
+        let parent = match spool.parent(&cursor.hash) {
+            Some(parent) => parent,
             None => {
                 hole = Some((cursor, number));
                 let raw = master.raw_header(cursor.hash)?;
                 let header = Header::decode(&mut raw.as_ref());
-                header
-                    .map_err(|error| Error::BadBlock { block: cursor, what: error.to_string() })?
-                    .parent_hash
+                let bad =
+                    |error: alloy::rlp::Error| Error::BadBlock { block: cursor, what: error.to_string() };
+                header.map_err(bad)?.parent_hash
             }
         };
         cursor = BlockRef::new(number, parent);

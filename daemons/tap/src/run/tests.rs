@@ -347,7 +347,8 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
             }
             world.spool(1, &frames(late));
         });
-        repair(&dir.join("geth.ipc"), &dir.join("spool"), &world.log, TOPIC, World::chain(), patience)
+        let (ipc, spool) = (dir.join("geth.ipc"), dir.join("spool"));
+        repair(&ipc, &spool, &world.log, TOPIC, World::chain(), patience, drop)
     });
     (told.unwrap(), world.geth.number())
 }
