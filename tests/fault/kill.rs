@@ -14,6 +14,9 @@ const SEED: u64 = 0x6d61_6964_656e;
 /// A killed process begins again and is killed within this time, so kills fall into starts as well.
 const ROUND: Duration = Duration::from_millis(1_500);
 
+/// Beyond the session timeout of the broker, which its controller then takes for dead.
+const FREEZE: Duration = Duration::from_secs(6);
+
 /// Who is killed at the same moment.
 #[derive(Clone, Copy)]
 struct Victims {
@@ -78,6 +81,23 @@ fn kill(carrier: Carrier, victims: &[Victims], rounds: usize) {
     traffic.settle().unwrap();
     net.recovered().unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}\n{}", net.last_words()));
     net.caught_up(0).unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}"));
+    check_everything(&mut net);
+}
+
+#[test]
+fn a_broker_that_freezes_is_followed_again() {
+    let Some(mut net) = developer_net(Carrier::Kafka) else { return };
+    let mut traffic = Traffic::open(&net.master()).unwrap();
+    let mut moment = Moment::new(SEED);
+    for round in 0..rounds(2, 30) {
+        net.broker().unwrap().freeze(true).unwrap();
+        traffic.burst().unwrap();
+        moment.pass(FREEZE);
+        net.broker().unwrap().freeze(false).unwrap();
+        net.recovered().unwrap_or_else(|failure| panic!("round {round}: {failure}\n{}", net.last_words()));
+        net.caught_up(0).unwrap_or_else(|failure| panic!("round {round}: {failure}\n{}", net.last_words()));
+    }
+    traffic.settle().unwrap();
     check_everything(&mut net);
 }
 

@@ -14,7 +14,8 @@ const VERSION: &str = "4.1.0";
 const LOGGER_VERSION: &str = "1.7.36";
 /// Any cluster needs some name; every broker here is a cluster of its own.
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
-const START_WAIT: Duration = Duration::from_secs(60);
+/// Seconds on an idle machine; minutes where a suite runs beside it.
+const START_WAIT: Duration = Duration::from_secs(180);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 const STARTS_MAX: u32 = 3;
 /// Characters of the broker's log in a failure.
@@ -161,6 +162,18 @@ impl Broker {
         Ok(())
     }
 
+    /// Stops all its threads, or lets them go on: a machine that is starved or paused.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&mut self, frozen: bool) -> Result<(), String> {
+        let child = self.child.as_ref().ok_or("the broker does not run")?;
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let told = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let told = told.map_err(|error| format!("start kill: {error}"))?;
+        if told.success() { Ok(()) } else { Err(format!("kill {signal}: {told}")) }
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -243,6 +256,8 @@ log.segment.delete.delay.ms=100
 log.initial.task.delay.ms=100
 broker.heartbeat.interval.ms=200
 broker.session.timeout.ms=1500
+metadata.log.max.record.bytes.between.snapshots=65536
+metadata.max.idle.interval.ms=5000
 num.network.threads=1
 num.io.threads=2
 log.flush.interval.messages=1
