@@ -39,7 +39,7 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
             let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
             let mut net = Net::build_from(product.clone(), &plan)?;
             net.start()?;
-            let (replica, geth) = lags(&mut net, load, samples)?;
+            let (replica, geth) = lags(&mut net, load, samples, stop)?;
             net.stop()?;
             let (transactions, _, half, most) = load;
             println!(
@@ -56,7 +56,12 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
 }
 
 /// Lags of the replica behind geth's announcement and, for comparison, the time geth itself takes for that answer.
-fn lags(net: &mut Net, load: (u64, usize, u32, u32), samples: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
+fn lags(
+    net: &mut Net,
+    load: (u64, usize, u32, u32),
+    samples: usize,
+    stop: &Interrupt,
+) -> Outcome<(Vec<f64>, Vec<f64>)> {
     let (transactions, fewest, ..) = load;
     let (master, replica) = (net.master(), net.replica(0)?);
     let mut traffic = Traffic::open(&master)?;
@@ -81,7 +86,7 @@ fn lags(net: &mut Net, load: (u64, usize, u32, u32), samples: usize) -> Outcome<
             lags.push(lag.as_secs_f64() * 1_000.0);
             own.push(asked.elapsed().as_secs_f64() * 1_000.0);
         }
-        if lags.len() >= samples {
+        if lags.len() >= samples || stop.raised() {
             break;
         }
         traffic.batch(transactions)?;
