@@ -2,6 +2,7 @@
 """Reads a feed with nothing of ours but the published schemas: proof that any language can.
 
     pip install fastavro            # and zstandard, if the feed has records in parts
+    maidenlane log tail --dir DIR --topic TOPIC --entries 1000000 --raw > FILE      # or --brokers
     feed.py dump FILE               # entries, each behind its length as u32 little-endian: one JSON line per record
     feed.py golden [DIR]            # decodes the golden records, compares fields and re-encodes them byte by byte
 

@@ -2,6 +2,7 @@
 //! answer must be what the fixtures say.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod feed;
 mod recorded;
 
 use std::{collections::BTreeMap, fs};

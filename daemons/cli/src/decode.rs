@@ -46,6 +46,14 @@ pub(crate) struct Input {
 
 impl Input {
     fn bytes(&self) -> Result<Vec<u8>, Error> {
+        let bytes = self.given()?;
+        if bytes.is_empty() {
+            return Err(Error::Usage("there is nothing to decode: give hex digits or --file".to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    fn given(&self) -> Result<Vec<u8>, Error> {
         match (&self.hex, &self.file) {
             (Some(text), _) => from_hex(text),
             (None, Some(path)) => {
@@ -72,7 +80,9 @@ fn unread(path: &Path, error: &std::io::Error) -> Error {
 }
 
 fn from_hex(text: &str) -> Result<Vec<u8>, Error> {
-    hex::decode(text.trim()).map_err(|error| Error::Usage(format!("these are no hex digits: {error}")))
+    // Pasted digits may be wrapped.
+    let digits: String = text.split_whitespace().collect();
+    hex::decode(digits).map_err(|error| Error::Usage(format!("these are no hex digits: {error}")))
 }
 
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {

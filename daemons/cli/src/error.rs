@@ -2,22 +2,22 @@
 
 use std::io;
 
-use maidenlane_replica::verify;
+use maidenlane_replica::{store, verify};
 use maidenlane_service::{Exit, Failure};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("write the output: {0}")]
+    #[error("write the output")]
     Output(#[source] io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Log(#[from] maidenlane_log::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Settings(#[from] maidenlane_config::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Daemon(#[from] Failure),
-    #[error("{0}")]
-    Replica(#[source] verify::Error),
+    #[error(transparent)]
+    Replica(verify::Error),
     #[error("{0}")]
     Undecodable(String),
     #[error("{0}")]
@@ -33,12 +33,13 @@ impl Error {
     /// Data that is not what it was is told apart from wrong usage and from an unreachable dependency.
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Self::Replica(verify::Error::Store(store::Error::InUse { .. }) | verify::Error::Empty(_))
+            | Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
+            | Self::Settings(_)
+            | Self::Usage(_) => Exit::Settings,
             Self::Log(maidenlane_log::Error::Corrupt { .. }) | Self::Undecodable(_) | Self::Replica(_) => {
                 Exit::Data
             }
-            Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
-            | Self::Settings(_)
-            | Self::Usage(_) => Exit::Settings,
             Self::Daemon(failure) => failure.exit,
             Self::Log(_) | Self::Output(_) => Exit::GaveUp,
         }

@@ -3,6 +3,7 @@
 //! It holds no logic that a library lacks: what it can do, a daemon or a test can do too. Results go to standard
 //! output, everything else to standard error; exit codes are those of the daemons.
 
+mod acls;
 mod config;
 mod decode;
 mod error;
@@ -10,13 +11,11 @@ mod log;
 mod output;
 mod replica;
 mod tap;
-#[cfg(test)]
-mod tests;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_service::Exit;
+use maidenlane_service::{Exit, Failure};
 
 use error::Error;
 use output::Output;
@@ -63,8 +62,9 @@ pub fn main() -> ExitCode {
         // Whoever reads has seen enough, as in `maidenlane log tail | head`.
         Err(Error::Output(closed)) if closed.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("maidenlane: {error}");
-            error.exit().into()
+            let exit = error.exit();
+            eprintln!("maidenlane: {}", Failure::new(exit, error));
+            exit.into()
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `maidenlane log …`: make topics, look into them, check them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
 use serde_json::{Value, json};
 
-use crate::{error::Error, output::Output};
+use crate::{acls, error::Error, output::Output};
 
 /// How much of a log is read at a time.
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -63,6 +63,10 @@ pub(crate) struct Tail {
     /// Go on with what is appended, until interrupted
     #[arg(long)]
     follow: bool,
+    /// The bytes of each entry behind their length (32 bits, little-endian) instead of JSON, for programs that decode
+    /// with the published schemas
+    #[arg(long)]
+    raw: bool,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +103,9 @@ pub(crate) struct Init {
     /// Kafka: copies that must have an entry before it counts
     #[arg(long)]
     in_sync_min: Option<u16>,
+    /// Kafka: create nothing, print the `kafka-acls.sh` commands that let each daemon do its part and no more
+    #[arg(long, conflicts_with = "dir")]
+    acls: bool,
 }
 
 impl Place {
@@ -130,7 +137,13 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
 }
 
 fn init(init: Init, output: &mut Output) -> Result<(), Error> {
-    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, place } = init;
+    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, place, acls } = init;
+    if acls {
+        let brokers = place.brokers.unwrap_or_default().join(",");
+        return acls::commands(&brokers, &format!("{prefix}.{chain}"), &feed)
+            .iter()
+            .try_for_each(|command| output.line(command));
+    }
     let backend = place.backend()?;
     let age = retention_h.map(|hours| Duration::from_secs(hours * 3600));
     let one = TopicOptions { retention_max_age: age, replicas, in_sync_min, ..TopicOptions::default() };
@@ -189,12 +202,24 @@ fn ends(backend: &Backend, topic: &str, output: &mut Output) -> Result<(), Error
 }
 
 fn tail(tail: Tail, output: &mut Output) -> Result<(), Error> {
-    let Tail { topic: Topic { place, topic }, partition, entries, follow } = tail;
+    let Tail { topic: Topic { place, topic }, partition, entries, follow, raw } = tail;
     let mut consumer = place.backend()?.consumer(&topic, partition)?;
     let (earliest, end) = (consumer.earliest()?, consumer.end()?);
     consumer.seek(From::At(earliest.max(Offset(end.0.saturating_sub(entries)))))?;
     let until = (!follow).then_some(end);
-    print(consumer.as_mut(), until, output)
+    let mut show = |entry: &Entry| match raw {
+        true => framed(entry, output),
+        false => output.json(&described(entry)),
+    };
+    print(consumer.as_mut(), until, &mut show)
+}
+
+/// An entry's bytes behind their length.
+fn framed(entry: &Entry, output: &mut Output) -> Result<(), Error> {
+    let length = u32::try_from(entry.payload.len())
+        .map_err(|_| Error::Undecodable(format!("entry {} is longer than 4 GiB", entry.offset.0)))?;
+    let written = output.write_all(&length.to_le_bytes()).and_then(|()| output.write_all(&entry.payload));
+    written.and_then(|()| output.flush()).map_err(Error::Output)
 }
 
 /// Place and meaning of an entry. What is no record of a feed is still shown for what it is.
@@ -210,8 +235,12 @@ fn described(entry: &Entry) -> Value {
     line
 }
 
-/// Prints up to `until`, or for ever.
-fn print(consumer: &mut dyn LogConsumer, until: Option<Offset>, output: &mut Output) -> Result<(), Error> {
+/// Shows entries up to `until`, or for ever.
+fn print(
+    consumer: &mut dyn LogConsumer,
+    until: Option<Offset>,
+    show: &mut dyn FnMut(&Entry) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut next = Offset(0);
     while until.is_none_or(|end| next < end) {
         let batch = consumer.read(READ_BYTES_MAX, WAIT)?;
@@ -223,7 +252,7 @@ fn print(consumer: &mut dyn LogConsumer, until: Option<Offset>, output: &mut Out
                 return Ok(());
             }
             next = Offset(entry.offset.0 + 1);
-            output.json(&described(&entry))?;
+            show(&entry)?;
         }
     }
     Ok(())

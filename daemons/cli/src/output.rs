@@ -1,4 +1,4 @@
-//! Where results go: standard output, or a buffer in tests.
+//! Where results go: standard output.
 
 use std::io::{self, Write};
 
@@ -7,16 +7,11 @@ use serde_json::Value;
 use crate::error::Error;
 
 /// Takes result lines.
-pub(crate) struct Output(Box<dyn Write>);
+pub(crate) struct Output(io::StdoutLock<'static>);
 
 impl Output {
     pub(crate) fn stdout() -> Self {
-        Self(Box::new(io::stdout().lock()))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn to(sink: impl Write + 'static) -> Self {
-        Self(Box::new(sink))
+        Self(io::stdout().lock())
     }
 
     /// One line, flushed: whoever follows a tail wants it now.

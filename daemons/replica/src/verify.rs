@@ -4,7 +4,7 @@ use crate::store::{self, Audit, Store};
 use maidenlane_chain::block::{BlockError, decode_header};
 use maidenlane_chain::{B256, BlockRef};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Enough for one pass over everything.
 const CACHE_BYTES: usize = 64 << 20;
@@ -16,8 +16,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// Nothing was applied yet.
-    #[error("the database is empty")]
-    Empty,
+    #[error("there is no state in {}; `stateDir` may be another, or the replica has not begun", .0.display())]
+    Empty(PathBuf),
     /// The header in the database.
     #[error("the head's header cannot be read")]
     Header(#[source] BlockError),
@@ -61,6 +61,10 @@ pub fn dump(state_dir: &Path, out: &mut impl Write) -> Result<BlockRef, Error> {
 }
 
 fn view(state_dir: &Path) -> Result<store::View, Error> {
-    let store = Store::open(&crate::store_path(state_dir), CACHE_BYTES)?;
-    store.view()?.ok_or(Error::Empty)
+    let path = crate::store_path(state_dir);
+    // Opening would make one.
+    if !path.exists() {
+        return Err(Error::Empty(path));
+    }
+    Store::open(&path, CACHE_BYTES)?.view()?.ok_or(Error::Empty(path))
 }

@@ -52,20 +52,55 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    /// The error and all its causes, separated by colons.
+    /// The error and all its causes, separated by colons; what an error has already said of its cause is said once.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
-        let mut cause = self.source.source();
+        let (mut text, mut cause) = (self.source.to_string(), self.source.source());
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let said = error.to_string();
+            if !text.contains(&said) {
+                text = format!("{text}: {said}");
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Layer(&'static str, Option<Box<Layer>>);
+
+    impl fmt::Display for Layer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Layer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn every_cause_is_told_once() {
+        let chain = || {
+            Layer(
+                "no log",
+                Some(Box::new(Layer("no socket: refused", Some(Box::new(Layer("refused", None)))))),
+            )
+        };
+        let told = Failure::new(Exit::GaveUp, chain());
+        assert_eq!(told.to_string(), "no log: no socket: refused");
+        assert_eq!(Failure::new(Exit::GaveUp, told).to_string(), "no log: no socket: refused");
     }
 }

@@ -47,6 +47,12 @@ pub enum Error {
         #[source]
         source: rocksdb::Error,
     },
+    /// Another process has it open.
+    #[error("the database in {} is in use; stop the replica that runs on it", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another version of the layout.
     #[error("{} has format {found}, this build reads {expected}; restore a snapshot of this version or bootstrap anew", path.display())]
     Format {
@@ -80,6 +86,8 @@ impl Error {
         let path = path.to_owned();
         match source.kind() {
             rocksdb::ErrorKind::Corruption => Self::Rotten { found: format!("{what}: {source}"), path },
+            // RocksDB has no kind of its own for it.
+            rocksdb::ErrorKind::IOError if source.as_ref().contains("/LOCK: ") => Self::InUse { path },
             _ => Self::Rocks { what, path, source },
         }
     }

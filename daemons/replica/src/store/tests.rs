@@ -120,8 +120,5 @@ fn damage_in_a_table_is_told_where_it_is_read() {
 fn a_database_has_one_user() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Store::open(dir.path(), CACHE_BYTES).unwrap();
-    assert!(matches!(
-        Store::open(dir.path(), CACHE_BYTES),
-        Err(Error::Rocks { what: "open the database", .. })
-    ));
+    assert!(matches!(Store::open(dir.path(), CACHE_BYTES), Err(Error::InUse { .. })));
 }

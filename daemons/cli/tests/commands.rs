@@ -1,0 +1,207 @@
+//! Commands as an operator types them: what they print, and how they fail.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use maidenlane_log::{Append, Backend, segment};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The one door: a command line and its standard input, then what comes of it. `Ok`: words in the output of a success.
+/// `Err`: the exit code and words in the error's first line. Returns the output.
+#[track_caller]
+fn check(arguments: &str, stdin: &str, expect: Result<&[&str], (i32, &[&str])>) -> Vec<u8> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_maidenlane"));
+    command.args(arguments.split_whitespace()).current_dir(root());
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that fails at once does not read it.
+    let _unread = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (code, words, text) = match expect {
+        Ok(words) => (0, words, out.as_ref()),
+        Err((code, words)) => (code, words, err.lines().next().unwrap_or_default()),
+    };
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {out}{err}");
+    for word in words {
+        assert!(text.contains(word), "{arguments}: {word:?} is not in {text}{err}");
+    }
+    assert_eq!(err.is_empty(), code == 0, "{arguments}: {err}");
+    output.stdout
+}
+
+/// A recorded answer of geth, as its text without quotes.
+fn recorded(case: &str) -> String {
+    let path = root().join("tests/vectors/rpc").join(case).with_extension("io");
+    let text = fs::read_to_string(path).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(text.split_once("<<").unwrap().1).unwrap();
+    match &answer["result"] {
+        serde_json::Value::Array(items) => items[0].as_str().unwrap().to_owned(),
+        other => other.as_str().unwrap().to_owned(),
+    }
+}
+
+fn golden(name: &str) -> String {
+    let text = fs::read_to_string(root().join("daemons/lib/wire/golden").join(name)).unwrap();
+    text.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn settings_are_checked_normalized_and_typed() {
+    for daemon in ["tap", "replica"] {
+        for example in ["minimal", "full"] {
+            let file = format!("dhall/examples/{example}/{daemon}.dhall");
+            assert!(check(&format!("config check {daemon} {file}"), "", Ok(&[])).is_empty());
+            let text = check(&format!("config normalize {daemon} {file}"), "", Ok(&["chain", "stateDir"]));
+            // What it prints is settings again, wherever it stands.
+            let dir = tempfile::tempdir().unwrap();
+            let copy = dir.path().join("copy.dhall");
+            fs::write(&copy, text).unwrap();
+            check(&format!("config check {daemon} {}", copy.display()), "", Ok(&[]));
+        }
+        check(&format!("config type {daemon}"), "", Ok(&["stateDir : Text", "chain :"]));
+    }
+}
+
+#[test]
+fn unusable_settings_are_told_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.dhall");
+    let name = file.display().to_string();
+    fs::write(&file, "{ spool = 1 }").unwrap();
+    check(&format!("config check tap {name}"), "", Err((78, &[&name, "cannot be used"])));
+    fs::write(&file, "{ spool = ").unwrap();
+    check(&format!("config normalize tap {name}"), "", Err((78, &[&name])));
+    check("config check tap /nowhere.dhall", "", Err((78, &["/nowhere.dhall"])));
+    check("config check relay dhall", "", Err((78, &["invalid value 'relay'"])));
+    check("replica verify --config /nowhere.dhall", "", Err((78, &["/nowhere.dhall"])));
+    check("tap repair", "", Err((78, &["required arguments"])));
+    check("tap repair --help", "", Ok(&["--config", "The stopped tap's settings", "[default: 600]"]));
+}
+
+#[test]
+fn bytes_are_decoded_from_anywhere() {
+    let block = recorded("debug_getRawBlock/08");
+    let hash = "0x758c46775a8448f65e3fc906d12c82c21ae37875394edfaa83b8bd4b8710d6cd";
+    check("decode block", &block, Ok(&[hash, "\"number\":\"0x40\""]));
+    let wrapped = block.as_bytes().chunks(60).map(|line| std::str::from_utf8(line).unwrap());
+    check("decode block", &wrapped.collect::<Vec<_>>().join("\n"), Ok(&[hash]));
+    check("decode block --file tests/vectors/chain/chain.rlp", "", Err((65, &["bytes after the block"])));
+    let transaction = recorded("debug_getRawTransaction/02");
+    let hash = "0xef03f3c31f72dd1428f824889e45fc7d4cb527e7d0cbb06fe508b54ababf0629";
+    check(&format!("decode tx {transaction}"), "", Ok(&[hash]));
+    check(&format!("decode tx {}", transaction.trim_start_matches("0x")), "", Ok(&[hash]));
+    check("decode receipt", &recorded("debug_getRawReceipts/04"), Ok(&["cumulativeGasUsed", "status"]));
+    check(&format!("decode record {}", golden("record-final.txt")), "", Ok(&["\"record\":\"Final\""]));
+    check(&format!("decode frame {}", golden("frame-09-hole.txt")), "", Ok(&["\"frame\":\"HOLE\""]));
+    let spool = "tests/vectors/spool/00000000000000000001.spool";
+    let frames = check(&format!("decode frame --file {spool}"), "", Ok(&["\"frame\":\"GENESIS\""]));
+    // INIT and GENESIS, then BLOCK, RECEIPTS, STATE and END of each block.
+    assert_eq!(String::from_utf8(frames).unwrap().lines().count(), 2 + 4 * 64);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_refused_with_its_place() {
+    for kind in ["block", "tx", "receipt", "frame", "record"] {
+        check(&format!("decode {kind} 0x12"), "", Err((65, &["decode ", kind_word(kind)])));
+        check(&format!("decode {kind} 0xzz"), "", Err((78, &["no hex digits"])));
+        check(&format!("decode {kind}"), "", Err((78, &["nothing to decode", "--file"])));
+        check(&format!("decode {kind} --file /nowhere"), "", Err((78, &["read /nowhere", "No such file"])));
+        check(&format!("decode {kind} 0x12 --file x"), "", Err((78, &["cannot be used with"])));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (cut, whole) = (dir.path().join("cut.spool"), golden("frame-09-hole.txt"));
+    let bytes = fs::read(root().join("tests/vectors/spool/00000000000000000001.spool")).unwrap();
+    fs::write(&cut, &bytes[..1000]).unwrap();
+    check(
+        &format!("decode frame --file {}", cut.display()),
+        "",
+        Err((65, &["frame at byte 829", "incomplete"])),
+    );
+    check("decode frame", &whole.replace("00", "01"), Err((65, &["frame at byte 0"])));
+}
+
+/// What an error calls it.
+fn kind_word(kind: &str) -> &str {
+    if kind == "tx" { "transaction" } else { kind }
+}
+
+/// A log with one topic of two entries: a record, and what is none.
+fn log(dir: &Path) -> String {
+    let place = dir.display().to_string();
+    check(&format!("log init --dir {place} --chain c --feed f"), "", Ok(&["maidenlane.c.f.blocks"]));
+    let backend = Backend::Segment(segment::Options::new(&place));
+    let mut producer = backend.producer("maidenlane.c.f.blocks").unwrap();
+    let record = golden("record-final.txt");
+    let byte = |at| u8::from_str_radix(&record[at..at + 2], 16).unwrap();
+    let record: Vec<u8> = (0..record.len()).step_by(2).map(byte).collect();
+    let entries = [record.as_slice(), b"three"].map(|payload| Append { key: None, payload });
+    producer.append(&entries).unwrap();
+    place
+}
+
+#[test]
+fn a_log_is_made_listed_read_and_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = log(dir.path());
+    let init = format!("log init --dir {place} --chain c --feed f");
+    let again = String::from_utf8(check(&init, "", Ok(&["\"partitions\":8"]))).unwrap();
+    assert!(again.lines().count() == 6 && !again.contains("\"created\":true"), "{again}");
+    let topic = format!("--dir {place} --topic maidenlane.c.f.blocks");
+    check(&format!("log inspect {topic}"), "", Ok(&["\"entries\":2", "\"end\":2", ".log"]));
+    check(&format!("log verify {topic}"), "", Ok(&["\"entries\":2", "\"end\":2"]));
+    let tail = check(&format!("log tail {topic} --entries 1"), "", Ok(&["\"offset\":1", "undecodable"]));
+    assert_eq!(tail.iter().filter(|byte| **byte == b'\n').count(), 1);
+    check(&format!("log tail {topic}"), "", Ok(&["\"offset\":0", "\"record\":\"Final\"", "\"offset\":1"]));
+    let raw = check(&format!("log tail {topic} --entries 1 --raw"), "", Ok(&[]));
+    assert_eq!(raw, b"\x05\0\0\0three");
+
+    check(&format!("log tail {topic} --partition 3"), "", Err((78, &["no partition 3"])));
+    check(
+        &format!("log inspect --dir {place} --topic x"),
+        "",
+        Err((78, &["topic x", "maidenlane log init"])),
+    );
+    check("log verify --brokers 127.0.0.1:1 --topic x", "", Err((78, &["verify needs --dir"])));
+    check("log init --chain c --feed f", "", Err((78, &["required arguments"])));
+    check(&format!("log init --dir {place} --chain a/b --feed f"), "", Err((78, &["a/b", "is no name"])));
+    damage(&dir.path().join("maidenlane.c.f.blocks/0/00000000000000000000.log"));
+    check(&format!("log verify {topic}"), "", Err((65, &["00000000000000000000.log", "corrupt"])));
+}
+
+/// Flips a bit in the first of two entries.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let marker = bytes.windows(2).position(|pair| pair == [0xc3, 0x01]).unwrap();
+    bytes[marker + 20] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn only_the_tap_of_a_feed_may_write_it() {
+    let text = check("log init --brokers a:1,b:2 --chain c --feed f --acls", "", Ok(&[]));
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.lines().all(|line| line.starts_with("kafka-acls.sh --bootstrap-server a:1,b:2 --add ")),
+        "{text}"
+    );
+    let writers = |topic: &str| -> Vec<&str> {
+        let line =
+            |line: &&str| line.ends_with(&format!("--topic {topic}")) && line.contains("--operation Write");
+        text.lines().filter(line).map(|line| line.split_whitespace().nth(5).unwrap()).collect()
+    };
+    for kind in ["blocks", "proofs", "pool"] {
+        assert_eq!(writers(&format!("maidenlane.c.f.{kind}")), ["User:maidenlane-tap-f"]);
+    }
+    assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
+    assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-emitter"]);
+    check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));
+}

@@ -1,0 +1,74 @@
+//! A real feed, read by a program that has nothing of ours but the published schemas, and looked at with the
+//! operator's command while daemons run and after. Needs no Go: the blocks are recorded.
+
+use std::{fs, process::Command, time::Duration};
+
+use maidenlane_tests::{
+    process::Interrupt,
+    product,
+    scenario::{Carrier, Chain, Net, Plan},
+    settings::{self, Log},
+};
+
+/// What feed.py needs of Python.
+fn fastavro() -> bool {
+    let probe = Command::new("python3").args(["-c", "import fastavro"]).output();
+    probe.is_ok_and(|output| output.status.success())
+}
+
+/// Runs feed.py and returns what it printed on both streams.
+fn feed_py(arguments: &[&str]) -> (String, String) {
+    let script = product::root().join("tests/conformance/feed.py");
+    let output = Command::new("python3").arg(script).args(arguments).output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "{err}");
+    (out, err)
+}
+
+#[test]
+fn a_feed_is_read_with_nothing_but_the_schemas() {
+    let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::started(&plan).unwrap();
+    net.replay().unwrap().play(Duration::from_millis(1), &Interrupt::default());
+    assert_eq!(net.caught_up(0).unwrap(), 64);
+    let config = net.replica_daemon(0).unwrap().config().display().to_string();
+    let refused = net.command(&["replica", "verify", "--config", &config]).unwrap_err().to_string();
+    assert!(refused.contains("78") && refused.contains("in use; stop the replica"), "{refused}");
+    net.stop().unwrap();
+    let verified = net.command(&["replica", "verify", "--config", &config]).unwrap();
+    assert!(verified.contains("\"number\":64"), "{verified}");
+
+    if !fastavro() {
+        return println!("not run: no fastavro for python3");
+    }
+    let Log::Segment(log) = net.carrier() else { panic!("a segment log") };
+    let (log, topic) = (log.display().to_string(), settings::topic());
+    let arguments = ["log", "tail", "--dir", &log, "--topic", &topic, "--entries", "100000", "--raw"];
+    let output = product::Product::build().unwrap().command("maidenlane").args(arguments).output().unwrap();
+    assert!(output.status.success());
+    let dump = net.dir().join("entries");
+    fs::write(&dump, &output.stdout).unwrap();
+    let (records, told) = feed_py(&["dump", &dump.display().to_string()]);
+    assert!(
+        told.contains("64 Advance") && told.contains("1 Genesis") && told.ends_with("head 64\n"),
+        "{told}"
+    );
+    let head = net_head(&records);
+    assert!(verified.contains(&head), "{head} is not in {verified}");
+}
+
+/// The hash of the last block in feed.py's lines.
+fn net_head(records: &str) -> String {
+    let line = records.lines().rfind(|line| line.contains("\"Advance\"")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(line).unwrap();
+    record.pointer("/block/hash").and_then(serde_json::Value::as_str).unwrap().to_owned()
+}
+
+#[test]
+fn golden_records_are_read_and_written_alike() {
+    if !fastavro() {
+        return println!("not run: no fastavro for python3");
+    }
+    let (told, _) = feed_py(&["golden"]);
+    assert!(told.contains("8 golden records agree"), "{told}");
+}
