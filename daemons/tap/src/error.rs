@@ -27,8 +27,10 @@ pub enum Error {
         /// Genesis hash of the master.
         found: B256,
     },
-    /// A spool segment is damaged before its end.
-    #[error("spool segment {path} is corrupt at byte {offset}: {what}; remove it and run `{REPAIR}`")]
+    /// A spool segment is damaged before its end. geth may have it open, and would go on writing to a removed file.
+    #[error(
+        "spool segment {path} is corrupt at byte {offset}: {what}; stop geth, remove the segment, start geth and run `{REPAIR}`"
+    )]
     SpoolCorrupt {
         /// The segment.
         path: PathBuf,
