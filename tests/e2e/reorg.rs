@@ -1,6 +1,6 @@
 //! Reorganisations, driven through the engine API of a real geth as a consensus client would.
 
-use maidenlane_tests::{kafka, rpc::Client, scenario::Carrier, wait};
+use maidenlane_tests::{rpc::Client, scenario::Carrier, wait};
 use serde_json::{Value, json};
 
 use crate::consensus::{ACCOUNT, Consensus, PATIENCE};
@@ -219,25 +219,6 @@ fn a_tap_that_dies_between_undo_and_advance_shows_nobody_a_head_in_between() {
         consensus.net.tap().environment("MAIDENLANE_FAILPOINT", "");
         consensus.net.tap().start().unwrap();
         consensus.replica_moved();
-        consensus.followed();
-    }
-    consensus.end();
-}
-
-#[test]
-fn a_branch_is_switched_to_and_back_over_kafka() {
-    if let Some(missing) = kafka::missing() {
-        return println!("not run: no {missing}");
-    }
-    let Some(mut consensus) = Consensus::new(Carrier::Kafka) else { return };
-    let base = consensus.head();
-    let one = consensus.branch(&base, 8, 1);
-    consensus.followed();
-    consensus.net.tap().kill();
-    let two = consensus.branch(&base, 8, 2);
-    consensus.net.tap().start().unwrap();
-    for head in [&two, &one, &base, &two] {
-        consensus.choose(head);
         consensus.followed();
     }
     consensus.end();

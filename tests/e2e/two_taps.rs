@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use maidenlane_tests::{daemon::Daemon, failure::Outcome, scenario::Carrier, wait};
+use maidenlane_tests::{daemon::Daemon, failure::Outcome, kafka, scenario::Carrier, wait};
 
 use crate::{
     consensus::{Consensus, PATIENCE},
@@ -138,9 +138,8 @@ fn rounds() -> Vec<(&'static str, Other)> {
     rounds
 }
 
-#[test]
-fn of_two_taps_on_one_feed_one_survives() {
-    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+/// Starts two taps on the chain's feed, again and again.
+fn survive(consensus: &mut Consensus, rounds: &[(&str, Other)]) {
     let base = consensus.head();
     let one = consensus.branch(&base, 2, 1);
     consensus.followed();
@@ -148,9 +147,42 @@ fn of_two_taps_on_one_feed_one_survives() {
     consensus.followed();
     consensus.net.tap().kill();
     let mut second = consensus.net.another_tap().unwrap();
-    for (point, other) in rounds() {
-        round(&mut consensus, &mut second, [&one, &two], point, other);
+    for (point, other) in rounds {
+        round(consensus, &mut second, [&one, &two], point, *other);
     }
     free(consensus.net.tap()).unwrap();
+}
+
+#[test]
+fn of_two_taps_on_one_feed_one_survives() {
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    survive(&mut consensus, &rounds());
+    consensus.end();
+}
+
+/// A branch is switched to and back over Kafka too, by one tap and by two.
+#[test]
+fn of_two_taps_over_kafka_one_survives() {
+    if let Some(missing) = kafka::missing() {
+        return println!("not run: no {missing}");
+    }
+    let Some(mut consensus) = Consensus::new(Carrier::Kafka) else { return };
+    let base = consensus.head();
+    let one = consensus.branch(&base, 8, 1);
+    consensus.followed();
+    consensus.net.tap().kill();
+    let two = consensus.branch(&base, 8, 2);
+    consensus.net.tap().start().unwrap();
+    for head in [&two, &one, &base, &two] {
+        consensus.choose(head);
+        consensus.followed();
+    }
+    let rounds = [
+        ("tap.after_tail_read", Other::Free),
+        ("tap.before_open", Other::HeldAndLast("tap.before_open")),
+        ("tap.after_open", Other::HeldAndFirst("tap.after_open")),
+        ("tap.between_undo_and_advance", Other::Free),
+    ];
+    survive(&mut consensus, &rounds);
     consensus.end();
 }
