@@ -4,7 +4,7 @@ use crate::apply::{self, Cursor, Demands, Step, Verdict};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
-use crate::live::{Heads, Shown, Signs, age_of};
+use crate::live::{Heads, Parsed, Shown, Signs, age_of};
 use crate::locate;
 use crate::store::{Batch, Facts, Position, Store};
 use maidenlane_log::{Entry, LogConsumer};
@@ -38,6 +38,7 @@ pub struct Follower {
     joiner: Joiner,
     cursor: Option<Cursor>,
     facts: Facts,
+    parsed: Parsed,
     records: u64,
     /// Something that a view holds was written since the last one was shown.
     changed: bool,
@@ -93,6 +94,7 @@ impl Follower {
             joiner,
             cursor,
             facts,
+            parsed: Parsed::default(),
             records: 0,
             changed: true,
             ignores: false,
@@ -103,11 +105,12 @@ impl Follower {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn shown(&self) -> Result<Option<Shown>, Error> {
+    pub fn shown(&mut self) -> Result<Option<Shown>, Error> {
         if self.facts.position.is_none_or(|position| position.more) {
             return Ok(None);
         }
-        Ok(self.store.view()?.map(Shown::new).transpose()?)
+        let view = self.store.view()?;
+        Ok(view.map(|view| Shown::new(view, &mut self.parsed)).transpose()?)
     }
 
     /// What was applied last.
@@ -192,7 +195,7 @@ impl Follower {
         };
         self.records += 1;
         let step = apply::step(batch.facts(), self.demands, record).map_err(refused)?;
-        self.apply(step, batch)?;
+        self.apply(step, batch, offset)?;
         batch.facts().position = Some(Position {
             feed: stamp.feed,
             epoch: stamp.epoch,
@@ -206,7 +209,7 @@ impl Follower {
         Ok(())
     }
 
-    fn apply(&mut self, step: Step, batch: &mut Batch) -> Result<(), Error> {
+    fn apply(&mut self, step: Step, batch: &mut Batch, offset: u64) -> Result<(), Error> {
         self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
         match step {
             Step::Open(open) => {
@@ -222,7 +225,9 @@ impl Follower {
             Step::Undo(record) => {
                 // The rows to take back are read from the database: what is collected must be there first.
                 self.write(batch)?;
-                self.store.undo(batch, record.block, record.parent)?;
+                let ours = self.store.undo(batch, record.block, record.parent)?;
+                apply::same_rows(record.block, &ours, &record.rows)
+                    .map_err(|source| Error::Refused { offset, source })?;
                 failpoint(failpoints::AFTER_UNDO);
                 self.events.emit(&Event::Undone { block: record.block });
             }

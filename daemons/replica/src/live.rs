@@ -8,6 +8,7 @@ use alloy::primitives::{B256, Bytes, U256};
 use arc_swap::ArcSwap;
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::block::decode_header;
+use maidenlane_chain::forks::ForksError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,7 +22,22 @@ pub enum ShowError {
     Header(#[source] maidenlane_chain::block::BlockError),
     /// The master's chain config.
     #[error("the feed's chain config cannot be read")]
-    Rules(#[source] serde_json::Error),
+    Rules(#[source] ForksError),
+}
+
+/// The chain's rules, parsed again only when an OPEN brought another chain config.
+#[derive(Debug, Default)]
+pub struct Parsed(Option<(String, Arc<Rules>)>);
+
+impl Parsed {
+    fn rules(&mut self, config: &str) -> Result<Arc<Rules>, ShowError> {
+        if let Some((_, rules)) = self.0.as_ref().filter(|(parsed, _)| parsed == config) {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = Arc::new(Rules::parse(config).map_err(ShowError::Rules)?);
+        self.0 = Some((config.to_owned(), Arc::clone(&rules)));
+        Ok(rules)
+    }
 }
 
 /// One head's view with what the RPC wants decoded.
@@ -36,7 +52,7 @@ impl Shown {
     ///
     /// # Errors
     /// When header or chain config cannot be read.
-    pub fn new(view: View) -> Result<Self, ShowError> {
+    pub fn new(view: View, parsed: &mut Parsed) -> Result<Self, ShowError> {
         let facts = view.facts();
         let head = Head {
             block: view.head(),
@@ -45,7 +61,7 @@ impl Shown {
             finalized: facts.finalized,
             state_floor: facts.state_floor,
             body_floor: facts.base,
-            rules: Arc::new(Rules::parse(&facts.chain_config).map_err(ShowError::Rules)?),
+            rules: parsed.rules(&facts.chain_config)?,
             client_version: facts.client_version.as_str().into(),
         };
         Ok(Self { view, head })

@@ -1,8 +1,8 @@
 //! Where to go on reading after a restart.
 //!
 //! The log must still hold the record that was applied last. If it holds another one there, or ends before, it was
-//! cut and written anew: then the newest record whose head is on our own chain is looked for, going backwards, and
-//! what we have beyond it is undone.
+//! cut and written anew: then the newest record that counts and whose head is on our own chain is looked for, going
+//! backwards, and what we have beyond it is undone.
 
 use crate::error::Error;
 use crate::events::Event;
@@ -11,11 +11,13 @@ use crate::store::{Facts, Position, Store, View};
 use maidenlane_chain::BlockRef;
 use maidenlane_log::{Entry, From, LogConsumer, Offset};
 use maidenlane_service::Tracer;
-use maidenlane_wire::{Record, Stamp};
+use maidenlane_wire::record::Id;
+use maidenlane_wire::{Record, Stamp, Stamped};
 use std::time::Duration;
 
-/// Entries looked at together, going backwards.
-const STRIDE: u64 = 64;
+/// Entries looked at together, going backwards. As many before them tell which writer counts: far more than a displaced
+/// writer can add before it notices.
+const STRIDE: u64 = 4096;
 /// For entries that exist already.
 const WAIT: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 8 << 20;
@@ -62,7 +64,23 @@ fn is_at(entry: &Entry, position: Position) -> bool {
     entry.offset.0 == position.offset && crc32c::crc32c(&entry.payload) == position.crc32c
 }
 
-/// The newest entry before `end` after which the feed's head was a block of our chain.
+/// Which writer counts at a place of the log, when reading begins somewhere before it: the first OPEN of an epoch
+/// wins, a higher epoch ends the lower one, and before the first OPEN whoever writes is believed. Nobody writes more
+/// than an OPEN before he has read that it won.
+#[derive(Debug, Default)]
+struct Owner(Option<(u64, Id)>);
+
+impl Owner {
+    /// Whether an entry of this stamp counts.
+    fn admits(&mut self, stamp: &Stamp) -> bool {
+        if self.0.is_none_or(|(epoch, _)| stamp.epoch > epoch) {
+            self.0 = Some((stamp.epoch, stamp.writer));
+        }
+        self.0 == Some((stamp.epoch, stamp.writer))
+    }
+}
+
+/// The newest entry before `end` that counts and after which the feed's head was a block of our chain.
 fn search(
     view: &View,
     consumer: &mut dyn LogConsumer,
@@ -71,15 +89,23 @@ fn search(
 ) -> Result<Option<(Stamp, Entry, BlockRef)>, Error> {
     while end > earliest {
         let start = end.saturating_sub(STRIDE).max(earliest);
-        for entry in range(consumer, start, end)?.into_iter().rev() {
+        let (mut owner, mut newest) = (Owner::default(), None);
+        each(consumer, start.saturating_sub(STRIDE).max(earliest), end, |entry| {
             let unreadable = |source| Error::Record { offset: entry.offset.0, source };
-            let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
+            let Stamped { stamp, record } = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
             // In the middle of a head change nobody may begin.
-            let Some(head) = head_after(&stamped.record).filter(|_| !stamped.stamp.more) else { continue };
-            let stored = view.hash_of(head.number)?;
-            if stored == Some(head.hash) {
-                return Ok(Some((stamped.stamp, entry, head)));
+            if !owner.admits(&stamp) || stamp.more || entry.offset.0 < start {
+                return Ok(());
             }
+            if let Some(head) = head_after(&record)
+                && view.hash_of(head.number)? == Some(head.hash)
+            {
+                newest = Some((stamp, entry, head));
+            }
+            Ok(())
+        })?;
+        if newest.is_some() {
+            return Ok(newest);
         }
         end = start;
     }
@@ -92,18 +118,28 @@ fn late(offset: u64) -> maidenlane_log::Error {
     maidenlane_log::Error::Timeout { what: format!("reading offset {offset}"), waited_ms }
 }
 
-fn range(consumer: &mut dyn LogConsumer, start: u64, end: u64) -> Result<Vec<Entry>, Error> {
+/// Hands over the entries `start..end`, one at a time.
+fn each(
+    consumer: &mut dyn LogConsumer,
+    start: u64,
+    end: u64,
+    mut take: impl FnMut(Entry) -> Result<(), Error>,
+) -> Result<(), Error> {
     consumer.seek(From::At(Offset(start)))?;
-    let mut all: Vec<Entry> = Vec::new();
-    while all.last().is_none_or(|last| last.offset.0 + 1 < end) {
+    let mut next = start;
+    while next < end {
         let entries = consumer.read(READ_BYTES, WAIT)?;
         if entries.is_empty() {
-            return Err(late(start).into());
+            return Err(late(next).into());
         }
-        all.extend(entries);
+        for entry in entries {
+            next = entry.offset.0.saturating_add(1);
+            if next <= end {
+                take(entry)?;
+            }
+        }
     }
-    all.retain(|entry| entry.offset.0 < end);
-    Ok(all)
+    Ok(())
 }
 
 const fn head_after(record: &Record) -> Option<BlockRef> {

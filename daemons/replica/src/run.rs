@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// A feed must be kept at least this long, or replicas restored from last night's snapshot find a gap.
-const RETENTION_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest wait for records, and so for a shutdown.
 const WAIT: Duration = Duration::from_millis(100);
 /// Between attempts to reach a log that is away.
@@ -132,7 +130,7 @@ impl Loop {
             match &heads {
                 Some(heads) if showable => follower.show(heads)?,
                 Some(_) => {}
-                None => heads = self.first_head(&follower, &signs)?,
+                None => heads = self.first_head(&mut follower, &signs)?,
             }
             self.tell(&follower, heads.as_deref());
             // A log that was cut and written anew may go on with an epoch that we know, of a writer that we do not.
@@ -194,12 +192,7 @@ impl Loop {
 
     fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
         let (log, topic) = (self.settings.backend(), &self.settings.topic);
-        let needs = TopicNeeds {
-            partitions: Some(1),
-            entry_bytes: maidenlane_wire::parts::ENTRY_MAX_BYTES,
-            retention_min_age: RETENTION_MIN,
-            retention_min_bytes: 0,
-        };
+        let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
         let problems = log.check(topic, &needs)?;
         if !problems.is_empty() {
             return Err(Error::Unfit { topic: topic.clone(), problems });
@@ -221,7 +214,11 @@ impl Loop {
     }
 
     /// Hands the heads to the RPC once the replica is fit for the first time.
-    fn first_head(&mut self, follower: &Follower, signs: &Arc<Signs>) -> Result<Option<Arc<Heads>>, Error> {
+    fn first_head(
+        &mut self,
+        follower: &mut Follower,
+        signs: &Arc<Signs>,
+    ) -> Result<Option<Arc<Heads>>, Error> {
         if !signs.any() || signs.silent() > self.settings.fresh.silence_max {
             return Ok(None);
         }

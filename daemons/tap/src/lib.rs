@@ -42,8 +42,6 @@ use maidenlane_service::{Context, Failure, Health, Shared, Shutdown, Tracer, tra
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A feed must be kept at least this long, or replicas restored from last night's snapshot find a gap.
-const RETENTION_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Between attempts to ask a master for its genesis.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
@@ -81,12 +79,7 @@ fn work(
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let log = settings.backend();
-    let needs = TopicNeeds {
-        partitions: Some(1),
-        entry_bytes: maidenlane_wire::parts::ENTRY_MAX_BYTES,
-        retention_min_age: RETENTION_MIN,
-        retention_min_bytes: 0,
-    };
+    let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
     let problems = log.check(&settings.topic, &needs)?;
     if !problems.is_empty() {
         return Err(Error::Unfit { topic: settings.topic.clone(), problems });

@@ -59,6 +59,22 @@ pub struct TopicNeeds {
     pub retention_min_bytes: u64,
 }
 
+impl TopicNeeds {
+    /// Kept shorter, replicas restored from last night's snapshot would find a gap.
+    const FEED_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// What a feed needs, whether it is written or read: one order, and room for its longest entry.
+    #[must_use]
+    pub const fn of_feed(entry_bytes: usize) -> Self {
+        Self {
+            partitions: Some(1),
+            entry_bytes,
+            retention_min_age: Self::FEED_MIN_AGE,
+            retention_min_bytes: 0,
+        }
+    }
+}
+
 impl Backend {
     /// Opens `topic` for appending.
     ///

@@ -6,7 +6,7 @@ mod tests;
 use crate::store::Facts;
 use maidenlane_chain::block::{BlockError, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_wire::{Advance, Final, Genesis, Heartbeat, Id, Open, Record, Stamp, Start, Undo};
+use maidenlane_wire::{Advance, Final, Genesis, Heartbeat, Id, Open, Record, Rows, Stamp, Start, Undo};
 
 /// Why a feed cannot be followed. All of them need a person: exit code 65.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,14 @@ pub enum Refusal {
         block: BlockRef,
         /// Ours.
         head: BlockRef,
+    },
+    /// An UNDO that takes back something else.
+    #[error("the UNDO of block {block} has other rows than its ADVANCE had, first for {key}")]
+    Rows {
+        /// The block.
+        block: BlockRef,
+        /// Address, slot or code hash.
+        key: String,
     },
     /// A header that is not the block's.
     #[error("the header of block {0} has another hash")]
@@ -233,6 +241,32 @@ fn check_open(facts: &Facts, demands: Demands, open: &Open) -> Result<(), Refusa
         Some(expected) => Err(Refusal::Genesis { expected, found: open.genesis }),
         None => Ok(()),
     }
+}
+
+/// The rows of an UNDO must be those of our own ADVANCE, taken back.
+///
+/// # Errors
+/// Naming the first key that differs.
+pub fn same_rows(block: BlockRef, ours: &Rows, theirs: &Rows) -> Result<(), Refusal> {
+    let differs = |key: String| Err(Refusal::Rows { block, key });
+    if let Some(address) = other(&ours.accounts, &theirs.accounts, |row| row.address) {
+        return differs(address.to_string());
+    }
+    if let Some(address) = other(&ours.storage, &theirs.storage, |row| row.address) {
+        let of = |rows: &Rows| rows.storage.iter().find(|row| row.address == address).cloned();
+        let slots = |rows: &Rows| of(rows).map(|row| row.slots).unwrap_or_default();
+        let slot = other(&slots(ours), &slots(theirs), |row| row.key).unwrap_or_default();
+        return differs(format!("{address}, slot hash {slot}"));
+    }
+    other(&ours.codes, &theirs.codes, |row| row.hash).map_or(Ok(()), |hash| differs(hash.to_string()))
+}
+
+/// The key of the first row in which two lists differ.
+fn other<T: PartialEq, K>(ours: &[T], theirs: &[T], key: impl Fn(&T) -> K) -> Option<K> {
+    let common = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs).map(|(ours, _)| ours);
+    let longer = if ours.len() > theirs.len() { ours } else { theirs };
+    let more = || longer.get(ours.len().min(theirs.len()));
+    common.or_else(more).map(key)
 }
 
 /// What the hash covers must say the same as the record around it: the head is moved by the record's words.

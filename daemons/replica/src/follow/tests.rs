@@ -12,6 +12,7 @@ use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
 use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
+use maidenlane_wire::{Record, Stamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,13 +58,19 @@ impl Place {
         }
     }
 
-    /// Starts a replica, lets it come to the log's end, and ends it.
-    fn follow(&self) -> Result<View, Error> {
+    /// Starts a replica.
+    fn follower(&self) -> Result<(Arc<Store>, Follower), Error> {
         let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
         let consumer = self.backend().consumer(TOPIC, 0)?;
         let signs = Arc::new(Signs::default());
-        let mut follower =
+        let follower =
             Follower::new(Arc::clone(&store), KEEP, self.demands, consumer, Tracer::silent(), signs)?;
+        Ok((store, follower))
+    }
+
+    /// Starts a replica, lets it come to the log's end, and ends it.
+    fn follow(&self) -> Result<View, Error> {
+        let (store, mut follower) = self.follower()?;
         // What is in the log fits into one read; the second finds nothing.
         for _ in 0..2 {
             follower.turn(Duration::ZERO)?;
@@ -298,6 +305,81 @@ fn a_log_cut_below_everything_is_told() {
     segment::cut(&place.log, TOPIC, 0, Offset(1)).unwrap();
     feed.entries.truncate(1);
     assert!(matches!(place.follow().unwrap_err(), Error::Lost));
+}
+
+/// A log is cut behind a record that does not count, although the replica has its block: `late` makes its stamp from
+/// those of the writer before and of the writer then.
+fn check_late(late: impl FnOnce(Stamp, Stamp) -> Stamp) {
+    let mut feed = feed(&[Move::Grow(0)]);
+    let before = feed.stamp;
+    feed.play(&Move::Open);
+    feed.play(&Move::Grow(0));
+    let twice = feed.tip().advance();
+    feed.play(&Move::Reorg(1, vec![1]));
+    let then = feed.stamp;
+    feed.stamp = late(before, then);
+    feed.put(twice, false);
+    feed.stamp = then;
+    let end = feed.entries.len();
+    feed.play(&Move::Reorg(1, vec![0]));
+    let place = Place::of(&feed);
+    check_model(&place.follow().unwrap(), &feed.chain, "before the cut");
+    segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
+    feed.chain = feed.entries[end - 1].1.clone();
+    feed.entries.truncate(end);
+    feed.play(&Move::Open);
+    feed.play(&Move::Grow(0));
+    place.append(&feed, end, feed.entries.len());
+    check_model(&place.follow().unwrap(), &feed.chain, "after the cut");
+}
+
+#[test]
+fn what_a_displaced_writer_added_is_no_place_to_go_on_from() {
+    check_late(|before, _| before);
+    check_late(|_, then| Stamp { writer: [9; 16], ..then });
+}
+
+#[test]
+fn the_middle_of_a_head_change_is_not_shown_after_a_start() {
+    let mut feed = feed(&[Move::Grow(0), Move::Grow(0)]);
+    let whole = feed.entries.len();
+    feed.play(&Move::Reorg(1, vec![1]));
+    let (undone, end) = (whole + 1, feed.entries.len());
+    let place = Place::of(&feed);
+    assert!(place.follow().is_ok());
+    assert!(place.follower().unwrap().1.shown().unwrap().is_some(), "the change is whole");
+    // The log is cut within the change: our head is not in it any more, and its last record is no place to begin.
+    segment::cut(&place.log, TOPIC, 0, Offset(undone as u64)).unwrap();
+    let (_, mut follower) = place.follower().unwrap();
+    assert_eq!(follower.facts().head, Some(feed.chain[1].at));
+    follower.turn(Duration::ZERO).unwrap();
+    assert!(follower.shown().unwrap().is_none(), "after the cut");
+    drop(follower);
+    assert!(place.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
+    place.append(&feed, undone, end);
+    check_model(&place.follow().unwrap(), &feed.chain, "once the change is whole");
+}
+
+#[test]
+fn an_undo_with_other_rows_than_ours_is_refused() {
+    check_refused(
+        |feed| {
+            let undone = feed.chain.pop().unwrap();
+            let Record::Undo(mut undo) = undone.undo() else { panic!("an UNDO") };
+            undo.rows.accounts[0].after = Some(Bytes::from_static(b"other"));
+            feed.put(Record::Undo(undo), false);
+        },
+        "other rows than its ADVANCE had, first for 0x",
+    );
+    check_refused(
+        |feed| {
+            let undone = feed.chain.pop().unwrap();
+            let Record::Undo(mut undo) = undone.undo() else { panic!("an UNDO") };
+            undo.rows.storage[0].slots.remove(0);
+            feed.put(Record::Undo(undo), false);
+        },
+        "other rows than its ADVANCE had, first for 0x",
+    );
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn prepare(
     if let Some(block) = block {
         block.apply(&mut header)?;
     }
-    if let Some(fork) = rules.unknown_at(header.timestamp) {
+    if let Some(fork) = rules.unknown_at(&header) {
         let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
         return Err(Error::new(codes::UNKNOWN_FORK, text));
     }

@@ -10,12 +10,15 @@ use super::{Error, View, tables};
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::{Rows, decode_rows, encode_rows};
 use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, Options, WriteBatch};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// History rows this far below the floor are dropped: a view that is still held may have an older floor.
 const FLOOR_MARGIN: u64 = 64;
+/// Undo rows are dropped for so many blocks at a time.
+const EXPIRED_BLOCKS: u64 = 1024;
 /// Undone blocks are dropped this far below finality.
 const ORPHAN_MARGIN: u64 = 64;
 
@@ -183,16 +186,18 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the head back to `parent`. Every batch before this one must have been written.
+    /// Takes the head back to `parent` and returns the rows that do it. Every batch before this one must have been
+    /// written.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the block's undo rows are gone: it is deeper than `undoBlocks`.
-    pub fn undo(&self, batch: &mut Batch, block: BlockRef, parent: B256) -> Result<(), Error> {
+    pub fn undo(&self, batch: &mut Batch, block: BlockRef, parent: B256) -> Result<Rows, Error> {
         let key = tables::block_key(block);
         let rows =
             self.get(tables::UNDO, &key)?.ok_or_else(|| self.damaged("undo rows (the reorg is too deep)"))?;
         let rows = decode_rows(&rows).map_err(|_| self.damaged("undo rows"))?;
-        self.put_rows(batch, &rows.reversed(), None)?;
+        let reversed = rows.reversed();
+        self.put_rows(batch, &reversed, None)?;
         for row in &rows.accounts {
             let key = tables::at_block(keccak256(row.address).as_slice(), block.number);
             batch.rows.delete_cf(self.table(tables::ACCOUNT_HISTORY)?, key);
@@ -211,7 +216,7 @@ impl Store {
         batch.rows.delete_cf(self.table(tables::UNDO)?, key);
         batch.rows.put_cf(self.table(tables::ORPHANS)?, key, []);
         batch.facts.head = Some(BlockRef::new(block.number.saturating_sub(1), parent));
-        Ok(())
+        Ok(reversed)
     }
 
     /// Block 0 with its state.
@@ -276,8 +281,8 @@ impl Store {
         if let Some(blocks) = batch.history_blocks {
             batch.facts.state_floor = batch.facts.state_floor.max(head.saturating_sub(blocks));
         }
-        if let Some(old) = head.checked_sub(batch.undo_blocks) {
-            let (from, to) = (old.to_be_bytes(), (old + 1).to_be_bytes());
+        if let Some(old) = expired(head, batch.undo_blocks) {
+            let (from, to) = (old.start.to_be_bytes(), old.end.to_be_bytes());
             batch.rows.delete_range_cf(self.table(tables::UNDO)?, from, to);
         }
         Ok(())
@@ -324,6 +329,13 @@ impl Batch {
     }
 }
 
+/// The blocks whose undo rows go when the head becomes `head`. Many at a time: every range that is deleted is looked at by
+/// later reads until it is compacted away.
+fn expired(head: u64, undo_blocks: u64) -> Option<Range<u64>> {
+    let end = head.checked_sub(undo_blocks)?.checked_add(1)?;
+    end.is_multiple_of(EXPIRED_BLOCKS).then(|| end.saturating_sub(EXPIRED_BLOCKS)..end)
+}
+
 /// "Absent" in a history table.
 fn before(value: Option<&Bytes>) -> &[u8] {
     value.map_or(&[], AsRef::as_ref)
@@ -333,5 +345,26 @@ fn put(batch: &mut WriteBatch, table: &ColumnFamily, key: &[u8], value: Option<&
     match value {
         Some(value) => batch.put_cf(table, key, value),
         None => batch.delete_cf(table, key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXPIRED_BLOCKS, expired};
+
+    #[test]
+    fn undo_rows_go_once_and_not_before_their_time() {
+        let mut gone = 0;
+        for head in 0..5_000 {
+            if let Some(blocks) = expired(head, 64) {
+                assert_eq!(blocks.start, gone, "without gap or overlap");
+                gone = blocks.end;
+            }
+            assert!(
+                gone + 63 <= head || gone == 0,
+                "{gone} at {head}: a reorg of 64 blocks must be possible"
+            );
+            assert!(gone + 64 + EXPIRED_BLOCKS > head, "{gone} at {head}");
+        }
     }
 }
