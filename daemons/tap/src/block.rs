@@ -1,10 +1,11 @@
-//! Checks that a block is what its header says, before anybody may believe it. Pure.
+//! What must be true of a block before anybody may believe it: [`maidenlane_chain::block`], and how it joins its parent.
+//! Pure.
 
 use alloy::consensus::Header;
-use alloy::rlp::{Decodable, Encodable, Header as Prefix};
+use alloy::rlp::{Encodable, Header as Prefix};
 use alloy_trie::EMPTY_ROOT_HASH;
-use alloy_trie::root::ordered_trie_root_encoded;
-use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
+use maidenlane_chain::block::{BlockError, Body, block_hash, check_receipts, decode_header, split};
+use maidenlane_chain::{B256, BlockRef, Bytes};
 
 /// A block whose parts agree with its hash.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Facts {
     pub header_raw: Bytes,
     /// Body RLP: `[transactions, uncles, withdrawals?]`.
     pub body: Bytes,
+    /// How many transactions it has.
+    pub transactions: usize,
 }
 
 /// Checks a block's RLP against its hash, and its body against its header.
@@ -24,41 +27,32 @@ pub struct Facts {
 /// # Errors
 /// What does not fit.
 pub fn examine(hash: B256, raw: &[u8]) -> Result<Facts, String> {
-    let mut items = items(raw)?.into_iter();
-    let header_raw = items.next().ok_or("an empty block")?;
-    let found = keccak256(header_raw);
+    let (header_raw, mut body) = split(raw).map_err(told)?;
+    let found = block_hash(&header_raw);
     if found != hash {
         return Err(format!("its header has hash {found}"));
     }
-    let header = Header::decode(&mut &*header_raw).map_err(|error| format!("header: {error}"))?;
-    let mut parts: Vec<&[u8]> = items.collect();
-    if parts.len() == 2 && header.number == 0 && header.withdrawals_root == Some(EMPTY_ROOT_HASH) {
+    let header = decode_header(&header_raw).map_err(told)?;
+    if header.number == 0
+        && header.withdrawals_root == Some(EMPTY_ROOT_HASH)
+        && Body::parse(&body).map_err(told)?.withdrawals.is_none()
+    {
         // geth hands a genesis that was just written to its tracer without the empty list that the block has.
-        parts.push(&[0xc0]);
+        let parts = Prefix::decode_bytes(&mut body.as_ref(), true).map_err(|error| error.to_string())?;
+        body = list_of(&[parts, &[0xc0]]);
     }
-    let (transactions, uncles) = match parts.as_slice() {
-        [transactions, uncles] | [transactions, uncles, _] => (*transactions, *uncles),
-        other => return Err(format!("a body of {} parts; this tap knows 2 and 3", other.len())),
-    };
-    expect("transactionsRoot", root_of_items(transactions)?, header.transactions_root)?;
-    expect("uncles hash", keccak256(uncles), header.ommers_hash)?;
-    let withdrawals = parts.get(2).map(|raw| root_of_items(raw)).transpose()?;
-    if withdrawals != header.withdrawals_root {
-        return Err(format!(
-            "withdrawalsRoot is {withdrawals:?}, the header says {:?}",
-            header.withdrawals_root
-        ));
-    }
-    let block = BlockRef::new(header.number, hash);
-    Ok(Facts { block, header, header_raw: Bytes::copy_from_slice(header_raw), body: list_of(&parts) })
+    let parsed = Body::parse(&body).map_err(told)?;
+    parsed.check(&header).map_err(told)?;
+    let (block, transactions) = (BlockRef::new(header.number, hash), parsed.transactions.len());
+    Ok(Facts { block, header, header_raw, body, transactions })
 }
 
-/// Checks receipts in their consensus encoding against the header.
+/// Checks receipts in their consensus encoding against the block.
 ///
 /// # Errors
 /// What does not fit.
-pub fn examine_receipts(header: &Header, receipts: &[u8]) -> Result<(), String> {
-    expect("receiptsRoot", root_of_items(receipts)?, header.receipts_root)
+pub fn examine_receipts(facts: &Facts, receipts: &[u8]) -> Result<(), String> {
+    check_receipts(&facts.header, facts.transactions, receipts).map_err(told)
 }
 
 /// Checks that the block continues its parent, both in hashes and in state.
@@ -74,10 +68,9 @@ pub fn examine_roots(facts: &Facts, parent: (B256, B256), state: (B256, B256)) -
 /// The hashes of the transactions in a body.
 ///
 /// # Errors
-/// When the body is not RLP.
+/// When it is no body.
 pub fn transaction_hashes(body: &[u8]) -> Result<Vec<B256>, String> {
-    let transactions = items(body)?.first().copied().ok_or("an empty body")?;
-    items(transactions)?.into_iter().map(|item| Ok(keccak256(envelope(item)?))).collect()
+    Ok(Body::parse(body).map_err(told)?.transaction_hashes())
 }
 
 /// Receipts as one RLP list, from each receipt's own encoding.
@@ -101,35 +94,11 @@ fn expect(what: &str, found: B256, wanted: B256) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what} is {found}, expected {wanted}")) }
 }
 
-/// The trie root over a list: legacy items as they are, typed ones without their string prefix.
-fn root_of_items(list: &[u8]) -> Result<B256, String> {
-    let values = items(list)?.into_iter().map(envelope).collect::<Result<Vec<_>, _>>()?;
-    Ok(ordered_trie_root_encoded(&values))
-}
-
-fn envelope(item: &[u8]) -> Result<&[u8], String> {
-    match item.first() {
-        Some(first) if *first >= 0xc0 => Ok(item),
-        _ => Prefix::decode_bytes(&mut &*item, false).map_err(|error| error.to_string()),
+fn told(error: BlockError) -> String {
+    match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
-}
-
-/// The items of one RLP list, each with its prefix. Nothing may follow the list.
-fn items(mut raw: &[u8]) -> Result<Vec<&[u8]>, String> {
-    let mut rest = Prefix::decode_bytes(&mut raw, true).map_err(|error| error.to_string())?;
-    if !raw.is_empty() {
-        return Err("bytes after the list".to_owned());
-    }
-    let mut items = Vec::new();
-    while !rest.is_empty() {
-        let mut after = rest;
-        let prefix = Prefix::decode(&mut after).map_err(|error| error.to_string())?;
-        let len = rest.len() - after.len() + prefix.payload_length;
-        let (item, tail) = rest.split_at_checked(len).ok_or("a list is cut short")?;
-        items.push(item);
-        rest = tail;
-    }
-    Ok(items)
 }
 
 fn list_of<T: AsRef<[u8]>>(items: &[T]) -> Bytes {

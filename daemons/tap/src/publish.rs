@@ -16,7 +16,7 @@ use maidenlane_chain::BlockRef;
 use maidenlane_log::{Append, Backend, From, LogConsumer, LogProducer, Offset};
 use maidenlane_service::failpoint;
 use maidenlane_wire::record::Id;
-use maidenlane_wire::{Final, Open, Record, Stamp};
+use maidenlane_wire::{Final, Joiner, Open, Record, Stamp};
 use std::time::Duration;
 
 /// Blocks remembered at least, if the feed has them: deeper reorgs read more.
@@ -220,7 +220,8 @@ impl Publisher {
 
     fn find_record(&mut self, offset: Offset) -> Result<Record, Error> {
         let broken = |what: String| Error::BrokenFeed { offset: offset.0, what };
-        let mut one = Tail::new(self.chain, true);
+        // Who wrote it; what others left between its parts is none of them.
+        let (mut joiner, mut owner) = (Joiner::default(), None);
         self.consumer.seek(From::At(offset))?;
         let mut next = offset;
         while next < self.tail.next {
@@ -233,10 +234,16 @@ impl Publisher {
                 return Err(maidenlane_log::Error::Timeout { what, waited_ms }.into());
             }
             for entry in entries {
-                if let Some(stamped) = one.join(&entry)? {
-                    return Ok(stamped.record);
-                }
                 next = Offset(entry.offset.0.saturating_add(1));
+                let stamped =
+                    maidenlane_wire::decode(&entry.payload).map_err(|error| broken(error.to_string()))?;
+                let writer = (stamped.stamp.epoch, stamped.stamp.writer);
+                if *owner.get_or_insert(writer) != writer {
+                    continue;
+                }
+                if let Some(whole) = joiner.push(stamped).map_err(|error| broken(error.to_string()))? {
+                    return Ok(whole.record);
+                }
             }
         }
         Err(broken("the record's parts do not add up".to_owned()))

@@ -159,16 +159,6 @@ impl Tail {
         }
     }
 
-    /// Joins parts without any other rule; for reading one record again.
-    ///
-    /// # Errors
-    /// When the entry is damaged.
-    pub fn join(&mut self, entry: &Entry) -> Result<Option<Stamped>, Error> {
-        let broken = |what: String| Error::BrokenFeed { offset: entry.offset.0, what };
-        let stamped = maidenlane_wire::decode(&entry.payload).map_err(|error| broken(error.to_string()))?;
-        self.joiner.push(stamped).map_err(|error| broken(error.to_string()))
-    }
-
     /// Whether the record counts.
     fn admit(&mut self, stamp: &Stamp, record: &Record) -> Result<bool, String> {
         if matches!(record, Record::Open(_)) {

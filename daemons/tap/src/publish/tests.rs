@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::sample::Sample;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::{B256, BlockRef, Bytes};
-use maidenlane_log::{Backend, Offset, TopicOptions, segment};
-use maidenlane_wire::{Advance, Open, Record, Rows, Start, Undo};
+use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
+use maidenlane_wire::{Advance, Open, Record, Rows, Stamp, Start, Undo};
 
 const TOPIC: &str = "test.chain.a.blocks";
 
@@ -64,6 +64,13 @@ fn large_advance(sample: &Sample, more: bool, receipts: Bytes) -> Draft {
         proofs: None,
     };
     Draft { record: Record::Advance(record), more }
+}
+
+/// What does not compress into one entry.
+fn noise() -> Bytes {
+    let noise: Vec<u8> =
+        (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
+    noise.into()
 }
 
 fn undo(sample: &Sample, more: bool) -> Draft {
@@ -142,12 +149,10 @@ fn an_unfinished_change_stays_unfinished_for_the_next_writer() {
 #[test]
 fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
     let (feed, genesis) = (Feed::new(), Sample::genesis());
-    let noise: Vec<u8> =
-        (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
     let mut writer = feed.writer();
     feed.open(&mut writer).unwrap();
     let one = genesis.child("a");
-    writer.publish(vec![start(&genesis), large_advance(&one, false, noise.into())]).unwrap();
+    writer.publish(vec![start(&genesis), large_advance(&one, false, noise())]).unwrap();
     assert!(writer.tail().seq > 4, "it must have been split");
     let offset = writer.tail().published.at(1).unwrap().offset;
     assert_eq!(offset, Offset(2));
@@ -156,6 +161,29 @@ fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
     );
     writer.publish(vec![advance(&one.child("a"), false)]).unwrap();
     assert_eq!(feed.read().published.len(), 3);
+}
+
+#[test]
+fn a_record_is_read_again_past_what_others_left_between_its_parts() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let (one, noise) = (genesis.child("a"), noise());
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis)]).unwrap();
+    let Tail { epoch, seq, feed: name, .. } = *writer.tail();
+    let stamp = Stamp { feed: name.unwrap(), epoch, writer: writer.writer, seq, finalized: 0, more: false };
+    let whole = large_advance(&one, false, noise).record;
+    let (mut entries, _) = maidenlane_wire::parts::entries(stamp, whole).unwrap();
+    assert!(entries.len() > 1, "it must have been split");
+    let late = Stamp { epoch: 0, writer: [9; 16], ..stamp };
+    let late = maidenlane_wire::Stamped { stamp: late, record: start(&genesis).record };
+    entries.insert(1, maidenlane_wire::encode(&late));
+    let appends: Vec<_> = entries.iter().map(|payload| Append { key: None, payload }).collect();
+    feed.log.producer(TOPIC).unwrap().append(&appends).unwrap();
+    writer.refresh().unwrap();
+    let offset = writer.tail().published.at(1).unwrap().offset;
+    let read = writer.record_at(offset).unwrap();
+    assert!(matches!(&read, Record::Advance(record) if record.block == one.block), "{read:?}");
 }
 
 #[test]

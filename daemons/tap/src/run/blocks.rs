@@ -85,7 +85,7 @@ impl Tap {
         let executed = executed.ok_or(Error::Hole(unknown))?;
         let bad = |what: String| Error::BadBlock { block: unknown, what };
         let facts = block::examine(hash, &executed.block).map_err(bad)?;
-        block::examine_receipts(&facts.header, &executed.receipts).map_err(bad)?;
+        block::examine_receipts(&facts, &executed.receipts).map_err(bad)?;
         let state = (executed.state.origin_root, executed.state.root);
         block::examine_roots(&facts, parent, state).map_err(bad)?;
         if head && self.is_near_head(&facts) {

@@ -94,7 +94,25 @@ impl Segment {
             wanted = if self.scanned == before { wanted.saturating_mul(2) } else { CHUNK_BYTES };
         }
         self.closed = !live;
-        Ok(!live && self.scanned < window.file_len)
+        let torn = !live && self.scanned < window.file_len;
+        if torn {
+            self.refuse_damage()?;
+        }
+        Ok(torn)
+    }
+
+    /// Nothing more will be written: only what a crash leaves may stand behind the last whole frame.
+    fn refuse_damage(&self) -> Result<(), Error> {
+        let (rest, _) = self.read(self.scanned, u64::MAX)?;
+        if frame::is_torn_tail(&rest) {
+            return Ok(());
+        }
+        let what = frame::read(&rest).err().unwrap_or(FrameError::Incomplete);
+        Err(self.corrupt(self.scanned, format!("{what}, and whole frames follow")))
+    }
+
+    fn corrupt(&self, offset: u64, what: String) -> Error {
+        Error::SpoolCorrupt { path: self.path.clone(), offset, what }
     }
 
     /// Takes the whole frames of `window`. True if it met a bad frame at the end of the file.
@@ -113,11 +131,7 @@ impl Segment {
                     return if self.at_tail(rest, window.file_len) {
                         Ok(true)
                     } else {
-                        Err(Error::SpoolCorrupt {
-                            path: self.path.clone(),
-                            offset: self.scanned,
-                            what: error.to_string(),
-                        })
+                        Err(self.corrupt(self.scanned, error.to_string()))
                     };
                 }
             }
@@ -175,7 +189,7 @@ impl Segment {
     pub(super) fn frames(&self, offset: u64, len: u64) -> Result<Vec<Frame>, Error> {
         let (bytes, _) = self.read(offset, len)?;
         let (mut rest, mut frames) = (bytes.as_slice(), Vec::new());
-        let corrupt = |what: String| Error::SpoolCorrupt { path: self.path.clone(), offset, what };
+        let corrupt = |what: String| self.corrupt(offset, what);
         while !rest.is_empty() {
             let (frame, consumed) = frame::read(rest).map_err(|error| corrupt(error.to_string()))?;
             frames.push(frame);

@@ -78,6 +78,27 @@ fn a_bad_frame_with_more_behind_it_is_corruption() {
 }
 
 #[test]
+fn a_damaged_length_in_a_closed_segment_is_corruption() {
+    let chain = chain(3);
+    let (one, two) = (chain[1].frames(), chain[2].frames());
+    for len in [1_000_000, u32::MAX] {
+        let mut damaged = two.clone();
+        damaged[..4].copy_from_slice(&len.to_le_bytes());
+        let dir = tempfile::tempdir().unwrap();
+        sample::write(dir.path(), 1, &[one.clone(), damaged].concat());
+        let mut spool = Spool::new(dir.path());
+        assert_eq!(spool.scan().unwrap().torn, 0, "it may still be written");
+        sample::write(dir.path(), 2, &chain[3].frames());
+        let error = spool.scan().unwrap_err();
+        let at = u64::try_from(sample::init_frame().len() + one.len()).unwrap();
+        assert!(
+            matches!(&error, Error::SpoolCorrupt { path, offset, .. } if path.is_file() && *offset == at),
+            "{len}: {error}"
+        );
+    }
+}
+
+#[test]
 fn frames_are_read_again_by_hash() {
     let chain = chain(2);
     let dir = tempfile::tempdir().unwrap();
