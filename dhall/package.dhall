@@ -3,7 +3,10 @@ let common = ./common.dhall
 
 let replica = ./replica.dhall
 
-in  { Tap = ./tap.dhall
+let tap = ./tap.dhall
+
+in  { Tap = { Type = tap.Type, default = tap.default }
+    , Begin = tap.Begin
     , Replica = { Type = replica.Type, default = replica.default }
     , Rpc = replica.Rpc
     , History = replica.History

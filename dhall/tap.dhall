@@ -1,9 +1,13 @@
 -- maidenlane-tap. Without a default: spool, ipc, chain, feed, stateDir.
 let common = ./common.dhall
 
+let Begin = ./types/Begin.dhall
+
 in  { Type = ./types/Tap.dhall
+    , Begin
     , default =
-      { auditKeys = 4
+      { begin = Begin.Genesis
+      , auditKeys = 4
       , heartbeat_ms = 250
       , keepDepth = 90000
       , admin = common.Admin::{ listen = "127.0.0.1:9461" }

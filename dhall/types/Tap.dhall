@@ -1,5 +1,6 @@
 { admin : { listen : Text }
 , auditKeys : Natural
+, begin : < Genesis | Spool >
 , chain : { genesis : Optional Text, id : Natural, name : Text }
 , feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
     , name : Text

@@ -49,7 +49,7 @@ fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
 #[must_use]
 pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
-        "{{ spool = {}\n, ipc = {}\n{}, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
+        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool >.Genesis\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
         text(spool),
         text(ipc),
         shared(chain_id, carrier, state),
@@ -66,7 +66,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
          , history = < All | Blocks : Natural >.All\n\
-         , undoBlocks = 90000\n, jsonBlocks = 10000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
+         , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
         shared(chain_id, carrier, state),
     )

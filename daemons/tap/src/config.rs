@@ -21,6 +21,8 @@ pub struct TapRaw {
     pub chain: ChainRaw,
     /// The feed that this tap writes.
     pub feed: FeedRaw,
+    /// Where a new feed may begin.
+    pub begin: BeginRaw,
     /// Changed keys per block near the head that the master must prove; 0 = none.
     pub auditKeys: u64,
     /// Between heartbeats, and between questions to the master.
@@ -33,6 +35,24 @@ pub struct TapRaw {
     pub logging: LoggingRaw,
     /// Directory of the daemon's own files.
     pub stateDir: String,
+}
+
+/// Where a new feed may begin.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum BeginRaw {
+    /// At genesis, with its whole state: any replica can follow it from nothing.
+    Genesis,
+    /// Where the spool begins: only replicas that stand at that block can follow it.
+    Spool,
+}
+
+/// Validated [`BeginRaw`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// At genesis or not at all.
+    Genesis,
+    /// Where the spool begins.
+    Spool,
 }
 
 /// Validated.
@@ -50,6 +70,8 @@ pub struct Settings {
     pub topic: String,
     /// The log that carries it.
     pub log: shapes::Log,
+    /// Where a new feed may begin.
+    pub begin: Begin,
     /// Changed keys per block that the master must prove.
     pub audit_keys: usize,
     /// Between heartbeats.
@@ -99,6 +121,10 @@ impl maidenlane_config::Settings for Settings {
             genesis,
             topic: feed.blocks_topic,
             log: feed.log,
+            begin: match raw.begin {
+                BeginRaw::Genesis => Begin::Genesis,
+                BeginRaw::Spool => Begin::Spool,
+            },
             audit_keys: audit_keys?,
             heartbeat: Duration::from_millis(heartbeat_ms?),
             keep_depth: keep_depth?,

@@ -53,6 +53,17 @@ pub enum Error {
     /// The spool says nothing about itself: no INIT frame, so no master with our hook has run.
     #[error("the spool {0} holds no INIT frame; start geth with `--vmtrace maidenlane` and this spool")]
     NoInit(PathBuf),
+    /// A new feed would not begin at genesis.
+    #[error(
+        "the spool {} does not go back to genesis: block {base} is the newest that was executed without the hook or whose frames are gone, and a feed from there serves only replicas that stand at it; let geth import the chain from genesis with the hook (`--vmtrace maidenlane`) into this spool, or set `begin` to `Begin.Spool`",
+        spool.display()
+    )]
+    NotFromGenesis {
+        /// The spool.
+        spool: PathBuf,
+        /// Where it begins.
+        base: BlockRef,
+    },
     /// A canonical block was executed without leaving frames.
     #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
     Hole(BlockRef),
@@ -158,6 +169,7 @@ impl Error {
             | Self::Unpublishable { .. }
             | Self::Log(maidenlane_log::Error::Corrupt { .. }) => Exit::Data,
             Self::Displaced { .. }
+            | Self::NotFromGenesis { .. }
             | Self::Unfit { .. }
             | Self::Log(
                 maidenlane_log::Error::NoTopic { .. }

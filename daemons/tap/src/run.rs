@@ -142,10 +142,12 @@ impl Tap {
             self.next_tick = Instant::now() + self.settings.heartbeat;
             self.ask()?;
         }
-        if self.publisher.tail().published.head().is_none() {
+        if ticked && self.publisher.tail().published.head().is_none() {
             self.begin()?;
         }
-        self.go_on()?;
+        if self.publisher.tail().published.head().is_some() {
+            self.go_on()?;
+        }
         if ticked {
             self.tell()?;
         }

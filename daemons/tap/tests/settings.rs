@@ -4,7 +4,7 @@
 
 use maidenlane_config::lockstep::{TypeFile, unexplained};
 use maidenlane_config::{load, normalize, shapes};
-use maidenlane_tap::config::{Settings, TapRaw};
+use maidenlane_tap::config::{Begin, BeginRaw, Settings, TapRaw};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ fn dhall() -> PathBuf {
 #[test]
 fn the_type_is_the_committed_one() {
     let update = maidenlane_service::env("UPDATE_DHALL").is_some();
-    TypeFile::of::<TapRaw>("Tap").check(&dhall().join("types"), update).unwrap();
+    for file in [TypeFile::of::<TapRaw>("Tap"), TypeFile::of::<BeginRaw>("Begin")] {
+        file.check(&dhall().join("types"), update).unwrap();
+    }
 }
 
 #[test]
@@ -28,6 +30,7 @@ fn the_minimal_example_gets_the_defaults() {
         genesis: None,
         topic: "maidenlane.mainnet.a.blocks".to_owned(),
         log: shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
+        begin: Begin::Genesis,
         audit_keys: 4,
         heartbeat: Duration::from_millis(250),
         keep_depth: 90_000,

@@ -30,6 +30,9 @@ in  M.Tap::{
             , dir = "/var/lib/maidenlane/log"
             }
       }
+    -- A new feed begins at genesis or not at all. M.Begin.Spool lets it begin where the spool does: then only replicas
+    -- that stand at that block can follow it.
+    , begin = M.Begin.Genesis
     -- Changed keys per block near the head that the master must prove; 0 = none.
     , auditKeys = 4
     -- Between heartbeats, and between questions to the master.

@@ -1,23 +1,28 @@
 //! The beginning of an empty feed.
 
-use super::Tap;
+use super::{HOLE_AFTER, Tap};
 use crate::begin;
+use crate::config::Begin;
 use crate::error::Error;
+use crate::events::Event;
 use crate::follow::Lineage;
 use crate::publish::Draft;
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_wire::{Record, Start};
+use std::time::Instant;
 
 /// Headers in a START: what BLOCKHASH can ask for.
 const ANCESTORS: usize = 256;
 
 impl Tap {
-    /// Publishes GENESIS if the spool goes back to it from the master's head, else START at the block where the
-    /// spool begins. Does nothing if another tap has done it meanwhile.
+    /// Publishes GENESIS if the spool goes back to it from the master's head. If it does not, and the settings say so,
+    /// START at the block where the spool begins. Does nothing if another tap has done it meanwhile.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         let Some((head, _)) = self.seen else { return Ok(()) };
+        // The head is younger than the last look: its frames may have come since.
+        self.look()?;
         let base = self.base(head);
         let genesis = if base.number == 0 { self.spool.genesis()? } else { None };
         let record = match genesis {
@@ -25,7 +30,8 @@ impl Tap {
                 let bad = |what| Error::BadBlock { block: BlockRef::new(0, self.chain.genesis), what };
                 Record::Genesis(begin::genesis(self.chain.genesis, frame).map_err(bad)?)
             }
-            None => Record::Start(self.start(base)?),
+            None if self.settings.begin == Begin::Spool => Record::Start(self.start(base)?),
+            None => return self.wait_for_genesis(base),
         };
         if !self.publisher.is_open() {
             self.open()?;
@@ -33,6 +39,19 @@ impl Tap {
         if self.publisher.tail().published.head().is_none() {
             self.publisher.publish(vec![Draft { record, more: false }])?;
         }
+        Ok(())
+    }
+
+    /// A feed cannot be given another beginning later: what the hook still holds back may come within its time.
+    fn wait_for_genesis(&mut self, base: BlockRef) -> Result<(), Error> {
+        let since = self.waiting.map_or_else(Instant::now, |(_, since)| since);
+        if since.elapsed() >= HOLE_AFTER {
+            return Err(Error::NotFromGenesis { spool: self.settings.spool.clone(), base });
+        }
+        if self.waiting.is_none() {
+            self.events.emit(&Event::Waiting { missing: base });
+        }
+        self.waiting = Some((base, since));
         Ok(())
     }
 

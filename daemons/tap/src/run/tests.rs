@@ -1,7 +1,7 @@
 //! One door: a whole tap between a fake geth and a segment log. Scripts move the master; what counts is the feed.
 
 use super::Tap;
-use crate::config::Settings;
+use crate::config::{Begin, Settings};
 use crate::error::Error;
 use crate::events::Event;
 use crate::publish::{Draft, Publisher};
@@ -28,6 +28,7 @@ struct World {
     dir: tempfile::TempDir,
     geth: Geth,
     log: Backend,
+    begin: Begin,
     running: Option<(Shutdown, JoinHandle<Result<(), Error>>)>,
     events: Option<Recorder<Event>>,
 }
@@ -40,7 +41,7 @@ impl World {
         let log = Backend::Segment(segment::Options::new(dir.path().join("log")));
         log.create(TOPIC, &TopicOptions::default()).unwrap();
         let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
-        let world = Self { dir, geth, log, running: None, events: None };
+        let world = Self { dir, geth, log, begin: Begin::Genesis, running: None, events: None };
         world.spool(1, &crate::begin::tests::frame());
         world
     }
@@ -61,6 +62,7 @@ impl World {
             genesis: None,
             topic: TOPIC.to_owned(),
             log: shapes::Log::Segment { dir: self.dir.path().join("log") },
+            begin: self.begin,
             audit_keys: 0,
             heartbeat: Duration::from_millis(50),
             keep_depth: 64,
@@ -264,9 +266,22 @@ fn half_a_change_is_whole_when_the_master_stands_in_its_middle() {
 }
 
 #[test]
-fn a_feed_that_cannot_reach_genesis_starts_at_the_oldest_spooled_parent() {
+fn a_spool_that_does_not_reach_genesis_begins_no_feed() {
     let chain = chain(5);
     let mut world = World::new(&chain);
+    spooled(&world, 1, &chain[4..]);
+    world.start();
+    let error = world.failure();
+    assert!(matches!(&error, Error::NotFromGenesis { base, .. } if *base == chain[3].block), "{error}");
+    assert!(error.to_string().contains("set `begin`"), "{error}");
+    assert_eq!(world.told().0, "", "nothing was published");
+}
+
+#[test]
+fn a_feed_begins_where_the_spool_does_if_the_settings_say_so() {
+    let chain = chain(5);
+    let mut world = World::new(&chain);
+    world.begin = Begin::Spool;
     spooled(&world, 1, &chain[4..]);
     world.start();
     world.expect(&chain[5], "S3 +4* +5");
