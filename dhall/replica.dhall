@@ -32,7 +32,6 @@ in  { Type = ./types/Replica.dhall
       { rpc = Rpc::{=}
       , history = History.All
       , undoBlocks = 90000
-      , jsonBlocks = 10000
       , maxLagBlocks = 2
       , maxSilence_ms = 15000
       , maxHeadAge_s = Some 120

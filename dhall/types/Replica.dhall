@@ -5,7 +5,6 @@
     , prefix : Text
     }
 , history : < All | Blocks : Natural >
-, jsonBlocks : Natural
 , logging : { filter : Text, json : Bool }
 , maxHeadAge_s : Optional Natural
 , maxLagBlocks : Natural

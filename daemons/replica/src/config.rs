@@ -25,8 +25,6 @@ pub struct ReplicaRaw {
     pub history: HistoryRaw,
     /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
-    /// Newest blocks whose JSON is kept ready.
-    pub jsonBlocks: u64,
     /// Further behind the master than this is stale.
     pub maxLagBlocks: u64,
     /// Longer without a sign of life from the feed is stale.
@@ -109,8 +107,6 @@ pub struct Settings {
     pub history_blocks: Option<u64>,
     /// Deepest reorg that can be followed.
     pub undo_blocks: u64,
-    /// Newest blocks whose JSON is kept ready.
-    pub json_blocks: u64,
     /// Bounds of staleness.
     pub fresh: Fresh,
     /// Memory for blocks of the database.
@@ -149,7 +145,6 @@ impl maidenlane_config::Settings for Settings {
             HistoryRaw::Blocks(blocks) => checker.within("history", blocks, 128..=u64::MAX).map(Some),
         };
         let undo_blocks = checker.within("undoBlocks", raw.undoBlocks, 64..=10_000_000);
-        let json_blocks = checker.within("jsonBlocks", raw.jsonBlocks, 0..=1_000_000);
         let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
         // Below the brokers' session timeout every fail-over of the log would read as a dead master.
         let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
@@ -172,7 +167,6 @@ impl maidenlane_config::Settings for Settings {
             rpc: rpc?,
             history_blocks: history?,
             undo_blocks: undo_blocks?,
-            json_blocks: json_blocks?,
             fresh: Fresh {
                 lag_blocks_max: lag_blocks_max?,
                 silence_max: silence?,

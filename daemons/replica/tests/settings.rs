@@ -27,7 +27,7 @@ fn the_minimal_example_gets_the_defaults() {
     let settings: Settings = load(&dhall().join("examples/minimal/replica.dhall")).unwrap();
     assert_eq!(settings.topic, "maidenlane.mainnet.a.blocks");
     assert_eq!(settings.log, shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
-    assert_eq!((settings.history_blocks, settings.undo_blocks, settings.json_blocks), (None, 90_000, 10_000));
+    assert_eq!((settings.history_blocks, settings.undo_blocks), (None, 90_000));
     let fresh = Fresh {
         lag_blocks_max: 2,
         silence_max: Duration::from_secs(15),

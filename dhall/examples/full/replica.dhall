@@ -65,8 +65,6 @@ in  M.Replica::{
     , history = M.History.Blocks 100000
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon.
     , undoBlocks = 90000
-    -- Newest blocks whose JSON is kept ready.
-    , jsonBlocks = 10000
     -- Further behind the master than this, state is not served.
     , maxLagBlocks = 2
     -- Nor without a sign of life from the feed for this long; more than the brokers' session timeout.
