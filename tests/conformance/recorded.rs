@@ -1,10 +1,13 @@
 //! Our own chain through all forks: a replica must answer as the geth that was recorded did.
 
+use std::{fs, time::Duration};
+
 use maidenlane_tests::{
     compare::Comparison,
     geth::record,
     install::GETH,
     scenario::{Carrier, Chain, Net, Plan},
+    wait,
 };
 
 #[test]
@@ -23,4 +26,29 @@ fn our_own_chain_is_served_as_geth_did() {
     assert_eq!(comparison.differences, Vec::<String>::new());
     assert!(comparison.agreed > 200, "{} answers are suspiciously few", comparison.agreed);
     net.stop().unwrap();
+}
+
+/// Its blocks are older than any bound, so the port stays closed: an operator must not have to guess why.
+#[test]
+fn a_replica_says_why_it_does_not_serve_yet() {
+    let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build(&plan).unwrap();
+    let config = net.replica_daemon(0).unwrap().config().to_owned();
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("maxHeadAge_s = None Natural", "maxHeadAge_s = Some 120")).unwrap();
+    let says = |net: &mut Net, words: &str| {
+        wait::until(&format!("{words:?} in the status"), Duration::from_secs(60), || {
+            let status = net.replica_daemon(0).and_then(|replica| replica.status());
+            let status = status.map_err(|failure| failure.to_string())?.to_string();
+            if status.contains(words) { Ok(status) } else { Err(status) }
+        })
+        .unwrap()
+    };
+    net.replica_daemon(0).unwrap().start().unwrap();
+    says(&mut net, "no sign of life");
+    net.tap().start().unwrap();
+    let status = says(&mut net, "recovering: ");
+    assert!(status.contains("old") && !status.contains("\"rpc\""), "{status}");
+    net.replica_daemon(0).unwrap().stop().unwrap();
+    net.tap().stop().unwrap();
 }

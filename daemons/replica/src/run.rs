@@ -220,11 +220,13 @@ impl Loop {
         signs: &Arc<Signs>,
     ) -> Result<Option<Arc<Heads>>, Error> {
         if !signs.any() || signs.silent() > self.settings.fresh.silence_max {
+            self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
         }
         let Some(shown) = follower.shown()? else { return Ok(None) };
         let heads = Arc::new(Heads::new(shown, Arc::clone(signs), self.settings.fresh));
-        if heads.fitness().stale.is_some() {
+        if let Some(reason) = heads.fitness().stale {
+            self.health.set_unready(format!("recovering: {reason}"));
             return Ok(None);
         }
         if let Some(first) = self.first.take() {

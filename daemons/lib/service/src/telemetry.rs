@@ -2,6 +2,7 @@
 
 use crate::{Exit, Failure};
 use std::fmt;
+use std::io::IsTerminal;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -16,6 +17,8 @@ pub(crate) fn filter(text: &str) -> Result<EnvFilter, Failure> {
 
 pub(crate) fn init(filter: EnvFilter, json: bool) -> Result<(), Failure> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours in a file are noise.
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let done = if json {
         builder.json().try_init()
     } else if crate::env("JOURNAL_STREAM").is_some() {

@@ -161,6 +161,12 @@ fn lines_carry_their_priority_under_the_journal() {
     assert!(log.lines().any(|line| line.starts_with("<3>task greeter")), "{log}");
 }
 
+#[test]
+fn a_file_gets_no_colours() {
+    let (_, log) = Hello::start("Fail", &[]).end();
+    assert!(log.contains("ERROR") && !log.contains('\x1b'), "{log:?}");
+}
+
 /// Runs to the end and gives code and standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(binary()).args(arguments).output().unwrap();
