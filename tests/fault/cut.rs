@@ -1,12 +1,12 @@
 //! The newest records of the log are lost and others written in their place, as when a disk or a broker without
 //! copies loses what it had acknowledged. A replica that is ahead finds its head by hash and goes on from there.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
-use maidenlane_tests::{settings, wait};
+use maidenlane_tests::{scenario::Carrier, settings, traffic::Traffic, wait};
 use rustix::process::Signal;
 
-use crate::{check_everything, driven::Driven, long, moment::Moment};
+use crate::{check_everything, developer_net, driven::Driven, long, moment::Moment};
 
 const SEED: u64 = 0x6375_7421;
 /// The spool keeps what is not final, and only that can be published again: so many entries must not reach below it.
@@ -92,4 +92,44 @@ fn a_replica_finds_its_place_in_a_log_that_was_cut_and_written_anew() {
     let found = log.lines().filter(|line| line.contains("the log was cut: went back")).count();
     assert!(found >= counts.len(), "the replica noticed {found} of {} cuts", counts.len());
     check_everything(&mut driven.net);
+}
+
+#[test]
+fn a_broker_restored_from_an_older_copy_is_followed_again() {
+    let Some(mut net) = developer_net(Carrier::Kafka) else { return };
+    let mut traffic = Traffic::open(&net.master()).unwrap();
+    net.caught_up(0).unwrap();
+    let (data, copy) = (net.broker().unwrap().data(), net.dir().join("older"));
+    net.broker().unwrap().stop();
+    copy_all(&data, &copy);
+    net.broker().unwrap().restart().unwrap();
+    net.recovered().unwrap();
+    for _ in 0..3 {
+        traffic.burst().unwrap();
+        traffic.settle().unwrap();
+    }
+    net.caught_up(0).unwrap();
+    net.broker().unwrap().kill();
+    fs::remove_dir_all(&data).unwrap();
+    copy_all(&copy, &data);
+    net.broker().unwrap().restart().unwrap();
+    // The tap gives up, as what it has read is no longer there; its next start goes on where the log ends now.
+    let ended = net.tap().wait(PATIENCE);
+    let ended = ended.unwrap_or_else(|failure| panic!("{failure}\n{}", net.last_words()));
+    assert_eq!(ended.code(), Some(75), "{}", net.last_words());
+    net.recovered().unwrap_or_else(|failure| panic!("{failure}\n{}", net.last_words()));
+    check_everything(&mut net);
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let place = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_all(&path, &place);
+        } else {
+            fs::copy(&path, place).unwrap();
+        }
+    }
 }

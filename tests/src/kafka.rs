@@ -107,6 +107,12 @@ impl Broker {
         self.address.to_string()
     }
 
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Process id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

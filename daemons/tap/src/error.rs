@@ -139,6 +139,8 @@ impl Error {
             Self::Log(error) => matches!(
                 error,
                 maidenlane_log::Error::Full { .. }
+                    // It was there at the start; a broker that stops or starts may not know it for a moment.
+                    | maidenlane_log::Error::NoTopic { .. }
                     | maidenlane_log::Error::Timeout { .. }
                     | maidenlane_log::Error::Io { .. }
                     | maidenlane_log::Error::Kafka { .. }

@@ -78,7 +78,8 @@ impl Options {
 fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
     match error.rdkafka_error_code() {
-        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+        // Not `UnknownPartition`: that is our own client, whose metadata lack it while a broker stops or starts.
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
             Error::NoTopic { topic: topic.to_owned() }
         }
         Some(Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut) => {
