@@ -251,7 +251,7 @@ impl Consensus {
     pub(crate) fn sync_master(&mut self) {
         let peer = self.peer.as_ref().unwrap();
         self.net.node().connect(&peer.node).unwrap();
-        wait::until("the master to sync from its peer", PATIENCE, || {
+        wait::until("the master to sync from its peer", 4 * PATIENCE, || {
             let told = self.engine.choose(&self.head, self.settled().as_deref());
             told.map_err(|failure| failure.to_string())
         })

@@ -10,9 +10,9 @@ use crate::{
     long,
 };
 
-/// Kills in the suite; the long run has its share of 1,000.
+/// Kills in the suite and in the long run, of each kind. After every one, geth executes the whole chain again.
 const ROUNDS: u32 = 3;
-const ROUNDS_LONG: u32 = 100;
+const ROUNDS_LONG: u32 = 30;
 /// Blocks come every few hundredths of a second here, so a kill falls into any step of making one.
 const KILLED_WITHIN_MS: u32 = 700;
 /// A prime far from any period of geth's own spreads the kills over that time.

@@ -19,7 +19,7 @@ use tally::Tally;
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Run the full counts: 1,200 kill rounds instead of 30
+    /// Run the full counts: 1,060 kill rounds instead of 30
     #[arg(long)]
     long: bool,
     /// Only these steps
