@@ -1,8 +1,8 @@
 //! Catch-up: a new replica replays a feed that is all there already. Started by `cargo measure catch-up`, which makes
 //! the feed; the arguments are the segment log's directory, the topic, and geth's import rate in blocks per second.
 //!
-//! Three times over the same blocks: the follower as the daemon runs it, RocksDB alone writing the very batches that
-//! the follower writes (made beforehand, so this is the floor), and RocksDB alone table by table.
+//! Three ways over the same blocks: the follower as the daemon runs it, RocksDB alone putting the rows that the
+//! follower writes into one batch per block (the floor), and RocksDB alone table by table.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
@@ -12,7 +12,7 @@ use maidenlane_replica::{
     apply::Demands,
     follow::{Follower, Keep},
     live::Signs,
-    store::{Batch, Facts, Store},
+    store::{Facts, Store, TableRows},
 };
 use maidenlane_service::Tracer;
 use maidenlane_wire::{Joiner, Open, Record};
@@ -41,29 +41,23 @@ fn main() -> Outcome<()> {
     let log = Backend::Segment(segment::Options::new(dir.as_str()));
     let feed = Feed::read(log.consumer(topic, 0)?)?;
 
+    let rows = rows(&feed)?;
     let (mut replica, mut plain) = (Duration::MAX, Duration::MAX);
-    let mut tables = Vec::new();
-    let mut rows = 0;
     for _ in 0..ROUNDS {
         replica = replica.min(follow(log.consumer(topic, 0)?, &feed)?);
-        let place = Place::new()?;
-        let batches = batches(&place.store, &feed)?;
-        rows = batches.iter().map(Batch::keys).sum();
-        if tables.is_empty() {
-            tables = by_table(&place.store, &batches)?;
-        }
-        plain = plain.min(write(&place.store, batches)?);
+        plain = plain.min(write(&rows)?);
     }
     let blocks = feed.records.len();
+    let count = rows.iter().flatten().map(TableRows::count).sum();
     let (followed, floor) = (rate(blocks, replica), rate(blocks, plain));
-    println!("{blocks} blocks, {rows} rows; {ROUNDS} rounds, the best of each way");
+    println!("{blocks} blocks, {count} rows; {ROUNDS} rounds, the best of each way");
     println!("geth import    {import:>8.1} blocks/s");
-    println!("replica        {followed:>8.1} blocks/s  {:>9.0} rows/s", rate(rows, replica));
-    println!("RocksDB alone  {floor:>8.1} blocks/s  {:>9.0} rows/s", rate(rows, plain));
+    println!("replica        {followed:>8.1} blocks/s  {:>9.0} rows/s", rate(count, replica));
+    println!("RocksDB alone  {floor:>8.1} blocks/s  {:>9.0} rows/s", rate(count, plain));
     println!("replica / geth import   {:>6.2}  (goal: at least 4)", followed / import);
     println!("replica / RocksDB alone {:>6.2}  (goal: at least 0.6)", followed / floor);
     println!("table            rows/block  kB/block  RocksDB alone with this table's rows only");
-    for line in tables {
+    for line in by_table(rows)? {
         println!("{line}");
     }
     Ok(())
@@ -132,48 +126,48 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
     Ok(begun.elapsed())
 }
 
-/// What the follower writes, one batch per block.
-fn batches(store: &Store, feed: &Feed) -> Outcome<Vec<Batch>> {
-    let made = feed.records.iter().map(|record| {
-        let mut batch = store.batch(Facts::default(), KEEP.undo_blocks, KEEP.history_blocks);
+/// What the follower writes: for each block its rows by table.
+fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
+    let place = Place::new()?;
+    let of_block = |record: &Record| {
+        let mut batch = place.store.batch(Facts::default(), KEEP.undo_blocks, KEEP.history_blocks);
         match record {
-            Record::Genesis(genesis) => store.genesis(&mut batch, genesis)?,
-            Record::Advance(advance) => store.advance(&mut batch, advance)?,
+            Record::Genesis(genesis) => place.store.genesis(&mut batch, genesis)?,
+            Record::Advance(advance) => place.store.advance(&mut batch, advance)?,
             _ => {}
         }
-        Ok(batch)
-    });
-    made.collect()
+        Ok(batch.by_table())
+    };
+    feed.records.iter().map(of_block).collect()
 }
 
-/// Only the writing.
-fn write(store: &Store, batches: Vec<Batch>) -> Outcome<Duration> {
+/// Only RocksDB: a batch per block, written to a new database.
+fn write(rows: &[Vec<TableRows>]) -> Outcome<Duration> {
+    let place = Place::new()?;
     let begun = Instant::now();
-    for batch in batches {
-        store.write(batch)?;
+    for of_block in rows {
+        place.store.write(place.store.batch_of(of_block)?)?;
     }
     Ok(begun.elapsed())
 }
 
 /// A line per table: its share of the rows, and how fast RocksDB writes these alone.
-fn by_table(store: &Store, batches: &[Batch]) -> Outcome<Vec<String>> {
-    let mut tables: BTreeMap<&str, Vec<Batch>> = BTreeMap::new();
-    for batch in batches {
-        for (table, of_table) in store.by_table(batch)? {
-            tables.entry(table).or_default().push(of_table);
-        }
+fn by_table(rows: Vec<Vec<TableRows>>) -> Outcome<Vec<String>> {
+    let blocks = rows.len();
+    let mut tables: BTreeMap<&str, Vec<Vec<TableRows>>> = BTreeMap::new();
+    for of_table in rows.into_iter().flatten() {
+        tables.entry(of_table.table).or_default().push(vec![of_table]);
     }
-    let lines = tables.into_iter().map(|(table, of_table)| {
-        let keys: usize = of_table.iter().map(Batch::keys).sum();
-        let bytes: usize = of_table.iter().map(Batch::bytes).sum();
-        let time = write(&Place::new()?.store, of_table)?;
+    let lines = tables.into_iter().map(|(table, rows)| {
+        let sum = |of: fn(&TableRows) -> usize| rows.iter().flatten().map(of).sum::<usize>();
+        let (count, bytes) = (sum(TableRows::count), sum(TableRows::bytes));
         let per_block =
-            |count: usize| rate(count, Duration::from_secs(1)) / rate(batches.len(), Duration::from_secs(1));
+            |total: usize| rate(total, Duration::from_secs(1)) / rate(blocks, Duration::from_secs(1));
         Ok(format!(
             "{table:<16} {:>10.1} {:>9.1} {:>9.0} rows/s",
-            per_block(keys),
+            per_block(count),
             per_block(bytes) / 1_000.0,
-            rate(keys, time)
+            rate(count, write(&rows)?)
         ))
     });
     lines.collect()

@@ -20,17 +20,15 @@ impl Store {
         let table = self.table(tables::TRANSACTIONS)?;
         for (index, hash) in (0_u32..).zip(body.transaction_hashes()) {
             if add {
-                let mut place = block.number.to_be_bytes().to_vec();
-                place.extend_from_slice(&index.to_be_bytes());
-                batch.rows.put_cf(table, hash, place);
+                batch.rows.put_cf(table, hash, tables::place(block.number, index));
             } else {
                 batch.rows.delete_cf(table, hash);
             }
         }
         let receipts = Receipts::decode(receipts).map_err(|_| self.damaged("receipts"))?;
         let table = self.table(tables::LOGS)?;
-        for (term, indexes) in terms(&receipts) {
-            let key = tables::at_block(&term, block.number);
+        for ((position, term), indexes) in terms(&receipts) {
+            let key = tables::at_block(&tables::term(position, term), block.number);
             if add {
                 batch.rows.put_cf(table, key, indexes);
             } else {
@@ -41,15 +39,13 @@ impl Store {
     }
 }
 
-/// Every term of a block's logs with the indexes of the logs that have it.
-fn terms(receipts: &Receipts) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let mut terms: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+/// Every term of a block's logs, by position, with the indexes of the logs that have it.
+fn terms(receipts: &Receipts) -> BTreeMap<(u8, &[u8]), Vec<u8>> {
+    let mut terms: BTreeMap<(u8, &[u8]), Vec<u8>> = BTreeMap::new();
     let logs = receipts.items().iter().flat_map(|receipt| receipt.logs());
     for (index, log) in (0_u32..).zip(logs) {
-        let address = tables::term(0, log.address.as_slice());
-        let topics =
-            (1_u8..).zip(log.topics()).map(|(position, topic)| tables::term(position, topic.as_slice()));
-        for term in std::iter::once(address).chain(topics) {
+        let topics = (1_u8..).zip(log.topics().iter().map(|topic| topic.as_slice()));
+        for term in std::iter::once((0, log.address.as_slice())).chain(topics) {
             terms.entry(term).or_default().extend_from_slice(&index.to_be_bytes());
         }
     }

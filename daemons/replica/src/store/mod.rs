@@ -29,6 +29,7 @@ mod write;
 pub use audit::{Audit, dump, state_root};
 pub use facts::{Facts, Position};
 pub use read::View;
+pub use tally::TableRows;
 pub use write::{Batch, Store};
 
 use std::path::{Path, PathBuf};

@@ -98,6 +98,15 @@ pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
     out
 }
 
+/// Where a transaction stands.
+pub(crate) fn place(block: u64, index: u32) -> [u8; 12] {
+    let mut place = [0; 12];
+    let (number, rest) = place.split_at_mut(8);
+    number.copy_from_slice(&block.to_be_bytes());
+    rest.copy_from_slice(&index.to_be_bytes());
+    place
+}
+
 /// The block number at a key's end.
 pub(crate) fn block_at_end(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|number| u64::from_be_bytes(*number))
@@ -123,7 +132,7 @@ pub(crate) fn indexes(bytes: &[u8]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_block, block_at_end, block_key, block_of, indexes, slot_key, term};
+    use super::{at_block, block_at_end, block_key, block_of, indexes, place, slot_key, term};
     use maidenlane_chain::{B256, BlockRef};
 
     #[test]
@@ -136,6 +145,7 @@ mod tests {
         assert_eq!((slot[31], slot[32]), (1, 2));
         assert_eq!(at_block(&[7], 258), [7, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(block_at_end(&at_block(&slot, 9)), Some(9));
+        assert_eq!(place(258, 3), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3]);
         assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
         assert_eq!(indexes(&[0, 0, 0, 1, 0, 0, 2, 0]), [1, 512]);
     }

@@ -1,43 +1,62 @@
-//! What a batch holds, table by table: what the benchmarks report.
+//! What a batch holds, table by table: what the benchmarks report and write again.
 
-use super::{Batch, Error, Store, tables};
+use super::{Batch, Error, Facts, Store, tables};
 use rocksdb::WriteBatchIteratorCf;
 
-impl Batch {
-    /// How many rows it writes or deletes.
+type Row = (Vec<u8>, Option<Vec<u8>>);
+
+/// The rows that a batch writes to one table; `None` deletes.
+#[derive(Debug)]
+pub struct TableRows {
+    /// Its name.
+    pub table: &'static str,
+    rows: Vec<Row>,
+}
+
+impl TableRows {
+    /// How many rows.
     #[must_use]
-    pub fn keys(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Keys and values together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+    }
+}
+
+impl Batch {
+    /// Its rows, one item per table that has any.
+    #[must_use]
+    pub fn by_table(&self) -> Vec<TableRows> {
+        let mut sorted = Sorted::default();
+        self.rows.iterate_cf(&mut sorted);
+        let all = tables::TABLES.into_iter().zip(sorted.0).map(|(table, rows)| TableRows { table, rows });
+        all.filter(|table| table.count() > 0).collect()
     }
 }
 
 impl Store {
-    /// The same rows in one batch per table that has any.
+    /// A batch of these rows and of nothing else.
     ///
     /// # Errors
     /// When a table is missing.
-    pub fn by_table(&self, batch: &Batch) -> Result<Vec<(&'static str, Batch)>, Error> {
-        let mut sorted = Sorted::default();
-        batch.rows.iterate_cf(&mut sorted);
-        let mut batches = Vec::new();
-        for (name, rows) in tables::TABLES.iter().zip(sorted.0) {
-            let table = self.table(name)?;
-            let mut of_table = self.batch(self.facts()?, 0, None);
-            for (key, value) in &rows {
+    pub fn batch_of(&self, tables: &[TableRows]) -> Result<Batch, Error> {
+        let mut batch = self.batch(Facts::default(), 0, None);
+        for TableRows { table, rows } in tables {
+            let table = self.table(table)?;
+            for (key, value) in rows {
                 match value {
-                    Some(value) => of_table.rows.put_cf(table, key, value),
-                    None => of_table.rows.delete_cf(table, key),
+                    Some(value) => batch.rows.put_cf(table, key, value),
+                    None => batch.rows.delete_cf(table, key),
                 }
             }
-            if !rows.is_empty() {
-                batches.push((*name, of_table));
-            }
         }
-        Ok(batches)
+        Ok(batch)
     }
 }
-
-type Row = (Vec<u8>, Option<Vec<u8>>);
 
 /// Rows by table, in the order of [`tables::TABLES`].
 #[derive(Default)]
@@ -80,11 +99,12 @@ mod tests {
             batch.rows.put_cf(store.table(name).unwrap(), name, "value");
             batch.rows.delete_cf(store.table(name).unwrap(), "gone");
         }
-        let sorted = store.by_table(&batch).unwrap();
+        let sorted = batch.by_table();
         assert_eq!(sorted.len(), tables::TABLES.len());
-        for (name, of_table) in sorted {
-            assert_eq!(of_table.keys(), 2);
-            store.write(of_table).unwrap();
+        for of_table in sorted {
+            let name = of_table.table;
+            assert_eq!((of_table.count(), of_table.bytes()), (2, name.len() + "value".len() + "gone".len()));
+            store.write(store.batch_of(&[of_table]).unwrap()).unwrap();
             assert_eq!(store.get(name, name.as_bytes()).unwrap().as_deref(), Some(&b"value"[..]));
         }
     }
