@@ -7,7 +7,7 @@ use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::live::Signs;
 use crate::store::tests::{canonical_rows, text};
-use crate::store::{Store, View};
+use crate::store::{Facts, Store, View};
 use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
 use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
@@ -295,6 +295,31 @@ fn the_settings_decide_which_feed_is_the_right_one() {
     assert!(matches!(refused, Error::Refused { source: Refusal::Genesis { .. }, .. }));
     place.demands.genesis = Some(feed.tip().at.hash);
     check_model(&place.follow().unwrap(), &feed.chain, "after two refusals");
+}
+
+#[test]
+fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
+    let (one, genesis) = (Block::genesis().child(0), Block::genesis());
+    let mut feed = Feed::starting(one.clone());
+    feed.play(&Move::Grow(0));
+    let refused = maidenlane_service::Failure::from(Place::of(&feed).follow().unwrap_err());
+    assert_eq!(refused.exit, maidenlane_service::Exit::Data);
+    let told = format!("the feed begins at block {}, this database stands at nothing; restore", one.at);
+    assert!(refused.to_string().contains(&told), "{refused}");
+    // A database without a position of its own in the feed, as a snapshot of another master's would be.
+    for (head, fits) in [(&one, true), (&genesis, false)] {
+        let place = Place::of(&feed);
+        let (store, _) = place.follower().unwrap();
+        let mut batch = store.batch(Facts { head: Some(head.at), ..Facts::default() }, 1, None);
+        batch.facts().genesis = genesis.at.hash;
+        store.write(batch).unwrap();
+        drop(store);
+        let (_, mut follower) = place.follower().unwrap();
+        match follower.turn(Duration::ZERO) {
+            Ok(_) => assert!(fits && follower.facts().head == Some(feed.tip().at)),
+            Err(error) => assert!(!fits && text(&error).contains("the feed begins at"), "{error}"),
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
 use alloy::primitives::{Log, LogData};
 use alloy::rlp;
 use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
-use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Undo};
+use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
 use maidenlane_wire::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -248,12 +248,27 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// OPEN and GENESIS.
-    pub(super) fn new() -> Self {
+    /// OPEN.
+    fn opened(genesis: B256) -> Self {
         let stamp = Stamp { feed: [1; 16], epoch: 0, writer: [0; 16], seq: 0, finalized: 0, more: false };
         let mut feed = Self { stamp, chain: Vec::new(), entries: Vec::new() };
+        feed.open(CHAIN_ID, genesis);
+        feed
+    }
+
+    /// OPEN and START at `base`.
+    pub(super) fn starting(base: Block) -> Self {
+        let mut feed = Self::opened(Block::genesis().at.hash);
+        let start = Start { block: base.at, header: base.header.clone(), ancestors: Vec::new() };
+        feed.chain.push(Arc::new(base));
+        feed.put(Record::Start(start), false);
+        feed
+    }
+
+    /// OPEN and GENESIS.
+    pub(super) fn new() -> Self {
         let genesis = Block::genesis();
-        feed.open(CHAIN_ID, genesis.at.hash);
+        let mut feed = Self::opened(genesis.at.hash);
         let record = Genesis {
             block: genesis.at,
             header: genesis.header.clone(),
