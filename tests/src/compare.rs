@@ -22,6 +22,11 @@ const ACCOUNTS_MAX: usize = 24;
 /// Questions in one request: a comparison has thousands, and some chains' answers are megabytes.
 const BATCH_MAX: usize = 25;
 
+/// geth's and our own word for a batch whose answers together are too large.
+const TOO_LARGE: i64 = -32003;
+/// Letters of an answer that are printed where it differs.
+const SHOWN_MAX: usize = 1_000;
+
 /// One question.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -82,7 +87,10 @@ impl Comparison {
                 self.agreed += 1;
             } else {
                 let Question { method, params } = question;
-                self.differences.push(format!("{method} {params}\n  master:  {left}\n  replica: {right}"));
+                let (left, right) = (left.to_string(), right.to_string());
+                self.differences.push(format!(
+                    "{method} {params}\n  master:  {left:.SHOWN_MAX$}\n  replica: {right:.SHOWN_MAX$}"
+                ));
             }
         }
         Ok(())
@@ -114,6 +122,16 @@ fn answers(side: &Client, batch: &[Question]) -> Outcome<Vec<Value>> {
         let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
         let place = id.and_then(|id| ordered.get_mut(id));
         *place.ok_or_else(|| Failure::new(format!("{} answers what nobody asked", side.url())))? = answer;
+    }
+    // What did not fit beside the others is asked alone.
+    for (id, (question, answer)) in batch.iter().zip(&mut ordered).enumerate() {
+        if answer.pointer("/error/code") == Some(&json!(TOO_LARGE)) {
+            *answer = side.respond(question.method, &question.params)?;
+            forget_message(answer);
+            if let Some(fields) = answer.as_object_mut() {
+                fields.insert("id".to_owned(), id.into());
+            }
+        }
     }
     match ordered.iter().position(Value::is_null).and_then(|id| batch.get(id)) {
         Some(Question { method, params }) => {
