@@ -42,8 +42,6 @@ pub struct Follower {
     records: u64,
     /// Something that a view holds was written since the last one was shown.
     changed: bool,
-    /// Entries did not count since the last one that did.
-    ignores: bool,
 }
 
 impl std::fmt::Debug for Follower {
@@ -97,7 +95,6 @@ impl Follower {
             parsed: Parsed::default(),
             records: 0,
             changed: true,
-            ignores: false,
         })
     }
 
@@ -117,12 +114,6 @@ impl Follower {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
-    }
-
-    /// Whether entries come and do not count: of a writer that was displaced, or of a log that is another.
-    #[must_use]
-    pub const fn ignores(&self) -> bool {
-        self.ignores
     }
 
     /// Reads for at most `wait` and applies what came. True if a head that may be shown was written.
@@ -184,11 +175,8 @@ impl Follower {
         let is_open = matches!(stamped.record, Record::Open(_));
         let refused = |source| Error::Refused { offset, source };
         match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
-            Verdict::Skip => {
-                self.ignores = true;
-                return Ok(());
-            }
-            Verdict::Next(cursor) => (self.cursor, self.ignores) = (Some(cursor), false),
+            Verdict::Skip => return Ok(()),
+            Verdict::Next(cursor) => self.cursor = Some(cursor),
         }
         let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
             return Ok(());

@@ -9,7 +9,7 @@ use crate::live::{Heads, Signs};
 use crate::rpc::Rpc;
 use crate::rpc::source::Live;
 use crate::store::Store;
-use maidenlane_log::TopicNeeds;
+use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_service::{
     Addresses, Context, Exit, Failure, Health, Metrics, Shared, Shutdown, Tracer, tracer,
 };
@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 
 /// The longest wait for records, and so for a shutdown.
 const WAIT: Duration = Duration::from_millis(100);
+/// For a look at a log that may be away, in the middle of following.
+const LOOK_WAIT: Duration = Duration::from_secs(3);
 /// Between attempts to reach a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// Without the log for so long, let the service manager begin afresh.
@@ -133,14 +135,10 @@ impl Loop {
                 None => heads = self.first_head(&mut follower, &signs)?,
             }
             self.tell(&follower, heads.as_deref());
-            // A log that was cut and written anew may go on with an epoch that we know, of a writer that we do not.
             let silence_max = self.settings.fresh.silence_max;
-            if follower.ignores() && signs.silent().min(looked.elapsed()) > silence_max {
+            if signs.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
-                match self.follower(&store, &signs)? {
-                    Some(next) => follower = next,
-                    None => break,
-                }
+                follower = self.anew(&store, &signs)?.unwrap_or(follower);
             }
         }
         store.sync()?;
@@ -164,24 +162,43 @@ impl Loop {
         }
     }
 
-    /// Opens the log; waits while it is away. `None` at a shutdown.
-    fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
+    /// Silence may be ours: a client that does not notice that its broker came back with an older log, or records of a
+    /// log written anew with an epoch that we know, of a writer that we do not. Looks with a new client where our head
+    /// is. `None` while the log is away.
+    fn anew(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
+        let mut log = self.settings.backend();
+        if let Backend::Kafka(options) = &mut log {
+            options.timeout = LOOK_WAIT;
+        }
+        let opened = log
+            .consumer(&self.settings.topic, 0)
+            .map_err(Error::from)
+            .and_then(|consumer| self.follow(store, signs, consumer));
+        match opened {
+            Ok(follower) => Ok(Some(follower)),
+            Err(Error::Log(source)) if passes(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn follow(
+        &self,
+        store: &Arc<Store>,
+        signs: &Arc<Signs>,
+        consumer: Box<dyn maidenlane_log::LogConsumer>,
+    ) -> Result<Follower, Error> {
         let settings = &self.settings;
         let keep = Keep { undo_blocks: settings.undo_blocks, history_blocks: settings.history_blocks };
         let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis };
+        let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
+        Follower::new(store, keep, demands, consumer, events, signs)
+    }
+
+    /// Opens the log; waits while it is away. `None` at a shutdown.
+    fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
         let mut away = None;
         while !self.shutdown.is_triggered() {
-            let opened = self.open().and_then(|consumer| {
-                Follower::new(
-                    Arc::clone(store),
-                    keep,
-                    demands,
-                    consumer,
-                    self.events.clone(),
-                    Arc::clone(signs),
-                )
-            });
-            match opened {
+            match self.open().and_then(|consumer| self.follow(store, signs, consumer)) {
                 Ok(follower) => return Ok(Some(follower)),
                 Err(Error::Log(source)) if passes(&source) => self.wait_for_log(&mut away, source)?,
                 Err(error) => return Err(error),

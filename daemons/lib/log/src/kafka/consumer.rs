@@ -28,6 +28,10 @@ pub(super) const READING: [(&str, &str); 11] = [
     ("fetch.error.backoff.ms", "20"),
 ];
 
+/// For the two ends of a partition. A question that was under way when a broker died is never answered, and whoever
+/// waits for it tells nobody that it lives: ask again well before that counts as silence.
+const WATERMARKS_WAIT: Duration = Duration::from_secs(3);
+
 /// Reads one partition; in no group, its position is its own.
 pub struct Consumer {
     options: Options,
@@ -90,7 +94,8 @@ impl Consumer {
 
     /// Earliest and end.
     fn watermarks(&self) -> Result<(u64, u64), Error> {
-        let marks = self.client.fetch_watermarks(&self.topic, signed(self.partition), self.options.timeout);
+        let wait = self.options.timeout.min(WATERMARKS_WAIT);
+        let marks = self.client.fetch_watermarks(&self.topic, signed(self.partition), wait);
         let (low, high) = marks.map_err(|error| failed(&self.options, &self.topic, "watermarks", error))?;
         Ok((unsigned(low), unsigned(high)))
     }

@@ -62,6 +62,9 @@ impl Options {
         config.set("reconnect.backoff.ms", "20");
         config.set("reconnect.backoff.max.ms", "500");
         config.set("retry.backoff.ms", "20");
+        // What a broker answered while it stopped or started is believed so long; the default is 5 minutes, in which
+        // a topic counts as unknown and nobody gives a sign of life.
+        config.set("topic.metadata.refresh.interval.ms", "2000");
         config.set("log.connection.close", "false");
         for (name, value) in with {
             config.set(*name, *value);
