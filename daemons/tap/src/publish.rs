@@ -169,16 +169,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes a FINAL if it says something new and nothing older than what the feed says, and if the feed has
-    /// got that far.
-    ///
-    /// # Errors
-    /// As [`Publisher::publish`].
-    pub fn publish_final(
-        &mut self,
-        safe: Option<BlockRef>,
-        finalized: Option<BlockRef>,
-    ) -> Result<bool, Error> {
+    /// A FINAL, if it says something new and nothing older than what the feed says, and if the feed has got that far.
+    pub fn finality(&mut self, safe: Option<BlockRef>, finalized: Option<BlockRef>) -> Option<Draft> {
         let last = self.tail.finals.unwrap_or(Final { safe: None, finalized: None });
         let published = &self.tail.published;
         let on_chain = |block: &BlockRef| {
@@ -195,12 +187,10 @@ impl Publisher {
         let safe = safe.filter(fits).or(last.safe.filter(fits)).or(finalized);
         let next = Final { safe, finalized };
         if next == last {
-            return Ok(false);
+            return None;
         }
         self.finalized = self.finalized.max(floor);
-        let more = self.tail.open_change;
-        self.publish(vec![Draft { record: Record::Final(next), more }])?;
-        Ok(true)
+        Some(Draft { record: Record::Final(next), more: self.tail.open_change })
     }
 
     /// Reads the whole record at `offset` again, parts joined.

@@ -244,7 +244,11 @@ impl Tap {
                     // The feed may have moved until our OPEN stood: decide anew.
                     self.follow.again(change.target);
                 }
-                Step::Change(change) => self.change(&change)?,
+                Step::Change(change) => {
+                    self.change(&change)?;
+                    // Blocks come at whole seconds and heartbeats at whole parts of one: keep them apart.
+                    self.next_tick = self.next_tick.min(Instant::now() + self.settings.heartbeat / 2);
+                }
             }
         }
         Ok(())
@@ -273,7 +277,8 @@ impl Tap {
         if self.publisher.tail().open_change {
             let head = self.master()?.head()?;
             self.seen = Some((head, SystemTime::now()));
-            self.beat(false)?;
+            let beat = self.heartbeat(false);
+            self.publish_signs(None, beat)?;
         }
         Ok(())
     }
@@ -294,11 +299,9 @@ impl Tap {
     fn tell(&mut self) -> Result<(), Error> {
         self.publisher.refresh()?;
         if self.publisher.is_open() {
-            if !self.follow.resuming() {
-                self.tell_final()?;
-            }
-            let more = self.publisher.tail().open_change;
-            self.beat(more)?;
+            let finality = if self.follow.resuming() { None } else { self.finality()? };
+            let beat = self.heartbeat(self.publisher.tail().open_change);
+            self.publish_signs(finality, beat)?;
         }
         self.tell_health();
         if Instant::now() >= self.next_reclaim {
@@ -308,26 +311,34 @@ impl Tap {
         Ok(())
     }
 
-    fn tell_final(&mut self) -> Result<(), Error> {
+    fn finality(&mut self) -> Result<Option<Draft>, Error> {
         let safe = self.master()?.tagged("safe")?;
         let finalized = self.master()?.tagged("finalized")?;
-        if self.publisher.publish_final(safe, finalized)? {
-            self.events.emit(&Event::Finalized { number: self.publisher.finalized() });
-        }
-        Ok(())
+        Ok(self.publisher.finality(safe, finalized))
     }
 
     /// A heartbeat, if the master answered a moment ago.
-    fn beat(&mut self, more: bool) -> Result<(), Error> {
+    fn heartbeat(&self, more: bool) -> Option<Draft> {
         let recent = self.seen.filter(|(_, at)| at.elapsed().is_ok_and(|age| age <= ANSWER_WITHIN));
-        let Some(((master, at), published)) = recent.zip(self.publisher.tail().published.head()) else {
-            return Ok(());
-        };
+        let ((master, at), published) = recent.zip(self.publisher.tail().published.head())?;
         let seen = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let master_seen_ms = u64::try_from(seen.as_millis()).unwrap_or(u64::MAX);
         let record = Heartbeat { published, master, resuming: self.follow.resuming(), master_seen_ms };
-        self.publisher.publish(vec![Draft { record: Record::Heartbeat(record), more }])?;
-        self.events.emit(&Event::Heartbeat);
+        Some(Draft { record: Record::Heartbeat(record), more })
+    }
+
+    /// In one append: a head that is announced meanwhile waits for it.
+    fn publish_signs(&mut self, finality: Option<Draft>, heartbeat: Option<Draft>) -> Result<(), Error> {
+        let (is_final, beats) = (finality.is_some(), heartbeat.is_some());
+        if is_final || beats {
+            self.publisher.publish(finality.into_iter().chain(heartbeat).collect())?;
+        }
+        if is_final {
+            self.events.emit(&Event::Finalized { number: self.publisher.finalized() });
+        }
+        if beats {
+            self.events.emit(&Event::Heartbeat);
+        }
         Ok(())
     }
 

@@ -215,10 +215,11 @@ fn finality_never_moves_back() {
     feed.open(&mut writer).unwrap();
     writer.publish(vec![start(&genesis), advance(&one, false), advance(&two, false)]).unwrap();
     let ahead = BlockRef::new(9, B256::repeat_byte(9));
-    assert!(!writer.publish_final(Some(ahead), Some(ahead)).unwrap(), "the feed is not there yet");
-    assert!(writer.publish_final(Some(two.block), Some(one.block)).unwrap());
-    assert!(!writer.publish_final(None, None).unwrap(), "a restarted geth knows of none");
-    assert!(!writer.publish_final(Some(two.block), Some(genesis.block)).unwrap());
+    assert!(writer.finality(Some(ahead), Some(ahead)).is_none(), "the feed is not there yet");
+    let news = writer.finality(Some(two.block), Some(one.block)).unwrap();
+    writer.publish(vec![news]).unwrap();
+    assert!(writer.finality(None, None).is_none(), "a restarted geth knows of none");
+    assert!(writer.finality(Some(two.block), Some(genesis.block)).is_none());
     let finals = feed.read().finals.unwrap();
     assert_eq!((finals.safe, finals.finalized), (Some(two.block), Some(one.block)));
     assert_eq!(feed.writer().finalized(), 1);

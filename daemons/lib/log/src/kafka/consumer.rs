@@ -38,6 +38,9 @@ pub struct Consumer {
     topic: String,
     partition: u32,
     client: BaseConsumer,
+    /// Asks for the ends of the partition. A broker answers the requests of one connection in order, so a question
+    /// on the reader's own would wait behind its fetch, for as long as there is nothing to read.
+    asker: BaseConsumer,
     next: u64,
     fetching: Fetching,
     /// Read but too large for the last call.
@@ -84,10 +87,10 @@ impl Consumer {
             let what = format!("{topic} has no partition {partition}, only {count} of them from 0 on");
             return Err(Error::Refused { what });
         }
-        let client = connect(options, topic)?;
+        let (client, asker) = (connect(options, topic)?, connect(options, topic)?);
         let (options, topic, fetching) = (options.clone(), topic.to_owned(), Fetching::Not);
         let mut consumer =
-            Self { options, topic, partition, client, next: 0, fetching, held: None, failure: None };
+            Self { options, topic, partition, client, asker, next: 0, fetching, held: None, failure: None };
         consumer.next = consumer.watermarks()?.0;
         Ok(consumer)
     }
@@ -95,7 +98,7 @@ impl Consumer {
     /// Earliest and end.
     fn watermarks(&self) -> Result<(u64, u64), Error> {
         let wait = self.options.timeout.min(WATERMARKS_WAIT);
-        let marks = self.client.fetch_watermarks(&self.topic, signed(self.partition), wait);
+        let marks = self.asker.fetch_watermarks(&self.topic, signed(self.partition), wait);
         let (low, high) = marks.map_err(|error| failed(&self.options, &self.topic, "watermarks", error))?;
         Ok((unsigned(low), unsigned(high)))
     }

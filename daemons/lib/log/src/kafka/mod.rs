@@ -66,6 +66,8 @@ impl Options {
         // a topic counts as unknown and nobody gives a sign of life.
         config.set("topic.metadata.refresh.interval.ms", "2000");
         config.set("log.connection.close", "false");
+        // A record is sent at once, not when the broker has acknowledged the packet before it.
+        config.set("socket.nagle.disable", "true");
         for (name, value) in with {
             config.set(*name, *value);
         }
