@@ -18,6 +18,10 @@ const LOADS: [(usize, usize, usize); 3] = [(300, 1_000, 50), (100_000, 1, 400), 
 const READ_BYTES: usize = 8 << 20;
 /// Of each way, the best counts: neighbours only ever make it slower.
 const ROUNDS: usize = 3;
+/// About a block of ten transactions.
+const HANDED_BYTES: usize = 10_000;
+const HANDED_EVERY: Duration = Duration::from_millis(100);
+const HANDED: usize = 220;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -56,7 +60,50 @@ fn main() -> Outcome<()> {
             segment.read / raw.read
         );
     }
+    println!();
+    println!(
+        "ms from an append until a waiting reader has it, one entry of {HANDED_BYTES} bytes every {HANDED_EVERY:?}"
+    );
+    let dir = tempfile::tempdir()?;
+    let segments = Backend::Segment(segment::Options::new(dir.path().join("log")));
+    let kafka = broker.map(|broker| Backend::Kafka(kafka::Options::new(vec![broker])));
+    for (name, backend) in [("segment", Some(segments)), ("kafka", kafka)] {
+        let Some(backend) = backend else { continue };
+        let took_ms = hand_over(&backend)?;
+        let quantile = |share: usize| took_ms.get(took_ms.len() * share / 100).copied().unwrap_or_default();
+        println!("{name:<8} p50 {:>5.1}  p99 {:>5.1}", quantile(50), quantile(99));
+    }
     Ok(())
+}
+
+/// The floor of a replica's lag: nothing but the log between writer and reader.
+fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
+    let topic = "handed";
+    backend.create(topic, &TopicOptions::default())?;
+    let mut producer = backend.producer(topic)?;
+    let mut consumer = backend.consumer(topic, 0)?;
+    let (told, begun) = std::sync::mpsc::channel::<Instant>();
+    let reader = std::thread::spawn(move || -> Result<Vec<f64>, maidenlane_log::Error> {
+        let mut took_ms = Vec::new();
+        while took_ms.len() < HANDED {
+            for _ in consumer.read(READ_BYTES, Duration::from_secs(10))? {
+                let Ok(begun) = begun.recv() else { return Ok(took_ms) };
+                took_ms.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        Ok(took_ms)
+    });
+    for seed in 0..HANDED {
+        std::thread::sleep(HANDED_EVERY);
+        let payload = payload(HANDED_BYTES, seed);
+        told.send(Instant::now())?;
+        producer.append(&[Append { key: None, payload: &payload }])?;
+    }
+    let mut took_ms = reader.join().map_err(|_| "the reader died")??;
+    // The first ones open connections.
+    took_ms.drain(..took_ms.len().min(HANDED / 10));
+    took_ms.sort_by(f64::total_cmp);
+    Ok(took_ms)
 }
 
 /// MB/s.
