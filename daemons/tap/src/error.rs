@@ -67,8 +67,21 @@ pub enum Error {
     /// A canonical block was executed without leaving frames.
     #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
     Hole(BlockRef),
-    /// A block does not fit its header or its parent.
-    #[error("block {block}: {what}; the spool or the master is damaged, run `{REPAIR}`")]
+    /// What the hook wrote of a block does not fit its header, its parent or the master's proofs. As for a damaged
+    /// segment, only frames that are gone are written again.
+    #[error(
+        "the frames of block {block} in {segment} are wrong: {what}; stop geth, remove the segment, start geth and run `{REPAIR}`"
+    )]
+    BadFrames {
+        /// The block.
+        block: BlockRef,
+        /// Where its frames are.
+        segment: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// What the master or the feed says of a block does not decode.
+    #[error("block {block}: {what}; a newer tap may know it, and otherwise the master's database is damaged")]
     BadBlock {
         /// The block.
         block: BlockRef,
@@ -127,7 +140,7 @@ pub enum Error {
     },
 }
 
-/// The command that closes a hole.
+/// The command that closes a hole; FILE as the tap itself was given it.
 const REPAIR: &str = "maidenlane tap repair --config FILE";
 
 impl Error {
@@ -165,6 +178,7 @@ impl Error {
             Self::WrongChain { .. }
             | Self::SpoolCorrupt { .. }
             | Self::Hole(_)
+            | Self::BadFrames { .. }
             | Self::BadBlock { .. }
             | Self::BelowBase(_)
             | Self::BrokenFeed { .. }

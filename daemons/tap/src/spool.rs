@@ -203,6 +203,26 @@ impl Spool {
         }))
     }
 
+    /// The file with a block's frames, or those that it was lent; the directory if neither is known.
+    #[must_use]
+    pub fn segment_of(&self, hash: &B256) -> PathBuf {
+        let lent = self.lent.iter().find(|(_, lent)| lent.state.hash == *hash);
+        let twin = lent.and_then(|(_, lent)| self.twin(lent.state.origin_root, lent.state.root));
+        let located = self.blocks.get(hash).or_else(|| self.blocks.get(&twin?));
+        self.path(located.map(|located| located.segment))
+    }
+
+    /// The file with the GENESIS frame; the directory if there is none.
+    #[must_use]
+    pub fn segment_of_genesis(&self) -> PathBuf {
+        self.path(self.genesis.map(|place| place.segment))
+    }
+
+    fn path(&self, segment: Option<u64>) -> PathBuf {
+        let segment = segment.and_then(|number| self.segments.get(&number));
+        segment.map_or_else(|| self.dir.clone(), |segment| segment.path().to_owned())
+    }
+
     /// Treats a block that left no frames as if it had.
     pub fn lend(&mut self, parent: B256, executed: Executed) {
         if self.lent.len() >= LENT_MAX {

@@ -26,6 +26,10 @@ fn a_damaged_spool_is_never_published() {
         let _damage = Damaged::new(&closed, of_another_version);
         refuses(driven.net.tap(), &[name(&closed), "frame version 9 is unknown", "must be of one release"]);
     }
+    {
+        let _damage = Damaged::new(&live, with_a_wrong_root);
+        refuses(driven.net.tap(), &["block 67", name(&live), "root", "remove the segment", "tap repair"]);
+    }
     // The end of a closed segment may have been torn by a kill; then its last block is missing.
     {
         let _damage = Damaged::shorter(&closed, 10);
@@ -36,13 +40,35 @@ fn a_damaged_spool_is_never_published() {
     check_everything(&mut driven.net);
 }
 
-/// The first frame as another hook would write it: `len | crc32c | version | …`.
+/// Every frame as another hook would write it.
 fn of_another_version(segment: &mut Vec<u8>) {
-    let field = |at: usize| segment.get(at..at + 4).unwrap().try_into().map(u32::from_le_bytes).unwrap();
-    let content = 8..8 + usize::try_from(field(0)).unwrap();
-    *segment.get_mut(8).unwrap() = 9;
-    let checksum = crc32c(segment.get(content).unwrap());
-    segment.splice(4..8, checksum.to_le_bytes());
+    rewrite(segment, |content| *content.first_mut().unwrap() = 9);
+}
+
+/// Every block's state root before it, as a faulty hook might write it: `version | kind | [hash, number, root …]`.
+fn with_a_wrong_root(segment: &mut Vec<u8>) {
+    const STATE: u8 = 5;
+    rewrite(segment, |content| {
+        if content.get(1) == Some(&STATE) {
+            let list = usize::from(content.get(2).unwrap().saturating_sub(0xf7)) + 1;
+            let (hash, number) = (33, 1);
+            *content.get_mut(2 + list + hash + number + 1).unwrap() ^= 1;
+        }
+    });
+}
+
+/// Changes frames as their writer would have: `len | crc32c | content`.
+fn rewrite(segment: &mut Vec<u8>, change: impl Fn(&mut [u8])) {
+    let mut at = 0;
+    while at < segment.len() {
+        let len = segment.get(at..at + 4).unwrap().try_into().map(u32::from_le_bytes).unwrap();
+        let end = at + 8 + usize::try_from(len).unwrap();
+        let content = segment.get_mut(at + 8..end).unwrap();
+        change(content);
+        let checksum = crc32c(content);
+        segment.splice(at + 4..at + 8, checksum.to_le_bytes());
+        at = end;
+    }
 }
 
 #[test]

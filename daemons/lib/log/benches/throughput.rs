@@ -82,7 +82,7 @@ fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
     backend.create(topic, &TopicOptions::default())?;
     let mut producer = backend.producer(topic)?;
     let mut consumer = backend.consumer(topic, 0)?;
-    let (told, begun) = std::sync::mpsc::channel::<Instant>();
+    let (told, begun) = std::sync::mpsc::sync_channel::<Instant>(1);
     let reader = std::thread::spawn(move || -> Result<Vec<f64>, maidenlane_log::Error> {
         let mut took_ms = Vec::new();
         while took_ms.len() < HANDED {

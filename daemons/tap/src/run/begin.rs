@@ -27,7 +27,9 @@ impl Tap {
         let genesis = if base.number == 0 { self.spool.genesis()? } else { None };
         let record = match genesis {
             Some(frame) => {
-                let bad = |what| Error::BadBlock { block: BlockRef::new(0, self.chain.genesis), what };
+                let (block, segment) =
+                    (BlockRef::new(0, self.chain.genesis), self.spool.segment_of_genesis());
+                let bad = |what| Error::BadFrames { block, segment: segment.clone(), what };
                 Record::Genesis(begin::genesis(self.chain.genesis, frame).map_err(bad)?)
             }
             None if self.settings.begin == Begin::Spool => Record::Start(self.start(base)?),

@@ -83,7 +83,8 @@ impl Tap {
         let executed = self.spool.load(&hash)?;
         let unknown = BlockRef::new(self.spool.find(&hash).map_or(0, |located| located.number), hash);
         let executed = executed.ok_or(Error::Hole(unknown))?;
-        let bad = |what: String| Error::BadBlock { block: unknown, what };
+        let segment = self.spool.segment_of(&hash);
+        let bad = |what: String| Error::BadFrames { block: unknown, segment: segment.clone(), what };
         let facts = block::examine(hash, &executed.block).map_err(bad)?;
         block::examine_receipts(&facts, &executed.receipts).map_err(bad)?;
         let state = (executed.state.origin_root, executed.state.root);
@@ -115,8 +116,10 @@ impl Tap {
         for question in &questions {
             let slots: Vec<B256> = question.slot.iter().map(|(plain, ..)| *plain).collect();
             match self.master()?.proof(question.address, &slots, facts.block.hash) {
-                Ok(proof) => audit::verify(question, facts.header.state_root, &proof)
-                    .map_err(|what| Error::BadBlock { block: facts.block, what: format!("audit: {what}") })?,
+                Ok(proof) => audit::verify(question, facts.header.state_root, &proof).map_err(|what| {
+                    let (block, segment) = (facts.block, self.spool.segment_of(&facts.block.hash));
+                    Error::BadFrames { block, segment, what: format!("audit: {what}") }
+                })?,
                 Err(error) if error.is_refusal() => {
                     self.events.emit(&Event::Unaudited { reason: error.to_string() });
                     return Ok(());

@@ -329,7 +329,11 @@ fn rows_that_do_not_join_their_parent_stop_the_tap() {
     spooled(&world, 1, std::slice::from_ref(&bad));
     world.geth.head(std::slice::from_ref(&bad));
     let error = world.failure();
-    assert!(matches!(&error, Error::BadBlock { block, .. } if *block == bad.block), "{error}");
+    let segment = world.dir.path().join("spool/00000000000000000001.spool");
+    assert!(
+        matches!(&error, Error::BadFrames { block, segment: told, .. } if (*block, told) == (bad.block, &segment)),
+        "{error}"
+    );
 }
 
 #[test]

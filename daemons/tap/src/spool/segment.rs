@@ -6,7 +6,7 @@ use maidenlane_chain::B256;
 use maidenlane_wire::frame::{self, Frame, FrameError};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Read at a time; a longer frame is read whole.
 const CHUNK_BYTES: u64 = 4 << 20;
@@ -61,6 +61,10 @@ struct Window {
 impl Segment {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, scanned: 0, group: None, newest: None, closed: false }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether every block in it is at or below `done` and nothing more will come.
