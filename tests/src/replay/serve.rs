@@ -19,27 +19,27 @@ const HEAD_MAX_BYTES: u64 = 64 << 10;
 
 /// Takes taps until the master is closed.
 pub(super) fn socket(shared: &Arc<Shared>, listener: &UnixListener) {
-    for stream in listener.incoming().map_while(Result::ok) {
+    serve(shared, listener.incoming(), converse);
+}
+
+/// Takes HTTP clients until the master is closed.
+pub(super) fn http(shared: &Arc<Shared>, listener: &TcpListener) {
+    serve(shared, listener.incoming(), exchange);
+}
+
+fn serve<S: Send + 'static>(
+    shared: &Arc<Shared>,
+    incoming: impl Iterator<Item = std::io::Result<S>>,
+    talk: fn(&Shared, &S) -> std::io::Result<()>,
+) {
+    for stream in incoming.map_while(Result::ok) {
         if shared.shown().closed {
             return;
         }
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             // Whoever hangs up is done.
-            let _gone = converse(&shared, &stream);
-        });
-    }
-}
-
-/// Takes HTTP clients until the master is closed.
-pub(super) fn http(shared: &Arc<Shared>, listener: &TcpListener) {
-    for stream in listener.incoming().map_while(Result::ok) {
-        if shared.shown().closed {
-            return;
-        }
-        let shared = Arc::clone(shared);
-        thread::spawn(move || {
-            let _gone = exchange(&shared, &stream);
+            let _gone = talk(&shared, &stream);
         });
     }
 }

@@ -1,12 +1,13 @@
 //! Reads one partition of a Kafka topic.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Message};
 
+use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, From, LogConsumer, Offset};
 
@@ -43,10 +44,7 @@ pub struct Consumer {
     asker: BaseConsumer,
     next: u64,
     fetching: Fetching,
-    /// Read but too large for the last call.
-    held: Option<Entry>,
-    /// Told at the next call, after what was good has been taken.
-    failure: Option<Error>,
+    rest: Rest<Entry>,
 }
 
 /// What librdkafka does for us.
@@ -89,8 +87,8 @@ impl Consumer {
         }
         let (client, asker) = (connect(options, topic)?, connect(options, topic)?);
         let (options, topic, fetching) = (options.clone(), topic.to_owned(), Fetching::Not);
-        let mut consumer =
-            Self { options, topic, partition, client, asker, next: 0, fetching, held: None, failure: None };
+        let (rest, next) = (Rest::default(), 0);
+        let mut consumer = Self { options, topic, partition, client, asker, next, fetching, rest };
         consumer.next = consumer.watermarks()?.0;
         Ok(consumer)
     }
@@ -117,8 +115,7 @@ impl Consumer {
         if self.fetching == Fetching::Does {
             self.fetching = Fetching::Elsewhere;
         }
-        self.held = None;
-        self.failure = None;
+        self.rest = Rest::default();
     }
 
     /// Has librdkafka fetch from `next` on.
@@ -149,12 +146,14 @@ impl Consumer {
 
     /// The next entry within `wait`.
     fn poll(&mut self, wait: Duration) -> Result<Option<Entry>, Error> {
-        if let Some(held) = self.held.take() {
-            return Ok(Some(held));
-        }
+        self.fetch()?;
         let (next, error) = match self.client.poll(wait) {
             None => return Ok(None),
-            Some(Ok(message)) => return Ok(entry(&message).filter(|entry| entry.offset.0 >= self.next)),
+            Some(Ok(message)) => {
+                let entry = entry(&message).filter(|entry| entry.offset.0 >= self.next);
+                self.next = entry.as_ref().map_or(self.next, |entry| entry.offset.0.saturating_add(1));
+                return Ok(entry);
+            }
             Some(Err(error)) => (self.next, error),
         };
         if is_transient(&error) {
@@ -199,37 +198,7 @@ impl LogConsumer for Consumer {
     }
 
     fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<Entry>, Error> {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        let deadline = Instant::now() + wait;
-        let (mut entries, mut bytes) = (Vec::new(), 0usize);
-        loop {
-            self.fetch()?;
-            let left = if entries.is_empty() {
-                deadline.saturating_duration_since(Instant::now())
-            } else {
-                Duration::ZERO
-            };
-            match self.poll(left) {
-                Ok(Some(entry)) => {
-                    if !entries.is_empty() && bytes.saturating_add(entry.payload.len()) > max_bytes {
-                        self.held = Some(entry);
-                        return Ok(entries);
-                    }
-                    bytes = bytes.saturating_add(entry.payload.len());
-                    self.next = entry.offset.0.saturating_add(1);
-                    entries.push(entry);
-                }
-                Ok(None) if entries.is_empty() && Instant::now() < deadline => {}
-                Ok(None) => return Ok(entries),
-                Err(error) if entries.is_empty() => return Err(error),
-                Err(error) => {
-                    self.failure = Some(error);
-                    return Ok(entries);
-                }
-            }
-        }
+        gather(self, |this| &mut this.rest, Self::poll, |entry| entry.payload.len(), (max_bytes, wait))
     }
 
     fn earliest(&mut self) -> Result<Offset, Error> {

@@ -14,6 +14,7 @@ use rdkafka::message::Message;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::consumer::{READING, entry};
+use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, GroupConsumer, Offset};
 
@@ -26,10 +27,7 @@ pub struct Group {
     rebalances: u64,
     /// First offset handed out of each partition since the last rebalance.
     handed: BTreeMap<u32, u64>,
-    /// Read but too large for the last call.
-    held: Option<(u32, Entry)>,
-    /// Told at the next call, after what was good has been taken: librdkafka tells it once.
-    failure: Option<Error>,
+    rest: Rest<(u32, Entry)>,
 }
 
 impl std::fmt::Debug for Group {
@@ -70,8 +68,8 @@ impl Group {
             .create_with_context(Rebalances::default())
             .map_err(|error| failed(options, topic, "opening", error))?;
         let (options, topic) = (options.clone(), topic.to_owned());
-        let handed = BTreeMap::new();
-        let this = Self { options, topic, client, rebalances: 0, handed, held: None, failure: None };
+        let (handed, rest) = (BTreeMap::new(), Rest::default());
+        let this = Self { options, topic, client, rebalances: 0, handed, rest };
         this.write_first_positions(partitions)?;
         this.client.subscribe(&[&this.topic]).map_err(|error| this.failed("subscription", error))?;
         Ok(this)
@@ -124,9 +122,6 @@ impl Group {
 
     /// The next entry within `wait`, once share and positions are known to be the latest.
     fn poll(&mut self, wait: Duration) -> Result<Option<(u32, Entry)>, Error> {
-        if let Some(held) = self.held.take() {
-            return Ok(Some(held));
-        }
         let polled = match self.client.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => {
@@ -141,7 +136,12 @@ impl Group {
             self.handed.clear();
         }
         match polled {
-            Ok(entry) => Ok(entry),
+            Ok(entry) => {
+                if let Some((partition, entry)) = &entry {
+                    self.handed.entry(*partition).or_insert(entry.offset.0);
+                }
+                Ok(entry)
+            }
             Err(error) if is_transient(&error) => Ok(None),
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 self.refuse_outside()?;
@@ -177,36 +177,7 @@ impl Group {
 
 impl GroupConsumer for Group {
     fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(u32, Entry)>, Error> {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        let deadline = Instant::now() + wait;
-        let (mut entries, mut bytes): (Vec<(u32, Entry)>, usize) = (Vec::new(), 0);
-        loop {
-            let left = if entries.is_empty() {
-                deadline.saturating_duration_since(Instant::now())
-            } else {
-                Duration::ZERO
-            };
-            match self.poll(left) {
-                Ok(Some((partition, entry))) => {
-                    if !entries.is_empty() && bytes.saturating_add(entry.payload.len()) > max_bytes {
-                        self.held = Some((partition, entry));
-                        return Ok(entries);
-                    }
-                    bytes = bytes.saturating_add(entry.payload.len());
-                    self.handed.entry(partition).or_insert(entry.offset.0);
-                    entries.push((partition, entry));
-                }
-                Ok(None) if entries.is_empty() && Instant::now() < deadline => {}
-                Ok(None) => return Ok(entries),
-                Err(error) if entries.is_empty() => return Err(error),
-                Err(error) => {
-                    self.failure = Some(error);
-                    return Ok(entries);
-                }
-            }
-        }
+        gather(self, |this| &mut this.rest, Self::poll, |(_, entry)| entry.payload.len(), (max_bytes, wait))
     }
 
     fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 
 mod admin;
 mod consumer;
+mod gather;
 mod group;
 mod producer;
 
