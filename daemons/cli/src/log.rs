@@ -108,11 +108,17 @@ pub(crate) struct Init {
     acls: bool,
 }
 
+/// A person waits.
+const BROKER_WAIT: Duration = Duration::from_secs(10);
+
 impl Place {
     fn backend(self) -> Result<Backend, Error> {
         match (self.dir, self.brokers) {
             (Some(dir), None) => Ok(Backend::Segment(segment::Options::new(dir))),
-            (None, Some(brokers)) => Ok(Backend::Kafka(kafka::Options::new(brokers))),
+            (None, Some(brokers)) => {
+                let options = kafka::Options::new(brokers);
+                Ok(Backend::Kafka(kafka::Options { timeout: BROKER_WAIT, ..options }))
+            }
             _ => Err(Error::Usage("say either --dir or --brokers".to_owned())),
         }
     }

@@ -89,9 +89,13 @@ fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Erro
             Error::NoTopic { topic: topic.to_owned() }
         }
         Some(Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut) => {
-            Error::Timeout { what: format!("{what} of {topic}"), waited_ms: options.timeout_ms() }
+            let what = format!("{what} of {topic} at {}", options.brokers.join(","));
+            Error::Timeout { what, waited_ms: options.timeout_ms() }
         }
-        _ => Error::Kafka { what: format!("{what} of {topic} failed"), source: Box::new(error) },
+        _ => {
+            let what = format!("{what} of {topic} at {} failed", options.brokers.join(","));
+            Error::Kafka { what, source: Box::new(error) }
+        }
     }
 }
 
@@ -133,4 +137,21 @@ fn signed(partition: u32) -> i32 {
 
 fn unsigned(offset: i64) -> u64 {
     u64::try_from(offset).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::time::Duration;
+
+    use super::{Consumer, Options};
+
+    #[test]
+    fn a_broker_that_is_not_there_is_named() {
+        let here = Options::new(vec!["127.0.0.1:1".to_owned()]);
+        let error =
+            Consumer::open(&Options { timeout: Duration::from_millis(100), ..here }, "x", 0).unwrap_err();
+        let cause = error.source().map(ToString::to_string);
+        assert!(error.to_string().contains("x at 127.0.0.1:1"), "{error}: {cause:?}");
+    }
 }
