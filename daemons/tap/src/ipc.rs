@@ -200,15 +200,23 @@ impl Client {
         }
     }
 
-    /// A wait of zero still takes what has arrived: a timeout of 1 ms, the shortest there is.
+    /// A wait of zero still takes what has arrived.
     const fn readable_now(&self) -> bool {
         self.buffer.is_empty()
     }
 
     fn fill(&mut self, wait: Duration) -> std::io::Result<usize> {
         let mut chunk = vec![0; CHUNK_BYTES];
-        self.stream.set_read_timeout(Some(at_least_one_ms(wait)))?;
-        let count = self.stream.read(&mut chunk)?;
+        // The shortest timeout is a tick of the kernel's clock, milliseconds in which a head would wait.
+        let count = if wait.is_zero() {
+            self.stream.set_nonblocking(true)?;
+            let read = self.stream.read(&mut chunk);
+            self.stream.set_nonblocking(false)?;
+            read?
+        } else {
+            self.stream.set_read_timeout(Some(at_least_one_ms(wait)))?;
+            self.stream.read(&mut chunk)?
+        };
         self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
         Ok(count)
     }
