@@ -92,6 +92,31 @@ pub const KAFKA: [Need; 2] = [
     },
 ];
 
+/// For a machine with a real systemd.
+pub const MACHINE: [Need; 3] = [
+    Need {
+        name: "the rights of root",
+        probe: &["sh", "-c", "test $(id -u) = 0"],
+        packages: &[],
+        advice: "run the suite as root",
+        instead: None,
+    },
+    Need {
+        name: "systemd-nspawn",
+        probe: &["systemd-nspawn", "--version"],
+        packages: &["systemd-container"],
+        advice: "install systemd-container",
+        instead: None,
+    },
+    Need {
+        name: "debootstrap",
+        probe: &["debootstrap", "--version"],
+        packages: &["debootstrap"],
+        advice: "install debootstrap",
+        instead: None,
+    },
+];
+
 impl Need {
     /// What to do where it cannot be installed from here.
     #[must_use]

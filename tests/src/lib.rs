@@ -15,6 +15,7 @@ pub mod failure;
 pub mod geth;
 pub mod install;
 pub mod kafka;
+pub mod machine;
 pub mod master;
 pub mod measure;
 pub mod process;

@@ -1,6 +1,6 @@
 //! What can go wrong, and the exit code it means.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use maidenlane_replica::{store, verify};
 use maidenlane_service::{Exit, Failure};
@@ -18,6 +18,13 @@ pub(crate) enum Error {
     Daemon(#[from] Failure),
     #[error(transparent)]
     Replica(verify::Error),
+    #[error("{what} {}", path.display())]
+    Install {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{0}")]
     Undecodable(String),
     #[error("{0}")]
@@ -41,7 +48,7 @@ impl Error {
                 Exit::Data
             }
             Self::Daemon(failure) => failure.exit,
-            Self::Log(_) | Self::Output(_) => Exit::GaveUp,
+            Self::Log(_) | Self::Output(_) | Self::Install { .. } => Exit::GaveUp,
         }
     }
 }

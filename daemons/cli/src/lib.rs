@@ -7,6 +7,7 @@ mod acls;
 mod config;
 mod decode;
 mod error;
+mod install;
 mod log;
 mod output;
 mod replica;
@@ -35,6 +36,8 @@ enum Noun {
     /// Bytes to JSON
     #[command(subcommand)]
     Decode(decode::Verb),
+    /// Put programs, systemd units and settings types in place
+    Install(install::Options),
     /// The log that carries feeds
     #[command(subcommand)]
     Log(log::Verb),
@@ -73,6 +76,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
     match arguments.noun {
         Noun::Config(verb) => config::run(&verb, output),
         Noun::Decode(verb) => decode::run(&verb, output),
+        Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),

@@ -18,7 +18,18 @@ fn root() -> PathBuf {
 /// `Err`: the exit code and words in the error's first line. Returns the output.
 #[track_caller]
 fn check(arguments: &str, stdin: &str, expect: Result<&[&str], (i32, &[&str])>) -> Vec<u8> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_maidenlane"));
+    check_program(Path::new(env!("CARGO_BIN_EXE_maidenlane")), arguments, stdin, expect)
+}
+
+/// The same with a copy of the program.
+#[track_caller]
+fn check_program(
+    program: &Path,
+    arguments: &str,
+    stdin: &str,
+    expect: Result<&[&str], (i32, &[&str])>,
+) -> Vec<u8> {
+    let mut command = Command::new(program);
     command.args(arguments.split_whitespace()).current_dir(root());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -204,4 +215,25 @@ fn only_the_tap_of_a_feed_may_write_it() {
     assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
     assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-emitter"]);
     check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));
+}
+
+#[test]
+fn install_puts_everything_in_place_or_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (program, root) = (dir.path().join("maidenlane"), dir.path().join("root"));
+    fs::copy(env!("CARGO_BIN_EXE_maidenlane"), &program).unwrap();
+    let install = format!("install --prefix /opt/m --root {}", root.display());
+    fs::write(dir.path().join("maidenlane-tap"), "tap").unwrap();
+    check_program(&program, &install, "", Err((75, &["find", "maidenlane-replica"])));
+    fs::write(dir.path().join("maidenlane-replica"), "replica").unwrap();
+    let unit = "opt/m/lib/systemd/system/maidenlane-tap@.service";
+    check_program(&program, &format!("{install} --dry-run"), "", Ok(&[unit]));
+    assert!(!root.exists(), "a dry run or a failure wrote something");
+    check_program(&program, &install, "", Ok(&[unit, "opt/m/share/maidenlane/dhall/package.dhall"]));
+    let text = fs::read_to_string(root.join(unit)).unwrap();
+    assert!(text.contains("ExecStart=/opt/m/bin/maidenlane-tap --config"), "{text}");
+    assert_eq!(fs::read_to_string(root.join("opt/m/bin/maidenlane-replica")).unwrap(), "replica");
+    let settings = root.join("opt/m/share/maidenlane/dhall/examples/full/tap.dhall");
+    check(&format!("config check tap {}", settings.display()), "", Ok(&[]));
+    check("install --prefix here", "", Err((78, &["--prefix here", "absolute"])));
 }

@@ -67,7 +67,6 @@ impl Follower {
         let facts = store.facts()?;
         // At the feed's end no OPEN would come for long to tell it.
         apply::same_chain(&facts, &demands).map_err(Error::Foreign)?;
-        events.emit(&Event::Opened { head: facts.head });
         let facts = match facts.position {
             None => {
                 consumer.seek(maidenlane_log::From::Earliest)?;
@@ -114,6 +113,15 @@ impl Follower {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// The next offset to read, and the feed's end.
+    ///
+    /// # Errors
+    /// When the log is away.
+    pub fn reach(&mut self) -> Result<(u64, u64), Error> {
+        let end = self.consumer.end()?.0;
+        Ok((self.facts.position.map_or(0, |position| position.offset.saturating_add(1)), end))
     }
 
     /// Reads for at most `wait` and applies what came. True if a head that may be shown was written.

@@ -13,6 +13,7 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod apply;
+pub mod catch_up;
 pub mod config;
 pub mod error;
 pub mod events;

@@ -1,6 +1,7 @@
 //! The daemon: the follower on a thread of its own, the JSON-RPC once the replica first follows.
 
 use crate::apply::Demands;
+use crate::catch_up::CatchUp;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
@@ -23,6 +24,8 @@ const WAIT: Duration = Duration::from_millis(100);
 const LOOK_WAIT: Duration = Duration::from_secs(3);
 /// Between attempts to reach a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// Asked for, again and again, by a start that takes long.
+const START_WAIT: Duration = Duration::from_secs(30);
 /// Without the log for so long, let the service manager begin afresh.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
@@ -54,6 +57,7 @@ impl maidenlane_service::Daemon for Daemon {
             gauges: Gauges::new(&metrics),
             shutdown: tasks.shutdown().clone(),
             first: Some(first),
+            catch_up: None,
             stale: false,
         };
         tasks.spawn_thread("follow", move || Ok(loop_.run()?))?;
@@ -97,6 +101,8 @@ struct Loop {
     gauges: Gauges,
     shutdown: Shutdown,
     first: Option<oneshot::Sender<Arc<Heads>>>,
+    /// Until it first follows.
+    catch_up: Option<CatchUp>,
     stale: bool,
 }
 
@@ -108,6 +114,7 @@ impl Loop {
         let store = Arc::new(Store::open(&path, cache)?);
         let signs = Arc::new(Signs::default());
         let Some(mut follower) = self.follower(&store, &signs)? else { return Ok(()) };
+        self.events.emit(&Event::Opened { head: follower.facts().head });
         let mut heads: Option<Arc<Heads>> = None;
         let mut away: Option<Instant> = None;
         let mut looked = Instant::now();
@@ -134,7 +141,7 @@ impl Loop {
                 Some(_) => {}
                 None => heads = self.first_head(&mut follower, &signs)?,
             }
-            self.tell(&follower, heads.as_deref());
+            self.tell(&mut follower, heads.as_deref());
             let silence_max = self.settings.fresh.silence_max;
             if signs.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
@@ -226,6 +233,10 @@ impl Loop {
             return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
         }
         self.health.progress();
+        if self.first.is_some() {
+            self.health.set_status_line("waiting for the log");
+            self.health.extend_timeout(START_WAIT);
+        }
         std::thread::sleep(TRY_AGAIN);
         Ok(())
     }
@@ -255,15 +266,11 @@ impl Loop {
     }
 
     /// Tells the present truth to metrics, `/status`, `/ready` and the service manager.
-    fn tell(&mut self, follower: &Follower, heads: Option<&Heads>) {
+    fn tell(&mut self, follower: &mut Follower, heads: Option<&Heads>) {
         self.health.progress();
         let head = follower.facts().head.unwrap_or_default();
         self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
-        let Some(heads) = heads else {
-            self.health.set_status_line(&format!("recovering, at block {}", head.number));
-            self.health.extend_timeout(Duration::from_secs(30));
-            return self.section("recovering", head.number, None);
-        };
+        let Some(heads) = heads else { return self.tell_catch_up(follower, head.number) };
         let fitness = heads.fitness();
         self.gauges.expected.set(i64::try_from(fitness.expected).unwrap_or(i64::MAX));
         match &fitness.stale {
@@ -283,6 +290,28 @@ impl Loop {
             .set_status_line(&format!("block {} (lag {lag}, silent {} ms)", head.number, fitness.silent_ms));
         let state = if self.stale { "stale" } else { "following" };
         self.section(state, head.number, Some(fitness));
+    }
+
+    /// Where it is on its way to the feed's end; a start that waits for that is given the time.
+    fn tell_catch_up(&mut self, follower: &mut Follower, head: u64) {
+        self.health.extend_timeout(START_WAIT);
+        let now = Instant::now();
+        let first = follower.facts().position.map_or(0, |position| position.offset);
+        let catch_up = self.catch_up.get_or_insert_with(|| CatchUp::new(first, now));
+        if !catch_up.due(now) {
+            return;
+        }
+        // A log that is away is the next read's to tell.
+        let Ok((next, end)) = follower.reach() else { return };
+        let progress = catch_up.progress(next, end, now);
+        let waits = progress.left == 0;
+        let doing = if waits { "waiting for a sign of life".to_owned() } else { progress.to_string() };
+        self.health.set_status_line(&format!("recovering at block {head}: {doing}"));
+        let value = serde_json::json!({
+            "state": "recovering", "head": head, "recordsLeft": progress.left,
+            "etaSeconds": progress.eta.filter(|_| !waits).map(|eta| eta.as_secs()),
+        });
+        self.health.set_section("replica", value);
     }
 
     fn section(&self, state: &str, head: u64, fitness: Option<crate::rpc::source::Fitness>) {

@@ -42,6 +42,8 @@ use maidenlane_service::{Context, Failure, Health, Shared, Shutdown, Tracer, tra
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Asked for, again and again, by a start that waits for somebody else.
+const START_WAIT: Duration = Duration::from_secs(30);
 /// Between attempts to ask a master for its genesis.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
@@ -84,15 +86,14 @@ fn work(
     if !problems.is_empty() {
         return Err(Error::Unfit { topic: settings.topic.clone(), problems });
     }
-    health.set_ready();
     health.set_unready("not connected to the master");
-    let Some(chain) = chain(settings, events, shutdown) else { return Ok(()) };
+    let Some(chain) = chain(settings, events, health, shutdown) else { return Ok(()) };
     let (settings, events) = (Arc::clone(settings), events.clone());
     run::Tap::new(settings, chain, &log, events, health.clone(), shutdown.clone())?.run()
 }
 
 /// The chain of the settings, with the master's genesis if they name none. `None` at a shutdown.
-fn chain(settings: &Settings, events: &Tracer<Event>, shutdown: &Shutdown) -> Option<Chain> {
+fn chain(settings: &Settings, events: &Tracer<Event>, health: &Health, shutdown: &Shutdown) -> Option<Chain> {
     let id = settings.chain_id;
     if let Some(genesis) = settings.genesis {
         return Some(Chain { id, genesis });
@@ -109,6 +110,8 @@ fn chain(settings: &Settings, events: &Tracer<Event>, shutdown: &Shutdown) -> Op
                 told = Some(reason);
             }
         }
+        health.set_status_line("waiting for the master");
+        health.extend_timeout(START_WAIT);
         std::thread::sleep(ASK_EVERY);
     }
     None

@@ -113,6 +113,8 @@ impl Tap {
             self.events.emit(&Event::Away { reason: reason.clone() });
         }
         self.health.set_unready(reason.clone());
+        self.health.set_status_line(&reason);
+        self.health.extend_timeout(crate::START_WAIT);
         self.away = Some(reason);
         if let Error::Master(cause) = &error {
             self.seen = None;
@@ -359,11 +361,17 @@ impl Tap {
         match (self.waiting, tail.published.head()) {
             (Some((missing, _)), _) => self.health.set_unready(format!("no frames of block {missing}")),
             _ if self.follow.resuming() => self.health.set_unready("the master is behind the published head"),
-            (_, Some(head)) => {
+            // Fit once a record of our own epoch is acknowledged.
+            (_, Some(head)) if self.publisher.is_open() => {
                 self.health.set_ready();
                 self.health.set_status_line(&format!("published {head}"));
             }
+            (_, Some(_)) => self.health.set_unready("not the feed's writer yet"),
             (_, None) => self.health.set_unready("the feed is empty"),
+        }
+        if let Err(reason) = self.health.ready() {
+            self.health.set_status_line(&reason);
+            self.health.extend_timeout(crate::START_WAIT);
         }
     }
 

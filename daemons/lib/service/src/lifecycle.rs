@@ -133,7 +133,7 @@ pub fn main<D: Daemon>() -> ExitCode {
             if tracing::dispatcher::has_been_set() {
                 tracing::error!("{failure}");
             } else {
-                eprintln!("maidenlane-{}: {failure}", D::NAME);
+                telemetry::refuse(&format!("maidenlane-{}: {failure}", D::NAME));
             }
             failure.exit.into()
         }

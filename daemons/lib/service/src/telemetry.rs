@@ -29,6 +29,16 @@ pub(crate) fn init(filter: EnvFilter, json: bool) -> Result<(), Failure> {
     done.map_err(|error| Failure::new(Exit::TaskDied, error))
 }
 
+/// An error from before the settings said how to log.
+pub(crate) fn refuse(text: &str) {
+    let journal = crate::env("JOURNAL_STREAM").is_some();
+    for line in text.lines() {
+        // journald takes the priority of each line by itself.
+        let prefix = if journal { format!("<{}>", priority(Level::ERROR)) } else { String::new() };
+        eprintln!("{prefix}{line}");
+    }
+}
+
 /// `<3>message`: journald keeps time, unit and process itself and reads the priority from the prefix.
 struct Journal;
 

@@ -1,0 +1,87 @@
+//! The table of what is installed. A new daemon is one binary, one unit and its lines under `dhall`.
+
+/// Beside this program after a build.
+pub(super) const BINARIES: [&str; 3] = ["maidenlane", "maidenlane-tap", "maidenlane-replica"];
+
+macro_rules! units {
+    ($($name:literal => $to:literal),* $(,)?) => {
+        &[$(($to, include_str!(concat!("../../../../systemd/", $name)))),*]
+    };
+}
+
+macro_rules! settings {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            concat!("share/maidenlane/dhall/", $name),
+            include_str!(concat!("../../../../dhall/", $name)),
+        )),*]
+    };
+}
+
+/// Path below the prefix, and content.
+const UNITS: &[(&str, &str)] = units! {
+    "maidenlane.target" => "lib/systemd/system/maidenlane.target",
+    "maidenlane-tap@.service" => "lib/systemd/system/maidenlane-tap@.service",
+    "maidenlane-replica@.service" => "lib/systemd/system/maidenlane-replica@.service",
+    "maidenlane.sysusers" => "lib/sysusers.d/maidenlane.conf",
+    "maidenlane.tmpfiles" => "lib/tmpfiles.d/maidenlane.conf",
+    "geth.service.d/maidenlane.conf" => "share/maidenlane/geth.service.d/maidenlane.conf",
+};
+
+const SETTINGS: &[(&str, &str)] = settings! {
+    "package.dhall",
+    "common.dhall",
+    "replica.dhall",
+    "tap.dhall",
+    "types/Admin.dhall",
+    "types/Begin.dhall",
+    "types/Chain.dhall",
+    "types/Feed.dhall",
+    "types/History.dhall",
+    "types/Kafka.dhall",
+    "types/Log.dhall",
+    "types/Logging.dhall",
+    "types/Replica.dhall",
+    "types/Rpc.dhall",
+    "types/Segment.dhall",
+    "types/Tap.dhall",
+    "examples/full/replica.dhall",
+    "examples/full/tap.dhall",
+    "examples/minimal/replica.dhall",
+    "examples/minimal/tap.dhall",
+};
+
+/// Everything that is text.
+pub(super) fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    UNITS.iter().chain(SETTINGS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// Files below `dir`, as text.
+    fn texts(dir: &Path) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(texts(&path));
+            } else if path.extension().is_none_or(|extension| extension != "md") {
+                found.insert(fs::read_to_string(path).unwrap());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_unit_and_every_settings_file_is_installed() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let installed: BTreeSet<String> = super::all().map(|(_, text)| (*text).to_owned()).collect();
+        for folder in ["systemd", "dhall"] {
+            for text in texts(&root.join(folder)) {
+                assert!(installed.contains(&text), "{folder} has a file that nobody installs:\n{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A machine on which Maidenlane was installed as its README says, with a recorded master beside it.
+
+use std::{path::Path, process::Child, time::Duration};
+
+use maidenlane_tests::{
+    geth::record,
+    machine::{self, Machine},
+    process::Interrupt,
+    product::Product,
+    replay::Replay,
+    rpc::Client,
+    settings::{self, Log},
+    wait,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) const TAP: &str = "maidenlane-tap@main.service";
+pub(crate) const REPLICA: &str = "maidenlane-replica@main.service";
+/// For what takes a healthy service a second or two.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+const SPOOL: &str = "/var/lib/maidenlane/spool";
+const LOG: &str = "/var/lib/maidenlane/log";
+const MASTER: &str = "/var/lib/geth";
+const BUILD: &str = "/opt/build";
+
+// Dropped in this order: services before what they talk to.
+pub(crate) struct Lane {
+    pub(crate) machine: Machine,
+    pub(crate) replay: Replay,
+    chain_id: u64,
+    _dir: TempDir,
+}
+
+impl Lane {
+    /// Installed and set up, with no service started and the master at block 0. `None`, said aloud, where there can
+    /// be no such machine.
+    pub(crate) fn new() -> Option<Self> {
+        if let Some(missing) = machine::missing() {
+            println!("not run: {missing}");
+            return None;
+        }
+        let product = Product::build().unwrap();
+        let dir = TempDir::with_prefix("maidenlane-").unwrap();
+        let replay = Replay::start(&record::vectors(), dir.path()).unwrap();
+        let chain_id = replay.rpc().quantity("eth_chainId", &json!([])).unwrap();
+        let build = product.binary("maidenlane");
+        let binds = [
+            (build.parent().unwrap(), BUILD),
+            (replay.ipc().parent().unwrap(), MASTER),
+            (replay.spool(), SPOOL),
+        ];
+        let machine = Machine::boot(dir.path(), &binds).unwrap();
+        let lane = Self { machine, replay, chain_id, _dir: dir };
+        lane.install();
+        lane.set_up();
+        Some(lane)
+    }
+
+    /// As on any Debian.
+    pub(crate) fn install(&self) {
+        self.machine.run(&format!("{BUILD}/maidenlane install")).unwrap();
+        for command in ["systemd-sysusers", "systemd-tmpfiles --create", "systemctl daemon-reload"] {
+            self.machine.run(command).unwrap();
+        }
+    }
+
+    fn set_up(&self) {
+        let log =
+            format!("maidenlane log init --dir {LOG} --chain {} --feed {}", settings::CHAIN, settings::FEED);
+        self.machine.run(&log).unwrap();
+        // As geth's drop-in has it.
+        self.machine.run(&format!("chgrp -R maidenlane-master {SPOOL} {MASTER}")).unwrap();
+        self.machine.run(&format!("chmod -R g+rwX {SPOOL} {MASTER}")).unwrap();
+        let (spool, ipc) = (Path::new(SPOOL), Path::new(MASTER).join("geth.ipc"));
+        let state = Path::new("/var/lib/maidenlane/tap-main");
+        self.configure("tap", &settings::tap(spool, &ipc, self.chain_id, &self.log(), state));
+        self.configure("replica", &self.replica_settings());
+    }
+
+    fn log(&self) -> Log {
+        Log::Segment(Path::new(LOG).to_owned())
+    }
+
+    pub(crate) fn replica_settings(&self) -> String {
+        settings::replica(self.chain_id, &self.log(), Path::new("/var/lib/maidenlane/replica-main"))
+    }
+
+    pub(crate) fn configure(&self, daemon: &str, settings: &str) {
+        self.machine.write(&format!("/etc/maidenlane/{daemon}/main.dhall"), settings).unwrap();
+    }
+
+    /// A drop-in, as `systemctl edit` writes it.
+    pub(crate) fn edit(&self, unit: &str, text: &str) {
+        self.machine.write(&format!("/etc/systemd/system/{unit}.d/test.conf"), text).unwrap();
+        self.machine.run("systemctl daemon-reload").unwrap();
+    }
+
+    pub(crate) fn systemctl(&self, words: &str) {
+        self.machine.run(&format!("systemctl {words}")).unwrap_or_else(|failure| {
+            let journal = self.machine.run("journalctl --no-pager --lines=30 --unit=maidenlane-*");
+            panic!("{failure}\n{}", journal.unwrap_or_default());
+        });
+    }
+
+    /// Begins `systemctl WORDS` and does not wait for its end.
+    pub(crate) fn spawn_systemctl(&self, words: &str) -> Child {
+        self.machine.command("systemctl").args(words.split_whitespace()).spawn().unwrap()
+    }
+
+    pub(crate) fn property(&self, unit: &str, name: &str) -> String {
+        self.machine.property(unit, name).unwrap()
+    }
+
+    /// Waits until a property has a value.
+    pub(crate) fn becomes(&self, unit: &str, name: &str, wanted: &str) {
+        let what = format!("{name} of {unit} to be {wanted}");
+        let seen = wait::until(&what, PATIENCE, || {
+            let value = self.machine.property(unit, name).map_err(|failure| failure.to_string())?;
+            if value == wanted { Ok(()) } else { Err(value) }
+        });
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(unit)));
+    }
+
+    /// Announces all blocks that are left.
+    pub(crate) fn play(&self) {
+        self.replay.play(Duration::ZERO, &Interrupt::default());
+    }
+
+    /// The address of a listener of a service.
+    pub(crate) fn address(&self, service: &str, listener: &str) -> String {
+        let file = format!("/var/lib/maidenlane/{service}/addresses.json");
+        let text = self.machine.run(&format!("cat {file}")).unwrap();
+        let addresses: Value = serde_json::from_str(&text).unwrap();
+        addresses.get(listener).and_then(Value::as_str).unwrap().to_owned()
+    }
+
+    pub(crate) fn rpc(&self) -> Client {
+        Client::new(format!("http://{}", self.address("replica-main", "rpc")))
+    }
+
+    /// Waits until the replica answers with the master's head.
+    pub(crate) fn followed(&self) {
+        let head = self.replay.rpc().block_number().unwrap();
+        let seen = wait::until("the replica to have the head", PATIENCE, || {
+            let number = self.rpc().block_number().map_err(|failure| failure.to_string())?;
+            if number == head { Ok(()) } else { Err(format!("block {number} of {head}")) }
+        });
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(REPLICA)));
+    }
+
+    /// What `unit` logged: priority and text.
+    pub(crate) fn logged(&self, unit: &str) -> Vec<(String, String)> {
+        let journal = self.machine.journal(unit).unwrap();
+        let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let text = |line: &Value, name: &str| {
+            line.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
+        };
+        lines.map(|line| (text(&line, "PRIORITY"), text(&line, "MESSAGE"))).collect()
+    }
+}

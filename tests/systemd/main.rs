@@ -1,0 +1,9 @@
+//! The daemons as services of a real systemd: installed, started, reloaded, killed and stopped.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it lacks")]
+
+mod lane;
+mod lifecycle;
+mod sandbox;
+mod settings;
+mod start;
