@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,6 @@ const (
 	syncGroups = 32               // older ones in groups of this many …
 	syncBytes  = 16 << 20         // … or this large …
 	syncAfter  = time.Second      // … or, looked at with every block, this old
-	writeOut   = 2                // SYNC_FILE_RANGE_WRITE
 	fileEnd    = ".spool"
 	panicEnv   = "MAIDENLANE_HOOK_PANIC" // for tests: panic at this block number
 )
@@ -161,10 +161,7 @@ func (m *maidenlane) onGenesisBlock(genesis *types.Block, alloc types.GenesisAll
 				slots = append(slots, []any{key, trimmed(value)})
 			}
 		}
-		balance := []byte{}
-		if account.Balance != nil {
-			balance = account.Balance.Bytes()
-		}
+		balance := cmp.Or(account.Balance, new(big.Int))
 		accounts = append(accounts, []any{address, account.Nonce, balance, account.Code, slots})
 	}
 	m.put(frame(kindGenesis, genesis, accounts), genesis.Time())
@@ -310,10 +307,9 @@ func (m *maidenlane) write(group []byte) error {
 		}
 		return err
 	}
-	// The disk begins at once, while geth executes on: a sync then finds little left to wait for. Only a hint.
-	_ = syscall.SyncFileRange(int(m.file.Fd()), int64(m.size), int64(len(group)), writeOut)
-	m.size += uint64(len(group))
-	m.total += uint64(len(group))
+	// The disk begins now, while geth goes on (2 = SYNC_FILE_RANGE_WRITE, a hint): a sync then finds little left to do.
+	_ = syscall.SyncFileRange(int(m.file.Fd()), int64(m.size), int64(len(group)), 2)
+	m.size, m.total = m.size+uint64(len(group)), m.total+uint64(len(group))
 	return nil
 }
 
