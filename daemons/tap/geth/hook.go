@@ -83,6 +83,7 @@ type maidenlane struct {
 	block    *types.Block // between OnBlockStart and OnBlockEnd
 	receipts types.Receipts
 	spooled  bool // the current block's frames are in the queue or on disk
+	usual    int  // bytes of a block's frames
 
 	file   *os.File
 	number uint64 // of the newest segment
@@ -190,17 +191,17 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 		panic("asked for by " + panicEnv)
 	}
 	hashed := !m.chain.IsCancun(m.block.Number(), m.block.Time())
-	frames := slices.Concat(
-		frame(kindBlock, hash, m.block),
-		frame(kindReceipts, hash, m.receipts),
-		frame(kindState, hash, number, update.OriginRoot, update.Root, hashed,
-			accountRows(update), storageRows(update), codeRows(update)))
+	out := bytes.NewBuffer(make([]byte, 0, m.usual))
+	addFrame(out, kindBlock, hash, m.block)
+	addFrame(out, kindReceipts, hash, m.receipts)
+	addFrame(out, kindState, hash, number, update.OriginRoot, update.Root, hashed,
+		accountRows(update), storageRows(update), codeRows(update))
 	if m.conf.Trie {
-		frames = append(frames, frame(kindTrie, hash, trieRows(update))...)
+		addFrame(out, kindTrie, hash, trieRows(update))
 	}
-	frames = append(frames, frame(kindEnd, hash, m.block.ParentHash(), number)...)
-	m.spooled = true
-	m.put(frames, m.block.Time())
+	addFrame(out, kindEnd, hash, m.block.ParentHash(), number)
+	m.usual, m.spooled = out.Len()+out.Len()/8, true
+	m.put(out.Bytes(), m.block.Time())
 }
 
 // onBlockEnd marks invalid blocks. During sync geth announces the head before it runs, so nothing else waits for it.
@@ -378,15 +379,22 @@ func (m *maidenlane) look() error {
 	return err
 }
 
-// frame wraps the RLP list of its fields: length, checksum, version, kind.
 func frame(kind byte, fields ...any) []byte {
-	out := bytes.NewBuffer([]byte{0, 0, 0, 0, 0, 0, 0, 0, frameVersion, kind})
+	out := new(bytes.Buffer)
+	addFrame(out, kind, fields...)
+	return out.Bytes()
+}
+
+// addFrame wraps the RLP list of its fields: length, checksum, version, kind.
+func addFrame(out *bytes.Buffer, kind byte, fields ...any) {
+	start := out.Len()
+	out.Write([]byte{0, 0, 0, 0, 0, 0, 0, 0, frameVersion, kind})
 	if err := rlp.Encode(out, fields); err != nil {
 		panic(err)
 	}
-	binary.LittleEndian.PutUint32(out.Bytes(), uint32(out.Len()-8))
-	binary.LittleEndian.PutUint32(out.Bytes()[4:], crc32.Checksum(out.Bytes()[8:], castagnoli))
-	return out.Bytes()
+	whole := out.Bytes()[start:]
+	binary.LittleEndian.PutUint32(whole, uint32(len(whole)-8))
+	binary.LittleEndian.PutUint32(whole[4:], crc32.Checksum(whole[8:], castagnoli))
 }
 
 // changes lists the rows [key, before, after] of a map in the order of its keys, without those that changed nothing.
