@@ -21,7 +21,7 @@ fn check(arguments: &str, stdin: &str, expect: Result<&[&str], (i32, &[&str])>) 
     check_program(Path::new(env!("CARGO_BIN_EXE_maidenlane")), arguments, stdin, expect)
 }
 
-/// The same with a copy of the program.
+/// The same with the program elsewhere.
 #[track_caller]
 fn check_program(
     program: &Path,
@@ -219,9 +219,10 @@ fn only_the_tap_of_a_feed_may_write_it() {
 
 #[test]
 fn install_puts_everything_in_place_or_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (program, root) = (dir.path().join("maidenlane"), dir.path().join("root"));
-    fs::copy(env!("CARGO_BIN_EXE_maidenlane"), &program).unwrap();
+    // A link, because a copy cannot be started while a child that another test just forked still has it open.
+    fs::hard_link(env!("CARGO_BIN_EXE_maidenlane"), &program).unwrap();
     let install = format!("install --prefix /opt/m --root {}", root.display());
     fs::write(dir.path().join("maidenlane-tap"), "tap").unwrap();
     check_program(&program, &install, "", Err((75, &["find", "maidenlane-replica"])));

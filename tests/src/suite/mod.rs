@@ -1,5 +1,6 @@
 //! The suite: every check as one step, one line of result each.
 
+mod excerpt;
 mod steps;
 mod tally;
 
@@ -11,7 +12,7 @@ use std::{
 
 use crate::{
     failure::{Doing, Failure, Outcome},
-    install, process, product,
+    install, product,
 };
 use steps::Step;
 use tally::Tally;
@@ -99,7 +100,7 @@ fn report(name: &str, tally: &Tally, seconds: f32, log: &Path) {
         println!("         not run: {reason}");
     }
     if tally.failed > 0 {
-        for line in process::tail(log, 40).lines() {
+        for line in &tally.excerpt {
             println!("         | {line}");
         }
         println!("         whole log: {}", log.display());

@@ -40,8 +40,11 @@ pub(super) fn all() -> Vec<Step> {
         },
         Step {
             commands: vec![
-                [&["test", "--locked", "--workspace", "--exclude", "maidenlane-tests"], SHOW.as_slice()]
-                    .concat(),
+                [
+                    &["test", "--locked", "--no-fail-fast", "--workspace", "--exclude", "maidenlane-tests"],
+                    SHOW.as_slice(),
+                ]
+                .concat(),
                 [&["test", "--locked", "-p", "maidenlane-tests", "--lib", "--bins"], SHOW.as_slice()]
                     .concat(),
             ],

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::excerpt;
+
 /// Passes, failures, and what could not run with the reasons.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -9,6 +11,8 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     pub(super) skipped: usize,
     pub(super) reasons: Vec<String>,
+    /// What failed commands said about it.
+    pub(super) excerpt: Vec<String>,
 }
 
 impl Tally {
@@ -34,6 +38,9 @@ impl Tally {
             (false, _, 0) => tally.failed += 1,
             _ => {}
         }
+        if !succeeded {
+            tally.excerpt = excerpt::of(output);
+        }
         tally
     }
 
@@ -46,7 +53,8 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
-        self.reasons.extend(other.reasons.iter().cloned());
+        self.reasons.extend_from_slice(&other.reasons);
+        self.excerpt.extend_from_slice(&other.excerpt);
     }
 }
 
