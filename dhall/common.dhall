@@ -13,7 +13,10 @@
   , default = {=}
   }
 , Kafka = { Type = ./types/Kafka.dhall, default = {=} }
-, Admin = { Type = ./types/Admin.dhall, default = {=} }
+, Admin =
+  { Type = ./types/Admin.dhall
+  , default.behindProxy = False
+  }
 , Logging =
   { Type = ./types/Logging.dhall
   , default = { filter = "info", json = False }

@@ -7,6 +7,7 @@ let Rpc =
       { Type = ./types/Rpc.dhall
       , default =
         { listen = "127.0.0.1:8545"
+        , behindProxy = False
         , bodyMax_bytes = 5242880
         , batchMax = 1000
         , responseMax_bytes = 25000000

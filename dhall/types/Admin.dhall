@@ -1,1 +1,1 @@
-{ listen : Text }
+{ behindProxy : Bool, listen : Text }

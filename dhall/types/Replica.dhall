@@ -1,4 +1,4 @@
-{ admin : { listen : Text }
+{ admin : { behindProxy : Bool, listen : Text }
 , chain : { genesis : Optional Text, id : Natural, name : Text }
 , feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
     , name : Text
@@ -11,6 +11,7 @@
 , maxSilence_ms : Natural
 , rpc : { answerTimeout_ms : Natural
     , batchMax : Natural
+    , behindProxy : Bool
     , blockCache_MB : Natural
     , bodyMax_bytes : Natural
     , callGasCap : Natural

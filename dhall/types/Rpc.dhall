@@ -1,5 +1,6 @@
 { answerTimeout_ms : Natural
 , batchMax : Natural
+, behindProxy : Bool
 , blockCache_MB : Natural
 , bodyMax_bytes : Natural
 , callGasCap : Natural

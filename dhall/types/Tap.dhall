@@ -1,4 +1,4 @@
-{ admin : { listen : Text }
+{ admin : { behindProxy : Bool, listen : Text }
 , auditKeys : Natural
 , begin : < Genesis | Spool >
 , chain : { genesis : Optional Text, id : Natural, name : Text }

@@ -37,7 +37,7 @@ fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
         ", chain = {{ name = \"{CHAIN}\", id = {chain_id}, genesis = None Text }}\n\
          , feed = {{ prefix = \"{PREFIX}\", name = \"{FEED}\", log = {} }}\n\
-         , admin = {{ listen = \"127.0.0.1:0\" }}\n\
+         , admin = {{ listen = \"127.0.0.1:0\", behindProxy = False }}\n\
          , logging = {{ filter = \"info\", json = False }}\n\
          , stateDir = {}\n",
         log(carrier),
@@ -61,7 +61,7 @@ pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path)
 pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
         "{{ rpc =\n\
-         \x20 {{ listen = \"127.0.0.1:0\", bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
+         \x20 {{ listen = \"127.0.0.1:0\", behindProxy = False, bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
          \x20 , connectionsMax = 200, readTimeout_ms = 30000, answerTimeout_ms = 30000, drain_ms = 2000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\

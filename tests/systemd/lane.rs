@@ -22,15 +22,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const SPOOL: &str = "/var/lib/maidenlane/spool";
 const LOG: &str = "/var/lib/maidenlane/log";
-const MASTER: &str = "/var/lib/geth";
+pub(crate) const MASTER: &str = "/var/lib/geth";
 const BUILD: &str = "/opt/build";
 
 // Dropped in this order: services before what they talk to.
 pub(crate) struct Lane {
     pub(crate) machine: Machine,
     pub(crate) replay: Replay,
-    chain_id: u64,
-    _dir: TempDir,
+    pub(crate) chain_id: u64,
+    pub(crate) dir: TempDir,
 }
 
 impl Lane {
@@ -52,7 +52,7 @@ impl Lane {
             (replay.spool(), SPOOL),
         ];
         let machine = Machine::boot(dir.path(), &binds).unwrap();
-        let lane = Self { machine, replay, chain_id, _dir: dir };
+        let lane = Self { machine, replay, chain_id, dir };
         lane.install();
         lane.set_up();
         Some(lane)
@@ -73,14 +73,17 @@ impl Lane {
         // As geth's drop-in has it.
         self.machine.run(&format!("chgrp -R maidenlane-master {SPOOL} {MASTER}")).unwrap();
         self.machine.run(&format!("chmod -R g+rwX {SPOOL} {MASTER}")).unwrap();
-        let (spool, ipc) = (Path::new(SPOOL), Path::new(MASTER).join("geth.ipc"));
-        let state = Path::new("/var/lib/maidenlane/tap-main");
-        self.configure("tap", &settings::tap(spool, &ipc, self.chain_id, &self.log(), state));
+        self.configure("tap", &self.tap_settings());
         self.configure("replica", &self.replica_settings());
     }
 
     fn log(&self) -> Log {
         Log::Segment(Path::new(LOG).to_owned())
+    }
+
+    pub(crate) fn tap_settings(&self) -> String {
+        let (spool, ipc) = (Path::new(SPOOL), Path::new(MASTER).join("geth.ipc"));
+        settings::tap(spool, &ipc, self.chain_id, &self.log(), Path::new("/var/lib/maidenlane/tap-main"))
     }
 
     pub(crate) fn replica_settings(&self) -> String {
@@ -123,6 +126,15 @@ impl Lane {
         seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(unit)));
     }
 
+    /// Waits until the status line begins so.
+    pub(crate) fn status_begins(&self, unit: &str, wanted: &str) {
+        let seen = wait::until(&format!("the status line of {unit} to begin: {wanted}"), PATIENCE, || {
+            let line = self.machine.property(unit, "StatusText").map_err(|failure| failure.to_string())?;
+            if line.starts_with(wanted) { Ok(()) } else { Err(line) }
+        });
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(unit)));
+    }
+
     /// Announces all blocks that are left.
     pub(crate) fn play(&self) {
         self.replay.play(Duration::ZERO, &Interrupt::default());
@@ -136,18 +148,23 @@ impl Lane {
         addresses.get(listener).and_then(Value::as_str).unwrap().to_owned()
     }
 
-    pub(crate) fn rpc(&self) -> Client {
-        Client::new(format!("http://{}", self.address("replica-main", "rpc")))
+    pub(crate) fn rpc(&self, instance: &str) -> Client {
+        Client::new(format!("http://{}", self.address(&format!("replica-{instance}"), "rpc")))
     }
 
     /// Waits until the replica answers with the master's head.
     pub(crate) fn followed(&self) {
+        self.followed_by("main");
+    }
+
+    pub(crate) fn followed_by(&self, instance: &str) {
         let head = self.replay.rpc().block_number().unwrap();
         let seen = wait::until("the replica to have the head", PATIENCE, || {
-            let number = self.rpc().block_number().map_err(|failure| failure.to_string())?;
+            let number = self.rpc(instance).block_number().map_err(|failure| failure.to_string())?;
             if number == head { Ok(()) } else { Err(format!("block {number} of {head}")) }
         });
-        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(REPLICA)));
+        let unit = format!("maidenlane-replica@{instance}.service");
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(&unit)));
     }
 
     /// What `unit` logged: priority and text.

@@ -22,3 +22,44 @@ fn wrong_settings_fail_once_and_say_what_is_wrong() {
     lane.systemctl(&format!("start {TAP} {REPLICA}"));
     lane.machine.off().unwrap();
 }
+
+#[test]
+fn an_edit_is_taken_over_or_refused_while_the_service_runs() {
+    let Some(lane) = Lane::new() else { return };
+    lane.systemctl(&format!("start {TAP} {REPLICA}"));
+    for (unit, daemon, settings, field, edit) in [
+        (TAP, "tap", lane.tap_settings(), "keepDepth", "keepDepth = 80000"),
+        (REPLICA, "replica", lane.replica_settings(), "maxLagBlocks", "maxLagBlocks = 3"),
+    ] {
+        let process = lane.property(unit, "MainPID");
+        let line = settings.lines().find(|line| line.contains(field)).unwrap();
+        let before = line.split(", ").find(|words| words.contains(field)).unwrap();
+        lane.configure(daemon, &settings.replace(before, edit));
+        lane.systemctl(&format!("reload {unit}"));
+        lane.status_begins(unit, "settings 2 | ");
+
+        // A bad edit takes no service down, and does not hide.
+        lane.configure(daemon, &settings.replace(field, "keepDeep"));
+        lane.systemctl(&format!("reload {unit}"));
+        lane.status_begins(unit, "reload rejected: ");
+        let told = lane.machine.run(&format!("systemctl status --no-pager {unit}")).unwrap();
+        assert!(told.contains("active (running)") && told.contains("settings 2 still run"), "{told}");
+        let errors = lane.logged(unit);
+        assert!(
+            errors.iter().any(|(priority, text)| priority == "3" && text.contains("keepDeep: unknown field")),
+            "{errors:#?}"
+        );
+
+        // What cannot be taken over says so, the rest is.
+        let edited =
+            settings.replace("filter = \"info\"", "filter = \"warn\"").replace("json = False", "json = True");
+        lane.configure(daemon, &edited);
+        lane.systemctl(&format!("reload {unit}"));
+        lane.status_begins(unit, "restart needed for logging.json | ");
+        assert_eq!(lane.property(unit, "MainPID"), process);
+        assert_eq!(lane.property(unit, "ActiveState"), "active");
+    }
+    lane.play();
+    lane.followed();
+    lane.machine.off().unwrap();
+}

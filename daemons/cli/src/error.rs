@@ -25,6 +25,12 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{0}")]
     Undecodable(String),
     #[error("{0}")]
@@ -43,6 +49,7 @@ impl Error {
             Self::Replica(verify::Error::Store(store::Error::InUse { .. }) | verify::Error::Empty(_))
             | Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
             | Self::Settings(_)
+            | Self::Read { .. }
             | Self::Usage(_) => Exit::Settings,
             Self::Log(maidenlane_log::Error::Corrupt { .. }) | Self::Undecodable(_) | Self::Replica(_) => {
                 Exit::Data

@@ -72,10 +72,14 @@ fn plan(prefix: &Path, from: &Path) -> Result<Vec<Step>, Error> {
         fs::metadata(&binary).map_err(|source| failed("find", &binary, source))?;
         steps.push(Step { to: prefix.join("bin").join(name), mode: 0o755, content: Content::Copy(binary) });
     }
-    // The units name the programs of the standard prefix.
+    // The units name the programs of the standard prefix, and deployments are copied to where they import from here.
     let programs = format!("ExecStart={}/bin/", prefix.display());
+    let package = prefix.join("share/maidenlane/dhall/package.dhall").display().to_string();
     for (to, text) in files::all() {
-        let text = text.replace("ExecStart=/usr/bin/", &programs);
+        let mut text = text.replace("ExecStart=/usr/bin/", &programs);
+        if to.contains("/dhall/deploy/") {
+            text = text.replace("../../package.dhall", &package);
+        }
         steps.push(Step { to: prefix.join(to), mode: 0o644, content: Content::Text(text) });
     }
     Ok(steps)

@@ -41,6 +41,6 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
 
 impl Which {
     fn state_dir(&self) -> Result<PathBuf, Error> {
-        Ok(maidenlane_config::load::<Settings>(&self.config)?.state_dir)
+        Ok(maidenlane_config::load::<Settings>(&self.config)?.settings.daemon.state_dir)
     }
 }

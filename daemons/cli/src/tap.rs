@@ -28,7 +28,7 @@ pub(crate) enum Verb {
 
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     let Verb::Repair { config, patience_s } = verb;
-    let settings: Settings = maidenlane_config::load(config)?;
+    let settings = maidenlane_config::load::<Settings>(config)?.settings;
     let genesis = match settings.genesis {
         Some(genesis) => genesis,
         None => {

@@ -77,9 +77,98 @@ fn settings_are_checked_normalized_and_typed() {
             let copy = dir.path().join("copy.dhall");
             fs::write(&copy, text).unwrap();
             check(&format!("config check {daemon} {}", copy.display()), "", Ok(&[]));
+            check(&format!("config diff --daemon {daemon} {file} {}", copy.display()), "", Ok(&[]));
         }
         check(&format!("config type {daemon}"), "", Ok(&["stateDir : Text", "chain :"]));
     }
+}
+
+#[test]
+fn every_deployment_loads() {
+    let mut instances = Vec::new();
+    for deployment in ["one-machine", "cluster"] {
+        for daemon in ["tap", "replica"] {
+            for entry in fs::read_dir(root().join("dhall/deploy").join(deployment).join(daemon)).unwrap() {
+                let file = entry.unwrap().path();
+                assert!(check(&format!("config check {daemon} {}", file.display()), "", Ok(&[])).is_empty());
+                instances.push(file);
+            }
+        }
+    }
+    assert_eq!(instances.len(), 6);
+}
+
+#[test]
+fn a_setting_is_explained() {
+    let text = check(
+        "config explain tap heartbeat_ms",
+        "",
+        Ok(&["heartbeat_ms : Natural\n", "Default 250. Reloads."]),
+    );
+    assert_eq!(String::from_utf8(text).unwrap().lines().count(), 2);
+    check("config explain replica rpc", "", Ok(&["rpc : a record", "rpc.listen : Text", "Needs a restart."]));
+    check("config explain replica", "", Ok(&["chain.id : Natural", "Required.", "undoBlocks : Natural"]));
+    check("config explain tap heartbeat", "", Err((78, &["no setting is called `heartbeat`"])));
+    check("config explain tap admin.lisen", "", Err((78, &["did you mean `admin.listen`?"])));
+}
+
+/// `/etc/maidenlane` of one machine, with the word `broker` in `cluster.dhall` and `lag` in one of two replicas.
+fn cluster(dir: &Path, broker: &str, lag: &str) -> String {
+    let package = root().join("dhall/package.dhall").canonicalize().unwrap();
+    let write = |file: &str, text: String| {
+        let path = dir.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text.replace("PACKAGE", package.to_str().unwrap())).unwrap();
+    };
+    let log = format!("M.Log.Kafka M.Kafka::{{ brokers = [ \"{broker}:9092\" ] }}");
+    let feed = format!("feed = M.Feed::{{ name = \"a\", log = {log} }}");
+    let chain = "chain = M.Chain::{ name = \"mainnet\", id = 1 }";
+    write("cluster.dhall", format!("let M = PACKAGE in {{ {chain}, {feed} }}\n"));
+    let import = "let M = PACKAGE let cluster = ../cluster.dhall in";
+    let tap = "M.Tap::{ chain = cluster.chain, feed = cluster.feed, spool = \"/s\", ipc = \"/i\", stateDir = \"/t\" }";
+    write("tap/a.dhall", format!("{import} {tap}\n"));
+    for (name, lag) in [("1", "2"), ("2", lag)] {
+        let fields =
+            format!("chain = cluster.chain, feed = cluster.feed, stateDir = \"/r\", maxLagBlocks = {lag}");
+        write(&format!("replica/{name}.dhall"), format!("{import} M.Replica::{{ {fields} }}\n"));
+    }
+    dir.display().to_string()
+}
+
+#[test]
+fn an_edit_is_told_with_every_instance_that_it_touches() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = cluster(&dir.path().join("old"), "k", "2");
+    let told =
+        |new: &str| String::from_utf8(check(&format!("config diff {old} {new}"), "", Ok(&[]))).unwrap();
+    assert_eq!(told(&cluster(&dir.path().join("same"), "k", "1 + 1")), "");
+    assert_eq!(
+        told(&cluster(&dir.path().join("reload"), "k", "3")),
+        "maidenlane-replica@2: maxLagBlocks: 2 -> 3 (reloads)\nsystemctl reload maidenlane-replica@2\n"
+    );
+    let new = cluster(&dir.path().join("restart"), "l", "2");
+    let change = "feed.log.brokers: [ \"k:9092\" ] -> [ \"l:9092\" ] (needs a restart)";
+    assert_eq!(
+        told(&new),
+        format!(
+            "maidenlane-tap@a: {change}\nmaidenlane-replica@1: {change}\nmaidenlane-replica@2: {change}\n\
+             systemctl restart maidenlane-tap@a maidenlane-replica@1 maidenlane-replica@2\n"
+        )
+    );
+    check(&format!("config diff {old}/tap/a.dhall {new}/tap/a.dhall"), "", Ok(&[change]));
+    // Gone, new, and what cannot be compared.
+    fs::rename(dir.path().join("restart/replica/2.dhall"), dir.path().join("restart/replica/3.dhall"))
+        .unwrap();
+    check(
+        &format!("config diff {old} {new}"),
+        "",
+        Ok(&["maidenlane-replica@2: gone", "maidenlane-replica@3: new"]),
+    );
+    check(&format!("config diff {old} {old}/tap/a.dhall"), "", Err((78, &["is no directory"])));
+    check(&format!("config diff {old} {}", dir.path().display()), "", Err((78, &["has no settings"])));
+    let strange = format!("{old}/cluster.dhall");
+    check(&format!("config diff {strange} {strange}"), "", Err((78, &["Say so with --daemon"])));
+    check(&format!("config diff {strange} {strange} --daemon tap"), "", Err((78, &["cannot be used"])));
 }
 
 #[test]
@@ -236,5 +325,8 @@ fn install_puts_everything_in_place_or_nothing() {
     assert_eq!(fs::read_to_string(root.join("opt/m/bin/maidenlane-replica")).unwrap(), "replica");
     let settings = root.join("opt/m/share/maidenlane/dhall/examples/full/tap.dhall");
     check(&format!("config check tap {}", settings.display()), "", Ok(&[]));
+    let cluster = root.join("opt/m/share/maidenlane/dhall/deploy/one-machine/cluster.dhall");
+    let text = fs::read_to_string(cluster).unwrap();
+    assert!(text.contains("let M = /opt/m/share/maidenlane/dhall/package.dhall"), "{text}");
     check("install --prefix here", "", Err((78, &["--prefix here", "absolute"])));
 }

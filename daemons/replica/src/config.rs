@@ -8,7 +8,6 @@ use maidenlane_jsonrpc::Limits;
 use maidenlane_log::{Backend, kafka, segment};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// As written in Dhall.
@@ -56,6 +55,8 @@ pub enum HistoryRaw {
 pub struct RpcRaw {
     /// `address:port`.
     pub listen: String,
+    /// Something else decides who reaches an address that is not loopback.
+    pub behindProxy: bool,
     /// Largest request body.
     pub bodyMax_bytes: u64,
     /// Most calls in one batch.
@@ -111,14 +112,8 @@ pub struct Settings {
     pub fresh: Fresh,
     /// Memory for blocks of the database.
     pub store_cache_bytes: u64,
-    /// Where the admin listener binds.
-    pub admin: SocketAddr,
-    /// Log filter.
-    pub log_filter: String,
-    /// Log lines as JSON.
-    pub log_json: bool,
-    /// The database and the daemon's own files.
-    pub state_dir: PathBuf,
+    /// What every daemon has.
+    pub daemon: shapes::Daemon,
 }
 
 /// Beyond any of these the replica is stale and refuses to answer for the head.
@@ -135,10 +130,27 @@ pub struct Fresh {
 impl maidenlane_config::Settings for Settings {
     type Raw = ReplicaRaw;
 
+    const RELOADS: &'static [&'static str] = &[
+        "logging.filter",
+        "maxHeadAge_s",
+        "maxLagBlocks",
+        "maxSilence_ms",
+        "rpc.callGasCap",
+        "rpc.callInline_us",
+        "rpc.callTimeout_ms",
+        "rpc.logsMax",
+    ];
+
+    const EXAMPLES: &'static [&'static str] = &[
+        include_str!("../../../dhall/examples/full/replica.dhall"),
+        include_str!("../../../dhall/examples/full/tap.dhall"),
+    ];
+
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
-        let rpc_listen = checker.inside("rpc", |checker| shapes::listen("listen", &raw.rpc.listen, checker));
+        let rpc_listen = checker
+            .inside("rpc", |checker| shapes::listen("listen", &raw.rpc.listen, raw.rpc.behindProxy, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
         let history = match raw.history {
             HistoryRaw::All => Some(None),
@@ -155,8 +167,7 @@ impl maidenlane_config::Settings for Settings {
             None => Some(None),
         };
         let store_cache_bytes = megabytes("storeCache_MB", raw.storeCache_MB, checker);
-        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
-        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
+        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let (feed, genesis) = (feed?, chain?);
         Some(Self {
             chain_id: raw.chain.id,
@@ -173,10 +184,7 @@ impl maidenlane_config::Settings for Settings {
                 head_age_max: head_age_max?,
             },
             store_cache_bytes: store_cache_bytes?,
-            admin: admin?,
-            log_filter: raw.logging.filter,
-            log_json: raw.logging.json,
-            state_dir: state_dir?,
+            daemon: daemon?,
         })
     }
 }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::forks::ForksError;
+use maidenlane_service::Current;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -145,7 +146,7 @@ pub struct Heads {
     shown: ArcSwap<Shown>,
     changes: watch::Sender<u64>,
     signs: Arc<Signs>,
-    fresh: Fresh,
+    fresh: Current<Fresh>,
 }
 
 /// What the feed last said of its master.
@@ -205,7 +206,7 @@ pub(crate) fn age_of(unix_ms: u64) -> Duration {
 impl Heads {
     /// Begins with a first head.
     #[must_use]
-    pub fn new(first: Shown, signs: Arc<Signs>, fresh: Fresh) -> Self {
+    pub fn new(first: Shown, signs: Arc<Signs>, fresh: Current<Fresh>) -> Self {
         let changes = watch::Sender::new(first.head.block.number);
         Self { shown: ArcSwap::from_pointee(first), changes, signs, fresh }
     }
@@ -234,11 +235,12 @@ impl Live for Heads {
         let (head, expected, silent) = (shown.head.block.number, self.signs.expected(), self.signs.silent());
         let lag = expected.saturating_sub(head);
         let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
-        let stale = if !self.signs.any() || silent > self.fresh.silence_max {
+        let fresh = self.fresh.get();
+        let stale = if !self.signs.any() || silent > fresh.silence_max {
             Some(format!("no sign of life from the feed for {} ms", millis(silent)))
-        } else if lag > self.fresh.lag_blocks_max {
+        } else if lag > fresh.lag_blocks_max {
             Some(format!("{lag} blocks behind the master's head {expected}"))
-        } else if self.fresh.head_age_max.is_some_and(|limit| age > limit) {
+        } else if fresh.head_age_max.is_some_and(|limit| age > limit) {
             Some(format!("head {head} is {} s old", age.as_secs()))
         } else {
             None

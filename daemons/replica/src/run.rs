@@ -10,9 +10,10 @@ use crate::live::{Heads, Signs};
 use crate::rpc::Rpc;
 use crate::rpc::source::Live;
 use crate::store::Store;
+use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_service::{
-    Addresses, Context, Exit, Failure, Health, Metrics, Shared, Shutdown, Tracer, tracer,
+    Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, Tracer, tracer,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,20 +39,15 @@ impl maidenlane_service::Daemon for Daemon {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 
-    fn shared(settings: &Settings) -> Shared<'_> {
-        Shared {
-            admin: settings.admin,
-            log_filter: &settings.log_filter,
-            log_json: settings.log_json,
-            state_dir: &settings.state_dir,
-        }
+    fn shared(settings: &Settings) -> &shapes::Daemon {
+        &settings.daemon
     }
 
     async fn run(context: Context<Settings>) -> Result<(), Failure> {
         let Context { settings, tasks, health, metrics, addresses } = context;
         let (first, follows) = oneshot::channel();
         let loop_ = Loop {
-            settings: Arc::clone(&settings),
+            settings: settings.clone(),
             events: tracer::logging(),
             health: health.clone(),
             gauges: Gauges::new(&metrics),
@@ -79,23 +75,24 @@ impl maidenlane_service::Daemon for Daemon {
 
 async fn serve(
     heads: Arc<Heads>,
-    settings: &Settings,
+    settings: &Current<Settings>,
     health: &Health,
     addresses: &Addresses,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let refused =
-        |error| Failure::new(Exit::Settings, format!("rpc.listen {}: {error}", settings.rpc_listen));
-    let listener = tokio::net::TcpListener::bind(settings.rpc_listen).await.map_err(refused)?;
+    let address = settings.get().rpc_listen;
+    let refused = |error| Failure::new(Exit::Settings, format!("rpc.listen {address}: {error}"));
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
-    let rpc = Rpc::new(heads, settings.rpc.clone()).map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    let calls = settings.part(|settings| settings.rpc.clone());
+    let rpc = Rpc::new(heads, calls).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     addresses.add("rpc", bound)?;
     health.set_ready();
     rpc.serve(listener, shutdown.triggered()).await.map_err(|error| Failure::new(Exit::TaskDied, error))
 }
 
 struct Loop {
-    settings: Arc<Settings>,
+    settings: Current<Settings>,
     events: Tracer<Event>,
     health: Health,
     gauges: Gauges,
@@ -109,8 +106,8 @@ struct Loop {
 impl Loop {
     fn run(mut self) -> Result<(), Error> {
         self.health.set_unready("bootstrapping");
-        let path = crate::store_path(&self.settings.state_dir);
-        let cache = usize::try_from(self.settings.store_cache_bytes).unwrap_or(usize::MAX);
+        let path = crate::store_path(&self.settings.get().daemon.state_dir);
+        let cache = usize::try_from(self.settings.get().store_cache_bytes).unwrap_or(usize::MAX);
         let store = Arc::new(Store::open(&path, cache)?);
         let signs = Arc::new(Signs::default());
         let Some(mut follower) = self.follower(&store, &signs)? else { return Ok(()) };
@@ -142,7 +139,7 @@ impl Loop {
                 None => heads = self.first_head(&mut follower, &signs)?,
             }
             self.tell(&mut follower, heads.as_deref());
-            let silence_max = self.settings.fresh.silence_max;
+            let silence_max = self.settings.get().fresh.silence_max;
             if signs.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
                 follower = self.anew(&store, &signs)?.unwrap_or(follower);
@@ -173,12 +170,12 @@ impl Loop {
     /// log written anew with an epoch that we know, of a writer that we do not. Looks with a new client where our head
     /// is. `None` while the log is away.
     fn anew(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
-        let mut log = self.settings.backend();
+        let mut log = self.settings.get().backend();
         if let Backend::Kafka(options) = &mut log {
             options.timeout = LOOK_WAIT;
         }
         let opened = log
-            .consumer(&self.settings.topic, 0)
+            .consumer(&self.settings.get().topic, 0)
             .map_err(Error::from)
             .and_then(|consumer| self.follow(store, signs, consumer));
         match opened {
@@ -194,7 +191,7 @@ impl Loop {
         signs: &Arc<Signs>,
         consumer: Box<dyn maidenlane_log::LogConsumer>,
     ) -> Result<Follower, Error> {
-        let settings = &self.settings;
+        let settings = self.settings.get();
         let keep = Keep { undo_blocks: settings.undo_blocks, history_blocks: settings.history_blocks };
         let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis };
         let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
@@ -215,7 +212,8 @@ impl Loop {
     }
 
     fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
-        let (log, topic) = (self.settings.backend(), &self.settings.topic);
+        let settings = self.settings.get();
+        let (log, topic) = (settings.backend(), &settings.topic);
         let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
         let problems = log.check(topic, &needs)?;
         if !problems.is_empty() {
@@ -247,12 +245,13 @@ impl Loop {
         follower: &mut Follower,
         signs: &Arc<Signs>,
     ) -> Result<Option<Arc<Heads>>, Error> {
-        if !signs.any() || signs.silent() > self.settings.fresh.silence_max {
+        if !signs.any() || signs.silent() > self.settings.get().fresh.silence_max {
             self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
         }
         let Some(shown) = follower.shown()? else { return Ok(None) };
-        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), self.settings.fresh));
+        let fresh = self.settings.part(|settings| settings.fresh);
+        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), fresh));
         if let Some(reason) = heads.fitness().stale {
             self.health.set_unready(format!("recovering: {reason}"));
             return Ok(None);

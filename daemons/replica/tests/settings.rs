@@ -1,6 +1,6 @@
 //! The replica's settings and the files under `dhall/` say the same.
 
-use maidenlane_config::lockstep::{TypeFile, unexplained};
+use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{load, shapes};
 use maidenlane_replica::config::{Fresh, HistoryRaw, ReplicaRaw, RpcRaw, Settings};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn the_types_are_the_committed_ones() {
 
 #[test]
 fn the_minimal_example_gets_the_defaults() {
-    let settings: Settings = load(&dhall().join("examples/minimal/replica.dhall")).unwrap();
+    let settings = load::<Settings>(&dhall().join("examples/minimal/replica.dhall")).unwrap().settings;
     assert_eq!(settings.topic, "maidenlane.mainnet.a.blocks");
     assert_eq!(settings.log, shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
     assert_eq!((settings.history_blocks, settings.undo_blocks), (None, 90_000));
@@ -51,8 +51,17 @@ fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::r
 
 #[test]
 fn the_full_example_explains_every_field() {
-    let path = dhall().join("examples/full/replica.dhall");
-    assert_eq!(unexplained::<ReplicaRaw>(&std::fs::read_to_string(&path).unwrap()), Vec::<String>::new());
-    let full: Settings = load(&path).unwrap();
+    let defaults = format!(
+        "let M = {}/package.dhall in M.Replica.default // {{ chain = M.Chain.default, feed = M.Feed.default }}",
+        dhall().canonicalize().unwrap().display()
+    );
+    assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
+    let full = load::<Settings>(&dhall().join("examples/full/replica.dhall")).unwrap().settings;
     assert_eq!((full.history_blocks, full.rpc.pool_threads), (Some(100_000), 8));
+}
+
+#[test]
+fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
+    let dir = tempfile::tempdir().unwrap();
+    round_trip::<Settings>(dir.path(), 40).unwrap();
 }

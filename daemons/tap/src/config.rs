@@ -5,7 +5,6 @@ use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_log::{Backend, kafka, segment};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,18 +77,19 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Depth at which blocks count as final.
     pub keep_depth: u64,
-    /// Where the admin listener binds.
-    pub admin: SocketAddr,
-    /// Log filter.
-    pub log_filter: String,
-    /// Log lines as JSON.
-    pub log_json: bool,
-    /// The daemon's own files.
-    pub state_dir: PathBuf,
+    /// What every daemon has.
+    pub daemon: shapes::Daemon,
 }
 
 impl maidenlane_config::Settings for Settings {
     type Raw = TapRaw;
+
+    const RELOADS: &'static [&'static str] = &["auditKeys", "heartbeat_ms", "keepDepth", "logging.filter"];
+
+    const EXAMPLES: &'static [&'static str] = &[
+        include_str!("../../../dhall/examples/full/tap.dhall"),
+        include_str!("../../../dhall/examples/full/replica.dhall"),
+    ];
 
     fn validate(raw: TapRaw, checker: &mut Checker) -> Option<Self> {
         let spool = shapes::path("spool", &raw.spool, checker);
@@ -107,8 +107,7 @@ impl maidenlane_config::Settings for Settings {
         let audit_keys = checker.within("auditKeys", raw.auditKeys, 0..=256);
         let heartbeat_ms = checker.within::<u64>("heartbeat_ms", raw.heartbeat_ms, 50..=10_000);
         let keep_depth = checker.within("keepDepth", raw.keepDepth, 64..=10_000_000);
-        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
-        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
+        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let genesis = match genesis {
             Some(parsed) => Some(parsed?),
             None => None,
@@ -128,10 +127,7 @@ impl maidenlane_config::Settings for Settings {
             audit_keys: audit_keys?,
             heartbeat: Duration::from_millis(heartbeat_ms?),
             keep_depth: keep_depth?,
-            admin: admin?,
-            log_filter: raw.logging.filter,
-            log_json: raw.logging.json,
-            state_dir: state_dir?,
+            daemon: daemon?,
         })
     }
 }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -124,25 +124,46 @@ impl Client {
         params: &serde_json::Value,
         deadline: Duration,
     ) -> Result<T, Error> {
+        let mut answers = self.call_all(method, std::slice::from_ref(params), deadline)?;
+        answers.pop().ok_or(Error::Closed)
+    }
+
+    /// Calls `method` once with each of `params`, all at the same time, and waits for the answers.
+    ///
+    /// # Errors
+    /// As [`Client::call`], the first that comes.
+    pub fn call_all<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &[serde_json::Value],
+        deadline: Duration,
+    ) -> Result<Vec<T>, Error> {
         let until = Instant::now() + deadline;
-        let id = self.next_id;
-        self.next_id += 1;
-        let request = serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        self.send(request.to_string().as_bytes(), deadline)?;
-        loop {
+        let first = self.next_id;
+        let mut requests = String::new();
+        for (id, params) in (first..).zip(params) {
+            let request = serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+            requests = requests + &request.to_string() + "\n";
+            self.next_id = id + 1;
+        }
+        self.send(requests.as_bytes(), deadline)?;
+        let mut answers = BTreeMap::new();
+        while answers.len() < params.len() {
             let late = || Error::Timeout { method: method.to_owned(), waited_ms: millis(deadline) };
             let message = self.receive(until)?.ok_or_else(late)?;
-            if message.id != Some(id) {
+            let Some(id) = message.id.filter(|id| *id >= first) else {
                 self.keep(message);
                 continue;
-            }
+            };
             if let Some(Problem { code, message }) = message.error {
                 return Err(Error::Refused { method: method.to_owned(), code, message });
             }
             let text = message.result.as_deref().map_or("null", RawValue::get);
-            return serde_json::from_str(text)
-                .map_err(|error| Error::Nonsense { method: method.to_owned(), what: error.to_string() });
+            let answer = serde_json::from_str(text)
+                .map_err(|error| Error::Nonsense { method: method.to_owned(), what: error.to_string() })?;
+            answers.insert(id, answer);
         }
+        Ok(answers.into_values().collect())
     }
 
     /// The next notification, if one comes within `wait`.

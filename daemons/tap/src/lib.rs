@@ -37,9 +37,9 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
 use crate::tail::Chain;
+use maidenlane_config::shapes;
 use maidenlane_log::TopicNeeds;
-use maidenlane_service::{Context, Failure, Health, Shared, Shutdown, Tracer, tracer};
-use std::sync::Arc;
+use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer};
 use std::time::Duration;
 
 /// Asked for, again and again, by a start that waits for somebody else.
@@ -56,13 +56,8 @@ impl maidenlane_service::Daemon for Daemon {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 
-    fn shared(settings: &Settings) -> Shared<'_> {
-        Shared {
-            admin: settings.admin,
-            log_filter: &settings.log_filter,
-            log_json: settings.log_json,
-            state_dir: &settings.state_dir,
-        }
+    fn shared(settings: &Settings) -> &shapes::Daemon {
+        &settings.daemon
     }
 
     async fn run(context: Context<Settings>) -> Result<(), Failure> {
@@ -75,11 +70,12 @@ impl maidenlane_service::Daemon for Daemon {
 
 /// What the tap's thread does.
 fn work(
-    settings: &Arc<Settings>,
+    current: &Current<Settings>,
     events: &Tracer<Event>,
     health: &Health,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
+    let settings = current.get();
     let log = settings.backend();
     let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
     let problems = log.check(&settings.topic, &needs)?;
@@ -87,8 +83,8 @@ fn work(
         return Err(Error::Unfit { topic: settings.topic.clone(), problems });
     }
     health.set_unready("not connected to the master");
-    let Some(chain) = chain(settings, events, health, shutdown) else { return Ok(()) };
-    let (settings, events) = (Arc::clone(settings), events.clone());
+    let Some(chain) = chain(&settings, events, health, shutdown) else { return Ok(()) };
+    let (settings, events) = (current.clone(), events.clone());
     run::Tap::new(settings, chain, &log, events, health.clone(), shutdown.clone())?.run()
 }
 

@@ -117,17 +117,17 @@ impl Master {
         self.0.call("debug_getRawReceipts", &json!([hash]), WORK_WITHIN)
     }
 
-    /// Merkle proofs of an account and some of its slots after block `hash`.
+    /// Merkle proofs of accounts, each with some of its slots, after block `hash`.
     ///
     /// # Errors
     /// When geth no longer has that state, or does not answer.
-    pub fn proof(
+    pub fn proofs(
         &mut self,
-        address: Address,
-        slots: &[B256],
+        wanted: impl Iterator<Item = (Address, Vec<B256>)>,
         hash: B256,
-    ) -> Result<EIP1186AccountProofResponse, Error> {
-        self.0.call("eth_getProof", &json!([address, slots, hash]), WORK_WITHIN)
+    ) -> Result<Vec<EIP1186AccountProofResponse>, Error> {
+        let params: Vec<_> = wanted.map(|(address, slots)| json!([address, slots, hash])).collect();
+        self.0.call_all("eth_getProof", &params, WORK_WITHIN)
     }
 
     /// Moves the master's head back to block `number`, so that what follows is executed again.

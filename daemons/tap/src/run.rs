@@ -15,9 +15,8 @@ use crate::spool::Spool;
 use crate::tail::Chain;
 use maidenlane_chain::BlockRef;
 use maidenlane_log::Backend;
-use maidenlane_service::{Health, Shutdown, Tracer};
+use maidenlane_service::{Current, Health, Shutdown, Tracer};
 use maidenlane_wire::{Heartbeat, Open, Record};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
@@ -33,7 +32,7 @@ const RECLAIM_EVERY: Duration = Duration::from_secs(10);
 
 /// A running tap.
 pub struct Tap {
-    settings: Arc<Settings>,
+    settings: Current<Settings>,
     chain: Chain,
     events: Tracer<Event>,
     health: Health,
@@ -58,15 +57,15 @@ impl Tap {
     /// # Errors
     /// When the log is away or holds another chain's feed.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Current<Settings>,
         chain: Chain,
         log: &Backend,
         events: Tracer<Event>,
         health: Health,
         shutdown: Shutdown,
     ) -> Result<Self, Error> {
-        let publisher = Publisher::new(log, &settings.topic, chain)?;
-        let spool = Spool::new(&settings.spool);
+        let publisher = Publisher::new(log, &settings.get().topic, chain)?;
+        let spool = Spool::new(&settings.get().spool);
         let now = Instant::now();
         Ok(Self {
             settings,
@@ -141,7 +140,7 @@ impl Tap {
             self.follow.note(Input::Announced(head));
         }
         if ticked {
-            self.next_tick = Instant::now() + self.settings.heartbeat;
+            self.next_tick = Instant::now() + self.settings.get().heartbeat;
             self.ask()?;
         }
         if ticked && self.publisher.tail().published.head().is_none() {
@@ -160,7 +159,7 @@ impl Tap {
         if self.master.is_some() {
             return Ok(());
         }
-        let mut master = Master::connect(&self.settings.ipc)?;
+        let mut master = Master::connect(&self.settings.get().ipc)?;
         let (id, genesis) = master.identity()?;
         if (id, genesis) != (self.chain.id, self.chain.genesis) {
             let (wanted_id, wanted) = (self.chain.id, self.chain.genesis);
@@ -249,7 +248,7 @@ impl Tap {
                 Step::Change(change) => {
                     self.change(&change)?;
                     // Blocks come at whole seconds and heartbeats at whole parts of one: keep them apart.
-                    self.next_tick = self.next_tick.min(Instant::now() + self.settings.heartbeat / 2);
+                    self.next_tick = self.next_tick.min(Instant::now() + self.settings.get().heartbeat / 2);
                 }
             }
         }
@@ -378,7 +377,7 @@ impl Tap {
     /// Deletes spool segments whose blocks can no longer be needed.
     fn reclaim(&mut self) -> Result<(), Error> {
         let Some(head) = self.publisher.tail().published.head() else { return Ok(()) };
-        let deep = head.number.saturating_sub(self.settings.keep_depth);
+        let deep = head.number.saturating_sub(self.settings.get().keep_depth);
         let done = self.publisher.finalized().min(head.number).max(deep);
         let segments = self.spool.reclaim(done)?;
         if segments > 0 {

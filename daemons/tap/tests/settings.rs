@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 
-use maidenlane_config::lockstep::{TypeFile, unexplained};
-use maidenlane_config::{load, normalize, shapes};
+use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
+use maidenlane_config::{load, shapes};
 use maidenlane_tap::config::{Begin, BeginRaw, Settings, TapRaw};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn the_type_is_the_committed_one() {
 
 #[test]
 fn the_minimal_example_gets_the_defaults() {
-    let settings: Settings = load(&dhall().join("examples/minimal/tap.dhall")).unwrap();
+    let settings = load::<Settings>(&dhall().join("examples/minimal/tap.dhall")).unwrap().settings;
     let expect = Settings {
         spool: "/var/lib/maidenlane/spool".into(),
         ipc: "/var/lib/geth/geth.ipc".into(),
@@ -34,29 +34,41 @@ fn the_minimal_example_gets_the_defaults() {
         audit_keys: 4,
         heartbeat: Duration::from_millis(250),
         keep_depth: 90_000,
-        admin: "127.0.0.1:9461".parse().unwrap(),
-        log_filter: "info".to_owned(),
-        log_json: false,
-        state_dir: "/var/lib/maidenlane/tap-main".into(),
+        daemon: shapes::Daemon {
+            admin: "127.0.0.1:9461".parse().unwrap(),
+            log_filter: "info".to_owned(),
+            log_json: false,
+            state_dir: "/var/lib/maidenlane/tap-main".into(),
+        },
     };
     assert_eq!(settings, expect);
 }
 
 #[test]
 fn the_full_example_explains_every_field() {
-    let path = dhall().join("examples/full/tap.dhall");
-    assert_eq!(unexplained::<TapRaw>(&std::fs::read_to_string(&path).unwrap()), Vec::<String>::new());
-    let full: Settings = load(&path).unwrap();
-    assert!(full.genesis.is_some());
+    let defaults = format!(
+        "let M = {}/package.dhall in M.Tap.default // {{ chain = M.Chain.default, feed = M.Feed.default }}",
+        dhall().canonicalize().unwrap().display()
+    );
+    assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
+    let full = load::<Settings>(&dhall().join("examples/full/tap.dhall")).unwrap();
+    assert!(full.settings.genesis.is_some());
 }
 
 #[test]
 fn normal_form_loads_as_the_same_settings() {
-    let path = dhall().join("examples/full/tap.dhall");
+    let full = load::<Settings>(&dhall().join("examples/full/tap.dhall")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let alone = dir.path().join("tap.dhall");
-    std::fs::write(&alone, normalize::<Settings>(&path).unwrap()).unwrap();
-    assert_eq!(load::<Settings>(&alone).unwrap(), load::<Settings>(&path).unwrap());
+    std::fs::write(&alone, full.version.normal::<Settings>()).unwrap();
+    let alone = load::<Settings>(&alone).unwrap();
+    assert_eq!((alone.settings, alone.version), (full.settings, full.version));
+}
+
+#[test]
+fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
+    let dir = tempfile::tempdir().unwrap();
+    round_trip::<Settings>(dir.path(), 40).unwrap();
 }
 
 /// Loads the minimal example with `piece` replaced `by` and returns what is told after the file's name.

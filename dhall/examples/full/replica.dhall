@@ -4,87 +4,92 @@ let M = ../../package.dhall
 in  M.Replica::{
     -- The chain that is served.
     , chain = M.Chain::{
-      -- Name in topic names.
+      -- Name in topic names. Required.
       , name = "mainnet"
-      -- EIP-155 chain id; another chain is refused.
+      -- EIP-155 chain id; another chain is refused. Required.
       , id = 1
-      -- Hash of block 0; None takes what the feed says.
+      -- Hash of block 0; None takes what the feed says. Default None.
       , genesis = Some
           "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"
       }
     -- The feed that is replayed, from the topic <prefix>.<chain>.<name>.blocks.
     , feed = M.Feed::{
-      -- First part of every topic name.
+      -- First part of every topic name. Default "maidenlane".
       , prefix = "maidenlane"
-      -- One per master.
+      -- One per master. Required.
       , name = "a"
-      -- M.Log.Kafka for many machines, M.Log.Segment M.Segment::{ dir = "/…" } for one.
+      -- M.Log.Kafka for many machines, M.Log.Segment M.Segment::{ dir = "/…" } for one. Required.
       , log =
           M.Log.Kafka
             M.Kafka::{
-            -- Some of the brokers; they name the others.
+            -- Some of the brokers; they name the others. Required.
             , brokers = [ "kafka-1:9092", "kafka-2:9092" ]
             }
       }
     -- JSON-RPC and all that a client can cause.
     , rpc = M.Rpc::{
-      -- Bound once the replica follows.
+      -- Bound once the replica follows the master. Default "127.0.0.1:8545".
       , listen = "127.0.0.1:8545"
-      -- Largest request body.
+      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
+      , behindProxy = False
+      -- Largest request body. Default 5242880.
       , bodyMax_bytes = 5242880
-      -- Most calls in one batch.
+      -- Most calls in one batch. Default 1000.
       , batchMax = 1000
-      -- Largest answer, batch or not.
+      -- Largest answer, batch or not. Default 25000000.
       , responseMax_bytes = 25000000
-      -- Most open connections; more wait.
+      -- Most open connections; more wait. Default 4096.
       , connectionsMax = 4096
-      -- Until a request must have arrived; also ends idle connections.
+      -- Until a request must have arrived; also ends idle connections. Default 60000.
       , readTimeout_ms = 60000
-      -- Until a request must be answered.
+      -- Until a request must be answered. Default 60000.
       , answerTimeout_ms = 60000
-      -- Given to requests in progress when the daemon stops.
+      -- Given to requests in progress when the daemon stops. Default 5000.
       , drain_ms = 5000
-      -- Gas for one call; more is capped.
+      -- Gas for one call; more is capped. Default 50000000. Reloads.
       , callGasCap = 50000000
-      -- Time for one call.
+      -- Time for one call. Default 5000. Reloads.
       , callTimeout_ms = 5000
-      -- Time a call may hold an IO thread before it moves to the pool.
+      -- Time a call may hold an IO thread before it moves to the pool. Default 100. Reloads.
       , callInline_us = 100
-      -- Threads for long calls and log searches; None is one per core.
+      -- Threads for long calls and log searches; None is one per core. Default None.
       , poolThreads = Some 8
-      -- Calls that may wait for a thread of the pool.
+      -- Calls that may wait for a thread of the pool. Default 256.
       , poolQueue = 256
-      -- Most logs in one answer.
+      -- Most logs in one answer. Default 100000. Reloads.
       , logsMax = 100000
-      -- Memory for analysed bytecode.
+      -- Memory for analysed bytecode. Default 256.
       , codeCache_MB = 256
-      -- Memory for decoded blocks and ready JSON.
+      -- Memory for decoded blocks and ready JSON. Default 256.
       , blockCache_MB = 256
       }
-    -- State can be read this far back: M.History.All, or a number of blocks below the head.
+    -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
-    -- Reorgs up to this depth can be followed; a deeper one ends the daemon.
+    -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000
-    -- Further behind the master than this, state is not served.
+    -- Further behind the master than this, state is not served. Default 2. Reloads.
     , maxLagBlocks = 2
     -- Nor without a sign of life from the feed for this long; more than the brokers' session timeout.
+    -- Default 15000. Reloads.
     , maxSilence_ms = 15000
-    -- Nor with a head older than this; None for chains that may halt.
+    -- Nor with a head older than this; None for chains that may halt. Default Some 120. Reloads.
     , maxHeadAge_s = Some 120
-    -- Memory for blocks of the database.
+    -- Memory for blocks of the database. Default 512.
     , storeCache_MB = 512
     -- /metrics /live /ready /status over HTTP.
     , admin = M.Admin::{
-      -- Loopback, or an address behind a firewall. Port 0 takes a free one.
+      -- Port 0 takes a free one. Default "127.0.0.1:9462".
       , listen = "127.0.0.1:9462"
+      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
+      , behindProxy = False
       }
     -- Log lines, on standard error.
     , logging = M.Logging::{
-      -- Such as "info" or "info,maidenlane_replica=debug".
+      -- Such as "info" or "info,maidenlane_replica=debug". Default "info". Reloads.
       , filter = "info"
-      -- Lines as JSON.
+      -- Lines as JSON. Default False.
       , json = False
       }
-    -- The database and the daemon's own files; not shared with another instance.
+    -- The database and the daemon's own files; not shared with another instance. Required.
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

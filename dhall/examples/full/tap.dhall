@@ -2,55 +2,57 @@
 let M = ../../package.dhall
 
 in  M.Tap::{
-    -- Directory that the hook in geth writes to.
+    -- Directory that the hook in geth writes to. Required.
     , spool = "/var/lib/maidenlane/spool"
-    -- geth's IPC socket.
+    -- geth's IPC socket. Required.
     , ipc = "/var/lib/geth/geth.ipc"
     -- The chain that the master follows.
     , chain = M.Chain::{
-      -- Name in topic names.
+      -- Name in topic names. Required.
       , name = "mainnet"
-      -- EIP-155 chain id; another chain is refused.
+      -- EIP-155 chain id; another chain is refused. Required.
       , id = 1
-      -- Hash of block 0; None takes the master's.
+      -- Hash of block 0; None takes the master's. Default None.
       , genesis = Some
           "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"
       }
     -- The feed that this tap writes, to the topic <prefix>.<chain>.<name>.blocks.
     , feed = M.Feed::{
-      -- First part of every topic name.
+      -- First part of every topic name. Default "maidenlane".
       , prefix = "maidenlane"
-      -- One per master.
+      -- One per master. Required.
       , name = "a"
-      -- M.Log.Segment for one machine, M.Log.Kafka M.Kafka::{ brokers = [ "host:9092" ] } for many.
+      -- M.Log.Segment for one machine, M.Log.Kafka M.Kafka::{ brokers = [ "host:9092" ] } for many. Required.
       , log =
           M.Log.Segment
             M.Segment::{
-            -- Holds one directory per topic.
+            -- Holds one directory per topic. Required.
             , dir = "/var/lib/maidenlane/log"
             }
       }
     -- A new feed begins at genesis or not at all. M.Begin.Spool lets it begin where the spool does: then only replicas
-    -- that stand at that block can follow it.
+    -- that stand at that block can follow it. Default Genesis.
     , begin = M.Begin.Genesis
-    -- Changed keys per block near the head that the master must prove; 0 = none.
+    -- Changed keys per block near the head that the master must prove; 0 = none. Default 4. Reloads.
     , auditKeys = 4
-    -- Between heartbeats, and between questions to the master.
+    -- Between heartbeats, and between questions to the master. Default 250. Reloads.
     , heartbeat_ms = 250
-    -- Without finality, spool segments are kept until their blocks are this deep.
+    -- Without finality, spool segments are kept until their blocks are this deep. Default 90000. Reloads.
     , keepDepth = 90000
     -- /metrics /live /ready /status over HTTP.
     , admin = M.Admin::{
-      -- Loopback, or an address behind a firewall. Port 0 takes a free one.
+      -- Port 0 takes a free one. Default "127.0.0.1:9461".
       , listen = "127.0.0.1:9461"
+      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
+      , behindProxy = False
       }
     -- Log lines, on standard error.
     , logging = M.Logging::{
-      -- Such as "info" or "info,maidenlane_tap=debug".
+      -- Such as "info" or "info,maidenlane_tap=debug". Default "info". Reloads.
       , filter = "info"
-      -- Lines as JSON.
+      -- Lines as JSON. Default False.
       , json = False
       }
-    -- The daemon's own files; not shared with another instance.
+    -- The daemon's own files; not shared with another instance. Required.
     , stateDir = "/var/lib/maidenlane/tap-main"
     }

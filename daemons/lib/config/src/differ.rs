@@ -1,6 +1,8 @@
 //! Where a value's type departs from the expected one: every place, with its path and a hint.
 
 use crate::Problem;
+use crate::told::{BARE_NONE, FUNCTION};
+use crate::version::join;
 use serde_dhall::SimpleType;
 use std::collections::HashMap;
 
@@ -18,6 +20,20 @@ fn walk(expected: &SimpleType, found: &SimpleType, path: &str, problems: &mut Ve
         (SimpleType::Optional(want), SimpleType::Optional(have)) => walk(want, have, path, problems),
         (SimpleType::List(want), SimpleType::List(have)) => walk(want, have, &format!("{path}[]"), problems),
         _ if expected == found => {}
+        (SimpleType::Optional(want), have) if stands_for(have, BARE_NONE) => {
+            problem(
+                problems,
+                path,
+                format!("expected {}, found None: write None {}", name(expected), name(want)),
+            );
+        }
+        (want @ SimpleType::Union(_), have) if stands_for(have, FUNCTION) => {
+            let text = format!("expected {}, found a variant without its value", name(want));
+            problem(problems, path, text);
+        }
+        (_, have) if stands_for(have, FUNCTION) => {
+            problem(problems, path, format!("expected {}, found a function", name(expected)));
+        }
         (SimpleType::Optional(want), have) if **want == *have => {
             problem(problems, path, format!("expected {}, wrap the value: Some …", name(expected)));
         }
@@ -46,23 +62,22 @@ fn records(
         }
     }
     for field in have.keys().filter(|field| !want.contains_key(*field)) {
-        let near =
-            want.keys().filter(|known| !have.contains_key(*known)).find(|known| distance(known, field) <= 2);
+        let near = nearest(field, want.keys().map(String::as_str));
         let hint = near.map_or_else(String::new, |known| format!(", did you mean `{known}`?"));
         problem(problems, &join(path, field), format!("unknown field{hint}"));
     }
+}
+
+fn stands_for(ty: &SimpleType, what: &str) -> bool {
+    matches!(ty, SimpleType::Union(variants) if variants.len() == 1 && variants.contains_key(what))
 }
 
 fn problem(problems: &mut Vec<Problem>, path: &str, message: String) {
     problems.push(Problem { path: path.to_owned(), message });
 }
 
-fn join(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
-}
-
 /// A type in a few words: a record of sixty fields helps nobody.
-fn name(ty: &SimpleType) -> String {
+pub(crate) fn name(ty: &SimpleType) -> String {
     match ty {
         SimpleType::Record(_) => "a record".to_owned(),
         SimpleType::Union(variants) => {
@@ -74,6 +89,12 @@ fn name(ty: &SimpleType) -> String {
         SimpleType::List(inner) => format!("List {}", name(inner)),
         plain => plain.to_string().trim().to_owned(),
     }
+}
+
+/// The name most like `wrong`, if one is like it at all.
+pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|name| (distance(name, wrong), name)).min();
+    near.filter(|(distance, name)| *distance <= 2 && *distance < name.chars().count()).map(|(_, name)| name)
 }
 
 /// Levenshtein distance.

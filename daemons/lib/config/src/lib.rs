@@ -9,21 +9,44 @@
 
 mod differ;
 mod error;
-mod guard;
+mod explain;
+mod imports;
 mod load;
 pub mod lockstep;
 mod print;
+mod secrets;
 pub mod shapes;
+mod told;
+mod version;
 
+pub use differ::nearest;
 pub use error::{Checker, Error, Problem};
-pub use load::{load, normalize, type_text};
+pub use explain::{Field, fields};
+pub use load::{Loaded, load, type_text};
 pub use serde_dhall::{SimpleType, StaticType};
+pub use version::{Change, Version};
 
 /// Settings of one daemon.
-pub trait Settings: Sized {
+pub trait Settings: Sized + 'static {
     /// The Dhall-shaped form.
     type Raw: serde::de::DeserializeOwned + StaticType + Send + 'static;
 
+    /// The fields, as dotted paths, that a running daemon takes over from an edited file. A path stands for all below
+    /// it. What is read once, at the start, must not be here.
+    const RELOADS: &'static [&'static str];
+
+    /// The example that sets and explains every field, `dhall/examples/full/<daemon>.dhall`; behind it those of other
+    /// daemons, for the variants that it does not choose.
+    const EXAMPLES: &'static [&'static str];
+
     /// The validated form, or `None` after every problem was noted.
     fn validate(raw: Self::Raw, checker: &mut Checker) -> Option<Self>;
+}
+
+/// Whether the field at `path` is taken over by a running daemon.
+#[must_use]
+pub fn reloads<S: Settings>(path: &str) -> bool {
+    S::RELOADS.iter().any(|root| {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
 }

@@ -4,7 +4,7 @@
 //! The evaluator recurses as deep as the settings nest and panics on some inputs: 256 MiB of stack keep it from
 //! aborting the process, and a join turns a panic into an error.
 
-use crate::{Checker, Error, Problem, Settings, differ, guard};
+use crate::{Checker, Error, Problem, Settings, Version, differ, imports, secrets, told};
 use dhall::operations::OpKind;
 use dhall::syntax::{Expr, ExprKind};
 use dhall::{Ctxt, Parsed};
@@ -13,28 +13,35 @@ use std::path::{Path, PathBuf};
 
 const STACK_BYTES: usize = 256 << 20;
 
+/// Validated settings, and what the file says.
+#[derive(Debug)]
+pub struct Loaded<S> {
+    /// What the daemon runs with.
+    pub settings: S,
+    /// To compare with another file.
+    pub version: Version,
+}
+
 /// Loads, type-checks and validates settings.
 ///
 /// # Errors
 /// All problems at once, each with its dotted path.
-pub fn load<S: Settings>(file: &Path) -> Result<S, Error> {
-    let raw = isolated(file, |file| raw::<S>(file).map(|(raw, _)| raw))?;
-    let mut checker = Checker::default();
-    let settings = S::validate(raw, &mut checker);
-    let problems = checker.finish();
-    match settings {
-        Some(settings) if problems.is_empty() => Ok(settings),
-        _ => Err(Error { file: file.to_owned(), problems }),
-    }
+pub fn load<S: Settings>(file: &Path) -> Result<Loaded<S>, Error> {
+    isolated(file, version::<S>)
+        .and_then(|version| loaded(version).map_err(|problems| Error { file: file.to_owned(), problems }))
 }
 
-/// The settings as one self-contained Dhall expression without imports: what a build can pin.
-///
-/// # Errors
-/// As [`load`].
-pub fn normalize<S: Settings>(file: &Path) -> Result<String, Error> {
-    load::<S>(file)?;
-    isolated(file, |file| raw::<S>(file).map(|(_, normal)| normal + "\n"))
+pub(crate) fn loaded<S: Settings>(version: Version) -> Result<Loaded<S>, Vec<Problem>> {
+    let mut problems = secrets::exposed(&version.value);
+    let raw = serde_dhall::from_simple_value(version.value.clone())
+        .map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
+    let mut checker = Checker::default();
+    let settings = S::validate(raw, &mut checker);
+    problems.extend(checker.finish());
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(Loaded { settings, version }),
+        _ => Err(problems),
+    }
 }
 
 /// The Dhall type of the settings, as committed under `dhall/`.
@@ -59,19 +66,10 @@ fn isolated<T: Send + 'static>(
     outcome.map_err(|problems| Error { file: file.to_owned(), problems })
 }
 
-fn raw<S: Settings>(file: &Path) -> Result<(S::Raw, String), Vec<Problem>> {
+pub(crate) fn version<S: Settings>(file: &Path) -> Result<Version, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
-    let parsed = guard::parse(file)?;
-    let (found, normal) = Ctxt::with_new(|cx| {
-        let resolved = parsed.resolve(cx).map_err(|error| whole(error.to_string()))?;
-        let relaxed = without_annotations(&resolved.to_expr(cx));
-        let resolved = Parsed::from_expr_without_imports(relaxed)
-            .skip_resolve(cx)
-            .map_err(|error| whole(error.to_string()))?;
-        let typed = resolved.typecheck(cx).map_err(|error| whole(error.to_string()))?;
-        let ty = typed.get_type().map_err(|error| whole(error.to_string()))?;
-        Ok::<_, Vec<Problem>>((ty.to_expr(cx).to_string(), typed.normalize(cx).to_expr(cx).to_string()))
-    })?;
+    let expr = imports::gather(file, &mut |file, expr| evaluate(file, expr).map(drop))?;
+    let (found, normal) = evaluate(file, &expr)?;
     let found: SimpleType = serde_dhall::from_str(&found)
         .parse()
         .map_err(|_| whole(format!("expected a plain record of settings, found a value of type {found}")))?;
@@ -79,11 +77,28 @@ fn raw<S: Settings>(file: &Path) -> Result<(S::Raw, String), Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let raw = serde_dhall::from_str(&normal)
-        .static_type_annotation()
+    let value = serde_dhall::from_str(&normal)
+        .type_annotation(&S::Raw::static_type())
         .parse()
         .map_err(|error| whole(error.to_string()))?;
-    Ok((raw, normal))
+    Ok(Version { value })
+}
+
+/// The type and the normal form of the expression in `file`, as text.
+fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> {
+    let told = |error: &dyn std::fmt::Display| {
+        vec![Problem { path: String::new(), message: told::error(&error.to_string(), file, expr) }]
+    };
+    Ctxt::with_new(|cx| {
+        let resolved = Parsed::from_expr_without_imports(expr.clone());
+        let resolved = resolved.resolve(cx).map_err(|error| told(&error))?;
+        let relaxed = Parsed::from_expr_without_imports(without_annotations(&resolved.to_expr(cx)));
+        let resolved = relaxed.skip_resolve(cx).map_err(|error| told(&error))?;
+        let typed = resolved.typecheck(cx).map_err(|error| told(&error))?;
+        let ty = typed.get_type().map_err(|error| told(&error))?;
+        let ty = told::without_functions(&ty.to_expr(cx));
+        Ok((ty.to_string(), typed.normalize(cx).to_expr(cx).to_string()))
+    })
 }
 
 /// `Type::{ … }` means `(Type.default // { … }) : Type.Type`, and the evaluator tells a missing field by printing

@@ -1,7 +1,9 @@
 //! Keeps the files under `dhall/` equal to the Rust types. Called by the tests of every crate that has raw types.
 
-use serde_dhall::{SimpleType, StaticType};
-use std::collections::BTreeSet;
+use crate::Settings;
+use crate::version::leaves;
+use crate::{load, print};
+use serde_dhall::{NumKind, SimpleType, SimpleValue, StaticType};
 use std::path::Path;
 
 /// The generated file `<Name>.dhall` of one raw type.
@@ -37,32 +39,110 @@ impl TypeFile {
     }
 }
 
-/// The fields of `T`, at any depth, that `example` does not set below a comment of their own.
+/// What the comments of the full example fail to say, or say wrongly: the meaning of every field, its default in
+/// `defaults` (a Dhall expression) as `Default X.` or else `Required.`, and `Reloads.` where that is so.
 #[must_use]
-pub fn unexplained<T: StaticType>(example: &str) -> Vec<String> {
-    let mut fields = BTreeSet::new();
-    collect(&T::static_type(), &mut fields);
-    let lines: Vec<&str> = example.lines().map(str::trim_start).collect();
-    let explained = |field: &String| {
-        let sets = format!(", {field} =");
-        let mut pairs = lines.iter().zip(lines.iter().skip(1));
-        pairs.any(|(above, line)| {
-            above.starts_with("-- ") && line.strip_prefix(&sets).is_some_and(|rest| !rest.starts_with('='))
-        })
+pub fn unexplained<S: Settings>(defaults: &str) -> Vec<String> {
+    let defaults = match serde_dhall::from_str(defaults).parse() {
+        Ok(value) => leaves(&value),
+        Err(error) => return vec![error.to_string()],
     };
-    fields.into_iter().filter(|field| !explained(field)).collect()
+    let mut complaints = Vec::new();
+    let fields = crate::fields::<S>();
+    for root in S::RELOADS.iter().filter(|root| fields.iter().all(|field| field.path != **root)) {
+        complaints.push(format!("{root} is said to reload, but is no field"));
+    }
+    for field in fields {
+        let default = defaults.get(&field.path).map(|value| format!("Default {value}."));
+        let wanted = [
+            (default.clone().unwrap_or_else(|| "Default ".to_owned()), default.is_some()),
+            ("Required.".to_owned(), default.is_none() && !field.record),
+            ("Reloads.".to_owned(), field.reloads),
+        ];
+        if field.comment.is_empty() {
+            complaints.push(format!("{}: no comment", field.path));
+            continue;
+        }
+        for (words, due) in wanted.iter().filter(|(words, due)| field.comment.contains(words) != *due) {
+            let verb = if *due { "must" } else { "must not" };
+            complaints.push(format!("{}: the comment {verb} say `{words}`", field.path));
+        }
+    }
+    complaints
 }
 
-fn collect(ty: &SimpleType, fields: &mut BTreeSet<String>) {
-    match ty {
-        SimpleType::Record(inner) => {
-            for (field, ty) in inner {
-                fields.insert(field.clone());
-                collect(ty, fields);
-            }
+/// Holds the Rust types against random values of the Dhall type: each is read back as what was written, and fits.
+///
+/// # Errors
+/// The value that does not.
+pub fn round_trip<S: Settings>(dir: &Path, cases: u64) -> Result<(), String> {
+    let ty = S::Raw::static_type();
+    let file = dir.join("random.dhall");
+    for seed in 1..=cases {
+        let value = random(&ty, &mut Random(seed));
+        let text = print::value(&value, &ty);
+        std::fs::write(&file, format!("{text}\n")).map_err(|error| error.to_string())?;
+        let read = load::version::<S>(&file).map_err(|problems| format!("{problems:?}\n{text}"))?;
+        if read.value != value {
+            return Err(format!("read back as something else: {text}"));
         }
-        // One variant stands in an example, the others in its comment.
-        SimpleType::Optional(inner) | SimpleType::List(inner) => collect(inner, fields),
-        _ => {}
+        let raw = serde_dhall::from_simple_value::<S::Raw>(value);
+        raw.map_err(|error| format!("{error}\n{text}"))?;
+    }
+    Ok(())
+}
+
+/// Numbers that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    /// One of `0..below`.
+    fn below(&mut self, below: u64) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+
+    fn pick<T>(&mut self, mut items: Vec<T>) -> Option<T> {
+        let index = usize::try_from(self.below(u64::try_from(items.len()).ok()?)).ok()?;
+        Some(items.swap_remove(index))
+    }
+}
+
+fn random(ty: &SimpleType, chance: &mut Random) -> SimpleValue {
+    match ty {
+        SimpleType::Bool => SimpleValue::Num(NumKind::Bool(chance.below(2) == 1)),
+        SimpleType::Natural => SimpleValue::Num(NumKind::Natural(chance.below(u64::MAX) >> chance.below(64))),
+        SimpleType::Integer => SimpleValue::Num(NumKind::Integer(chance.below(1 << 40).cast_signed())),
+        SimpleType::Double => SimpleValue::Num(NumKind::Double(0.5.into())),
+        SimpleType::Text => {
+            let words = vec!["", "a", "/x/y", "\"", "\\", "${a}", "''", "é\n\t\u{1}"];
+            let word = |chance: &mut Random| chance.pick(words.clone()).unwrap_or_default();
+            SimpleValue::Text(format!("{}{}", word(chance), word(chance)))
+        }
+        SimpleType::Optional(inner) => {
+            let inner = (chance.below(3) > 0).then(|| Box::new(random(inner, chance)));
+            SimpleValue::Optional(inner)
+        }
+        SimpleType::List(inner) => {
+            SimpleValue::List((0..chance.below(3)).map(|_| random(inner, chance)).collect())
+        }
+        SimpleType::Record(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            SimpleValue::Record(
+                fields.into_iter().map(|(name, ty)| (name.clone(), random(ty, chance))).collect(),
+            )
+        }
+        SimpleType::Union(variants) => {
+            let mut names: Vec<_> = variants.iter().collect();
+            names.sort_by_key(|(name, _)| *name);
+            let (name, ty) = chance.pick(names).map_or((String::new(), None), |(name, ty)| {
+                (name.clone(), ty.as_ref().map(|ty| Box::new(random(ty, chance))))
+            });
+            SimpleValue::Union(name, ty)
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Types as Dhall text, in the one layout that is committed.
+//! Types and values as Dhall text, in one layout.
 
-use serde_dhall::SimpleType;
+use serde_dhall::{NumKind, SimpleType, SimpleValue};
 
 /// Longer types are broken into one field or variant per line.
 const LINE_CHARS: usize = 80;
@@ -8,6 +8,72 @@ const LINE_CHARS: usize = 80;
 /// Fields and variants are sorted.
 pub(crate) fn ty(ty: &SimpleType) -> String {
     write(ty, 0) + "\n"
+}
+
+/// A value of type `ty`, complete with the types that an empty list, `None` and a union's variant need.
+pub(crate) fn value(value: &SimpleValue, ty: &SimpleType) -> String {
+    write_value(value, ty, 0) + "\n"
+}
+
+fn write_value(value: &SimpleValue, ty: &SimpleType, depth: usize) -> String {
+    match (value, ty) {
+        (SimpleValue::Num(NumKind::Bool(true)), _) => "True".to_owned(),
+        (SimpleValue::Num(NumKind::Bool(false)), _) => "False".to_owned(),
+        (SimpleValue::Num(NumKind::Natural(number)), _) => number.to_string(),
+        (SimpleValue::Num(NumKind::Integer(number)), _) => format!("{number:+}"),
+        (SimpleValue::Num(NumKind::Double(number)), _) => format!("{:?}", f64::from(*number)),
+        (SimpleValue::Text(text), _) => text_literal(text),
+        (SimpleValue::Optional(Some(inner)), SimpleType::Optional(ty)) => {
+            format!("Some {}", argument(inner, ty, depth))
+        }
+        (SimpleValue::Optional(_), SimpleType::Optional(ty)) => applied("None", ty, depth),
+        (SimpleValue::List(items), SimpleType::List(inner)) if items.is_empty() => {
+            format!("[] : {}", applied("List", inner, depth))
+        }
+        (SimpleValue::List(items), SimpleType::List(ty)) => {
+            let items = items.iter().map(|item| write_value(item, ty, depth + 1));
+            layout(["[", ",", "]"], &items.collect::<Vec<_>>(), depth)
+        }
+        (SimpleValue::Record(fields), SimpleType::Record(_)) if fields.is_empty() => "{=}".to_owned(),
+        (SimpleValue::Record(fields), SimpleType::Record(types)) => {
+            let field = |(name, value): (&String, &SimpleValue)| {
+                types.get(name).map(|ty| format!("{name} = {}", write_value(value, ty, depth + 2)))
+            };
+            layout(["{", ",", "}"], &fields.iter().filter_map(field).collect::<Vec<_>>(), depth)
+        }
+        (SimpleValue::Union(name, inner), SimpleType::Union(variants)) => {
+            let payload = inner.as_deref().zip(variants.get(name).and_then(Option::as_ref));
+            let payload =
+                payload.map_or_else(String::new, |(inner, ty)| format!(" {}", argument(inner, ty, depth)));
+            format!("{}.{name}{payload}", write(ty, depth))
+        }
+        // No value of this type: the evaluator tells it better.
+        (other, _) => format!("{other:?}"),
+    }
+}
+
+/// Behind `Some` or a variant.
+fn argument(value: &SimpleValue, ty: &SimpleType, depth: usize) -> String {
+    let text = write_value(value, ty, depth);
+    let alone = match value {
+        SimpleValue::Optional(_) => false,
+        SimpleValue::List(items) => !items.is_empty(),
+        SimpleValue::Union(_, payload) => payload.is_none(),
+        _ => true,
+    };
+    if alone { text } else { format!("({text})") }
+}
+
+fn text_literal(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' | '$' => literal.extend(['\\', c]),
+            c if c.is_control() => literal += &format!("\\u{:04x}", u32::from(c)),
+            c => literal.push(c),
+        }
+    }
+    literal + "\""
 }
 
 fn write(ty: &SimpleType, depth: usize) -> String {

@@ -4,12 +4,16 @@ use crate::{Checker, StaticType};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
 
 /// The admin listener.
 #[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct AdminRaw {
-    /// `address:port` of `/metrics /live /ready /status`; loopback unless a firewall is in front.
+    /// `address:port` of `/metrics /live /ready /status`.
     pub listen: String,
+    /// Something else decides who reaches an address that is not loopback.
+    pub behindProxy: bool,
 }
 
 /// The daemon's own log.
@@ -92,9 +96,51 @@ pub struct Feed {
     pub log: Log,
 }
 
-/// Parses `address:port`.
-pub fn listen(field: &str, text: &str, checker: &mut Checker) -> Option<SocketAddr> {
-    checker.take(field, text.parse().map_err(|_| format!("expected address:port, found `{text}`")))
+/// What every daemon has, validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Where the admin listener binds.
+    pub admin: SocketAddr,
+    /// Log filter in `tracing` syntax, such as `info`.
+    pub log_filter: String,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// Directory for what the daemon keeps; `addresses.json` is written there.
+    pub state_dir: PathBuf,
+}
+
+/// Validates the fields `admin`, `logging` and `stateDir`.
+pub fn daemon(
+    admin: &AdminRaw,
+    logging: LoggingRaw,
+    state_dir: &str,
+    checker: &mut Checker,
+) -> Option<Daemon> {
+    let admin =
+        checker.inside("admin", |checker| listen("listen", &admin.listen, admin.behindProxy, checker));
+    let parsed = EnvFilter::try_new(&logging.filter);
+    let filter = parsed.map_err(|error| format!("{error}, found `{}`", logging.filter));
+    let filter = checker.inside("logging", |checker| checker.take("filter", filter));
+    let state_dir = path("stateDir", state_dir, checker);
+    filter?;
+    Some(Daemon { admin: admin?, log_filter: logging.filter, log_json: logging.json, state_dir: state_dir? })
+}
+
+/// Parses `address:port`. Other machines reach no listener unless the settings say who guards it.
+pub fn listen(field: &str, text: &str, behind_proxy: bool, checker: &mut Checker) -> Option<SocketAddr> {
+    let parsed = text.parse::<SocketAddr>().map_err(|_| format!("expected address:port, found `{text}`"));
+    let address = checker.take(field, parsed)?;
+    if address.ip().is_loopback() || behind_proxy {
+        return Some(address);
+    }
+    checker.wrong(
+        field,
+        format_args!(
+            "{address} can be reached from other machines, without encryption and by everyone: listen on \
+             127.0.0.1 or [::1], or say behindProxy = True where a proxy or a firewall stands in front"
+        ),
+    );
+    None
 }
 
 /// An absolute path.

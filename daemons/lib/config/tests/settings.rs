@@ -30,10 +30,16 @@ struct Settings {
 impl maidenlane_config::Settings for Settings {
     type Raw = Raw;
 
+    const RELOADS: &'static [&'static str] = &["every_ms", "feed.log"];
+
+    const EXAMPLES: &'static [&'static str] = &[];
+
     fn validate(raw: Raw, checker: &mut Checker) -> Option<Self> {
         let name = checker.inside("chain", |checker| shapes::word("name", &raw.chain.name, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
-        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
+        let admin = checker.inside("admin", |checker| {
+            shapes::listen("listen", &raw.admin.listen, raw.admin.behindProxy, checker)
+        });
         let limit = raw.limit.map(|limit| checker.within::<u8>("limit", limit, 1..=9));
         let every_ms = checker.within("every_ms", raw.every_ms, 1..=1_000);
         name.and(admin).and(limit.unwrap_or(Some(0)))?;
@@ -47,7 +53,7 @@ const GOOD: &str = r#"{ chain = { name = "main", id = 1, genesis = None Text }
   , name = "a"
   , log = < Kafka : { brokers : List Text } | Segment : { dir : Text } >.Segment { dir = "/log" }
   }
-, admin.listen = "127.0.0.1:0"
+, admin = { listen = "127.0.0.1:0", behindProxy = False }
 , limit = Some 3
 , every_ms = 250
 }
@@ -61,7 +67,7 @@ fn check(files: &[(&str, &str)], expect: &[&str]) {
     }
     let first = files.first().map_or("absent.dhall", |(name, _)| name);
     let told = match maidenlane_config::load::<Settings>(&dir.path().join(first)) {
-        Ok(settings) => format!("\n{settings:?}"),
+        Ok(loaded) => format!("\n{:?}", loaded.settings),
         Err(error) => error.to_string(),
     };
     let told = told.replace(dir.path().to_str().unwrap(), "DIR");

@@ -6,10 +6,8 @@ use maidenlane_config::shapes::{self, AdminRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
 use maidenlane_service::tracer::{Line, Told, logging};
-use maidenlane_service::{Context, Daemon, Exit, Failure, Shared, Tracer, failpoint};
+use maidenlane_service::{Context, Daemon, Exit, Failure, Tracer, failpoint};
 use serde::Deserialize;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ struct HelloRaw {
     logging: LoggingRaw,
     stateDir: String,
     fate: FateRaw,
+    every_ms: u64,
 }
 
 /// What becomes of the one task.
@@ -33,19 +32,22 @@ enum FateRaw {
 }
 
 struct Settings {
-    admin: SocketAddr,
-    logging: LoggingRaw,
-    state_dir: PathBuf,
+    daemon: shapes::Daemon,
     fate: FateRaw,
+    every: Duration,
 }
 
 impl maidenlane_config::Settings for Settings {
     type Raw = HelloRaw;
 
+    const RELOADS: &'static [&'static str] = &["every_ms", "logging.filter"];
+
+    const EXAMPLES: &'static [&'static str] = &[];
+
     fn validate(raw: HelloRaw, checker: &mut Checker) -> Option<Self> {
-        let admin = checker.inside("admin", |checker| shapes::listen("listen", &raw.admin.listen, checker));
-        let state_dir = shapes::path("stateDir", &raw.stateDir, checker);
-        Some(Self { admin: admin?, logging: raw.logging, state_dir: state_dir?, fate: raw.fate })
+        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let every_ms = checker.within("every_ms", raw.every_ms, 1..=1_000);
+        Some(Self { daemon: daemon?, fate: raw.fate, every: Duration::from_millis(every_ms?) })
     }
 }
 
@@ -75,13 +77,8 @@ impl Daemon for Hello {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 
-    fn shared(settings: &Settings) -> Shared<'_> {
-        Shared {
-            admin: settings.admin,
-            log_filter: &settings.logging.filter,
-            log_json: settings.logging.json,
-            state_dir: &settings.state_dir,
-        }
+    fn shared(settings: &Settings) -> &shapes::Daemon {
+        &settings.daemon
     }
 
     async fn run(context: Context<Settings>) -> Result<(), Failure> {
@@ -96,7 +93,8 @@ impl Daemon for Hello {
             let mut times = 0;
             while !shutdown.is_triggered() {
                 failpoint("hello.before_greeting");
-                match context.settings.fate {
+                let settings = context.settings.get();
+                match settings.fate {
                     FateRaw::Greet => {}
                     FateRaw::End => return Ok(()),
                     FateRaw::Panic => panic!("no words"),
@@ -105,10 +103,13 @@ impl Daemon for Hello {
                 times += 1;
                 events.emit(&Event::Greeted { times });
                 health.set_section("greeter", times.into());
+                let every_ms = u64::try_from(settings.every.as_millis()).unwrap_or(u64::MAX);
+                health.set_section("every", every_ms.into());
                 health.set_status_line(&format!("greeted {times} times"));
                 health.progress();
                 health.set_ready();
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(settings.every);
+                tracing::debug!("waited {every_ms} ms");
             }
             // Drained by now: nobody may send requests here again.
             health.set_ready();

@@ -22,10 +22,20 @@ struct State {
     sections: Map<String, Value>,
     status_at: Option<Instant>,
     status: String,
+    note: Option<String>,
     told_ready: bool,
     stopping: bool,
     progress_at: Option<Instant>,
     watchdog: Option<Duration>,
+}
+
+impl State {
+    fn whole_status(&self) -> String {
+        match &self.note {
+            Some(note) => format!("{note} | {}", self.status),
+            None => self.status.clone(),
+        }
+    }
 }
 
 impl Default for Health {
@@ -41,6 +51,7 @@ impl Health {
             sections: Map::new(),
             status_at: None,
             status: String::new(),
+            note: None,
             told_ready: false,
             stopping: false,
             progress_at: None,
@@ -78,17 +89,23 @@ impl Health {
         notify(&[sd_notify::NotifyState::Stopping]);
     }
 
-    /// Answers the service manager's reload, which waits until it is told READY again. A daemon that was not ready
-    /// before must not become so by a reload.
-    pub(crate) fn answer_reload(&self) {
+    /// Tells the service manager that a reload begins; it waits until it is told READY again. A daemon that was not
+    /// ready before must not become so by a reload: `false`.
+    pub(crate) fn reloading(&self) -> bool {
         let state = self.lock();
         if !state.told_ready || state.stopping {
-            return;
+            return false;
         }
         let mut states = vec![sd_notify::NotifyState::Reloading];
         states.extend(sd_notify::NotifyState::monotonic_usec_now().ok());
         notify(&states);
-        notify(&[sd_notify::NotifyState::Ready]);
+        true
+    }
+
+    /// The end of a reload, with the status line as it is by then.
+    pub(crate) fn reloaded(&self) {
+        let state = self.lock();
+        notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(&state.whole_status())]);
     }
 
     fn change(&self, ready: Result<(), String>) {
@@ -125,8 +142,13 @@ impl Health {
         if due && state.status != line {
             state.status = line.chars().take(STATUS_CHARS).collect();
             state.status_at = Some(Instant::now());
-            notify(&[sd_notify::NotifyState::Status(&state.status)]);
+            notify(&[sd_notify::NotifyState::Status(&state.whole_status())]);
         }
+    }
+
+    /// What stands in front of every status line until it is replaced; cut to 120 characters as well.
+    pub(crate) fn set_note(&self, note: Option<String>) {
+        self.lock().note = note.map(|note| note.chars().take(STATUS_CHARS).collect());
     }
 
     /// Work went on: feeds the watchdog. Call it from the loop that matters, never from a timer.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `lifecycle` | args → settings → telemetry → runtime → `run` → exit code |
 //! | `tasks` | named tasks and threads; any unexpected end is fatal |
+//! | `reload`, `current` | SIGHUP: what an edited file changes in a running daemon |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
 //! | `tracer` | typed events, `contramap` |
@@ -15,19 +16,22 @@
 //! Only this crate touches signals, the environment and exit codes.
 
 mod admin;
+mod current;
 mod exit;
 mod failpoint;
 mod health;
 mod lifecycle;
+mod reload;
 mod tasks;
 mod telemetry;
 pub mod tracer;
 
 pub use admin::Metrics;
+pub use current::Current;
 pub use exit::{Exit, Failure};
 pub use failpoint::failpoint;
 pub use health::Health;
-pub use lifecycle::{Addresses, Context, Daemon, Shared, main};
+pub use lifecycle::{Addresses, Context, Daemon, main};
 pub use prometheus_client;
 pub use tasks::{Shutdown, Supervisor, TaskGroup};
 pub use tracer::Tracer;

@@ -1,9 +1,11 @@
 //! One lifecycle for every daemon: args, settings, telemetry, runtime, `run`, exit code.
 
 use crate::admin::{self, Metrics};
-use crate::{Exit, Failure, Health, Shutdown, TaskGroup, telemetry};
+use crate::reload::Reload;
+use crate::telemetry::{self, Filter};
+use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use clap::Parser;
-use maidenlane_config::Settings;
+use maidenlane_config::{Loaded, Settings, shapes};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ pub trait Daemon: 'static {
     type Settings: Settings + Send + Sync + 'static;
 
     /// What the lifecycle needs of the settings.
-    fn shared(settings: &Self::Settings) -> Shared<'_>;
+    fn shared(settings: &Self::Settings) -> &shapes::Daemon;
 
     /// Starts every task in `context.tasks` and returns; the lifecycle then waits for their end.
     ///
@@ -34,24 +36,11 @@ pub trait Daemon: 'static {
     fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The settings that every daemon has.
-#[derive(Clone, Copy, Debug)]
-pub struct Shared<'a> {
-    /// Where the admin listener binds.
-    pub admin: SocketAddr,
-    /// Log filter in `tracing` syntax, such as `info`.
-    pub log_filter: &'a str,
-    /// Log lines as JSON.
-    pub log_json: bool,
-    /// Directory for what the daemon keeps; `addresses.json` is written there.
-    pub state_dir: &'a Path,
-}
-
 /// What a daemon is given to run with.
 #[derive(Debug)]
 pub struct Context<S> {
-    /// Validated settings.
-    pub settings: Arc<S>,
+    /// Validated settings, as they are now.
+    pub settings: Current<S>,
     /// Owns all tasks; holds the shutdown.
     pub tasks: TaskGroup,
     /// Says what is fit and why.
@@ -147,34 +136,40 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
-    let settings: D::Settings =
-        maidenlane_config::load(&args.config).map_err(|error| Failure::new(Exit::Settings, error))?;
-    let shared = D::shared(&settings);
-    let filter = telemetry::filter(shared.log_filter)?;
+    let loaded = maidenlane_config::load::<D::Settings>(&args.config)
+        .map_err(|error| Failure::new(Exit::Settings, error))?;
     if args.check_config {
         return Ok(());
     }
-    telemetry::init(filter, shared.log_json)?;
-    std::fs::create_dir_all(shared.state_dir).map_err(|error| {
+    let shared = D::shared(&loaded.settings);
+    let filter = telemetry::init(&shared.log_filter, shared.log_json)?;
+    std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
         Failure::new(Exit::Settings, format!("create stateDir {}: {error}", shared.state_dir.display()))
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::TaskDied, error))?;
-    let result = runtime.block_on(Box::pin(supervise::<D>(settings)));
+    let result = runtime.block_on(Box::pin(supervise::<D>(args.config.clone(), loaded, filter)));
     // Blocking work that ignores the shutdown must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-async fn supervise<D: Daemon>(settings: D::Settings) -> Result<(), Failure> {
+async fn supervise<D: Daemon>(
+    file: PathBuf,
+    loaded: Loaded<D::Settings>,
+    filter: Filter,
+) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let (tasks, supervisor) = TaskGroup::new(shutdown.clone());
     let (health, metrics) = (Health::new(), Metrics::new(D::NAME));
-    let shared = D::shared(&settings);
-    let addresses = Addresses::new(shared.state_dir, health.clone());
-    signals(&tasks, &health)?;
+    let shared = D::shared(&loaded.settings).clone();
+    let settings = Current::from(loaded.settings);
+    let addresses = Addresses::new(&shared.state_dir, health.clone());
+    let reload =
+        Reload::new(file, D::shared, loaded.version, settings.clone(), filter, health.clone(), &metrics);
+    signals(&tasks, &health, reload)?;
     let listener = tokio::net::TcpListener::bind(shared.admin)
         .await
         .map_err(|error| Failure::new(Exit::Settings, format!("admin.listen {}: {error}", shared.admin)))?;
@@ -182,8 +177,7 @@ async fn supervise<D: Daemon>(settings: D::Settings) -> Result<(), Failure> {
         addresses.add("admin", address)?;
     }
     tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
-    let context =
-        Context { settings: Arc::new(settings), tasks, health, metrics, addresses: addresses.clone() };
+    let context = Context { settings, tasks, health, metrics, addresses: addresses.clone() };
     let started = tokio::select! {
         started = D::run(context) => started,
         () = overdue(&shutdown) => Err(Failure::new(Exit::TaskDied, "the start did not end at the stop")),
@@ -202,22 +196,24 @@ async fn overdue(shutdown: &Shutdown) {
     tokio::time::sleep(DRAIN).await;
 }
 
-/// SIGTERM and SIGINT stop the daemon. SIGHUP is answered by the notify-reload protocol.
-fn signals(tasks: &TaskGroup, health: &Health) -> Result<(), Failure> {
+/// SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
+fn signals<S: Settings + Send + Sync + 'static>(
+    tasks: &TaskGroup,
+    health: &Health,
+    reload: Reload<S>,
+) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::TaskDied, error));
     let (mut term, mut int, mut hup) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
     let (shutdown, health) = (tasks.shutdown().clone(), health.clone());
     tasks.spawn("signals", async move {
+        let mut reload = reload;
         loop {
             tokio::select! {
                 _ = term.recv() => break,
                 _ = int.recv() => break,
                 () = shutdown.triggered() => break,
-                _ = hup.recv() => {
-                    tracing::warn!("reload ignored: a change of these settings needs a restart");
-                    health.answer_reload();
-                }
+                _ = hup.recv() => reload = reloaded(reload, &health).await?,
             }
         }
         health.stop();
@@ -225,4 +221,21 @@ fn signals(tasks: &TaskGroup, health: &Health) -> Result<(), Failure> {
         Ok(())
     });
     Ok(())
+}
+
+/// One reload, beside the daemon's work: evaluating settings takes a while.
+async fn reloaded<S: Settings + Send + Sync + 'static>(
+    mut reload: Reload<S>,
+    health: &Health,
+) -> Result<Reload<S>, Failure> {
+    let told = health.reloading();
+    let work = tokio::task::spawn_blocking(move || {
+        reload.now();
+        reload
+    });
+    let reload = work.await.map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    if told {
+        health.reloaded();
+    }
+    Ok(reload)
 }

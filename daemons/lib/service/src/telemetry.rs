@@ -4,29 +4,40 @@ use crate::{Exit, Failure};
 use std::fmt;
 use std::io::IsTerminal;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, reload};
 
-/// Parses the filter, which only this crate can judge.
-pub(crate) fn filter(text: &str) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(text)
-        .map_err(|error| Failure::new(Exit::Settings, format!("logging.filter `{text}`: {error}")))
+/// Replaces the log's filter while it is in use.
+pub(crate) struct Filter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl Filter {
+    pub(crate) fn set(&self, text: &str) -> Result<(), String> {
+        let filter = EnvFilter::try_new(text).map_err(|error| format!("logging.filter: {error}"))?;
+        (self.0)(filter).map_err(|error| format!("logging.filter: {error}"))
+    }
 }
 
-pub(crate) fn init(filter: EnvFilter, json: bool) -> Result<(), Failure> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+pub(crate) fn init(filter: &str, json: bool) -> Result<Filter, Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::new(Exit::Settings, error))?;
+    let (filter, handle) = reload::Layer::new(filter);
     // Colours in a file are noise.
-    let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
     let done = if json {
-        builder.json().try_init()
+        registry.with(layer.json()).try_init()
     } else if crate::env("JOURNAL_STREAM").is_some() {
-        builder.event_format(Journal).try_init()
+        registry.with(layer.event_format(Journal)).try_init()
     } else {
-        builder.with_target(false).try_init()
+        registry.with(layer.with_target(false)).try_init()
     };
-    done.map_err(|error| Failure::new(Exit::TaskDied, error))
+    done.map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    Ok(Filter(Box::new(move |filter| handle.reload(filter))))
 }
 
 /// An error from before the settings said how to log.
@@ -53,9 +64,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        write!(writer, "<{}>", priority(*event.metadata().level()))?;
-        context.field_format().format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut text = String::new();
+        context.field_format().format_fields(Writer::new(&mut text), event)?;
+        // journald takes the priority of each line by itself.
+        for line in text.lines() {
+            writeln!(writer, "<{}>{line}", priority(*event.metadata().level()))?;
+        }
+        Ok(())
     }
 }
 

@@ -25,7 +25,8 @@ fn binary() -> PathBuf {
 
 fn settings(dir: &std::path::Path, fate: &str) -> String {
     format!(
-        "{{ admin.listen = \"127.0.0.1:0\", logging = {{ filter = \"info\", json = False }}\n\
+        "{{ admin = {{ listen = \"127.0.0.1:0\", behindProxy = False }}\n\
+         , logging = {{ filter = \"info\", json = False }}, every_ms = 5\n\
          , stateDir = \"{}/state\", fate = < End | Fail | Greet | Panic >.{fate} }}\n",
         dir.display()
     )
@@ -48,6 +49,43 @@ impl Hello {
             .spawn()
             .unwrap();
         Self { dir, child, manager }
+    }
+
+    /// Replaces pieces of the settings, reloads, and returns the status line that the service manager is told at the end.
+    fn reload(&self, edits: &[(&str, &str)]) -> String {
+        let file = self.dir.path().join("hello.dhall");
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        for (piece, by) in edits {
+            assert!(text.contains(piece), "{piece}");
+            text = text.replace(piece, by);
+        }
+        std::fs::write(&file, text).unwrap();
+        self.signal(rustix::process::Signal::HUP);
+        let told = self.told();
+        assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
+        let told = self.told();
+        told.strip_prefix("READY=1\nSTATUS=").unwrap_or_else(|| panic!("{told}")).to_owned()
+    }
+
+    /// Generation, success of the last reload, fields that wait for a restart; and what the work runs with.
+    fn in_use(&self) -> ([String; 3], u64) {
+        let metrics = self.get("/metrics").1;
+        let names = ["generation", "reload_success", "restart_needed"];
+        let gauges = names.map(|name| {
+            let name = format!("maidenlane_hello_config_{name} ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().to_owned()
+        });
+        let status: serde_json::Value = serde_json::from_str(&self.get("/status").1).unwrap();
+        assert_eq!(status["settings"]["generation"].to_string(), gauges[0]);
+        (gauges, status["every"].as_u64().unwrap())
+    }
+
+    /// Waits until the work was done with `every_ms`.
+    fn uses(&self, every_ms: u64) {
+        let until = std::time::Instant::now() + DEADLINE;
+        while self.in_use().1 != every_ms {
+            assert!(std::time::Instant::now() < until, "{:?}", self.in_use());
+        }
     }
 
     /// What the service manager is told next, but for status lines.
@@ -113,16 +151,56 @@ fn a_daemon_serves_tells_and_stops() {
     let metrics = hello.get("/metrics").1;
     assert!(metrics.contains("maidenlane_hello_greetings_total "), "{metrics}");
 
-    hello.signal(rustix::process::Signal::HUP);
-    let reload = hello.told();
-    assert!(reload.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reload}");
-    assert_eq!(hello.told(), "READY=1");
-
     hello.signal(rustix::process::Signal::TERM);
     assert_eq!(hello.told(), "STOPPING=1");
     let (status, log) = hello.end();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("greeted 1 times"), "{log}");
+}
+
+#[test]
+fn a_reload_takes_over_what_it_can_all_or_nothing() {
+    let hello = Hello::start("Greet", &[]);
+    assert_eq!(hello.told(), "READY=1");
+    let gauges = |generation: &str, success: &str, restart: &str| {
+        [generation, success, restart].map(ToOwned::to_owned)
+    };
+    assert_eq!(hello.in_use(), (gauges("1", "1", "0"), 5));
+    let line = hello.reload(&[("every_ms = 5", "every_ms = 6")]);
+    assert!(line.starts_with("settings 2 | greeted "), "{line}");
+    hello.uses(6);
+    assert_eq!(hello.in_use(), (gauges("2", "1", "0"), 6));
+    // A file that says the same in other words.
+    assert!(hello.reload(&[("every_ms = 6", "every_ms = 3 + 3")]).starts_with("settings 2 | "));
+
+    let line = hello.reload(&[("every_ms = 3 + 3", "every_ms = 0"), ("\"info\"", "\"debug\"")]);
+    let rejected = "reload rejected: every_ms: expected 1 to 1000, found 0; settings 2 still run | greeted ";
+    assert!(line.starts_with(rejected), "{line}");
+    assert_eq!(hello.in_use(), (gauges("2", "0", "0"), 6));
+
+    let line = hello.reload(&[("every_ms = 0", "every_ms = 7"), ("/state", "/elsewhere")]);
+    assert!(line.starts_with("restart needed for stateDir | "), "{line}");
+    hello.uses(7);
+    assert_eq!(hello.in_use(), (gauges("3", "1", "1"), 7));
+    let line = hello.reload(&[("/elsewhere", "/state")]);
+    assert!(line.starts_with("settings 3 | "), "{line}");
+
+    hello.signal(rustix::process::Signal::TERM);
+    assert_eq!(hello.told(), "STOPPING=1");
+    let (status, log) = hello.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    for line in [
+        "settings: every_ms: 5 -> 6",
+        "reload rejected, generation 2 still runs",
+        "settings: every_ms: 6 -> 7",
+        "settings: logging.filter: \"info\" -> \"debug\"",
+        "(needs a restart)",
+        "waited 7 ms",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    let (before, _) = log.split_once("settings: every_ms: 6 -> 7").unwrap();
+    assert!(!before.contains("waited "), "the rejected filter was taken over: {log}");
 }
 
 #[test]
@@ -188,7 +266,11 @@ fn settings_are_checked_without_a_start() {
     assert_eq!(code, Some(78));
     assert!(told.contains("\n  admin.listen: expected address:port, found `here`"), "{told}");
     let (code, told) = check(&good.replace("\"info\"", "\"info=loud\""));
-    assert_eq!((code, told.contains("logging.filter `info=loud`")), (Some(78), true), "{told}");
+    assert_eq!(
+        (code, told.contains("logging.filter: error parsing level filter")),
+        (Some(78), true),
+        "{told}"
+    );
     assert_eq!(run(&["--version"]).0, Some(0));
     assert_eq!(run(&[]).0, Some(78));
 }

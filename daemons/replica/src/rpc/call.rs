@@ -49,7 +49,7 @@ pub(crate) async fn call(
     let gas = call.tx.gas_limit;
     if !heavy {
         let db = StateDb::new(session.source(), state.at, state.hashes_below(), &shared.codes, &overrides);
-        match evm::execute(call.clone(), db, Budget::light(shared.settings.call_inline)) {
+        match evm::execute(call.clone(), db, Budget::light(shared.settings.get().call_inline)) {
             Err(Failure::Spent(_)) => (),
             done => return answer(shared, done, gas),
         }
@@ -79,7 +79,7 @@ fn prepare(
         let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
         return Err(Error::new(codes::UNKNOWN_FORK, text));
     }
-    let mut call = wanted.prepare(rules, &header, shared.settings.call_gas_cap)?;
+    let mut call = wanted.prepare(rules, &header, shared.settings.get().call_gas_cap)?;
     if let Some(block) = block {
         block.apply_to_call(&mut call);
     }
@@ -96,7 +96,7 @@ async fn on_pool(
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
     // The deadline holds from now on: time in the queue is time the client waits.
     let now = Instant::now();
-    let deadline = now.checked_add(shared.settings.call_timeout).unwrap_or(now);
+    let deadline = now.checked_add(shared.settings.get().call_timeout).unwrap_or(now);
     let job = move |cancelled| {
         let below = state.hashes_below();
         let db = StateDb::new(session_there.source(), state.at, below, &shared_there.codes, &overrides);
@@ -111,7 +111,7 @@ fn answer(shared: &Shared, done: Result<ExecutionResult, Failure>, gas: u64) -> 
         Ok(ExecutionResult::Revert { output, .. }) => Err(reverted(&output)),
         Ok(ExecutionResult::Halt { reason, .. }) => Err(Error::server(halted(&reason))),
         Err(Failure::Spent(Spent::Time)) => {
-            let timeout = shared.settings.call_timeout;
+            let timeout = shared.settings.get().call_timeout;
             Err(Error::server(format!("execution aborted (timeout = {timeout:?})")))
         }
         Err(Failure::Spent(Spent::Cancelled)) => Err(Error::server("execution aborted")),

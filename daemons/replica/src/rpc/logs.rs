@@ -113,7 +113,7 @@ pub(crate) async fn get(
         None => Search::Range(range(session, &filter)?),
     };
     let query = filter.query;
-    let deadline = Instant::now().checked_add(shared.settings.call_timeout);
+    let deadline = Instant::now().checked_add(shared.settings.get().call_timeout);
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
     let found = shared.pool.run(move |cancelled| {
         let job = Job { shared: &shared_there, session: &session_there, deadline, cancelled };
@@ -181,7 +181,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn check(&self, found: usize) -> Result<(), Error> {
-        let most = self.shared.settings.logs_max;
+        let most = self.shared.settings.get().logs_max;
         if found > most {
             let text = format!("query returns more than {most} logs; ask for a smaller range");
             return Err(Error::new(codes::CLIENT_LIMIT, text));
@@ -228,7 +228,7 @@ impl Job<'_> {
             }
             return Ok(out.finish());
         }
-        let most = self.shared.settings.logs_max.saturating_add(1);
+        let most = self.shared.settings.get().logs_max.saturating_add(1);
         for (number, indexes) in self.session.source().logs(query, most)? {
             self.check(out.logs.saturating_add(indexes.len()))?;
             let (block, receipts) = self.decoded(self.canonical(number)?)?;

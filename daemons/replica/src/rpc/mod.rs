@@ -32,6 +32,7 @@ use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
 use maidenlane_jsonrpc::{Api, Error, Json, Limits, MinBlock};
+use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
 use source::Live;
@@ -90,7 +91,7 @@ pub struct Rpc {
 /// What all requests share.
 struct Shared {
     live: Arc<dyn Live>,
-    settings: Settings,
+    settings: Current<Settings>,
     blocks: Blocks,
     codes: Codes,
     pool: Pool,
@@ -105,12 +106,14 @@ impl std::fmt::Debug for Rpc {
 
 impl Rpc {
     /// Serves `live`. Starts the pool's threads.
-    pub fn new(live: Arc<dyn Live>, settings: Settings) -> std::io::Result<Self> {
+    pub fn new(live: Arc<dyn Live>, settings: impl Into<Current<Settings>>) -> std::io::Result<Self> {
+        let settings = settings.into();
+        let first = settings.get();
         let shared = Shared {
             live,
-            blocks: Blocks::new(settings.block_cache_bytes),
-            codes: Codes::new(settings.code_cache_bytes),
-            pool: Pool::start(settings.pool_threads, settings.pool_queue)?,
+            blocks: Blocks::new(first.block_cache_bytes),
+            codes: Codes::new(first.code_cache_bytes),
+            pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
             settings,
         };
@@ -123,7 +126,7 @@ impl Rpc {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send,
     ) -> std::io::Result<()> {
-        let limits = self.shared.settings.limits;
+        let limits = self.shared.settings.get().limits;
         maidenlane_jsonrpc::serve(listener, Arc::new(self), limits, stop).await
     }
 }

@@ -72,3 +72,34 @@ fn a_missing_socket_is_named() {
     let error = Client::connect(std::path::Path::new("/nonexistent/geth.ipc")).unwrap_err();
     assert!(matches!(error, Error::Socket { .. }) && error.to_string().contains("/nonexistent/geth.ipc"));
 }
+
+#[test]
+fn many_calls_at_once_get_their_own_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("geth.ipc");
+    let listener = UnixListener::bind(&path).unwrap();
+    let geth = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut requests = Vec::new();
+        while requests.iter().filter(|byte| **byte == b'\n').count() < 3 {
+            let mut chunk = [0; 4096];
+            let count = stream.read(&mut chunk).unwrap();
+            requests.extend_from_slice(&chunk[..count]);
+        }
+        // Whoever is done first answers first.
+        for id in [3, 1, 2] {
+            stream
+                .write_all(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, id * 10).as_bytes())
+                .unwrap();
+        }
+        String::from_utf8(requests).unwrap()
+    });
+    let mut client = Client::connect(&path).unwrap();
+    let params = [json!(["a"]), json!(["b"]), json!(["c"])];
+    assert_eq!(client.call_all::<u64>("eth_test", &params, LONG).unwrap(), [10, 20, 30]);
+    let asked = geth.join().unwrap();
+    for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        let line = asked.lines().find(|line| line.contains(&format!("\"id\":{id}"))).unwrap();
+        assert!(line.contains(&format!("[\"{name}\"]")), "{line}");
+    }
+}

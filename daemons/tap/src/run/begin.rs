@@ -32,7 +32,7 @@ impl Tap {
                 let bad = |what| Error::BadFrames { block, segment: segment.clone(), what };
                 Record::Genesis(begin::genesis(self.chain.genesis, frame).map_err(bad)?)
             }
-            None if self.settings.begin == Begin::Spool => Record::Start(self.start(base)?),
+            None if self.settings.get().begin == Begin::Spool => Record::Start(self.start(base)?),
             None => return self.wait_for_genesis(base),
         };
         if !self.publisher.is_open() {
@@ -48,7 +48,7 @@ impl Tap {
     fn wait_for_genesis(&mut self, base: BlockRef) -> Result<(), Error> {
         let since = self.waiting.map_or_else(Instant::now, |(_, since)| since);
         if since.elapsed() >= HOLE_AFTER {
-            return Err(Error::NotFromGenesis { spool: self.settings.spool.clone(), base });
+            return Err(Error::NotFromGenesis { spool: self.settings.get().spool.clone(), base });
         }
         if self.waiting.is_none() {
             self.events.emit(&Event::Waiting { missing: base });

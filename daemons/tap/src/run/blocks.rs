@@ -112,20 +112,24 @@ impl Tap {
     }
 
     fn audit(&mut self, facts: &Facts, rows: &Rows) -> Result<(), Error> {
-        let questions = audit::choose(rows, self.settings.audit_keys, |below| rand::random_range(0..below));
-        for question in &questions {
-            let slots: Vec<B256> = question.slot.iter().map(|(plain, ..)| *plain).collect();
-            match self.master()?.proof(question.address, &slots, facts.block.hash) {
-                Ok(proof) => audit::verify(question, facts.header.state_root, &proof).map_err(|what| {
-                    let (block, segment) = (facts.block, self.spool.segment_of(&facts.block.hash));
-                    Error::BadFrames { block, segment, what: format!("audit: {what}") }
-                })?,
-                Err(error) if error.is_refusal() => {
-                    self.events.emit(&Event::Unaudited { reason: error.to_string() });
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
+        let questions =
+            audit::choose(rows, self.settings.get().audit_keys, |below| rand::random_range(0..below));
+        let wanted = questions.iter().map(|question| {
+            (question.address, question.slot.iter().map(|(plain, ..)| *plain).collect::<Vec<B256>>())
+        });
+        let proofs = match self.master()?.proofs(wanted, facts.block.hash) {
+            Ok(proofs) => proofs,
+            Err(error) if error.is_refusal() => {
+                self.events.emit(&Event::Unaudited { reason: error.to_string() });
+                return Ok(());
             }
+            Err(error) => return Err(error.into()),
+        };
+        for (question, proof) in questions.iter().zip(&proofs) {
+            audit::verify(question, facts.header.state_root, proof).map_err(|what| {
+                let (block, segment) = (facts.block, self.spool.segment_of(&facts.block.hash));
+                Error::BadFrames { block, segment, what: format!("audit: {what}") }
+            })?;
         }
         self.events.emit(&Event::Audited { keys: questions.len() });
         Ok(())

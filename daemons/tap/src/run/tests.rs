@@ -15,7 +15,6 @@ use maidenlane_log::{Backend, From, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
 use maidenlane_wire::{Open, Record, Rows, Undo};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -66,16 +65,18 @@ impl World {
             audit_keys: 0,
             heartbeat: Duration::from_millis(50),
             keep_depth: 64,
-            admin: ([127, 0, 0, 1], 0).into(),
-            log_filter: String::new(),
-            log_json: false,
-            state_dir: self.dir.path().to_owned(),
+            daemon: shapes::Daemon {
+                admin: ([127, 0, 0, 1], 0).into(),
+                log_filter: String::new(),
+                log_json: false,
+                state_dir: self.dir.path().to_owned(),
+            },
         };
         let shutdown = Shutdown::new();
         let (recorder, events) = Recorder::new();
         let (log, stop) = (self.log.clone(), shutdown.clone());
         let thread = std::thread::spawn(move || {
-            Tap::new(Arc::new(settings), Self::chain(), &log, events, Health::default(), stop)?.run()
+            Tap::new(settings.into(), Self::chain(), &log, events, Health::default(), stop)?.run()
         });
         (self.running, self.events) = (Some((shutdown, thread)), Some(recorder));
     }

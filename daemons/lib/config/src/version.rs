@@ -1,0 +1,156 @@
+//! What settings say, apart from how they are written: to compare, to name, and to merge two versions of them.
+
+use crate::load::{self, Loaded};
+use crate::{Problem, Settings, print, reloads};
+use serde_dhall::{NumKind, SimpleValue, StaticType};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The value of a settings file, without imports and layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub(crate) value: SimpleValue,
+}
+
+/// One field that two versions set differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Dotted path: `feed.log.brokers`.
+    pub path: String,
+    /// The older value, as Dhall.
+    pub from: String,
+    /// The newer value, as Dhall.
+    pub to: String,
+    /// A running daemon takes it over; otherwise it needs a restart.
+    pub reloads: bool,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needs = if self.reloads { "reloads" } else { "needs a restart" };
+        write!(f, "{}: {} -> {} ({needs})", self.path, self.from, self.to)
+    }
+}
+
+impl Version {
+    /// As one self-contained Dhall expression, which says the same wherever it stands.
+    #[must_use]
+    pub fn normal<S: Settings>(&self) -> String {
+        print::value(&self.value, &S::Raw::static_type())
+    }
+
+    /// SHA-256 of [`Version::normal`], in hex: equal for files that say the same in other words.
+    #[must_use]
+    pub fn sha256<S: Settings>(&self) -> String {
+        Sha256::digest(self.normal::<S>()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What `newer` sets differently, sorted by path.
+    #[must_use]
+    pub fn changes<S: Settings>(&self, newer: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        walk(&self.value, &newer.value, "", &mut |path, from, to| {
+            changes.push(Change {
+                path: path.to_owned(),
+                from: show(from),
+                to: show(to),
+                reloads: reloads::<S>(path),
+            });
+        });
+        changes
+    }
+
+    /// These settings, with the fields that reload taken from `newer`.
+    ///
+    /// # Errors
+    /// When the two do not go together.
+    pub fn merged<S: Settings>(&self, newer: &Self) -> Result<Loaded<S>, Vec<Problem>> {
+        let mut value = self.value.clone();
+        take_reloading::<S>(&mut value, &newer.value, "");
+        load::loaded(Self { value })
+    }
+}
+
+/// Calls `differs` for every place where the two differ, as deep as both have the same shape.
+fn walk(
+    old: &SimpleValue,
+    new: &SimpleValue,
+    path: &str,
+    differs: &mut impl FnMut(&str, &SimpleValue, &SimpleValue),
+) {
+    match (old, new) {
+        (SimpleValue::Record(old), SimpleValue::Record(new)) => {
+            for (field, old) in old {
+                if let Some(new) = new.get(field) {
+                    walk(old, new, &join(path, field), differs);
+                }
+            }
+        }
+        (SimpleValue::Union(a, Some(old)), SimpleValue::Union(b, Some(new))) if a == b && is_record(old) => {
+            walk(old, new, path, differs);
+        }
+        _ if old == new => {}
+        _ => differs(path, old, new),
+    }
+}
+
+fn take_reloading<S: Settings>(old: &mut SimpleValue, new: &SimpleValue, path: &str) {
+    if reloads::<S>(path) {
+        old.clone_from(new);
+    } else if let (SimpleValue::Record(old), SimpleValue::Record(new)) = (old, new) {
+        for (field, old) in old {
+            if let Some(new) = new.get(field) {
+                take_reloading::<S>(old, new, &join(path, field));
+            }
+        }
+    }
+}
+
+/// Every field that holds no fields, by path, as Dhall.
+pub(crate) fn leaves(value: &SimpleValue) -> BTreeMap<String, String> {
+    fn collect(value: &SimpleValue, path: &str, found: &mut BTreeMap<String, String>) {
+        if let SimpleValue::Record(fields) = value {
+            for (field, value) in fields {
+                collect(value, &join(path, field), found);
+            }
+        } else {
+            found.insert(path.to_owned(), show(value));
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(value, "", &mut found);
+    found
+}
+
+const fn is_record(value: &SimpleValue) -> bool {
+    matches!(value, SimpleValue::Record(_))
+}
+
+pub(crate) fn join(path: &str, field: &str) -> String {
+    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+}
+
+/// As short as a line of text wants it.
+fn show(value: &SimpleValue) -> String {
+    match value {
+        SimpleValue::Num(NumKind::Bool(true)) => "True".to_owned(),
+        SimpleValue::Num(NumKind::Bool(false)) => "False".to_owned(),
+        SimpleValue::Num(NumKind::Natural(number)) => number.to_string(),
+        SimpleValue::Num(NumKind::Integer(number)) => format!("{number:+}"),
+        SimpleValue::Num(NumKind::Double(number)) => f64::from(*number).to_string(),
+        SimpleValue::Text(text) => format!("{text:?}"),
+        SimpleValue::Optional(None) => "None".to_owned(),
+        SimpleValue::Optional(Some(inner)) => format!("Some {}", show(inner)),
+        SimpleValue::List(items) if items.is_empty() => "[]".to_owned(),
+        SimpleValue::List(items) => {
+            format!("[ {} ]", items.iter().map(show).collect::<Vec<_>>().join(", "))
+        }
+        SimpleValue::Record(fields) => {
+            let fields = fields.iter().map(|(field, value)| format!("{field} = {}", show(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        SimpleValue::Union(variant, None) => variant.clone(),
+        SimpleValue::Union(variant, Some(inner)) => format!("{variant} {}", show(inner)),
+    }
+}

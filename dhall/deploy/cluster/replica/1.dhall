@@ -1,0 +1,11 @@
+let cluster = ../cluster.dhall
+
+let M = cluster.M
+
+in  M.Replica::{
+    , chain = cluster.chain
+    , feed = cluster.feed
+    , rpc = M.Rpc::{ listen = "127.0.0.1:8545" }
+    , admin = M.Admin::{ listen = "127.0.0.1:9462" }
+    , stateDir = "/var/lib/maidenlane/replica-1"
+    }

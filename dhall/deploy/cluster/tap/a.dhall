@@ -1,0 +1,9 @@
+let cluster = ../cluster.dhall
+
+in  cluster.M.Tap::{
+    , chain = cluster.chain
+    , feed = cluster.feed
+    , spool = "/var/lib/maidenlane/spool"
+    , ipc = "/run/geth/geth.ipc"
+    , stateDir = "/var/lib/maidenlane/tap-a"
+    }
