@@ -14,10 +14,11 @@ use maidenlane_tests::{
     rpc::quantity,
     scenario::Chain,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const KINDS: [char; 10] = ['?', 'I', 'G', 'B', 'R', 'S', 'T', 'E', 'F', 'H'];
+const INIT: u8 = 1;
 const STATE: u8 = 5;
 const BLOCKS: usize = 64;
 
@@ -29,11 +30,16 @@ struct Master {
 }
 
 fn master(prepare: impl FnOnce(&mut Node)) -> Master {
+    let master = without_chain(&master::build().unwrap(), prepare);
+    master.node.init(&master.chain.join("genesis.json")).unwrap();
+    master
+}
+
+fn without_chain(geth: &Path, prepare: impl FnOnce(&mut Node)) -> Master {
     let dir = tempfile::Builder::new().prefix("maidenlane-").tempdir().unwrap();
     let chain = chaingen::chain(u32::try_from(BLOCKS).unwrap(), 3).unwrap();
-    let mut node = Node::new(&master::build().unwrap(), dir.path(), &Chain::Import(chain.clone())).unwrap();
+    let mut node = Node::new(geth, dir.path(), &Chain::Import(chain.clone())).unwrap();
     prepare(&mut node);
-    node.init(&chain.join("genesis.json")).unwrap();
     Master { node, chain, dir }
 }
 
@@ -115,7 +121,7 @@ fn split(chain: &Path, count: usize) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn the_hooks_own_tests_pass_inside_geth() {
     let hook = product::root().join("daemons/tap/geth");
-    let source = master::source(&product::cache().join("geth/tree")).unwrap();
+    let source = master::source(&product::cache().join("geth")).unwrap();
     let place = source.join("eth/tracers/live");
     fs::copy(hook.join("hook.go"), place.join("maidenlane.go")).unwrap();
     fs::copy(hook.join("hook_test.go"), place.join("maidenlane_test.go")).unwrap();
@@ -147,6 +153,35 @@ fn two_masters_fed_the_same_blocks_write_the_same_states() {
     assert!(left == right, "STATE frames differ");
     assert_eq!(one.kinds(), format!("IG{}|IBRSE", "BRSE".repeat(BLOCKS)));
     assert_eq!(two.kinds(), format!("IG{}|I{}|IBRSE", "BRSE".repeat(40), "BRSE".repeat(BLOCKS - 40)));
+}
+
+#[test]
+fn every_supported_geth_writes_the_same_frames() {
+    let written = |geth: &Path| {
+        let mut master = without_chain(geth, |_| ());
+        // Older versions do not know that a fork without blob parameters has those of the one before.
+        let mut genesis: Value =
+            serde_json::from_slice(&fs::read(master.chain.join("genesis.json")).unwrap()).unwrap();
+        let blobs = genesis.pointer_mut("/config/blobSchedule").unwrap();
+        blobs["osaka"] = blobs["prague"].clone();
+        let explicit = master.dir.path().join("genesis.json");
+        fs::write(&explicit, genesis.to_string()).unwrap();
+        master.node.init(&explicit).unwrap();
+        master.import();
+        master.run();
+        let told = master.node.rpc().call("web3_clientVersion", &json!([])).unwrap();
+        master.node.stop().unwrap();
+        let frames = segments(&master.node.spool()).into_iter().flatten();
+        // INIT says who wrote, GENESIS and what follows only what.
+        (told.to_string(), frames.filter(|(kind, _)| *kind != INIT).collect::<Vec<_>>())
+    };
+    let (_, usual) = written(&master::build().unwrap());
+    assert_eq!(usual.len(), 1 + 4 * BLOCKS);
+    for version in master::supported() {
+        let (told, frames) = written(&master::build_version(version).unwrap());
+        assert!(told.contains(&format!("v{version}-")), "{told}");
+        assert!(frames == usual, "{version} writes other frames");
+    }
 }
 
 #[test]

@@ -24,10 +24,11 @@ use crate::{
     wait,
 };
 
+#[path = "../../daemons/cli/src/geth/build.rs"]
+mod builder;
+
 /// What the hook in geth is called.
 const HOOK: &str = "maidenlane";
-const MODULE: &str = "github.com/ethereum/go-ethereum";
-const VERSION: &str = "v1.17.5";
 /// The account whose key `geth --dev` has and unlocks.
 const DEVELOPER: &str = "71562b71999873db5b286df957af199ec94617f7";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,11 +43,25 @@ pub fn build() -> Outcome<PathBuf> {
     if let Some(named) = env::var_os(GETH_ENV) {
         return given(Path::new(&named));
     }
+    build_version(builder::VERSION)
+}
+
+/// The oldest and the newest version that the hook is for.
+#[must_use]
+pub const fn supported() -> [&'static str; 2] {
+    builder::SUPPORTED
+}
+
+/// Builds a version of geth with the hook, unless it is there already.
+///
+/// # Errors
+/// Go is missing or the build failed.
+pub fn build_version(version: &str) -> Outcome<PathBuf> {
     let hook = product::root().join("daemons/tap/geth/hook.go");
-    let text = fs::read(&hook).doing(|| format!("read {}", hook.display()))?;
+    let text = fs::read_to_string(&hook).doing(|| format!("read {}", hook.display()))?;
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    let home = product::cache().join("geth").join(format!("{VERSION}-{:016x}", hasher.finish()));
+    let home = product::cache().join("geth").join(format!("v{version}-{:016x}", hasher.finish()));
     let binary = home.join("geth");
     if binary.exists() {
         return Ok(binary);
@@ -58,19 +73,19 @@ pub fn build() -> Outcome<PathBuf> {
     if binary.exists() {
         return Ok(binary);
     }
-    eprintln!("building geth {VERSION} with the hook, once, about 2 minutes …");
-    let source = source(&home.join(format!("source-{}", std::process::id())))?;
-    let place = source.join("eth/tracers/live/maidenlane.go");
-    fs::write(&place, text).doing(|| format!("write {}", place.display()))?;
-    let draft = home.join(format!("geth-{}", std::process::id()));
-    run(Command::new("go")
-        .args(["build", "-trimpath", "-o"])
-        .arg(&draft)
-        .arg("./cmd/geth")
-        .current_dir(&source))?;
-    fs::rename(&draft, &binary).doing(|| format!("rename {}", draft.display()))?;
-    fs::remove_dir_all(&source).doing(|| format!("remove {}", source.display()))?;
+    eprintln!("building geth {version} with the hook, once, about 2 minutes …");
+    let work = home.join(format!("work-{}", std::process::id()));
+    builder::build(version, &text, &work, &binary).map_err(Failure::new)?;
+    fs::remove_dir_all(&work).doing(|| format!("remove {}", work.display()))?;
     Ok(binary)
+}
+
+/// Copies go-ethereum's source to below `work`, unless it is there.
+///
+/// # Errors
+/// Go is missing or cannot get it.
+pub fn source(work: &Path) -> Outcome<PathBuf> {
+    builder::source(builder::VERSION, work).map_err(Failure::new)
 }
 
 /// A geth that was built elsewhere, if it has the hook: only the hook complains that it was given no spool.
@@ -92,27 +107,6 @@ fn given(geth: &Path) -> Outcome<PathBuf> {
     } else {
         Err(bad(format!("is no such geth, it says: {}", said.lines().last().unwrap_or("nothing"))))
     }
-}
-
-/// Copies go-ethereum's source to `to`, unless it is there.
-///
-/// # Errors
-/// Go is missing or cannot get it.
-pub fn source(to: &Path) -> Outcome<PathBuf> {
-    if to.exists() {
-        return Ok(to.to_owned());
-    }
-    let module = run(Command::new("go").args(["mod", "download", "-json", &format!("{MODULE}@{VERSION}")]))?;
-    let module: Value = serde_json::from_slice(&module)?;
-    let from = module.get("Dir").and_then(Value::as_str);
-    let from = from.ok_or_else(|| Failure::new(format!("go did not say where {MODULE} is: {module}")))?;
-    let parent = to.parent().unwrap_or(to);
-    fs::create_dir_all(parent).doing(|| format!("create {}", parent.display()))?;
-    let draft = to.with_extension(format!("draft-{}", std::process::id()));
-    run(Command::new("cp").args(["-r", from]).arg(&draft))?;
-    run(Command::new("chmod").args(["-R", "u+w"]).arg(&draft))?;
-    fs::rename(&draft, to).doing(|| format!("rename {}", draft.display()))?;
-    Ok(to.to_owned())
 }
 
 fn run(command: &mut Command) -> Outcome<Vec<u8>> {

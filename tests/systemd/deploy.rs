@@ -48,7 +48,7 @@ fn every_deployment_starts() {
     assert_eq!(lane.address("replica-main", "rpc"), "127.0.0.1:8545");
     lane.systemctl("stop maidenlane-tap@main maidenlane-replica@main");
     cluster(&lane);
-    lane.machine.off().unwrap();
+    lane.off();
 }
 
 fn cluster(lane: &Lane) {

@@ -1,6 +1,6 @@
 //! A machine on which Maidenlane was installed as its README says, with a recorded master beside it.
 
-use std::{path::Path, process::Child, time::Duration};
+use std::{ops::Deref, path::Path, process::Child, time::Duration};
 
 use maidenlane_tests::{
     geth::record,
@@ -20,50 +20,48 @@ pub(crate) const REPLICA: &str = "maidenlane-replica@main.service";
 /// For what takes a healthy service a second or two.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const SPOOL: &str = "/var/lib/maidenlane/spool";
-const LOG: &str = "/var/lib/maidenlane/log";
+pub(crate) const SPOOL: &str = "/var/lib/maidenlane/spool";
+pub(crate) const LOG: &str = "/var/lib/maidenlane/log";
 pub(crate) const MASTER: &str = "/var/lib/geth";
 const BUILD: &str = "/opt/build";
 
-// Dropped in this order: services before what they talk to.
-pub(crate) struct Lane {
+/// A machine with everything installed and no service started.
+pub(crate) struct Host {
     pub(crate) machine: Machine,
-    pub(crate) replay: Replay,
-    pub(crate) chain_id: u64,
     pub(crate) dir: TempDir,
 }
 
+/// A host whose master is a recorded one.
+// Dropped in this order: services before what they talk to.
+pub(crate) struct Lane {
+    host: Host,
+    pub(crate) replay: Replay,
+    pub(crate) chain_id: u64,
+}
+
+impl Deref for Lane {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
 impl Lane {
-    /// Installed and set up, with no service started and the master at block 0. `None`, said aloud, where there can
-    /// be no such machine.
+    /// Set up with no service started and the master at block 0. `None`, said aloud, where there can be no such machine.
     pub(crate) fn new() -> Option<Self> {
-        if let Some(missing) = machine::missing() {
-            println!("not run: {missing}");
-            return None;
-        }
-        let product = Product::build().unwrap();
         let dir = TempDir::with_prefix("maidenlane-").unwrap();
         let replay = Replay::start(&record::vectors(), dir.path()).unwrap();
         let chain_id = replay.rpc().quantity("eth_chainId", &json!([])).unwrap();
-        let build = product.binary("maidenlane");
-        let binds = [
-            (build.parent().unwrap(), BUILD),
-            (replay.ipc().parent().unwrap(), MASTER),
-            (replay.spool(), SPOOL),
-        ];
-        let machine = Machine::boot(dir.path(), &binds).unwrap();
-        let lane = Self { machine, replay, chain_id, dir };
-        lane.install();
+        let host = Host::new(dir, &[(replay.ipc().parent().unwrap(), MASTER), (replay.spool(), SPOOL)])?;
+        let lane = Self { host, replay, chain_id };
         lane.set_up();
         Some(lane)
     }
 
-    /// As on any Debian.
-    pub(crate) fn install(&self) {
-        self.machine.run(&format!("{BUILD}/maidenlane install")).unwrap();
-        for command in ["systemd-sysusers", "systemd-tmpfiles --create", "systemctl daemon-reload"] {
-            self.machine.run(command).unwrap();
-        }
+    /// Switches it off, with everything stopped in order.
+    pub(crate) fn off(self) {
+        self.host.machine.off().unwrap();
     }
 
     fn set_up(&self) {
@@ -88,6 +86,51 @@ impl Lane {
 
     pub(crate) fn replica_settings(&self) -> String {
         settings::replica(self.chain_id, &self.log(), Path::new("/var/lib/maidenlane/replica-main"))
+    }
+
+    /// Announces all blocks that are left.
+    pub(crate) fn play(&self) {
+        self.replay.play(Duration::ZERO, &Interrupt::default());
+    }
+
+    /// Waits until the replica answers with the master's head.
+    pub(crate) fn followed(&self) {
+        self.followed_by("main");
+    }
+
+    pub(crate) fn followed_by(&self, instance: &str) {
+        let head = self.replay.rpc().block_number().unwrap();
+        let seen = wait::until("the replica to have the head", PATIENCE, || {
+            let number = self.rpc(instance).block_number().map_err(|failure| failure.to_string())?;
+            if number == head { Ok(()) } else { Err(format!("block {number} of {head}")) }
+        });
+        let unit = format!("maidenlane-replica@{instance}.service");
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(&unit)));
+    }
+}
+
+impl Host {
+    /// With directories of this machine bound into it. `None`, said aloud, where there can be no such machine.
+    pub(crate) fn new(dir: TempDir, binds: &[(&Path, &str)]) -> Option<Self> {
+        if let Some(missing) = machine::missing() {
+            println!("not run: {missing}");
+            return None;
+        }
+        let product = Product::build().unwrap();
+        let build = product.binary("maidenlane");
+        let binds = [&[(build.parent().unwrap(), BUILD)], binds].concat();
+        let machine = Machine::boot(dir.path(), &binds).unwrap();
+        let host = Self { machine, dir };
+        host.install();
+        Some(host)
+    }
+
+    /// As on any Debian.
+    pub(crate) fn install(&self) {
+        self.machine.run(&format!("{BUILD}/maidenlane install")).unwrap();
+        for command in ["systemd-sysusers", "systemd-tmpfiles --create", "systemctl daemon-reload"] {
+            self.machine.run(command).unwrap();
+        }
     }
 
     pub(crate) fn configure(&self, daemon: &str, settings: &str) {
@@ -135,11 +178,6 @@ impl Lane {
         seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(unit)));
     }
 
-    /// Announces all blocks that are left.
-    pub(crate) fn play(&self) {
-        self.replay.play(Duration::ZERO, &Interrupt::default());
-    }
-
     /// The address of a listener of a service.
     pub(crate) fn address(&self, service: &str, listener: &str) -> String {
         let file = format!("/var/lib/maidenlane/{service}/addresses.json");
@@ -150,21 +188,6 @@ impl Lane {
 
     pub(crate) fn rpc(&self, instance: &str) -> Client {
         Client::new(format!("http://{}", self.address(&format!("replica-{instance}"), "rpc")))
-    }
-
-    /// Waits until the replica answers with the master's head.
-    pub(crate) fn followed(&self) {
-        self.followed_by("main");
-    }
-
-    pub(crate) fn followed_by(&self, instance: &str) {
-        let head = self.replay.rpc().block_number().unwrap();
-        let seen = wait::until("the replica to have the head", PATIENCE, || {
-            let number = self.rpc(instance).block_number().map_err(|failure| failure.to_string())?;
-            if number == head { Ok(()) } else { Err(format!("block {number} of {head}")) }
-        });
-        let unit = format!("maidenlane-replica@{instance}.service");
-        seen.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", self.logged(&unit)));
     }
 
     /// What `unit` logged: priority and text.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it lacks")]
 
 mod deploy;
+mod geth;
 mod lane;
 mod lifecycle;
 mod sandbox;

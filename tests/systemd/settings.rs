@@ -20,7 +20,7 @@ fn wrong_settings_fail_once_and_say_what_is_wrong() {
     // The cure takes no more than the edit and a start.
     lane.configure("replica", &lane.replica_settings());
     lane.systemctl(&format!("start {TAP} {REPLICA}"));
-    lane.machine.off().unwrap();
+    lane.off();
 }
 
 #[test]
@@ -61,5 +61,5 @@ fn an_edit_is_taken_over_or_refused_while_the_service_runs() {
     }
     lane.play();
     lane.followed();
-    lane.machine.off().unwrap();
+    lane.off();
 }

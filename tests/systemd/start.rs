@@ -21,7 +21,7 @@ fn a_service_that_was_started_is_fit() {
     lane.followed();
     let told = lane.property(REPLICA, "StatusText");
     assert!(told.starts_with("block "), "{told}");
-    lane.machine.off().unwrap();
+    lane.off();
 }
 
 #[test]
@@ -44,5 +44,5 @@ fn the_target_waits_for_nobody_and_a_service_until_it_is_fit() {
     lane.systemctl("stop maidenlane.target");
     lane.becomes(REPLICA, "ActiveState", "inactive");
     lane.becomes(TAP, "ActiveState", "inactive");
-    lane.machine.off().unwrap();
+    lane.off();
 }

@@ -31,6 +31,8 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("build geth: {0}")]
+    Build(String),
     #[error("{0}")]
     Undecodable(String),
     #[error("{0}")]
@@ -55,7 +57,7 @@ impl Error {
                 Exit::Data
             }
             Self::Daemon(failure) => failure.exit,
-            Self::Log(_) | Self::Output(_) | Self::Install { .. } => Exit::GaveUp,
+            Self::Log(_) | Self::Output(_) | Self::Install { .. } | Self::Build(_) => Exit::GaveUp,
         }
     }
 }

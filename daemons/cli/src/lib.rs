@@ -7,6 +7,7 @@ mod acls;
 mod config;
 mod decode;
 mod error;
+mod geth;
 mod install;
 mod log;
 mod output;
@@ -36,6 +37,9 @@ enum Noun {
     /// Bytes to JSON
     #[command(subcommand)]
     Decode(decode::Verb),
+    /// A geth for a master
+    #[command(subcommand)]
+    Geth(geth::Verb),
     /// Put programs, systemd units and settings types in place
     Install(install::Options),
     /// The log that carries feeds
@@ -76,6 +80,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
     match arguments.noun {
         Noun::Config(verb) => config::run(&verb, output),
         Noun::Decode(verb) => decode::run(&verb, output),
+        Noun::Geth(verb) => geth::run(&verb, output),
         Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),

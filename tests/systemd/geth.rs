@@ -1,0 +1,97 @@
+//! A real geth under a user of its own, which lets the tap in through the shipped drop-in and nothing else.
+
+use std::time::Duration;
+
+use maidenlane_tests::{
+    install::GETH,
+    master,
+    rpc::Client,
+    settings::{self, Log},
+    traffic::Traffic,
+    wait,
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::lane::{Host, LOG, PATIENCE, REPLICA, SPOOL, TAP};
+
+/// `geth --dev`.
+const CHAIN_ID: u64 = 1337;
+/// The developer chain finalizes by epochs of 32 blocks, two of them behind its head.
+const UNTIL_FINAL: u64 = 100;
+/// Between two looks of the tap for segments to delete, and some more.
+const RECLAIMED: Duration = Duration::from_secs(60);
+
+fn service(port: u16) -> String {
+    format!(
+        "[Service]\nUser=geth\nStateDirectory=geth\n\
+         ExecStart=/opt/geth/geth --dev --datadir /var/lib/geth --ipcpath /run/geth/geth.ipc --nodiscover --maxpeers 0 \
+         --http --http.port {port} --http.api eth,net,web3,debug,txpool,admin \
+         --vmtrace maidenlane --vmtrace.jsonconfig '{{\"spool\":\"{SPOOL}\",\"minFree_MB\":64}}'\n"
+    )
+}
+
+#[test]
+fn geth_keeps_its_own_user_and_the_tap_gets_in_through_the_group() {
+    if !GETH.met() {
+        println!("not run: no {}", GETH.name);
+        return;
+    }
+    let geth = master::build().unwrap();
+    let dir = TempDir::with_prefix("maidenlane-").unwrap();
+    let Some(host) = Host::new(dir, &[(geth.parent().unwrap(), "/opt/geth")]) else { return };
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    host.machine.write("/etc/sysusers.d/geth.conf", "u geth - - /var/lib/geth\n").unwrap();
+    host.machine.write("/etc/systemd/system/geth.service", &service(port)).unwrap();
+    for line in [
+        "systemd-sysusers".to_owned(),
+        "mkdir -p /etc/systemd/system/geth.service.d".to_owned(),
+        "cp /usr/share/maidenlane/geth.service.d/maidenlane.conf /etc/systemd/system/geth.service.d/"
+            .to_owned(),
+        "systemctl daemon-reload".to_owned(),
+        format!("maidenlane log init --dir {LOG} --chain {} --feed {}", settings::CHAIN, settings::FEED),
+    ] {
+        host.machine.run(&line).unwrap();
+    }
+    let (log, state) = (Log::Segment(LOG.into()), |name: &str| format!("/var/lib/maidenlane/{name}"));
+    let tap = settings::tap(
+        SPOOL.as_ref(),
+        "/run/geth/geth.ipc".as_ref(),
+        CHAIN_ID,
+        &log,
+        state("tap-main").as_ref(),
+    );
+    host.configure("tap", &tap);
+    host.configure("replica", &settings::replica(CHAIN_ID, &log, state("replica-main").as_ref()));
+    host.systemctl(&format!("start geth {TAP} {REPLICA}"));
+
+    let owner = |path: &str| host.machine.run(&format!("stat --format=%U:%G {path}")).unwrap();
+    assert_eq!(owner("/run/geth/geth.ipc"), "geth:maidenlane-master");
+    let spooled = || host.machine.run(&format!("ls {SPOOL}")).unwrap();
+    let first = spooled();
+    assert_eq!(first.lines().count(), 1, "{first}");
+    assert_eq!(owner(&format!("{SPOOL}/{first}")), "geth:maidenlane-master");
+    // A new start is a new segment: the first is full of final blocks once the chain has gone on for long enough.
+    host.systemctl("restart geth");
+    let master = Client::new(format!("http://127.0.0.1:{port}"));
+    let mut traffic = Traffic::open(&master).unwrap();
+    while master.block_number().unwrap() < UNTIL_FINAL {
+        traffic.batch(1).unwrap();
+        traffic.settle().unwrap();
+    }
+    let head = master.call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
+    let replica = Client::new(format!("http://{}", host.address("replica-main", "rpc")));
+    let followed = wait::until("the replica to have the head", PATIENCE, || {
+        let seen = replica
+            .call("eth_getBlockByNumber", &json!(["latest", false]))
+            .map_err(|error| error.to_string())?;
+        if seen == head { Ok(()) } else { Err(seen["number"].to_string()) }
+    });
+    followed.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", host.logged(TAP)));
+    let deleted = wait::until("the first segment to be deleted", RECLAIMED, || {
+        let left = spooled();
+        if left.lines().all(|name| name != first) { Ok(()) } else { Err(left) }
+    });
+    deleted.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", host.logged(TAP)));
+    host.machine.off().unwrap();
+}
