@@ -63,10 +63,10 @@ fn geth_keeps_its_own_user_and_the_tap_gets_in_through_the_group() {
     );
     host.configure("tap", &tap);
     host.configure("replica", &settings::replica(CHAIN_ID, &log, state("replica-main").as_ref()));
-    host.systemctl(&format!("start geth {TAP} {REPLICA}"));
-
+    host.systemctl("start geth");
     let owner = |path: &str| host.machine.run(&format!("stat --format=%U:%G {path}")).unwrap();
     assert_eq!(owner("/run/geth/geth.ipc"), "geth:maidenlane-master");
+    host.systemctl(&format!("start {TAP} {REPLICA}"));
     let spooled = || host.machine.run(&format!("ls {SPOOL}")).unwrap();
     let first = spooled();
     assert_eq!(first.lines().count(), 1, "{first}");

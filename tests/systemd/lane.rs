@@ -144,7 +144,9 @@ impl Host {
     }
 
     pub(crate) fn systemctl(&self, words: &str) {
-        self.machine.run(&format!("systemctl {words}")).unwrap_or_else(|failure| {
+        // A start that waits for what never comes would wait for ever.
+        let line = format!("timeout {} systemctl {words}", 2 * PATIENCE.as_secs());
+        self.machine.run(&line).unwrap_or_else(|failure| {
             let journal = self.machine.run("journalctl --no-pager --lines=30 --unit=maidenlane-*");
             panic!("{failure}\n{}", journal.unwrap_or_default());
         });
