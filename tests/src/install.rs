@@ -92,6 +92,15 @@ pub const KAFKA: [Need; 2] = [
     },
 ];
 
+/// For the flake and the modules.
+pub const NIX: [Need; 1] = [Need {
+    name: "Nix",
+    probe: &["nix-build", "--version"],
+    packages: &["nix-bin"],
+    advice: "install Nix, 2.8 or newer",
+    instead: None,
+}];
+
 /// For a machine with a real systemd.
 pub const MACHINE: [Need; 3] = [
     Need {

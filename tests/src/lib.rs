@@ -18,6 +18,7 @@ pub mod kafka;
 pub mod machine;
 pub mod master;
 pub mod measure;
+pub mod nix;
 pub mod process;
 pub mod product;
 pub mod replay;

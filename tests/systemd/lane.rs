@@ -112,17 +112,21 @@ impl Lane {
 impl Host {
     /// With directories of this machine bound into it. `None`, said aloud, where there can be no such machine.
     pub(crate) fn new(dir: TempDir, binds: &[(&Path, &str)]) -> Option<Self> {
+        let product = Product::build().unwrap();
+        let build = product.binary("maidenlane");
+        let host = Self::bare(dir, &[&[(build.parent().unwrap(), BUILD)], binds].concat())?;
+        host.install();
+        Some(host)
+    }
+
+    /// With nothing of ours but the binds.
+    pub(crate) fn bare(dir: TempDir, binds: &[(&Path, &str)]) -> Option<Self> {
         if let Some(missing) = machine::missing() {
             println!("not run: {missing}");
             return None;
         }
-        let product = Product::build().unwrap();
-        let build = product.binary("maidenlane");
-        let binds = [&[(build.parent().unwrap(), BUILD)], binds].concat();
-        let machine = Machine::boot(dir.path(), &binds).unwrap();
-        let host = Self { machine, dir };
-        host.install();
-        Some(host)
+        let machine = Machine::boot(dir.path(), binds).unwrap();
+        Some(Self { machine, dir })
     }
 
     /// As on any Debian.

@@ -6,6 +6,7 @@ mod deploy;
 mod geth;
 mod lane;
 mod lifecycle;
+mod nix;
 mod sandbox;
 mod settings;
 mod start;

@@ -77,7 +77,7 @@ fn plan(prefix: &Path, from: &Path) -> Result<Vec<Step>, Error> {
     let package = prefix.join("share/maidenlane/dhall/package.dhall").display().to_string();
     for (to, text) in files::all() {
         let mut text = text.replace("ExecStart=/usr/bin/", &programs);
-        if to.contains("/dhall/deploy/") {
+        if to.contains("/dhall/deploy/") && to.ends_with("/package.dhall") {
             text = text.replace("../../package.dhall", &package);
         }
         steps.push(Step { to: prefix.join(to), mode: 0o644, content: Content::Text(text) });

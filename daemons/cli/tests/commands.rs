@@ -325,8 +325,8 @@ fn install_puts_everything_in_place_or_nothing() {
     assert_eq!(fs::read_to_string(root.join("opt/m/bin/maidenlane-replica")).unwrap(), "replica");
     let settings = root.join("opt/m/share/maidenlane/dhall/examples/full/tap.dhall");
     check(&format!("config check tap {}", settings.display()), "", Ok(&[]));
-    let cluster = root.join("opt/m/share/maidenlane/dhall/deploy/one-machine/cluster.dhall");
-    let text = fs::read_to_string(cluster).unwrap();
-    assert!(text.contains("let M = /opt/m/share/maidenlane/dhall/package.dhall"), "{text}");
+    let types = root.join("opt/m/share/maidenlane/dhall/deploy/one-machine/package.dhall");
+    let text = fs::read_to_string(types).unwrap();
+    assert!(text.ends_with("\n/opt/m/share/maidenlane/dhall/package.dhall\n"), "{text}");
     check("install --prefix here", "", Err((78, &["--prefix here", "absolute"])));
 }

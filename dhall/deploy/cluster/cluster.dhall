@@ -1,9 +1,8 @@
 -- One master, Kafka, three replicas. Every machine has the same copy of this directory and starts the instances that are
 -- its own. A broker is named here and nowhere else.
-let M = ../../package.dhall
+let M = ./package.dhall
 
-in  { M
-    , chain = M.Chain::{ name = "mainnet", id = 1 }
+in  { chain = M.Chain::{ name = "mainnet", id = 1 }
     , feed = M.Feed::{
       , name = "a"
       , log =

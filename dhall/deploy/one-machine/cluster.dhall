@@ -1,9 +1,8 @@
 -- One machine: geth, a tap and a replica, with the feed in files and no Kafka.
 -- This file says what they share, <daemon>/<instance>.dhall the rest.
-let M = ../../package.dhall
+let M = ./package.dhall
 
-in  { M
-    , chain = M.Chain::{ name = "mainnet", id = 1 }
+in  { chain = M.Chain::{ name = "mainnet", id = 1 }
     , feed = M.Feed::{
       , name = "a"
       , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }

@@ -60,6 +60,7 @@ pub(super) fn all() -> Vec<Step> {
         },
         target("hook", "hook", &[GO]),
         target("conformance", "conformance", &[]),
+        target("nix", "nix", &[]),
         target("systemd", "systemd", &[]),
         target("e2e", "e2e", &[GETH]),
         target("fault", "fault", &[GETH]),

@@ -1,6 +1,6 @@
-let cluster = ../cluster.dhall
+let M = ../package.dhall
 
-let M = cluster.M
+let cluster = ../cluster.dhall
 
 in  M.Replica::{
     , chain = cluster.chain

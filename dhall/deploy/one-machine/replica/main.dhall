@@ -1,6 +1,8 @@
+let M = ../package.dhall
+
 let cluster = ../cluster.dhall
 
-in  cluster.M.Replica::{
+in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
     , stateDir = "/var/lib/maidenlane/replica-main"

@@ -1,6 +1,8 @@
+let M = ../package.dhall
+
 let cluster = ../cluster.dhall
 
-in  cluster.M.Tap::{
+in  M.Tap::{
     , chain = cluster.chain
     , feed = cluster.feed
     , spool = "/var/lib/maidenlane/spool"
