@@ -37,7 +37,7 @@ fn wrong_settings_and_wrong_chains_are_refused() {
     let wrong_genesis = format!("genesis = Some \"0x{}\"", "11".repeat(32));
     let cases: [(&str, &str, i32, &str); 7] = [
         // Not Dhall, of another type, remote.
-        ("stateDir =", "stateDir", SETTINGS, "expected"),
+        ("stateDir =", "stateDir", SETTINGS, "no expression goes on like this"),
         ("id = 1337", "id = \"1337\"", SETTINGS, "chain.id"),
         (
             ", stateDir",

@@ -22,6 +22,7 @@ pub mod nix;
 pub mod process;
 pub mod product;
 pub mod replay;
+pub mod reproduce;
 pub mod rpc;
 pub mod rpc_compat;
 pub mod scenario;

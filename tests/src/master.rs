@@ -17,7 +17,7 @@ use crate::{
     geth::engine::Engine,
     install::GETH_ENV,
     kafka,
-    process::Process,
+    process::{Process, output},
     product,
     rpc::Client,
     scenario::Chain,
@@ -109,15 +109,6 @@ fn given(geth: &Path) -> Outcome<PathBuf> {
     }
 }
 
-fn run(command: &mut Command) -> Outcome<Vec<u8>> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().doing(|| format!("run {program}"))?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    Err(Failure::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr))))
-}
-
 /// What looks on while geth executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracer {
@@ -192,7 +183,7 @@ impl Node {
     /// # Errors
     /// geth refuses the genesis.
     pub fn init(&self, genesis: &Path) -> Outcome<()> {
-        run(self.command(Tracer::None).arg("init").arg(genesis)).map(drop)
+        output(self.command(Tracer::None).arg("init").arg(genesis)).map(drop)
     }
 
     /// `geth import`.
@@ -200,7 +191,7 @@ impl Node {
     /// # Errors
     /// geth refuses the blocks.
     pub fn import(&self, blocks: &Path, tracer: Tracer) -> Outcome<()> {
-        run(self.command(tracer).arg("import").arg(blocks)).map(drop)
+        output(self.command(tracer).arg("import").arg(blocks)).map(drop)
     }
 
     /// Sets an environment variable for everything it starts from now on; an empty value removes it.
@@ -249,7 +240,7 @@ impl Node {
     /// geth's own developer genesis, but for the forks of today's networks: its own activates "bogota", with rules
     /// of the EVM that no network has and that the replica rightly refuses to guess.
     fn developer_genesis(&self) -> Outcome<Value> {
-        let text = run(Command::new(&self.geth).args(["--dev", "dumpgenesis"]))?;
+        let text = output(Command::new(&self.geth).args(["--dev", "dumpgenesis"]))?;
         let mut genesis: Value = serde_json::from_slice(&text)?;
         let missing = || Failure::new("geth's developer genesis has another form than expected");
         let config = genesis.get_mut("config").and_then(Value::as_object_mut).ok_or_else(missing)?;

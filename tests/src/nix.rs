@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    failure::{Doing, Failure, Outcome},
+    failure::Outcome,
     install::{self, NIX},
+    process::output,
     product::{self, Product},
 };
 
@@ -29,16 +30,9 @@ pub fn home() -> PathBuf {
 }
 
 /// Runs a program of Nix and returns what it printed.
-///
-/// # Errors
-/// What it complained about.
-pub fn run(command: &mut Command) -> Outcome<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.env("NIX_CONFIG", CONFIG).output().doing(|| format!("run {program}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    Err(Failure::new(String::from_utf8_lossy(&output.stderr).into_owned()))
+fn run(command: &mut Command) -> Outcome<String> {
+    let said = output(command.env("NIX_CONFIG", CONFIG))?;
+    Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
 /// `nix VERB …` on our flake, with the stand-ins as its inputs.

@@ -188,6 +188,19 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
 }
 
+/// Runs a program to its end and returns what it printed.
+///
+/// # Errors
+/// It cannot be run, or fails: what it complained about.
+pub fn output(command: &mut Command) -> Outcome<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().doing(|| format!("run {program}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Failure::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

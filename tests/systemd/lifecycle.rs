@@ -61,3 +61,26 @@ fn a_stop_answers_the_requests_that_it_has() {
     let state = |name| lane.property(REPLICA, name);
     assert_eq!([state("Result"), state("ExecMainStatus")], ["success", "0"]);
 }
+
+#[test]
+fn an_upgrade_under_running_services_keeps_their_state() {
+    let Some(lane) = Lane::new() else { return };
+    lane.systemctl(&format!("start {TAP} {REPLICA}"));
+    lane.play();
+    lane.followed();
+    let process = lane.property(REPLICA, "MainPID");
+    // Programs that run are replaced beside their place; whoever runs goes on with the old one.
+    lane.install();
+    lane.followed();
+    assert_eq!(lane.property(REPLICA, "MainPID"), process);
+    let logged = lane.logged(REPLICA).len();
+    lane.systemctl(&format!("restart {TAP} {REPLICA}"));
+    lane.followed();
+    assert_ne!(lane.property(REPLICA, "MainPID"), process);
+    // It opened what it had, and did not begin anew.
+    let head = lane.replay.rpc().block_number().unwrap();
+    let opened = format!("database opened at block {head}");
+    let since: Vec<_> = lane.logged(REPLICA).into_iter().skip(logged).collect();
+    assert!(since.iter().any(|(_, text)| text.contains(&opened)), "{opened}: {since:#?}");
+    lane.off();
+}

@@ -24,6 +24,19 @@ fn wrong_settings_fail_once_and_say_what_is_wrong() {
 }
 
 #[test]
+fn a_feed_of_another_chain_is_refused_once() {
+    let Some(lane) = Lane::new() else { return };
+    let id = format!("id = {}", lane.chain_id);
+    lane.configure("tap", &lane.tap_settings().replace(&id, "id = 1"));
+    let refused = lane.machine.run(&format!("timeout 60 systemctl start {TAP}")).unwrap_err().to_string();
+    assert!(refused.contains("failed"), "{refused}");
+    let state = |name| lane.property(TAP, name);
+    assert_eq!([state("ActiveState"), state("NRestarts"), state("ExecMainStatus")], ["failed", "0", "65"]);
+    let told = lane.logged(TAP);
+    assert!(told.iter().any(|(priority, text)| priority == "3" && text.contains("chain")), "{told:#?}");
+}
+
+#[test]
 fn an_edit_is_taken_over_or_refused_while_the_service_runs() {
     let Some(lane) = Lane::new() else { return };
     lane.systemctl(&format!("start {TAP} {REPLICA}"));

@@ -2,7 +2,7 @@
 
 use crate::apply::Demands;
 use crate::catch_up::CatchUp;
-use crate::config::Settings;
+use crate::config::{Fresh, Settings};
 use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follower, Keep};
@@ -48,6 +48,7 @@ impl maidenlane_service::Daemon for Daemon {
         let (first, follows) = oneshot::channel();
         let loop_ = Loop {
             settings: settings.clone(),
+            fresh: settings.part(|settings| settings.fresh),
             events: tracer::logging(),
             health: health.clone(),
             gauges: Gauges::new(&metrics),
@@ -93,6 +94,7 @@ async fn serve(
 
 struct Loop {
     settings: Current<Settings>,
+    fresh: Current<Fresh>,
     events: Tracer<Event>,
     health: Health,
     gauges: Gauges,
@@ -139,7 +141,7 @@ impl Loop {
                 None => heads = self.first_head(&mut follower, &signs)?,
             }
             self.tell(&mut follower, heads.as_deref());
-            let silence_max = self.settings.get().fresh.silence_max;
+            let silence_max = self.fresh.get().silence_max;
             if signs.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
                 follower = self.anew(&store, &signs)?.unwrap_or(follower);
@@ -245,13 +247,12 @@ impl Loop {
         follower: &mut Follower,
         signs: &Arc<Signs>,
     ) -> Result<Option<Arc<Heads>>, Error> {
-        if !signs.any() || signs.silent() > self.settings.get().fresh.silence_max {
+        if !signs.any() || signs.silent() > self.fresh.get().silence_max {
             self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
         }
         let Some(shown) = follower.shown()? else { return Ok(None) };
-        let fresh = self.settings.part(|settings| settings.fresh);
-        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), fresh));
+        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), self.fresh.clone()));
         if let Some(reason) = heads.fitness().stale {
             self.health.set_unready(format!("recovering: {reason}"));
             return Ok(None);

@@ -19,7 +19,8 @@ impl<T: Send + Sync + 'static> Current<T> {
         self.value.load_full()
     }
 
-    /// A part of it, for those who need no more; replaced with the whole.
+    /// A part of it, for those who need no more; replaced with the whole. It is kept for as long as the whole: make it
+    /// once.
     #[must_use]
     pub fn part<U: Send + Sync + 'static>(&self, of: impl Fn(&T) -> U + Send + Sync + 'static) -> Current<U> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
