@@ -34,7 +34,7 @@ fn the_target_waits_for_nobody_and_a_service_until_it_is_fit() {
     });
     assert!(reached.unwrap().success());
     // Nobody feeds it: it bootstraps for as long as it takes.
-    lane.becomes(REPLICA, "StatusText", "recovering at block 0: waiting for a sign of life");
+    lane.becomes(REPLICA, "StatusText", "the feed is empty: is its tap running?");
     assert_eq!(lane.property(REPLICA, "ActiveState"), "activating");
     let mut start = lane.spawn_systemctl(&format!("start {REPLICA}"));
     assert!(start.try_wait().unwrap().is_none(), "started before it was fit");

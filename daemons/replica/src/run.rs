@@ -305,8 +305,11 @@ impl Loop {
         let Ok((next, end)) = follower.reach() else { return };
         let progress = catch_up.progress(next, end, now);
         let waits = progress.left == 0;
-        let doing = if waits { "waiting for a sign of life".to_owned() } else { progress.to_string() };
-        self.health.set_status_line(&format!("recovering at block {head}: {doing}"));
+        self.health.set_status_line(&match (end, waits) {
+            (0, _) => "the feed is empty: is its tap running?".to_owned(),
+            (_, true) => format!("at block {head}, the feed's end: its tap is silent"),
+            (_, false) => format!("recovering at block {head}: {progress}"),
+        });
         let value = serde_json::json!({
             "state": "recovering", "head": head, "recordsLeft": progress.left,
             "etaSeconds": progress.eta.filter(|_| !waits).map(|eta| eta.as_secs()),
