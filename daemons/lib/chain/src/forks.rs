@@ -205,22 +205,25 @@ impl Forks {
         numbered.into_iter().find(|(from, _)| reached(*from, number)).map_or(Fork::Frontier, |(_, fork)| fork)
     }
 
-    /// Blob parameters of a block of this timestamp, as geth chooses them: the newest active fork that has any.
+    /// Blob parameters of a block of this timestamp, as geth chooses them: the newest active fork that has any, of
+    /// those that may have some (Osaka may not). From Osaka on blobs have a reserve price (EIP-7918).
     #[must_use]
     pub fn blobs_at(&self, time: u64) -> Option<BlobParams> {
         let config = &self.config;
+        let active = |from: Option<u64>| from.is_some_and(|from| from <= time);
         let forks = [
             (config.bpo5_time, "bpo5"),
             (config.bpo4_time, "bpo4"),
             (config.bpo3_time, "bpo3"),
             (config.bpo2_time, "bpo2"),
             (config.bpo1_time, "bpo1"),
-            (config.osaka_time, "osaka"),
             (config.prague_time, "prague"),
             (config.cancun_time, "cancun"),
         ];
-        let mut active = forks.into_iter().filter(|(from, _)| from.is_some_and(|from| from <= time));
-        active.find_map(|(_, name)| config.blob_schedule.get(name).copied())
+        let mut active_forks = forks.into_iter().filter(|(from, _)| active(*from));
+        let params = active_forks.find_map(|(_, name)| config.blob_schedule.get(name).copied())?;
+        let reserve = if active(config.osaka_time) { BlobParams::osaka().blob_base_cost } else { 0 };
+        Some(params.with_blob_base_cost(reserve))
     }
 }
 

@@ -59,6 +59,16 @@ impl Rules {
         self.forks.blobs_at(time)
     }
 
+    /// Whether blocks of this number have a base fee.
+    pub(crate) fn is_london(&self, number: u64) -> bool {
+        self.forks.config().london_block.is_some_and(|from| from <= number)
+    }
+
+    /// The schedule itself.
+    pub(crate) fn forks(&self) -> &Forks {
+        &self.forks
+    }
+
     /// Whether the miner's reward is two ether already.
     #[cfg(test)]
     pub(crate) fn config_constantinople(&self, number: u64) -> bool {
@@ -69,6 +79,13 @@ impl Rules {
     pub(crate) fn blob_price(&self, header: &Header) -> Option<u128> {
         let excess = header.excess_blob_gas?;
         self.blobs(header.timestamp).map(|params| params.calc_blob_fee(excess))
+    }
+
+    /// The same for the block after it, by this block's parameters.
+    pub(crate) fn next_blob_price(&self, header: &Header) -> Option<u128> {
+        let params = self.blobs(header.timestamp)?;
+        header.excess_blob_gas?;
+        Some(params.calc_blob_fee(header.next_block_excess_blob_gas(params).unwrap_or_default()))
     }
 
     /// The block's environment.
@@ -93,7 +110,6 @@ impl Rules {
     pub(crate) fn pending(&self, parent: &Header, time: u64) -> Header {
         let number = parent.number.saturating_add(1);
         let timestamp = time.max(parent.timestamp.saturating_add(1));
-        let london = self.forks.config().london_block.is_some_and(|from| from <= number);
         let base_fee = parent.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE);
         let blobs = self.blobs(timestamp);
         Header {
@@ -103,7 +119,7 @@ impl Rules {
             gas_limit: parent.gas_limit,
             difficulty: parent.difficulty,
             mix_hash: B256::ZERO,
-            base_fee_per_gas: london.then_some(base_fee),
+            base_fee_per_gas: self.is_london(number).then_some(base_fee),
             excess_blob_gas: blobs.map(|blobs| parent.next_block_excess_blob_gas(blobs).unwrap_or_default()),
             ..Header::default()
         }

@@ -128,6 +128,11 @@ impl Block {
     }
 }
 
+/// `eth_getHeaderBy…`.
+pub(crate) fn header_json(header: &Header, hash: B256) -> Json {
+    Json::object(|object| write_header(object, header, hash))
+}
+
 /// Length of an RLP list with this payload, head included.
 fn list_len(payload: usize) -> u64 {
     let head = rlp::Header { list: true, payload_length: payload }.length();

@@ -1,6 +1,6 @@
 //! Look-ups of blocks, transactions and receipts: what does not exist is null.
 
-use super::block::Block;
+use super::block::{self, Block};
 use super::blocks::{Blocks, Whole};
 use super::params::{self, Selector, Tag};
 use super::select;
@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// All methods here.
-pub(crate) const METHODS: [&str; 14] = [
+pub(crate) const METHODS: [&str; 18] = [
     "eth_getBlockByNumber",
     "eth_getBlockByHash",
+    "eth_getHeaderByNumber",
+    "eth_getHeaderByHash",
     "eth_getBlockReceipts",
     "eth_getBlockTransactionCountByNumber",
     "eth_getBlockTransactionCountByHash",
@@ -25,6 +27,8 @@ pub(crate) const METHODS: [&str; 14] = [
     "eth_getTransactionByBlockHashAndIndex",
     "eth_getTransactionReceipt",
     "eth_getRawTransactionByHash",
+    "eth_getRawTransactionByBlockNumberAndIndex",
+    "eth_getRawTransactionByBlockHashAndIndex",
 ];
 
 /// Answers one of [`METHODS`].
@@ -36,6 +40,7 @@ pub(crate) fn call(
 ) -> Result<Json, Error> {
     match method {
         "eth_getBlockByNumber" | "eth_getBlockByHash" => by_block(blocks, session, method, params),
+        "eth_getHeaderByNumber" | "eth_getHeaderByHash" => header(session, method, params),
         "eth_getBlockReceipts" => block_receipts(blocks, session, params),
         "eth_getTransactionByHash" | "eth_getTransactionReceipt" | "eth_getRawTransactionByHash" => {
             by_transaction(blocks, session, method, params)
@@ -51,6 +56,9 @@ pub(crate) fn call(
         }
         "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
             indexed(blocks, session, method, params, Block::transaction_json)
+        }
+        "eth_getRawTransactionByBlockNumberAndIndex" | "eth_getRawTransactionByBlockHashAndIndex" => {
+            raw_transaction(blocks, session, method, params)
         }
         _ => Err(Error::no_method(method)),
     }
@@ -78,6 +86,25 @@ fn by_block(
     match select::block(session.source(), selector)? {
         Some(at) => blocks.whole(session, at, what),
         None => Ok(Json::NULL),
+    }
+}
+
+fn header(session: &Session, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+    let selector = selector(method, &mut Args::parse(params, 1)?)?;
+    let Some(at) = select::block(session.source(), selector)? else { return Ok(Json::NULL) };
+    Ok(block::header_json(&select::header(session.source(), at)?, at.hash))
+}
+
+/// As in geth, what is not there has no bytes.
+fn raw_transaction(
+    blocks: &Blocks,
+    session: &Session,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    match indexed(blocks, session, method, params, Block::raw_transaction)? {
+        Json::Static("null") => Ok(Json::Static("\"0x\"")),
+        found => Ok(found),
     }
 }
 

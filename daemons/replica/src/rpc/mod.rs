@@ -8,7 +8,8 @@
 //! | `select` | block selectors to blocks, with geth's errors |
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `debug` | the methods |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `fees`, `facts`, `debug` | the methods |
+//! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
 
@@ -18,6 +19,9 @@ mod call;
 mod call_args;
 mod chain;
 mod debug;
+mod empty;
+mod facts;
+mod fees;
 mod logs;
 mod lookup;
 pub(crate) mod params;
@@ -31,6 +35,7 @@ pub(crate) mod transaction;
 use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
+use fees::Fees;
 use maidenlane_jsonrpc::{Api, Error, Json, Limits, MinBlock};
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
@@ -94,6 +99,7 @@ struct Shared {
     settings: Current<Settings>,
     blocks: Blocks,
     codes: Codes,
+    fees: Fees,
     pool: Pool,
     waiters: Semaphore,
 }
@@ -113,6 +119,7 @@ impl Rpc {
             live,
             blocks: Blocks::new(first.block_cache_bytes),
             codes: Codes::new(first.code_cache_bytes),
+            fees: Fees::new(),
             pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
             settings,
@@ -152,6 +159,9 @@ impl Api for Rpc {
         if let Some(answer) = chain::call(session, method, params) {
             return answer;
         }
+        if let Some(answer) = empty::call(method, params) {
+            return answer;
+        }
         if !is_known(method) {
             return Err(Error::no_method(method));
         }
@@ -165,6 +175,8 @@ impl Api for Rpc {
             "eth_getCode" => state::code(session, params),
             "eth_getStorageAt" => state::storage_at(session, params),
             "eth_getStorageValues" => state::storage_values(session, params),
+            _ if fees::METHODS.contains(&method) => fees::call(shared, session, method, params).await,
+            _ if facts::METHODS.contains(&method) => facts::call(session, method, params),
             _ if method.starts_with("debug_") => debug::call(session, method, params),
             _ => lookup::call(&shared.blocks, session, method, params),
         }
@@ -184,6 +196,8 @@ fn is_known(method: &str) -> bool {
             | "eth_getStorageValues"
     ) || lookup::METHODS.contains(&method)
         || debug::METHODS.contains(&method)
+        || fees::METHODS.contains(&method)
+        || facts::METHODS.contains(&method)
 }
 
 #[cfg(test)]

@@ -64,10 +64,7 @@ impl Receipts {
             out.push_str("null");
             return;
         };
-        let before = index.checked_sub(1).and_then(|index| self.items.get(index));
-        let used = receipt
-            .cumulative_gas_used()
-            .saturating_sub(before.map_or(0, ReceiptEnvelope::cumulative_gas_used));
+        let used = self.used(index);
         let mut object = Object::new(out);
         object.data("blockHash", block.hash.as_slice());
         object.quantity("blockNumber", block.header.number);
@@ -103,6 +100,17 @@ impl Receipts {
             object.big("blobGasPrice", &blob_price.unwrap_or_default().to_be_bytes());
         }
         object.end();
+    }
+
+    /// Gas that the transaction at `index` used: receipts hold sums.
+    fn used(&self, index: usize) -> u64 {
+        let sum = |index| self.items.get(index).map_or(0, ReceiptEnvelope::cumulative_gas_used);
+        sum(index).saturating_sub(index.checked_sub(1).map_or(0, sum))
+    }
+
+    /// Gas that each transaction used.
+    pub(crate) fn gas_used(&self) -> impl Iterator<Item = u64> {
+        (0..self.items.len()).map(|index| self.used(index))
     }
 
     /// The log at `wanted` (counted through the block) with its transaction's index.

@@ -46,6 +46,10 @@ fn blobs_come_from_the_newest_fork_that_has_any() {
     assert_eq!(forks.blobs_at(420).unwrap().max_blob_count, 6);
     assert_eq!(forks.blobs_at(460).unwrap().max_blob_count, 6, "prague has no entry");
     assert_eq!(forks.blobs_at(500).unwrap().update_fraction, 8_346_193);
+    let forks = parse(r#", "osakaTime": 480"#);
+    assert_eq!(forks.blobs_at(479).unwrap().blob_base_cost, 0);
+    assert_eq!(forks.blobs_at(480).unwrap().blob_base_cost, 1 << 13, "the reserve price of EIP-7918");
+    assert_eq!(forks.blobs_at(480).unwrap().max_blob_count, 6, "osaka itself has no entry");
 }
 
 #[test]
