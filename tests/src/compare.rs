@@ -154,7 +154,9 @@ fn forget_message(answer: &mut Value) {
 /// The master does not answer.
 pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     let mut list = List::default();
-    for method in ["eth_chainId", "net_version", "net_listening", "net_peerCount", "eth_syncing"] {
+    for method in
+        ["eth_chainId", "net_version", "net_listening", "net_peerCount", "eth_syncing", "eth_config"]
+    {
         list.add(method, json!([]));
     }
     let mut accounts = BTreeSet::new();
@@ -186,6 +188,7 @@ pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     list.add("eth_getBalance", json!([format!("0x{:040x}", 1), hex(head + 100_000)]));
     list.add("eth_getTransactionByHash", json!([format!("0x{:064x}", 1)]));
     list.add("eth_getBalance", json!(["0x1234", hex(head)]));
+    list.fee_histories(head);
     Ok(list.0)
 }
 
@@ -216,11 +219,33 @@ impl List {
         {
             self.add(method, json!([number]));
         }
+        self.add("eth_getHeaderByNumber", json!([number]));
+        self.add("eth_getHeaderByHash", json!([hash]));
+        self.add("eth_feeHistory", json!(["0x5", number, [0, 12.5, 50, 99.9, 100]]));
+        self.add("eth_feeHistory", json!([3, number, null]));
+        self.add("eth_getRawTransactionByBlockNumberAndIndex", json!([number, "0x0"]));
         self.add("eth_getLogs", json!([{"blockHash": hash}]));
         self.add("eth_getUncleByBlockNumberAndIndex", json!([number, "0x0"]));
         self.add("eth_getTransactionByBlockNumberAndIndex", json!([number, "0x0"]));
         self.add("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"]));
         Ok(())
+    }
+
+    /// Ranges and percentiles at and beyond their bounds.
+    fn fee_histories(&mut self, head: u64) {
+        for (count, last, percentiles) in [
+            (json!("0x400"), hex(head), json!([10, 90])),
+            (json!("1025"), hex(head), json!(null)),
+            (json!(0), hex(head), json!([])),
+            (json!(1), hex(head + 100_000), json!([])),
+            (json!("one"), hex(head), json!([])),
+            (json!(2), hex(head), json!([50, 50])),
+            (json!(2), hex(head), json!([101])),
+            (json!(2), hex(head), json!(vec![0; 101])),
+            (json!(2), "earliest".to_owned(), json!([50])),
+        ] {
+            self.add("eth_feeHistory", json!([count, last, percentiles]));
+        }
     }
 
     fn receipt(&mut self, receipt: &Value) {
