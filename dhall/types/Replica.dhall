@@ -22,10 +22,14 @@
     , drain_ms : Natural
     , listen : Text
     , logsMax : Natural
+    , messagesMax : Natural
+    , ping_ms : Natural
     , poolQueue : Natural
     , poolThreads : Optional Natural
     , readTimeout_ms : Natural
     , responseMax_bytes : Natural
+    , subscriptionsMax : Natural
+    , writeTimeout_ms : Natural
     }
 , stateDir : Text
 , storeCache_MB : Natural

@@ -11,8 +11,12 @@
 , drain_ms : Natural
 , listen : Text
 , logsMax : Natural
+, messagesMax : Natural
+, ping_ms : Natural
 , poolQueue : Natural
 , poolThreads : Optional Natural
 , readTimeout_ms : Natural
 , responseMax_bytes : Natural
+, subscriptionsMax : Natural
+, writeTimeout_ms : Natural
 }

@@ -63,6 +63,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
         "{{ rpc =\n\
          \x20 {{ listen = \"127.0.0.1:0\", behindProxy = False, bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
          \x20 , connectionsMax = 200, readTimeout_ms = 30000, answerTimeout_ms = 30000, drain_ms = 2000\n\
+         \x20 , writeTimeout_ms = 30000, ping_ms = 30000, messagesMax = 16, subscriptionsMax = 1000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
          , history = < All | Blocks : Natural >.All\n\

@@ -65,10 +65,18 @@ pub struct RpcRaw {
     pub responseMax_bytes: u64,
     /// Most open connections; more wait.
     pub connectionsMax: u64,
-    /// Until a request must have arrived; also ends idle connections.
+    /// Until a request must have arrived; also ends idle HTTP connections.
     pub readTimeout_ms: u64,
     /// Until a request must be answered.
     pub answerTimeout_ms: u64,
+    /// A client that takes nothing of an answer for so long has gone.
+    pub writeTimeout_ms: u64,
+    /// A WebSocket that is silent for so long is pinged, and closed after as long again.
+    pub ping_ms: u64,
+    /// Messages of one WebSocket that are answered at one time.
+    pub messagesMax: u64,
+    /// Subscriptions on one connection.
+    pub subscriptionsMax: u64,
     /// Given to requests in progress when the daemon stops.
     pub drain_ms: u64,
     /// Gas for one call; more is capped.
@@ -211,6 +219,10 @@ fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
     let connections = checker.within("connectionsMax", raw.connectionsMax, 1..=1_000_000);
     let read = millis("readTimeout_ms", raw.readTimeout_ms, 100..=3_600_000, checker);
     let answer = millis("answerTimeout_ms", raw.answerTimeout_ms, 100..=3_600_000, checker);
+    let write = millis("writeTimeout_ms", raw.writeTimeout_ms, 100..=3_600_000, checker);
+    let ping = millis("ping_ms", raw.ping_ms, 100..=3_600_000, checker);
+    let messages = checker.within("messagesMax", raw.messagesMax, 1..=10_000);
+    let subscriptions = checker.within("subscriptionsMax", raw.subscriptionsMax, 0..=1_000_000);
     // The lifecycle gives all tasks 30 s to end.
     let drain = millis("drain_ms", raw.drain_ms, 0..=25_000, checker);
     let call_gas_cap = checker.within("callGasCap", raw.callGasCap, 21_000..=u64::MAX);
@@ -232,6 +244,10 @@ fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
             connections: connections?,
             read: read?,
             answer: answer?,
+            write: write?,
+            ping: ping?,
+            messages: messages?,
+            subscriptions: subscriptions?,
             drain: drain?,
         },
         call_gas_cap: call_gas_cap?,

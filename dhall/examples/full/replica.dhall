@@ -40,10 +40,18 @@ in  M.Replica::{
       , responseMax_bytes = 25000000
       -- Most open connections; more wait. Default 4096.
       , connectionsMax = 4096
-      -- Until a request must have arrived; also ends idle connections. Default 60000.
+      -- Until a request must have arrived; also ends idle HTTP connections. Default 60000.
       , readTimeout_ms = 60000
       -- Until a request must be answered. Default 60000.
       , answerTimeout_ms = 60000
+      -- A client that takes nothing of an answer for so long has gone. Default 10000.
+      , writeTimeout_ms = 10000
+      -- A WebSocket that is silent for so long is pinged, and closed after as long again. Default 30000.
+      , ping_ms = 30000
+      -- Messages of one WebSocket that are answered at one time; more are not read. Default 16.
+      , messagesMax = 16
+      -- Subscriptions on one connection. Default 1000.
+      , subscriptionsMax = 1000
       -- Given to requests in progress when the daemon stops. Default 5000.
       , drain_ms = 5000
       -- Gas for one call; more is capped. Default 50000000. Reloads.

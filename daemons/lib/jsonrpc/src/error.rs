@@ -51,6 +51,14 @@ impl Error {
         Self::new(codes::METHOD_NOT_FOUND, format!("the method {name} does not exist/is not available"))
     }
 
+    /// geth's text for an unknown kind of subscription.
+    #[must_use]
+    pub fn no_subscription(namespace: &str, kind: &str) -> Self {
+        let short = |text: &str| text.chars().take(64).collect::<String>();
+        let text = format!("no {:?} subscription in {} namespace", short(kind), short(namespace));
+        Self::new(codes::METHOD_NOT_FOUND, text)
+    }
+
     /// Appends `{"code":…,"message":…,"data":…}`.
     pub fn write(&self, out: &mut String) {
         let mut object = Object::new(out);

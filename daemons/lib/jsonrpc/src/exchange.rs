@@ -1,14 +1,17 @@
 //! From one request body to one answer body, with geth's rules for batches, ids and sizes.
 
+use crate::args::Args;
 use crate::codes;
 use crate::error::Error;
 use crate::json::{Json, Object};
+use crate::limits::Limits;
+use crate::push::{Events, Opened, Subscriptions};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the server serves. One HTTP request, also a batch, is answered from one pin.
 pub trait Api: Send + Sync + 'static {
@@ -29,6 +32,38 @@ pub trait Api: Send + Sync + 'static {
         method: &str,
         params: Option<&RawValue>,
     ) -> impl Future<Output = Result<Json, Error>> + Send;
+
+    /// Opens the subscription that `<namespace>_subscribe` asks for: makes a [`channel`](crate::push::channel), keeps its
+    /// publisher where events come from, and returns the other end. `params` are as sent, with `kind` as the first.
+    /// What it sends at once follows the answer.
+    fn subscribe(
+        &self,
+        pin: &Arc<Self::Pin>,
+        namespace: &str,
+        kind: &str,
+        params: Option<&RawValue>,
+    ) -> impl Future<Output = Result<Events, Error>> + Send {
+        let (_, _) = (pin, params);
+        std::future::ready(Err(Error::no_subscription(namespace, kind)))
+    }
+
+    /// Why subscriptions cannot go on. Asked once a second by every connection that has some.
+    fn fit(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The time one call of this method may take, where that is less than [`Limits::answer`].
+    fn time_limit(&self, method: &str) -> Option<Duration> {
+        let _ = method;
+        None
+    }
+}
+
+/// Who asks, as far as it decides what is answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peer<'a> {
+    /// There on connections that outlive an answer.
+    pub(crate) subscriptions: Option<&'a Subscriptions>,
 }
 
 /// The wish of `X-Maidenlane-Min-Block: N[,hash]`.
@@ -71,46 +106,21 @@ fn parse_hash(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Every size that a client controls, bounded.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Of a request body. geth: 5 MiB.
-    pub body_bytes: usize,
-    /// Calls in one batch. geth: 1,000.
-    pub batch_calls: usize,
-    /// Of an answer body, batch or not. geth: 25 MB, batches only.
-    pub answer_bytes: usize,
-    /// Open connections; more wait in the listener's backlog.
-    pub connections: usize,
-    /// Until a request's head, and again its body, must have arrived. Also ends idle connections.
-    pub read: Duration,
-    /// Until an accepted request must be answered, and the answer taken by the client.
-    pub answer: Duration,
-    /// Given to requests in progress when the server stops.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 5 << 20,
-            batch_calls: 1_000,
-            answer_bytes: 25_000_000,
-            connections: 4_096,
-            read: Duration::from_secs(60),
-            answer: Duration::from_secs(60),
-            drain: Duration::from_secs(5),
-        }
-    }
-}
-
 /// An answer body and what HTTP has to say about it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Answer {
     /// Empty when only notifications were asked.
     pub body: String,
     /// 200 unless every call failed with a code that says otherwise.
     pub status: u16,
+    /// Subscriptions whose ids are in the body.
+    pub(crate) opened: Vec<Opened>,
+}
+
+impl Answer {
+    fn ok(body: String) -> Self {
+        Self { body, status: 200, opened: Vec::new() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -180,7 +190,7 @@ fn write_result(out: &mut String, id: &RawValue, result: &Json) {
 fn refused(code: i32, message: &'static str) -> Answer {
     let mut body = String::new();
     write_error(&mut body, None, &Error::new(code, message));
-    Answer { body, status: 200 }
+    Answer::ok(body)
 }
 
 /// geth answers a batch that is too large once, under the id of its first call.
@@ -192,19 +202,32 @@ fn too_many(batch: &[&RawValue]) -> Answer {
     let mut body = "[".to_owned();
     write_error(&mut body, first, &Error::new(codes::INVALID_REQUEST, "batch too large"));
     body.push(']');
-    Answer { body, status: 200 }
+    Answer::ok(body)
 }
 
 /// Answers one body, single call or batch. Calls of a batch run one after the other.
 pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Limits) -> Answer {
+    answer_to(Peer::default(), api, pin, body, limits).await
+}
+
+/// The same, for someone in particular.
+pub(crate) async fn answer_to<A: Api>(
+    peer: Peer<'_>,
+    api: &A,
+    pin: &Arc<A::Pin>,
+    body: &[u8],
+    limits: &Limits,
+) -> Answer {
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
-    let mut run = Run { api, pin, limits, body: String::new(), status: None };
+    let deadline = Instant::now() + limits.answer;
+    let mut run =
+        Run { api, pin, limits, peer, deadline, body: String::new(), status: None, opened: Vec::new() };
     if !text.trim_start().starts_with('[') {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
             return refused(codes::PARSE, "parse error");
         };
         run.message(raw.get(), "").await;
-        return Answer { status: run.status.unwrap_or(200), body: run.body };
+        return run.end();
     }
     let Ok(batch) = serde_json::from_str::<Vec<&RawValue>>(text) else {
         return refused(codes::PARSE, "parse error");
@@ -222,7 +245,7 @@ pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Li
     if !run.body.is_empty() {
         run.body.push(']');
     }
-    Answer { status: run.status.unwrap_or(200), body: run.body }
+    run.end()
 }
 
 /// One body's answer as it grows.
@@ -230,12 +253,20 @@ struct Run<'a, A: Api> {
     api: &'a A,
     pin: &'a Arc<A::Pin>,
     limits: &'a Limits,
+    peer: Peer<'a>,
+    /// Calls that end later are answered with an error.
+    deadline: Instant,
     body: String,
     /// The first call's status; 200 as soon as calls differ.
     status: Option<u16>,
+    opened: Vec<Opened>,
 }
 
 impl<A: Api> Run<'_, A> {
+    fn end(self) -> Answer {
+        Answer { status: self.status.unwrap_or(200), body: self.body, opened: self.opened }
+    }
+
     async fn message(&mut self, text: &str, separator: &str) {
         match parse(text) {
             Parsed::Notification => (),
@@ -255,14 +286,56 @@ impl<A: Api> Run<'_, A> {
         if self.body.len() > self.limits.answer_bytes {
             return self.fail(Some(id), &too_large());
         }
-        match self.api.call(self.pin, method, params).await {
+        match self.result(method, params).await {
             Ok(result) if self.body.len() + result.as_str().len() <= self.limits.answer_bytes => {
                 write_result(&mut self.body, id, &result);
                 self.saw(200);
             }
-            Ok(_) => self.fail(Some(id), &too_large()),
+            Ok(_) => {
+                // A subscription whose id is not told must not be.
+                let _ = method.ends_with("_subscribe").then(|| self.opened.pop());
+                self.fail(Some(id), &too_large());
+            }
             Err(error) => self.fail(Some(id), &error),
         }
+    }
+
+    async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+        if method.ends_with("_unsubscribe") {
+            return self.unsubscribe(params);
+        }
+        let limit = self.api.time_limit(method).map_or(self.deadline, |limit| {
+            Instant::now().checked_add(limit).map_or(self.deadline, |end| end.min(self.deadline))
+        });
+        let calling = async {
+            match method.strip_suffix("_subscribe") {
+                Some(namespace) => self.subscribe(namespace, params).await,
+                None => self.api.call(self.pin, method, params).await,
+            }
+        };
+        let late = |_| Err(Error::new(codes::TIMEOUT, "request timed out"));
+        tokio::time::timeout_at(limit.into(), calling).await.unwrap_or_else(late)
+    }
+
+    async fn subscribe(&mut self, namespace: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+        let Some(subscriptions) = self.peer.subscriptions else {
+            return Err(Error::new(codes::METHOD_NOT_FOUND, "notifications not supported"));
+        };
+        let kind = kind_of(params)?;
+        let place = subscriptions.reserve()?;
+        let events = self.api.subscribe(self.pin, namespace, &kind, params).await?;
+        let opened = Opened::new(namespace, events, place);
+        let id = Json::string(opened.id());
+        self.opened.push(opened);
+        Ok(id)
+    }
+
+    fn unsubscribe(&self, params: Option<&RawValue>) -> Result<Json, Error> {
+        let read = |text| serde_json::from_str::<Cow<'_, str>>(text).map_err(|error| error.to_string());
+        let id = Args::parse(params, 1)?.required(read)?;
+        let none = || Error::server("subscription not found");
+        self.peer.subscriptions.ok_or_else(none)?.remove(&id)?;
+        Ok(Json::TRUE)
     }
 
     fn fail(&mut self, id: Option<&RawValue>, error: &Error) {
@@ -273,6 +346,18 @@ impl<A: Api> Run<'_, A> {
     fn saw(&mut self, status: u16) {
         self.status = Some(if self.status.is_none_or(|seen| seen == status) { status } else { 200 });
     }
+}
+
+/// What is subscribed to: the first parameter, a string.
+fn kind_of(params: Option<&RawValue>) -> Result<String, Error> {
+    let text = params.map_or("", RawValue::get);
+    if !text.starts_with('[') {
+        return Err(Error::params("non-array args"));
+    }
+    let values: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|error| Error::params(error.to_string()))?;
+    let kind = values.first().and_then(|first| text_of(first));
+    kind.map(Cow::into_owned).ok_or_else(|| Error::params("expected subscription name as first argument"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 over HTTP as geth speaks it: limits, batches, positional parameters and the one table of error codes.
+//! JSON-RPC 2.0 over HTTP and WebSocket as geth speaks it: limits, batches, positional parameters and the one table of error codes.
 //! Knows nothing of blocks or storage: what a request is answered from is the [`Api`]'s `Pin`.
 //!
 //! | file | idea |
@@ -8,23 +8,38 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`exchange`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
-//! | [`server`] | HTTP/1.1 on any byte stream |
+//! | [`limits`] | every size and time that a client can cause |
+//! | [`push`] | subscriptions: what is sent unasked |
+//! | [`server`] | listeners and connections |
+//! | `respond` | one HTTP request to its answer |
+//! | `duplex` | connections that outlive one answer, over `websocket` |
+//! | `origin` | which web pages may speak to us |
+//! | `pace` | gives up clients that take nothing |
 //!
 //! # Why not jsonrpsee here
 //! Answers are megabytes of ready JSON, and jsonrpsee parses every answer again before it sends it (262 µs for a
 //! block of 154 kB against 4 µs for a copy), twice in a batch. Its batch, id and size rules differ from geth's in
-//! codes, and its connection limit counts requests, not connections. What is left to write for HTTP is
-//! [`exchange`] and [`server`].
+//! codes, and its connection limit counts requests, not connections. What is left to write is small.
 
 pub mod args;
 pub mod codes;
+mod duplex;
 pub mod error;
 pub mod exchange;
 pub mod json;
+pub mod limits;
+mod origin;
+mod pace;
+pub mod push;
+mod respond;
 pub mod server;
+mod websocket;
 
 pub use args::Args;
 pub use error::Error;
-pub use exchange::{Api, Limits, MinBlock};
+pub use exchange::{Api, MinBlock};
 pub use json::Json;
+pub use limits::Limits;
+pub use origin::Origins;
+pub use push::{Events, Publisher};
 pub use server::serve;

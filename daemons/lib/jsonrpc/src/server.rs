@@ -1,11 +1,12 @@
-//! HTTP/1.1 on any byte stream. TLS, Unix sockets and WebSocket upgrades join at [`connection`], which takes a stream.
+//! Listeners and connections: HTTP/1.1 on any byte stream, and WebSocket when a request asks for it.
 
-use crate::error::Error;
-use crate::exchange::{self, Api, Limits, MinBlock};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use crate::duplex::Duplex;
+use crate::exchange::Api;
+use crate::limits::Limits;
+use crate::origin::Origins;
+use crate::pace::Paced;
+use crate::respond::{Http, Upgrade};
+use crate::websocket::Frames;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
@@ -71,6 +72,11 @@ pub async fn serve<A: Api>(
     outcome
 }
 
+/// Resolves once the server stops.
+pub(crate) async fn told(closed: &mut watch::Receiver<bool>) {
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
 /// Errors of `accept` that concern one connection or a passing shortage, not the listener.
 fn passing(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
@@ -94,93 +100,35 @@ pub async fn connection<A: Api, S>(stream: S, api: Arc<A>, limits: Limits, mut c
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = hyper::service::service_fn(move |request| {
-        let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(respond(&*api, request, &limits).await) }
+    let http = Arc::new(Http { api, limits, origins: Origins::default(), upgrade: Upgrade::default() });
+    let service = hyper::service::service_fn(|request| {
+        let http = Arc::clone(&http);
+        async move { Ok::<_, Infallible>(http.respond(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.read);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(Paced::new(stream, limits.write));
+    let serving = builder.serve_connection(stream, service).with_upgrades();
     tokio::pin!(serving);
-    tokio::select! {
-        // What fails here is the peer's connection; there is nobody left to tell.
-        _ = serving.as_mut() => return,
-        _ = closed.wait_for(|closed| *closed) => serving.as_mut().graceful_shutdown(),
-    }
-    let _ = serving.await;
-}
-
-async fn respond<A: Api>(api: &A, request: Request<Incoming>, limits: &Limits) -> Response<Full<Bytes>> {
-    match *request.method() {
-        Method::POST => (),
-        Method::GET if request.uri().query().is_none() => return plain(StatusCode::OK, ""),
-        Method::OPTIONS => return plain(StatusCode::OK, ""),
-        _ => {
-            let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return refused;
-        }
-    }
-    let (head, body) = request.into_parts();
-    if !is_json(&head.headers) {
-        return plain(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "invalid content type, only application/json is supported\n",
-        );
-    }
-    let reading = tokio::time::timeout(limits.read, Limited::new(body, limits.body_bytes).collect());
-    let body = match reading.await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n");
-        }
-        Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "body not readable\n"),
-        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "body not received in time\n"),
+    let served = tokio::select! {
+        served = serving.as_mut() => Some(served),
+        () = told(&mut closed) => None,
     };
-    let min = head.headers.get(MIN_BLOCK).map(|value| {
-        value.to_str().map_err(|_| Error::params("invalid X-Maidenlane-Min-Block")).and_then(MinBlock::parse)
-    });
-    let answering = async {
-        let pin = Arc::new(api.pin(min).await);
-        (exchange::answer(api, &pin, &body, limits).await, A::block(&pin))
-    };
-    match tokio::time::timeout(limits.answer, answering).await {
-        Ok((answer, block)) => finish(answer, block),
-        Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "request timed out\n"),
-    }
-}
-
-fn finish(answer: exchange::Answer, block: Option<(u64, String)>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    if let Some((number, hash)) = block {
-        headers.insert(BLOCK, HeaderValue::from(number));
-        if let Ok(hash) = HeaderValue::try_from(hash) {
-            headers.insert(BLOCK_HASH, hash);
+    let served = match served {
+        Some(served) => served,
+        None => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
+    };
+    // What fails here is the peer's connection; there is nobody left to tell.
+    if served.is_ok()
+        && let Some((min, upgrade)) = http.upgrade.take()
+        && let Ok(upgraded) = upgrade.await
+    {
+        let mut frames = Frames::new(TokioIo::new(upgraded), &limits).await;
+        Duplex { api: Arc::clone(&http.api), limits, min }.serve(&mut frames, closed).await;
     }
-    response
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    response
-}
-
-/// A browser can send other content types to us from any page without asking; these it cannot.
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = value.split(';').next().unwrap_or_default().trim();
-    ["application/json", "application/json-rpc", "application/jsonrequest"]
-        .iter()
-        .any(|known| kind.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

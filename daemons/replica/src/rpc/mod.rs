@@ -181,6 +181,10 @@ impl Api for Rpc {
             _ => lookup::call(&shared.blocks, session, method, params),
         }
     }
+
+    fn fit(&self) -> Result<(), Error> {
+        session::fit(&self.shared.live.fitness())
+    }
 }
 
 /// The methods that [`Api::call`] knows besides those of [`chain`]: a stale replica must not answer 503 to a typo.

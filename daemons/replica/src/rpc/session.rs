@@ -55,16 +55,20 @@ impl Session {
         if let Some(error) = &self.refused {
             return Err(error.clone());
         }
-        let Some(reason) = &self.fitness.stale else { return Ok(()) };
-        let fitness = &self.fitness;
-        let data = Json::object(|object| {
-            object.quantity("head", fitness.head);
-            object.quantity("expected", fitness.expected);
-            object.raw("lagBlocks", &fitness.expected.saturating_sub(fitness.head).to_string());
-            object.raw("silentMs", &fitness.silent_ms.to_string());
-        });
-        Err(Error::new(codes::STALE, format!("replica is stale: {reason}")).with_data(data))
+        fit(&self.fitness)
     }
+}
+
+/// The error of a stale replica.
+pub(crate) fn fit(fitness: &Fitness) -> Result<(), Error> {
+    let Some(reason) = &fitness.stale else { return Ok(()) };
+    let data = Json::object(|object| {
+        object.quantity("head", fitness.head);
+        object.quantity("expected", fitness.expected);
+        object.raw("lagBlocks", &fitness.expected.saturating_sub(fitness.head).to_string());
+        object.raw("silentMs", &fitness.silent_ms.to_string());
+    });
+    Err(Error::new(codes::STALE, format!("replica is stale: {reason}")).with_data(data))
 }
 
 /// A failed read is our fault, and the database's owner must see it.

@@ -1,8 +1,13 @@
 use super::*;
 use serde_json::Value;
 
-/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes.
-pub(crate) struct Fake;
+/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `pin` tells the pin.
+/// `eth_subscribe` knows `count`, which sends its second parameter's numbers at once.
+#[derive(Default)]
+pub(crate) struct Fake {
+    pub(crate) published: std::sync::Mutex<Vec<crate::Publisher>>,
+    pub(crate) unfit: std::sync::atomic::AtomicBool,
+}
 
 impl Api for Fake {
     type Pin = Option<Result<MinBlock, Error>>;
@@ -30,15 +35,46 @@ impl Api for Fake {
             "echo" => Ok(Json::Owned(params.to_owned())),
             "fail" => Err(Error::new(number(params), "failed").with_data(Json::quantity(1))),
             "big" => Ok(Json::string(&"x".repeat(usize::try_from(number(params)).unwrap_or_default()))),
+            "pin" => Ok(Json::string(&format!("{pin:?}"))),
             "hang" => std::future::pending().await,
             other => Err(Error::no_method(other)),
         }
     }
+
+    async fn subscribe(
+        &self,
+        _: &Arc<Self::Pin>,
+        namespace: &str,
+        kind: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Events, Error> {
+        if (namespace, kind) != ("eth", "count") {
+            return Err(Error::no_subscription(namespace, kind));
+        }
+        let mut args = crate::Args::parse(params, 2)?;
+        args.required(|_| Ok(()))?;
+        let count: u64 = args.required(|text| text.parse().map_err(|_| "want a number".to_owned()))?;
+        let (publisher, events) = crate::push::channel();
+        let _ = (0..count).all(|n| publisher.send(Json::quantity(n)));
+        self.published.lock().expect("no panic").push(publisher);
+        Ok(events)
+    }
+
+    fn fit(&self) -> Result<(), Error> {
+        match self.unfit.load(std::sync::atomic::Ordering::Relaxed) {
+            true => Err(Error::new(codes::STALE, "replica is stale: silent")),
+            false => Ok(()),
+        }
+    }
+
+    fn time_limit(&self, method: &str) -> Option<Duration> {
+        (method == "hang").then_some(Duration::from_millis(200))
+    }
 }
 
 fn ask(body: &str, limits: &Limits) -> Answer {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(answer(&Fake, &Arc::new(None), body.as_bytes(), limits))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(answer(&Fake::default(), &Arc::new(None), body.as_bytes(), limits))
 }
 
 #[track_caller]
@@ -115,6 +151,24 @@ fn sizes() {
     let got: Vec<Value> = serde_json::from_str(&got.body).expect("a list");
     let code = |index: usize| got.get(index).and_then(|answer| answer["error"]["code"].as_i64());
     assert_eq!((code(0), code(1)), (None, Some(i64::from(codes::RESPONSE_TOO_LARGE))));
+}
+
+#[test]
+fn late_calls_are_told_so() {
+    let late = |id: &str| error(id, codes::TIMEOUT, "request timed out");
+    check(&call("1", "hang", "[]"), 200, &late("1"));
+    let limits = Limits { answer: Duration::ZERO, ..Limits::default() };
+    let got = ask(&format!("[{},{}]", call("1", "hang", "[]"), call("2", "hang", "[]")), &limits);
+    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert_eq!(parse(&got.body), parse(&format!("[{},{}]", late("1"), late("2"))));
+}
+
+#[test]
+fn http_pushes_nothing() {
+    let unsupported = error("1", codes::METHOD_NOT_FOUND, "notifications not supported");
+    check(&call("1", "eth_subscribe", "[\"count\", 1]"), 200, &unsupported);
+    let none = error("1", codes::SERVER, "subscription not found");
+    check(&call("1", "eth_unsubscribe", "[\"0x1\"]"), 200, &none);
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! What a client can cause, bounded.
+
+use std::time::Duration;
+
+/// Every size that a client controls, bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of a request body. geth: 5 MiB.
+    pub body_bytes: usize,
+    /// Calls in one batch. geth: 1,000.
+    pub batch_calls: usize,
+    /// Of an answer body, batch or not. geth: 25 MB, batches only.
+    pub answer_bytes: usize,
+    /// Open connections; more wait in the listener's backlog.
+    pub connections: usize,
+    /// Until a request's head, and again its body, must have arrived. Also ends idle HTTP connections.
+    pub read: Duration,
+    /// Until an accepted request must be answered.
+    pub answer: Duration,
+    /// A client that takes nothing of an answer for so long has gone.
+    pub write: Duration,
+    /// A WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
+    pub ping: Duration,
+    /// Messages of one WebSocket or IPC connection that are answered at one time; more are not read.
+    pub messages: usize,
+    /// Subscriptions on one connection.
+    pub subscriptions: usize,
+    /// Given to requests in progress when the server stops.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 5 << 20,
+            batch_calls: 1_000,
+            answer_bytes: 25_000_000,
+            connections: 4_096,
+            read: Duration::from_secs(60),
+            answer: Duration::from_secs(60),
+            write: Duration::from_secs(10),
+            ping: Duration::from_secs(30),
+            messages: 16,
+            subscriptions: 1_000,
+            drain: Duration::from_secs(5),
+        }
+    }
+}

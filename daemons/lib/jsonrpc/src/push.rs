@@ -1,0 +1,297 @@
+//! Subscriptions: what the server sends unasked, on connections that outlive one answer.
+//!
+//! The [`Api`](crate::Api) makes a [`channel`] per subscription, keeps the [`Publisher`] and gives the [`Events`] away.
+//! Ids, framing, order after the answer, back-pressure and the end of a connection are this crate's.
+//!
+//! # Why a subscription that fails ends its connection
+//! Stock clients know no way to tell that one subscription ended, and would wait for ever. They notice a closed
+//! connection, connect again (through a load balancer: to a replica that is fit) and subscribe again. The reason is sent
+//! twice: as `{"method":"eth_subscription","params":{"subscription":…,"error":{…}}}` and in the WebSocket's close frame.
+
+use crate::codes;
+use crate::error::Error;
+use crate::json::{Json, Object, push_str};
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Notifications that may wait for a slow client; geth's clients buffer as many.
+pub const BUFFER: usize = 20_000;
+
+/// Makes a subscription's two ends.
+#[must_use]
+pub fn channel() -> (Publisher, Events) {
+    bounded(BUFFER)
+}
+
+fn bounded(most: usize) -> (Publisher, Events) {
+    let (sender, receiver) = mpsc::channel(most);
+    let ended = Arc::new(Ended::default());
+    (Publisher { sender, ended: Arc::clone(&ended) }, Events { receiver, ended })
+}
+
+/// Why a subscription ended.
+#[derive(Debug, Default)]
+struct Ended {
+    /// Too slow: nothing more is sent.
+    overflow: OnceLock<()>,
+    /// Told after what still waits.
+    reason: OnceLock<Error>,
+}
+
+/// The end that events are put into; never waits.
+#[derive(Debug)]
+pub struct Publisher {
+    sender: mpsc::Sender<Json>,
+    ended: Arc<Ended>,
+}
+
+impl Publisher {
+    /// Sends one `result`. False when nobody listens any more, or the client is [`BUFFER`] notifications behind: then the
+    /// subscription has ended, and the publisher is to be dropped.
+    #[must_use]
+    pub fn send(&self, result: Json) -> bool {
+        match self.sender.try_send(result) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let _ = self.ended.overflow.set(());
+                false
+            }
+        }
+    }
+
+    /// Whether the client has gone or has unsubscribed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Ends the subscription after what was sent, and with it the connection.
+    pub fn close(self, reason: Error) {
+        let _ = self.ended.reason.set(reason);
+    }
+}
+
+/// The end that is given to the connection.
+#[derive(Debug)]
+pub struct Events {
+    receiver: mpsc::Receiver<Json>,
+    ended: Arc<Ended>,
+}
+
+impl Events {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Json, Error>> {
+        if self.ended.overflow.get().is_some() {
+            let text = format!("the client is {} notifications behind", self.receiver.max_capacity());
+            return Poll::Ready(Err(Error::new(codes::LIMIT_EXCEEDED, text)));
+        }
+        self.receiver.poll_recv(context).map(|result| {
+            let ended = || self.ended.reason.get().cloned().unwrap_or_else(|| Error::server("it has ended"));
+            result.ok_or_else(ended)
+        })
+    }
+}
+
+/// A subscription on its way: its id is in an answer that is not sent yet.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    id: String,
+    namespace: String,
+    events: Events,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Opened {
+    pub(crate) fn new(namespace: &str, events: Events, place: OwnedSemaphorePermit) -> Self {
+        Self { id: new_id(), namespace: namespace.to_owned(), events, _place: place }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A random quantity of up to 16 bytes, as geth's. It is no secret: it counts on its own connection only.
+fn new_id() -> String {
+    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("0x{:x}", (u128::from(random()) << 64) | u128::from(random()))
+}
+
+/// The subscriptions of one connection.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    most: usize,
+    /// With those that are on their way.
+    places: Arc<Semaphore>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    active: Vec<Opened>,
+    /// Who is asked first next time: a busy subscription must not silence the others.
+    turn: usize,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, places: Arc::new(Semaphore::new(most)), open: Mutex::default() }
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place for one more.
+    pub(crate) fn reserve(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let text = format!("no more than {} subscriptions on one connection", self.most);
+            Error::new(codes::LIMIT_EXCEEDED, text)
+        })
+    }
+
+    /// From now on its events are sent.
+    pub(crate) fn activate(&self, opened: Vec<Opened>) {
+        self.open().active.extend(opened);
+    }
+
+    pub(crate) fn remove(&self, id: &str) -> Result<(), Error> {
+        let mut open = self.open();
+        let index = open.active.iter().position(|each| each.id == id);
+        let index = index.ok_or_else(|| Error::server("subscription not found"))?;
+        open.active.swap_remove(index);
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open().active.is_empty()
+    }
+
+    /// The next notification, ready to be sent, or the one that ends a subscription together with its reason.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Result<String, Failed>> {
+        let mut open = self.open();
+        let open = &mut *open;
+        for step in 0..open.active.len() {
+            let index = (open.turn + step) % open.active.len();
+            let Some(each) = open.active.get_mut(index) else { break };
+            match each.events.poll_next(context) {
+                Poll::Pending => (),
+                Poll::Ready(Ok(result)) => {
+                    open.turn = index + 1;
+                    return Poll::Ready(Ok(notification(each, |params| {
+                        params.raw("result", result.as_str());
+                    })));
+                }
+                Poll::Ready(Err(reason)) => {
+                    let last = vec![farewell(each, &reason)];
+                    return Poll::Ready(Err(Failed { reason, last }));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// The same, if there is one now.
+    pub(crate) fn try_next(&self) -> Option<Result<String, Failed>> {
+        match self.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(next) => Some(next),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Ends all of them.
+    pub(crate) fn fail(&self, reason: Error) -> Failed {
+        let last = self.open().active.iter().map(|each| farewell(each, &reason)).collect();
+        Failed { reason, last }
+    }
+}
+
+/// Why a connection ends, and the last that is sent on it.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) reason: Error,
+    pub(crate) last: Vec<String>,
+}
+
+fn farewell(each: &Opened, reason: &Error) -> String {
+    notification(each, |params| reason.write(params.value("error")))
+}
+
+fn notification(each: &Opened, fill: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.raw("jsonrpc", "\"2.0\"");
+    push_str(object.value("method"), &format!("{}_subscription", each.namespace));
+    let mut params = Object::new(object.value("params"));
+    push_str(params.value("subscription"), &each.id);
+    fill(&mut params);
+    params.end();
+    object.end();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> (Subscriptions, Publisher, Publisher) {
+        let subscriptions = Subscriptions::new(2);
+        let ((a, events_a), (b, events_b)) = (bounded(2), bounded(2));
+        let opened = |events, id: &str| {
+            let place = subscriptions.reserve().expect("there is room for two");
+            Opened { id: id.to_owned(), ..Opened::new("eth", events, place) }
+        };
+        let opened = vec![opened(events_a, "0xa"), opened(events_b, "0xb")];
+        subscriptions.activate(opened);
+        (subscriptions, a, b)
+    }
+
+    #[test]
+    fn notifications_are_geths_and_take_turns() {
+        let (subscriptions, a, b) = two();
+        assert!(subscriptions.try_next().is_none());
+        assert!(a.send(Json::TRUE) && a.send(Json::NULL) && b.send(Json::FALSE));
+        let text = |id: &str, result: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","result":{result}}}}}"#
+            )
+        };
+        for expect in [text("0xa", "true"), text("0xb", "false"), text("0xa", "null")] {
+            assert_eq!(subscriptions.try_next().map(|next| next.ok()), Some(Some(expect)));
+        }
+    }
+
+    #[test]
+    fn a_slow_client_is_told_why_it_ends() {
+        let (subscriptions, a, _b) = two();
+        assert!(a.send(Json::NULL) && a.send(Json::NULL));
+        assert!(!a.send(Json::NULL), "the third does not fit");
+        let failed = subscriptions.try_next().and_then(Result::err).expect("the end");
+        assert_eq!(failed.reason.message, "the client is 2 notifications behind");
+        let last = failed.last.concat();
+        assert!(last.contains(r#""subscription":"0xa","error":{"code":-32005,"#), "{last}");
+    }
+
+    #[test]
+    fn a_reason_comes_after_what_was_sent() {
+        let (subscriptions, a, _b) = two();
+        assert!(a.send(Json::NULL));
+        a.close(Error::new(codes::STALE, "stale"));
+        assert!(subscriptions.try_next().is_some_and(|next| next.is_ok()));
+        let failed = subscriptions.try_next().and_then(Result::err).expect("the end");
+        assert_eq!(failed.reason.code, codes::STALE);
+    }
+
+    #[test]
+    fn places_are_counted_and_given_back() {
+        let (subscriptions, a, _b) = two();
+        assert_eq!(subscriptions.reserve().expect_err("two are open").code, codes::LIMIT_EXCEEDED);
+        assert_eq!(subscriptions.remove("0xc").expect_err("no such").message, "subscription not found");
+        subscriptions.remove("0xa").expect("it is open");
+        assert!(a.is_closed() && !a.send(Json::NULL));
+        let _ = subscriptions.reserve().expect("one has gone");
+        assert!(new_id() != new_id());
+    }
+}
