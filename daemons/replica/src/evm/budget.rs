@@ -4,6 +4,7 @@
 use super::Ctx;
 use revm::bytecode::opcode;
 use revm::context_interface::context::ContextError;
+use revm::database_interface::Database;
 use revm::handler::instructions::EthInstructions;
 use revm::interpreter::instructions::{contract, control, host};
 use revm::interpreter::interpreter::EthInterpreter;
@@ -94,11 +95,11 @@ pub(crate) fn is_heavy(target: revm::primitives::Address) -> bool {
     number >= U256::from(HEAVY_FROM) && number <= U256::from(HEAVY_TO)
 }
 
-type Context<'c, 'a> = InstructionContext<'c, Ctx<'a>, EthInterpreter>;
+type Context<'c, DB> = InstructionContext<'c, Ctx<DB>, EthInterpreter>;
 
 /// Ends the whole call, not just the frame: without an error in the context a caller could catch it.
 #[cold]
-fn stop(context: &mut Context<'_, '_>) -> InstructionExecResult {
+fn stop<DB: Database>(context: &mut Context<'_, DB>) -> InstructionExecResult {
     context.host.error = Err(ContextError::Custom("out of time".to_owned()));
     Err(InstructionResult::FatalExternalError)
 }
@@ -106,7 +107,7 @@ fn stop(context: &mut Context<'_, '_>) -> InstructionExecResult {
 /// Runs `$inner` after counting `$ticks`.
 macro_rules! counted {
     ($name:ident, $ticks:expr, $inner:expr) => {
-        fn $name(mut context: Context<'_, '_>) -> InstructionExecResult {
+        fn $name<DB: Database>(mut context: Context<'_, DB>) -> InstructionExecResult {
             if !context.host.chain.tick($ticks) {
                 return stop(&mut context);
             }
@@ -118,7 +119,7 @@ macro_rules! counted {
 /// The same for calls, which have their target second on the stack.
 macro_rules! counted_call {
     ($name:ident, $inner:expr) => {
-        fn $name(mut context: Context<'_, '_>) -> InstructionExecResult {
+        fn $name<DB: Database>(mut context: Context<'_, DB>) -> InstructionExecResult {
             let target = context.interpreter.stack.peek(1).ok();
             if !context.host.chain.may_call(target) {
                 return stop(&mut context);
@@ -143,9 +144,9 @@ counted_call!(delegate_call, contract::call::<{ opcode::DELEGATECALL }, _, _>);
 counted_call!(static_call, contract::call::<{ opcode::STATICCALL }, _, _>);
 
 /// The mainnet table with the wrapped instructions in it; gas costs stay as they are.
-pub(crate) fn instructions<'a>(spec: SpecId) -> EthInstructions<EthInterpreter, Ctx<'a>> {
+pub(crate) fn instructions<DB: Database>(spec: SpecId) -> EthInstructions<EthInterpreter, Ctx<DB>> {
     let mut table = EthInstructions::new_mainnet_with_spec(spec);
-    let wrapped: [(u8, Instruction<EthInterpreter, Ctx<'a>>); 13] = [
+    let wrapped: [(u8, Instruction<EthInterpreter, Ctx<DB>>); 13] = [
         (opcode::JUMP, Instruction::new(jump)),
         (opcode::JUMPI, Instruction::new(jumpi)),
         (opcode::SLOAD, Instruction::new(sload)),

@@ -36,6 +36,18 @@ pub(crate) struct AccountOverride {
     pub(crate) diff: B256Map<B256>,
 }
 
+impl AccountOverride {
+    /// Changes all but the storage.
+    pub(crate) fn apply(&self, info: &mut AccountInfo) {
+        info.nonce = self.nonce.unwrap_or(info.nonce);
+        info.balance = self.balance.unwrap_or(info.balance);
+        if let Some(code) = &self.code {
+            info.code_hash = code.hash_slow();
+            info.code = Some(code.clone());
+        }
+    }
+}
+
 /// All overrides of a call.
 pub(crate) type Overrides = AddressMap<AccountOverride>;
 
@@ -95,13 +107,7 @@ impl Database for StateDb<'_> {
             code: None,
         });
         if let Some(wanted) = self.overrides.get(&address) {
-            let info = info.get_or_insert_default();
-            info.nonce = wanted.nonce.unwrap_or(info.nonce);
-            info.balance = wanted.balance.unwrap_or(info.balance);
-            if let Some(code) = &wanted.code {
-                info.code_hash = code.hash_slow();
-                info.code = Some(code.clone());
-            }
+            wanted.apply(info.get_or_insert_default());
         }
         Ok(info)
     }

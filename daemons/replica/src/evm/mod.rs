@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`rules`] | chain config to fork rules and block environments |
 //! | `database` | the view as revm's database, with overrides on top |
+//! | `overlay` | changes on top of the view, for what runs one after another |
+//! | `precompiles` | the fork's, where overrides leave them |
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, checked in jumps and calls |
 //! | `pool` | the few threads that run what takes longer |
@@ -11,18 +13,30 @@
 pub(crate) mod budget;
 pub(crate) mod codes;
 pub(crate) mod database;
+#[expect(dead_code, reason = "used by what replays and simulates")]
+pub(crate) mod overlay;
 pub(crate) mod pool;
+pub(crate) mod precompiles;
 pub mod rules;
 
 use budget::{Budget, Spent};
-use database::{ReadFault, StateDb};
+use database::ReadFault;
+use precompiles::{Moved, Precompiles};
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
-use revm::handler::{EthPrecompiles, ExecuteEvm as _};
+use revm::database_interface::Database;
+use revm::handler::instructions::EthInstructions;
+use revm::handler::{EthFrame, ExecuteEvm as _};
+use revm::interpreter::interpreter::EthInterpreter;
 use revm::primitives::hardfork::SpecId;
+use std::sync::Arc;
 
-/// The concrete context: our database, and the budget where revm keeps chain-specific data.
-pub(crate) type Ctx<'a> = Context<BlockEnv, TxEnv, CfgEnv, StateDb<'a>, Journal<StateDb<'a>>, Budget>;
+/// The concrete context: any database, and the budget where revm keeps chain-specific data.
+pub(crate) type Ctx<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, Budget>;
+
+/// The EVM as everything here runs it, with `()` or an inspector.
+pub(crate) type Machine<DB, I = ()> =
+    Evm<Ctx<DB>, I, EthInstructions<EthInterpreter, Ctx<DB>>, Precompiles, EthFrame<EthInterpreter>>;
 
 /// Blobs in one transaction from Osaka on (EIP-7594).
 const BLOBS_MAX: u64 = 6;
@@ -53,40 +67,85 @@ pub(crate) struct Call {
     pub(crate) tx: TxEnv,
     /// Denominator of the blob fee's exponent.
     pub(crate) blob_update_fraction: Option<u64>,
+    /// Precompiles that overrides took from their places.
+    pub(crate) moved: Option<Arc<Moved>>,
 }
 
-/// Runs one call. Nothing is written anywhere.
-pub(crate) fn execute(call: Call, db: StateDb<'_>, budget: Budget) -> Result<ExecutionResult, Failure> {
-    let mut cfg =
-        CfgEnv::<SpecId>::default().with_spec_and_mainnet_gas_params(call.spec).with_chain_id(call.chain_id);
-    // As geth: a call's nonce, sender's code and the caps on transactions in blocks do not matter.
-    cfg.disable_nonce_check = true;
-    cfg.disable_eip3607 = true;
-    cfg.disable_block_gas_limit = true;
-    cfg.tx_chain_id_check = false;
-    cfg.tx_gas_limit_cap = Some(u64::MAX);
-    cfg.max_blobs_per_tx = call.spec.is_enabled_in(SpecId::OSAKA).then_some(BLOBS_MAX);
-    cfg.blob_base_fee_update_fraction = call.blob_update_fraction;
-    let mut ctx: Ctx<'_> = Context::new(db, call.spec);
-    ctx.block = call.block;
+impl Call {
+    /// Rules for a call that is in no block: as in geth its nonce, its sender's code and the caps on transactions
+    /// in blocks do not matter.
+    pub(crate) fn cfg(&self) -> CfgEnv {
+        let mut cfg = cfg(self.spec, self.chain_id);
+        cfg.disable_nonce_check = true;
+        cfg.disable_eip3607 = true;
+        cfg.disable_block_gas_limit = true;
+        cfg.tx_chain_id_check = false;
+        cfg.tx_gas_limit_cap = Some(u64::MAX);
+        cfg.blob_base_fee_update_fraction = self.blob_update_fraction;
+        cfg
+    }
+
+    /// An EVM for this call. Run it with `transact_one` or `inspect_one_tx`, and give the result to [`outcome`].
+    pub(crate) fn machine<DB: Database, I>(&self, db: DB, budget: Budget, inspector: I) -> Machine<DB, I> {
+        let precompiles = Precompiles::new(self.spec, self.moved.clone());
+        machine(self.cfg(), self.block.clone(), db, budget, inspector, precompiles)
+    }
+}
+
+/// The rules of a fork for transactions as they are in blocks.
+pub(crate) fn cfg(spec: SpecId, chain_id: u64) -> CfgEnv {
+    let mut cfg = CfgEnv::<SpecId>::default().with_spec_and_mainnet_gas_params(spec).with_chain_id(chain_id);
+    cfg.max_blobs_per_tx = spec.is_enabled_in(SpecId::OSAKA).then_some(BLOBS_MAX);
+    cfg
+}
+
+/// An EVM under a budget. One machine may run many transactions; what they change stays in its journal until it is
+/// finalised.
+pub(crate) fn machine<DB: Database, I>(
+    cfg: CfgEnv,
+    block: BlockEnv,
+    db: DB,
+    budget: Budget,
+    inspector: I,
+    precompiles: Precompiles,
+) -> Machine<DB, I> {
+    let spec = cfg.spec;
+    let mut ctx: Ctx<DB> = Context::new(db, spec);
+    ctx.block = block;
     ctx.chain = budget;
-    let ctx = ctx.with_cfg(cfg);
-    let mut evm = Evm {
-        ctx,
-        inspector: (),
-        instruction: budget::instructions(call.spec),
-        precompiles: EthPrecompiles::new(call.spec),
+    let instruction = budget::instructions(spec);
+    Evm {
+        ctx: ctx.with_cfg(cfg),
+        inspector,
+        instruction,
+        precompiles,
         frame_stack: FrameStack::new_prealloc(8),
-    };
-    let outcome = evm.transact_one(call.tx);
-    if let Some(spent) = evm.ctx.chain.spent() {
+    }
+}
+
+/// What a machine's run came to: a spent budget goes before what it made the EVM say.
+pub(crate) fn outcome<DB: Database, I, T>(
+    machine: &Machine<DB, I>,
+    result: Result<T, EVMError<ReadFault>>,
+) -> Result<T, Failure> {
+    if let Some(spent) = machine.ctx.chain.spent() {
         return Err(Failure::Spent(spent));
     }
-    outcome.map_err(|error| match error {
+    result.map_err(|error| match error {
         EVMError::Transaction(invalid) => Failure::Invalid(invalid),
         EVMError::Database(fault) => Failure::Read(fault),
         other => Failure::Other(other.to_string()),
     })
+}
+
+/// Runs one call. Nothing is written anywhere.
+pub(crate) fn execute<DB>(call: Call, db: DB, budget: Budget) -> Result<ExecutionResult, Failure>
+where
+    DB: Database<Error = ReadFault>,
+{
+    let mut machine = call.machine(db, budget, ());
+    let result = machine.transact_one(call.tx);
+    outcome(&machine, result)
 }
 
 #[cfg(test)]

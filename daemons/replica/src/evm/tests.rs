@@ -21,7 +21,7 @@ fn run(code: &'static [u8], budget: Budget) -> Option<Result<ExecutionResult, Fa
     let codes = Codes::new(1 << 20);
     let tx = TxEnv { kind: TxKind::Call(here), gas_limit: u64::MAX, ..TxEnv::default() };
     let block = BlockEnv::default();
-    let call = Call { spec: SpecId::OSAKA, chain_id: 1, block, tx, blob_update_fraction: None };
+    let call = Call { spec: SpecId::OSAKA, chain_id: 1, block, tx, blob_update_fraction: None, moved: None };
     Some(execute(call, StateDb::new(&chain, At::Latest, 0, &codes, &overrides), budget))
 }
 

@@ -44,10 +44,12 @@ pub(crate) async fn call(
     let block: Option<BlockOverrides> = args.optional(read)?;
     let state = select::state(session.source(), selector)?;
     let heavy = wanted.to().is_some_and(is_heavy);
-    let call = prepare(shared, session, wanted, &state, block.as_ref())?;
-    let overrides = overrides.resolve()?;
+    let mut call = prepare(shared, session, wanted, &state, block.as_ref())?;
+    let (overrides, moved) = overrides.resolve(call.spec)?;
+    call.moved = moved;
     let gas = call.tx.gas_limit;
-    if !heavy {
+    // A heavy precompile is known by its address, unless it was moved.
+    if !heavy && call.moved.is_none() {
         let db = StateDb::new(session.source(), state.at, state.hashes_below(), &shared.codes, &overrides);
         match evm::execute(call.clone(), db, Budget::light(shared.settings.get().call_inline)) {
             Err(Failure::Spent(_)) => (),

@@ -2,20 +2,23 @@
 
 use super::params::{Big, Data, Number};
 use crate::evm::database::{AccountOverride, Overrides};
+use crate::evm::precompiles::Moved;
 use crate::evm::{Call, rules::Rules};
 use alloy::consensus::Header;
 use alloy::eips::eip2930::AccessList;
 use alloy::eips::eip7702::SignedAuthorization;
-use alloy::primitives::map::B256Map;
+use alloy::primitives::map::{AddressSet, B256Map};
 use alloy::primitives::{Address, B256, TxKind, U256};
 use maidenlane_jsonrpc::Error;
 use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
 use revm::context_interface::either::Either;
 use revm::context_interface::transaction::TransactionType;
+use revm::handler::EthPrecompiles;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The call itself. As in geth, unknown fields are ignored and `input` goes before `data`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -131,6 +134,7 @@ impl CallArgs {
             block,
             tx,
             blob_update_fraction: fraction.and_then(|fraction| u64::try_from(fraction).ok()),
+            moved: None,
         })
     }
 
@@ -185,28 +189,59 @@ struct RawOverride {
 pub(crate) struct StateOverrides(BTreeMap<Address, RawOverride>);
 
 impl StateOverrides {
-    /// Checked, for the EVM.
-    pub(crate) fn resolve(self) -> Result<Overrides, Error> {
-        let resolve = |(address, raw): (Address, RawOverride)| {
-            if raw.state.is_some() && raw.state_diff.is_some() {
-                return Err(Error::server(format!("account {address} has both 'state' and 'stateDiff'")));
+    /// Checked, for the EVM of a fork: the accounts, and where its precompiles are then.
+    pub(crate) fn resolve(self, spec: SpecId) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
+        let mut moved = Moved::default();
+        if !self.0.is_empty() {
+            let places = EthPrecompiles::new(spec);
+            let mut taken = AddressSet::default();
+            for (address, raw) in &self.0 {
+                if taken.contains(address) {
+                    let text = format!("account {address} has already been overridden by a precompile");
+                    return Err(Error::server(text));
+                }
+                raw.check(*address)?;
+                let here =
+                    moved.get(address).copied().unwrap_or(places.contains(address).then_some(*address));
+                if let Some(to) = raw.move_precompile_to_address {
+                    if here.is_none() {
+                        return Err(Error::server(format!("account {address} is not a precompile")));
+                    }
+                    if self.0.contains_key(&to) {
+                        return Err(Error::server(format!("account {to} is already overridden")));
+                    }
+                    moved.insert(to, here);
+                    taken.insert(to);
+                }
+                if here.is_some() {
+                    moved.insert(*address, None);
+                }
             }
-            if raw.move_precompile_to_address.is_some() {
-                return Err(Error::params("movePrecompileToAddress is not supported by this replica"));
-            }
-            let code = |bytes: alloy::primitives::Bytes| {
-                Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes))
-            };
-            let wanted = AccountOverride {
-                nonce: raw.nonce.map(|nonce| nonce.0),
-                balance: raw.balance.map(|balance| balance.0),
-                code: raw.code.map(|data| code(data.0)),
-                state: raw.state,
-                diff: raw.state_diff.unwrap_or_default(),
-            };
-            Ok((address, wanted))
+        }
+        let accounts = self.0.into_iter().map(|(address, raw)| (address, raw.resolve())).collect();
+        Ok((accounts, (!moved.is_empty()).then(|| Arc::new(moved))))
+    }
+}
+
+impl RawOverride {
+    fn check(&self, address: Address) -> Result<(), Error> {
+        if self.state.is_some() && self.state_diff.is_some() {
+            return Err(Error::server(format!("account {address} has both 'state' and 'stateDiff'")));
+        }
+        Ok(())
+    }
+
+    fn resolve(self) -> AccountOverride {
+        let code = |bytes: alloy::primitives::Bytes| {
+            Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes))
         };
-        self.0.into_iter().map(resolve).collect()
+        AccountOverride {
+            nonce: self.nonce.map(|nonce| nonce.0),
+            balance: self.balance.map(|balance| balance.0),
+            code: self.code.map(|data| code(data.0)),
+            state: self.state,
+            diff: self.state_diff.unwrap_or_default(),
+        }
     }
 }
 

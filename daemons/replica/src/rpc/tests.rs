@@ -48,7 +48,7 @@ fn ask_text(rpc: &Rpc, min: Option<Result<MinBlock, Error>>, request: &str) -> (
     })
 }
 
-fn ask(rpc: &Rpc, method: &str, params: Value) -> Value {
+pub(crate) fn ask(rpc: &Rpc, method: &str, params: Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
     let (_, body) = ask_text(rpc, None, &request);
     serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))

@@ -255,6 +255,44 @@ fn overrides() {
     assert!(state(json!({HERE: {"state": {}, "stateDiff": {}}})).is_err());
 }
 
+/// The answer to a call of `to` with these state overrides.
+fn overridden(to: &str, input: &str, state: Value) -> Result<String, i32> {
+    let chain = fake::chain().expect("checked by the caller");
+    let rpc = Rpc::new(Arc::new(Still::new(chain)), Settings::default()).expect("threads");
+    let got = crate::rpc::tests::ask(&rpc, "eth_call", json!([{"to": to, "input": input}, "latest", state]));
+    match got["result"].as_str() {
+        Some(result) => Ok(result.to_owned()),
+        None => Err(got["error"]["code"].to_string().parse().expect("a code")),
+    }
+}
+
+#[test]
+fn precompiles_move() {
+    const IDENTITY: &str = "0x0000000000000000000000000000000000000004";
+    const ECRECOVER: &str = "0x0000000000000000000000000000000000000001";
+    if fake::fixtures().is_none() {
+        return;
+    }
+    let moved = || json!({IDENTITY: {"movePrecompileToAddress": HERE}});
+    assert_eq!(overridden(HERE, "0x1234", moved()), Ok("0x1234".into()));
+    assert_eq!(overridden(IDENTITY, "0x1234", moved()), Ok("0x".into()));
+    assert_eq!(overridden(IDENTITY, "0x1234", json!({})), Ok("0x1234".into()));
+    // Any override takes the precompile away, and then the code there runs.
+    assert_eq!(overridden(IDENTITY, "0x1234", json!({IDENTITY: {"balance": "0x1"}})), Ok("0x".into()));
+    let code = json!({IDENTITY: {"code": "0x60005260206000f3"}, ECRECOVER: {"code": word("602a")}});
+    assert_eq!(overridden(ECRECOVER, "0x", code), Ok(number(42)));
+    let onto = json!({IDENTITY: {"movePrecompileToAddress": ECRECOVER}});
+    assert_eq!(overridden(ECRECOVER, "0x1234", onto), Ok("0x1234".into()));
+    let refused = [
+        json!({HERE: {"movePrecompileToAddress": IDENTITY}}),
+        json!({IDENTITY: {"movePrecompileToAddress": IDENTITY}}),
+        json!({IDENTITY: {"movePrecompileToAddress": HERE}, HERE: {"balance": "0x1"}}),
+    ];
+    for state in refused {
+        assert_eq!(overridden(HERE, "0x", state.clone()), Err(codes::SERVER), "{state}");
+    }
+}
+
 #[test]
 fn creates_give_the_code() {
     // Init code that returns one byte 0xaa as the contract's code, after storing it in memory.
