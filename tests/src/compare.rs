@@ -192,6 +192,20 @@ pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     Ok(list.0)
 }
 
+/// How blocks are traced.
+const TRACERS: [&str; 10] = [
+    r#"{"enableMemory": true, "enableReturnData": true}"#,
+    r#"{"disableStack": true, "disableStorage": true, "limit": 2000}"#,
+    r#"{"tracer": "callTracer", "tracerConfig": {"withLog": true}}"#,
+    r#"{"tracer": "callTracer", "tracerConfig": {"onlyTopCall": true}}"#,
+    r#"{"tracer": "prestateTracer"}"#,
+    r#"{"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}}"#,
+    r#"{"tracer": "flatCallTracer"}"#,
+    r#"{"tracer": "4byteTracer"}"#,
+    r#"{"tracer": "noopTracer"}"#,
+    r#"{"tracer": "muxTracer", "tracerConfig": {"callTracer": {}, "4byteTracer": null}}"#,
+];
+
 #[derive(Default)]
 struct List(Vec<Question>);
 
@@ -218,6 +232,10 @@ impl List {
             ["eth_getBlockReceipts", "debug_getRawHeader", "debug_getRawBlock", "debug_getRawReceipts"]
         {
             self.add(method, json!([number]));
+        }
+        for config in TRACERS {
+            let config: Value = serde_json::from_str(config).unwrap_or_default();
+            self.add("debug_traceBlockByNumber", json!([number, config]));
         }
         self.add("eth_getHeaderByNumber", json!([number]));
         self.add("eth_getHeaderByHash", json!([hash]));

@@ -8,6 +8,8 @@
 //! | `precompiles` | the fork's, where overrides leave them |
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, checked in jumps and calls |
+//! | `replay` | mined blocks run again |
+//! | `steps`, `watch` | every instruction as JSON; how much a tracer may keep |
 //! | `pool` | the few threads that run what takes longer |
 
 pub(crate) mod budget;
@@ -17,7 +19,10 @@ pub(crate) mod database;
 pub(crate) mod overlay;
 pub(crate) mod pool;
 pub(crate) mod precompiles;
+pub(crate) mod replay;
 pub mod rules;
+pub(crate) mod steps;
+pub(crate) mod watch;
 
 use budget::{Budget, Spent};
 use database::ReadFault;

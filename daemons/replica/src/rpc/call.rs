@@ -26,7 +26,7 @@ pub(crate) fn refused(reason: Refused) -> Error {
     }
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn call(
     answer(shared, done, gas)
 }
 
-fn prepare(
+pub(crate) fn prepare(
     shared: &Shared,
     session: &Session,
     wanted: CallArgs,
@@ -144,7 +144,7 @@ fn halted(reason: &HaltReason) -> String {
     }
 }
 
-fn told(invalid: &InvalidTransaction) -> String {
+pub(crate) fn told(invalid: &InvalidTransaction) -> String {
     match invalid {
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             format!("insufficient funds for gas * price + value: have {balance} want {fee}")

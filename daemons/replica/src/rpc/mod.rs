@@ -8,7 +8,7 @@
 //! | `select` | block selectors to blocks, with geth's errors |
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `fees`, `facts`, `debug` | the methods |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
@@ -30,6 +30,7 @@ mod select;
 mod session;
 pub mod source;
 mod state;
+mod trace;
 pub(crate) mod transaction;
 
 use crate::evm::codes::Codes;
@@ -177,6 +178,9 @@ impl Api for Rpc {
             "eth_getStorageValues" => state::storage_values(session, params),
             _ if fees::METHODS.contains(&method) => fees::call(shared, session, method, params).await,
             _ if facts::METHODS.contains(&method) => facts::call(session, method, params),
+            _ if trace::METHODS.contains(&method) => {
+                Box::pin(trace::call(shared, session, method, params)).await
+            }
             _ if method.starts_with("debug_") => debug::call(session, method, params),
             _ => lookup::call(&shared.blocks, session, method, params),
         }
@@ -201,6 +205,7 @@ fn is_known(method: &str) -> bool {
     ) || lookup::METHODS.contains(&method)
         || debug::METHODS.contains(&method)
         || fees::METHODS.contains(&method)
+        || trace::METHODS.contains(&method)
         || facts::METHODS.contains(&method)
 }
 

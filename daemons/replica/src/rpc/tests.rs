@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 #[path = "../../../../tests/src/rpc_compat.rs"]
 #[expect(unreachable_pub, reason = "the harness's file, public there")]
-mod rpc_compat;
+pub(crate) mod rpc_compat;
 
 /// Cases that a replica cannot answer as a geth with a pool of its own does. The list shrinks only.
 const NOT_OURS: [(&str, &str); 2] = [
@@ -35,12 +35,12 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-fn rpc(live: Arc<Still>) -> Rpc {
+pub(crate) fn rpc(live: Arc<Still>) -> Rpc {
     Rpc::new(live, Settings::default()).expect("threads")
 }
 
 /// One request to a chain that stands still.
-fn ask_text(rpc: &Rpc, min: Option<Result<MinBlock, Error>>, request: &str) -> (u16, String) {
+pub(crate) fn ask_text(rpc: &Rpc, min: Option<Result<MinBlock, Error>>, request: &str) -> (u16, String) {
     runtime().block_on(async {
         let pin = Arc::new(rpc.pin(min).await);
         let answer = answer(rpc, &pin, request.as_bytes(), &Limits::default()).await;

@@ -1,0 +1,173 @@
+//! Running a mined block again, transaction by transaction, on the state before it.
+//!
+//! What a block does at its end (rewards, withdrawals, requests) is not replayed: no transaction of it can see that.
+
+use super::budget::Budget;
+use super::codes::Codes;
+use super::database::{Overrides, ReadFault, StateDb};
+use super::overlay::Overlay;
+use super::precompiles::Precompiles;
+use super::rules::Rules;
+use super::{Ctx, Failure, machine, outcome};
+use crate::rpc::block::{Block, Transaction};
+use crate::rpc::source::{At, Source};
+use alloy::consensus::Transaction as _;
+use alloy::eips::{eip2935, eip4788};
+use revm::bytecode::Bytecode;
+use revm::context::result::ResultAndState;
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context_interface::either::Either;
+use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
+use revm::handler::{ExecuteEvm as _, SystemCallEvm as _};
+use revm::inspector::{InspectEvm as _, Inspector};
+use revm::primitives::hardfork::SpecId;
+use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind};
+use revm::state::AccountInfo;
+use std::cell::RefCell;
+
+/// A block in the middle of being run again, or a call on a state.
+pub(crate) struct Replay<'a> {
+    state: Overlay<'a>,
+    env: BlockEnv,
+    cfg: CfgEnv,
+    precompiles: Precompiles,
+}
+
+impl<'a> Replay<'a> {
+    /// On the state before `block`, after the calls that the protocol makes first.
+    pub(crate) fn of(
+        block: &Block,
+        rules: &Rules,
+        source: &'a dyn Source,
+        codes: &'a Codes,
+        none: &'a Overrides,
+    ) -> Result<Self, Failure> {
+        let header = &block.header;
+        let spec = rules.spec(header);
+        let mut cfg = super::cfg(spec, rules.chain_id());
+        let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
+        cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
+        let before = At::Block(header.number.saturating_sub(1));
+        let db = StateDb::new(source, before, header.number, codes, none);
+        let mut replay = Self::on(db, rules.block_env(header), cfg, Precompiles::new(spec, None));
+        if let Some(root) = header.parent_beacon_block_root {
+            replay.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
+        }
+        if spec.is_enabled_in(SpecId::PRAGUE) {
+            replay.system_call(eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash.into())?;
+        }
+        Ok(replay)
+    }
+
+    /// Calls in an environment, on a state that is there already.
+    pub(crate) fn on(db: StateDb<'a>, env: BlockEnv, cfg: CfgEnv, precompiles: Precompiles) -> Self {
+        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles }
+    }
+
+    /// What comes next runs in another environment, on a state with overrides.
+    pub(crate) fn change(
+        &mut self,
+        env: BlockEnv,
+        cfg: CfgEnv,
+        precompiles: Precompiles,
+        overrides: &Overrides,
+    ) -> Result<(), Failure> {
+        (self.env, self.cfg, self.precompiles) = (env, cfg, precompiles);
+        self.state.apply(overrides).map_err(Failure::Read)
+    }
+
+    /// The block's environment.
+    pub(crate) fn env(&self) -> &BlockEnv {
+        &self.env
+    }
+
+    /// The state as the transactions so far have left it.
+    pub(crate) fn state(&mut self) -> Looked<'_, 'a> {
+        Looked(RefCell::new(&mut self.state))
+    }
+
+    fn system_call(&mut self, contract: Address, data: Bytes) -> Result<(), Failure> {
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let budget = Budget::default();
+        let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
+        // What the contract answers is no matter of the block, nor whether it is there.
+        let done = machine.system_call_one(contract, data);
+        outcome(&machine, done)?;
+        let changes = machine.finalize();
+        self.state.commit(changes);
+        Ok(())
+    }
+
+    /// Runs a transaction for what it leaves behind.
+    pub(crate) fn run(&mut self, tx: TxEnv, budget: Budget) -> Result<(), Failure> {
+        let done = self.inspect(tx, budget, revm::inspector::NoOpInspector)?;
+        self.keep(done);
+        Ok(())
+    }
+
+    /// Runs a transaction under an inspector, and leaves nothing behind yet: see [`Replay::keep`].
+    pub(crate) fn inspect<'d, I>(
+        &'d mut self,
+        tx: TxEnv,
+        budget: Budget,
+        inspector: I,
+    ) -> Result<ResultAndState, Failure>
+    where
+        I: Inspector<Ctx<&'d mut Overlay<'a>>>,
+    {
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let mut machine = machine(cfg, env, &mut self.state, budget, inspector, self.precompiles.clone());
+        let done = machine.inspect_one_tx(tx);
+        let result = outcome(&machine, done)?;
+        Ok(ResultAndState { result, state: machine.finalize() })
+    }
+
+    /// Makes an inspected transaction part of the state.
+    pub(crate) fn keep(&mut self, done: ResultAndState) {
+        self.state.commit(done.state);
+    }
+}
+
+/// The state for readers that do not change it.
+pub(crate) struct Looked<'d, 'a>(RefCell<&'d mut Overlay<'a>>);
+
+impl DatabaseRef for Looked<'_, '_> {
+    type Error = ReadFault;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ReadFault> {
+        self.0.borrow_mut().basic(address)
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, ReadFault> {
+        self.0.borrow_mut().code_by_hash(hash)
+    }
+
+    fn storage_ref(&self, address: Address, index: StorageKey) -> Result<StorageValue, ReadFault> {
+        self.0.borrow_mut().storage(address, index)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, ReadFault> {
+        self.0.borrow_mut().block_hash(number)
+    }
+}
+
+/// A transaction as it stands in a block, for the EVM.
+pub(crate) fn tx_env(tx: &Transaction, caller: Address) -> TxEnv {
+    let authorizations = tx.authorization_list().unwrap_or_default();
+    TxEnv {
+        tx_type: tx.tx_type().into(),
+        caller,
+        gas_limit: tx.gas_limit(),
+        gas_price: tx.max_fee_per_gas(),
+        gas_priority_fee: tx.max_priority_fee_per_gas(),
+        kind: tx.to().map_or(TxKind::Create, TxKind::Call),
+        value: tx.value(),
+        data: tx.input().clone(),
+        nonce: tx.nonce(),
+        chain_id: tx.chain_id(),
+        access_list: tx.access_list().cloned().unwrap_or_default(),
+        blob_hashes: tx.blob_versioned_hashes().unwrap_or_default().to_vec(),
+        max_fee_per_blob_gas: tx.max_fee_per_blob_gas().unwrap_or_default(),
+        authorization_list: authorizations.iter().cloned().map(Either::Left).collect(),
+    }
+}

@@ -1,0 +1,206 @@
+//! geth's struct logger: every instruction as JSON, written while the transaction runs, so that only the answer grows.
+
+use maidenlane_jsonrpc::json::{Object, push_data, push_list};
+use revm::bytecode::opcode::{self, OpCode};
+use revm::context_interface::ContextTr;
+use revm::inspector::Inspector;
+use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _, MemoryTr as _, ReturnData as _};
+use revm::interpreter::{
+    CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter, InterpreterAction,
+};
+use revm::primitives::{Address, B256, U256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What is written of each step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Memory before the step, in words.
+    pub(crate) memory: bool,
+    /// The stack before the step.
+    pub(crate) stack: bool,
+    /// What the contract has read and written so far, at reads and writes.
+    pub(crate) storage: bool,
+    /// What the last call returned.
+    pub(crate) return_data: bool,
+    /// No more steps once so many bytes are written; zero is no limit.
+    pub(crate) limit_bytes: usize,
+}
+
+/// A step that has begun.
+#[derive(Debug)]
+struct Begun {
+    pc: usize,
+    op: u8,
+    gas: u64,
+    text: String,
+    slot: Option<(Address, U256, U256)>,
+}
+
+/// The inspector.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    wanted: Wanted,
+    most_bytes: usize,
+    out: String,
+    begun: Option<Begun>,
+    depth: usize,
+    /// Refunds of the frames around, as each stood when it made its call.
+    refunds: Vec<i64>,
+    storage: BTreeMap<Address, BTreeMap<B256, B256>>,
+}
+
+impl Steps {
+    /// Writes at most `most_bytes`.
+    pub(crate) fn new(wanted: Wanted, most_bytes: usize) -> Self {
+        Self {
+            wanted,
+            most_bytes,
+            out: String::new(),
+            begun: None,
+            depth: 0,
+            refunds: Vec::new(),
+            storage: BTreeMap::new(),
+        }
+    }
+
+    /// The steps, separated by commas; `None` when they are too many.
+    pub(crate) fn finish(self) -> Option<String> {
+        (self.out.len() <= self.most_bytes).then_some(self.out)
+    }
+
+    fn full(&self) -> bool {
+        let limit = self.wanted.limit_bytes;
+        self.out.len() > self.most_bytes || (limit > 0 && self.out.len() > limit)
+    }
+
+    /// What is only known before the instruction.
+    fn before(&self, interpreter: &Interpreter, op: u8) -> (String, Option<(Address, U256, U256)>) {
+        let mut text = String::new();
+        let stack = interpreter.stack.data();
+        if self.wanted.stack {
+            text.push_str(",\"stack\":");
+            push_list(&mut text, stack, |out, word| {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\"{word:#x}\"");
+            });
+        }
+        let returned = interpreter.return_data.buffer();
+        if self.wanted.return_data && !returned.is_empty() {
+            text.push_str(",\"returnData\":");
+            push_data(&mut text, returned);
+        }
+        if self.wanted.memory && interpreter.memory.size() > 0 {
+            text.push_str(",\"memory\":");
+            let memory = interpreter.memory.slice(0..interpreter.memory.size());
+            push_list(&mut text, memory.chunks(32), |out, word| {
+                push_data(out, B256::right_padding_from(word).as_slice());
+            });
+        }
+        let top = |depth: usize| stack.len().checked_sub(depth).and_then(|at| stack.get(at)).copied();
+        let slot = match (self.wanted.storage, op, top(1), top(2)) {
+            (true, opcode::SLOAD, Some(key), _) => Some((interpreter.input.target_address, key, U256::ZERO)),
+            (true, opcode::SSTORE, Some(key), Some(value)) => {
+                Some((interpreter.input.target_address, key, value))
+            }
+            _ => None,
+        };
+        (text, slot)
+    }
+
+    fn write(&mut self, begun: &Begun, interpreter: &Interpreter, failed: Option<InstructionResult>) {
+        let refund = self.refunds.iter().sum::<i64>() + interpreter.gas.refunded();
+        let storage = begun.slot.map(|(address, key, value)| {
+            let read = (begun.op == opcode::SLOAD).then(|| interpreter.stack.peek(0).unwrap_or_default());
+            let slots = self.storage.entry(address).or_default();
+            slots.insert(key.into(), read.unwrap_or(value).into());
+            slots
+        });
+        if !self.out.is_empty() {
+            self.out.push(',');
+        }
+        let mut object = Object::new(&mut self.out);
+        let cost = begun.gas.saturating_sub(interpreter.gas.remaining());
+        object.raw("pc", &begun.pc.to_string());
+        match OpCode::new(begun.op) {
+            Some(op) => object.raw("op", &format!("\"{}\"", op.as_str())),
+            None => object.raw("op", &format!("\"opcode {:#x} not defined\"", begun.op)),
+        }
+        object.raw("gas", &begun.gas.to_string());
+        object.raw("gasCost", &cost.to_string());
+        object.raw("depth", &self.depth.to_string());
+        if let Some(text) = failed.and_then(error) {
+            object.raw("error", &format!("\"{text}\""));
+        }
+        if let Some(slots) = storage {
+            object.value("storage");
+            let mut list = Object::new(&mut self.out);
+            for (key, value) in slots.iter() {
+                list.data(&key.to_string(), value.as_slice());
+            }
+            list.end();
+        }
+        if refund > 0 {
+            let _ = write!(self.out, ",\"refund\":{refund}");
+        }
+        self.out.push_str(&begun.text);
+        self.out.push('}');
+    }
+}
+
+/// geth's text for what stops an instruction before it runs. What stops it while it runs stands nowhere in the step.
+fn error(result: InstructionResult) -> Option<&'static str> {
+    match result {
+        InstructionResult::OutOfGas | InstructionResult::MemoryOOG | InstructionResult::InvalidOperandOOG => {
+            Some("out of gas")
+        }
+        InstructionResult::StackUnderflow => Some("stack underflow"),
+        InstructionResult::StackOverflow => Some("stack limit reached 1024"),
+        _ => None,
+    }
+}
+
+impl<CTX: ContextTr> Inspector<CTX> for Steps {
+    fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+        self.refunds.truncate(self.depth.saturating_sub(1));
+        if self.full() {
+            self.begun = None;
+            return;
+        }
+        let op = interpreter.bytecode.opcode();
+        let (text, slot) = self.before(interpreter, op);
+        let (pc, gas) = (interpreter.bytecode.pc(), interpreter.gas.remaining());
+        self.begun = Some(Begun { pc, op, gas, text, slot });
+    }
+
+    fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+        if let Some(begun) = self.begun.take() {
+            let failed = match interpreter.bytecode.action() {
+                Some(InterpreterAction::Return(result)) if result.result.is_halt() => Some(result.result),
+                _ => None,
+            };
+            self.write(&begun, interpreter, failed);
+        }
+        // A frame that this instruction opens adds to what stands here.
+        self.refunds.truncate(self.depth.saturating_sub(1));
+        self.refunds.push(interpreter.gas.refunded());
+    }
+
+    fn call(&mut self, _: &mut CTX, _: &mut CallInputs) -> Option<CallOutcome> {
+        self.depth += 1;
+        None
+    }
+
+    fn call_end(&mut self, _: &mut CTX, _: &CallInputs, _: &mut CallOutcome) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn create(&mut self, _: &mut CTX, _: &mut CreateInputs) -> Option<CreateOutcome> {
+        self.depth += 1;
+        None
+    }
+
+    fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, _: &mut CreateOutcome) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+}

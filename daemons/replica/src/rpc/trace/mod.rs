@@ -1,0 +1,342 @@
+//! `debug_trace…`: mined blocks and calls run again under a tracer, always on the pool.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`config`] | which tracer, with what, for how long |
+//! | this one | which block or call, and the answer |
+
+mod config;
+
+use super::Shared;
+use super::block::Block;
+use super::call::{self, told};
+use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use super::params::{self, Number, Selector, Tag};
+use super::select::{self, pruned};
+use super::session::Session;
+use crate::evm::Failure;
+use crate::evm::budget::{Budget, Spent};
+use crate::evm::database::{Overrides, StateDb};
+use crate::evm::precompiles::Precompiles;
+use crate::evm::replay::{Replay, tx_env};
+use crate::evm::watch::Watch;
+use alloy::primitives::U256;
+use alloy::rlp;
+use config::{Config, Place};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use revm::context::TxEnv;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// All methods here.
+pub(crate) const METHODS: [&str; 5] = [
+    "debug_traceTransaction",
+    "debug_traceBlockByNumber",
+    "debug_traceBlockByHash",
+    "debug_traceBlock",
+    "debug_traceCall",
+];
+
+/// What a trace may hold in memory, as a multiple of what may be answered.
+const HELD_TIMES: usize = 4;
+
+/// Answers one of [`METHODS`].
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let wanted = wanted(shared, session, method, params)?;
+    let (there, session) = (Arc::clone(shared), Arc::clone(session));
+    let job = move |cancelled| {
+        let bounds = Bounds { most_bytes: there.settings.get().limits.answer_bytes, cancelled };
+        wanted.run(&there, &session, &bounds)
+    };
+    shared.pool.run(job).await.map_err(call::refused)?
+}
+
+/// What ends a trace but its time.
+struct Bounds {
+    most_bytes: usize,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Bounds {
+    /// Time runs for each transaction on its own, as in geth.
+    fn budget(&self, config: &Config) -> Budget {
+        let now = Instant::now();
+        let until = now.checked_add(config.timeout).unwrap_or(now);
+        Budget::until(until, Arc::clone(&self.cancelled))
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::new(self.most_bytes.saturating_mul(HELD_TIMES))
+    }
+}
+
+/// A checked question.
+enum Wanted {
+    Transaction { block: Arc<Block>, index: usize, config: Config },
+    Block { block: Arc<Block>, config: Config },
+    Call(Box<WantedCall>),
+}
+
+/// The last parameter of `debug_traceCall`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallConfig {
+    state_overrides: Option<StateOverrides>,
+    block_overrides: Option<BlockOverrides>,
+    tx_index: Option<Number>,
+}
+
+struct WantedCall {
+    args: CallArgs,
+    state: select::StateOf,
+    /// With the transactions before this one run first.
+    after: Option<(Arc<Block>, usize)>,
+    overrides: StateOverrides,
+    block: Option<BlockOverrides>,
+    config: Config,
+}
+
+fn wanted(
+    shared: &Shared,
+    session: &Session,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Wanted, Error> {
+    if method == "debug_traceCall" {
+        return wanted_call(shared, session, params);
+    }
+    let mut args = Args::parse(params, 2)?;
+    if method == "debug_traceTransaction" {
+        let hash = args.required(params::hash)?;
+        let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+        let (at, index) =
+            session.source().transaction(hash)?.ok_or_else(|| Error::server("transaction not found"))?;
+        return Ok(Wanted::Transaction { block: traceable(shared, session, at)?, index, config });
+    }
+    if method == "debug_traceBlock" {
+        let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
+        let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+        let block = decode(&bytes)?;
+        mined(session, BlockRef::new(block.header.number, block.header.parent_hash))?;
+        return Ok(Wanted::Block { block: Arc::new(block), config });
+    }
+    let (found, missing) = if method == "debug_traceBlockByHash" {
+        let hash = args.required(params::hash)?;
+        let selector = Selector::Hash { hash, canonical: false };
+        (select::block(session.source(), selector)?, format!("block {hash} not found"))
+    } else {
+        let tag = args.required(Tag::read)?;
+        let named = match tag {
+            Tag::Number(number) => number.to_string(),
+            other => format!("{other:?}"),
+        };
+        (select::block(session.source(), Selector::Tag(tag))?, format!("block #{named} not found"))
+    };
+    let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+    let at = found.ok_or_else(|| Error::server(missing))?;
+    Ok(Wanted::Block { block: traceable(shared, session, at)?, config })
+}
+
+/// A block whose parent's state is there.
+fn traceable(shared: &Shared, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
+    if at.number == 0 {
+        return Err(Error::server("genesis is not traceable"));
+    }
+    let block = shared.blocks.block(session, at)?;
+    mined(session, BlockRef::new(at.number, block.header.parent_hash))?;
+    Ok(block)
+}
+
+/// Refuses what has no state to be run on: `child` names a block's number and its parent's hash.
+fn mined(session: &Session, child: BlockRef) -> Result<(), Error> {
+    let Some(parent) = child.number.checked_sub(1) else {
+        return Err(Error::server("genesis is not traceable"));
+    };
+    if session.source().hash_of(parent)? != Some(child.hash) {
+        // Undone blocks have taken their states with them.
+        return Err(Error::server(format!("block {} not found", child.hash)));
+    }
+    if parent < session.head().state_floor { Err(pruned()) } else { Ok(()) }
+}
+
+/// A whole block as `debug_getRawBlock` gives it.
+fn decode(bytes: &[u8]) -> Result<Block, Error> {
+    let parsed = (|| {
+        let mut rest = bytes;
+        let list = rlp::Header::decode(&mut rest)?;
+        let mut after = rest;
+        let header = rlp::Header::decode(&mut after)?;
+        let header_len = rest.len() - after.len() + header.payload_length;
+        let (header, rest) = rest.split_at_checked(header_len).ok_or(rlp::Error::InputTooShort)?;
+        let mut body = Vec::with_capacity(rest.len() + 9);
+        rlp::Header { list: list.list, payload_length: rest.len() }.encode(&mut body);
+        body.extend_from_slice(rest);
+        Block::decode(alloy::primitives::keccak256(header), header, &body)
+    })();
+    parsed.map_err(|error| Error::server(format!("could not decode block: {error}")))
+}
+
+fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) -> Result<Wanted, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
+    let selector = args.required(Selector::read)?;
+    let config = args.optional(|json| Ok((Config::read(json)?, call::read::<CallConfig>(json)?)))?;
+    let (config, CallConfig { state_overrides, block_overrides, tx_index }) = config.unwrap_or_default();
+    if selector == Selector::Tag(Tag::Pending) {
+        return Err(Error::server("tracing on top of pending is not supported"));
+    }
+    let state = select::state(session.source(), selector)?;
+    let after = match tx_index {
+        None => None,
+        Some(Number(index)) => {
+            let hash = session.source().hash_of(state.header.number)?.ok_or_else(pruned)?;
+            let block = traceable(shared, session, BlockRef::new(state.header.number, hash))?;
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            if index >= block.transactions.len() {
+                let text = format!("transaction index {index} out of range for block {hash}");
+                return Err(Error::server(text));
+            }
+            Some((block, index))
+        }
+    };
+    Ok(Wanted::Call(Box::new(WantedCall {
+        args: wanted,
+        state,
+        after,
+        overrides: state_overrides.unwrap_or_default(),
+        block: block_overrides,
+        config: config.checked()?,
+    })))
+}
+
+impl Wanted {
+    fn run(self, shared: &Shared, session: &Session, bounds: &Bounds) -> Result<Json, Error> {
+        let none = Overrides::default();
+        match self {
+            Self::Call(call) => call.run(shared, session, bounds),
+            Self::Transaction { block, index, config } => {
+                let mut replay = replay(shared, session, &block, &none)?;
+                run_before(&mut replay, &block, index, &config, bounds)?;
+                let (tx, place) = nth(&block, index)?;
+                config.trace(&mut replay, tx, place, bounds, bounds.most_bytes).map(Json::Owned)
+            }
+            Self::Block { block, config } => {
+                let mut replay = replay(shared, session, &block, &none)?;
+                let mut out = String::from("[");
+                for index in 0..block.transactions.len() {
+                    let left = bounds.most_bytes.saturating_sub(out.len());
+                    let (tx, place) = nth(&block, index)?;
+                    let hash = place.hash.unwrap_or_default();
+                    let result = config.trace(&mut replay, tx, place, bounds, left)?;
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    let mut object = Object::new(&mut out);
+                    push_data(object.value("txHash"), hash.as_slice());
+                    object.raw("result", &result);
+                    object.end();
+                }
+                out.push(']');
+                Ok(Json::Owned(out))
+            }
+        }
+    }
+}
+
+impl WantedCall {
+    fn run(self, shared: &Shared, session: &Session, bounds: &Bounds) -> Result<Json, Error> {
+        let Self { args, state, after, overrides, block, config } = self;
+        let mut call = call::prepare(shared, session, args, &state, block.as_ref())?;
+        let (overrides, moved) = overrides.resolve(call.spec)?;
+        call.moved = moved;
+        let none = Overrides::default();
+        let precompiles = Precompiles::new(call.spec, call.moved.clone());
+        let mut replay = match &after {
+            Some((block, index)) => {
+                let mut replay = replay(shared, session, block, &none)?;
+                run_before(&mut replay, block, *index, &config, bounds)?;
+                replay.change(call.block.clone(), call.cfg(), precompiles, &overrides).map_err(fault)?;
+                replay
+            }
+            None => {
+                let next = state.header.number.saturating_add(1);
+                // A call in the next block sees this one's hash.
+                let is_next = call.block.number == U256::from(next);
+                let below = if is_next { next } else { state.hashes_below() };
+                let db = StateDb::new(session.source(), state.at, below, &shared.codes, &overrides);
+                Replay::on(db, call.block.clone(), call.cfg(), precompiles)
+            }
+        };
+        config.trace(&mut replay, call.tx, Place::default(), bounds, bounds.most_bytes).map(Json::Owned)
+    }
+}
+
+fn replay<'a>(
+    shared: &'a Shared,
+    session: &'a Session,
+    block: &Block,
+    overrides: &'a Overrides,
+) -> Result<Replay<'a>, Error> {
+    let rules = &session.head().rules;
+    if let Some(fork) = rules.unknown_at(&block.header) {
+        let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
+        return Err(Error::new(codes::UNKNOWN_FORK, text));
+    }
+    Replay::of(block, rules, session.source(), &shared.codes, overrides).map_err(fault)
+}
+
+/// Runs the transactions before `index`.
+fn run_before(
+    replay: &mut Replay<'_>,
+    block: &Block,
+    index: usize,
+    config: &Config,
+    bounds: &Bounds,
+) -> Result<(), Error> {
+    for before in 0..index {
+        replay.run(nth(block, before)?.0, bounds.budget(config)).map_err(fault)?;
+    }
+    Ok(())
+}
+
+fn nth(block: &Block, index: usize) -> Result<(TxEnv, Place), Error> {
+    let (Some(tx), Some(sender)) = (block.transactions.get(index), block.sender(index)) else {
+        return Err(Error::internal(format!("block {} has no transaction {index}", block.header.number)));
+    };
+    let place = Place { block: Some(block.hash), hash: Some(*tx.tx_hash()), index: Some(index) };
+    Ok((tx_env(tx, sender), place))
+}
+
+/// Why there is no trace.
+fn fault(failure: Failure) -> Error {
+    match failure {
+        Failure::Spent(Spent::Time) => Error::server("execution timeout"),
+        Failure::Spent(Spent::Cancelled) => Error::server("execution aborted"),
+        Failure::Invalid(invalid) => Error::server(format!("tracing failed: {}", told(&invalid))),
+        Failure::Read(fault) => {
+            tracing::error!(%fault, "state cannot be read in a trace");
+            Error::internal(fault)
+        }
+        Failure::Other(text) => Error::internal(text),
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(
+        codes::RESPONSE_TOO_LARGE,
+        "the trace is too large; disable stack, storage or memory, or set a limit",
+    )
+}
+
+#[cfg(test)]
+mod tests;
