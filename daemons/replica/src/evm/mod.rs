@@ -5,6 +5,7 @@
 //! | [`rules`] | chain config to fork rules and block environments |
 //! | `database` | the view as revm's database, with overrides on top |
 //! | `overlay` | changes on top of the view, for what runs one after another |
+//! | `estimate` | the least gas for a call |
 //! | `precompiles` | the fork's, where overrides leave them |
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, checked in jumps and calls |
@@ -15,6 +16,7 @@
 pub(crate) mod budget;
 pub(crate) mod codes;
 pub(crate) mod database;
+pub(crate) mod estimate;
 #[expect(dead_code, reason = "used by what replays and simulates")]
 pub(crate) mod overlay;
 pub(crate) mod pool;

@@ -24,22 +24,21 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CallArgs {
-    from: Option<Address>,
-    to: Option<Address>,
-    gas: Option<Number>,
-    gas_price: Option<Big>,
-    max_fee_per_gas: Option<Big>,
-    max_priority_fee_per_gas: Option<Big>,
-    value: Option<Big>,
-    #[expect(dead_code, reason = "checked for its form and otherwise ignored, as in geth")]
-    nonce: Option<Number>,
-    data: Option<Data>,
-    input: Option<Data>,
-    access_list: Option<AccessList>,
-    chain_id: Option<Big>,
-    max_fee_per_blob_gas: Option<Big>,
-    blob_versioned_hashes: Option<Vec<B256>>,
-    authorization_list: Option<Vec<SignedAuthorization>>,
+    pub(super) from: Option<Address>,
+    pub(super) to: Option<Address>,
+    pub(super) gas: Option<Number>,
+    pub(super) gas_price: Option<Big>,
+    pub(super) max_fee_per_gas: Option<Big>,
+    pub(super) max_priority_fee_per_gas: Option<Big>,
+    pub(super) value: Option<Big>,
+    pub(super) nonce: Option<Number>,
+    pub(super) data: Option<Data>,
+    pub(super) input: Option<Data>,
+    pub(super) access_list: Option<AccessList>,
+    pub(super) chain_id: Option<Big>,
+    pub(super) max_fee_per_blob_gas: Option<Big>,
+    pub(super) blob_versioned_hashes: Option<Vec<B256>>,
+    pub(super) authorization_list: Option<Vec<SignedAuthorization>>,
 }
 
 /// Fees as the EVM takes them.
@@ -189,11 +188,13 @@ struct RawOverride {
 pub(crate) struct StateOverrides(BTreeMap<Address, RawOverride>);
 
 impl StateOverrides {
-    /// Checked, for the EVM of a fork: the accounts, and where its precompiles are then.
-    pub(crate) fn resolve(self, spec: SpecId) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
+    /// Checked, for the EVM of a fork: the accounts, and where its precompiles are then. Without a fork no precompile
+    /// moves.
+    pub(crate) fn resolve(self, spec: Option<SpecId>) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
         let mut moved = Moved::default();
         if !self.0.is_empty() {
-            let places = EthPrecompiles::new(spec);
+            let places = spec.map(EthPrecompiles::new);
+            let has = |address| places.as_ref().is_some_and(|places| places.contains(address));
             let mut taken = AddressSet::default();
             for (address, raw) in &self.0 {
                 if taken.contains(address) {
@@ -201,8 +202,7 @@ impl StateOverrides {
                     return Err(Error::server(text));
                 }
                 raw.check(*address)?;
-                let here =
-                    moved.get(address).copied().unwrap_or(places.contains(address).then_some(*address));
+                let here = moved.get(address).copied().unwrap_or(has(address).then_some(*address));
                 if let Some(to) = raw.move_precompile_to_address {
                     if here.is_none() {
                         return Err(Error::server(format!("account {address} is not a precompile")));
@@ -292,7 +292,9 @@ impl BlockOverrides {
     /// Changes what the header cannot say: the difficulty there decides the fork rules.
     pub(crate) fn apply_to_call(&self, call: &mut Call) {
         call.block.difficulty = self.difficulty.map_or(call.block.difficulty, |difficulty| difficulty.0);
-        if let (Some(fee), Some(blob)) = (self.blob_base_fee, call.block.blob_excess_gas_and_price.as_mut()) {
+        let blobs = call.block.blob_excess_gas_and_price.as_mut();
+        // Zero is what blobs that pay nothing were given, and that goes before an override.
+        if let (Some(fee), Some(blob)) = (self.blob_base_fee, blobs.filter(|blob| blob.blob_gasprice > 0)) {
             blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
         }
     }

@@ -8,11 +8,12 @@
 //! | `select` | block selectors to blocks, with geth's errors |
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `fees`, `facts`, `debug`, `trace` | the methods |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
 
+mod access_list;
 pub(crate) mod block;
 pub(crate) mod blocks;
 mod call;
@@ -20,8 +21,10 @@ mod call_args;
 mod chain;
 mod debug;
 mod empty;
+mod estimate;
 mod facts;
 mod fees;
+mod fill;
 mod logs;
 mod lookup;
 pub(crate) mod params;
@@ -169,7 +172,9 @@ impl Api for Rpc {
         session.fit()?;
         let shared = &self.shared;
         match method {
-            "eth_call" => Box::pin(call::call(shared, session, params)).await,
+            _ if call::METHODS.contains(&method) => {
+                Box::pin(call::call(shared, session, method, params)).await
+            }
             "eth_getLogs" => Box::pin(logs::get(shared, session, params)).await,
             "eth_getBalance" => state::balance(session, params),
             "eth_getTransactionCount" => state::transaction_count(session, params),
@@ -195,14 +200,14 @@ impl Api for Rpc {
 fn is_known(method: &str) -> bool {
     matches!(
         method,
-        "eth_call"
-            | "eth_getLogs"
+        "eth_getLogs"
             | "eth_getBalance"
             | "eth_getTransactionCount"
             | "eth_getCode"
             | "eth_getStorageAt"
             | "eth_getStorageValues"
-    ) || lookup::METHODS.contains(&method)
+    ) || call::METHODS.contains(&method)
+        || lookup::METHODS.contains(&method)
         || debug::METHODS.contains(&method)
         || fees::METHODS.contains(&method)
         || trace::METHODS.contains(&method)

@@ -257,7 +257,7 @@ impl WantedCall {
     fn run(self, shared: &Shared, session: &Session, bounds: &Bounds) -> Result<Json, Error> {
         let Self { args, state, after, overrides, block, config } = self;
         let mut call = call::prepare(shared, session, args, &state, block.as_ref())?;
-        let (overrides, moved) = overrides.resolve(call.spec)?;
+        let (overrides, moved) = overrides.resolve(Some(call.spec))?;
         call.moved = moved;
         let none = Overrides::default();
         let precompiles = Precompiles::new(call.spec, call.moved.clone());

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","to":"0x1234000000000000000000000000000000001234","gas":"0x5000"},"latest",{"0x1234000000000000000000000000000000001234":{"code":"0x60016000556001600155"}}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to apply transaction: 0x960bcf2d01f6882f7eafc03bf1706e10da165d44079d91e0b098d6acd6b0702c err: intrinsic gas too low: have 20480, want 21000"}}

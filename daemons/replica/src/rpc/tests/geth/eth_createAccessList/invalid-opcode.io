@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","to":"0x1234000000000000000000000000000000001234","gas":"0x6000"},"latest",{"0x1234000000000000000000000000000000001234":{"code":"0x60005460fe3150fe"}}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to apply transaction: 0xb36141a299388d59b6aab8295eb7457ae514d124f9c232fb48a67a460445454c err: intrinsic gas too low: have 24576, want 27700"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"to":"0x9999999999999999999999999999999999999999","gas":"0x5208","gasPrice":"0x1"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to apply transaction: 0xb48628e7f11c7e6a3ca5d4a8395887dc6f029be89898a935b3b595be395f6980 err: max fee per gas less than block base fee: address 0x0000000000000000000000000000000000000000, maxFeePerGas: 1, baseFee: 27399063"}}

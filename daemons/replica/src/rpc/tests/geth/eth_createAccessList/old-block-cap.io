@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","to":"0x9999999999999999999999999999999999999999","gas":"0x5300","maxFeePerGas":"0x1"},"0x5"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"maxFeePerGas and maxPriorityFeePerGas are not valid before London is active"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","to":"0x1234000000000000000000000000000000001234","gas":"0x6000"},"latest",{"0x1234000000000000000000000000000000001234":{"code":"0x60016000556001600155"}}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to apply transaction: 0xf6510a2c19c06da8b228e9966e3ee0327ef7cdfc2834f1c2205bc3df121b4d34 err: intrinsic gas too low: have 24576, want 25300"}}

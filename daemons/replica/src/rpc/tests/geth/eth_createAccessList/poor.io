@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_createAccessList","params":[{"from":"0x9999999999999999999999999999999999999999","to":"0x0c2c51a0990aee1d73c1228de158688341557508"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to apply transaction: 0x09a6715e76eef4a25f8c68b7e04dddeb566407afc5a95820cf87359fd32b7876 err: insufficient funds for gas * price + value: address 0x9999999999999999999999999999999999999999 have 0 want 2789906300000000"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","to":"0x9999999999999999999999999999999999999999","blobVersionedHashes":["0x0100000000000000000000000000000000000000000000000000000000000000"],"maxFeePerBlobGas":"0x5"},"latest",{},{"blobBaseFee":"0x64"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed with 16777216 gas: max fee per blob gas less than block blob gas fee: address 0x0c2c51a0990AeE1d73C1228de158688341557508 blobGasFeeCap: 5, blobBaseFee: 100"}}

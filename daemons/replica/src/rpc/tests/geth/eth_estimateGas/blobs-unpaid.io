@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[{"from":"0x9999999999999999999999999999999999999999","to":"0x0c2c51a0990aee1d73c1228de158688341557508","blobVersionedHashes":["0x0100000000000000000000000000000000000000000000000000000000000000"],"maxFeePerBlobGas":"0x5","maxFeePerGas":"0x3b9aca00"},"latest",{"0x9999999999999999999999999999999999999999":{"balance":"0x5"}}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"insufficient funds for gas * price + value"}}
