@@ -4,6 +4,7 @@ use crate::codes;
 use crate::error::Error;
 use crate::exchange::{self, Answer, Api, MinBlock, Peer};
 use crate::limits::Limits;
+use crate::listener::Guest;
 use crate::push::{Failed, Subscriptions};
 use crate::server::told;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -64,18 +65,22 @@ pub(crate) enum Farewell {
 /// A connection as it was opened.
 pub(crate) struct Duplex<A> {
     pub(crate) api: Arc<A>,
-    pub(crate) limits: Limits,
+    pub(crate) guest: Guest,
     /// What every message's pin must satisfy.
     pub(crate) min: Option<MinBlock>,
 }
 
 impl<A: Api> Duplex<A> {
+    fn limits(&self) -> &Limits {
+        &self.guest.listener.limits
+    }
+
     /// Serves until the peer leaves or falls silent, a subscription fails, or `closed` turns true.
     pub(crate) async fn serve<W: Wire>(&self, wire: &mut W, closed: watch::Receiver<bool>) {
-        let subscriptions = Subscriptions::new(self.limits.subscriptions);
+        let subscriptions = Subscriptions::new(self.limits().subscriptions);
         if let Ok(farewell) = self.run(wire, &subscriptions, closed).await {
             // A peer that does not take the good-bye is left without.
-            let _ = timeout(self.limits.drain, wire.close(farewell)).await;
+            let _ = timeout(self.limits().drain, wire.close(farewell)).await;
         }
     }
 
@@ -86,10 +91,10 @@ impl<A: Api> Duplex<A> {
         mut closed: watch::Receiver<bool>,
     ) -> Result<Farewell, Gone> {
         let mut answers = FuturesUnordered::new();
-        let mut life = Life::new(self.limits.ping);
+        let mut life = Life::new(self.limits().ping);
         let mut fit = Instant::now();
         loop {
-            let busy = answers.len() >= self.limits.messages;
+            let busy = answers.len() >= self.limits().messages;
             let due = if subscriptions.is_empty() { life.due } else { life.due.min(fit + FIT) };
             tokio::select! {
                 () = told(&mut closed) => break,
@@ -140,8 +145,8 @@ impl<A: Api> Duplex<A> {
 
     async fn answer(&self, body: Bytes, subscriptions: &Subscriptions) -> Answer {
         let pin = Arc::new(self.api.pin(self.min.clone().map(Ok)).await);
-        let peer = Peer { subscriptions: Some(subscriptions) };
-        exchange::answer_to(peer, &*self.api, &pin, &body, &self.limits).await
+        let peer = Peer { subscriptions: Some(subscriptions), guest: Some(&self.guest) };
+        exchange::answer_to(peer, &*self.api, &pin, &body, self.limits()).await
     }
 
     /// Sends this notification and those that are ready behind it.

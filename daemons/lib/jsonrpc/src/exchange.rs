@@ -5,6 +5,8 @@ use crate::codes;
 use crate::error::Error;
 use crate::json::{Json, Object};
 use crate::limits::Limits;
+use crate::listener::Guest;
+use crate::openrpc::Described;
 use crate::push::{Events, Opened, Subscriptions};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -52,6 +54,11 @@ pub trait Api: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What can be called, for those who ask what there is.
+    fn methods(&self) -> Vec<Described> {
+        Vec::new()
+    }
+
     /// The time one call of this method may take, where that is less than [`Limits::answer`].
     fn time_limit(&self, method: &str) -> Option<Duration> {
         let _ = method;
@@ -64,6 +71,8 @@ pub trait Api: Send + Sync + 'static {
 pub(crate) struct Peer<'a> {
     /// There on connections that outlive an answer.
     pub(crate) subscriptions: Option<&'a Subscriptions>,
+    /// There wherever a listener stands between.
+    pub(crate) guest: Option<&'a Guest>,
 }
 
 /// The wish of `X-Maidenlane-Min-Block: N[,hash]`.
@@ -118,7 +127,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn ok(body: String) -> Self {
+    pub(crate) fn ok(body: String) -> Self {
         Self { body, status: 200, opened: Vec::new() }
     }
 }
@@ -301,6 +310,7 @@ impl<A: Api> Run<'_, A> {
     }
 
     async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+        self.peer.guest.map_or(Ok(()), |guest| guest.admit(method))?;
         if method.ends_with("_unsubscribe") {
             return self.unsubscribe(params);
         }
@@ -310,6 +320,9 @@ impl<A: Api> Run<'_, A> {
         let calling = async {
             match method.strip_suffix("_subscribe") {
                 Some(namespace) => self.subscribe(namespace, params).await,
+                None if method == "rpc_modules" => {
+                    self.api.call(self.pin, method, params).await.map(|all| self.modules(all))
+                }
                 None => self.api.call(self.pin, method, params).await,
             }
         };
@@ -328,6 +341,20 @@ impl<A: Api> Run<'_, A> {
         let id = Json::string(opened.id());
         self.opened.push(opened);
         Ok(id)
+    }
+
+    /// Those of the modules that this guest is served.
+    fn modules(&self, all: Json) -> Json {
+        let Some(guest) = self.peer.guest else { return all };
+        let Ok(parsed) = serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(all.as_str())
+        else {
+            return all;
+        };
+        Json::object(|object| {
+            for (name, version) in parsed.iter().filter(|(name, _)| guest.serves(name)) {
+                object.raw(name, version.get());
+            }
+        })
     }
 
     fn unsubscribe(&self, params: Option<&RawValue>) -> Result<Json, Error> {

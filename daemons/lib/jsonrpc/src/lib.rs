@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 over HTTP and WebSocket as geth speaks it: limits, batches, positional parameters and the one table of error codes.
+//! JSON-RPC 2.0 over HTTP, WebSocket and IPC sockets as geth speaks it: limits, batches, positional parameters and the one table of error codes.
 //! Knows nothing of blocks or storage: what a request is answered from is the [`Api`]'s `Pin`.
 //!
 //! | file | idea |
@@ -12,8 +12,13 @@
 //! | [`push`] | subscriptions: what is sent unasked |
 //! | [`server`] | listeners and connections |
 //! | `respond` | one HTTP request to its answer |
-//! | `duplex` | connections that outlive one answer, over `websocket` |
-//! | `origin` | which web pages may speak to us |
+//! | [`listener`] | what one listener serves, and to whom |
+//! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
+//! | [`tls`] | encryption, with certificates that are read again when they change |
+//! | `duplex` | connections that outlive one answer, over `websocket` or [`ipc`] |
+//! | [`origin`] | which web pages may speak to us, and by which of our names |
+//! | `gzip` | compressed answers |
+//! | [`openrpc`] | what is served, for those who ask |
 //! | `pace` | gives up clients that take nothing |
 //!
 //! # Why not jsonrpsee here
@@ -21,18 +26,24 @@
 //! block of 154 kB against 4 µs for a copy), twice in a batch. Its batch, id and size rules differ from geth's in
 //! codes, and its connection limit counts requests, not connections. What is left to write is small.
 
+pub mod access;
 pub mod args;
 pub mod codes;
 mod duplex;
 pub mod error;
 pub mod exchange;
+mod gzip;
+pub mod ipc;
 pub mod json;
 pub mod limits;
-mod origin;
+pub mod listener;
+pub mod openrpc;
+pub mod origin;
 mod pace;
 pub mod push;
 mod respond;
 pub mod server;
+pub mod tls;
 mod websocket;
 
 pub use args::Args;
@@ -40,6 +51,8 @@ pub use error::Error;
 pub use exchange::{Api, MinBlock};
 pub use json::Json;
 pub use limits::Limits;
-pub use origin::Origins;
+pub use listener::Listener;
+pub use openrpc::Described;
+pub use origin::{Hosts, Origins};
 pub use push::{Events, Publisher};
-pub use server::serve;
+pub use server::{Socket, serve};

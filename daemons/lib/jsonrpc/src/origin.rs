@@ -1,6 +1,7 @@
 //! Which web pages may speak to us. A browser names the page's origin; what is no browser sends none, or any.
 
 use http::HeaderValue;
+use std::net::{IpAddr, SocketAddr};
 
 /// Allowed origins: `*`, `https://app.example`, `https://app.example:3000`, or `app.example` for any scheme and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,6 +9,10 @@ pub struct Origins {
     any: bool,
     rules: Vec<Parts>,
 }
+
+/// Names in the `Host` header that are ours. Another name is a page's that had its name resolve to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts(Vec<String>);
 
 /// What a rule leaves out is empty, and matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,9 +44,9 @@ impl Parts {
 }
 
 impl Default for Origins {
-    /// geth's for WebSocket: pages from this machine.
+    /// geth's: no page may read answers, pages from this machine may open WebSockets.
     fn default() -> Self {
-        Self::new(["http://localhost"])
+        Self::new([])
     }
 }
 
@@ -52,14 +57,65 @@ impl Origins {
         Self { any: rules.contains(&"*"), rules: rules.iter().map(|rule| Parts::parse(rule)).collect() }
     }
 
-    /// Whether a request with this `Origin` may pass.
-    pub(crate) fn allow(&self, origin: Option<&HeaderValue>) -> bool {
-        let Some(origin) = origin else { return true };
+    /// Whether any page is allowed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether a WebSocket may be opened with this `Origin`.
+    pub(crate) fn open(&self, origin: Option<&HeaderValue>) -> bool {
+        match origin {
+            Some(origin) if self.is_empty() => Self::new(["http://localhost"]).allow(origin),
+            Some(origin) => self.allow(origin),
+            None => true,
+        }
+    }
+
+    /// Who may read the answer, as CORS puts it.
+    pub(crate) fn readers(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+        match self.any {
+            true => Some(HeaderValue::from_static("*")),
+            false => self.allow(origin).then(|| origin.clone()),
+        }
+    }
+
+    fn allow(&self, origin: &HeaderValue) -> bool {
         self.any
             || origin.to_str().is_ok_and(|text| {
                 let origin = Parts::parse(text);
                 self.rules.iter().any(|rule| rule.allows(&origin))
             })
+    }
+}
+
+impl Default for Hosts {
+    /// geth's.
+    fn default() -> Self {
+        Self::new(["localhost"])
+    }
+}
+
+impl Hosts {
+    /// Reads names; `*` is any.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().map(str::to_ascii_lowercase).collect())
+    }
+
+    /// Any name.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::new(["*"])
+    }
+
+    /// Whether a request to this `Host` may pass. Addresses always may: no page can make them resolve to us.
+    pub(crate) fn allow(&self, host: Option<&str>) -> bool {
+        let Some(host) = host.filter(|host| !host.is_empty()) else { return true };
+        let is_address = host.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();
+        let name = Parts::parse(host).host;
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        is_address
+            || address.parse::<IpAddr>().is_ok()
+            || self.0.iter().any(|allowed| *allowed == "*" || *allowed == name)
     }
 }
 
@@ -70,7 +126,7 @@ mod tests {
     #[track_caller]
     fn check(rules: &[&str], origin: &str, allowed: bool) {
         let value = HeaderValue::from_str(origin).expect("a header");
-        assert_eq!(Origins::new(rules.iter().copied()).allow(Some(&value)), allowed, "{rules:?} {origin}");
+        assert_eq!(Origins::new(rules.iter().copied()).open(Some(&value)), allowed, "{rules:?} {origin}");
     }
 
     /// geth's own cases for its WebSocket origins.
@@ -89,7 +145,37 @@ mod tests {
         check(&[], "http://test", false);
         check(&["http://[::1]"], "http://[::1]:80", true);
         check(&["http://test"], "null", false);
-        assert!(Origins::default().allow(None), "what is no browser");
-        assert!(Origins::default().allow(Some(&HeaderValue::from_static("http://localhost:3000"))));
+        check(&[], "http://localhost:3000", true);
+        assert!(Origins::default().open(None), "what is no browser");
+    }
+
+    #[test]
+    fn pages_that_may_read() {
+        let page = HeaderValue::from_static("https://app.example");
+        assert_eq!(Origins::default().readers(&page), None);
+        assert_eq!(Origins::new(["*"]).readers(&page), Some(HeaderValue::from_static("*")));
+        assert_eq!(Origins::new(["app.example"]).readers(&page), Some(page.clone()));
+        assert_eq!(Origins::new(["https://other.example"]).readers(&page), None);
+    }
+
+    #[test]
+    fn hosts_are_geths() {
+        let hosts = Hosts::new(["localhost", "RPC.example"]);
+        for (host, allowed) in [
+            ("localhost", true),
+            ("localhost:8545", true),
+            ("LocalHost", true),
+            ("rpc.example:443", true),
+            ("evil.example", false),
+            ("evil.example:8545", false),
+            ("127.0.0.1:8545", true),
+            ("10.1.2.3", true),
+            ("[::1]:8545", true),
+            ("::1", true),
+            ("", true),
+        ] {
+            assert_eq!(hosts.allow(Some(host)), allowed, "{host}");
+        }
+        assert!(hosts.allow(None) && Hosts::any().allow(Some("evil.example")));
     }
 }

@@ -1,54 +1,101 @@
 //! One HTTP request to its answer.
 
 use crate::error::Error;
-use crate::exchange::{self, Api, MinBlock};
-use crate::limits::Limits;
+use crate::exchange::{self, Api, MinBlock, Peer};
+use crate::gzip;
+use crate::listener::{Guest, Listener};
+use crate::openrpc;
 use crate::origin::Origins;
 use crate::server::{BLOCK, BLOCK_HASH, MIN_BLOCK};
 use crate::websocket;
-use http::header::{ALLOW, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 type Answer = Response<Full<Bytes>>;
 
 /// What the requests of one connection share.
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
-    pub(crate) limits: Limits,
-    pub(crate) origins: Origins,
+    pub(crate) listener: Arc<Listener>,
+    /// The client's, on connections that have one.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
     pub(crate) upgrade: Upgrade,
 }
 
 /// The WebSocket that a connection becomes after its last answer.
 #[derive(Default)]
-pub(crate) struct Upgrade(Mutex<Option<(Option<MinBlock>, OnUpgrade)>>);
+pub(crate) struct Upgrade(Mutex<Option<Upgraded>>);
+
+/// A WebSocket's guest, and what it wants of every answer.
+pub(crate) struct Upgraded {
+    pub(crate) guest: Guest,
+    pub(crate) min: Option<MinBlock>,
+    pub(crate) stream: OnUpgrade,
+}
 
 impl Upgrade {
-    fn set(&self, min: Option<MinBlock>, upgrade: OnUpgrade) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((min, upgrade));
+    fn set(&self, upgraded: Upgraded) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgraded);
     }
 
-    pub(crate) fn take(&self) -> Option<(Option<MinBlock>, OnUpgrade)> {
+    pub(crate) fn take(&self) -> Option<Upgraded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl<A: Api> Http<A> {
     pub(crate) async fn respond(&self, request: Request<Incoming>) -> Answer {
-        if request.uri().path() != "/" {
-            return plain(StatusCode::NOT_FOUND, "not found\n");
-        }
-        if websocket::is_wanted(request.headers()) {
+        let listener = &*self.listener;
+        if listener.websocket && websocket::is_wanted(request.headers()) {
             return self.upgrade(request);
         }
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        if !listener.hosts.allow(text(HOST)) {
+            return plain(StatusCode::FORBIDDEN, "invalid host specified\n");
+        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        if request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            let mut allowed = plain(StatusCode::OK, "");
+            preflight(&listener.origins, request.headers(), allowed.headers_mut());
+            return allowed;
+        }
+        let mut answer = self.answer(request).await;
+        cors(&listener.origins, origin.as_ref(), answer.headers_mut());
+        answer
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        if !self.listener.http || (path != "/" && path != openrpc::PATH) {
+            return plain(StatusCode::NOT_FOUND, "not found\n");
+        }
         match *request.method() {
-            Method::POST => self.post(request).await,
-            Method::GET if request.uri().query().is_none() => plain(StatusCode::OK, ""),
-            Method::OPTIONS => plain(StatusCode::OK, ""),
+            // Health checks of load balancers, and those who ask what may be asked, carry no token.
+            Method::OPTIONS => return plain(StatusCode::OK, ""),
+            Method::GET if path == "/" && request.uri().query().is_none() => {
+                return plain(StatusCode::OK, "");
+            }
+            _ => (),
+        }
+        let Some(guest) = self.guest(request.headers()) else { return unauthorized() };
+        match *request.method() {
+            Method::GET if path == openrpc::PATH => {
+                let document = openrpc::document(&self.api.methods(), |method| guest.serves(method));
+                finish(exchange::Answer::ok(document), None, gzip::is_wanted(request.headers())).await
+            }
+            Method::POST if path == "/" => self.post(request, &guest).await,
             _ => {
                 let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
                 refused.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -57,24 +104,33 @@ impl<A: Api> Http<A> {
         }
     }
 
+    fn guest(&self, headers: &HeaderMap) -> Option<Guest> {
+        let identity = self.listener.admit(headers, self.certificate.as_ref()).ok()?;
+        Some(Guest { listener: Arc::clone(&self.listener), identity })
+    }
+
     fn upgrade(&self, mut request: Request<Incoming>) -> Answer {
+        if request.uri().path() != "/" {
+            return plain(StatusCode::NOT_FOUND, "not found\n");
+        }
         let headers = request.headers();
-        if !self.origins.allow(headers.get(ORIGIN)) {
+        if !self.listener.origins.open(headers.get(ORIGIN)) {
             return plain(StatusCode::FORBIDDEN, "origin not allowed\n");
         }
+        let Some(guest) = self.guest(headers) else { return unauthorized() };
         let Ok(min) = min_block_of(headers, request.uri().query()).transpose() else {
             return plain(StatusCode::BAD_REQUEST, "invalid minBlock: want N or N,0xHASH\n");
         };
         match websocket::accept(request.method(), headers) {
             Ok(response) => {
-                self.upgrade.set(min, hyper::upgrade::on(&mut request));
+                self.upgrade.set(Upgraded { guest, min, stream: hyper::upgrade::on(&mut request) });
                 response.map(|()| Full::default())
             }
             Err(text) => plain(StatusCode::BAD_REQUEST, text),
         }
     }
 
-    async fn post(&self, request: Request<Incoming>) -> Answer {
+    async fn post(&self, request: Request<Incoming>, guest: &Guest) -> Answer {
         let (head, body) = request.into_parts();
         if !is_json(&head.headers) {
             return plain(
@@ -87,13 +143,14 @@ impl<A: Api> Http<A> {
             Err(refused) => return refused,
         };
         let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
-        let answer = exchange::answer(&*self.api, &pin, &body, &self.limits).await;
-        finish(answer, A::block(&pin))
+        let peer = Peer { subscriptions: None, guest: Some(guest) };
+        let answer = exchange::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
+        finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, Answer> {
-        let reading = Limited::new(body, self.limits.body_bytes).collect();
-        match tokio::time::timeout(self.limits.read, reading).await {
+        let reading = Limited::new(body, self.listener.limits.body_bytes).collect();
+        match tokio::time::timeout(self.listener.limits.read, reading).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n"))
@@ -115,12 +172,23 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
     Some(MinBlock::parse(&value.replace("%2C", ",").replace("%2c", ",")))
 }
 
-fn finish(answer: exchange::Answer, block: Option<(u64, String)>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+async fn finish(answer: exchange::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
+    let (body, encoding) = match gzip {
+        true => gzip::compress(answer.body).await.map_or_else(
+            |text| (Bytes::from(text), None),
+            |bytes| (Bytes::from(bytes), Some(HeaderValue::from_static("gzip"))),
+        ),
+        false => (Bytes::from(answer.body), None),
+    };
+    let mut response = Response::new(Full::new(body));
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, encoding);
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -131,6 +199,40 @@ fn finish(answer: exchange::Answer, block: Option<(u64, String)>) -> Response<Fu
         }
     }
     response
+}
+
+fn unauthorized() -> Answer {
+    let mut refused = plain(StatusCode::UNAUTHORIZED, "missing, expired or unknown token\n");
+    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    refused
+}
+
+/// Lets pages that may read answers do so.
+fn cors(origins: &Origins, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    if origins.is_empty() {
+        return;
+    }
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(readers) = origin.and_then(|origin| origins.readers(origin)) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, readers);
+        let ours = HeaderValue::from_static("X-Maidenlane-Block, X-Maidenlane-Block-Hash, Retry-After");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, ours);
+    }
+}
+
+/// What a browser asks before it sends JSON for a page.
+fn preflight(origins: &Origins, asked: &HeaderMap, headers: &mut HeaderMap) {
+    const SECONDS: HeaderValue = HeaderValue::from_static("600");
+    let method = asked.get(ACCESS_CONTROL_REQUEST_METHOD);
+    cors(origins, asked.get(ORIGIN), headers);
+    let Some(method) = method.filter(|method| *method == "POST" || *method == "GET") else { return };
+    if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+        if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+        headers.insert(ACCESS_CONTROL_MAX_AGE, SECONDS);
+    }
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {

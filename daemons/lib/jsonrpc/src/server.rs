@@ -1,20 +1,22 @@
-//! Listeners and connections: HTTP/1.1 on any byte stream, and WebSocket when a request asks for it.
+//! Listeners and connections: HTTP/1.1 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
 
 use crate::duplex::Duplex;
 use crate::exchange::Api;
-use crate::limits::Limits;
-use crate::origin::Origins;
+use crate::ipc::Values;
+use crate::listener::{Guest, Listener};
 use crate::pace::Paced;
-use crate::respond::{Http, Upgrade};
+use crate::respond::{Http, Upgrade, Upgraded};
 use crate::websocket::Frames;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// The request header that names the oldest block a client accepts.
 pub const MIN_BLOCK: &str = "x-maidenlane-min-block";
@@ -23,15 +25,46 @@ pub const BLOCK: &str = "x-maidenlane-block";
 /// The answer header with its hash.
 pub const BLOCK_HASH: &str = "x-maidenlane-block-hash";
 
-/// Accepts until `stop`, then lets requests in progress finish within [`Limits::drain`].
+/// Where clients come in.
+#[derive(Debug)]
+pub enum Socket {
+    /// HTTP and WebSocket.
+    Tcp(TcpListener),
+    /// IPC.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Socket {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl Socket {
+    async fn accept(&self) -> std::io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
+}
+
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Accepts until `stop`, then lets requests in progress finish within [`Limits::drain`](crate::Limits::drain).
 ///
-/// Returns an error only when the listener itself fails for good.
+/// Returns an error only when the socket itself fails for good.
 pub async fn serve<A: Api>(
-    listener: TcpListener,
+    socket: impl Into<Socket>,
     api: Arc<A>,
-    limits: Limits,
+    listener: Arc<Listener>,
     stop: impl Future<Output = ()> + Send,
 ) -> std::io::Result<()> {
+    let socket = socket.into();
+    let limits = listener.limits;
     let permits = Arc::new(Semaphore::new(limits.connections));
     let (closing, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -40,19 +73,17 @@ pub async fn serve<A: Api>(
         // A permit first: what exceeds the limit waits in the backlog instead of being answered with an error.
         let accepted = async {
             let permit = Arc::clone(&permits).acquire_owned().await;
-            (permit, listener.accept().await)
+            (permit, socket.accept().await)
         };
         tokio::select! {
             biased;
             () = &mut stop => break Ok(()),
             Some(_) = connections.join_next(), if !connections.is_empty() => (),
             (permit, accepted) = accepted => match accepted {
-                Ok((stream, _peer)) => {
-                    // Without it an answer waits for the client's delayed acknowledgement.
-                    let _ = stream.set_nodelay(true);
-                    let (api, closed) = (Arc::clone(&api), closed.clone());
+                Ok(accepted) => {
+                    let (api, listener, closed) = (Arc::clone(&api), Arc::clone(&listener), closed.clone());
                     connections.spawn(async move {
-                        connection(stream, api, limits, closed).await;
+                        welcome(accepted, api, listener, closed).await;
                         drop(permit);
                     });
                 }
@@ -64,12 +95,50 @@ pub async fn serve<A: Api>(
             },
         }
     };
-    drop(listener);
+    drop(socket);
     let _ = closing.send(true);
     let drained = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(limits.drain, drained).await;
     connections.shutdown().await;
     outcome
+}
+
+/// One connection from its first byte.
+async fn welcome<A: Api>(
+    accepted: Accepted,
+    api: Arc<A>,
+    listener: Arc<Listener>,
+    mut closed: watch::Receiver<bool>,
+) {
+    let limits = listener.limits;
+    match accepted {
+        Accepted::Tcp(stream) => {
+            // Without it an answer waits for the client's delayed acknowledgement.
+            let _ = stream.set_nodelay(true);
+            let stream = Paced::new(stream, limits.write);
+            let Some(tls) = &listener.tls else {
+                return connection(stream, None, api, listener, closed).await;
+            };
+            let greeting = TlsAcceptor::from(tls.current()).accept(stream);
+            let stream = tokio::select! {
+                greeted = tokio::time::timeout(limits.read, greeting) => greeted,
+                () = told(&mut closed) => return,
+            };
+            // Who cannot greet, or has no certificate that counts, was told so by TLS.
+            if let Ok(Ok(stream)) = stream {
+                let certificates = stream.get_ref().1.peer_certificates();
+                let certificate =
+                    certificates.and_then(|all| all.first()).map(|one| one.clone().into_owned());
+                connection(stream, certificate, api, listener, closed).await;
+            }
+        }
+        Accepted::Unix(stream) => {
+            let mut values = Values::new(Paced::new(stream, limits.write), limits.body_bytes);
+            // The file system said who may connect.
+            let guest = Guest { listener, identity: None };
+            Duplex { api, guest, min: None }.serve(&mut values, closed).await;
+        }
+    }
 }
 
 /// Resolves once the server stops.
@@ -96,19 +165,24 @@ fn passing(error: &std::io::Error) -> bool {
 /// Serves one stream until the peer leaves, is idle for too long, or `closed` turns true.
 ///
 /// A peer that leaves while its call runs drops the call's future: that is how expensive calls are cancelled.
-pub async fn connection<A: Api, S>(stream: S, api: Arc<A>, limits: Limits, mut closed: watch::Receiver<bool>)
-where
+async fn connection<A: Api, S>(
+    stream: S,
+    certificate: Option<CertificateDer<'static>>,
+    api: Arc<A>,
+    listener: Arc<Listener>,
+    mut closed: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let http = Arc::new(Http { api, limits, origins: Origins::default(), upgrade: Upgrade::default() });
+    let limits = listener.limits;
+    let http = Arc::new(Http { api, listener, certificate, upgrade: Upgrade::default() });
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.respond(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.read);
-    let stream = TokioIo::new(Paced::new(stream, limits.write));
-    let serving = builder.serve_connection(stream, service).with_upgrades();
+    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => Some(served),
@@ -123,11 +197,11 @@ where
     };
     // What fails here is the peer's connection; there is nobody left to tell.
     if served.is_ok()
-        && let Some((min, upgrade)) = http.upgrade.take()
-        && let Ok(upgraded) = upgrade.await
+        && let Some(Upgraded { guest, min, stream }) = http.upgrade.take()
+        && let Ok(stream) = stream.await
     {
-        let mut frames = Frames::new(TokioIo::new(upgraded), &limits).await;
-        Duplex { api: Arc::clone(&http.api), limits, min }.serve(&mut frames, closed).await;
+        let mut frames = Frames::new(TokioIo::new(stream), &limits).await;
+        Duplex { api: Arc::clone(&http.api), guest, min }.serve(&mut frames, closed).await;
     }
 }
 

@@ -40,7 +40,7 @@ use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
 use fees::Fees;
-use maidenlane_jsonrpc::{Api, Error, Json, Limits, MinBlock};
+use maidenlane_jsonrpc::{Api, Error, Json, Limits, Listener, MinBlock};
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
@@ -137,8 +137,8 @@ impl Rpc {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send,
     ) -> std::io::Result<()> {
-        let limits = self.shared.settings.get().limits;
-        maidenlane_jsonrpc::serve(listener, Arc::new(self), limits, stop).await
+        let open = Listener::open(self.shared.settings.get().limits);
+        maidenlane_jsonrpc::serve(listener, Arc::new(self), Arc::new(open), stop).await
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::exchange::tests::Fake;
-use crate::{Error, Limits, codes, serve};
+use crate::{Error, Limits, Listener, codes, serve};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn with<C: Future<Output = ()>>(
         let until = async {
             let _: Result<(), _> = stopped.await;
         };
-        let serving = serve(listener, Arc::clone(&fake), limits, until);
+        let serving = serve(listener, Arc::clone(&fake), Arc::new(Listener::open(limits)), until);
         let asking = tokio::time::timeout(PATIENCE, client(fake, address, stop));
         let (served, asked) = tokio::join!(serving, asking);
         served.expect("a clean stop");

@@ -36,6 +36,7 @@ impl Api for Fake {
             "fail" => Err(Error::new(number(params), "failed").with_data(Json::quantity(1))),
             "big" => Ok(Json::string(&"x".repeat(usize::try_from(number(params)).unwrap_or_default()))),
             "pin" => Ok(Json::string(&format!("{pin:?}"))),
+            "rpc_modules" => Ok(Json::Static(r#"{"debug":"1.0","echo":"1.0"}"#)),
             "hang" => std::future::pending().await,
             other => Err(Error::no_method(other)),
         }
@@ -65,6 +66,10 @@ impl Api for Fake {
             true => Err(Error::new(codes::STALE, "replica is stale: silent")),
             false => Ok(()),
         }
+    }
+
+    fn methods(&self) -> Vec<Described> {
+        ["echo", "debug_big"].map(|name| Described { name, params: "" }).to_vec()
     }
 
     fn time_limit(&self, method: &str) -> Option<Duration> {

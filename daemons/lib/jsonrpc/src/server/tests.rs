@@ -1,4 +1,5 @@
 use super::*;
+use crate::Limits;
 use crate::exchange::tests::Fake;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -7,8 +8,9 @@ fn ask(request: &str, limits: Limits) -> (String, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
+        let rules = Arc::new(Listener::open(limits));
         let (_closing, closed) = watch::channel(false);
-        let serving = connection(stream, Arc::new(Fake::default()), limits, closed);
+        let serving = connection(stream, None, Arc::new(Fake::default()), rules, closed);
         let asking = async {
             client.write_all(request.as_bytes()).await.expect("the server reads");
             let mut answer = String::new();
@@ -70,7 +72,8 @@ fn stops_when_told() {
         let until = async {
             let _ = stopped.await;
         };
-        let serving = serve(listener, Arc::new(Fake::default()), Limits::default(), until);
+        let rules = Arc::new(Listener::open(Limits::default()));
+        let serving = serve(listener, Arc::new(Fake::default()), rules, until);
         let client = async {
             let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
             stream.write_all(post(JSON, CALL).as_bytes()).await.expect("it reads");
@@ -84,5 +87,141 @@ fn stops_when_told() {
         };
         let (outcome, _idle) = tokio::join!(serving, client);
         outcome.expect("a clean stop");
+    });
+}
+
+/// The same with rules.
+fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (mut client, stream) = tokio::io::duplex(1 << 16);
+        let (_closing, closed) = watch::channel(false);
+        let serving = connection(stream, None, Arc::new(Fake::default()), Arc::new(rules), closed);
+        let asking = async {
+            client.write_all(request.as_bytes()).await.expect("the server reads");
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.expect("the server closes");
+            answer
+        };
+        let ((), answer) = tokio::join!(serving, asking);
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8(answer[..end].to_vec()).expect("text");
+        (head.to_lowercase(), answer[end + 4..].to_vec())
+    })
+}
+
+fn open() -> Listener {
+    Listener::open(Limits::default())
+}
+
+#[test]
+fn large_answers_are_compressed_for_those_who_ask() {
+    let call = CALL.replace("echo", "big").replace("[1]", "[100000]");
+    let (head, body) = ask_rules(&post(&format!("{JSON}accept-encoding: gzip\r\n"), &call), open());
+    assert!(head.contains("content-encoding: gzip") && body.len() < 10_000, "{} {head}", body.len());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*body), &mut text).expect("gzip");
+    assert!(text.starts_with(r#"{"jsonrpc":"2.0","id":1,"result":"xxx"#) && text.len() > 100_000);
+    let (head, body) = ask_rules(&post(JSON, &call), open());
+    assert!(!head.contains("content-encoding") && body.len() > 100_000);
+}
+
+#[test]
+fn pages_and_hosts_are_told_apart() {
+    let app = || Listener { origins: crate::Origins::new(["https://app.example"]), ..open() };
+    let preflight = |origin: &str| {
+        format!(
+            "OPTIONS / HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: {origin}\r\n\
+             access-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n\r\n"
+        )
+    };
+    let (head, _) = ask_rules(&preflight("https://app.example"), app());
+    assert!(head.contains("access-control-allow-origin: https://app.example"), "{head}");
+    assert!(head.contains("access-control-allow-headers: content-type"), "{head}");
+    assert!(!ask_rules(&preflight("https://evil.example"), app()).0.contains("allow-origin"));
+    let (head, _) = ask_rules(&post(&format!("{JSON}origin: https://app.example\r\n"), CALL), app());
+    assert!(head.contains("access-control-allow-origin: https://app.example"), "{head}");
+    assert!(!ask_rules(&preflight("https://app.example"), open()).0.contains("allow-origin"));
+    let local = || Listener { hosts: crate::Hosts::default(), ..open() };
+    let (head, body) = ask_rules(&post(JSON, CALL), local());
+    assert!(head.starts_with("http/1.1 403") && body == b"invalid host specified\n", "{head}");
+    let here = post(JSON, CALL).replace("host: x", "host: 127.0.0.1:8545");
+    assert!(ask_rules(&here, local()).0.starts_with("http/1.1 200"));
+}
+
+#[test]
+fn namespaces_tokens_and_rates_are_kept() {
+    use crate::access::{Access, Identity, Proof};
+    let rules = || {
+        let identity = Identity::new("reader".to_owned(), None, false, Some(2));
+        let access = Access::new([(Proof::Bearer("t0ken".to_owned()), identity)]);
+        Listener {
+            namespaces: Some(vec!["echo".to_owned(), "fail".to_owned()]),
+            access: Some(Arc::new(access)),
+            ..open()
+        }
+    };
+    let (head, _) = ask_rules(&post(JSON, CALL), rules());
+    assert!(head.starts_with("http/1.1 401") && head.contains("www-authenticate: bearer"), "{head}");
+    let known = format!("{JSON}authorization: Bearer t0ken\r\n");
+    let batch = format!("[{},{CALL},{CALL}]", CALL.replace("echo", "big"));
+    let (head, body) = ask_rules(&post(&known, &batch), rules());
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let answers: Vec<serde_json::Value> = serde_json::from_slice(&body).expect("a list");
+    let codes: Vec<_> = answers.iter().map(|answer| answer["error"]["code"].as_i64()).collect();
+    assert_eq!(codes, [Some(-32601), None, None]);
+    let batch = format!("[{CALL},{CALL},{CALL}]");
+    let (_, body) = ask_rules(&post(&known, &batch), rules());
+    let answers: Vec<serde_json::Value> = serde_json::from_slice(&body).expect("a list");
+    assert_eq!(answers[2]["error"]["code"], -32005);
+    let modules = CALL.replace("echo", "rpc_modules");
+    let (_, body) = ask_rules(&post(&known, &modules), rules());
+    assert_eq!(String::from_utf8_lossy(&body), r#"{"jsonrpc":"2.0","id":1,"result":{"echo":"1.0"}}"#);
+    // What may be asked is described to those who may ask, and no more of it than they may.
+    let get = |headers: &str| {
+        format!("GET /openrpc.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
+    };
+    assert!(ask_rules(&get(""), rules()).0.starts_with("http/1.1 401"));
+    let (_, body) = ask_rules(&get("authorization: Bearer t0ken\r\n"), rules());
+    let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(document["methods"].as_array().map(Vec::len), Some(1), "{document}");
+    let closed = Listener { http: false, ..open() };
+    assert!(ask_rules(&post(JSON, CALL), closed).0.starts_with("http/1.1 404"));
+}
+
+#[test]
+fn ipc_values_need_no_newlines() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let path = std::env::temp_dir().join(format!("maidenlane-serve-{}.ipc", std::process::id()));
+        let socket = crate::ipc::bind(&path, 0o600).expect("free");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let until = async {
+            let _ = stopped.await;
+        };
+        let serving = serve(Socket::Unix(socket), Arc::new(Fake::default()), Arc::new(open()), until);
+        let client = async {
+            let mut stream = UnixStream::connect(&path).await.expect("it listens");
+            let subscribe = CALL.replace("echo", "eth_subscribe").replace("[1]", "[\"count\",1]");
+            stream.write_all(format!("{CALL}[{CALL}]{subscribe}").as_bytes()).await.expect("it reads");
+            let mut lines = String::new();
+            while lines.lines().count() < 4 {
+                let mut bytes = [0; 1_000];
+                let read = stream.read(&mut bytes).await.expect("it answers");
+                lines.push_str(std::str::from_utf8(&bytes[..read]).expect("text"));
+            }
+            let lines: Vec<&str> = lines.lines().collect();
+            assert_eq!(lines[0], r#"{"jsonrpc":"2.0","id":1,"result":[1]}"#);
+            assert_eq!(lines[1], r#"[{"jsonrpc":"2.0","id":1,"result":[1]}]"#);
+            assert!(lines[3].contains("eth_subscription") && lines[3].contains("\"result\":\"0x0\""));
+            stream.write_all(b" oops").await.expect("it reads");
+            let mut rest = String::new();
+            stream.read_to_string(&mut rest).await.expect("it closes");
+            assert!(rest.contains("-32700"), "{rest}");
+            stop.send(()).expect("it runs");
+        };
+        let (served, ()) = tokio::join!(serving, client);
+        served.expect("a clean stop");
+        std::fs::remove_file(&path).expect("ours");
     });
 }

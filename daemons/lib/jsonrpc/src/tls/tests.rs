@@ -1,0 +1,200 @@
+use super::*;
+use crate::access::{Access, Identity, Proof};
+use crate::exchange::tests::Fake;
+use crate::{Limits, Listener, serve};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// Signs certificates of clients and servers.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// Certificate and key in PEM.
+type Signed = (String, String);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    fn sign(&self, name: &str, until: i32) -> Signed {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+/// The files of one server, which knows the client certificate for `reader.example`.
+struct Server {
+    dir: std::path::PathBuf,
+    files: TlsFiles,
+}
+
+impl Server {
+    fn new(name: &str, clients: Option<&Authority>, own: &Signed) -> Self {
+        let dir = std::env::temp_dir().join(format!("maidenlane-tls-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let file = |name: &str| dir.join(name);
+        let client_ca = clients.map(|authority| {
+            std::fs::write(file("ca"), &authority.pem).expect("writable");
+            file("ca")
+        });
+        let server =
+            Self { files: TlsFiles { certificate: file("certificate"), key: file("key"), client_ca }, dir };
+        server.put(own);
+        server
+    }
+
+    fn put(&self, (certificate, key): &Signed) {
+        std::fs::write(&self.files.certificate, certificate).expect("writable");
+        std::fs::write(&self.files.key, key).expect("writable");
+    }
+
+    /// Serves the fake and runs `client` against it.
+    fn with<C: Future<Output = ()>>(&self, client: impl FnOnce(SocketAddr) -> C) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+            let address = socket.local_addr().expect("bound");
+            let tls = Tls::load(self.files.clone()).expect("good files");
+            let reader = Identity::new("reader".to_owned(), None, false, None);
+            let access = tls
+                .is_mutual()
+                .then(|| Arc::new(Access::new([(Proof::Certificate("reader.example".to_owned()), reader)])));
+            let rules = Listener { tls: Some(Arc::new(tls)), access, ..Listener::open(Limits::default()) };
+            let (stop, stopped) = oneshot::channel::<()>();
+            let until = async {
+                let _ = stopped.await;
+            };
+            let serving = serve(socket, Arc::new(Fake::default()), Arc::new(rules), until);
+            let asking = async {
+                client(address).await;
+                let _ = stop.send(());
+            };
+            let (served, ()) = tokio::join!(serving, asking);
+            served.expect("a clean stop");
+        });
+        std::fs::remove_dir_all(&self.dir).expect("ours");
+    }
+}
+
+/// The status line and body of one call, or what went wrong before there was one.
+async fn ask(address: SocketAddr, trust: &Authority, own: Option<&Signed>) -> Result<String, String> {
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trust.pem.as_bytes()).expect("PEM")).expect("a root");
+    let provider = Arc::new(crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM")],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM"),
+            )
+            .expect("they go together"),
+    };
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let name = ServerName::try_from("rpc.example").expect("a name");
+    let mut stream =
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| told(&e))?;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.map_err(|e| told(&e))?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.map_err(|e| told(&e))?;
+    Ok(String::from_utf8(answer).expect("text"))
+}
+
+#[track_caller]
+fn check(answer: &Result<String, String>, expect: Result<&str, &str>) {
+    match (answer, expect) {
+        (Ok(answer), Ok(part)) | (Err(answer), Err(part)) => assert!(answer.contains(part), "{answer}"),
+        (answer, expect) => panic!("{answer:?}, not {expect:?}"),
+    }
+}
+
+#[test]
+fn only_certificates_that_count_come_in() {
+    let (servers, clients, strangers) =
+        (Authority::new("servers"), Authority::new("clients"), Authority::new("strangers"));
+    let server = Server::new("mutual", Some(&clients), &servers.sign("rpc.example", 2100));
+    server.with(async |address| {
+        let known = clients.sign("reader.example", 2100);
+        check(&ask(address, &servers, Some(&known)).await, Ok("\"result\":[1]"));
+        check(&ask(address, &servers, None).await, Err("CertificateRequired"));
+        let foreign = strangers.sign("reader.example", 2100);
+        check(&ask(address, &servers, Some(&foreign)).await, Err("fatal alert"));
+        let expired = clients.sign("reader.example", 2001);
+        check(&ask(address, &servers, Some(&expired)).await, Err("CertificateExpired"));
+        let unknown = clients.sign("other.example", 2100);
+        check(&ask(address, &servers, Some(&unknown)).await, Ok("401 Unauthorized"));
+        // A client that does not trust us does not speak to us.
+        check(&ask(address, &strangers, Some(&known)).await, Err("UnknownIssuer"));
+    });
+}
+
+#[test]
+fn changed_certificates_are_taken_over_if_they_are_good() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let server = Server::new("rotated", None, &old.sign("rpc.example", 2100));
+    server.with(async |address| {
+        check(&ask(address, &old, None).await, Ok("\"result\":[1]"));
+        server.put(&("no certificate".to_owned(), "no key".to_owned()));
+        tokio::time::sleep(LOOK + Duration::from_millis(50)).await;
+        check(&ask(address, &old, None).await, Ok("\"result\":[1]"));
+        server.put(&new.sign("rpc.example", 2100));
+        tokio::time::sleep(LOOK + Duration::from_millis(50)).await;
+        check(&ask(address, &new, None).await, Ok("\"result\":[1]"));
+        check(&ask(address, &old, None).await, Err("UnknownIssuer"));
+    });
+}
+
+#[test]
+fn bad_files_are_named() {
+    #[track_caller]
+    fn check(files: &TlsFiles, expect: &str) {
+        let error = Tls::load(files.clone()).expect_err("bad files").to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+    let authority = Authority::new("it");
+    let server = Server::new("bad", None, &authority.sign("rpc.example", 2100));
+    let good = server.files.clone();
+    check(&TlsFiles { key: Path::new("/nowhere/key").to_owned(), ..good.clone() }, "read /nowhere/key");
+    check(
+        &TlsFiles { key: good.certificate.clone(), ..good.clone() },
+        "certificate holds no private key in PEM",
+    );
+    check(&TlsFiles { certificate: good.key.clone(), ..good.clone() }, "key holds no certificate in PEM");
+    std::fs::write(&good.key, authority.sign("rpc.example", 2100).1).expect("writable");
+    check(&good, "cannot be used");
+    std::fs::remove_dir_all(&server.dir).expect("ours");
+}
