@@ -10,13 +10,15 @@
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, checked in jumps and calls |
 //! | `replay` | mined blocks run again |
-//! | `steps`, `watch` | every instruction as JSON; how much a tracer may keep |
+//! | `steps`, `frames`, `touched` | what tracers see: instructions, calls, accounts |
+//! | `watch` | how much a tracer may keep |
 //! | `pool` | the few threads that run what takes longer |
 
 pub(crate) mod budget;
 pub(crate) mod codes;
 pub(crate) mod database;
 pub(crate) mod estimate;
+pub(crate) mod frames;
 #[expect(dead_code, reason = "used by what replays and simulates")]
 pub(crate) mod overlay;
 pub(crate) mod pool;
@@ -24,6 +26,7 @@ pub(crate) mod precompiles;
 pub(crate) mod replay;
 pub mod rules;
 pub(crate) mod steps;
+pub(crate) mod touched;
 pub(crate) mod watch;
 
 use budget::{Budget, Spent};

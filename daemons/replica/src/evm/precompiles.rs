@@ -24,6 +24,11 @@ impl Precompiles {
     pub(crate) fn new(spec: SpecId, moved: Option<Arc<Moved>>) -> Self {
         Self { fork: EthPrecompiles::new(spec), moved }
     }
+
+    /// The fork's own places.
+    pub(crate) fn addresses(&self) -> &AddressSet {
+        self.fork.warm_addresses()
+    }
 }
 
 impl<CTX: ContextTr> PrecompileProvider<CTX> for Precompiles {

@@ -21,6 +21,7 @@ use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
 use revm::handler::{ExecuteEvm as _, SystemCallEvm as _};
 use revm::inspector::{InspectEvm as _, Inspector};
 use revm::primitives::hardfork::SpecId;
+use revm::primitives::map::AddressSet;
 use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind};
 use revm::state::AccountInfo;
 use std::cell::RefCell;
@@ -31,6 +32,7 @@ pub(crate) struct Replay<'a> {
     env: BlockEnv,
     cfg: CfgEnv,
     precompiles: Precompiles,
+    logs: usize,
 }
 
 impl<'a> Replay<'a> {
@@ -61,7 +63,7 @@ impl<'a> Replay<'a> {
 
     /// Calls in an environment, on a state that is there already.
     pub(crate) fn on(db: StateDb<'a>, env: BlockEnv, cfg: CfgEnv, precompiles: Precompiles) -> Self {
-        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles }
+        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles, logs: 0 }
     }
 
     /// What comes next runs in another environment, on a state with overrides.
@@ -84,6 +86,21 @@ impl<'a> Replay<'a> {
     /// The state as the transactions so far have left it.
     pub(crate) fn state(&mut self) -> Looked<'_, 'a> {
         Looked(RefCell::new(&mut self.state))
+    }
+
+    /// The block's fork.
+    pub(crate) fn spec(&self) -> SpecId {
+        self.cfg.spec
+    }
+
+    /// Logs of the transactions so far.
+    pub(crate) fn logs(&self) -> usize {
+        self.logs
+    }
+
+    /// Where precompiles answer.
+    pub(crate) fn precompiles(&self) -> &AddressSet {
+        self.precompiles.addresses()
     }
 
     fn system_call(&mut self, contract: Address, data: Bytes) -> Result<(), Failure> {
@@ -124,6 +141,7 @@ impl<'a> Replay<'a> {
 
     /// Makes an inspected transaction part of the state.
     pub(crate) fn keep(&mut self, done: ResultAndState) {
+        self.logs = self.logs.saturating_add(done.result.logs().len());
         self.state.commit(done.state);
     }
 }

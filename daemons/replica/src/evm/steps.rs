@@ -4,10 +4,12 @@ use maidenlane_jsonrpc::json::{Object, push_data, push_list};
 use revm::bytecode::opcode::{self, OpCode};
 use revm::context_interface::ContextTr;
 use revm::inspector::Inspector;
+use revm::interpreter::instructions::gas_table_spec;
 use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _, MemoryTr as _, ReturnData as _};
 use revm::interpreter::{
     CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter, InterpreterAction,
 };
+use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, U256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -40,9 +42,12 @@ struct Begun {
 /// The inspector.
 #[derive(Debug)]
 pub(crate) struct Steps {
+    spec: SpecId,
     wanted: Wanted,
     most_bytes: usize,
     out: String,
+    /// Bytes of all steps, without what separates them.
+    steps_bytes: usize,
     begun: Option<Begun>,
     depth: usize,
     /// Refunds of the frames around, as each stood when it made its call.
@@ -52,11 +57,13 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// Writes at most `most_bytes`.
-    pub(crate) fn new(wanted: Wanted, most_bytes: usize) -> Self {
+    pub(crate) fn new(spec: SpecId, wanted: Wanted, most_bytes: usize) -> Self {
         Self {
+            spec,
             wanted,
             most_bytes,
             out: String::new(),
+            steps_bytes: 0,
             begun: None,
             depth: 0,
             refunds: Vec::new(),
@@ -71,7 +78,7 @@ impl Steps {
 
     fn full(&self) -> bool {
         let limit = self.wanted.limit_bytes;
-        self.out.len() > self.most_bytes || (limit > 0 && self.out.len() > limit)
+        self.out.len() > self.most_bytes || (limit > 0 && self.steps_bytes > limit)
     }
 
     /// What is only known before the instruction.
@@ -119,8 +126,16 @@ impl Steps {
         if !self.out.is_empty() {
             self.out.push(',');
         }
+        let from = self.out.len();
         let mut object = Object::new(&mut self.out);
-        let cost = begun.gas.saturating_sub(interpreter.gas.remaining());
+        let error = failed.and_then(error);
+        let cost = match error {
+            // All gas is gone. What was asked is only known where it does not depend on the operands.
+            Some(OUT_OF_GAS) => {
+                gas_table_spec(self.spec).get(usize::from(begun.op)).map_or(0, |gas| (*gas).into())
+            }
+            _ => begun.gas.saturating_sub(interpreter.gas.remaining()),
+        };
         object.raw("pc", &begun.pc.to_string());
         match OpCode::new(begun.op) {
             Some(op) => object.raw("op", &format!("\"{}\"", op.as_str())),
@@ -129,7 +144,7 @@ impl Steps {
         object.raw("gas", &begun.gas.to_string());
         object.raw("gasCost", &cost.to_string());
         object.raw("depth", &self.depth.to_string());
-        if let Some(text) = failed.and_then(error) {
+        if let Some(text) = error {
             object.raw("error", &format!("\"{text}\""));
         }
         if let Some(slots) = storage {
@@ -145,14 +160,17 @@ impl Steps {
         }
         self.out.push_str(&begun.text);
         self.out.push('}');
+        self.steps_bytes += self.out.len() - from;
     }
 }
+
+const OUT_OF_GAS: &str = "out of gas";
 
 /// geth's text for what stops an instruction before it runs. What stops it while it runs stands nowhere in the step.
 fn error(result: InstructionResult) -> Option<&'static str> {
     match result {
         InstructionResult::OutOfGas | InstructionResult::MemoryOOG | InstructionResult::InvalidOperandOOG => {
-            Some("out of gas")
+            Some(OUT_OF_GAS)
         }
         InstructionResult::StackUnderflow => Some("stack underflow"),
         InstructionResult::StackOverflow => Some("stack limit reached 1024"),

@@ -1,7 +1,7 @@
 //! `eth_call`, and how everything that executes is bounded. A call starts on the IO thread with a small budget,
 //! because a hand-over costs more than most calls; what exceeds it starts again on the pool.
 
-mod errors;
+pub(crate) mod errors;
 
 use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
 use super::params::Selector;

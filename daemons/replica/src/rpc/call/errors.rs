@@ -68,7 +68,7 @@ pub(in crate::rpc) fn reverted(output: &Bytes) -> Error {
 }
 
 /// The text of `Error(string)`, or the meaning of `Panic(uint256)`.
-fn reason(output: &[u8]) -> Option<String> {
+pub(crate) fn reason(output: &[u8]) -> Option<String> {
     const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
     const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];
     let (selector, rest) = output.split_first_chunk::<4>()?;

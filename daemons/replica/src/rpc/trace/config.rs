@@ -1,15 +1,23 @@
 //! Which tracer runs over a transaction, and what it answers.
 
+use super::calls::{Flat, Nested, selectors};
+use super::prestate::{self, Prestate, Reader};
 use super::{Bounds, fault, too_large};
+use crate::evm::Failure;
+use crate::evm::frames::Frames;
 use crate::evm::replay::Replay;
 use crate::evm::steps::{Steps, Wanted};
+use crate::evm::touched::Touched;
 use alloy::primitives::B256;
-use alloy_rpc_types_trace::geth::{GethDebugBuiltInTracerType, GethDebugTracerType, GethDebugTracingOptions};
 use maidenlane_jsonrpc::Error;
 use maidenlane_jsonrpc::json::Object;
 use revm::context::TxEnv;
-use revm::context::result::ExecutionResult;
-use revm_inspectors::tracing::{DebugInspector, TransactionContext};
+use revm::context::result::{ExecutionResult, ResultAndState};
+use revm::primitives::hardfork::SpecId;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// geth's time for one transaction, where nobody asks for another.
@@ -17,11 +25,41 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most that a client may ask for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
-/// The last parameter of every tracing method.
-#[derive(Clone, Debug, Default)]
+/// The last parameter of every tracing method, as it comes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Raw {
+    tracer: Option<String>,
+    tracer_config: Option<Value>,
+    timeout: Option<String>,
+    enable_memory: bool,
+    disable_stack: bool,
+    disable_storage: bool,
+    enable_return_data: bool,
+    limit: usize,
+}
+
+/// The same, checked.
+#[derive(Clone, Debug)]
 pub(super) struct Config {
-    options: GethDebugTracingOptions,
+    tracer: Tracer,
     pub(super) timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Tracer {
+    Steps(Wanted),
+    Named(Named),
+    Mux(BTreeMap<String, Named>),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    Nested(Nested),
+    Flat(Flat),
+    Selectors,
+    Prestate(Prestate),
+    Noop,
 }
 
 /// Where a traced transaction stands; nothing for a call.
@@ -32,34 +70,68 @@ pub(super) struct Place {
     pub(super) index: Option<usize>,
 }
 
-impl Config {
+impl Raw {
     pub(super) fn read(json: &str) -> Result<Self, String> {
-        let options = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        Ok(Self { options, timeout: TIMEOUT })
+        serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
     /// What is well-formed, but cannot be done.
-    pub(super) fn checked(mut self) -> Result<Self, Error> {
-        self.timeout = match &self.options.timeout {
+    pub(super) fn checked(self) -> Result<Config, Error> {
+        let timeout = match &self.timeout {
             Some(text) => duration(text)
                 .ok_or_else(|| Error::server(format!("time: invalid duration {text:?}")))?
                 .min(TIMEOUT_MAX),
             None => TIMEOUT,
         };
-        match &self.options.tracer {
-            None => Ok(self),
-            Some(GethDebugTracerType::BuiltInTracer(GethDebugBuiltInTracerType::Erc7562Tracer)) => {
-                Err(Error::server("erc7562Tracer is not served"))
+        let tracer = match self.tracer.as_deref() {
+            None => Tracer::Steps(Wanted {
+                memory: self.enable_memory,
+                stack: !self.disable_stack,
+                storage: !self.disable_storage,
+                return_data: self.enable_return_data,
+                limit_bytes: self.limit,
+            }),
+            Some("muxTracer") => {
+                let parts: BTreeMap<String, Value> = options(self.tracer_config)?;
+                let parts =
+                    parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(value))?)));
+                Tracer::Mux(parts.collect::<Result<_, Error>>()?)
             }
-            Some(_) => {
-                // Names and options are checked by making one.
-                DebugInspector::new(self.options.clone())
-                    .map_err(|error| Error::server(error.to_string()))?;
-                Ok(self)
-            }
-        }
+            Some(name) => Tracer::Named(named(name, self.tracer_config)?),
+        };
+        Ok(Config { tracer, timeout })
     }
+}
 
+fn options<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T, Error> {
+    match value {
+        None | Some(Value::Null) => Ok(T::default()),
+        Some(value) => serde_json::from_value(value).map_err(|error| Error::server(error.to_string())),
+    }
+}
+
+fn named(name: &str, config: Option<Value>) -> Result<Named, Error> {
+    Ok(match name {
+        "callTracer" => Named::Nested(options(config)?),
+        "flatCallTracer" => Named::Flat(options(config)?),
+        "4byteTracer" => Named::Selectors,
+        "noopTracer" => Named::Noop,
+        "prestateTracer" => {
+            let wanted: Prestate = options(config)?;
+            if wanted.diff_mode && wanted.include_empty {
+                return Err(Error::server("cannot use diffMode with includeEmpty"));
+            }
+            Named::Prestate(wanted)
+        }
+        other => {
+            let other: String = other.chars().take(64).collect();
+            let text = format!("tracer {other:?} is not served; JavaScript tracers are not either");
+            return Err(Error::server(text));
+        }
+    })
+}
+
+impl Config {
     /// Runs a transaction under the tracer, and leaves it in the state.
     pub(super) fn trace(
         &self,
@@ -69,10 +141,10 @@ impl Config {
         bounds: &Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
-        if self.options.tracer.is_some() {
-            return self.trace_with_library(replay, tx, place, bounds, most_bytes);
-        }
-        let mut steps = Steps::new(self.steps(), most_bytes);
+        let Tracer::Steps(wanted) = &self.tracer else {
+            return self.trace_calls(replay, tx, place, bounds, most_bytes);
+        };
+        let mut steps = Steps::new(replay.spec(), *wanted, most_bytes);
         let done = replay.inspect(tx, bounds.budget(self), &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
@@ -80,18 +152,8 @@ impl Config {
         Ok(text)
     }
 
-    fn steps(&self) -> Wanted {
-        let config = &self.options.config;
-        Wanted {
-            memory: config.is_memory_enabled(),
-            stack: config.is_stack_enabled(),
-            storage: config.is_storage_enabled(),
-            return_data: config.is_return_data_enabled(),
-            limit_bytes: config.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
-        }
-    }
-
-    fn trace_with_library(
+    /// All other tracers tell from the same two collections.
+    fn trace_calls(
         &self,
         replay: &mut Replay<'_>,
         tx: TxEnv,
@@ -99,23 +161,67 @@ impl Config {
         bounds: &Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
-        let made = DebugInspector::new(self.options.clone());
-        let mut inspector = made.map_err(|error| Error::server(error.to_string()))?;
-        let mut watch = bounds.watch();
-        let done = replay.inspect(tx.clone(), bounds.budget(self), (&mut watch, &mut inspector));
+        let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
+        prestate::begin(&mut touched, &tx, replay.env().beneficiary);
+        let gas_limit = tx.gas_limit;
+        let inspector = (&mut watch, (&mut frames, &mut touched));
+        let done = replay.inspect(tx, bounds.budget(self), inspector);
         if watch.is_full() {
             return Err(too_large());
         }
         let done = done.map_err(fault)?;
-        let context =
-            TransactionContext { block_hash: place.block, tx_index: place.index, tx_hash: place.hash };
-        let env = replay.env().clone();
-        let trace = inspector
-            .get_result(Some(context), &tx, &env, &done, &mut replay.state())
-            .map_err(Error::internal)?;
-        let text = serde_json::to_string(&trace).map_err(Error::internal)?;
+        let mut root = frames.finish();
+        (root.gas, root.gas_used) = (gas_limit, done.result.tx_gas_used());
+        let mut told = Told { replay, root, touched, done, place };
+        let mut out = String::new();
+        match &self.tracer {
+            Tracer::Named(named) => told.write(&mut out, *named)?,
+            Tracer::Mux(parts) => {
+                let mut object = Object::new(&mut out);
+                for (name, part) in parts {
+                    told.write(object.value(name), *part)?;
+                }
+                object.end();
+            }
+            Tracer::Steps(_) => (),
+        }
+        let Told { replay, done, .. } = told;
         replay.keep(done);
-        if text.len() > most_bytes { Err(too_large()) } else { Ok(text) }
+        if out.len() > most_bytes { Err(too_large()) } else { Ok(out) }
+    }
+}
+
+/// A traced transaction.
+struct Told<'r, 'a> {
+    replay: &'r mut Replay<'a>,
+    root: crate::evm::frames::Frame,
+    touched: Touched,
+    done: ResultAndState,
+    place: Place,
+}
+
+impl Told<'_, '_> {
+    fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
+        let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);
+        match named {
+            Named::Noop => out.push_str("{}"),
+            Named::Nested(nested) => nested.write(out, &self.root, self.replay.logs()),
+            Named::Flat(flat) => flat.write(out, &self.root, self.place, number, self.replay.precompiles()),
+            Named::Selectors => selectors(out, &self.root, self.replay.precompiles()),
+            Named::Prestate(prestate) => {
+                let spec = self.replay.spec();
+                let db = &self.replay.state();
+                let reader = Reader {
+                    db,
+                    after: &self.done.state,
+                    destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
+                    delegates: spec.is_enabled_in(SpecId::PRAGUE),
+                };
+                let written = prestate.write(out, &self.touched, &reader);
+                written.map_err(|error| fault(Failure::Read(error)))?;
+            }
+        }
+        Ok(())
     }
 }
 

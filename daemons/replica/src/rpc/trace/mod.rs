@@ -3,9 +3,12 @@
 //! | file | idea |
 //! |---|---|
 //! | [`config`] | which tracer, with what, for how long |
+//! | [`calls`], [`prestate`] | what the named tracers answer |
 //! | this one | which block or call, and the answer |
 
+mod calls;
 mod config;
+mod prestate;
 
 use super::Shared;
 use super::block::Block;
@@ -22,7 +25,7 @@ use crate::evm::replay::{Replay, tx_env};
 use crate::evm::watch::Watch;
 use alloy::primitives::U256;
 use alloy::rlp;
-use config::{Config, Place};
+use config::{Config, Place, Raw};
 use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
@@ -118,14 +121,14 @@ fn wanted(
     let mut args = Args::parse(params, 2)?;
     if method == "debug_traceTransaction" {
         let hash = args.required(params::hash)?;
-        let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+        let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
         let (at, index) =
             session.source().transaction(hash)?.ok_or_else(|| Error::server("transaction not found"))?;
         return Ok(Wanted::Transaction { block: traceable(shared, session, at)?, index, config });
     }
     if method == "debug_traceBlock" {
         let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
-        let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+        let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
         let block = decode(&bytes)?;
         mined(session, BlockRef::new(block.header.number, block.header.parent_hash))?;
         return Ok(Wanted::Block { block: Arc::new(block), config });
@@ -142,7 +145,7 @@ fn wanted(
         };
         (select::block(session.source(), Selector::Tag(tag))?, format!("block #{named} not found"))
     };
-    let config = args.optional(Config::read)?.unwrap_or_default().checked()?;
+    let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(missing))?;
     Ok(Wanted::Block { block: traceable(shared, session, at)?, config })
 }
@@ -190,7 +193,7 @@ fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) ->
     let mut args = Args::parse(params, 3)?;
     let wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
     let selector = args.required(Selector::read)?;
-    let config = args.optional(|json| Ok((Config::read(json)?, call::read::<CallConfig>(json)?)))?;
+    let config = args.optional(|json| Ok((Raw::read(json)?, call::read::<CallConfig>(json)?)))?;
     let (config, CallConfig { state_overrides, block_overrides, tx_index }) = config.unwrap_or_default();
     if selector == Selector::Tag(Tag::Pending) {
         return Err(Error::server("tracing on top of pending is not supported"));

@@ -1,0 +1,224 @@
+//! What a transaction calls and creates, as a tree: all that geth's call tracers tell.
+
+use revm::bytecode::opcode::{self, OpCode};
+use revm::context_interface::journaled_state::JournalTr as _;
+use revm::context_interface::{ContextTr, CreateScheme};
+use revm::inspector::Inspector;
+use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _};
+use revm::interpreter::{
+    CallInputs, CallOutcome, CallScheme, CreateInputs, CreateOutcome, InstructionResult, Interpreter,
+    InterpreterAction, InterpreterResult,
+};
+use revm::primitives::{Address, Bytes, Log, U256};
+
+/// A log in its frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    /// The log.
+    pub(crate) log: Log,
+    /// Its index in the transaction; what was reverted before does not count.
+    pub(crate) index: usize,
+    /// Calls of this frame before it.
+    pub(crate) position: usize,
+}
+
+/// One call, creation or self-destruction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frame {
+    /// The instruction that opened it.
+    pub(crate) op: u8,
+    /// Who.
+    pub(crate) from: Address,
+    /// Whom; `None` for a creation that failed.
+    pub(crate) to: Option<Address>,
+    /// Call data or init code.
+    pub(crate) input: Bytes,
+    /// Given.
+    pub(crate) gas: u64,
+    /// Used.
+    pub(crate) gas_used: u64,
+    /// Returned, also by a revert.
+    pub(crate) output: Bytes,
+    /// geth's text for why it failed.
+    pub(crate) error: Option<String>,
+    /// Wei; a static call has none.
+    pub(crate) value: Option<U256>,
+    /// What it called, in order.
+    pub(crate) calls: Vec<Frame>,
+    /// What it logged, in order.
+    pub(crate) logs: Vec<Logged>,
+}
+
+impl Frame {
+    /// Whether it creates a contract.
+    pub(crate) fn creates(&self) -> bool {
+        matches!(self.op, opcode::CREATE | opcode::CREATE2)
+    }
+
+    /// Whether it ended with REVERT, which has an output.
+    pub(crate) fn reverted(&self) -> bool {
+        self.error.as_deref() == Some(REVERTED)
+    }
+}
+
+/// geth's text for REVERT.
+pub(crate) const REVERTED: &str = "execution reverted";
+
+/// The inspector.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    open: Vec<Frame>,
+    root: Option<Frame>,
+    /// The instruction that runs, and the stack before it.
+    op: u8,
+    stack_len: usize,
+    /// How the interpreter of the innermost frame ended, while that is its last word.
+    ended: Option<InstructionResult>,
+}
+
+impl Frames {
+    /// The transaction's own frame.
+    pub(crate) fn finish(self) -> Frame {
+        self.root.unwrap_or_default()
+    }
+
+    fn open(&mut self, frame: Frame) {
+        self.ended = None;
+        self.open.push(frame);
+    }
+
+    fn close(&mut self, result: &InterpreterResult, created: Option<Address>) {
+        let Some(mut frame) = self.open.pop() else { return };
+        frame.output = result.output.clone();
+        frame.error = self.error(result.result, frame.creates());
+        let used = frame.gas.saturating_sub(result.gas.remaining());
+        frame.gas_used = if result.result.is_ok_or_revert() { used } else { frame.gas };
+        if frame.creates() {
+            frame.to = created.filter(|_| frame.error.is_none());
+        }
+        self.ended = None;
+        match self.open.last_mut() {
+            Some(parent) => parent.calls.push(frame),
+            None => self.root = Some(frame),
+        }
+    }
+
+    /// geth's texts.
+    fn error(&self, result: InstructionResult, creates: bool) -> Option<String> {
+        use InstructionResult as R;
+        let text = match result {
+            R::Stop | R::Return | R::SelfDestruct | R::Suspend => return None,
+            R::Revert => REVERTED,
+            R::CallTooDeep => "max call depth exceeded",
+            R::OutOfFunds | R::OverflowPayment => "insufficient balance for transfer",
+            // The init code came to its end; what it returned could not be paid for.
+            R::OutOfGas if creates && self.ended.is_some_and(InstructionResult::is_ok) => {
+                "contract creation code storage out of gas"
+            }
+            R::OutOfGas | R::MemoryOOG | R::MemoryLimitOOG | R::PrecompileOOG | R::InvalidOperandOOG => {
+                "out of gas"
+            }
+            R::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry",
+            R::OpcodeNotFound | R::InvalidFEOpcode | R::NotActivated => {
+                return Some(match OpCode::new(self.op) {
+                    Some(op) => format!("invalid opcode: {}", op.as_str()),
+                    None => format!("invalid opcode: opcode {:#x} not defined", self.op),
+                });
+            }
+            R::StackUnderflow => {
+                let needs = OpCode::new(self.op).map_or(0, |op| op.inputs());
+                return Some(format!("stack underflow ({} <=> {needs})", self.stack_len));
+            }
+            R::StackOverflow => {
+                let grows = OpCode::new(self.op).map_or(1, |op| op.io_diff());
+                return Some(format!("stack limit reached {} ({})", self.stack_len, 1_024 - grows));
+            }
+            R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => "write protection",
+            R::InvalidJump => "invalid jump destination",
+            R::OutOfOffset => "return data out of bounds",
+            R::CreateCollision => "contract address collision",
+            R::CreateContractSizeLimit => "max code size exceeded",
+            R::CreateInitCodeSizeLimit => "max initcode size exceeded",
+            R::CreateContractStartingWithEF | R::CreateInitCodeStartingEF00 => {
+                "invalid code: must not begin with 0xef"
+            }
+            R::NonceOverflow => "nonce uint64 overflow",
+            R::PrecompileError => "precompiled failed",
+            other => return Some(format!("{other:?}")),
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl<CTX: ContextTr> Inspector<CTX> for Frames {
+    fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+        self.op = interpreter.bytecode.opcode();
+        self.stack_len = interpreter.stack.len();
+    }
+
+    fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+        if let Some(InterpreterAction::Return(result)) = interpreter.bytecode.action() {
+            self.ended = Some(result.result);
+        }
+    }
+
+    fn log(&mut self, context: &mut CTX, log: Log) {
+        let index = context.journal().logs().len().saturating_sub(1);
+        if let Some(frame) = self.open.last_mut() {
+            frame.logs.push(Logged { log, index, position: frame.calls.len() });
+        }
+    }
+
+    fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        let (op, from, value) = match inputs.scheme {
+            CallScheme::Call => (opcode::CALL, inputs.caller, Some(inputs.value.get())),
+            CallScheme::CallCode => (opcode::CALLCODE, inputs.caller, Some(inputs.value.get())),
+            // The code runs as its caller, whose own caller the EVM shows it.
+            CallScheme::DelegateCall => {
+                (opcode::DELEGATECALL, inputs.target_address, Some(inputs.value.get()))
+            }
+            CallScheme::StaticCall => (opcode::STATICCALL, inputs.caller, None),
+        };
+        let input = inputs.input.bytes(context);
+        let (to, gas) = (Some(inputs.bytecode_address), inputs.gas_limit);
+        self.open(Frame { op, from, to, input, gas, value, ..Frame::default() });
+        None
+    }
+
+    fn call_end(&mut self, _: &mut CTX, _: &CallInputs, outcome: &mut CallOutcome) {
+        self.close(&outcome.result, None);
+    }
+
+    fn create(&mut self, _: &mut CTX, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
+        let op = match inputs.scheme() {
+            CreateScheme::Create2 { .. } => opcode::CREATE2,
+            _ => opcode::CREATE,
+        };
+        self.open(Frame {
+            op,
+            from: inputs.caller(),
+            input: inputs.init_code().clone(),
+            gas: inputs.gas_limit(),
+            value: Some(inputs.value()),
+            ..Frame::default()
+        });
+        None
+    }
+
+    fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, outcome: &mut CreateOutcome) {
+        self.close(&outcome.result, outcome.address);
+    }
+
+    fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
+        let frame = Frame {
+            op: opcode::SELFDESTRUCT,
+            from: contract,
+            to: Some(target),
+            value: Some(value),
+            ..Frame::default()
+        };
+        if let Some(parent) = self.open.last_mut() {
+            parent.calls.push(frame);
+        }
+    }
+}

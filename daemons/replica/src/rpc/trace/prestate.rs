@@ -1,0 +1,248 @@
+//! `prestateTracer`: what a transaction found, and in diff mode what it changed.
+
+use crate::evm::database::ReadFault;
+use crate::evm::touched::Touched;
+use alloy::primitives::map::AddressMap;
+use maidenlane_jsonrpc::json::{Object, push_data};
+use revm::bytecode::Bytecode;
+use revm::context::TxEnv;
+use revm::context_interface::transaction::AuthorizationTr as _;
+use revm::database_interface::DatabaseRef;
+use revm::primitives::{Address, B256, KECCAK_EMPTY, TxKind, U256};
+use revm::state::{Account, AccountInfo};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// `tracerConfig` of `prestateTracer`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Prestate {
+    pub(super) diff_mode: bool,
+    disable_code: bool,
+    disable_storage: bool,
+    pub(super) include_empty: bool,
+}
+
+/// An account at one time.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    balance: Option<U256>,
+    nonce: u64,
+    code: Option<Vec<u8>>,
+    code_hash: Option<B256>,
+    storage: BTreeMap<B256, B256>,
+}
+
+impl Seen {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::new(out);
+        if let Some(balance) = self.balance {
+            object.big("balance", &balance.to_be_bytes::<32>());
+        }
+        if let Some(code) = &self.code {
+            object.data("code", code);
+        }
+        if let Some(hash) = self.code_hash {
+            object.data("codeHash", hash.as_slice());
+        }
+        if self.nonce > 0 {
+            object.raw("nonce", &self.nonce.to_string());
+        }
+        if !self.storage.is_empty() {
+            let mut slots = Object::new(object.value("storage"));
+            for (key, value) in &self.storage {
+                push_data(slots.value(&key.to_string()), value.as_slice());
+            }
+            slots.end();
+        }
+        object.end();
+    }
+}
+
+/// What is looked at before the first instruction.
+pub(super) fn begin(touched: &mut Touched, tx: &TxEnv, coinbase: Address) {
+    match tx.kind {
+        TxKind::Call(to) => {
+            touched.account(to);
+            touched.called.insert(to);
+        }
+        TxKind::Create => {
+            let to = tx.caller.create(tx.nonce);
+            touched.account(to);
+            touched.created.insert(to);
+        }
+    }
+    touched.account(tx.caller);
+    touched.account(coinbase);
+    for authority in tx.authorization_list.iter().filter_map(|signed| signed.authority()) {
+        touched.account(authority);
+    }
+}
+
+/// Reads the state before from `db`, the state after from what the transaction changed.
+pub(super) struct Reader<'a, D> {
+    pub(super) db: &'a D,
+    pub(super) after: &'a AddressMap<Account>,
+    /// From Cancun on only what was created in the same transaction is destroyed.
+    pub(super) destroys_created_only: bool,
+    /// From Prague on code may be a delegation.
+    pub(super) delegates: bool,
+}
+
+impl Prestate {
+    pub(super) fn write<D>(
+        self,
+        out: &mut String,
+        touched: &Touched,
+        reader: &Reader<'_, D>,
+    ) -> Result<(), ReadFault>
+    where
+        D: DatabaseRef<Error = ReadFault>,
+    {
+        let mut addresses: BTreeSet<Address> = touched.accounts.keys().copied().collect();
+        if reader.delegates {
+            for address in &touched.called {
+                addresses.extend(reader.delegate(*address)?);
+            }
+        }
+        let (mut pre, mut post) = (BTreeMap::new(), BTreeMap::new());
+        let none = BTreeSet::new();
+        for address in addresses {
+            let slots = touched.accounts.get(&address).filter(|_| !self.disable_storage).unwrap_or(&none);
+            let (mut before, empty) = self.before(reader, address, slots)?;
+            if self.diff_mode && !reader.is_destroyed(touched, address) {
+                let Some(after) = self.change(reader, address, &mut before)? else { continue };
+                post.insert(address, after);
+            }
+            if !empty || self.include_empty {
+                pre.insert(address, before);
+            }
+        }
+        if !self.diff_mode {
+            write_all(out, &pre);
+            return Ok(());
+        }
+        let mut object = Object::new(out);
+        write_all(object.value("post"), &post);
+        write_all(object.value("pre"), &pre);
+        object.end();
+        Ok(())
+    }
+
+    /// An account as it was, and whether it was nothing.
+    fn before<D>(
+        self,
+        reader: &Reader<'_, D>,
+        address: Address,
+        slots: &BTreeSet<U256>,
+    ) -> Result<(Seen, bool), ReadFault>
+    where
+        D: DatabaseRef<Error = ReadFault>,
+    {
+        let info = reader.db.basic_ref(address)?.unwrap_or_default();
+        let code = reader.code(&info)?;
+        let mut seen = Seen {
+            balance: Some(info.balance),
+            nonce: info.nonce,
+            code_hash: (info.code_hash != KECCAK_EMPTY && !info.code_hash.is_zero())
+                .then_some(info.code_hash),
+            ..Seen::default()
+        };
+        let empty = info.balance.is_zero() && info.nonce == 0 && code.is_empty();
+        seen.code = Some(code).filter(|code| !code.is_empty() && !self.disable_code);
+        for slot in slots {
+            let value = reader.db.storage_ref(address, *slot)?;
+            seen.storage.insert((*slot).into(), value.into());
+        }
+        Ok((seen, empty))
+    }
+
+    /// What changed, with what did not taken out of `before`; `None` where nothing did.
+    fn change<D>(
+        self,
+        reader: &Reader<'_, D>,
+        address: Address,
+        before: &mut Seen,
+    ) -> Result<Option<Seen>, ReadFault>
+    where
+        D: DatabaseRef<Error = ReadFault>,
+    {
+        let Some(account) = reader.after.get(&address) else { return Ok(None) };
+        let info = &account.info;
+        let mut after = Seen::default();
+        let mut modified = false;
+        if Some(info.balance) != before.balance {
+            (after.balance, modified) = (Some(info.balance), true);
+        }
+        if info.nonce != before.nonce {
+            (after.nonce, modified) = (info.nonce, true);
+        }
+        if info.code_hash != before.code_hash.unwrap_or(KECCAK_EMPTY) {
+            (after.code_hash, modified) = (Some(info.code_hash), true);
+            if !self.disable_code {
+                after.code = Some(reader.code(info)?);
+            }
+        }
+        let slots: Vec<B256> = before.storage.keys().copied().collect();
+        for key in slots {
+            let old = before.storage.get(&key).copied().unwrap_or_default();
+            let slot: U256 = key.into();
+            let new: B256 = match account.storage.get(&slot) {
+                Some(slot) => slot.present_value().into(),
+                None => old,
+            };
+            if old == new || old.is_zero() {
+                before.storage.remove(&key);
+            }
+            if old != new {
+                modified = true;
+                if !new.is_zero() {
+                    after.storage.insert(key, new);
+                }
+            }
+        }
+        Ok(modified.then_some(after))
+    }
+}
+
+impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
+    fn code(&self, info: &AccountInfo) -> Result<Vec<u8>, ReadFault> {
+        if info.code_hash == KECCAK_EMPTY || info.code_hash.is_zero() {
+            return Ok(Vec::new());
+        }
+        let code: Bytecode = match &info.code {
+            Some(code) => code.clone(),
+            None => self.db.code_by_hash_ref(info.code_hash)?,
+        };
+        Ok(code.original_bytes().to_vec())
+    }
+
+    /// Where an account's code stands, if that is somewhere else.
+    fn delegate(&self, address: Address) -> Result<Option<Address>, ReadFault> {
+        const DESIGNATOR: [u8; 3] = [0xef, 0x01, 0x00];
+        let before;
+        let info = match self.after.get(&address) {
+            Some(account) => &account.info,
+            None => {
+                before = self.db.basic_ref(address)?.unwrap_or_default();
+                &before
+            }
+        };
+        let code = self.code(info)?;
+        let target = code.strip_prefix(&DESIGNATOR).and_then(|target| target.try_into().ok());
+        Ok(target.map(|target: [u8; 20]| Address::new(target)))
+    }
+
+    fn is_destroyed(&self, touched: &Touched, address: Address) -> bool {
+        let created = touched.created.contains(&address);
+        touched.destroyed.contains(&address) && (created || !self.destroys_created_only)
+    }
+}
+
+fn write_all(out: &mut String, accounts: &BTreeMap<Address, Seen>) {
+    let mut object = Object::new(out);
+    for (address, seen) in accounts {
+        seen.write(object.value(&format!("{address:#x}")));
+    }
+    object.end();
+}
