@@ -22,6 +22,24 @@ pub const LIMIT_EXCEEDED: i32 = -32005;
 pub const REVERTED: i32 = 3;
 /// Below what this node keeps (EIP-4444).
 pub const PRUNED: i32 = 4444;
+/// A simulated call's nonce is below its sender's.
+pub const NONCE_TOO_LOW: i32 = -38010;
+/// A simulated call's nonce is above its sender's.
+pub const NONCE_TOO_HIGH: i32 = -38011;
+/// A simulated call pays less than its block's base fee.
+pub const BASE_FEE_TOO_LOW: i32 = -38012;
+/// A simulated call's gas does not cover what it costs before its first instruction.
+pub const INTRINSIC_GAS: i32 = -38013;
+/// A simulated call's sender cannot pay.
+pub const INSUFFICIENT_FUNDS: i32 = -38014;
+/// A simulated block has less gas left than a call asks for.
+pub const BLOCK_GAS_LIMIT_REACHED: i32 = -38015;
+/// Simulated blocks are not in order by number.
+pub const BLOCK_NUMBER_INVALID: i32 = -38020;
+/// Simulated blocks are not in order by time.
+pub const BLOCK_TIMESTAMP_INVALID: i32 = -38021;
+/// A simulated call's init code is too large.
+pub const INIT_CODE_TOO_LARGE: i32 = -38025;
 /// More items in one request than allowed (geth's `errCodeClientLimitExceeded`).
 pub const CLIENT_LIMIT: i32 = -38026;
 /// Ours: this replica is stale and answers nothing about state. HTTP status 503.

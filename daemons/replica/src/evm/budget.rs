@@ -65,17 +65,18 @@ impl Budget {
             return true;
         }
         self.ticks = 0;
-        self.look()
+        self.look().is_none()
     }
 
+    /// Looks at the clock now: between calls of which none may last long enough to do it.
     #[cold]
-    fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self) -> Option<Spent> {
         if self.cancelled.as_ref().is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
             self.spent = Some(Spent::Cancelled);
         } else if self.until.is_some_and(|until| Instant::now() >= until) {
             self.spent = Some(Spent::Time);
         }
-        self.spent.is_none()
+        self.spent
     }
 
     /// A light budget gives up at once before a heavy precompile.

@@ -81,6 +81,11 @@ impl<'a> StateDb<'a> {
         Self { source, at, hashes_below, codes, overrides, last_key: None }
     }
 
+    /// Lets `BLOCKHASH` know blocks below another one.
+    pub(crate) fn sees_hashes_below(&mut self, number: u64) {
+        self.hashes_below = number;
+    }
+
     fn key(&mut self, address: Address) -> B256 {
         match self.last_key {
             Some((last, key)) if last == address => key,

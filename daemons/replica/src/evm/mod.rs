@@ -19,7 +19,6 @@ pub(crate) mod codes;
 pub(crate) mod database;
 pub(crate) mod estimate;
 pub(crate) mod frames;
-#[expect(dead_code, reason = "used by what replays and simulates")]
 pub(crate) mod overlay;
 pub(crate) mod pool;
 pub(crate) mod precompiles;

@@ -2,11 +2,12 @@
 //! one request.
 
 use super::database::{Overrides, ReadFault, StateDb};
+use crate::rpc::source;
 use alloy::primitives::map::AddressMap;
 use revm::bytecode::Bytecode;
 use revm::database_interface::{Database, DatabaseCommit};
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, B256, StorageKey, StorageValue, U256};
+use revm::primitives::{Address, B256, StorageKey, StorageValue, U256, keccak256};
 use revm::state::{Account, AccountInfo};
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,6 +42,21 @@ impl<'a> Overlay<'a> {
     /// `BLOCKHASH` of a block that is not on the chain.
     pub(crate) fn set_hash(&mut self, number: u64, hash: B256) {
         self.hashes.insert(number, hash);
+    }
+
+    /// All that differs from the view, by the trie's keys.
+    pub(crate) fn changes(&self) -> BTreeMap<B256, source::Changed> {
+        let slot = |(slot, value): (&U256, &U256)| (keccak256(B256::from(*slot)), *value);
+        let account = |(address, changed): (&Address, &Changed)| {
+            let account = changed.info.as_ref().map(|info| source::Account {
+                nonce: info.nonce,
+                balance: info.balance,
+                code_hash: info.code_hash,
+            });
+            let slots = changed.slots.iter().map(slot).collect();
+            (keccak256(address), source::Changed { account, wiped: changed.wiped, slots })
+        };
+        self.changed.iter().map(account).collect()
     }
 
     /// The entry of an account, with what it is now.

@@ -9,6 +9,8 @@ use revm::context::BlockEnv;
 use revm::context_interface::block::BlobExcessGasAndPrice;
 use revm::primitives::hardfork::SpecId;
 
+const WEI_PER_ETHER: u64 = 1_000_000_000_000_000_000;
+
 /// The chain's forks in the EVM's terms.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -69,10 +71,26 @@ impl Rules {
         &self.forks
     }
 
-    /// Whether the miner's reward is two ether already.
-    #[cfg(test)]
-    pub(crate) fn config_constantinople(&self, number: u64) -> bool {
-        self.forks.config().constantinople_block.is_some_and(|from| from <= number)
+    /// Whether a block of this number and time is one of proof of stake, as far as the config tells.
+    pub(crate) fn merged(&self, number: u64, time: u64) -> bool {
+        let config = self.forks.config();
+        config.terminal_total_difficulty == Some(U256::ZERO)
+            || config.merge_netsplit_block.is_some_and(|from| from <= number)
+            || config.shanghai_time.is_some_and(|from| from <= time)
+    }
+
+    /// What a miner got for a block, in wei; nothing where blocks are signed.
+    pub(crate) fn reward(&self, number: u64) -> Option<U256> {
+        let config = self.forks.config();
+        let reached = |from: Option<u64>| from.is_some_and(|from| from <= number);
+        let ether: u64 = if reached(config.constantinople_block) {
+            2
+        } else if reached(config.byzantium_block) {
+            3
+        } else {
+            5
+        };
+        config.clique.is_none().then(|| U256::from(ether) * U256::from(WEI_PER_ETHER))
     }
 
     /// Price of a unit of blob gas in a block.

@@ -53,6 +53,25 @@ impl Block {
         if rest.is_empty() { Ok(block) } else { Err(rlp::Error::UnexpectedLength) }
     }
 
+    /// A block that was made here. `bytes` are those of its transactions, whose `senders` no signature tells.
+    pub(crate) fn made(
+        header: Header,
+        transactions: Vec<Transaction>,
+        bytes: &[&[u8]],
+        senders: Vec<Address>,
+        withdrawals: Option<Vec<Withdrawal>>,
+    ) -> Self {
+        let list = |payload: usize| payload + rlp::Header { list: true, payload_length: payload }.length();
+        let item =
+            |(tx, bytes): (&Transaction, &&[u8])| if tx.is_legacy() { bytes.len() } else { bytes.length() };
+        let items: usize = transactions.iter().zip(bytes).map(item).sum();
+        let withdrawn = withdrawals.as_ref().map_or(0, Encodable::length);
+        let payload = header.length() + list(items) + list(0) + withdrawn;
+        let (hash, size) = (header.hash_slow(), list_len(payload));
+        let (uncles, senders) = (Vec::new(), OnceLock::from(senders));
+        Self { hash, header, transactions, uncles, withdrawals, size, senders }
+    }
+
     /// Who sent each transaction. Recovering costs 50 µs each, so it is done once.
     pub(crate) fn senders(&self) -> &[Address] {
         self.senders.get_or_init(|| self.transactions.iter().map(transaction::sender).collect())
@@ -94,6 +113,11 @@ impl Block {
 
     /// `eth_getBlockBy…`.
     pub(crate) fn json(&self, full: bool) -> Json {
+        self.json_with(full, |_| ())
+    }
+
+    /// The same with more fields.
+    pub(crate) fn json_with(&self, full: bool, more: impl FnOnce(&mut Object<'_>)) -> Json {
         Json::object(|object| {
             write_header(object, &self.header, self.hash);
             object.quantity("size", self.size);
@@ -113,6 +137,7 @@ impl Block {
             if let Some(withdrawals) = &self.withdrawals {
                 object.list("withdrawals", withdrawals, write_withdrawal);
             }
+            more(object);
         })
     }
 

@@ -6,6 +6,7 @@ use crate::evm::precompiles::Moved;
 use crate::evm::{Call, rules::Rules};
 use alloy::consensus::Header;
 use alloy::eips::eip2930::AccessList;
+use alloy::eips::eip4895::Withdrawal;
 use alloy::eips::eip7702::SignedAuthorization;
 use alloy::primitives::map::{AddressSet, B256Map};
 use alloy::primitives::{Address, B256, TxKind, U256};
@@ -171,7 +172,7 @@ impl CallArgs {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawOverride {
     nonce: Option<Number>,
@@ -183,7 +184,7 @@ struct RawOverride {
 }
 
 /// Accounts as a call wants them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct StateOverrides(BTreeMap<Address, RawOverride>);
 
@@ -249,16 +250,16 @@ impl RawOverride {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BlockOverrides {
-    number: Option<Big>,
-    difficulty: Option<Big>,
-    time: Option<Number>,
-    gas_limit: Option<Number>,
-    fee_recipient: Option<Address>,
-    prev_randao: Option<B256>,
-    base_fee_per_gas: Option<Big>,
-    blob_base_fee: Option<Big>,
-    beacon_root: Option<B256>,
-    withdrawals: Option<serde::de::IgnoredAny>,
+    pub(super) number: Option<Big>,
+    pub(super) difficulty: Option<Big>,
+    pub(super) time: Option<Number>,
+    pub(super) gas_limit: Option<Number>,
+    pub(super) fee_recipient: Option<Address>,
+    pub(super) prev_randao: Option<B256>,
+    pub(super) base_fee_per_gas: Option<Big>,
+    pub(super) blob_base_fee: Option<Big>,
+    pub(super) beacon_root: Option<B256>,
+    pub(super) withdrawals: Option<Vec<Withdrawal>>,
 }
 
 impl BlockOverrides {

@@ -89,8 +89,18 @@ pub(crate) fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, pl
     write_signature(object, tx);
 }
 
+/// The chain id that geth reads out of a legacy transaction with nothing where the signature should be.
+const UNSIGNED_CHAIN_ID: u64 = 0x7fff_ffff_ffff_ffee;
+
 fn write_signature(object: &mut Object<'_>, tx: &Transaction) {
     let signature = tx.signature();
+    if tx.is_legacy() && signature.r().is_zero() && signature.s().is_zero() {
+        object.quantity("chainId", UNSIGNED_CHAIN_ID);
+        for name in ["v", "r", "s"] {
+            object.quantity(name, 0);
+        }
+        return;
+    }
     let parity = u64::from(signature.v());
     if tx.is_legacy() {
         let v = match tx.chain_id() {

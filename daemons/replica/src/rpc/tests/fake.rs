@@ -5,7 +5,8 @@
 
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
-use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::rpc::receipt::envelope;
+use crate::rpc::source::{Account, At, Changed, Fitness, Head, Live, LogQuery, ReadError, Source};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::genesis::Genesis;
@@ -173,6 +174,31 @@ impl Source for Chain {
 
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
         Ok(self.state(at).get(&account).and_then(|(_, slots)| slots.get(&key)).copied().unwrap_or_default())
+    }
+
+    fn state_root(&self, at: At, changes: &BTreeMap<B256, Changed>) -> Result<Option<B256>, ReadError> {
+        let mut state: BTreeMap<B256, _> =
+            self.state(at).iter().map(|(key, held)| (*key, held.clone())).collect();
+        for (key, changed) in changes {
+            let Some(account) = changed.account else {
+                state.remove(key);
+                continue;
+            };
+            let held = state.entry(*key).or_insert_with(|| (account, HashMap::new()));
+            held.0 = account;
+            if changed.wiped {
+                held.1.clear();
+            }
+            held.1.extend(&changed.slots);
+        }
+        let leaf = |(key, (account, slots)): (B256, (Account, HashMap<B256, U256>))| {
+            let slots: BTreeMap<B256, U256> =
+                slots.into_iter().filter(|(_, value)| !value.is_zero()).collect();
+            let storage_root = alloy_trie::root::storage_root(slots);
+            let Account { nonce, balance, code_hash } = account;
+            (key, alloy_trie::TrieAccount { nonce, balance, storage_root, code_hash })
+        };
+        Ok(Some(alloy_trie::root::state_root(state.into_iter().map(leaf))))
     }
 
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
@@ -351,17 +377,6 @@ fn execute(rules: &Rules, db: &mut Db, block: &Block) -> Vec<ReceiptEnvelope> {
     receipts
 }
 
-fn envelope(kind: TxType, receipt: Receipt) -> ReceiptEnvelope {
-    let receipt = receipt.with_bloom();
-    match kind {
-        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
-        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
-        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
-        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
-        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
-    }
-}
-
 /// Rewards, withdrawals and the requests of Prague.
 fn finish(db: &mut Db, rules: &Rules, spec: SpecId, env: &BlockEnv, block: &Block) {
     if spec.is_enabled_in(SpecId::PRAGUE) {
@@ -378,14 +393,7 @@ fn finish(db: &mut Db, rules: &Rules, spec: SpecId, env: &BlockEnv, block: &Bloc
             U256::from(withdrawal.amount) * U256::from(1_000_000_000u64);
     }
     if !spec.is_enabled_in(SpecId::MERGE) {
-        let ether = if rules.config_constantinople(block.header.number) {
-            2
-        } else if spec.is_enabled_in(SpecId::BYZANTIUM) {
-            3
-        } else {
-            5
-        };
-        let reward = U256::from(ether) * U256::from(10).pow(U256::from(18));
+        let reward = rules.reward(block.header.number).expect("no clique");
         let uncles = U256::from(block.uncles.len());
         *gains.entry(block.header.beneficiary).or_default() += reward + reward / U256::from(32) * uncles;
         for uncle in &block.uncles {

@@ -1,0 +1,134 @@
+//! Results to a block, and its JSON.
+
+use crate::rpc::block::{Block, Transaction};
+use crate::rpc::call;
+use crate::rpc::receipt::{envelope, write_log};
+use alloy::consensus::proofs::{calculate_receipt_root, calculate_withdrawals_root};
+use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
+use alloy::eips::eip4895::Withdrawal;
+use alloy::primitives::{Address, B256, Bloom, Bytes, Log};
+use maidenlane_jsonrpc::json::{Object, push_str};
+use maidenlane_jsonrpc::{Json, codes};
+use revm::context::result::ExecutionResult;
+
+/// A failure of the EVM inside a simulated call.
+const VM_ERROR: i32 = -32015;
+
+/// One call that ran.
+pub(super) struct Called {
+    from: Address,
+    pub(super) transaction: Transaction,
+    /// The transaction's, for the root.
+    bytes: Bytes,
+    result: ExecutionResult,
+    /// With their indexes in the block, moved value among them.
+    told: Vec<(usize, Log)>,
+    receipt: ReceiptEnvelope,
+    capped: bool,
+}
+
+/// What a call did to the block.
+pub(super) struct Outcome {
+    /// It got less gas than it asked for.
+    pub(super) capped: bool,
+    /// Gas of the block so far.
+    pub(super) total: u64,
+    /// The state after it, before Byzantium.
+    pub(super) root: Option<B256>,
+}
+
+impl Called {
+    pub(super) fn new(
+        from: Address,
+        transaction: Transaction,
+        bytes: Bytes,
+        result: ExecutionResult,
+        told: Vec<(usize, Log)>,
+        outcome: &Outcome,
+    ) -> Self {
+        let status = outcome.root.map_or(Eip658Value::Eip658(result.is_success()), Eip658Value::PostState);
+        let logs = if result.is_success() { result.logs().to_vec() } else { Vec::new() };
+        let receipt = Receipt { status, cumulative_gas_used: outcome.total, logs };
+        let receipt = envelope(transaction.tx_type(), receipt);
+        Self { from, transaction, bytes, result, told, receipt, capped: outcome.capped }
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.result.tx_gas_used()
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        self.result.is_success()
+    }
+
+    pub(super) fn logs(&self) -> impl Iterator<Item = &Log> {
+        self.told.iter().map(|(_, log)| log)
+    }
+
+    fn write(&self, out: &mut String, block: &Block, index: usize) {
+        let mut object = Object::new(out);
+        let output = match &self.result {
+            ExecutionResult::Success { output, .. } => output.data().as_ref(),
+            _ => &[],
+        };
+        object.data("returnData", output);
+        object.list("logs", &self.told, |out, (position, log)| write_log(out, log, block, index, *position));
+        object.quantity("gasUsed", self.used());
+        let gas = self.result.gas();
+        object.quantity("maxUsedGas", gas.total_gas_spent().max(gas.floor_gas()));
+        object.quantity("status", u64::from(self.is_success()));
+        match &self.result {
+            ExecutionResult::Success { .. } => (),
+            ExecutionResult::Revert { output, .. } => {
+                let error = call::reverted(output);
+                let mut inner = Object::new(object.value("error"));
+                push_str(inner.value("message"), &error.message);
+                inner.raw("code", &codes::REVERTED.to_string());
+                inner.data("data", output);
+                inner.end();
+            }
+            ExecutionResult::Halt { reason, .. } => {
+                let mut text = call::halted(reason);
+                if self.capped {
+                    text.push_str(" (gas limit was capped by the RPC server's global gas cap)");
+                }
+                let mut inner = Object::new(object.value("error"));
+                push_str(inner.value("message"), &text);
+                inner.raw("code", &VM_ERROR.to_string());
+                inner.end();
+            }
+        }
+        object.end();
+    }
+}
+
+/// A block that was made.
+pub(super) struct Made {
+    pub(super) block: Block,
+    calls: Vec<Called>,
+}
+
+impl Made {
+    /// Fills in what follows from the calls.
+    pub(super) fn new(mut header: Header, calls: Vec<Called>, withdrawals: Option<Vec<Withdrawal>>) -> Self {
+        let bytes: Vec<&[u8]> = calls.iter().map(|called| called.bytes.as_ref()).collect();
+        header.transactions_root = alloy_trie::root::ordered_trie_root_with_encoder(&bytes, |bytes, out| {
+            out.extend_from_slice(bytes);
+        });
+        let receipts: Vec<&ReceiptEnvelope> = calls.iter().map(|called| &called.receipt).collect();
+        header.receipts_root = calculate_receipt_root(&receipts);
+        header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | *receipt.logs_bloom());
+        header.withdrawals_root = withdrawals.as_deref().map(calculate_withdrawals_root);
+        let transactions = calls.iter().map(|called| called.transaction.clone()).collect();
+        let senders = calls.iter().map(|called| called.from).collect();
+        Self { block: Block::made(header, transactions, &bytes, senders, withdrawals), calls }
+    }
+
+    pub(super) fn json(&self, full: bool) -> Json {
+        self.block.json_with(full, |object| {
+            object.list("calls", self.calls.iter().enumerate(), |out, (index, called)| {
+                called.write(out, &self.block, index);
+            });
+        })
+    }
+}

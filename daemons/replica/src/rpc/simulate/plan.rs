@@ -1,0 +1,146 @@
+//! Which blocks a simulation makes: numbers and times in order, gaps filled.
+
+use crate::rpc::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use crate::rpc::params::{Big, Number};
+use alloy::consensus::Header;
+use alloy::primitives::U256;
+use maidenlane_jsonrpc::{Error, codes};
+use serde::Deserialize;
+
+/// Blocks in one simulation, gaps included.
+const BLOCKS_MAX: usize = 256;
+/// Calls in one block.
+const BLOCK_CALLS_MAX: usize = 5_000;
+/// Calls in all.
+const CALLS_MAX: usize = 10_000;
+/// Between two blocks whose times were left open.
+const SECONDS_PER_BLOCK: u64 = 12;
+
+/// The first parameter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Wanted {
+    block_state_calls: Option<Vec<WantedBlock>>,
+    trace_transfers: Option<bool>,
+    validation: Option<bool>,
+    return_full_transactions: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WantedBlock {
+    block_overrides: Option<BlockOverrides>,
+    state_overrides: Option<StateOverrides>,
+    calls: Option<Vec<CallArgs>>,
+}
+
+/// One block to make.
+#[derive(Debug, Default)]
+pub(super) struct Planned {
+    pub(super) number: u64,
+    pub(super) time: u64,
+    pub(super) block: BlockOverrides,
+    pub(super) state: StateOverrides,
+    pub(super) calls: Vec<CallArgs>,
+}
+
+/// What to make, and how.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) blocks: Vec<Planned>,
+    /// Value that moves is told as if it were a token.
+    pub(super) trace_transfers: bool,
+    /// Nonces, fees and balances must be right.
+    pub(super) validation: bool,
+    pub(super) full_transactions: bool,
+}
+
+fn limit(text: impl Into<String>) -> Error {
+    Error::new(codes::CLIENT_LIMIT, text.into())
+}
+
+impl Wanted {
+    /// Checks what does not depend on the state.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let blocks = self.block_state_calls.as_deref().unwrap_or_default();
+        if blocks.is_empty() {
+            return Err(Error::params("empty input"));
+        }
+        if blocks.len() > BLOCKS_MAX {
+            return Err(limit("too many blocks"));
+        }
+        let mut total = 0;
+        for block in blocks {
+            let calls = block.calls.as_ref().map_or(0, Vec::len);
+            if calls > BLOCK_CALLS_MAX {
+                return Err(limit(format!("too many calls in block: {calls} > {BLOCK_CALLS_MAX}")));
+            }
+            total += calls;
+            if total > CALLS_MAX {
+                return Err(limit(format!("too many calls: {total} > {CALLS_MAX}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The blocks to make on `base`.
+    pub(super) fn plan(self, base: &Header) -> Result<Plan, Error> {
+        let mut blocks = Vec::new();
+        let (mut number, mut time) = (base.number, base.timestamp);
+        for wanted in self.block_state_calls.unwrap_or_default() {
+            let block = wanted.block_overrides.unwrap_or_default();
+            let next = block.number.map_or(U256::from(number.saturating_add(1)), |number| number.0);
+            if next <= U256::from(number) {
+                let text = format!("block numbers must be in order: {next} <= {number}");
+                return Err(Error::new(codes::BLOCK_NUMBER_INVALID, text));
+            }
+            if next - U256::from(base.number) > U256::from(BLOCKS_MAX) {
+                return Err(limit("too many blocks"));
+            }
+            let next = u64::try_from(next).map_err(|_| limit("too many blocks"))?;
+            for number in number.saturating_add(1)..next {
+                time = time.saturating_add(SECONDS_PER_BLOCK);
+                blocks.push(Planned { number, time, ..Planned::default() });
+            }
+            number = next;
+            let Number(at) = block.time.unwrap_or(Number(time.saturating_add(SECONDS_PER_BLOCK)));
+            if at <= time {
+                let text = format!("block timestamps must be in order: {at} <= {time}");
+                return Err(Error::new(codes::BLOCK_TIMESTAMP_INVALID, text));
+            }
+            time = at;
+            let (state, calls) = (wanted.state_overrides, wanted.calls);
+            let (state, calls) = (state.unwrap_or_default(), calls.unwrap_or_default());
+            blocks.push(Planned { number, time, block, state, calls });
+        }
+        Ok(Plan {
+            blocks,
+            trace_transfers: self.trace_transfers.unwrap_or_default(),
+            validation: self.validation.unwrap_or_default(),
+            full_transactions: self.return_full_transactions.unwrap_or_default(),
+        })
+    }
+}
+
+impl Planned {
+    /// The header before anything ran in the block. Fee recipient and gas limit go on from block to block.
+    pub(super) fn header(&self, parent: &Header, merged: bool) -> Result<Header, Error> {
+        let small =
+            |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
+        let over = &self.block;
+        Ok(Header {
+            number: self.number,
+            timestamp: self.time,
+            beneficiary: over.fee_recipient.unwrap_or(parent.beneficiary),
+            difficulty: match over.difficulty {
+                Some(difficulty) => difficulty.0,
+                None if merged => U256::ZERO,
+                None => parent.difficulty,
+            },
+            gas_limit: over.gas_limit.map_or(parent.gas_limit, |limit| limit.0),
+            mix_hash: over.prev_randao.unwrap_or_default(),
+            base_fee_per_gas: over.base_fee_per_gas.map(small).transpose()?,
+            ..Header::default()
+        })
+    }
+}

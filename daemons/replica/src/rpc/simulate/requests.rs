@@ -1,0 +1,43 @@
+//! What a block asks of the consensus layer (EIP-7685): deposits from its logs, the rest from system contracts.
+
+use alloy::primitives::{Address, B256, Bytes, Log, address, b256};
+use maidenlane_jsonrpc::Error;
+
+/// `DepositEvent(bytes,bytes,bytes,bytes,bytes)`.
+const DEPOSIT: B256 = b256!("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
+/// A deposit's log data: five offsets, then five lengths with their padded bytes.
+const DEPOSIT_LOG_BYTES: usize = 576;
+/// Where in it the key, credentials, amount, signature and index stand, and how long they are.
+const DEPOSIT_PARTS: [(usize, usize); 5] = [(192, 48), (288, 32), (352, 8), (416, 96), (544, 8)];
+
+/// The contracts that hold queues, with the types of their requests (EIP-7002, EIP-7251).
+pub(super) const QUEUES: [(u8, Address); 2] = [
+    (1, address!("00000961Ef480Eb55e80D19ad83579A64c007002")),
+    (2, address!("0000BBdDc7CE488642fb579F8B00f3a590007251")),
+];
+
+/// The request that holds all deposits, if there are any.
+pub(super) fn deposits<'l>(
+    logs: impl Iterator<Item = &'l Log>,
+    contract: Option<Address>,
+) -> Result<Option<Bytes>, Error> {
+    let mut request = vec![0];
+    let ours = logs.filter(|log| log.address == contract.unwrap_or_default());
+    for log in ours.filter(|log| log.topics().first() == Some(&DEPOSIT)) {
+        let data = &log.data.data;
+        if data.len() != DEPOSIT_LOG_BYTES {
+            let have = data.len();
+            let text = format!("unable to parse deposit data: deposit wrong length: want 576, have {have}");
+            return Err(Error::server(format!("failed to parse deposit logs: {text}")));
+        }
+        for (from, len) in DEPOSIT_PARTS {
+            request.extend_from_slice(data.get(from..from + len).unwrap_or_default());
+        }
+    }
+    Ok((request.len() > 1).then(|| request.into()))
+}
+
+/// A queue's answer as a request; `None` where it is empty.
+pub(super) fn request(kind: u8, answer: &[u8]) -> Option<Bytes> {
+    (!answer.is_empty()).then(|| [&[kind], answer].concat().into())
+}

@@ -1,0 +1,346 @@
+//! The blocks, one after another, on one overlay.
+
+use super::Stop;
+use super::assemble::{Called, Made, Outcome};
+use super::plan::{Plan, Planned};
+use super::transfers::Transfers;
+use super::{requests, unsigned};
+use crate::evm::budget::Budget;
+use crate::evm::database::Overrides;
+use crate::evm::overlay::Overlay;
+use crate::evm::precompiles::Precompiles;
+use crate::evm::rules::Rules;
+use crate::evm::{self, Call, Failure};
+use crate::rpc::call_args::CallArgs;
+use crate::rpc::params::{Big, Number};
+use crate::rpc::select::StateOf;
+use crate::rpc::session::Session;
+use crate::rpc::{Shared, call};
+use alloy::consensus::Header;
+use alloy::eips::eip1559::BaseFeeParams;
+use alloy::eips::eip7685::Requests;
+use alloy::eips::{eip2935, eip4788};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use maidenlane_jsonrpc::json::push_list;
+use maidenlane_jsonrpc::{Error, Json, codes};
+use revm::context::BlockEnv;
+use revm::context::result::{ExecutionResult, InvalidTransaction};
+use revm::database_interface::{Database as _, DatabaseCommit as _};
+use revm::handler::{ExecuteEvm as _, SystemCallEvm as _};
+use revm::inspector::InspectEvm as _;
+use revm::primitives::hardfork::SpecId;
+
+/// Gas of a blob.
+const BLOB_GAS: u64 = 131_072;
+const WEI_PER_GWEI: u64 = 1_000_000_000;
+
+/// Runs a plan.
+pub(super) fn run(
+    shared: &Shared,
+    session: &Session,
+    base: &StateOf,
+    plan: &Plan,
+    budget: Budget,
+) -> Result<Json, Stop> {
+    let none = Overrides::default();
+    let rules = &*session.head().rules;
+    let mut db = call::database(shared, session, base, &none);
+    // The blocks made here come after the base block, so they know its hash.
+    db.sees_hashes_below(base.header.number.saturating_add(1));
+    let mut run = Run {
+        session,
+        rules,
+        base,
+        plan,
+        budget,
+        state: Overlay::new(db, rules.spec(&base.header)),
+        gas_left: shared.settings.get().call_gas_cap,
+        hash: base.header.hash_slow(),
+    };
+    let mut blocks: Vec<Made> = Vec::with_capacity(plan.blocks.len());
+    for planned in &plan.blocks {
+        let parent = blocks.last().map_or(&*base.header, |made| &made.block.header);
+        let made = run.block(planned, parent)?;
+        run.hash = made.block.hash;
+        run.state.set_hash(planned.number, made.block.hash);
+        blocks.push(made);
+    }
+    let mut out = String::new();
+    push_list(&mut out, &blocks, |out, made| out.push_str(made.json(plan.full_transactions).as_str()));
+    Ok(Json::Owned(out))
+}
+
+struct Run<'a> {
+    session: &'a Session,
+    rules: &'a Rules,
+    base: &'a StateOf,
+    plan: &'a Plan,
+    budget: Budget,
+    state: Overlay<'a>,
+    /// For all calls of all blocks together.
+    gas_left: u64,
+    /// Of the last block.
+    hash: B256,
+}
+
+/// What holds for all of a block.
+struct Scene {
+    header: Header,
+    spec: SpecId,
+    env: BlockEnv,
+    precompiles: Precompiles,
+}
+
+impl Run<'_> {
+    /// The header, and what the EVM is to know of it.
+    fn scene(&mut self, planned: &Planned, parent: &Header) -> Result<Scene, Stop> {
+        let merged = self.rules.merged(planned.number, planned.time);
+        let mut header = planned.header(parent, merged)?;
+        call::executable(self.session, &header)?;
+        header.parent_hash = self.hash;
+        if self.rules.is_london(header.number) && header.base_fee_per_gas.is_none() {
+            let next = || parent.next_block_base_fee(BaseFeeParams::ethereum());
+            let first = alloy::eips::eip1559::INITIAL_BASE_FEE;
+            let fee = if self.plan.validation { next().unwrap_or(first) } else { 0 };
+            header.base_fee_per_gas = Some(fee);
+        }
+        let spec = self.rules.spec(&header);
+        if spec.is_enabled_in(SpecId::CANCUN) {
+            let blobs = self.rules.blobs(header.timestamp).filter(|_| parent.excess_blob_gas.is_some());
+            let excess = blobs.and_then(|blobs| parent.next_block_excess_blob_gas(blobs));
+            header.excess_blob_gas = Some(excess.unwrap_or_default());
+            header.parent_beacon_block_root = Some(planned.block.beacon_root.unwrap_or_default());
+        }
+        let mut env = self.rules.block_env(&header);
+        if let (Some(fee), Some(blob)) = (planned.block.blob_base_fee, env.blob_excess_gas_and_price.as_mut())
+        {
+            blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
+        }
+        let (overrides, moved) = planned.state.clone().resolve(Some(spec))?;
+        self.state.apply(&overrides)?;
+        Ok(Scene { precompiles: Precompiles::new(spec, moved), header, spec, env })
+    }
+
+    fn block(&mut self, planned: &Planned, parent: &Header) -> Result<Made, Stop> {
+        let mut scene = self.scene(planned, parent)?;
+        if let Some(root) = scene.header.parent_beacon_block_root {
+            self.system_call(&scene, eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
+        }
+        let prague = scene.spec.is_enabled_in(SpecId::PRAGUE);
+        if prague {
+            self.system_call(&scene, eip2935::HISTORY_STORAGE_ADDRESS, scene.header.parent_hash.into())?;
+        }
+        let mut transfers = Transfers::new(self.plan.trace_transfers);
+        let mut calls: Vec<Called> = Vec::with_capacity(planned.calls.len());
+        let (mut used, mut blob_gas) = (0_u64, 0_u64);
+        for wanted in &planned.calls {
+            let blobs = wanted.blob_versioned_hashes.as_ref().map_or(0, Vec::len);
+            let called = self.transact(&scene, wanted.clone(), used, &mut transfers)?;
+            used = used.saturating_add(called.used());
+            if called.transaction.is_eip4844() {
+                let gas = u64::try_from(blobs).unwrap_or_default().saturating_mul(BLOB_GAS);
+                blob_gas = blob_gas.saturating_add(gas);
+            }
+            calls.push(called);
+        }
+        let header = &mut scene.header;
+        header.gas_used = used;
+        header.blob_gas_used = scene.spec.is_enabled_in(SpecId::CANCUN).then_some(blob_gas);
+        if prague {
+            scene.header.requests_hash = Some(self.requests(&scene, &calls)?);
+        }
+        let withdrawals = planned.block.withdrawals.clone().unwrap_or_default();
+        let withdrawals = scene.spec.is_enabled_in(SpecId::SHANGHAI).then_some(withdrawals);
+        self.settle(&scene.header, withdrawals.as_deref().unwrap_or_default())?;
+        scene.header.state_root = self.root()?;
+        Ok(Made::new(scene.header, calls, withdrawals))
+    }
+
+    /// Withdrawals, or before the merge the miner's reward.
+    fn settle(
+        &mut self,
+        header: &Header,
+        withdrawals: &[alloy::eips::eip4895::Withdrawal],
+    ) -> Result<(), Stop> {
+        if header.difficulty.is_zero() {
+            for withdrawal in withdrawals {
+                let wei = U256::from(withdrawal.amount).saturating_mul(U256::from(WEI_PER_GWEI));
+                self.state.pay(withdrawal.address, wei)?;
+            }
+        } else if let Some(wei) = self.rules.reward(header.number) {
+            self.state.pay(header.beneficiary, wei)?;
+        }
+        Ok(())
+    }
+
+    fn root(&mut self) -> Result<B256, Stop> {
+        // Zero where no trie is kept here.
+        Ok(self.session.source().state_root(self.base.at, &self.state.changes())?.unwrap_or_default())
+    }
+
+    fn system_call(
+        &mut self,
+        scene: &Scene,
+        contract: Address,
+        data: Bytes,
+    ) -> Result<ExecutionResult, Failure> {
+        if let Some(spent) = self.budget.look() {
+            return Err(Failure::Spent(spent));
+        }
+        let cfg = evm::cfg(scene.spec, self.rules.chain_id());
+        let (env, budget) = (scene.env.clone(), self.budget.clone());
+        let mut machine = evm::machine(cfg, env, &mut self.state, budget, (), scene.precompiles.clone());
+        let done = machine.system_call_one(contract, data);
+        let result = evm::outcome(&machine, done)?;
+        let changes = machine.finalize();
+        self.state.commit(changes);
+        Ok(result)
+    }
+
+    fn requests(&mut self, scene: &Scene, calls: &[Called]) -> Result<B256, Stop> {
+        let logs = calls.iter().filter(|called| called.is_success()).flat_map(Called::logs);
+        let contract = self.rules.forks().config().deposit_contract_address;
+        let mut all: Vec<Bytes> = requests::deposits(logs, contract)?.into_iter().collect();
+        for (kind, queue) in requests::QUEUES {
+            match self.system_call(scene, queue, Bytes::new())? {
+                ExecutionResult::Success { output, .. } => {
+                    all.extend(requests::request(kind, output.data()));
+                }
+                _ => return Err(Error::server("system call failed to execute").into()),
+            }
+        }
+        Ok(Requests::new(all).requests_hash())
+    }
+
+    /// One call, of which the block has used `used` gas before.
+    fn transact(
+        &mut self,
+        scene: &Scene,
+        mut wanted: CallArgs,
+        used: u64,
+        transfers: &mut Transfers,
+    ) -> Result<Called, Stop> {
+        if let Some(spent) = self.budget.look() {
+            return Err(Failure::Spent(spent).into());
+        }
+        let from = wanted.from.unwrap_or_default();
+        let account = self.state.basic(from)?.unwrap_or_default();
+        let Number(nonce) = wanted.nonce.unwrap_or(Number(account.nonce));
+        let remaining = scene.header.gas_limit.saturating_sub(used);
+        let asked = wanted.gas.map_or(remaining, |gas| gas.0);
+        if remaining < asked {
+            let text = format!("block gas limit reached: remaining: {remaining}, required: {asked}");
+            return Err(Error::new(codes::BLOCK_GAS_LIMIT_REACHED, text).into());
+        }
+        let gas = asked.min(self.gas_left);
+        (wanted.nonce, wanted.gas) = (Some(Number(nonce)), Some(Number(gas)));
+        let call = self.prepare(scene, &wanted, nonce)?;
+        let dynamic = scene.header.base_fee_per_gas.is_some();
+        let chain_id = self.rules.chain_id();
+        let (transaction, bytes) = unsigned::transaction(&wanted, nonce, gas, chain_id, dynamic)?;
+        self.check(scene, &call, account.nonce)?;
+        let result = self.execute(scene, call, account.balance, transfers)?;
+        let spent = result.tx_gas_used();
+        self.gas_left = self.gas_left.checked_sub(spent).ok_or_else(|| {
+            let left = self.gas_left;
+            Error::server(format!("RPC gas cap exhausted: need {spent}, remaining {left}"))
+        })?;
+        let byzantium = scene.spec.is_enabled_in(SpecId::BYZANTIUM);
+        let root = if byzantium { None } else { Some(self.root()?) };
+        let outcome = Outcome { capped: gas < asked, total: used.saturating_add(spent), root };
+        Ok(Called::new(from, transaction, bytes, result, transfers.take(), &outcome))
+    }
+
+    fn prepare(&self, scene: &Scene, wanted: &CallArgs, nonce: u64) -> Result<Call, Error> {
+        let mut call = wanted.clone().prepare(self.rules, &scene.header, u64::MAX)?;
+        // A free call sees the block's fees as they are.
+        call.block = scene.env.clone();
+        call.tx.nonce = nonce;
+        let cap = wanted.max_fee_per_blob_gas.unwrap_or(Big(U256::ZERO));
+        if let Some(blob) = call.block.blob_excess_gas_and_price
+            && cap.0.is_zero()
+            && !self.plan.validation
+        {
+            call.tx.max_fee_per_blob_gas = blob.blob_gasprice;
+        }
+        Ok(call)
+    }
+
+    /// What is checked before all else, in geth's order.
+    fn check(&self, scene: &Scene, call: &Call, nonce: u64) -> Result<(), Error> {
+        let tx = &call.tx;
+        if self.plan.validation && tx.nonce != nonce {
+            let (code, text) = if tx.nonce > nonce {
+                (codes::NONCE_TOO_HIGH, "nonce too high")
+            } else {
+                (codes::NONCE_TOO_LOW, "nonce too low")
+            };
+            let text = format!("err: {text}: address {}, tx: {} state: {nonce}", tx.caller, tx.nonce);
+            return Err(Error::new(code, text));
+        }
+        let tip = tx.gas_priority_fee.unwrap_or(tx.gas_price);
+        let free = !self.plan.validation && tx.gas_price == 0 && tip == 0;
+        if let Some(base_fee) = scene.header.base_fee_per_gas.filter(|_| !free) {
+            if tx.gas_price < tip {
+                let text = "err: max priority fee per gas higher than max fee per gas";
+                return Err(Error::params(text));
+            }
+            if tx.gas_price < u128::from(base_fee) {
+                let text = format!(
+                    "err: max fee per gas less than block base fee: address {}, maxFeePerGas: {}, baseFee: {base_fee}",
+                    tx.caller, tx.gas_price
+                );
+                return Err(Error::new(codes::BASE_FEE_TOO_LOW, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        scene: &Scene,
+        call: Call,
+        balance: U256,
+        transfers: &mut Transfers,
+    ) -> Result<ExecutionResult, Stop> {
+        let mut cfg = call.cfg();
+        cfg.disable_nonce_check = true;
+        cfg.disable_base_fee = true;
+        let tx = call.tx.clone();
+        let (env, budget) = (call.block.clone(), self.budget.clone());
+        let mut machine =
+            evm::machine(cfg, env, &mut self.state, budget, transfers, scene.precompiles.clone());
+        let done = machine.inspect_one_tx(tx);
+        match evm::outcome(&machine, done) {
+            Ok(result) => {
+                let changes = machine.finalize();
+                self.state.commit(changes);
+                Ok(result)
+            }
+            Err(Failure::Invalid(invalid)) => Err(refused(&invalid, &call, balance).into()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+/// A call that a block cannot hold, with its code.
+fn refused(invalid: &InvalidTransaction, call: &Call, balance: U256) -> Error {
+    let tx = &call.tx;
+    let cost = U256::from(tx.gas_limit).saturating_mul(U256::from(tx.gas_price)).saturating_add(tx.value);
+    let code = match invalid {
+        // geth looks at the balance first.
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. }
+            if cost > balance =>
+        {
+            codes::INSUFFICIENT_FUNDS
+        }
+        InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
+            codes::INSUFFICIENT_FUNDS
+        }
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } => codes::INTRINSIC_GAS,
+        InvalidTransaction::CreateInitCodeSizeLimit => codes::INIT_CODE_TOO_LARGE,
+        _ => codes::INTERNAL,
+    };
+    Error::new(code, format!("err: {} (supplied gas {})", call::told(invalid), tx.gas_limit))
+}
