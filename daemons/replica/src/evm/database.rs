@@ -37,6 +37,12 @@ pub(crate) struct AccountOverride {
 }
 
 impl AccountOverride {
+    /// Whether nothing is to be different.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { nonce, balance, code, state, diff } = self;
+        nonce.is_none() && balance.is_none() && code.is_none() && state.is_none() && diff.is_empty()
+    }
+
     /// Changes all but the storage.
     pub(crate) fn apply(&self, info: &mut AccountInfo) {
         info.nonce = self.nonce.unwrap_or(info.nonce);

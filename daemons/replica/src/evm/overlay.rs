@@ -74,6 +74,10 @@ impl<'a> Overlay<'a> {
     /// Writes overrides, as if a transaction had done it.
     pub(crate) fn apply(&mut self, overrides: &Overrides) -> Result<(), ReadFault> {
         for (address, wanted) in overrides {
+            // What asks for nothing makes no account.
+            if wanted.is_empty() {
+                continue;
+            }
             let changed = self.entry(*address)?;
             wanted.apply(changed.info.get_or_insert_default());
             if let Some(state) = &wanted.state {

@@ -144,6 +144,7 @@ pub(super) fn prepare(
 ) -> Result<Call, Error> {
     let header = header(session, state, block)?;
     let rules = &session.head().rules;
+    wanted.check_forms()?;
     let mut call = wanted.prepare(rules, &header, shared.settings.get().call_gas_cap)?;
     if let Some(block) = block {
         block.apply_to_call(&mut call);

@@ -88,7 +88,6 @@ impl CallArgs {
             let (have, want) = (id.0, rules.chain_id());
             return Err(Error::server(format!("chainId does not match node's (have={have}, want={want})")));
         }
-        self.check_forms()?;
         let fees = self.fees(header.base_fee_per_gas)?;
         let spec = rules.spec(header);
         let mut block = rules.block_env(header);
@@ -139,7 +138,7 @@ impl CallArgs {
     }
 
     /// What geth checks whatever the fork.
-    fn check_forms(&self) -> Result<(), Error> {
+    pub(super) fn check_forms(&self) -> Result<(), Error> {
         const BLOB_VERSION: u8 = 1;
         let problem = match (&self.blob_versioned_hashes, &self.authorization_list) {
             (Some(_), _) if self.to.is_none() => "blob transaction of type create",

@@ -239,6 +239,7 @@ impl Run<'_> {
         let chain_id = self.rules.chain_id();
         let (transaction, bytes) = unsigned::transaction(&wanted, nonce, gas, chain_id, dynamic)?;
         self.check(scene, &call, account.nonce)?;
+        wanted.check_forms().map_err(|error| Error::new(codes::INTERNAL, error.message))?;
         let result = self.execute(scene, call, account.balance, transfers)?;
         let spent = result.tx_gas_used();
         self.gas_left = self.gas_left.checked_sub(spent).ok_or_else(|| {

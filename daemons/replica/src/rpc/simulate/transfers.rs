@@ -1,10 +1,14 @@
 //! The logs of a simulated call, with moved value among them if that was asked for.
 
 use alloy::primitives::{Address, B256, Bytes, Log, U256, address, b256};
+use revm::bytecode::opcode;
 use revm::context_interface::{ContextTr, JournalTr as _};
 use revm::inspector::{Inspector, JournalExt};
 use revm::interpreter::interpreter::EthInterpreter;
-use revm::interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome};
+use revm::interpreter::interpreter_types::{InputsTr as _, Jumps as _, LoopControl as _};
+use revm::interpreter::{
+    CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter,
+};
 
 /// Where ether is told as a token (ERC-7528).
 const ETHER: Address = address!("EeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE");
@@ -18,6 +22,8 @@ pub(super) struct Transfers {
     /// Of open frames, outermost first.
     open: Vec<Vec<(usize, Log)>>,
     next: usize,
+    /// A self-destruct that has not happened yet.
+    dying: Option<(Address, Address, U256)>,
 }
 
 impl Transfers {
@@ -92,7 +98,21 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX, EthInterpreter> for Tra
         self.leave(outcome.result.is_ok());
     }
 
-    fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
-        self.transfer(contract, target, value);
+    // revm tells of no self-destruct in favour of itself, so it is seen in its instruction.
+    fn step(&mut self, interpreter: &mut Interpreter<EthInterpreter>, context: &mut CTX) {
+        if !self.wanted || interpreter.bytecode.opcode() != opcode::SELFDESTRUCT {
+            return;
+        }
+        let here = interpreter.input.target_address();
+        let held = context.journal_ref().evm_state().get(&here).map(|account| account.info.balance);
+        let target = interpreter.stack.peek(0).ok();
+        self.dying = held.zip(target).map(|(held, to)| (here, Address::from_word(B256::from(to)), held));
+    }
+
+    fn step_end(&mut self, interpreter: &mut Interpreter<EthInterpreter>, _: &mut CTX) {
+        let Some((from, to, value)) = self.dying.take() else { return };
+        if interpreter.bytecode.instruction_result() == Some(InstructionResult::SelfDestruct) {
+            self.transfer(from, to, value);
+        }
     }
 }

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"stateOverrides":{"0xc000000000000000000000000000000000000000":{"balance":"0xde0b6b3a7640000"}},"calls":[{"from":"0xc000000000000000000000000000000000000000","to":"0xc100000000000000000000000000000000000000","blobVersionedHashes":[]}]}]},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"err: blob transaction missing blob hashes (supplied gas 50000000)"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"blockOverrides":{"gasLimit":"0xa410"},"calls":[{"from":"0x9999999999999999999999999999999999999999","to":"0xc100000000000000000000000000000000000000","gas":"0x5208"},{"from":"0x9999999999999999999999999999999999999999","to":"0xc100000000000000000000000000000000000000","gas":"0x5209"}]}]},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-38015,"message":"block gas limit reached: remaining: 21000, required: 21001"}}

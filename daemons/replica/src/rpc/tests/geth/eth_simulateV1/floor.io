@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"calls":[{"from":"0x9999999999999999999999999999999999999999","to":"0xc100000000000000000000000000000000000000","gas":"0x5a00","input":"0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111"}]}]},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"err: insufficient gas for floor data gas cost: have 23040, want 23400 (supplied gas 23040)"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"stateOverrides":{"0xc100000000000000000000000000000000000000":{"code":"0x5b600056"}},"calls":[{"from":"0x9999999999999999999999999999999999999999","to":"0xc100000000000000000000000000000000000000"},{"from":"0x9999999999999999999999999999999999999999","to":"0xc200000000000000000000000000000000000000"}]}]},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-38013,"message":"err: intrinsic gas too low: have 0, want 21000 (supplied gas 0)"}}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[null]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"empty input"}}

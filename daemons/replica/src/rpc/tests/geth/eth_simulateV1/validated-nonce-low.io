@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"stateOverrides":{"0xc000000000000000000000000000000000000000":{"balance":"0xde0b6b3a7640000","nonce":"0x5"}},"calls":[{"from":"0xc000000000000000000000000000000000000000","to":"0xc100000000000000000000000000000000000000","nonce":"0x4","gas":"0x5208","maxFeePerGas":"0x3b9aca00"}]}],"validation":true},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-38010,"message":"err: nonce too low: address 0xC000000000000000000000000000000000000000, tx: 4 state: 5 (supplied gas 21000)"}}

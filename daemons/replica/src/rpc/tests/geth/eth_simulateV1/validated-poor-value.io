@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"calls":[{"from":"0x9999999999999999999999999999999999999999","to":"0xc100000000000000000000000000000000000000","gas":"0x5208","value":"0x1","maxFeePerGas":"0x3b9aca00"}]}],"validation":true},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-38014,"message":"err: insufficient funds for gas * price + value: address 0x9999999999999999999999999999999999999999 have 0 want 21000000000001 (supplied gas 21000)"}}
