@@ -2,12 +2,14 @@
 //! because a hand-over costs more than most calls; what exceeds it starts again on the pool.
 
 pub(crate) mod errors;
+mod simulate;
+pub(super) mod unsigned;
 
 use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
 use super::params::Selector;
 use super::select::{self, StateOf};
 use super::session::Session;
-use super::{Shared, access_list, estimate, simulate};
+use super::{Shared, access_list, estimate, fill};
 use crate::evm::budget::{Budget, is_heavy};
 use crate::evm::database::{Overrides, StateDb};
 use crate::evm::pool::Refused;
@@ -22,8 +24,14 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The methods that execute.
-pub(crate) const METHODS: [&str; 5] =
-    ["eth_call", "eth_estimateGas", "eth_createAccessList", "eth_simulateV1", "ethercattle_estimateGasList"];
+pub(crate) const METHODS: [&str; 6] = [
+    "eth_call",
+    "eth_estimateGas",
+    "eth_createAccessList",
+    "eth_fillTransaction",
+    "eth_simulateV1",
+    "ethercattle_estimateGasList",
+];
 
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
@@ -36,6 +44,7 @@ pub(crate) async fn call(
         "eth_estimateGas" => estimate::one(shared, session, params).await,
         "ethercattle_estimateGasList" => estimate::list(shared, session, params).await,
         "eth_simulateV1" => simulate::call(shared, session, params).await,
+        "eth_fillTransaction" => fill::transaction(shared, session, params).await,
         "eth_createAccessList" => access_list::create(shared, session, params).await,
         _ => eth_call(shared, session, params).await,
     }

@@ -82,12 +82,7 @@ impl CallArgs {
 
     /// What the EVM is given for this call in the block of `header`, by geth's rules.
     pub(crate) fn prepare(self, rules: &Rules, header: &Header, gas_cap: u64) -> Result<Call, Error> {
-        if let Some(id) = self.chain_id
-            && id.0 != U256::from(rules.chain_id())
-        {
-            let (have, want) = (id.0, rules.chain_id());
-            return Err(Error::server(format!("chainId does not match node's (have={have}, want={want})")));
-        }
+        self.check_chain(rules)?;
         let fees = self.fees(header.base_fee_per_gas)?;
         let spec = rules.spec(header);
         let mut block = rules.block_env(header);
@@ -135,6 +130,17 @@ impl CallArgs {
             blob_update_fraction: fraction.and_then(|fraction| u64::try_from(fraction).ok()),
             moved: None,
         })
+    }
+
+    /// Refuses calls for another chain.
+    pub(super) fn check_chain(&self, rules: &Rules) -> Result<(), Error> {
+        if let Some(id) = self.chain_id
+            && id.0 != U256::from(rules.chain_id())
+        {
+            let (have, want) = (id.0, rules.chain_id());
+            return Err(Error::server(format!("chainId does not match node's (have={have}, want={want})")));
+        }
+        Ok(())
     }
 
     /// What geth checks whatever the fork.

@@ -1,12 +1,159 @@
 //! What a transaction lacks, by geth's defaults.
 
-use super::call_args::CallArgs;
-use super::params::Big;
+use super::block::Transaction;
+use super::call::{self, Desk, unsigned};
+use super::call_args::{CallArgs, StateOverrides};
+use super::params::{Big, Selector};
+use super::session::Session;
+use super::source::At;
+use super::transaction::{write_access_list, write_authorization};
+use super::{Shared, estimate, select};
 use crate::evm::rules::Rules;
-use alloy::consensus::Header;
-use alloy::primitives::U256;
-use maidenlane_jsonrpc::Error;
+use alloy::consensus::{Header, Transaction as _};
+use alloy::primitives::{U256, keccak256};
+use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_jsonrpc::{Args, Error, Json};
 use revm::primitives::hardfork::SpecId;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Blobs in one transaction.
+const BLOBS_MAX: usize = 6;
+
+/// The parameter, and what of it is not served.
+#[derive(Debug, Default, Deserialize)]
+struct Wanted {
+    #[serde(flatten)]
+    call: CallArgs,
+    blobs: Option<Vec<IgnoredAny>>,
+}
+
+/// `eth_fillTransaction`.
+pub(crate) async fn transaction(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 1)?;
+    let Wanted { call: mut wanted, blobs } = args.required(call::read::<Option<Wanted>>)?.unwrap_or_default();
+    if let Some(blobs) = blobs {
+        if !blobs.is_empty() {
+            return Err(Error::server("blobs are not filled in by a replica; give blobVersionedHashes"));
+        }
+        wanted.blob_versioned_hashes = Some(Vec::new());
+    }
+    let (rules, header) = (&session.head().rules, &session.head().header);
+    fees(&mut wanted, rules, header, || shared.fees.suggestion(shared, session))?;
+    let nonce = match wanted.nonce {
+        Some(nonce) => nonce.0,
+        None => {
+            let key = keccak256(wanted.from.unwrap_or_default());
+            session.source().account(key, At::Latest)?.map_or(0, |account| account.nonce)
+        }
+    };
+    check(&wanted)?;
+    let gas = match wanted.gas {
+        Some(gas) => gas.0,
+        None => {
+            let state = select::state(session.source(), Selector::LATEST)?;
+            let desk = Desk { state, overrides: StateOverrides::default(), block: None };
+            // The chain is checked last, and the nonce does not matter.
+            let call = CallArgs { chain_id: None, nonce: None, ..wanted.clone() };
+            estimate::gas(shared, session, call, desk).await?
+        }
+    };
+    wanted.check_chain(rules)?;
+    let dynamic = wanted.gas_price.is_none();
+    let (tx, bytes) = unsigned::transaction(&wanted, nonce, gas, rules.chain_id(), dynamic)?;
+    Ok(Json::object(|object| {
+        object.data("raw", &bytes);
+        write(object.value("tx"), &tx);
+    }))
+}
+
+fn check(wanted: &CallArgs) -> Result<(), Error> {
+    let (data, input) = (&wanted.data, &wanted.input);
+    if let (Some(data), Some(input)) = (data, input)
+        && data.0 != input.0
+    {
+        let cure = "Please use \"input\" to pass transaction call data";
+        return Err(Error::server(format!("both \"data\" and \"input\" are set and not equal. {cure}")));
+    }
+    if let Some(hashes) = &wanted.blob_versioned_hashes {
+        let have = hashes.len();
+        if have == 0 {
+            return Err(Error::server("need at least 1 blob for a blob transaction"));
+        }
+        if have > BLOBS_MAX {
+            let text = format!("too many blobs in transaction (have={have}, max={BLOBS_MAX})");
+            return Err(Error::server(text));
+        }
+    }
+    if wanted.to().is_some() {
+        return Ok(());
+    }
+    if wanted.blob_versioned_hashes.is_some() {
+        return Err(Error::server("missing \"to\" in blob transaction"));
+    }
+    if input.as_ref().or(data.as_ref()).is_none_or(|data| data.0.is_empty()) {
+        return Err(Error::server("contract creation without any data provided"));
+    }
+    if wanted.authorization_list.as_ref().is_some_and(|list| !list.is_empty()) {
+        let text = "authorizationList provided for contract creation, but \"to\" field is missing";
+        return Err(Error::server(text));
+    }
+    Ok(())
+}
+
+/// An unsigned transaction as geth's `types.Transaction` writes itself: what a type does not have is null.
+fn write(out: &mut String, tx: &Transaction) {
+    let mut object = Object::new(out);
+    let big = |n: u128| n.to_be_bytes();
+    object.quantity("type", u64::from(u8::from(tx.tx_type())));
+    if let Some(id) = tx.chain_id().filter(|_| !tx.is_legacy()) {
+        object.quantity("chainId", id);
+    }
+    object.quantity("nonce", tx.nonce());
+    match tx.to() {
+        Some(to) => object.data("to", to.as_slice()),
+        None => object.raw("to", "null"),
+    }
+    object.quantity("gas", tx.gas_limit());
+    match tx.max_priority_fee_per_gas() {
+        Some(tip) => {
+            object.raw("gasPrice", "null");
+            object.big("maxPriorityFeePerGas", &big(tip));
+            object.big("maxFeePerGas", &big(tx.max_fee_per_gas()));
+        }
+        None => {
+            object.big("gasPrice", &big(tx.max_fee_per_gas()));
+            object.raw("maxPriorityFeePerGas", "null");
+            object.raw("maxFeePerGas", "null");
+        }
+    }
+    if let Some(fee) = tx.max_fee_per_blob_gas() {
+        object.big("maxFeePerBlobGas", &big(fee));
+    }
+    object.big("value", &tx.value().to_be_bytes::<32>());
+    object.data("input", tx.input());
+    if let Some(list) = tx.access_list() {
+        write_access_list(object.value("accessList"), list);
+    }
+    if let Some(hashes) = tx.blob_versioned_hashes().filter(|hashes| !hashes.is_empty()) {
+        object.list("blobVersionedHashes", hashes, |out, hash| push_data(out, hash.as_slice()));
+    }
+    if let Some(list) = tx.authorization_list().filter(|list| !list.is_empty()) {
+        object.list("authorizationList", list, write_authorization);
+    }
+    let signature: &[&str] = if tx.is_legacy() { &["v", "r", "s"] } else { &["v", "r", "s", "yParity"] };
+    for name in signature {
+        object.quantity(name, 0);
+    }
+    object.data("hash", tx.tx_hash().as_slice());
+    object.end();
+}
 
 /// Sets the fees that were left open, for a transaction after the block of `header`; `tip` suggests one.
 pub(crate) fn fees(

@@ -8,7 +8,7 @@
 //! | `select` | block selectors to blocks, with geth's errors |
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `simulate`, `fees`, `facts`, `debug`, `trace` | the methods |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
@@ -31,7 +31,6 @@ pub(crate) mod params;
 pub(crate) mod receipt;
 mod select;
 mod session;
-mod simulate;
 pub mod source;
 mod state;
 mod trace;

@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::transaction::effective_gas_price;
-use alloy::consensus::{Eip658Value, Receipt, ReceiptEnvelope, Transaction as _, TxType};
+use alloy::consensus::{Eip658Value, ReceiptEnvelope, Transaction as _};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::primitives::{Log, TxKind};
 use alloy::rlp::{self, Decodable};
@@ -135,18 +135,6 @@ impl Receipts {
             push_data(out, &receipt.encoded_2718());
         });
         Json::Owned(out)
-    }
-}
-
-/// The receipt of a transaction of this type.
-pub(crate) fn envelope(kind: TxType, receipt: Receipt) -> ReceiptEnvelope {
-    let receipt = receipt.with_bloom();
-    match kind {
-        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
-        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
-        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
-        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
-        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
     }
 }
 

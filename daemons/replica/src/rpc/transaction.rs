@@ -116,7 +116,8 @@ fn write_signature(object: &mut Object<'_>, tx: &Transaction) {
     object.big("s", &signature.s().to_be_bytes::<32>());
 }
 
-fn write_access_list(out: &mut String, list: &AccessList) {
+/// An access list.
+pub(crate) fn write_access_list(out: &mut String, list: &AccessList) {
     maidenlane_jsonrpc::json::push_list(out, list.iter(), |out, item| {
         let mut object = Object::new(out);
         object.data("address", item.address.as_slice());
@@ -125,7 +126,8 @@ fn write_access_list(out: &mut String, list: &AccessList) {
     });
 }
 
-fn write_authorization(out: &mut String, signed: &SignedAuthorization) {
+/// One authorization.
+pub(crate) fn write_authorization(out: &mut String, signed: &SignedAuthorization) {
     let mut object = Object::new(out);
     object.big("chainId", &signed.inner().chain_id.to_be_bytes::<32>());
     object.data("address", signed.inner().address.as_slice());

@@ -5,7 +5,6 @@
 
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
-use crate::rpc::receipt::envelope;
 use crate::rpc::source::{Account, At, Changed, Fitness, Head, Live, LogQuery, ReadError, Source};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
 use alloy::eips::eip2718::Encodable2718 as _;
@@ -375,6 +374,17 @@ fn execute(rules: &Rules, db: &mut Db, block: &Block) -> Vec<ReceiptEnvelope> {
     }
     finish(db, rules, spec, &env, block);
     receipts
+}
+
+fn envelope(kind: TxType, receipt: Receipt) -> ReceiptEnvelope {
+    let receipt = receipt.with_bloom();
+    match kind {
+        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
+        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
+        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
+        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
+        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
+    }
 }
 
 /// Rewards, withdrawals and the requests of Prague.

@@ -2,9 +2,9 @@
 
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::call;
-use crate::rpc::receipt::{envelope, write_log};
+use crate::rpc::receipt::write_log;
 use alloy::consensus::proofs::{calculate_receipt_root, calculate_withdrawals_root};
-use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
+use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, TxType};
 use alloy::eips::eip4895::Withdrawal;
 use alloy::primitives::{Address, B256, Bloom, Bytes, Log};
 use maidenlane_jsonrpc::json::{Object, push_str};
@@ -130,5 +130,16 @@ impl Made {
                 called.write(out, &self.block, index);
             });
         })
+    }
+}
+
+fn envelope(kind: TxType, receipt: Receipt) -> ReceiptEnvelope {
+    let receipt = receipt.with_bloom();
+    match kind {
+        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
+        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
+        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
+        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
+        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
     }
 }

@@ -3,14 +3,15 @@
 use super::Stop;
 use super::assemble::{Called, Made, Outcome};
 use super::plan::{Plan, Planned};
+use super::requests;
 use super::transfers::Transfers;
-use super::{requests, unsigned};
 use crate::evm::budget::Budget;
 use crate::evm::database::Overrides;
 use crate::evm::overlay::Overlay;
 use crate::evm::precompiles::Precompiles;
 use crate::evm::rules::Rules;
 use crate::evm::{self, Call, Failure};
+use crate::rpc::call::unsigned;
 use crate::rpc::call_args::CallArgs;
 use crate::rpc::params::{Big, Number};
 use crate::rpc::select::StateOf;

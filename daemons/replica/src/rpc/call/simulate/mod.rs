@@ -5,7 +5,6 @@
 //! | `plan` | which blocks, in which order |
 //! | `run` | the blocks, one after another, on one overlay |
 //! | `assemble` | results to a block |
-//! | `unsigned` | a call as a transaction |
 //! | `transfers` | logs, with moved value among them |
 //! | `requests` | what a block asks of the consensus layer |
 
@@ -14,14 +13,13 @@ mod plan;
 mod requests;
 mod run;
 mod transfers;
-mod unsigned;
 
-use super::Shared;
-use super::call;
-use super::params::Selector;
-use super::select;
-use super::session::Session;
 use crate::evm::Failure;
+use crate::evm::database::ReadFault;
+use crate::rpc::params::Selector;
+use crate::rpc::session::Session;
+use crate::rpc::source::ReadError;
+use crate::rpc::{Shared, call, select};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -46,15 +44,15 @@ impl From<Error> for Stop {
     }
 }
 
-impl From<crate::evm::database::ReadFault> for Stop {
-    fn from(fault: crate::evm::database::ReadFault) -> Self {
+impl From<ReadFault> for Stop {
+    fn from(fault: ReadFault) -> Self {
         Self::Failure(Failure::Read(fault))
     }
 }
 
-impl From<super::source::ReadError> for Stop {
-    fn from(error: super::source::ReadError) -> Self {
-        crate::evm::database::ReadFault::from(error).into()
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        ReadFault::from(error).into()
     }
 }
 

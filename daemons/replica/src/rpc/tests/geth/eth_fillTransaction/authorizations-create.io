@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_fillTransaction","params":[{"from":"0x0c2c51a0990aee1d73c1228de158688341557508","input":"0x00","authorizationList":[{"address":"0x9999999999999999999999999999999999999999","chainId":"0x0","nonce":"0x0","r":"0x1111111111111111111111111111111111111111111111111111111111111111","s":"0x2222222222222222222222222222222222222222222222222222222222222222","yParity":"0x0"}]}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"authorizationList provided for contract creation, but \"to\" field is missing"}}
