@@ -22,12 +22,12 @@ const ALTERNATIVES_MAX: usize = 1_000;
 
 /// What is wanted, as parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Filter {
+pub(crate) struct Criteria {
     block_hash: Option<B256>,
     from: Option<Tag>,
     to: Option<Tag>,
     /// Its range is set when the tags are resolved.
-    query: LogQuery,
+    pub(crate) query: LogQuery,
 }
 
 #[derive(Deserialize)]
@@ -42,8 +42,9 @@ struct Raw<'a> {
     topics: Option<Vec<Option<&'a RawValue>>>,
 }
 
-impl Filter {
-    fn read(json: &str) -> Result<Self, String> {
+impl Criteria {
+    /// geth's `FilterCriteria`.
+    pub(crate) fn read(json: &str) -> Result<Self, String> {
         let raw: Raw<'_> = serde_json::from_str(json).map_err(|e| e.to_string())?;
         if raw.block_hash.is_some() && (raw.from_block.is_some() || raw.to_block.is_some()) {
             return Err("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other".into());
@@ -62,6 +63,36 @@ impl Filter {
                 ..LogQuery::default()
             },
         })
+    }
+}
+
+impl Criteria {
+    /// Whether logs of blocks to come can be asked for like this, by geth's rules.
+    pub(crate) fn check_future(&self, session: &Session) -> Result<(), Error> {
+        self.check_alternatives()?;
+        match (self.from.unwrap_or(Tag::Latest), self.to.unwrap_or(Tag::Latest)) {
+            (Tag::Pending, _) | (_, Tag::Pending) => Err(Error::params("pending logs are not supported")),
+            (Tag::Number(from), _) if from < session.head().body_floor => Err(pruned()),
+            (Tag::Latest, Tag::Latest) => Ok(()),
+            (Tag::Number(_) | Tag::Earliest, Tag::Latest) => Ok(()),
+            (Tag::Number(from), Tag::Number(to)) if from <= to => Ok(()),
+            (Tag::Earliest, Tag::Number(_)) => Ok(()),
+            _ => Err(Error::params("invalid block range params")),
+        }
+    }
+
+    /// Whether a block to come may hold what is wanted.
+    pub(crate) fn covers(&self, number: u64) -> bool {
+        let from = matches!(self.from, Some(Tag::Number(from)) if number < from);
+        let to = matches!(self.to, Some(Tag::Number(to)) if number > to);
+        !from && !to
+    }
+
+    fn check_alternatives(&self) -> Result<(), Error> {
+        if self.query.addresses.len() > ALTERNATIVES_MAX {
+            return Err(Error::server("exceed max addresses or topics per search position"));
+        }
+        Ok(())
     }
 }
 
@@ -104,10 +135,8 @@ pub(crate) async fn get(
     session: &Arc<Session>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let filter = Args::parse(params, 1)?.required(Filter::read)?;
-    if filter.query.addresses.len() > ALTERNATIVES_MAX {
-        return Err(Error::server("exceed max addresses or topics per search position"));
-    }
+    let filter = Args::parse(params, 1)?.required(Criteria::read)?;
+    filter.check_alternatives()?;
     let search = match filter.block_hash {
         Some(hash) => Search::Block(by_hash(session, hash)?),
         None => Search::Range(range(session, &filter)?),
@@ -136,7 +165,7 @@ fn by_hash(session: &Session, hash: B256) -> Result<BlockRef, Error> {
 }
 
 /// First and last block, after geth's checks in geth's order.
-fn range(session: &Session, filter: &Filter) -> Result<(u64, u64), Error> {
+fn range(session: &Session, filter: &Criteria) -> Result<(u64, u64), Error> {
     let invalid = || Error::params("invalid block range params");
     let head = session.head();
     let (from, to) = (filter.from.unwrap_or(Tag::Latest), filter.to.unwrap_or(Tag::Latest));
@@ -204,7 +233,7 @@ impl Job<'_> {
         for (index, (tx, log)) in
             receipts.logs().enumerate().filter(|(_, (_, log))| query_matches(query, log))
         {
-            out.push(|text| write_log(text, log, &block, tx, index));
+            out.push(|text| write_log(text, log, &block, tx, index, false));
         }
         self.check(out.logs)
     }
@@ -237,7 +266,7 @@ impl Job<'_> {
                 let (tx, log) = receipts.log(index).ok_or_else(missing)?;
                 // The index does not know how many topics a log has, and a query may ask for more than it names.
                 if query_matches(query, log) {
-                    out.push(|text| write_log(text, log, &block, tx, index));
+                    out.push(|text| write_log(text, log, &block, tx, index, false));
                 }
             }
         }

@@ -9,6 +9,7 @@
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
+//! | `changes`, `subscribe` | what happened between two heads, and who is told |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
@@ -19,6 +20,7 @@ pub(crate) mod blocks;
 mod call;
 mod call_args;
 mod chain;
+mod changes;
 mod debug;
 mod empty;
 mod estimate;
@@ -33,6 +35,7 @@ mod select;
 mod session;
 pub mod source;
 mod state;
+mod subscribe;
 mod trace;
 pub(crate) mod transaction;
 
@@ -40,13 +43,14 @@ use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
 use fees::Fees;
-use maidenlane_jsonrpc::{Api, Error, Json, Limits, Listener, MinBlock};
+use maidenlane_jsonrpc::{Api, Error, Events, Json, Limits, Listener, MinBlock};
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
 use source::Live;
 use std::sync::Arc;
 use std::time::Duration;
+use subscribe::Hub;
 use tokio::sync::Semaphore;
 
 /// How requests are served. All sizes and times that a client can cause.
@@ -106,6 +110,7 @@ struct Shared {
     fees: Fees,
     pool: Pool,
     waiters: Semaphore,
+    hub: Hub,
 }
 
 impl std::fmt::Debug for Rpc {
@@ -126,6 +131,7 @@ impl Rpc {
             fees: Fees::new(),
             pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
+            hub: Hub::default(),
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -189,6 +195,16 @@ impl Api for Rpc {
             _ if method.starts_with("debug_") => debug::call(session, method, params),
             _ => lookup::call(&shared.blocks, session, method, params),
         }
+    }
+
+    async fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        namespace: &str,
+        kind: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Events, Error> {
+        subscribe::open(&self.shared, session, namespace, kind, params)
     }
 
     fn fit(&self) -> Result<(), Error> {

@@ -85,7 +85,7 @@ impl Receipts {
         object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used());
         let first = self.first_log.get(index).copied().unwrap_or_default();
         object.list("logs", receipt.logs().iter().enumerate(), |out, (position, log)| {
-            write_log(out, log, block, index, first + position);
+            write_log(out, log, block, index, first + position, false);
         });
         object.data("logsBloom", receipt.logs_bloom().as_slice());
         object.quantity("type", u64::from(u8::from(tx.tx_type())));
@@ -143,7 +143,7 @@ fn status(receipt: &ReceiptEnvelope) -> Eip658Value {
 }
 
 /// One log; `index` counts through the block.
-pub(crate) fn write_log(out: &mut String, log: &Log, block: &Block, tx: usize, index: usize) {
+pub(crate) fn write_log(out: &mut String, log: &Log, block: &Block, tx: usize, index: usize, removed: bool) {
     let mut object = Object::new(out);
     object.data("address", log.address.as_slice());
     object.list("topics", log.topics(), |out, topic| push_data(out, topic.as_slice()));
@@ -155,6 +155,6 @@ pub(crate) fn write_log(out: &mut String, log: &Log, block: &Block, tx: usize, i
     object.data("blockHash", block.hash.as_slice());
     object.quantity("blockTimestamp", block.header.timestamp);
     object.quantity("logIndex", u64::try_from(index).unwrap_or(u64::MAX));
-    object.raw("removed", "false");
+    object.raw("removed", if removed { "true" } else { "false" });
     object.end();
 }

@@ -30,6 +30,11 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// The newest view.
+    pub(crate) fn now(live: &dyn Live) -> Self {
+        Self { source: live.view(), fitness: live.fitness(), refused: None }
+    }
+
     /// The block that answers.
     pub(crate) fn block(&self) -> BlockRef {
         self.source.head().block

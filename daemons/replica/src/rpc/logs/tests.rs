@@ -6,7 +6,7 @@ fn topic(byte: u8) -> String {
 
 #[track_caller]
 fn check(topics: &str, expect: Result<Vec<Vec<u8>>, &str>) {
-    let got = Filter::read(&format!("{{\"topics\":{topics}}}")).map(|filter| filter.query.topics);
+    let got = Criteria::read(&format!("{{\"topics\":{topics}}}")).map(|filter| filter.query.topics);
     let expect = expect.map(|positions| {
         let position = |bytes: Vec<u8>| bytes.into_iter().map(B256::repeat_byte).collect();
         positions.into_iter().map(position).collect::<Vec<Vec<_>>>()
@@ -34,7 +34,7 @@ fn topics() {
 
 #[test]
 fn addresses_and_blocks() {
-    let read = |json: &str| Filter::read(json);
+    let read = |json: &str| Criteria::read(json);
     let one = Address::repeat_byte(1);
     assert_eq!(read(&format!("{{\"address\":\"{one}\"}}")).expect("fine").query.addresses, [one]);
     assert_eq!(read(&format!("{{\"address\":[\"{one}\"]}}")).expect("fine").query.addresses, [one]);

@@ -1,0 +1,323 @@
+//! `eth_subscribe`: each head change is worked out once, and told to all who asked.
+
+use super::changes::{self, Changes};
+use super::logs::{Criteria, query_matches};
+use super::params;
+use super::receipt::write_log;
+use super::select;
+use super::session::Session;
+use super::{Shared, source::Live};
+use alloy::consensus::Header;
+use alloy::primitives::{B256, map::B256Set};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::json::Object;
+use maidenlane_jsonrpc::push::channel;
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_jsonrpc::{Events, Publisher};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Blocks between two heads that are told one by one; after more the subscriptions end, and clients look for themselves.
+const BLOCKS_MAX: u64 = 1_024;
+/// Hashes in one `transactionReceipts`, as in geth.
+const HASHES_MAX: usize = 200;
+/// How often those who left are forgotten, where no block comes.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What somebody wants to be told.
+#[derive(Debug)]
+enum Wanted {
+    Heads,
+    Logs(Criteria),
+    /// Of these transactions, or of all.
+    Receipts(B256Set),
+    /// Things that never happen here: there is no pool, and a replica that falls behind ends its subscriptions.
+    Silence,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    wanted: Wanted,
+    publisher: Publisher,
+}
+
+/// All subscribers, and whether somebody works for them.
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    subscribers: Vec<Subscriber>,
+    running: bool,
+    /// Who works for them: at most one, and those that have just ended.
+    tasks: JoinSet<()>,
+}
+
+impl Hub {
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets who left. False when nobody is left, and then nobody works any more.
+    fn sweep(&self) -> bool {
+        let mut inner = self.inner();
+        inner.subscribers.retain(|each| !each.publisher.is_closed());
+        inner.running = !inner.subscribers.is_empty();
+        inner.running
+    }
+
+    /// Ends all subscriptions.
+    fn close(&self, reason: &Error) {
+        for each in std::mem::take(&mut self.inner().subscribers) {
+            each.publisher.close(reason.clone());
+        }
+    }
+
+    fn tell(&self, told: &Told<'_>) -> Result<(), Error> {
+        let mut failed = None;
+        self.inner().subscribers.retain(|each| match told.to(each) {
+            Ok(listens) => listens,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// `eth_subscribe`.
+pub(crate) fn open(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    namespace: &str,
+    kind: &str,
+    params: Option<&RawValue>,
+) -> Result<Events, Error> {
+    let wanted = match (namespace, kind) {
+        ("eth", "newHeads") => {
+            Args::parse(params, 1)?;
+            Wanted::Heads
+        }
+        ("eth", "syncing") => {
+            Args::parse(params, 1)?;
+            Wanted::Silence
+        }
+        ("eth", "newPendingTransactions") => {
+            let mut args = Args::parse(params, 2)?;
+            args.required(params::plain)?;
+            args.optional(params::boolean)?;
+            Wanted::Silence
+        }
+        ("eth", "logs") => {
+            let mut args = Args::parse(params, 2)?;
+            args.required(params::plain)?;
+            let criteria = args.required(Criteria::read)?;
+            criteria.check_future(session)?;
+            Wanted::Logs(criteria)
+        }
+        ("eth", "transactionReceipts") => Wanted::Receipts(receipts(params)?),
+        _ => return Err(Error::no_subscription(namespace, kind)),
+    };
+    session.fit()?;
+    let (publisher, events) = channel();
+    let mut inner = shared.hub.inner();
+    inner.subscribers.push(Subscriber { wanted, publisher });
+    if !inner.running {
+        inner.running = true;
+        while inner.tasks.try_join_next().is_some() {}
+        inner.tasks.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), session.block()));
+    }
+    Ok(events)
+}
+
+fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Query {
+        transaction_hashes: Option<Vec<B256>>,
+    }
+    let mut args = Args::parse(params, 2)?;
+    args.required(params::plain)?;
+    let query: Option<Query> =
+        args.optional(|json| serde_json::from_str(json).map_err(|error| error.to_string()))?;
+    let hashes = query.and_then(|query| query.transaction_hashes).unwrap_or_default();
+    if hashes.len() > HASHES_MAX {
+        return Err(Error::params(
+            "exceed max number of transaction hashes allowed per transactionReceipts subscription",
+        ));
+    }
+    Ok(hashes.into_iter().collect())
+}
+
+/// Follows the head while anybody listens.
+async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut told: BlockRef) {
+    let mut heads = live.changes();
+    loop {
+        let changed = tokio::time::timeout(SWEEP, heads.changed()).await;
+        let Some(shared) = shared.upgrade().filter(|_| !matches!(changed, Ok(Err(_)))) else { return };
+        let from = told;
+        let session = Session::now(&*live);
+        told = session.block();
+        // Decoding a block and matching its logs may take milliseconds.
+        let telling = tokio::task::spawn_blocking(move || {
+            if let Err(reason) = tell(&shared, &session, from) {
+                shared.hub.close(&reason);
+            }
+            shared.hub.sweep()
+        });
+        // A panic there ends the subscriptions with it: they are dropped with what they were to be told.
+        if !telling.await.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+fn tell(shared: &Shared, session: &Session, from: BlockRef) -> Result<(), Error> {
+    if from == session.block() {
+        return Ok(());
+    }
+    let Some(Changes { gone, came }) = changes::between(session.source(), from, BLOCKS_MAX)? else {
+        return Err(Error::new(codes::SERVER, "too much has changed at once; subscribe again"));
+    };
+    // As in geth, what is taken back is told oldest first.
+    for at in gone {
+        shared.hub.tell(&Told { shared, session, at, removed: true })?;
+    }
+    let shortened = came.is_empty();
+    for at in came {
+        shared.hub.tell(&Told { shared, session, at, removed: false })?;
+    }
+    if shortened {
+        let head = header(session, session.block())?;
+        shared.hub.inner().subscribers.retain(|each| {
+            !matches!(each.wanted, Wanted::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
+        });
+    }
+    Ok(())
+}
+
+/// One block that came or went.
+struct Told<'a> {
+    shared: &'a Shared,
+    session: &'a Session,
+    at: BlockRef,
+    removed: bool,
+}
+
+impl Told<'_> {
+    /// False when that one listens no more.
+    fn to(&self, subscriber: &Subscriber) -> Result<bool, Error> {
+        let publisher = &subscriber.publisher;
+        match &subscriber.wanted {
+            Wanted::Heads if !self.removed => {
+                Ok(publisher.send(Json::Shared(header(self.session, self.at)?)))
+            }
+            Wanted::Logs(criteria) => self.logs(criteria, publisher),
+            Wanted::Receipts(wanted) if !self.removed => self.receipts(wanted, publisher),
+            Wanted::Heads | Wanted::Receipts(_) | Wanted::Silence => Ok(!publisher.is_closed()),
+        }
+    }
+
+    fn logs(&self, criteria: &Criteria, publisher: &Publisher) -> Result<bool, Error> {
+        if !criteria.covers(self.at.number) {
+            return Ok(!publisher.is_closed());
+        }
+        let block = self.shared.blocks.block(self.session, self.at)?;
+        let receipts = self.shared.blocks.receipts(self.session, &block)?;
+        for (index, (tx, log)) in receipts.logs().enumerate() {
+            if query_matches(&criteria.query, log) {
+                let mut out = String::new();
+                write_log(&mut out, log, &block, tx, index, self.removed);
+                if !publisher.send(Json::Owned(out)) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(!publisher.is_closed())
+    }
+
+    fn receipts(&self, wanted: &B256Set, publisher: &Publisher) -> Result<bool, Error> {
+        let block = self.shared.blocks.block(self.session, self.at)?;
+        let receipts = self.shared.blocks.receipts(self.session, &block)?;
+        let price = self.session.head().rules.blob_price(&block.header);
+        let mut out = String::from("[");
+        for (index, tx) in block.transactions.iter().enumerate() {
+            if wanted.is_empty() || wanted.contains(tx.tx_hash()) {
+                if out.len() > 1 {
+                    out.push(',');
+                }
+                out.push_str(receipts.one(&block, index, price).as_str());
+            }
+        }
+        if out.len() == 1 {
+            return Ok(!publisher.is_closed());
+        }
+        out.push(']');
+        Ok(publisher.send(Json::Owned(out)))
+    }
+}
+
+/// A header as geth announces it: with null for what its fork does not have.
+fn header(session: &Session, at: BlockRef) -> Result<Arc<str>, Error> {
+    let header = select::header(session.source(), at)?;
+    Ok(write_header(&header, at.hash).as_str().into())
+}
+
+fn write_header(header: &Header, hash: B256) -> Json {
+    Json::object(|object: &mut Object<'_>| {
+        let hashes = [
+            ("parentHash", header.parent_hash),
+            ("sha3Uncles", header.ommers_hash),
+            ("stateRoot", header.state_root),
+            ("transactionsRoot", header.transactions_root),
+            ("receiptsRoot", header.receipts_root),
+            ("mixHash", header.mix_hash),
+            ("hash", hash),
+        ];
+        for (name, value) in hashes {
+            object.data(name, value.as_slice());
+        }
+        object.data("miner", header.beneficiary.as_slice());
+        object.data("logsBloom", header.logs_bloom.as_slice());
+        object.data("extraData", &header.extra_data);
+        object.data("nonce", header.nonce.as_slice());
+        object.big("difficulty", &header.difficulty.to_be_bytes::<32>());
+        object.quantity("number", header.number);
+        object.quantity("gasLimit", header.gas_limit);
+        object.quantity("gasUsed", header.gas_used);
+        object.quantity("timestamp", header.timestamp);
+        let quantities = [
+            ("baseFeePerGas", header.base_fee_per_gas),
+            ("blobGasUsed", header.blob_gas_used),
+            ("excessBlobGas", header.excess_blob_gas),
+            ("slotNumber", header.slot_number),
+        ];
+        for (name, value) in quantities {
+            match value {
+                Some(value) => object.quantity(name, value),
+                None => object.raw(name, "null"),
+            }
+        }
+        let hashes = [
+            ("withdrawalsRoot", header.withdrawals_root),
+            ("parentBeaconBlockRoot", header.parent_beacon_block_root),
+            ("requestsHash", header.requests_hash),
+            ("blockAccessListHash", header.block_access_list_hash),
+        ];
+        for (name, value) in hashes {
+            match value {
+                Some(value) => object.data(name, value.as_slice()),
+                None => object.raw(name, "null"),
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
