@@ -72,7 +72,9 @@ impl Called {
             _ => &[],
         };
         object.data("returnData", output);
-        object.list("logs", &self.told, |out, (position, log)| write_log(out, log, block, index, *position));
+        object.list("logs", &self.told, |out, (position, log)| {
+            write_log(out, log, block, index, *position, false)
+        });
         object.quantity("gasUsed", self.used());
         let gas = self.result.gas();
         object.quantity("maxUsedGas", gas.total_gas_spent().max(gas.floor_gas()));
