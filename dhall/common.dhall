@@ -17,6 +17,28 @@
   { Type = ./types/Admin.dhall
   , default.behindProxy = False
   }
+, Listener =
+  { Type = ./types/Listener.dhall
+  , default =
+    { name = "rpc"
+    , listen = "127.0.0.1:8545"
+    , socketMode = "0600"
+    , behindProxy = False
+    , http = True
+    , webSocket = True
+    , namespaces = [ "eth", "net", "web3", "txpool", "ethercattle" ]
+    , origins = [] : List Text
+    , hosts = [ "localhost" ]
+    , tls = None ./types/Tls.dhall
+    , access = [] : List ./types/Identity.dhall
+    }
+  }
+, Tls = { Type = ./types/Tls.dhall, default = {=} }
+, Identity =
+  { Type = ./types/Identity.dhall
+  , default = {=}
+  }
+, Proof = ./types/Proof.dhall
 , Logging =
   { Type = ./types/Logging.dhall
   , default = { filter = "info", json = False }

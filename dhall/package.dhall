@@ -9,6 +9,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Begin = tap.Begin
     , Replica = { Type = replica.Type, default = replica.default }
     , Rpc = replica.Rpc
+    , MethodTimeout = replica.MethodTimeout
     , History = replica.History
     , Chain = common.Chain
     , Feed = common.Feed
@@ -16,5 +17,9 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Segment = common.Segment
     , Kafka = common.Kafka
     , Admin = common.Admin
+    , Listener = common.Listener
+    , Tls = common.Tls
+    , Identity = common.Identity
+    , Proof = common.Proof
     , Logging = common.Logging
     }

@@ -6,8 +6,7 @@ let History = ./types/History.dhall
 let Rpc =
       { Type = ./types/Rpc.dhall
       , default =
-        { listen = "127.0.0.1:8545"
-        , behindProxy = False
+        { listeners = [ common.Listener::{=} ]
         , bodyMax_bytes = 5242880
         , batchMax = 1000
         , responseMax_bytes = 25000000
@@ -22,6 +21,7 @@ let Rpc =
         , callGasCap = 50000000
         , callTimeout_ms = 5000
         , callInline_us = 100
+        , methodTimeouts = [] : List ./types/MethodTimeout.dhall
         , poolThreads = None Natural
         , poolQueue = 256
         , logsMax = 100000
@@ -32,6 +32,7 @@ let Rpc =
 
 in  { Type = ./types/Replica.dhall
     , Rpc
+    , MethodTimeout = { Type = ./types/MethodTimeout.dhall, default = {=} }
     , History
     , default =
       { rpc = Rpc::{=}

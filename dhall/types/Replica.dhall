@@ -11,7 +11,6 @@
 , maxSilence_ms : Natural
 , rpc : { answerTimeout_ms : Natural
     , batchMax : Natural
-    , behindProxy : Bool
     , blockCache_MB : Natural
     , bodyMax_bytes : Natural
     , callGasCap : Natural
@@ -20,9 +19,26 @@
     , codeCache_MB : Natural
     , connectionsMax : Natural
     , drain_ms : Natural
-    , listen : Text
+    , listeners : List { access : List { callsPerSecond : Optional Natural
+            , maySend : Bool
+            , name : Text
+            , namespaces : Optional (List Text)
+            , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+            }
+        , behindProxy : Bool
+        , hosts : List Text
+        , http : Bool
+        , listen : Text
+        , name : Text
+        , namespaces : List Text
+        , origins : List Text
+        , socketMode : Text
+        , tls : Optional { certificate : Text, clientCa : Optional Text, key : Text }
+        , webSocket : Bool
+        }
     , logsMax : Natural
     , messagesMax : Natural
+    , methodTimeouts : List { method : Text, timeout_ms : Natural }
     , ping_ms : Natural
     , poolQueue : Natural
     , poolThreads : Optional Natural

@@ -4,6 +4,7 @@
 mod consensus;
 mod feed;
 mod geth_kill;
+mod listeners;
 mod reorg;
 mod repair;
 mod two_taps;

@@ -56,12 +56,21 @@ pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path)
     )
 }
 
+/// Everything to everybody on this machine.
+const LISTENER: &str = "{ name = \"rpc\", listen = \"127.0.0.1:0\", socketMode = \"0600\", behindProxy = False, http = True\n\
+    \x20   , webSocket = True, namespaces = [ \"eth\", \"net\", \"web3\", \"txpool\", \"debug\", \"trace\", \"ethercattle\" ]\n\
+    \x20   , origins = [] : List Text, hosts = [ \"localhost\" ]\n\
+    \x20   , tls = None { certificate : Text, clientCa : Optional Text, key : Text }\n\
+    \x20   , access = [] : List { name : Text, proof : < Bearer : Text | Certificate : Text | Jwt : Text >\n\
+    \x20     , namespaces : Optional (List Text), maySend : Bool, callsPerSecond : Optional Natural } }";
+
 /// A replica's settings, with every bound generous enough that only a defect reaches it.
 #[must_use]
 pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
         "{{ rpc =\n\
-         \x20 {{ listen = \"127.0.0.1:0\", behindProxy = False, bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
+         \x20 {{ listeners = [ {LISTENER} ], methodTimeouts = [] : List {{ method : Text, timeout_ms : Natural }}\n\
+         \x20 , bodyMax_bytes = 5242880, batchMax = 1000, responseMax_bytes = 160000000\n\
          \x20 , connectionsMax = 200, readTimeout_ms = 30000, answerTimeout_ms = 30000, drain_ms = 2000\n\
          \x20 , writeTimeout_ms = 30000, ping_ms = 30000, messagesMax = 16, subscriptionsMax = 1000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\

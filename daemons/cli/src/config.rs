@@ -27,7 +27,7 @@ pub(crate) enum Verb {
     /// Print what one setting means, or all below it, or all: type, meaning, default, whether it reloads
     Explain {
         daemon: Daemon,
-        /// Dotted path, as `rpc.listen`
+        /// Dotted path, as `rpc.listeners`
         field: Option<String>,
     },
     /// Print what changes between two versions of a file, or of a whole directory like /etc/maidenlane, and which

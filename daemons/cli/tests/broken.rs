@@ -49,7 +49,7 @@ const CASES: &[Case] = &[
     (
         "a listener that everybody reaches",
         "replica",
-        &[(STATE, "rpc = M.Rpc::{ listen = \"0.0.0.0:8545\" }, stateDir")],
+        &[(STATE, "rpc = M.Rpc::{ listeners = [ M.Listener::{ listen = \"0.0.0.0:8545\" } ] }, stateDir")],
     ),
     ("a password", "tap", &[(SEGMENT, "M.Log.Kafka M.Kafka::{ brokers = [ \"me:secret@kafka-1:9092\" ] }")]),
     ("a secret from a file", "tap", &[("\"/var/lib/geth/geth.ipc\"", "/var/lib/geth/jwtsecret as Text")]),

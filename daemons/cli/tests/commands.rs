@@ -106,7 +106,11 @@ fn a_setting_is_explained() {
         Ok(&["heartbeat_ms : Natural\n", "Default 250. Reloads."]),
     );
     assert_eq!(String::from_utf8(text).unwrap().lines().count(), 2);
-    check("config explain replica rpc", "", Ok(&["rpc : a record", "rpc.listen : Text", "Needs a restart."]));
+    check(
+        "config explain replica rpc",
+        "",
+        Ok(&["rpc : a record", "rpc.listeners.listen : Text", "Needs a restart."]),
+    );
     check("config explain replica", "", Ok(&["chain.id : Natural", "Required.", "undoBlocks : Natural"]));
     check("config explain tap heartbeat", "", Err((78, &["no setting is called `heartbeat`"])));
     check("config explain tap admin.lisen", "", Err((78, &["did you mean `admin.listen`?"])));

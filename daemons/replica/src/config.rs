@@ -2,12 +2,12 @@
 
 use crate::rpc;
 use maidenlane_chain::B256;
+use maidenlane_config::listeners::{self, Listener, ListenerRaw};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
 use maidenlane_log::{Backend, kafka, segment};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// As written in Dhall.
@@ -53,10 +53,8 @@ pub enum HistoryRaw {
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct RpcRaw {
-    /// `address:port`.
-    pub listen: String,
-    /// Something else decides who reaches an address that is not loopback.
-    pub behindProxy: bool,
+    /// Where clients come in.
+    pub listeners: Vec<ListenerRaw>,
     /// Largest request body.
     pub bodyMax_bytes: u64,
     /// Most calls in one batch.
@@ -85,6 +83,8 @@ pub struct RpcRaw {
     pub callTimeout_ms: u64,
     /// Time a call may hold an IO thread before it moves to the pool.
     pub callInline_us: u64,
+    /// Methods that get less time than others.
+    pub methodTimeouts: Vec<MethodTimeoutRaw>,
     /// Threads for long calls and log searches; `None` is one per core.
     pub poolThreads: Option<u64>,
     /// Calls that may wait for a thread of the pool.
@@ -95,6 +95,15 @@ pub struct RpcRaw {
     pub codeCache_MB: u64,
     /// Memory for decoded blocks and ready JSON.
     pub blockCache_MB: u64,
+}
+
+/// The time of one method.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct MethodTimeoutRaw {
+    /// Its name.
+    pub method: String,
+    /// For one call.
+    pub timeout_ms: u64,
 }
 
 /// Validated.
@@ -108,8 +117,8 @@ pub struct Settings {
     pub topic: String,
     /// The log that carries it.
     pub log: shapes::Log,
-    /// Where JSON-RPC binds.
-    pub rpc_listen: SocketAddr,
+    /// Where clients come in.
+    pub listeners: Vec<Listener>,
     /// How JSON-RPC is served.
     pub rpc: rpc::Settings,
     /// Blocks below the head whose state can be read; `None` keeps all.
@@ -147,6 +156,7 @@ impl maidenlane_config::Settings for Settings {
         "rpc.callInline_us",
         "rpc.callTimeout_ms",
         "rpc.logsMax",
+        "rpc.methodTimeouts",
     ];
 
     const EXAMPLES: &'static [&'static str] = &[
@@ -157,9 +167,9 @@ impl maidenlane_config::Settings for Settings {
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
-        let rpc_listen = checker
-            .inside("rpc", |checker| shapes::listen("listen", &raw.rpc.listen, raw.rpc.behindProxy, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
+        let listeners =
+            checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
         let history = match raw.history {
             HistoryRaw::All => Some(None),
             HistoryRaw::Blocks(blocks) => checker.within("history", blocks, 128..=u64::MAX).map(Some),
@@ -182,7 +192,7 @@ impl maidenlane_config::Settings for Settings {
             genesis,
             topic: feed.blocks_topic,
             log: feed.log,
-            rpc_listen: rpc_listen?,
+            listeners: listeners?,
             rpc: rpc?,
             history_blocks: history?,
             undo_blocks: undo_blocks?,
@@ -228,6 +238,13 @@ fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
     let call_gas_cap = checker.within("callGasCap", raw.callGasCap, 21_000..=u64::MAX);
     let call_timeout = millis("callTimeout_ms", raw.callTimeout_ms, 10..=600_000, checker);
     let call_inline = checker.within("callInline_us", raw.callInline_us, 0..=10_000);
+    let time_limits = raw.methodTimeouts.iter().enumerate().map(|(index, raw)| {
+        let limit = checker.inside(&format!("methodTimeouts[{index}]"), |checker| {
+            millis("timeout_ms", raw.timeout_ms, 1..=3_600_000, checker)
+        });
+        limit.map(|limit| (raw.method.clone(), limit))
+    });
+    let time_limits: Vec<_> = time_limits.collect();
     let threads = match raw.poolThreads {
         Some(threads) => checker.within("poolThreads", threads, 1..=1_024),
         None => Some(rpc::Settings::default().pool_threads),
@@ -253,6 +270,7 @@ fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
         call_gas_cap: call_gas_cap?,
         call_timeout: call_timeout?,
         call_inline: Duration::from_micros(call_inline?),
+        time_limits: time_limits.into_iter().collect::<Option<_>>()?,
         pool_threads: threads?,
         pool_queue: pool_queue?,
         logs_max: logs_max?,

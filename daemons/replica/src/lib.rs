@@ -15,6 +15,7 @@ extern crate maidenlane_config as serde_dhall;
 pub mod apply;
 pub mod catch_up;
 pub mod config;
+mod doors;
 pub mod error;
 pub mod events;
 pub mod evm;

@@ -3,6 +3,7 @@
 use crate::apply::Demands;
 use crate::catch_up::CatchUp;
 use crate::config::{Fresh, Settings};
+use crate::doors;
 use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follower, Keep};
@@ -81,15 +82,12 @@ async fn serve(
     addresses: &Addresses,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let address = settings.get().rpc_listen;
-    let refused = |error| Failure::new(Exit::Settings, format!("rpc.listen {address}: {error}"));
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
+    let limits = settings.get().rpc.limits;
+    let doors = doors::open(&settings.get().listeners, limits, addresses).await?;
     let calls = settings.part(|settings| settings.rpc.clone());
     let rpc = Rpc::new(heads, calls).map_err(|error| Failure::new(Exit::TaskDied, error))?;
-    addresses.add("rpc", bound)?;
     health.set_ready();
-    rpc.serve(listener, shutdown.triggered()).await.map_err(|error| Failure::new(Exit::TaskDied, error))
+    doors::serve(doors, rpc, shutdown).await
 }
 
 struct Loop {

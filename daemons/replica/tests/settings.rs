@@ -2,7 +2,7 @@
 
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{load, shapes};
-use maidenlane_replica::config::{Fresh, HistoryRaw, ReplicaRaw, RpcRaw, Settings};
+use maidenlane_replica::config::{Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ fn the_types_are_the_committed_ones() {
     for file in [
         TypeFile::of::<ReplicaRaw>("Replica"),
         TypeFile::of::<RpcRaw>("Rpc"),
+        TypeFile::of::<MethodTimeoutRaw>("MethodTimeout"),
         TypeFile::of::<HistoryRaw>("History"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
@@ -63,5 +64,5 @@ fn the_full_example_explains_every_field() {
 #[test]
 fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
     let dir = tempfile::tempdir().unwrap();
-    round_trip::<Settings>(dir.path(), 40).unwrap();
+    round_trip::<Settings>(dir.path(), 10).unwrap();
 }

@@ -28,10 +28,57 @@ in  M.Replica::{
       }
     -- JSON-RPC and all that a client can cause.
     , rpc = M.Rpc::{
-      -- Bound once the replica follows the master. Default "127.0.0.1:8545".
-      , listen = "127.0.0.1:8545"
-      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
-      , behindProxy = False
+      -- Where clients come in, bound once the replica follows the master. One or more, with names of their own.
+      , listeners =
+        [ M.Listener::{
+          -- In addresses.json and log lines. Default "rpc".
+          , name = "public"
+          -- address:port for HTTP and WebSocket, or the absolute path of an IPC socket. Default "127.0.0.1:8545".
+          , listen = "0.0.0.0:8545"
+          -- Permissions of an IPC socket; its directory counts too. Default "0600".
+          , socketMode = "0600"
+          -- True where a proxy or a firewall decides who reaches an address that is not loopback; without one it
+          -- needs tls and access. Default False.
+          , behindProxy = False
+          -- HTTP requests are answered. Default True.
+          , http = True
+          -- WebSockets are. Default True.
+          , webSocket = True
+          -- What is served; debug and trace cost much more than they are paid.
+          -- Default [ "eth", "net", "web3", "txpool", "ethercattle" ].
+          , namespaces = [ "eth", "net", "web3" ]
+          -- Web pages that may read answers and open WebSockets, as "https://app.example" or "*"; without any, pages
+          -- of this machine may open WebSockets. Default [].
+          , origins = [ "https://app.example" ]
+          -- Names in the Host header that are ours, or "*"; addresses always are. Default [ "localhost" ].
+          , hosts = [ "rpc.example" ]
+          -- TLS 1.2 and later; files that change are read again. Default None.
+          , tls = Some M.Tls::{
+            -- PEM, the own certificate first: "{credential:NAME}" or an absolute path. Required.
+            , certificate = "{credential:rpc-certificate}"
+            -- Its private key in PEM, likewise. Required.
+            , key = "{credential:rpc-key}"
+            -- Who signs the certificates that clients must then have, in PEM; None asks for none. Required.
+            , clientCa = Some "/etc/maidenlane/clients.pem"
+            }
+          -- Who may come in; the first that fits counts. Empty for everybody. Default [].
+          , access =
+            [ M.Identity::{
+              -- For people. Required.
+              , name = "explorer"
+              -- M.Proof.Bearer or M.Proof.Jwt and the file of a token or a key (hexadecimal), "{credential:NAME}" or a
+              -- path, or M.Proof.Certificate and the DNS name in a client's certificate. Required.
+              , proof = M.Proof.Certificate "explorer.example"
+              -- Namespaces, of those of the listener; None for all. Required.
+              , namespaces = None (List Text)
+              -- Whether its transactions are taken. Required.
+              , maySend = False
+              -- Calls per second, and at once; None for any number. Required.
+              , callsPerSecond = Some 500
+              }
+            ]
+          }
+        ]
       -- Largest request body. Default 5242880.
       , bodyMax_bytes = 5242880
       -- Most calls in one batch. Default 1000.
@@ -60,6 +107,15 @@ in  M.Replica::{
       , callTimeout_ms = 5000
       -- Time a call may hold an IO thread before it moves to the pool. Default 100. Reloads.
       , callInline_us = 100
+      -- Methods that get less time than answerTimeout_ms. Default []. Reloads.
+      , methodTimeouts =
+        [ M.MethodTimeout::{
+          -- Name of the method. Required. Reloads.
+          , method = "eth_getLogs"
+          -- Time for one call. Required. Reloads.
+          , timeout_ms = 10000
+          }
+        ]
       -- Threads for long calls and log searches; None is one per core. Default None.
       , poolThreads = Some 8
       -- Calls that may wait for a thread of the pool. Default 256.

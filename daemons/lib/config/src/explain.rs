@@ -57,7 +57,7 @@ fn collect(ty: &SimpleType, path: &str, fields: &mut BTreeMap<String, (String, b
         SimpleType::Record(inner) => {
             for (field, ty) in inner {
                 let place = join(path, field);
-                fields.insert(place.clone(), (differ::name(ty), matches!(ty, SimpleType::Record(_))));
+                fields.insert(place.clone(), (differ::name(ty), holds_fields(ty)));
                 collect(ty, &place, fields);
             }
         }
@@ -66,8 +66,16 @@ fn collect(ty: &SimpleType, path: &str, fields: &mut BTreeMap<String, (String, b
                 collect(ty, path, fields);
             }
         }
-        SimpleType::Optional(inner) => collect(inner, path, fields),
+        SimpleType::Optional(inner) | SimpleType::List(inner) => collect(inner, path, fields),
         _ => {}
+    }
+}
+
+fn holds_fields(ty: &SimpleType) -> bool {
+    match ty {
+        SimpleType::Record(_) => true,
+        SimpleType::List(item) => matches!(**item, SimpleType::Record(_)),
+        _ => false,
     }
 }
 

@@ -11,6 +11,7 @@ mod differ;
 mod error;
 mod explain;
 mod imports;
+pub mod listeners;
 mod load;
 pub mod lockstep;
 mod print;

@@ -128,16 +128,25 @@ pub fn daemon(
 
 /// Parses `address:port`. Other machines reach no listener unless the settings say who guards it.
 pub fn listen(field: &str, text: &str, behind_proxy: bool, checker: &mut Checker) -> Option<SocketAddr> {
+    bound(field, text, behind_proxy, "", checker)
+}
+
+/// The same for a listener that can guard itself.
+pub(crate) fn reachable(field: &str, text: &str, guarded: bool, checker: &mut Checker) -> Option<SocketAddr> {
+    bound(field, text, guarded, ", or set tls and access", checker)
+}
+
+fn bound(field: &str, text: &str, guarded: bool, cure: &str, checker: &mut Checker) -> Option<SocketAddr> {
     let parsed = text.parse::<SocketAddr>().map_err(|_| format!("expected address:port, found `{text}`"));
     let address = checker.take(field, parsed)?;
-    if address.ip().is_loopback() || behind_proxy {
+    if address.ip().is_loopback() || guarded {
         return Some(address);
     }
     checker.wrong(
         field,
         format_args!(
             "{address} can be reached from other machines, without encryption and by everyone: listen on \
-             127.0.0.1 or [::1], or say behindProxy = True where a proxy or a firewall stands in front"
+             127.0.0.1 or [::1], or say behindProxy = True where a proxy or a firewall stands in front{cure}"
         ),
     );
     None

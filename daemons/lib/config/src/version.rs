@@ -107,15 +107,21 @@ fn take_reloading<S: Settings>(old: &mut SimpleValue, new: &SimpleValue, path: &
     }
 }
 
-/// Every field that holds no fields, by path, as Dhall.
+/// Every field that holds no fields, by path, as Dhall; those of a list's records under the list's path.
 pub(crate) fn leaves(value: &SimpleValue) -> BTreeMap<String, String> {
     fn collect(value: &SimpleValue, path: &str, found: &mut BTreeMap<String, String>) {
-        if let SimpleValue::Record(fields) = value {
-            for (field, value) in fields {
-                collect(value, &join(path, field), found);
+        match value {
+            SimpleValue::Record(fields) => {
+                for (field, value) in fields {
+                    collect(value, &join(path, field), found);
+                }
             }
-        } else {
-            found.insert(path.to_owned(), show(value));
+            SimpleValue::List(items) if matches!(items.first(), Some(SimpleValue::Record(_))) => {
+                items.iter().for_each(|item| collect(item, path, found));
+            }
+            _ => {
+                found.insert(path.to_owned(), show(value));
+            }
         }
     }
     let mut found = BTreeMap::new();

@@ -4,6 +4,7 @@
 
 extern crate maidenlane_config as serde_dhall;
 
+use maidenlane_config::listeners::{IdentityRaw, ListenerRaw, ProofRaw, TlsRaw};
 use maidenlane_config::lockstep::TypeFile;
 use maidenlane_config::shapes::{
     self, AdminRaw, ChainRaw, FeedRaw, KafkaRaw, LogRaw, LoggingRaw, SegmentRaw,
@@ -181,10 +182,14 @@ fn the_shared_types_are_the_committed_ones() {
         TypeFile::of::<AdminRaw>("Admin"),
         TypeFile::of::<ChainRaw>("Chain"),
         TypeFile::of::<FeedRaw>("Feed"),
+        TypeFile::of::<IdentityRaw>("Identity"),
         TypeFile::of::<KafkaRaw>("Kafka"),
+        TypeFile::of::<ListenerRaw>("Listener"),
         TypeFile::of::<LogRaw>("Log"),
         TypeFile::of::<LoggingRaw>("Logging"),
+        TypeFile::of::<ProofRaw>("Proof"),
         TypeFile::of::<SegmentRaw>("Segment"),
+        TypeFile::of::<TlsRaw>("Tls"),
     ] {
         file.check(&dir, update).unwrap();
     }

@@ -7,7 +7,6 @@ use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use clap::Parser;
 use maidenlane_config::{Loaded, Settings, shapes};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -68,7 +67,7 @@ impl Addresses {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn add(&self, name: &str, address: SocketAddr) -> Result<(), Failure> {
+    pub fn add(&self, name: &str, address: impl std::fmt::Display) -> Result<(), Failure> {
         tracing::info!("{name} listens on {address}");
         let bound = {
             let mut bound = self.bound.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -43,11 +43,12 @@ use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
 use fees::Fees;
-use maidenlane_jsonrpc::{Api, Error, Events, Json, Limits, Listener, MinBlock};
+use maidenlane_jsonrpc::{Api, Error, Events, Json, Limits, MinBlock};
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
 use source::Live;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use subscribe::Hub;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub call_timeout: Duration,
     /// Time a call may hold an IO thread before it is started again on the pool.
     pub call_inline: Duration,
+    /// Methods that get less time than [`Limits::answer`].
+    pub time_limits: BTreeMap<String, Duration>,
     /// Threads for long calls and log searches.
     pub pool_threads: usize,
     /// Calls that may wait for a thread.
@@ -83,6 +86,7 @@ impl Default for Settings {
             call_gas_cap: 50_000_000,
             call_timeout: Duration::from_secs(5),
             call_inline: Duration::from_micros(100),
+            time_limits: BTreeMap::new(),
             pool_threads: std::thread::available_parallelism().map_or(2, usize::from),
             pool_queue: 256,
             logs_max: 100_000,
@@ -135,16 +139,6 @@ impl Rpc {
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })
-    }
-
-    /// Serves HTTP on a bound listener until `stop`.
-    pub async fn serve(
-        self,
-        listener: tokio::net::TcpListener,
-        stop: impl Future<Output = ()> + Send,
-    ) -> std::io::Result<()> {
-        let open = Listener::open(self.shared.settings.get().limits);
-        maidenlane_jsonrpc::serve(listener, Arc::new(self), Arc::new(open), stop).await
     }
 }
 
@@ -205,6 +199,10 @@ impl Api for Rpc {
         params: Option<&RawValue>,
     ) -> Result<Events, Error> {
         subscribe::open(&self.shared, session, namespace, kind, params)
+    }
+
+    fn time_limit(&self, method: &str) -> Option<Duration> {
+        self.shared.settings.get().time_limits.get(method).copied()
     }
 
     fn fit(&self) -> Result<(), Error> {

@@ -5,7 +5,7 @@ let cluster = ../cluster.dhall
 in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
-    , rpc = M.Rpc::{ listen = "127.0.0.1:8545" }
+    , rpc = M.Rpc::{ listeners = [ M.Listener::{ listen = "127.0.0.1:8545" } ] }
     , admin = M.Admin::{ listen = "127.0.0.1:9462" }
     , stateDir = "/var/lib/maidenlane/replica-1"
     }

@@ -1,0 +1,307 @@
+//! Listeners of daemons, their encryption, and who may come in: raw and validated.
+
+use crate::shapes::{path, reachable, word};
+use crate::{Checker, StaticType};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where clients come in, and what they find.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct ListenerRaw {
+    /// For `addresses.json`, log lines and metrics.
+    pub name: String,
+    /// `address:port`, or the absolute path of an IPC socket.
+    pub listen: String,
+    /// Permissions of an IPC socket, in octal.
+    pub socketMode: String,
+    /// Something else decides who reaches an address that is not loopback.
+    pub behindProxy: bool,
+    /// Whether HTTP requests are answered.
+    pub http: bool,
+    /// Whether WebSockets are.
+    pub webSocket: bool,
+    /// Served namespaces.
+    pub namespaces: Vec<String>,
+    /// Web pages that may read answers and open WebSockets.
+    pub origins: Vec<String>,
+    /// Names in the `Host` header that are ours.
+    pub hosts: Vec<String>,
+    /// Encryption.
+    pub tls: Option<TlsRaw>,
+    /// Who may come in; empty for everybody.
+    pub access: Vec<IdentityRaw>,
+}
+
+/// TLS.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct TlsRaw {
+    /// PEM file: an absolute path, or `{credential:NAME}`.
+    pub certificate: String,
+    /// Its key, likewise.
+    pub key: String,
+    /// Who signs the certificates that clients must have, likewise.
+    pub clientCa: Option<String>,
+}
+
+/// One who may come in.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct IdentityRaw {
+    /// For people.
+    pub name: String,
+    /// How it is known.
+    pub proof: ProofRaw,
+    /// Namespaces, of those of the listener; `None` for all.
+    pub namespaces: Option<Vec<String>>,
+    /// Whether its transactions are taken.
+    pub maySend: bool,
+    /// Calls per second, and at once; `None` for any number.
+    pub callsPerSecond: Option<u64>,
+}
+
+/// How an identity is known. Secrets are files: an absolute path, or `{credential:NAME}`.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum ProofRaw {
+    /// A file with a bearer token.
+    Bearer(String),
+    /// A file with the key of HS256 JWTs, in hexadecimal as geth's `jwtsecret`.
+    Jwt(String),
+    /// The DNS name in a client certificate.
+    Certificate(String),
+}
+
+/// Validated [`ListenerRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// For people and `addresses.json`.
+    pub name: String,
+    /// Where it binds.
+    pub at: At,
+    /// Whether HTTP requests are answered.
+    pub http: bool,
+    /// Whether WebSockets are.
+    pub websocket: bool,
+    /// Served namespaces.
+    pub namespaces: Vec<String>,
+    /// Web pages that may read answers and open WebSockets.
+    pub origins: Vec<String>,
+    /// Names in the `Host` header that are ours.
+    pub hosts: Vec<String>,
+    /// Encryption.
+    pub tls: Option<Tls>,
+    /// Who may come in; empty for everybody.
+    pub access: Vec<Identity>,
+}
+
+/// Where a listener binds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// TCP.
+    Address(SocketAddr),
+    /// An IPC socket.
+    Socket {
+        /// Absolute.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+/// Validated [`TlsRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM.
+    pub certificate: SecretFile,
+    /// PEM.
+    pub key: SecretFile,
+    /// PEM.
+    pub client_ca: Option<SecretFile>,
+}
+
+/// Validated [`IdentityRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// For people.
+    pub name: String,
+    /// How it is known.
+    pub proof: Proof,
+    /// Namespaces; `None` for all of the listener.
+    pub namespaces: Option<Vec<String>>,
+    /// Whether its transactions are taken.
+    pub may_send: bool,
+    /// Calls per second; `None` for any number.
+    pub calls_per_s: Option<u32>,
+}
+
+/// Validated [`ProofRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A file with a bearer token.
+    Bearer(SecretFile),
+    /// A file with the key of HS256 JWTs.
+    Jwt(SecretFile),
+    /// The DNS name in a client certificate.
+    Certificate(String),
+}
+
+/// A file that settings name and do not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretFile {
+    /// `LoadCredential=NAME:…` of the service.
+    Credential(String),
+    /// Anywhere.
+    Path(PathBuf),
+}
+
+impl SecretFile {
+    fn parse(field: &str, text: &str, checker: &mut Checker) -> Option<Self> {
+        match text.strip_prefix("{credential:").and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => word(field, name, checker).map(Self::Credential),
+            None if text.starts_with('/') => Some(Self::Path(PathBuf::from(text))),
+            None => {
+                checker.wrong(
+                    field,
+                    format_args!("expected {{credential:NAME}} or an absolute path, found `{text}`"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Where it lies, given systemd's `$CREDENTIALS_DIRECTORY`.
+    ///
+    /// # Errors
+    /// When it is a credential and there are none.
+    pub fn path(&self, credentials: Option<&str>) -> Result<PathBuf, String> {
+        match self {
+            Self::Path(path) => Ok(path.clone()),
+            Self::Credential(name) => credentials
+                .map(|dir| Path::new(dir).join(name))
+                .ok_or_else(|| format!("no credential {name}: give the service LoadCredential={name}:FILE")),
+        }
+    }
+}
+
+/// Validates listeners; their names differ.
+pub fn listeners(field: &str, raw: Vec<ListenerRaw>, checker: &mut Checker) -> Option<Vec<Listener>> {
+    if raw.is_empty() {
+        checker.wrong(field, "expected at least one listener");
+        return None;
+    }
+    let mut names: Vec<&str> = raw.iter().map(|listener| listener.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|two| two.first() == two.last()).and_then(|two| two.first()) {
+        checker.wrong(field, format_args!("two listeners are called `{twice}`"));
+        return None;
+    }
+    let each = raw
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| checker.inside(&format!("{field}[{index}]"), |checker| listener(raw, checker)));
+    each.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn listener(raw: ListenerRaw, checker: &mut Checker) -> Option<Listener> {
+    let name = word("name", &raw.name, checker);
+    let tls = match &raw.tls {
+        Some(tls) => checker.inside("tls", |checker| encryption(tls, checker)).map(Some),
+        None => Some(None),
+    };
+    let mutual = raw.tls.as_ref().is_some_and(|tls| tls.clientCa.is_some());
+    let access: Vec<_> = raw
+        .access
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            checker.inside(&format!("access[{index}]"), |checker| identity(raw, mutual, checker))
+        })
+        .collect();
+    let at = place(&raw, checker);
+    let namespaces = all_words("namespaces", &raw.namespaces, checker);
+    if !raw.http && !raw.webSocket {
+        checker.wrong("http", "neither HTTP nor WebSocket would be served");
+        return None;
+    }
+    Some(Listener {
+        name: name?,
+        at: at?,
+        http: raw.http,
+        websocket: raw.webSocket,
+        namespaces: namespaces?,
+        origins: raw.origins,
+        hosts: raw.hosts,
+        tls: tls?,
+        access: access.into_iter().collect::<Option<Vec<_>>>()?,
+    })
+}
+
+fn place(raw: &ListenerRaw, checker: &mut Checker) -> Option<At> {
+    if !raw.listen.starts_with('/') {
+        // Encryption without knowing who comes in guards nothing, and a token without encryption is everybody's.
+        let guarded = raw.behindProxy || (raw.tls.is_some() && !raw.access.is_empty());
+        return reachable("listen", &raw.listen, guarded, checker).map(At::Address);
+    }
+    if raw.tls.is_some() || !raw.access.is_empty() {
+        checker.wrong(
+            "listen",
+            "an IPC socket has neither TLS nor access: its directory and socketMode say who may connect",
+        );
+        return None;
+    }
+    // The kernel's limit for the path of a socket.
+    if raw.listen.len() > 107 {
+        checker.wrong("listen", "the path of a socket has at most 107 bytes");
+        return None;
+    }
+    let mode = u32::from_str_radix(&raw.socketMode, 8).ok().filter(|mode| *mode <= 0o777);
+    let mode = checker.take(
+        "socketMode",
+        mode.ok_or_else(|| format!("expected octal permissions such as 0660, found `{}`", raw.socketMode)),
+    );
+    Some(At::Socket { path: path("listen", &raw.listen, checker)?, mode: mode? })
+}
+
+fn encryption(raw: &TlsRaw, checker: &mut Checker) -> Option<Tls> {
+    let certificate = SecretFile::parse("certificate", &raw.certificate, checker);
+    let key = SecretFile::parse("key", &raw.key, checker);
+    let client_ca = match &raw.clientCa {
+        Some(text) => SecretFile::parse("clientCa", text, checker).map(Some),
+        None => Some(None),
+    };
+    Some(Tls { certificate: certificate?, key: key?, client_ca: client_ca? })
+}
+
+fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Identity> {
+    let name = word("name", &raw.name, checker);
+    let proof = match &raw.proof {
+        ProofRaw::Bearer(text) => SecretFile::parse("proof", text, checker).map(Proof::Bearer),
+        ProofRaw::Jwt(text) => SecretFile::parse("proof", text, checker).map(Proof::Jwt),
+        ProofRaw::Certificate(name) if mutual => Some(Proof::Certificate(name.clone())),
+        ProofRaw::Certificate(_) => {
+            checker.wrong("proof", "clients show certificates only where tls.clientCa says who signs them");
+            None
+        }
+    };
+    let namespaces = match &raw.namespaces {
+        Some(names) => all_words("namespaces", names, checker).map(Some),
+        None => Some(None),
+    };
+    let calls_per_s = match raw.callsPerSecond {
+        Some(calls) => checker.within("callsPerSecond", calls, 1..=1_000_000).map(Some),
+        None => Some(None),
+    };
+    Some(Identity {
+        name: name?,
+        proof: proof?,
+        namespaces: namespaces?,
+        may_send: raw.maySend,
+        calls_per_s: calls_per_s?,
+    })
+}
+
+fn all_words(field: &str, texts: &[String], checker: &mut Checker) -> Option<Vec<String>> {
+    texts.iter().map(|text| word(field, text, checker)).collect::<Vec<_>>().into_iter().collect()
+}

@@ -1,0 +1,6 @@
+{ callsPerSecond : Optional Natural
+, maySend : Bool
+, name : Text
+, namespaces : Optional (List Text)
+, proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+}

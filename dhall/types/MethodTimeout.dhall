@@ -1,0 +1,1 @@
+{ method : Text, timeout_ms : Natural }

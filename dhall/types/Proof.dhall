@@ -1,0 +1,1 @@
+< Bearer : Text | Certificate : Text | Jwt : Text >

@@ -1,0 +1,1 @@
+{ certificate : Text, clientCa : Optional Text, key : Text }

@@ -1,0 +1,104 @@
+//! One replica behind several listeners, each with rules of its own.
+
+use std::fs;
+use std::io::{BufRead as _, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use maidenlane_tests::scenario::{Carrier, Chain, Net, Plan};
+use serde_json::Value;
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"METHOD","params":["0x0"]}"#;
+
+/// Status and body of one request over HTTP.
+fn post(address: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+/// One message and its answer, on anything that carries lines.
+fn talk(stream: &mut (impl std::io::Read + std::io::Write), body: &str) -> Value {
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(stream).read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+/// One message and its answer on a WebSocket, both shorter than 126 bytes.
+fn frame(address: &str, body: &str) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    // A mask of zeros leaves the text as it is.
+    let length = u8::try_from(body.len()).unwrap();
+    stream.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], body.as_bytes()].concat()).unwrap();
+    let mut start = [0; 2];
+    stream.read_exact(&mut start).unwrap();
+    let mut answer = vec![0; usize::from(start[1])];
+    stream.read_exact(&mut answer).unwrap();
+    serde_json::from_slice(&answer).unwrap()
+}
+
+#[test]
+fn listeners_keep_their_rules() {
+    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build(&plan).unwrap();
+    let (socket, token) = (net.dir().join("rpc.ipc"), net.dir().join("token"));
+    fs::write(&token, "t0ken\n").unwrap();
+    let config = net.replica_daemon(0).unwrap().config().to_owned();
+    let text = fs::read_to_string(&config).unwrap();
+    let (before, rest) = text.split_once("listeners = [").unwrap();
+    let (all, after) = rest.split_once("], methodTimeouts").unwrap();
+    let listeners = format!(
+        "let all = {all} in [ all // {{ namespaces = [ \"eth\" ] }}, all // {{ name = \"ipc\", listen = \"{}\" }}\n\
+         , all // {{ name = \"guarded\", access = [ {{ name = \"someone\", maySend = False, callsPerSecond = None Natural\n\
+         , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{}\" }} ] }} ]",
+        socket.display(),
+        token.display()
+    );
+    fs::write(&config, format!("{before}listeners = ({listeners}), methodTimeouts{after}")).unwrap();
+    net.start().unwrap();
+
+    let replica = net.replica_daemon(0).unwrap();
+    let (public, guarded) = (replica.address("rpc").unwrap(), replica.address("guarded").unwrap());
+    let number = CALL.replace("METHOD", "eth_blockNumber").replace("\"0x0\"", "");
+    let raw = CALL.replace("METHOD", "debug_getRawHeader");
+    // The public one serves blocks, not their insides; the socket, by which the operator comes, serves both.
+    assert!(post(&public, "", &number).1.contains("\"result\":\"0x"));
+    assert!(post(&public, "", &raw).1.contains("-32601"));
+    assert!(frame(&public, &number)["result"].is_string());
+    assert_eq!(frame(&public, &raw)["error"]["code"], -32601);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert!(talk(&mut stream, &number)["result"].is_string());
+    assert!(talk(&mut stream, &raw)["result"].as_str().unwrap().starts_with("0xf9"));
+    assert_eq!(post(&guarded, "", &number).0, 401);
+    assert!(post(&guarded, "authorization: Bearer t0ken\r\n", &number).1.contains("\"result\":\"0x"));
+    drop(stream);
+    net.stop().unwrap();
+    assert!(!socket.exists(), "the socket goes with the daemon");
+}
