@@ -206,4 +206,6 @@ async fn connection<A: Api, S>(
 }
 
 #[cfg(test)]
+mod crowd_tests;
+#[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ mod call_args;
 mod chain;
 mod changes;
 mod debug;
+mod described;
 mod empty;
 mod estimate;
 mod facts;
@@ -43,7 +44,7 @@ use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
 use blocks::Blocks;
 use fees::Fees;
-use maidenlane_jsonrpc::{Api, Error, Events, Json, Limits, MinBlock};
+use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
@@ -199,6 +200,18 @@ impl Api for Rpc {
         params: Option<&RawValue>,
     ) -> Result<Events, Error> {
         subscribe::open(&self.shared, session, namespace, kind, params)
+    }
+
+    fn methods(&self) -> Vec<Described> {
+        let families = [
+            &call::METHODS[..],
+            &lookup::METHODS,
+            &debug::METHODS,
+            &fees::METHODS,
+            &trace::METHODS,
+            &facts::METHODS,
+        ];
+        described::all(&families.concat())
     }
 
     fn time_limit(&self, method: &str) -> Option<Duration> {

@@ -308,3 +308,20 @@ fn logs_are_limited_and_searched_exactly() {
     let few = Rpc::new(Arc::new(Still::new(chain)), few).expect("threads");
     assert_eq!(ask(&few, "eth_getLogs", all)["error"]["code"], json!(codes::CLIENT_LIMIT));
 }
+
+/// `/openrpc.json` promises no method that is not there.
+#[test]
+fn what_is_described_is_served() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let methods = rpc.methods();
+    assert!(methods.len() > 60, "{}", methods.len());
+    for method in methods {
+        let answer = ask(&rpc, method.name, json!([]));
+        assert_ne!(answer["error"]["code"], json!(codes::METHOD_NOT_FOUND), "{}", method.name);
+        // A parameter that must be there is missed.
+        let required = method.params.split_whitespace().any(|param| !param.ends_with('?'));
+        let missed = answer["error"]["code"] == json!(codes::INVALID_PARAMS);
+        assert!(!required || missed, "{}: {answer}", method.name);
+    }
+}
