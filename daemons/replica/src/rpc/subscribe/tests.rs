@@ -3,6 +3,7 @@
 use crate::rpc::tests::fake::{self, Chain, Still};
 use crate::rpc::tests::{self, rpc};
 use futures_util::{SinkExt as _, StreamExt as _};
+use maidenlane_jsonrpc::{Limits, Listener};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,12 @@ impl Scene {
         let address = listener.local_addr().expect("bound");
         let mut server = JoinSet::new();
         let served = rpc(Arc::clone(&live));
-        server.spawn(async move { served.serve(listener, std::future::pending()).await.expect("it serves") });
+        let rules = Arc::new(Listener::open(Limits::default()));
+        server.spawn(async move {
+            maidenlane_jsonrpc::serve(listener, Arc::new(served), rules, std::future::pending())
+                .await
+                .expect("it serves");
+        });
         let stream = TcpStream::connect(address).await.expect("it listens");
         let (socket, _) = client_async(format!("ws://{address}/"), stream).await.expect("a WebSocket");
         Self { live, socket, _server: server }
