@@ -164,6 +164,12 @@ pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
     for number in first..=head {
         let block = master.call("eth_getBlockByNumber", &json!([hex(number), true]))?;
         list.block(number, &block)?;
+        // One a block: an estimate runs its call many times.
+        if let (Some(before), Some(transaction)) =
+            (number.checked_sub(1), array(&block, "transactions").next())
+        {
+            list.again(before, transaction);
+        }
         for transaction in array(&block, "transactions") {
             accounts.extend(["from", "to"].iter().filter_map(|side| text(transaction, side)));
         }
@@ -247,6 +253,22 @@ impl List {
         self.add("eth_getTransactionByBlockNumberAndIndex", json!([number, "0x0"]));
         self.add("eth_getTransactionByBlockHashAndIndex", json!([hash, "0x0"]));
         Ok(())
+    }
+
+    /// A transaction as a call on the state after block `before`.
+    fn again(&mut self, before: u64, transaction: &Value) {
+        let field = |name: &str| transaction.get(name).cloned().unwrap_or_default();
+        let free = json!({"from": field("from"), "to": field("to"), "value": field("value"), "input": field("input")});
+        let mut paid = free.clone();
+        if let Some(paid) = paid.as_object_mut() {
+            paid.insert("gas".to_owned(), field("gas"));
+            paid.insert("gasPrice".to_owned(), field("gasPrice"));
+        }
+        let before = hex(before);
+        self.add("eth_estimateGas", json!([free, before]));
+        self.add("eth_estimateGas", json!([paid, before]));
+        self.add("eth_createAccessList", json!([paid, before]));
+        self.add("eth_call", json!([paid, before]));
     }
 
     /// Ranges and percentiles at and beyond their bounds.

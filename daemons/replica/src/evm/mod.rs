@@ -33,6 +33,7 @@ use database::ReadFault;
 use precompiles::{Moved, Precompiles};
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
+use revm::context_interface::cfg::GasId;
 use revm::database_interface::Database;
 use revm::handler::instructions::EthInstructions;
 use revm::handler::{EthFrame, ExecuteEvm as _};
@@ -49,6 +50,13 @@ pub(crate) type Machine<DB, I = ()> =
 
 /// Blobs in one transaction from Osaka on (EIP-7594).
 const BLOBS_MAX: u64 = 6;
+
+/// What an account in an access list costs (EIP-2930).
+const LISTED_ACCOUNT_GAS: u64 = 2_400;
+/// The same for a slot.
+const LISTED_SLOT_GAS: u64 = 1_900;
+/// What an authorization costs at first (EIP-7702).
+pub(crate) const AUTHORIZATION_GAS: u64 = 25_000;
 
 /// Why a call has no result.
 #[derive(Debug)]
@@ -91,7 +99,29 @@ impl Call {
         cfg.tx_chain_id_check = false;
         cfg.tx_gas_limit_cap = Some(u64::MAX);
         cfg.blob_base_fee_update_fraction = self.blob_update_fraction;
+        let early = self.early_gas();
+        if early > 0 {
+            let base = cfg.gas_params.tx_base_stipend().saturating_add(early);
+            cfg.gas_params.override_gas([(GasId::tx_base_stipend(), base)]);
+        }
         cfg
+    }
+
+    /// As geth, what a list costs is charged also by blocks before the fork that gives it a meaning.
+    fn early_gas(&self) -> u64 {
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        let mut gas = 0_u64;
+        if !self.spec.is_enabled_in(SpecId::BERLIN) {
+            for item in self.tx.access_list.iter() {
+                let slots = count(item.storage_keys.len()).saturating_mul(LISTED_SLOT_GAS);
+                gas = gas.saturating_add(LISTED_ACCOUNT_GAS).saturating_add(slots);
+            }
+        }
+        if !self.spec.is_enabled_in(SpecId::PRAGUE) {
+            let authorizations = count(self.tx.authorization_list.len());
+            gas = gas.saturating_add(authorizations.saturating_mul(AUTHORIZATION_GAS));
+        }
+        gas
     }
 
     /// An EVM for this call. Run it with `transact_one` or `inspect_one_tx`, and give the result to [`outcome`].

@@ -28,9 +28,6 @@ use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What setting an account's code costs at most; as many authorizations can be paid for as it fits into the gas.
-const AUTHORIZATION_GAS: u64 = 25_000;
-
 /// Accounts and slots, in the order that geth lists them.
 type Touched = BTreeMap<Address, BTreeSet<B256>>;
 
@@ -116,7 +113,7 @@ pub(crate) async fn create(
     let nonce = wanted.nonce.map(|nonce| nonce.0);
     let authorizations = wanted.authorization_list.clone().unwrap_or_default();
     let call = desk.prepare(shared, session, wanted)?;
-    if u64::try_from(authorizations.len()).unwrap_or(u64::MAX) > call.tx.gas_limit / AUTHORIZATION_GAS {
+    if u64::try_from(authorizations.len()).unwrap_or(u64::MAX) > call.tx.gas_limit / evm::AUTHORIZATION_GAS {
         return Err(Error::server("insufficient gas to process all authorizations"));
     }
     let (overrides, _) = desk.overrides.resolve(None)?;
@@ -169,10 +166,10 @@ fn search(
     let mut before = Watch::new(&call.tx.access_list, excluded);
     loop {
         let list = before.list();
-        let mut tx = call.tx.clone();
-        tx.access_list = list.clone();
+        let mut call = call.clone();
+        call.tx.access_list = list.clone();
         let mut machine = call.machine(&mut *db, budget.clone(), Watch::new(&list, excluded));
-        let result = machine.inspect_one_tx(tx);
+        let result = machine.inspect_one_tx(call.tx);
         let result = evm::outcome(&machine, result)?;
         let after = machine.inspector;
         if after.touched == before.touched {
