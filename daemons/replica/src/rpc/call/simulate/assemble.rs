@@ -73,7 +73,7 @@ impl Called {
         };
         object.data("returnData", output);
         object.list("logs", &self.told, |out, (position, log)| {
-            write_log(out, log, block, index, *position, false)
+            write_log(out, log, block, index, *position, false);
         });
         object.quantity("gasUsed", self.used());
         let gas = self.result.gas();
