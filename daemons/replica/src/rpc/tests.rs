@@ -83,7 +83,9 @@ fn agrees_with_a_recorded_geth() {
     let Some(chain) = fake::chain() else { return };
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/rpc/tests/geth");
     let cases = load(std::path::Path::new(dir)).expect("readable cases");
-    let rpc = rpc(Arc::new(Still::new(chain)));
+    // Some use all their gas, which takes a while on a busy machine and without optimisation.
+    let settings = Settings { call_timeout: std::time::Duration::from_secs(60), ..Settings::default() };
+    let rpc = Rpc::new(Arc::new(Still::new(chain)), settings).expect("threads");
     let report = run(cases.iter(), |request| Ok(ask_text(&rpc, None, request).1));
     eprintln!("{report}");
     assert_eq!(report.failed(), 0, "{report}");

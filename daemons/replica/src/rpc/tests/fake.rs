@@ -43,6 +43,7 @@ pub(crate) struct Chain {
     codes: Arc<HashMap<B256, Bytes>>,
     head: Head,
     side: Option<(BlockRef, Arc<Stored>)>,
+    no_trie: bool,
 }
 
 /// The fixtures, if this machine has them.
@@ -105,7 +106,7 @@ impl Chain {
             rules,
             client_version: "Geth/test".into(),
         };
-        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None }
+        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None, no_trie: false }
     }
 
     /// The same chain with an earlier head; later blocks do not exist.
@@ -132,6 +133,12 @@ impl Chain {
         };
         chain.side = Some((BlockRef::new(number + 1, gone.hash), Arc::new(copy)));
         (chain, gone.hash)
+    }
+
+    /// The same, as a replica without trie nodes has it.
+    pub(crate) fn without_trie(mut self) -> Self {
+        self.no_trie = true;
+        self
     }
 
     /// Changes what the head says.
@@ -176,6 +183,9 @@ impl Source for Chain {
     }
 
     fn state_root(&self, at: At, changes: &BTreeMap<B256, Changed>) -> Result<Option<B256>, ReadError> {
+        if self.no_trie {
+            return Ok(None);
+        }
         let mut state: BTreeMap<B256, _> =
             self.state(at).iter().map(|(key, held)| (*key, held.clone())).collect();
         for (key, changed) in changes {

@@ -80,3 +80,6 @@ pub(crate) async fn call(
         Err(failure) => Err(call::failed(shared, failure)),
     }
 }
+
+#[cfg(test)]
+mod tests;
