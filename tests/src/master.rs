@@ -299,6 +299,14 @@ impl Node {
         Client::new(format!("http://127.0.0.1:{}", self.http_port))
     }
 
+    /// Its process.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn id(&self) -> Outcome<u32> {
+        self.process.as_ref().map(Process::id).ok_or_else(|| Failure::new("geth is not running"))
+    }
+
     /// Where the hook writes.
     #[must_use]
     pub fn spool(&self) -> PathBuf {

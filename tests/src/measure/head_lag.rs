@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::no_broker;
+use super::{no_broker, quantile};
 use crate::{
     failure::{Doing, Failure, Outcome},
     process::Interrupt,
@@ -115,16 +115,4 @@ fn place(head: &Value) -> Outcome<(u64, &str)> {
     let number = head.get("number").and_then(rpc::quantity);
     let hash = head.get("hash").and_then(Value::as_str);
     number.zip(hash).ok_or_else(|| Failure::new(format!("a head without number or hash: {head}")))
-}
-
-/// The sorted values' quantile, by the nearest rank.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "an index into a short list"
-)]
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

@@ -5,6 +5,7 @@ mod catch_up;
 mod head_lag;
 mod hook;
 mod log;
+mod rpc;
 mod setup;
 
 use clap::ValueEnum;
@@ -32,6 +33,12 @@ pub struct Arguments {
     /// Blocks to take the lag of, for each load and each log
     #[arg(long, default_value_t = 60)]
     samples: usize,
+    /// Seconds of load for each row of `rpc` in each of its ways
+    #[arg(long, default_value_t = 4)]
+    seconds: u32,
+    /// Chooses the requests of `rpc`
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Only these
     #[arg(value_enum, value_name = "WHAT")]
     only: Vec<What>,
@@ -48,6 +55,8 @@ enum What {
     HeadLag,
     /// Append and read speed of both logs
     Log,
+    /// Cost of answers, over what they cost geth
+    Rpc,
 }
 
 /// Runs what was asked for, everything if nothing was named.
@@ -79,6 +88,10 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 release()?;
                 log::run()?;
             }
+            What::Rpc => {
+                let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
+                rpc::run(&release()?, &chain, arguments.seconds, arguments.seed, &stop)?;
+            }
         }
     }
     Ok(true)
@@ -106,4 +119,16 @@ fn no_broker() -> bool {
         }
         None => false,
     }
+}
+
+/// The sorted values' quantile, by the nearest rank.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "an index into a short list"
+)]
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

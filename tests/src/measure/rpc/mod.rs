@@ -1,0 +1,131 @@
+//! What an answer costs the replica, over what it costs geth: the same requests to both, on one machine, in one run.
+//!
+//! The load generator shares the machine, so of all figures the processor time of the server's process counts.
+
+mod connection;
+mod load;
+mod requests;
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    path::Path,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use self::{
+    connection::Connection,
+    load::{Paced, Saturated, Server},
+    requests::Row,
+};
+use crate::{
+    failure::{Doing, Failure, Outcome},
+    process::Interrupt,
+    product::Product,
+    scenario::{Carrier, Chain, Net, Plan},
+};
+
+/// The fixed rate is this share of what the slower one can do: both sustain it.
+const SHARE: f64 = 0.4;
+/// Requests a second that nobody needs more of to see a latency.
+const RATE_MAX: f64 = 1_000.0;
+
+/// Imports the chain, lets a replica catch up, and asks both, every row for `seconds` in each of its ways.
+pub(super) fn run(product: &Product, chain: &Path, seconds: u32, seed: u64, stop: &Interrupt) -> Outcome<()> {
+    let time = Duration::from_secs(u64::from(seconds.max(1)));
+    println!("rpc: {}, seed {seed}, 16 connections, {seconds} s each", chain.display());
+    let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build_from(product.clone(), &plan)?;
+    net.node().engine()?.announce(&chain.join("headfcu.json"))?;
+    net.start()?;
+    net.caught_up(0)?;
+    let before = fingerprint(&mut net)?;
+    let rows = requests::draw(&net.master(), seed)?;
+    let (geth, replica) = servers(&mut net)?;
+    println!("  geth's over ours, so more is better; latencies at one rate that both sustain");
+    println!(
+        "  {:<38} {:>19} {:>6} {:>17} {:>6} {:>6}  p50/p99 ms",
+        "", "CPU us", "ratio", "requests/s", "ratio", "rate"
+    );
+    for row in &rows {
+        if stop.raised() {
+            break;
+        }
+        if let Some(problem) = differing(&geth, &replica, row)? {
+            println!("  {:<38} not measured: {problem}", row.name);
+            continue;
+        }
+        for gzip in [false, true] {
+            report(row, gzip, [&geth, &replica], time)?;
+        }
+    }
+    let after = fingerprint(&mut net)?;
+    net.stop()?;
+    if before != after {
+        return Err(Failure::new("the replica's state changed while it was asked: the figures are void"));
+    }
+    println!("  the replica's state is the same after as before ({after:016x})");
+    Ok(())
+}
+
+/// Stops the replica, takes the hash of its whole state, and starts it again.
+fn fingerprint(net: &mut Net) -> Outcome<u64> {
+    net.replica_daemon(0)?.stop()?;
+    let mut hasher = DefaultHasher::new();
+    net.dump(0)?.hash(&mut hasher);
+    net.replica_daemon(0)?.start()?;
+    net.caught_up(0)?;
+    Ok(hasher.finish())
+}
+
+fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
+    let address = |url: &str| url.trim_start_matches("http://").to_owned();
+    let geth = Server { address: address(net.master().url()), pid: net.node().id()? };
+    let url = address(net.replica(0)?.url());
+    let process = net.replica_daemon(0)?.process().ok_or_else(|| Failure::new("the replica is gone"))?;
+    Ok((geth, Server { address: url, pid: process.id() }))
+}
+
+/// Why a row means nothing: a server refuses, or they answer differently. A fast error is no fast answer.
+fn differing(geth: &Server, replica: &Server, row: &Row) -> Outcome<Option<String>> {
+    let (mut left, mut right) =
+        (Connection::open(&geth.address, false)?, Connection::open(&replica.address, false)?);
+    for body in &row.bodies {
+        let answers = [left.ask(body)?, right.ask(body)?].map(|answer| {
+            serde_json::from_slice::<Value>(answer).doing(|| format!("read an answer to {body:.200}"))
+        });
+        let [left, right] = answers;
+        let (left, right) = (left?, right?);
+        if left != right || left.get("error").is_some() {
+            return Ok(Some(format!("{body:.200}: geth {left:.200}, replica {right:.200}")));
+        }
+    }
+    Ok(None)
+}
+
+fn report(row: &Row, gzip: bool, servers: [&Server; 2], time: Duration) -> Outcome<()> {
+    let [geth, replica] = servers;
+    let most: [Saturated; 2] =
+        [geth.saturate(&row.bodies, gzip, time)?, replica.saturate(&row.bodies, gzip, time)?];
+    let [left, right] = most;
+    let rate = (left.per_second.min(right.per_second) * SHARE).clamp(1.0, RATE_MAX);
+    let paced: [Paced; 2] =
+        [geth.pace(&row.bodies, gzip, rate, time)?, replica.pace(&row.bodies, gzip, rate, time)?];
+    let [slow, quick] = paced;
+    let name = if gzip { format!("{}, gzip", row.name) } else { row.name.clone() };
+    println!(
+        "  {name:<38} {:>9.0} {:>9.0} {:>6.1} {:>8.0} {:>8.0} {:>6.1} {rate:>6.0}  {:.2}/{:.2} {:.2}/{:.2}",
+        left.cpu_micros,
+        right.cpu_micros,
+        left.cpu_micros / right.cpu_micros,
+        left.per_second,
+        right.per_second,
+        right.per_second / left.per_second,
+        slow.half,
+        slow.most,
+        quick.half,
+        quick.most,
+    );
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! What is asked: drawn from the chain with a seed, the same for both servers and in every run.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Failure, Outcome},
+    rpc::Client,
+};
+
+/// Requests drawn for one row.
+const DRAWN: usize = 64;
+/// Rows of large answers have fewer.
+const DRAWN_LARGE: usize = 12;
+/// Blocks that a search for logs goes over.
+const SEARCHED: u64 = 100;
+/// geth without an archive runs blocks again that are no older.
+const TRACED: u64 = 100;
+/// Blocks from here on have all forks and calls of the ordinary kind only.
+const FIRST: u64 = 60;
+/// A mix repeats after so many requests.
+const MIXED: u64 = 512;
+
+/// `eth_call` 52.8 %, and so on: the share of each method at a public gateway (EthClient Summit 2026).
+const GATEWAY: [(&str, u64); 6] = [
+    ("eth_call", 528),
+    ("eth_getBlockByNumber", 103),
+    ("eth_getBalance", 69),
+    ("eth_chainId", 58),
+    ("eth_getTransactionReceipt", 58),
+    ("eth_blockNumber", 40),
+];
+/// An older sample of 5,000 requests (ethspam).
+const SAMPLE: [(&str, u64); 10] = [
+    ("eth_call", 1928),
+    ("eth_getTransactionReceipt", 607),
+    ("eth_getBalance", 545),
+    ("eth_getBlockByNumber", 399),
+    ("eth_getTransactionCount", 390),
+    ("eth_blockNumber", 333),
+    ("eth_getTransactionByHash", 255),
+    ("eth_getLogs, 100 blocks, none found", 252),
+    ("eth_getCode", 88),
+    ("eth_estimateGas", 45),
+];
+
+/// One row of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) bodies: Vec<String>,
+}
+
+/// Seeded choices (splitmix64).
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below.max(1)
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        let at = self.roll(u64::try_from(from.len()).unwrap_or(u64::MAX));
+        usize::try_from(at).ok().and_then(|at| from.get(at))
+    }
+}
+
+/// What the chain has, as far as it is asked for.
+#[derive(Debug)]
+struct Found {
+    head: u64,
+    transactions: Vec<Value>,
+    recent: Vec<Value>,
+    accounts: Vec<Value>,
+    /// Stores a word in a slot, or returns it.
+    store: String,
+    /// Logs its input five times.
+    logger: String,
+    dice: Dice,
+}
+
+/// The methods, and then the mixes of them.
+pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
+    let mut found = Found::look(master, seed)?;
+    let mut rows = Vec::new();
+    for name in [
+        "eth_blockNumber",
+        "eth_chainId",
+        "eth_getBalance",
+        "eth_getTransactionCount",
+        "eth_getCode",
+        "eth_getStorageAt",
+        "eth_call",
+        "eth_estimateGas",
+        "eth_getTransactionByHash",
+        "eth_getTransactionReceipt",
+        "eth_feeHistory",
+        "eth_getBlockByNumber, hashes",
+        "eth_getBlockByNumber",
+        "eth_getBlockReceipts",
+        "eth_getLogs, 100 blocks, none found",
+        "eth_getLogs, 100 blocks, busy address",
+        "debug_traceTransaction, callTracer",
+    ] {
+        let drawn = if is_large(name) { DRAWN_LARGE } else { DRAWN };
+        let bodies = (0..drawn).map(|_| found.body(name)).collect::<Option<_>>();
+        let bodies = bodies.ok_or_else(|| Failure::new(format!("the chain has nothing for {name}")))?;
+        rows.push(Row { name: name.to_owned(), bodies });
+    }
+    let mixes = [
+        mix("mix of a gateway", &GATEWAY, &rows, &mut found.dice),
+        mix("mix of a sample", &SAMPLE, &rows, &mut found.dice),
+    ];
+    rows.extend(mixes);
+    Ok(rows)
+}
+
+fn is_large(name: &str) -> bool {
+    ["eth_getBlockByNumber", "eth_getBlockReceipts", "eth_getLogs, 100 blocks, busy address"].contains(&name)
+}
+
+/// Requests of `rows`, each as often as its share says.
+fn mix(name: &str, shares: &[(&str, u64)], rows: &[Row], dice: &mut Dice) -> Row {
+    let whole: u64 = shares.iter().map(|(_, share)| share).sum();
+    let draw = |_| {
+        let mut left = dice.roll(whole);
+        let (method, _) = shares.iter().find(|(_, share)| {
+            let here = left < *share;
+            left = left.saturating_sub(*share);
+            here
+        })?;
+        let row = rows.iter().find(|row| row.name == *method)?;
+        dice.pick(&row.bodies).cloned()
+    };
+    Row { name: name.to_owned(), bodies: (0..MIXED).filter_map(draw).collect() }
+}
+
+impl Found {
+    fn look(master: &Client, seed: u64) -> Outcome<Self> {
+        let head = master.block_number()?;
+        let mut dice = Dice(seed);
+        if head <= FIRST + SEARCHED {
+            return Err(Failure::new(format!("{head} blocks are too few to draw from")));
+        }
+        let mut take = |from: u64| -> Outcome<Vec<Value>> {
+            let mut taken = Vec::new();
+            for _ in 0..DRAWN_LARGE {
+                let number = from + dice.roll(head - from + 1);
+                let mut block =
+                    master.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), true]))?;
+                if let Some(Value::Array(transactions)) = block.get_mut("transactions").map(Value::take) {
+                    taken.extend(transactions);
+                }
+            }
+            Ok(taken)
+        };
+        let (transactions, recent) = (take(FIRST)?, take(head - TRACED.min(head - FIRST))?);
+        let accounts = transactions
+            .iter()
+            .flat_map(|each| [each.get("from"), each.get("to")])
+            .flatten()
+            .filter(|account| account.is_string())
+            .cloned()
+            .collect();
+        let (store, logger) = (busiest(&transactions, 64), busiest(&transactions, 32));
+        let missing = || Failure::new("the chain is none that chaingen made");
+        Ok(Self {
+            head,
+            store: store.ok_or_else(missing)?,
+            logger: logger.ok_or_else(missing)?,
+            transactions,
+            recent,
+            accounts,
+            dice,
+        })
+    }
+
+    fn body(&mut self, name: &str) -> Option<String> {
+        let (method, way) = name.split_once(", ").unwrap_or((name, ""));
+        let params = match (method, way) {
+            ("eth_getBalance" | "eth_getTransactionCount", _) => json!([self.account()?, "latest"]),
+            ("eth_getCode", _) => json!([self.store, "latest"]),
+            ("eth_getStorageAt", _) => json!([self.store, self.slot(), "latest"]),
+            ("eth_call" | "eth_estimateGas", _) => {
+                json!([{"to": self.store, "input": self.slot()}, "latest"])
+            }
+            ("eth_getTransactionByHash" | "eth_getTransactionReceipt", _) => {
+                json!([self.dice.pick(&self.transactions)?.get("hash")?])
+            }
+            ("debug_traceTransaction", tracer) => {
+                json!([self.dice.pick(&self.recent)?.get("hash")?, {"tracer": tracer}])
+            }
+            ("eth_feeHistory", _) => json!(["0xa", self.block(), [25, 75]]),
+            ("eth_getBlockByNumber", way) => json!([self.block(), way.is_empty()]),
+            ("eth_getBlockReceipts", _) => json!([self.block()]),
+            ("eth_getLogs", way) => {
+                let from = FIRST + self.dice.roll(self.head - SEARCHED - FIRST);
+                let (from, to) = (format!("0x{from:x}"), format!("0x{:x}", from + SEARCHED - 1));
+                // The slots' keeper never logs.
+                let address = if way.ends_with("busy address") { &self.logger } else { &self.store };
+                json!([{"fromBlock": from, "toBlock": to, "address": address}])
+            }
+            _ => json!([]),
+        };
+        Some(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+    }
+
+    fn account(&mut self) -> Option<Value> {
+        self.dice.pick(&self.accounts).cloned()
+    }
+
+    fn slot(&mut self) -> String {
+        format!("0x{:064x}", self.dice.roll(200))
+    }
+
+    fn block(&mut self) -> String {
+        format!("0x{:x}", FIRST + self.dice.roll(self.head - FIRST + 1))
+    }
+}
+
+/// Who is called most with so many bytes.
+fn busiest(transactions: &[Value], bytes: usize) -> Option<String> {
+    let mut calls = BTreeMap::<&str, usize>::new();
+    for transaction in transactions {
+        let text = |name: &str| transaction.get(name).and_then(Value::as_str);
+        if let (Some(to), Some(input)) = (text("to"), text("input"))
+            && input.len() == 2 + 2 * bytes
+        {
+            *calls.entry(to).or_default() += 1;
+        }
+    }
+    calls.into_iter().max_by_key(|(_, count)| *count).map(|(to, _)| to.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mix_has_the_shares_that_it_was_given() {
+        let row = |name: &str| Row { name: name.to_owned(), bodies: vec![name.to_owned()] };
+        let rows = [row("often"), row("seldom")];
+        let mixed = mix("both", &[("often", 9), ("seldom", 1)], &rows, &mut Dice(1));
+        let seldom = mixed.bodies.iter().filter(|body| *body == "seldom").count();
+        assert_eq!(mixed.bodies.len(), 512);
+        assert!((30..75).contains(&seldom), "{seldom} of 512");
+    }
+}
