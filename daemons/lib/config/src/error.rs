@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// One thing that is wrong, with the dotted path of the field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// `rpc.listen`; empty for the file as a whole.
+    /// `rpc.bodyMax_bytes`; empty for the file as a whole.
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
