@@ -72,6 +72,8 @@ pub(crate) struct Frames {
     /// The instruction that runs, and the stack before it.
     op: u8,
     stack_len: usize,
+    /// A self-destruction that may still fail.
+    destroyed: Option<Frame>,
     /// How the interpreter of the innermost frame ended, while that is its last word.
     ended: Option<InstructionResult>,
 }
@@ -151,14 +153,31 @@ impl Frames {
 }
 
 impl<CTX: ContextTr> Inspector<CTX> for Frames {
-    fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+    fn step(&mut self, interpreter: &mut Interpreter, context: &mut CTX) {
         self.op = interpreter.bytecode.opcode();
         self.stack_len = interpreter.stack.len();
+        if self.op == opcode::SELFDESTRUCT {
+            // revm's own hook is silent when a contract is its own heir.
+            let from = interpreter.input.target_address;
+            let account = context.journal_mut().load_account(from);
+            self.destroyed = Some(Frame {
+                op: opcode::SELFDESTRUCT,
+                from,
+                to: interpreter.stack.peek(0).ok().map(|heir| Address::from_word(heir.into())),
+                value: account.ok().map(|account| account.data.info.balance),
+                ..Frame::default()
+            });
+        }
     }
 
     fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
         if let Some(InterpreterAction::Return(result)) = interpreter.bytecode.action() {
             self.ended = Some(result.result);
+            let destroyed =
+                self.destroyed.take().filter(|_| result.result == InstructionResult::SelfDestruct);
+            if let (Some(frame), Some(parent)) = (destroyed, self.open.last_mut()) {
+                parent.calls.push(frame);
+            }
         }
     }
 
@@ -207,18 +226,5 @@ impl<CTX: ContextTr> Inspector<CTX> for Frames {
 
     fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, outcome: &mut CreateOutcome) {
         self.close(&outcome.result, outcome.address);
-    }
-
-    fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
-        let frame = Frame {
-            op: opcode::SELFDESTRUCT,
-            from: contract,
-            to: Some(target),
-            value: Some(value),
-            ..Frame::default()
-        };
-        if let Some(parent) = self.open.last_mut() {
-            parent.calls.push(frame);
-        }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Touched {
     pub(crate) accounts: BTreeMap<Address, BTreeSet<U256>>,
     /// Those that were called, so that the code they delegate to was looked at too.
     pub(crate) called: BTreeSet<Address>,
+    /// Where the transaction goes.
+    pub(crate) target: Option<Address>,
     /// Created in this transaction, or tried to.
     pub(crate) created: BTreeSet<Address>,
     /// Contracts that executed SELFDESTRUCT.

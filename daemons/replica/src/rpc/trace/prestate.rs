@@ -64,7 +64,7 @@ pub(super) fn begin(touched: &mut Touched, tx: &TxEnv, coinbase: Address) {
     match tx.kind {
         TxKind::Call(to) => {
             touched.account(to);
-            touched.called.insert(to);
+            touched.target = Some(to);
         }
         TxKind::Create => {
             let to = tx.caller.create(tx.nonce);
@@ -101,8 +101,17 @@ impl Prestate {
     {
         let mut addresses: BTreeSet<Address> = touched.accounts.keys().copied().collect();
         if reader.delegates {
+            // The transaction's own target is looked at before its authorizations count.
+            if let Some(target) = touched.target {
+                let before = reader.db.basic_ref(target)?.unwrap_or_default();
+                addresses.extend(reader.delegate(&before)?);
+            }
             for address in &touched.called {
-                addresses.extend(reader.delegate(*address)?);
+                let info = match reader.after.get(address) {
+                    Some(account) => account.info.clone(),
+                    None => reader.db.basic_ref(*address)?.unwrap_or_default(),
+                };
+                addresses.extend(reader.delegate(&info)?);
             }
         }
         let (mut pre, mut post) = (BTreeMap::new(), BTreeMap::new());
@@ -218,16 +227,8 @@ impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
     }
 
     /// Where an account's code stands, if that is somewhere else.
-    fn delegate(&self, address: Address) -> Result<Option<Address>, ReadFault> {
+    fn delegate(&self, info: &AccountInfo) -> Result<Option<Address>, ReadFault> {
         const DESIGNATOR: [u8; 3] = [0xef, 0x01, 0x00];
-        let before;
-        let info = match self.after.get(&address) {
-            Some(account) => &account.info,
-            None => {
-                before = self.db.basic_ref(address)?.unwrap_or_default();
-                &before
-            }
-        };
         let code = self.code(info)?;
         let target = code.strip_prefix(&DESIGNATOR).and_then(|target| target.try_into().ok());
         Ok(target.map(|target: [u8; 20]| Address::new(target)))

@@ -1,8 +1,10 @@
 //! Traces against geth's own, value for value.
 
+mod published;
+
 use crate::rpc::tests::fake::{self, Still};
-use crate::rpc::tests::{ask_text, rpc, rpc_compat};
-use serde_json::Value;
+use crate::rpc::tests::{ask, ask_text, rpc, rpc_compat};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The first place where two values differ.
@@ -46,4 +48,23 @@ fn steps_are_geths() {
         }
     }
     assert!(compared >= 9, "the cases have gone: {compared}");
+}
+
+#[test]
+fn a_contract_that_is_its_own_heir_is_told() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let here = "0x1234000000000000000000000000000000001234";
+    // ADDRESS, SELFDESTRUCT.
+    let over = json!({here: {"code": "0x30ff", "balance": "0x7"}});
+    let config = json!({"tracer": "callTracer", "stateOverrides": over});
+    let answer = ask(&rpc, "debug_traceCall", json!([{"to": here}, "latest", config]));
+    let call = &answer["result"]["calls"][0];
+    let wanted = json!({"type": "SELFDESTRUCT", "from": here, "to": here, "value": "0x7", "gas": "0x0",
+        "gasUsed": "0x0", "input": "0x"});
+    assert_eq!(call, &wanted, "{answer}");
+    let nothing = json!({"tracer": "callTracer", "txIndex": "0xffff"});
+    assert_eq!(ask(&rpc, "debug_traceCall", json!([{}, "latest", nothing]))["error"]["code"], -32000);
+    let script = json!({"tracer": "{step: function() {}}"});
+    assert_eq!(ask(&rpc, "debug_traceCall", json!([{}, "latest", script]))["error"]["code"], -32000);
 }
