@@ -122,3 +122,51 @@ fn a_database_has_one_user() {
     let _first = Store::open(dir.path(), CACHE_BYTES).unwrap();
     assert!(matches!(Store::open(dir.path(), CACHE_BYTES), Err(Error::InUse { .. })));
 }
+
+fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance {
+    maidenlane_wire::Advance {
+        block,
+        parent,
+        header: block.hash.to_vec().into(),
+        // No transactions, no uncles; no receipts.
+        body: vec![0xc2, 0xc0, 0xc0].into(),
+        receipts: vec![0xc0].into(),
+        rows: maidenlane_wire::Rows::default(),
+        proofs: None,
+    }
+}
+
+#[test]
+fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let base = BlockRef::new(9, B256::repeat_byte(9));
+    let [gone, came] = [1, 2].map(|byte| BlockRef::new(10, B256::repeat_byte(byte)));
+    let change = |change: &dyn Fn(&mut super::Batch) -> Result<(), Error>| {
+        let mut batch = store.batch(store.facts().unwrap(), 128, None);
+        change(&mut batch).unwrap();
+        store.write(batch).unwrap();
+    };
+    let check = |block: BlockRef, expect: Option<(u64, bool)>| {
+        let view = store.view().unwrap().unwrap();
+        assert_eq!(view.find(block.hash).unwrap(), expect);
+        for part in [view.header(block), view.body(block), view.receipts(block)] {
+            assert_eq!(part.unwrap().is_some(), expect.is_some());
+        }
+    };
+    let finalize = |number: u64| {
+        let finalized = Some(BlockRef::new(number, B256::ZERO));
+        change(&|batch| store.finality(batch, &maidenlane_wire::Final { safe: None, finalized }));
+    };
+    change(&|batch| store.advance(batch, &advance(base, B256::ZERO)));
+    change(&|batch| store.advance(batch, &advance(gone, base.hash)));
+    check(gone, Some((10, true)));
+    change(&|batch| store.undo(batch, gone, base.hash).map(drop));
+    change(&|batch| store.advance(batch, &advance(came, base.hash)));
+    check(gone, Some((10, false)));
+    finalize(73);
+    check(gone, Some((10, false)));
+    finalize(74);
+    check(gone, None);
+    check(came, Some((10, true)));
+}
