@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod consensus;
+mod differ;
 mod feed;
 mod geth_kill;
 mod listeners;

@@ -11,6 +11,7 @@
 pub mod compare;
 pub mod daemon;
 pub mod demo;
+pub mod differ;
 pub mod failure;
 pub mod geth;
 pub mod install;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::{demo, geth::record, measure, reproduce, suite};
+use maidenlane_tests::{demo, differ, geth::record, measure, reproduce, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -20,6 +20,8 @@ enum Task {
     Suite(suite::Arguments),
     /// Run the benchmarks, on a release build
     Measure(measure::Arguments),
+    /// Ask geth and a replica at random, and tell where they differ
+    Differ(differ::Arguments),
     /// Build releases twice, in different places, and compare them byte for byte; takes the better part of an hour
     Reproduce(reproduce::Arguments),
     /// Make the recordings under tests/vectors again, with a real geth
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Suite(arguments) => suite::run(&arguments),
         Task::Measure(arguments) => measure::run(&arguments),
+        Task::Differ(arguments) => differ::run(&arguments),
         Task::Reproduce(arguments) => reproduce::run(&arguments),
         Task::Record => record::run(),
     };
