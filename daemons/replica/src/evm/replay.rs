@@ -117,8 +117,12 @@ impl<'a> Replay<'a> {
 
     /// Runs a transaction for what it leaves behind.
     pub(crate) fn run(&mut self, tx: TxEnv, budget: Budget) -> Result<(), Failure> {
-        let done = self.inspect(tx, budget, revm::inspector::NoOpInspector)?;
-        self.keep(done);
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
+        let done = machine.transact_one(tx);
+        let result = outcome(&machine, done)?;
+        let state = machine.finalize();
+        self.keep(ResultAndState { result, state });
         Ok(())
     }
 

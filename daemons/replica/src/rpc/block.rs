@@ -28,7 +28,8 @@ pub(crate) struct Block {
     pub(crate) withdrawals: Option<Vec<Withdrawal>>,
     /// Bytes of the block's RLP.
     pub(crate) size: u64,
-    senders: OnceLock<Vec<Address>>,
+    /// Recovering costs 50 µs each, so each is done once, when it is first asked for.
+    senders: Vec<OnceLock<Address>>,
 }
 
 impl Block {
@@ -40,15 +41,16 @@ impl Block {
             return Err(rlp::Error::UnexpectedLength);
         }
         let payload = header.len() + rest.len();
-        let block = Self {
+        let mut block = Self {
             hash,
             header: Header::decode(&mut &*header)?,
             transactions: Vec::decode(&mut rest)?,
             uncles: Vec::decode(&mut rest)?,
             withdrawals: if rest.is_empty() { None } else { Some(Vec::decode(&mut rest)?) },
             size: list_len(payload),
-            senders: OnceLock::new(),
+            senders: Vec::new(),
         };
+        block.senders.resize(block.transactions.len(), OnceLock::new());
         // Later items (none today) would be a fork that this build does not know.
         if rest.is_empty() { Ok(block) } else { Err(rlp::Error::UnexpectedLength) }
     }
@@ -68,21 +70,19 @@ impl Block {
         let withdrawn = withdrawals.as_ref().map_or(0, Encodable::length);
         let payload = header.length() + list(items) + list(0) + withdrawn;
         let (hash, size) = (header.hash_slow(), list_len(payload));
-        let (uncles, senders) = (Vec::new(), OnceLock::from(senders));
+        let (uncles, senders) = (Vec::new(), senders.into_iter().map(OnceLock::from).collect());
         Self { hash, header, transactions, uncles, withdrawals, size, senders }
     }
 
-    /// Who sent each transaction. Recovering costs 50 µs each, so it is done once.
-    pub(crate) fn senders(&self) -> &[Address] {
-        self.senders.get_or_init(|| self.transactions.iter().map(transaction::sender).collect())
+    /// Who sent each transaction, in order.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = Address> {
+        (0..self.transactions.len()).filter_map(|index| self.sender(index))
     }
 
-    /// Who sent the transaction at `index`, without recovering all others.
+    /// Who sent the transaction at `index`.
     pub(crate) fn sender(&self, index: usize) -> Option<Address> {
-        match self.senders.get() {
-            Some(senders) => senders.get(index).copied(),
-            None => self.transactions.get(index).map(transaction::sender),
-        }
+        let (sender, tx) = (self.senders.get(index)?, self.transactions.get(index)?);
+        Some(*sender.get_or_init(|| transaction::sender(tx)))
     }
 
     /// Where a transaction of this block stands.
@@ -125,7 +125,7 @@ impl Block {
                 let items = self.transactions.iter().zip(self.senders()).enumerate();
                 object.list("transactions", items, |out, (index, (tx, from))| {
                     let mut object = Object::new(out);
-                    transaction::write(&mut object, tx, *from, &self.place(index));
+                    transaction::write(&mut object, tx, from, &self.place(index));
                     object.end();
                 });
             } else {

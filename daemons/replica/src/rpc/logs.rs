@@ -45,6 +45,8 @@ struct Raw<'a> {
 impl Criteria {
     /// geth's `FilterCriteria`.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
+        // As in geth, null is a filter without criteria.
+        let json = if json == "null" { "{}" } else { json };
         let raw: Raw<'_> = serde_json::from_str(json).map_err(|e| e.to_string())?;
         if raw.block_hash.is_some() && (raw.from_block.is_some() || raw.to_block.is_some()) {
             return Err("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other".into());
@@ -173,6 +175,10 @@ fn range(session: &Session, filter: &Criteria) -> Result<(u64, u64), Error> {
         && from > to
         && to > 0
     {
+        return Err(invalid());
+    }
+    // geth counts latest as beyond every block that has a number.
+    if from == Tag::Latest && !matches!(to, Tag::Latest | Tag::Pending) {
         return Err(invalid());
     }
     if matches!(from, Tag::Number(number) if number < head.body_floor) {

@@ -88,9 +88,10 @@ pub(crate) fn hash(json: &str) -> Result<B256, String> {
     fixed(&string(json)?, "common.Hash").map(B256::new)
 }
 
-/// An index such as `0x1`.
+/// An index such as `0x1`. To geth's numbers an empty text is zero, unlike to its names of blocks.
 pub(crate) fn index(json: &str) -> Result<u64, String> {
-    number_of(&string(json)?)
+    let text = string(json)?;
+    if text.is_empty() { Ok(0) } else { number_of(&text) }
 }
 
 /// `true` or `false`; null is false, as a Go bool stays what it was.

@@ -43,8 +43,6 @@ impl Receipts {
 
     /// All, as `eth_getBlockReceipts` gives them.
     pub(crate) fn json(&self, block: &Block, blob_price: BlobPrice) -> Json {
-        // All senders at once: they are then kept with the block.
-        block.senders();
         let mut out = String::with_capacity(self.items.len() * 1_500 + 2);
         push_list(&mut out, 0..self.items.len(), |out, index| self.write(out, block, index, blob_price));
         Json::Owned(out)

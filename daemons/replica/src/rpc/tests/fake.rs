@@ -367,7 +367,7 @@ fn execute(rules: &Rules, db: &mut Db, block: &Block) -> Vec<ReceiptEnvelope> {
                 .with_block(env.clone())
                 .with_cfg(cfg(rules, spec))
                 .build_mainnet();
-            evm.transact_commit(tx_env(tx, *from)).expect("the chain is valid")
+            evm.transact_commit(tx_env(tx, from)).expect("the chain is valid")
         };
         settle(db, spec.is_enabled_in(SpecId::SPURIOUS_DRAGON));
         used += result.tx_gas_used();

@@ -70,8 +70,30 @@ pub(super) struct Place {
     pub(super) index: Option<usize>,
 }
 
+impl Tracer {
+    fn any(&self, is: impl Fn(&Named) -> bool) -> bool {
+        match self {
+            Self::Steps(_) => false,
+            Self::Named(named) => is(named),
+            Self::Mux(parts) => parts.values().any(is),
+        }
+    }
+
+    fn uses_frames(&self) -> bool {
+        self.any(|named| matches!(named, Named::Nested(_) | Named::Flat(_) | Named::Selectors))
+    }
+
+    fn uses_touched(&self) -> bool {
+        self.any(|named| matches!(named, Named::Prestate(_)))
+    }
+}
+
 impl Raw {
     pub(super) fn read(json: &str) -> Result<Self, String> {
+        if !json.starts_with('{') {
+            // Fields would be taken from a list in their order.
+            return Err("cannot unmarshal into the settings of a tracer, which are an object".into());
+        }
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
@@ -164,8 +186,13 @@ impl Config {
         let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
         prestate::begin(&mut touched, &tx, replay.env().beneficiary);
         let gas_limit = tx.gas_limit;
-        let inspector = (&mut watch, (&mut frames, &mut touched));
-        let done = replay.inspect(tx, bounds.budget(self), inspector);
+        let budget = bounds.budget(self);
+        // Each collector that looks at every instruction costs, so only those that are told from run.
+        let done = match (self.tracer.uses_frames(), self.tracer.uses_touched()) {
+            (true, true) => replay.inspect(tx, budget, (&mut watch, (&mut frames, &mut touched))),
+            (true, false) => replay.inspect(tx, budget, (&mut watch, &mut frames)),
+            _ => replay.inspect(tx, budget, (&mut watch, &mut touched)),
+        };
         if watch.is_full() {
             return Err(too_large());
         }
@@ -202,7 +229,9 @@ struct Told<'r, 'a> {
 
 impl Told<'_, '_> {
     fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
+        // A call stands in no block, whatever its environment says.
         let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);
+        let number = self.place.block.map_or(0, |_| number);
         match named {
             Named::Noop => out.push_str("{}"),
             Named::Nested(nested) => nested.write(out, &self.root, self.replay.logs()),
