@@ -46,7 +46,7 @@ fn a_stop_answers_the_requests_that_it_has() {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}"#;
     let head = format!(
-        "POST / HTTP/1.1\r\nHost: replica\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let (begun, rest) = body.split_at(10);

@@ -7,7 +7,8 @@ use revm::inspector::Inspector;
 use revm::interpreter::instructions::gas_table_spec;
 use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _, MemoryTr as _, ReturnData as _};
 use revm::interpreter::{
-    CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter, InterpreterAction,
+    CallInputs, CallOutcome, CreateInputs, CreateOutcome, FrameInput, InstructionResult, Interpreter,
+    InterpreterAction,
 };
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, U256};
@@ -42,6 +43,8 @@ struct Begun {
 /// The inspector.
 #[derive(Debug)]
 pub(crate) struct Steps {
+    /// Earned before the first step.
+    refund: i64,
     spec: SpecId,
     wanted: Wanted,
     most_bytes: usize,
@@ -56,9 +59,10 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Writes at most `most_bytes`.
-    pub(crate) fn new(spec: SpecId, wanted: Wanted, most_bytes: usize) -> Self {
+    /// Writes at most `most_bytes`. `refund` is what the transaction has earned before its first step.
+    pub(crate) fn new(spec: SpecId, wanted: Wanted, refund: i64, most_bytes: usize) -> Self {
         Self {
+            refund,
             spec,
             wanted,
             most_bytes,
@@ -115,8 +119,14 @@ impl Steps {
         (text, slot)
     }
 
-    fn write(&mut self, begun: &Begun, interpreter: &Interpreter, failed: Option<InstructionResult>) {
-        let refund = self.refunds.iter().sum::<i64>() + interpreter.gas.refunded();
+    fn write(
+        &mut self,
+        begun: &Begun,
+        interpreter: &Interpreter,
+        given: u64,
+        failed: Option<InstructionResult>,
+    ) {
+        let refund = self.refund + self.refunds.iter().sum::<i64>() + interpreter.gas.refunded();
         let storage = begun.slot.map(|(address, key, value)| {
             let read = (begun.op == opcode::SLOAD).then(|| interpreter.stack.peek(0).unwrap_or_default());
             let slots = self.storage.entry(address).or_default();
@@ -134,7 +144,8 @@ impl Steps {
             Some(OUT_OF_GAS) => {
                 gas_table_spec(self.spec).get(usize::from(begun.op)).map_or(0, |gas| (*gas).into())
             }
-            _ => begun.gas.saturating_sub(interpreter.gas.remaining()),
+            // What a creation is given is no part of what it costs.
+            _ => begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given),
         };
         object.raw("pc", &begun.pc.to_string());
         match OpCode::new(begun.op) {
@@ -193,11 +204,14 @@ impl<CTX: ContextTr> Inspector<CTX> for Steps {
 
     fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
         if let Some(begun) = self.begun.take() {
-            let failed = match interpreter.bytecode.action() {
-                Some(InterpreterAction::Return(result)) if result.result.is_halt() => Some(result.result),
-                _ => None,
+            let (given, failed) = match interpreter.bytecode.action() {
+                Some(InterpreterAction::NewFrame(FrameInput::Create(inputs))) => (inputs.gas_limit(), None),
+                Some(InterpreterAction::Return(result)) if result.result.is_halt() => {
+                    (0, Some(result.result))
+                }
+                _ => (0, None),
             };
-            self.write(&begun, interpreter, failed);
+            self.write(&begun, interpreter, given, failed);
         }
         // A frame that this instruction opens adds to what stands here.
         self.refunds.truncate(self.depth.saturating_sub(1));

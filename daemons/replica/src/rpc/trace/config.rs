@@ -166,7 +166,8 @@ impl Config {
         let Tracer::Steps(wanted) = &self.tracer else {
             return self.trace_calls(replay, tx, place, bounds, most_bytes);
         };
-        let mut steps = Steps::new(replay.spec(), *wanted, most_bytes);
+        let refund = replay.authorization_refund(&tx).map_err(fault)?;
+        let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
         let done = replay.inspect(tx, bounds.budget(self), &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
@@ -244,6 +245,7 @@ impl Told<'_, '_> {
                     db,
                     after: &self.done.state,
                     destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
+                    clears: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
                     delegates: spec.is_enabled_in(SpecId::PRAGUE),
                 };
                 let written = prestate.write(out, &self.touched, &reader);

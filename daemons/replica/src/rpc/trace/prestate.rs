@@ -85,6 +85,8 @@ pub(super) struct Reader<'a, D> {
     pub(super) after: &'a AddressMap<Account>,
     /// From Cancun on only what was created in the same transaction is destroyed.
     pub(super) destroys_created_only: bool,
+    /// From Spurious Dragon on accounts of nothing do not stay.
+    pub(super) clears: bool,
     /// From Prague on code may be a delegation.
     pub(super) delegates: bool,
 }
@@ -176,9 +178,13 @@ impl Prestate {
     where
         D: DatabaseRef<Error = ReadFault>,
     {
-        let Some(account) = reader.after.get(&address) else { return Ok(None) };
-        let info = &account.info;
         let mut after = Seen::default();
+        let Some(account) = reader.after.get(&address) else {
+            let exists = reader.db.basic_ref(address)?.is_some();
+            after.code_hash = Some(B256::ZERO);
+            return Ok((!exists).then_some(after));
+        };
+        let info = &account.info;
         let mut modified = false;
         if Some(info.balance) != before.balance {
             (after.balance, modified) = (Some(info.balance), true);
@@ -186,10 +192,13 @@ impl Prestate {
         if info.nonce != before.nonce {
             (after.nonce, modified) = (info.nonce, true);
         }
-        if info.code_hash != before.code_hash.unwrap_or(KECCAK_EMPTY) {
-            (after.code_hash, modified) = (Some(info.code_hash), true);
-            if !self.disable_code {
-                after.code = Some(reader.code(info)?);
+        // As in geth, what does not exist has the code hash zero, and not that of no code.
+        let code_hash = if reader.exists(account) { info.code_hash } else { B256::ZERO };
+        if code_hash != before.code_hash.unwrap_or(KECCAK_EMPTY) {
+            (after.code_hash, modified) = (Some(code_hash), true);
+            let code = reader.code(info)?;
+            if !self.disable_code && Some(&code) != before.code.as_ref().or(Some(&Vec::new())) {
+                after.code = Some(code);
             }
         }
         let slots: Vec<B256> = before.storage.keys().copied().collect();
@@ -232,6 +241,13 @@ impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
         let code = self.code(info)?;
         let target = code.strip_prefix(&DESIGNATOR).and_then(|target| target.try_into().ok());
         Ok(target.map(|target: [u8; 20]| Address::new(target)))
+    }
+
+    /// Whether there is such an account after the transaction: from Spurious Dragon on, touched and empty is gone.
+    fn exists(&self, account: &Account) -> bool {
+        let never = account.is_loaded_as_not_existing() && !account.is_touched();
+        let cleared = self.clears && account.is_touched() && account.info.is_empty();
+        !never && !cleared && !account.is_selfdestructed()
     }
 
     fn is_destroyed(&self, touched: &Touched, address: Address) -> bool {
