@@ -74,6 +74,9 @@ fn geth_keeps_its_own_user_and_the_tap_gets_in_through_the_group() {
     // A new start is a new segment: the first is full of final blocks once the chain has gone on for long enough.
     host.systemctl("restart geth");
     let master = Client::new(format!("http://127.0.0.1:{port}"));
+    // It is started when its socket is there, and opens its port a little later.
+    wait::until("geth to answer", PATIENCE, || master.block_number().map_err(|failure| failure.to_string()))
+        .unwrap();
     let mut traffic = Traffic::open(&master).unwrap();
     while master.block_number().unwrap() < UNTIL_FINAL {
         traffic.batch(1).unwrap();
