@@ -1,6 +1,7 @@
 //! The whole RPC on the fixture chain: the cases of execution-apis, and what they leave out.
 
 pub(crate) mod fake;
+mod methods;
 
 use super::source::Source as _;
 use super::{Rpc, Settings};
