@@ -19,6 +19,7 @@ let
       ../Cargo.toml
       ../daemons
       ../dhall
+      ./patched
       ../systemd
       ../tests
     ];
@@ -42,7 +43,16 @@ let
     doCheck = false;
   };
 
-  cargoArtifacts = craneLib.buildDepsOnly common;
+  # Crane empties every crate of the tree before it builds the dependencies, and this one is such a dependency.
+  cargoArtifacts = craneLib.buildDepsOnly (
+    common
+    // {
+      extraDummyScript = ''
+        rm -rf $out/nix/patched
+        cp -r ${./patched} $out/nix/patched
+      '';
+    }
+  );
 
   meta = {
     license = [
