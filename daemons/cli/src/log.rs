@@ -4,6 +4,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
+use maidenlane_wire::Transaction;
 use serde_json::{Value, json};
 
 use crate::{acls, error::Error, output::Output};
@@ -228,10 +229,12 @@ fn framed(entry: &Entry, output: &mut Output) -> Result<(), Error> {
     written.and_then(|()| output.flush()).map_err(Error::Output)
 }
 
-/// Place and meaning of an entry. What is no record of a feed is still shown for what it is.
+/// Place and meaning of an entry. What is no record is still shown for what it is.
 fn described(entry: &Entry) -> Value {
-    let meaning = match maidenlane_wire::decode(&entry.payload) {
-        Ok(record) => ("entry", maidenlane_wire::to_json(&record)),
+    let record = maidenlane_wire::decode(&entry.payload).map(|record| maidenlane_wire::to_json(&record));
+    let transaction = || Transaction::decode(&entry.payload).map(|transaction| transaction.to_json());
+    let meaning = match record.or_else(|error| transaction().map_err(|_| error)) {
+        Ok(record) => ("entry", record),
         Err(error) => ("undecodable", error.to_string().into()),
     };
     let mut line = json!({"offset": entry.offset.0, "bytes": entry.payload.len()});

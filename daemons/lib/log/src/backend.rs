@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
+use crate::{Entry, Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
 
 /// Which log, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,18 @@ impl Backend {
             Self::Segment(options) => Box::new(segment::Group::open(options, topic, group)?),
             Self::Kafka(options) => Box::new(kafka::Group::open(options, topic, group)?),
         })
+    }
+
+    /// The oldest entry that `group` has not committed, of each partition that has one; all entries of a group that
+    /// does not exist. Does not join the group. `(partition, entry)`.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn unconsumed(&self, topic: &str, group: &str) -> Result<Vec<(u32, Entry)>, Error> {
+        match self {
+            Self::Segment(options) => segment::unconsumed(options, topic, group),
+            Self::Kafka(options) => kafka::unconsumed(options, topic, group),
+        }
     }
 
     /// Creates `topic`; false if it already exists, whose settings then stay as they are.

@@ -109,6 +109,19 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// What stands before every datum: marker and fingerprint of its schema.
+    pub(crate) fn fingerprint(&mut self) -> Result<u64, DecodeError> {
+        if self.array_of::<2>("marker")? != [0xc3, 0x01] {
+            return Err(DecodeError::NoMarker);
+        }
+        self.array_of("fingerprint").map(u64::from_le_bytes)
+    }
+
+    /// Nothing may follow.
+    pub(crate) fn end(&self) -> Result<(), DecodeError> {
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Trailing { left: self.0.len() }) }
+    }
+
     /// A `long` or `int` that is not negative.
     pub(crate) fn long(&mut self, what: &'static str) -> Result<u64, DecodeError> {
         u64::try_from(self.signed(what)?).map_err(|_| DecodeError::Invalid { what })

@@ -12,11 +12,7 @@ use maidenlane_chain::BlockRef;
 /// When the bytes are not exactly one record of a known schema.
 pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     let input = &mut Reader(bytes);
-    if input.array_of::<2>("marker")? != [0xc3, 0x01] {
-        return Err(DecodeError::NoMarker);
-    }
-    let fingerprint = u64::from_le_bytes(input.array_of("fingerprint")?);
-    let read: fn(&mut Reader<'_>) -> Result<Record, DecodeError> = match fingerprint {
+    let read: fn(&mut Reader<'_>) -> Result<Record, DecodeError> = match input.fingerprint()? {
         schema::OPEN => |input| open(input).map(Record::Open),
         schema::GENESIS => |input| genesis(input).map(Record::Genesis),
         schema::START => |input| start(input).map(Record::Start),
@@ -29,11 +25,8 @@ pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     };
     let stamp = stamp(input)?;
     let record = read(input)?;
-    if input.0.is_empty() {
-        Ok(Stamped { stamp, record })
-    } else {
-        Err(DecodeError::Trailing { left: input.0.len() })
-    }
+    input.end()?;
+    Ok(Stamped { stamp, record })
 }
 
 fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
@@ -157,7 +150,8 @@ pub(crate) fn rows(input: &mut Reader<'_>) -> Result<Rows, DecodeError> {
 pub fn decode_rows(bytes: &[u8]) -> Result<Rows, DecodeError> {
     let input = &mut Reader(bytes);
     let rows = rows(input)?;
-    if input.0.is_empty() { Ok(rows) } else { Err(DecodeError::Trailing { left: input.0.len() }) }
+    input.end()?;
+    Ok(rows)
 }
 
 /// The counterpart of [`decode_rows`].

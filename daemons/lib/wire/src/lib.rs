@@ -8,6 +8,7 @@
 //! | [`schema`] | the published `.avsc` and their fingerprints |
 //! | `encode`, `decode`, `avro` | records to bytes and back |
 //! | [`parts`] | records too large for one log entry |
+//! | [`transaction`] | what a replica takes for the nodes, in a topic of its own |
 //! | [`frame`] | what the hook writes to the spool |
 //! | `json` | both for people to read |
 //!
@@ -22,6 +23,7 @@ pub mod parts;
 pub mod record;
 pub mod rows;
 pub mod schema;
+pub mod transaction;
 
 pub use avro::DecodeError;
 pub use decode::{decode, decode_rows, encode_rows};
@@ -30,6 +32,7 @@ pub use json::{frame_to_json, to_json};
 pub use parts::Joiner;
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+pub use transaction::Transaction;
 
 #[cfg(test)]
 mod tests;

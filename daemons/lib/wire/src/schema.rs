@@ -34,4 +34,5 @@ schemas! {
     FINAL "final" 0x2c2e_a021_0826_9635,
     HEARTBEAT "heartbeat" 0xdc33_955f_6ec0_3f7a,
     PART "part" 0x80ba_6751_75bb_7816,
+    TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
 }

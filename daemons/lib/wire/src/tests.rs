@@ -4,7 +4,7 @@ mod golden;
 mod reference;
 mod sample;
 
-use crate::{DecodeError, Record, decode, encode};
+use crate::{DecodeError, Record, Transaction, decode, encode};
 use proptest::prelude::*;
 
 proptest! {
@@ -17,6 +17,16 @@ proptest! {
     #[test]
     fn rows_alone_are_read_as_they_were_written(rows in sample::rows()) {
         prop_assert_eq!(crate::decode_rows(&crate::encode_rows(&rows)), Ok(rows));
+    }
+
+    #[test]
+    fn any_transaction_is_read_as_it_was_written_and_refused_when_cut(
+        transaction in sample::transactions(), cut in any::<prop::sample::Index>(),
+    ) {
+        let bytes = transaction.encode();
+        prop_assert!(Transaction::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert_eq!(Transaction::decode(&bytes), Ok(transaction));
+        prop_assert!(decode(&bytes).is_err(), "no record of a feed");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod consumer;
 mod gather;
 mod group;
 mod producer;
+mod unconsumed;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use admin::{check, create, delete};
 pub use consumer::Consumer;
 pub use group::Group;
 pub use producer::Producer;
+pub use unconsumed::unconsumed;
 
 use crate::Error;
 

@@ -18,6 +18,7 @@ mod mark;
 mod partition;
 mod producer;
 mod topic;
+mod unconsumed;
 mod walk;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use group::Group;
 pub use inspect::{PartitionInfo, SegmentInfo, cut, inspect, partitions, topics, verify};
 pub use producer::Producer;
 pub use topic::{check, create};
+pub use unconsumed::unconsumed;
 
 /// Where the segment log lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::{SOON, broker::Broker};
 
 type Case = fn(&Backend, &str);
 
-pub(crate) const ALL: [(&str, Case); 12] = [
+pub(crate) const ALL: [(&str, Case); 13] = [
     ("append-and-read", append_and_read),
     ("seek", seek),
     ("outside", outside),
@@ -23,6 +23,7 @@ pub(crate) const ALL: [(&str, Case); 12] = [
     ("creation", creation),
     ("no-topic", no_topic),
     ("group-positions", group_positions),
+    ("unconsumed", unconsumed),
     ("hazards", hazards),
 ];
 
@@ -289,6 +290,7 @@ fn no_topic(backend: &Backend, topic: &str) {
         retention_min_bytes: 0,
     };
     assert!(matches!(backend.check(topic, &needs).err(), Some(Error::NoTopic { .. })));
+    assert!(matches!(backend.unconsumed(topic, "group").err(), Some(Error::NoTopic { .. })));
 }
 
 fn group_positions(backend: &Backend, topic: &str) {
@@ -316,6 +318,39 @@ fn group_positions(backend: &Backend, topic: &str) {
     assert_eq!(take("two", 3), offsets, "groups do not share positions");
     let mut member = backend.group(topic, "one").unwrap();
     assert!(member.commit(0, Offset(0)).is_err(), "a commit of what was never handed out");
+}
+
+fn unconsumed(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions { partitions: 3, ..TopicOptions::default() });
+    let seen = || -> BTreeMap<u32, Vec<u8>> {
+        let oldest = backend.unconsumed(topic, "readers").unwrap();
+        oldest.into_iter().map(|(partition, entry)| (partition, entry.payload)).collect()
+    };
+    assert!(seen().is_empty(), "there is nothing to consume");
+    let mut producer = backend.producer(topic).unwrap();
+    for round in [b'0', b'1'] {
+        let keyed: Vec<_> = (0..12_u8).map(|key| [key, round]).collect();
+        let entries: Vec<_> =
+            keyed.iter().map(|both| Append { key: Some(&both[..1]), payload: &both[1..] }).collect();
+        producer.append(&entries).unwrap();
+    }
+    let oldest = seen();
+    assert_eq!(oldest.keys().collect::<Vec<_>>(), [&0, &1, &2], "of each partition, without the group");
+    assert!(oldest.values().all(|payload| payload == b"0"), "{oldest:?}");
+    let mut member = backend.group(topic, "readers").unwrap();
+    let mut left = 24;
+    while left > 0 {
+        for (partition, entry) in member.read(1 << 20, SOON).unwrap() {
+            left -= 1;
+            // All of partition 0, of the others the first round.
+            if partition == 0 || entry.payload == b"0" {
+                member.commit(partition, entry.offset).unwrap();
+            }
+        }
+    }
+    drop(member);
+    let (one, two) = ((1, b"1".to_vec()), (2, b"1".to_vec()));
+    assert_eq!(seen(), BTreeMap::from([one, two]), "the first that was not committed");
 }
 
 fn hazards(backend: &Backend, topic: &str) {

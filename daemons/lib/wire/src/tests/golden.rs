@@ -2,7 +2,7 @@
 //! the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{decode, encode, frame, frame_to_json, to_json};
+use crate::{Transaction, decode, encode, frame, frame_to_json, to_json};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -31,6 +31,14 @@ fn records() {
         check(&format!("record-{}.txt", schema.name), &bytes, &to_json(stamped));
         assert_eq!(decode(&bytes).as_ref(), Ok(stamped));
     }
+}
+
+#[test]
+fn transactions() {
+    let transaction = sample::transaction();
+    let bytes = transaction.encode();
+    check("record-transaction.txt", &bytes, &transaction.to_json());
+    assert_eq!(Transaction::decode(&bytes), Ok(transaction));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Records to test with: one of each kind that stays as it is, and any number of random ones.
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
+use crate::Transaction;
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::vec;
@@ -35,6 +36,27 @@ fn fixed_rows() -> Rows {
         }],
         codes: vec![CodeRow { hash: keccak256(&code), code }],
     }
+}
+
+/// A transaction on its way; its bytes are golden.
+pub(super) fn transaction() -> Transaction {
+    Transaction {
+        hash: HASH,
+        sender: Address::repeat_byte(0x33),
+        raw: Bytes::from_static(&[0x02, 0xc0]),
+        taken_ms: 1_700_000_000_123,
+    }
+}
+
+/// Any transaction.
+pub(super) fn transactions() -> impl Strategy<Value = Transaction> {
+    let parts = (any::<[u8; 32]>(), any::<[u8; 20]>(), vec(any::<u8>(), 0..300), 0..=i64::MAX.unsigned_abs());
+    parts.prop_map(|(hash, sender, raw, taken_ms)| Transaction {
+        hash: hash.into(),
+        sender: sender.into(),
+        raw: raw.into(),
+        taken_ms,
+    })
 }
 
 /// One of each kind; their bytes are golden.
