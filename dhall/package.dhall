@@ -11,6 +11,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History
+    , Transactions = replica.Transactions
+    , Accept = replica.Accept
     , Chain = common.Chain
     , Feed = common.Feed
     , Log = common.Log

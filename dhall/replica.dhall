@@ -1,7 +1,9 @@
--- maidenlane-replica. Without a default: chain, feed, stateDir.
+-- maidenlane-replica. Without a default: chain, feed, transactions, stateDir.
 let common = ./common.dhall
 
 let History = ./types/History.dhall
+
+let Transactions = ./types/Transactions.dhall
 
 let Rpc =
       { Type = ./types/Rpc.dhall
@@ -34,6 +36,9 @@ in  { Type = ./types/Replica.dhall
     , Rpc
     , MethodTimeout = { Type = ./types/MethodTimeout.dhall, default = {=} }
     , History
+    , Transactions
+    , Accept =
+      { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
     , default =
       { rpc = Rpc::{=}
       , history = History.All

@@ -99,7 +99,9 @@ fn files(endings: &[&str]) -> Vec<(String, String)> {
         for entry in fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name.starts_with('.') || ["target", "vectors", "node_modules", "__pycache__"].contains(&name) {
+            // What is patched is another's.
+            let others = ["target", "vectors", "node_modules", "__pycache__", "patched"];
+            if name.starts_with('.') || others.contains(&name) {
                 continue;
             }
             if path.is_dir() {
@@ -120,9 +122,13 @@ fn is_test(path: &str) -> bool {
         || path.ends_with("_test.go")
 }
 
-/// The part of a Rust file that ships: without comments and without what follows `#[cfg(test)]`.
+/// The part of a file that ships: without comments and without what follows `#[cfg(test)]`, or is for tests alone.
 fn shipped(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    let tests = ["#[cfg(test)]", "[dev-dependencies]"];
+    let lines = text
+        .lines()
+        .enumerate()
+        .take_while(move |(_, line)| !tests.iter().any(|from| line.starts_with(from)));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//") && !line.trim_start().starts_with('#'))
 }
 

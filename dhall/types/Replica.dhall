@@ -49,5 +49,6 @@
     }
 , stateDir : Text
 , storeCache_MB : Natural
+, transactions : < Accept : { group : Text, retention_h : Natural } | Refuse >
 , undoBlocks : Natural
 }

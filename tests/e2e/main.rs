@@ -8,6 +8,7 @@ mod geth_kill;
 mod listeners;
 mod reorg;
 mod repair;
+mod transactions;
 mod two_taps;
 
 /// Whether to run the full counts.

@@ -3,6 +3,7 @@
 mod operator;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -150,6 +151,20 @@ impl Net {
         let mut net = Self::build(plan)?;
         net.start()?;
         Ok(net)
+    }
+
+    /// Has all replicas take transactions from their next start on, for the consumer group `emitter`.
+    ///
+    /// # Errors
+    /// The settings cannot be written.
+    pub fn take_transactions(&mut self) -> Outcome<()> {
+        let taking = "Accept { group = \"emitter\", retention_h = 1 }";
+        self.replicas.iter().try_for_each(|replica| {
+            let path = replica.config();
+            let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
+            fs::write(path, text.replace("Refuse >.Refuse", &format!("Refuse >.{taking}")))
+                .doing(|| format!("write {}", path.display()))
+        })
     }
 
     /// Starts tap and replicas and waits until all serve.

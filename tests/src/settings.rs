@@ -75,6 +75,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , writeTimeout_ms = 30000, ping_ms = 30000, messagesMax = 16, subscriptionsMax = 1000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
+         , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , history = < All | Blocks : Natural >.All\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",

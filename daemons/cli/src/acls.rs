@@ -8,7 +8,10 @@ const READ: &[&str] = &["Read", "Describe", "DescribeConfigs"];
 const WRITE: &[&str] = &["Write", "Describe", "DescribeConfigs"];
 const BOTH: &[&str] = &["Read", "Write", "Describe", "DescribeConfigs"];
 
-/// One command per topic and daemon. `chain` is `<prefix>.<chain>`.
+/// The consumer group that delivers transactions.
+const EMITTERS: &str = "maidenlane-emitter";
+
+/// One command per topic and daemon, and per consumer group. `chain` is `<prefix>.<chain>`.
 pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
     let tap = format!("tap-{feed}");
     let mut rights = Vec::new();
@@ -19,7 +22,8 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
         rights.push((topic, "replica", READ));
     }
     for (kind, daemon, operations) in [
-        ("transactions", "replica", WRITE),
+        // A replica also looks how old the oldest is that nobody took out.
+        ("transactions", "replica", BOTH),
         ("transactions", "emitter", READ),
         ("outcomes", "emitter", WRITE),
         ("outcomes", "replica", READ),
@@ -27,10 +31,13 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
     ] {
         rights.push((format!("{chain}.{kind}"), daemon, operations));
     }
-    let command = |(topic, daemon, operations): (String, &str, &[&str])| {
+    let command = |on: &str, name: &str, daemon: &str, operations: &[&str]| {
         let operations: String = operations.iter().map(|each| format!(" --operation {each}")).collect();
         let who = format!("--allow-principal User:maidenlane-{daemon}");
-        format!("kafka-acls.sh --bootstrap-server {brokers} --add {who}{operations} --topic {topic}")
+        format!("kafka-acls.sh --bootstrap-server {brokers} --add {who}{operations} --{on} {name}")
     };
-    rights.into_iter().map(command).collect()
+    let topics = rights.iter().map(|(topic, daemon, operations)| command("topic", topic, daemon, operations));
+    let groups = [("replica", "Describe"), ("emitter", "Read")]
+        .map(|(daemon, operation)| command("group", EMITTERS, daemon, &[operation]));
+    topics.chain(groups).collect()
 }

@@ -134,7 +134,10 @@ fn cluster(dir: &Path, broker: &str, lag: &str) -> String {
     for (name, lag) in [("1", "2"), ("2", lag)] {
         let fields =
             format!("chain = cluster.chain, feed = cluster.feed, stateDir = \"/r\", maxLagBlocks = {lag}");
-        write(&format!("replica/{name}.dhall"), format!("{import} M.Replica::{{ {fields} }}\n"));
+        write(
+            &format!("replica/{name}.dhall"),
+            format!("{import} M.Replica::{{ transactions = M.Transactions.Refuse, {fields} }}\n"),
+        );
     }
     dir.display().to_string()
 }
@@ -307,6 +310,8 @@ fn only_the_tap_of_a_feed_may_write_it() {
     }
     assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
     assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-emitter"]);
+    let looks = "--allow-principal User:maidenlane-replica --operation Describe --group maidenlane-emitter";
+    assert!(text.lines().any(|line| line.ends_with(looks)), "{text}");
     check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));
 }
 

@@ -1,6 +1,6 @@
 //! The replica's settings.
 
-use crate::rpc;
+use crate::{intake, rpc};
 use maidenlane_chain::B256;
 use maidenlane_config::listeners::{self, Listener, ListenerRaw};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
@@ -20,6 +20,8 @@ pub struct ReplicaRaw {
     pub feed: FeedRaw,
     /// JSON-RPC.
     pub rpc: RpcRaw,
+    /// What becomes of transactions that clients send.
+    pub transactions: TransactionsRaw,
     /// How far back state can be read.
     pub history: HistoryRaw,
     /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
@@ -38,6 +40,24 @@ pub struct ReplicaRaw {
     pub logging: LoggingRaw,
     /// Directory of the database and the daemon's own files.
     pub stateDir: String,
+}
+
+/// What becomes of transactions that clients send.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum TransactionsRaw {
+    /// They are refused.
+    Refuse,
+    /// They go to the topic `<prefix>.<chain>.transactions` of the feed's log.
+    Accept(AcceptRaw),
+}
+
+/// What is demanded of that topic.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct AcceptRaw {
+    /// It keeps them at least so long. When the oldest that nobody delivered is half as old, no more are taken.
+    pub retention_h: u64,
+    /// The consumer group that delivers them.
+    pub group: String,
 }
 
 /// How far back state can be read.
@@ -121,6 +141,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// How JSON-RPC is served.
     pub rpc: rpc::Settings,
+    /// Where transactions go; `None` takes none.
+    pub transactions: Option<intake::Settings>,
     /// Blocks below the head whose state can be read; `None` keeps all.
     pub history_blocks: Option<u64>,
     /// Deepest reorg that can be followed.
@@ -167,6 +189,7 @@ impl maidenlane_config::Settings for Settings {
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
+        let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
         let listeners =
             checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
@@ -187,6 +210,8 @@ impl maidenlane_config::Settings for Settings {
         let store_cache_bytes = megabytes("storeCache_MB", raw.storeCache_MB, checker);
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let (feed, genesis) = (feed?, chain?);
+        let topic = feed.transactions_topic;
+        let transactions = accept?.map(|(group, retention)| intake::Settings { topic, group, retention });
         Some(Self {
             chain_id: raw.chain.id,
             genesis,
@@ -194,6 +219,7 @@ impl maidenlane_config::Settings for Settings {
             log: feed.log,
             listeners: listeners?,
             rpc: rpc?,
+            transactions,
             history_blocks: history?,
             undo_blocks: undo_blocks?,
             fresh: Fresh {
@@ -220,6 +246,14 @@ fn chain(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
         None => Some(None),
     };
     name.and(genesis)
+}
+
+/// Group and retention, where transactions are taken.
+fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String, Duration)>> {
+    let TransactionsRaw::Accept(raw) = raw else { return Some(None) };
+    let group = shapes::word("group", &raw.group, checker);
+    let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
+    Some(Some((group?, Duration::from_secs(hours? * 3_600))))
 }
 
 fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {

@@ -8,6 +8,7 @@
 //! | [`store`] | the database; the only place that knows RocksDB |
 //! | [`live`] | the newest head as the RPC sees it, and how fresh it is |
 //! | [`rpc`], [`evm`] | the answers |
+//! | [`intake`] | transactions that clients send, into the log |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 extern crate maidenlane_config as serde_dhall;
@@ -21,6 +22,7 @@ pub mod events;
 pub mod evm;
 pub mod failpoints;
 pub mod follow;
+pub mod intake;
 pub mod live;
 pub mod locate;
 pub mod rpc;

@@ -7,6 +7,7 @@ use crate::doors;
 use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follower, Keep};
+use crate::intake::{self, Intake};
 use crate::live::{Heads, Signs};
 use crate::rpc::Rpc;
 use crate::rpc::source::Live;
@@ -59,10 +60,15 @@ impl maidenlane_service::Daemon for Daemon {
             stale: false,
         };
         tasks.spawn_thread("follow", move || Ok(loop_.run()?))?;
+        let first = settings.get();
+        let intake = match &first.transactions {
+            Some(wanted) => Some(intake::start(wanted, first.backend(), &tasks, &health, &metrics)?),
+            None => None,
+        };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
-                Some(Ok(heads)) => serve(heads, &settings, &health, &addresses, &shutdown).await,
+                Some(Ok(heads)) => serve(heads, &settings, intake, &health, &addresses, &shutdown).await,
                 // The follower died before it followed: its error is the one to tell, not ours.
                 Some(Err(_)) => {
                     shutdown.triggered().await;
@@ -78,6 +84,7 @@ impl maidenlane_service::Daemon for Daemon {
 async fn serve(
     heads: Arc<Heads>,
     settings: &Current<Settings>,
+    intake: Option<Intake>,
     health: &Health,
     addresses: &Addresses,
     shutdown: &Shutdown,
@@ -85,7 +92,7 @@ async fn serve(
     let limits = settings.get().rpc.limits;
     let doors = doors::open(&settings.get().listeners, limits, addresses).await?;
     let calls = settings.part(|settings| settings.rpc.clone());
-    let rpc = Rpc::new(heads, calls).map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    let rpc = Rpc::taking(heads, calls, intake).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();
     doors::serve(doors, rpc, shutdown).await
 }
@@ -213,13 +220,16 @@ impl Loop {
 
     fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
         let settings = self.settings.get();
-        let (log, topic) = (settings.backend(), &settings.topic);
-        let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
-        let problems = log.check(topic, &needs)?;
-        if !problems.is_empty() {
-            return Err(Error::Unfit { topic: topic.clone(), problems });
+        let log = settings.backend();
+        let feed = (&settings.topic, TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES));
+        let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
+        for (topic, needs) in [feed].into_iter().chain(transactions) {
+            let problems = log.check(topic, &needs)?;
+            if !problems.is_empty() {
+                return Err(Error::Unfit { topic: topic.clone(), problems });
+            }
         }
-        Ok(log.consumer(topic, 0)?)
+        Ok(log.consumer(&settings.topic, 0)?)
     }
 
     fn wait_for_log(&self, away: &mut Option<Instant>, source: maidenlane_log::Error) -> Result<(), Error> {

@@ -2,7 +2,9 @@
 
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{load, shapes};
-use maidenlane_replica::config::{Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings};
+use maidenlane_replica::config::{
+    AcceptRaw, Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<RpcRaw>("Rpc"),
         TypeFile::of::<MethodTimeoutRaw>("MethodTimeout"),
         TypeFile::of::<HistoryRaw>("History"),
+        TypeFile::of::<TransactionsRaw>("Transactions"),
+        TypeFile::of::<AcceptRaw>("Accept"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
     }
@@ -53,12 +57,19 @@ fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::r
 #[test]
 fn the_full_example_explains_every_field() {
     let defaults = format!(
-        "let M = {}/package.dhall in M.Replica.default // {{ chain = M.Chain.default, feed = M.Feed.default }}",
+        "let M = {}/package.dhall in M.Replica.default // \
+         {{ chain = M.Chain.default, feed = M.Feed.default, transactions = M.Accept.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
     let full = load::<Settings>(&dhall().join("examples/full/replica.dhall")).unwrap().settings;
     assert_eq!((full.history_blocks, full.rpc.pool_threads), (Some(100_000), 8));
+    let taken = full.transactions.unwrap();
+    assert_eq!(
+        (taken.topic.as_str(), taken.group.as_str()),
+        ("maidenlane.mainnet.transactions", "maidenlane-emitter")
+    );
+    assert_eq!(taken.retention, Duration::from_secs(72 * 3_600));
 }
 
 #[test]

@@ -11,4 +11,6 @@ in  { chain = M.Chain::{ name = "mainnet", id = 1 }
             , brokers = [ "kafka-1:9092", "kafka-2:9092", "kafka-3:9092" ]
             }
       }
+    -- What becomes of transactions that clients send: nothing here delivers them yet.
+    , transactions = M.Transactions.Refuse
     }

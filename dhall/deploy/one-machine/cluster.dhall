@@ -7,4 +7,6 @@ in  { chain = M.Chain::{ name = "mainnet", id = 1 }
       , name = "a"
       , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }
       }
+    -- What becomes of transactions that clients send: nothing here delivers them yet.
+    , transactions = M.Transactions.Refuse
     }

@@ -1,4 +1,4 @@
--- Every setting of a replica. All but chain, feed and stateDir may be left out.
+-- Every setting of a replica. All but chain, feed, transactions and stateDir may be left out.
 let M = ../../package.dhall
 
 in  M.Replica::{
@@ -127,6 +127,17 @@ in  M.Replica::{
       -- Memory for decoded blocks and ready JSON. Default 256.
       , blockCache_MB = 256
       }
+    -- Transactions that clients send: M.Transactions.Refuse, or into the topic <prefix>.<chain>.transactions of the
+    -- feed's log, from which others deliver them to nodes. Required.
+    , transactions =
+        M.Transactions.Accept
+          M.Accept::{
+          -- The topic keeps them at least so long, which is checked. Once the oldest that nobody took out is half as
+          -- old, no more are taken. Required.
+          , retention_h = 72
+          -- The consumer group of what delivers them. Default "maidenlane-emitter".
+          , group = "maidenlane-emitter"
+          }
     -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.

@@ -6,5 +6,6 @@ in  M.Replica::{
       , name = "a"
       , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }
       }
+    , transactions = M.Transactions.Refuse
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

@@ -92,6 +92,8 @@ pub enum Log {
 pub struct Feed {
     /// `<prefix>.<chain>.<feed>.blocks`.
     pub blocks_topic: String,
+    /// `<prefix>.<chain>.transactions`: one for all feeds of a chain.
+    pub transactions_topic: String,
     /// The log that carries it.
     pub log: Log,
 }
@@ -177,7 +179,12 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
     let prefix = word("prefix", &raw.prefix, checker);
     let name = word("name", &raw.name, checker);
     let log = checker.inside("log", |checker| log(raw.log, checker));
-    Some(Feed { blocks_topic: format!("{}.{chain}.{}.blocks", prefix?, name?), log: log? })
+    let (prefix, name) = (prefix?, name?);
+    Some(Feed {
+        blocks_topic: format!("{prefix}.{chain}.{name}.blocks"),
+        transactions_topic: format!("{prefix}.{chain}.transactions"),
+        log: log?,
+    })
 }
 
 fn log(raw: LogRaw, checker: &mut Checker) -> Option<Log> {

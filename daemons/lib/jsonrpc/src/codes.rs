@@ -20,6 +20,8 @@ pub const RESPONSE_TOO_LARGE: i32 = -32003;
 pub const LIMIT_EXCEEDED: i32 = -32005;
 /// The call reverted; data holds the returned bytes.
 pub const REVERTED: i32 = 3;
+/// `eth_sendRawTransactionSync`: no block held the transaction in time; data is its hash.
+pub const TX_SYNC_TIMEOUT: i32 = 4;
 /// Below what this node keeps (EIP-4444).
 pub const PRUNED: i32 = 4444;
 /// A simulated call's nonce is below its sender's.
@@ -51,12 +53,15 @@ pub const NOT_CANONICAL: i32 = -32092;
 /// Ours: a fork is active that this build does not execute; plain reads go on.
 pub const UNKNOWN_FORK: i32 = -32093;
 
+/// Ours: a transaction was not stored, or nobody delivers those that are; send it again. HTTP status 503.
+pub const NOT_TAKEN: i32 = -32094;
+
 /// What HTTP says when a whole request fails with this code. geth answers 200 to every JSON-RPC error; only codes
 /// on which a load balancer should try another replica differ.
 #[must_use]
 pub const fn http_status(code: i32) -> u16 {
     match code {
-        STALE | MIN_BLOCK | LIMIT_EXCEEDED => 503,
+        STALE | MIN_BLOCK | LIMIT_EXCEEDED | NOT_TAKEN => 503,
         NOT_CANONICAL => 409,
         _ => 200,
     }

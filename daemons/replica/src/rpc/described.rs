@@ -82,6 +82,8 @@ const FAMILIES: &[Family] = &[
     ("call block? stateOverrides?", &["eth_createAccessList"]),
     ("calls block? stateOverrides?", &["ethercattle_estimateGasList"]),
     ("transaction", &["eth_fillTransaction"]),
+    ("raw", &["eth_sendRawTransaction"]),
+    ("raw timeoutMs?", &["eth_sendRawTransactionSync"]),
     ("options block?", &["eth_simulateV1"]),
     ("blocks newest percentiles?", &["eth_feeHistory"]),
     ("hash options?", &["debug_traceTransaction"]),

@@ -9,6 +9,7 @@
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
+//! | `send` | transactions on their way to the nodes |
 //! | `changes`, `subscribe` | what happened between two heads, and who is told |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
@@ -33,6 +34,7 @@ mod lookup;
 pub(crate) mod params;
 pub(crate) mod receipt;
 mod select;
+mod send;
 mod session;
 pub mod source;
 mod state;
@@ -42,6 +44,7 @@ pub(crate) mod transaction;
 
 use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
+use crate::intake::Intake;
 use blocks::Blocks;
 use fees::Fees;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
@@ -116,6 +119,8 @@ struct Shared {
     pool: Pool,
     waiters: Semaphore,
     hub: Hub,
+    /// `None` takes no transactions.
+    intake: Option<Intake>,
 }
 
 impl std::fmt::Debug for Rpc {
@@ -127,6 +132,15 @@ impl std::fmt::Debug for Rpc {
 impl Rpc {
     /// Serves `live`. Starts the pool's threads.
     pub fn new(live: Arc<dyn Live>, settings: impl Into<Current<Settings>>) -> std::io::Result<Self> {
+        Self::taking(live, settings, None)
+    }
+
+    /// The same, with somewhere for transactions to go.
+    pub fn taking(
+        live: Arc<dyn Live>,
+        settings: impl Into<Current<Settings>>,
+        intake: Option<Intake>,
+    ) -> std::io::Result<Self> {
         let settings = settings.into();
         let first = settings.get();
         let shared = Shared {
@@ -137,6 +151,7 @@ impl Rpc {
             pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
             hub: Hub::default(),
+            intake,
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -184,6 +199,9 @@ impl Api for Rpc {
             "eth_getStorageValues" => state::storage_values(session, params),
             _ if fees::METHODS.contains(&method) => fees::call(shared, session, method, params).await,
             _ if facts::METHODS.contains(&method) => facts::call(session, method, params),
+            _ if send::METHODS.contains(&method) => {
+                Box::pin(send::call(shared, session, method, params)).await
+            }
             _ if trace::METHODS.contains(&method) => {
                 Box::pin(trace::call(shared, session, method, params)).await
             }
@@ -210,6 +228,7 @@ impl Api for Rpc {
             &fees::METHODS,
             &trace::METHODS,
             &facts::METHODS,
+            &send::METHODS,
         ];
         described::all(&families.concat())
     }
@@ -239,6 +258,7 @@ fn is_known(method: &str) -> bool {
         || fees::METHODS.contains(&method)
         || trace::METHODS.contains(&method)
         || facts::METHODS.contains(&method)
+        || send::METHODS.contains(&method)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod methods;
 
 use super::source::Source as _;
 use super::{Rpc, Settings};
+use crate::intake;
 use fake::{Chain, Still};
 use maidenlane_jsonrpc::exchange::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
@@ -71,11 +72,13 @@ fn agrees_with_execution_apis() {
     let (Some(dir), Some(chain)) = (fake::fixtures(), fake::chain()) else { return };
     let cases = load(&dir.join("io")).expect("readable cases");
     let ours: Vec<&Case> = cases.iter().filter(|case| is_ours(&case.method)).collect();
-    let rpc = rpc(Arc::new(Still::new(chain)));
+    let (intake, log) = intake::tests::running();
+    let rpc = Rpc::taking(Arc::new(Still::new(chain)), Settings::default(), Some(intake)).expect("threads");
     let report = run(ours.iter().copied(), |request| Ok(ask_text(&rpc, None, request).1));
     eprintln!("{report}");
     assert_eq!(report.failed(), 0, "{report}");
-    assert!(report.passed() >= 121, "the cases have gone: {report}");
+    assert!(report.passed() >= 124, "the cases have gone: {report}");
+    assert_eq!(log.stored("test").len(), 3, "the published transactions");
 }
 
 /// What the published cases leave out: asked of a geth 1.17.5 that has imported the same chain, and recorded.
@@ -327,4 +330,38 @@ fn what_is_described_is_served() {
         let missed = answer["error"]["code"] == json!(codes::INVALID_PARAMS);
         assert!(!required || missed, "{}: {answer}", method.name);
     }
+}
+
+#[test]
+fn transactions_are_refused_where_nobody_takes_them_and_waited_for_where_they_are() {
+    let Some(chain) = fake::chain() else { return };
+    let raw = published("eth_sendRawTransaction", "send-legacy-transaction");
+    let text = |answer: &Value| answer["error"]["message"].as_str().unwrap_or_default().to_owned();
+    let refusing = ask(&rpc(Arc::new(Still::new(chain.clone()))), "eth_sendRawTransaction", raw.clone());
+    assert_eq!(text(&refusing), "this deployment does not take transactions");
+    let (intake, log) = intake::tests::running();
+    let rpc = Rpc::taking(Arc::new(Still::new(chain)), Settings::default(), Some(intake)).expect("threads");
+    let taken = ask(&rpc, "eth_sendRawTransaction", raw.clone());
+    assert_eq!(taken["result"], ask(&rpc, "eth_sendRawTransaction", raw.clone())["result"], "{taken}");
+    let waited = ask(&rpc, "eth_sendRawTransactionSync", json!([raw[0], 10]));
+    assert_eq!(
+        waited["error"],
+        json!({
+            "code": codes::TX_SYNC_TIMEOUT,
+            "message": "The transaction was added to the transaction pool but wasn't processed in 10ms",
+            "data": taken["result"],
+        })
+    );
+    let wrong = ask(&rpc, "eth_sendRawTransactionSync", json!([raw[0], "10"]));
+    assert_eq!(wrong["error"]["code"], codes::INVALID_PARAMS, "{wrong}");
+    assert_eq!(log.stored("test").len(), 1, "the same transaction is stored once");
+}
+
+/// The parameters of a published request.
+fn published(method: &str, name: &str) -> Value {
+    let dir = fake::fixtures().expect("asked for before").join("io");
+    let cases = load(&dir).expect("readable cases");
+    let case = cases.iter().find(|case| case.method == method && case.name.contains(name)).expect("a case");
+    let request: Value = serde_json::from_str(&case.steps[0].request).expect("JSON");
+    request["params"].clone()
 }

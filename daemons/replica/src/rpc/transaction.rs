@@ -27,15 +27,22 @@ pub(crate) struct Place {
 ///
 /// libsecp256k1, which the EVM links anyway, takes a fifth of the time of alloy's pure Rust default.
 pub(crate) fn sender(tx: &Transaction) -> Address {
+    recovered(tx).unwrap_or_default()
+}
+
+/// Who signed a transaction that may yet go into a block: from Homestead on, only the lower half of the curve counts.
+pub(crate) fn signer(tx: &Transaction) -> Option<Address> {
+    if tx.signature().normalize_s().is_some() { None } else { recovered(tx) }
+}
+
+fn recovered(tx: &Transaction) -> Option<Address> {
     let signature = tx.signature();
     let mut rs = [0; 64];
     let (r, s) = rs.split_at_mut(32);
     r.copy_from_slice(&signature.r().to_be_bytes::<32>());
     s.copy_from_slice(&signature.s().to_be_bytes::<32>());
-    match ecrecover(&B512::new(rs), u8::from(signature.v()), &tx.signature_hash()) {
-        Ok(word) => Address::from_word(word),
-        Err(_) => Address::ZERO,
-    }
+    let word = ecrecover(&B512::new(rs), u8::from(signature.v()), &tx.signature_hash());
+    word.ok().map(Address::from_word)
 }
 
 /// What one unit of gas cost: `min(tip + base fee, cap)`.

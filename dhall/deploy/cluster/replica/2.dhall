@@ -5,6 +5,7 @@ let cluster = ../cluster.dhall
 in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
+    , transactions = cluster.transactions
     -- A load balancer hands on the names that its clients asked for.
     , rpc = M.Rpc::{
       , listeners = [ M.Listener::{ listen = "127.0.0.1:8546", hosts = [ "*" ] } ]

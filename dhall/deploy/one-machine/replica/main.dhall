@@ -5,5 +5,6 @@ let cluster = ../cluster.dhall
 in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
+    , transactions = cluster.transactions
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

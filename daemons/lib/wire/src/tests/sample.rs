@@ -1,7 +1,7 @@
 //! Records to test with: one of each kind that stays as it is, and any number of random ones.
 
-use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::Transaction;
+use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::vec;

@@ -1,0 +1,192 @@
+//! Transactions that clients send: made durable in the log's topic `transactions`, from which they go to the nodes.
+//!
+//! | file | idea |
+//! |---|---|
+//! | here | a bounded queue in front of one thread that appends, many at a time |
+//! | `known` | what was stored a moment ago is not stored again |
+//! | `consumers` | whether anybody takes them out again |
+//! | `start` | the threads of the daemon |
+//!
+//! # Why a thread
+//! Appends are synchronous, and while one is under way the next batch gathers: the busier the replica, the fewer
+//! entries wait for a sync of their own.
+
+mod consumers;
+mod known;
+mod start;
+
+pub use consumers::Consumers;
+pub(crate) use consumers::unix_ms;
+use known::Known;
+use maidenlane_chain::B256;
+use maidenlane_log::{Append, Backend, LogProducer};
+use maidenlane_wire::Transaction;
+pub use start::{needs, start};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Where transactions go, and what is demanded of that place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `<prefix>.<chain>.transactions`.
+    pub topic: String,
+    /// The consumer group that delivers them.
+    pub group: String,
+    /// How long the topic keeps them at least.
+    pub retention: Duration,
+}
+
+/// Largest entry, with the sender's address as its key: the least that a topic may be made with.
+pub const ENTRY_MAX_BYTES: usize = 1_000_000;
+/// Transactions that wait to be appended.
+const QUEUE_MAX: usize = 16_384;
+/// And their size in KiB.
+const QUEUE_MAX_KIB: usize = 64 << 10;
+/// Of one append.
+const BATCH_MAX: usize = 1_000;
+const BATCH_MAX_BYTES: usize = 4 << 20;
+
+/// Why a transaction was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// The queue is full.
+    #[error("too many transactions are waiting to be stored; send it again")]
+    Full,
+    /// The log. What became of the entry may be unknown, so the same transaction may be sent again.
+    #[error("the transaction was not stored, send it again: {0}")]
+    Log(String),
+    /// Nothing takes them out of the log.
+    #[error("{0}")]
+    Unconsumed(String),
+}
+
+struct Waiting {
+    transaction: Transaction,
+    answer: oneshot::Sender<Result<(), NotTaken>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Takes transactions. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    queue: SyncSender<Waiting>,
+    room: Arc<Semaphore>,
+    consumers: Arc<Consumers>,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_tuple("Waiting").field(&self.transaction.hash).finish()
+    }
+}
+
+impl Intake {
+    /// The taking end, and the appending one for a thread of its own.
+    #[must_use]
+    pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>) -> (Self, Appender) {
+        let (queue, waiting) = sync_channel(QUEUE_MAX);
+        let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
+        let appender = Appender { log, topic, waiting, producer: None, known: Known::default() };
+        (Self { queue, room, consumers }, appender)
+    }
+
+    /// Returns once the transaction is durable.
+    ///
+    /// # Errors
+    /// Then it may be sent again, here or elsewhere.
+    pub async fn take(&self, transaction: Transaction) -> Result<(), NotTaken> {
+        self.consumers.fit().map_err(NotTaken::Unconsumed)?;
+        let kib = u32::try_from(transaction.raw.len().div_ceil(1_024)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib.max(1)).map_err(|_| NotTaken::Full)?;
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Waiting { transaction, answer, _room: room }).map_err(|error| match error {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Disconnected(_) => NotTaken::Log("this replica is stopping".to_owned()),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(NotTaken::Log("this replica is stopping".to_owned())))
+    }
+}
+
+/// Appends what was taken.
+pub struct Appender {
+    log: Backend,
+    topic: String,
+    waiting: Receiver<Waiting>,
+    /// Opened with the first transaction, and again after an error.
+    producer: Option<Box<dyn LogProducer>>,
+    known: Known,
+}
+
+impl std::fmt::Debug for Appender {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Appender").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+impl Appender {
+    /// Runs until the last [`Intake`] is gone; whoever is in the queue then still gets an answer.
+    pub fn run(mut self) {
+        while let Ok(first) = self.waiting.recv() {
+            let batch = self.gather(first);
+            let done = self.append(&batch, Instant::now());
+            if let Err(error) = &done {
+                tracing::error!(%error, topic = self.topic, "transactions were not stored");
+            }
+            for waiting in batch {
+                // Gone only when the client left.
+                let _ = waiting.answer.send(done.clone());
+            }
+        }
+    }
+
+    /// Whatever else waits, up to the bounds of one append.
+    fn gather(&self, first: Waiting) -> Vec<Waiting> {
+        let mut bytes = first.transaction.raw.len();
+        let mut batch = vec![first];
+        while batch.len() < BATCH_MAX && bytes < BATCH_MAX_BYTES {
+            let Ok(next) = self.waiting.try_recv() else { break };
+            bytes = bytes.saturating_add(next.transaction.raw.len());
+            batch.push(next);
+        }
+        batch
+    }
+
+    fn append(&mut self, batch: &[Waiting], now: Instant) -> Result<(), NotTaken> {
+        self.known.forget(now);
+        let mut seen = BTreeSet::new();
+        let new = |hash: &B256| !self.known.has(hash);
+        let news: Vec<&Transaction> = batch
+            .iter()
+            .map(|waiting| &waiting.transaction)
+            .filter(|transaction| new(&transaction.hash) && seen.insert(transaction.hash))
+            .collect();
+        let encoded: Vec<Vec<u8>> = news.iter().map(|transaction| transaction.encode()).collect();
+        let entries = news.iter().zip(&encoded);
+        let entries: Vec<Append<'_>> = entries
+            .map(|(transaction, payload)| Append { key: Some(transaction.sender.as_slice()), payload })
+            .collect();
+        if !entries.is_empty() {
+            let mut producer = match self.producer.take() {
+                Some(producer) => producer,
+                None => self.log.producer(&self.topic).map_err(|error| told(&error))?,
+            };
+            producer.append(&entries).map_err(|error| told(&error))?;
+            self.producer = Some(producer);
+        }
+        let hashes: Vec<B256> = news.iter().map(|transaction| transaction.hash).collect();
+        hashes.into_iter().for_each(|hash| self.known.add(hash, now));
+        Ok(())
+    }
+}
+
+/// The log's error with its causes, for the client and the log line.
+fn told(error: &maidenlane_log::Error) -> NotTaken {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    NotTaken::Log(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

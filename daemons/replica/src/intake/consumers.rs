@@ -1,0 +1,125 @@
+//! Whether anybody takes transactions out of the log again. What nobody delivers is deleted by retention in the end:
+//! a replica stops taking new ones well before the first is lost.
+
+use super::Settings;
+use maidenlane_log::{Backend, Entry};
+use maidenlane_wire::Transaction;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Looks are this far apart.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// While transactions are refused: clients wait for the end of that.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the last look has seen.
+#[derive(Debug)]
+pub struct Consumers {
+    settings: Settings,
+    /// Unix time in milliseconds at which the oldest transaction that nobody took out was taken; 0: there is none.
+    oldest_ms: AtomicU64,
+    /// Whether it is too old.
+    stalled: AtomicBool,
+}
+
+impl Consumers {
+    /// All is well, until somebody looks.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, oldest_ms: AtomicU64::new(0), stalled: AtomicBool::new(false) }
+    }
+
+    /// Asks the log; returns when to look again. A log that is away is told by the appends to it.
+    ///
+    /// # Errors
+    /// The log's.
+    pub fn look(&self, log: &Backend) -> Result<Duration, maidenlane_log::Error> {
+        let oldest = log.unconsumed(&self.settings.topic, &self.settings.group)?;
+        let taken = oldest_taken(&oldest);
+        self.oldest_ms.store(taken.unwrap_or_default(), Ordering::Relaxed);
+        let stalled = taken.is_some_and(|taken| is_stalled(taken, unix_ms(), self.settings.retention));
+        match (self.stalled.swap(stalled, Ordering::Relaxed), self.fit()) {
+            (false, Err(reason)) => tracing::error!("{reason}"),
+            (true, Ok(())) => tracing::info!("transactions are consumed again"),
+            _ => {}
+        }
+        Ok(if stalled { LOOK_AGAIN } else { LOOK_EVERY })
+    }
+
+    /// How long ago the oldest transaction was taken that nobody took out; zero if there is none.
+    #[must_use]
+    pub fn oldest_age(&self) -> Duration {
+        match self.oldest_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            taken => Duration::from_millis(unix_ms().saturating_sub(taken)),
+        }
+    }
+
+    /// Whether transactions may be taken; else the reason, for people.
+    ///
+    /// # Errors
+    /// That reason.
+    pub fn fit(&self) -> Result<(), String> {
+        if !self.stalled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let Settings { topic, group, .. } = &self.settings;
+        let since = self.oldest_ms.load(Ordering::Relaxed) / 1_000;
+        let minutes = self.oldest_age().as_secs() / 60;
+        Err(format!(
+            "no transactions are taken: group {group} has not consumed {topic} since unix time {since}, {minutes} \
+             minutes ago; start what delivers them"
+        ))
+    }
+}
+
+/// When the oldest of these was taken.
+fn oldest_taken(oldest: &[(u32, Entry)]) -> Option<u64> {
+    // What is no transaction was never taken here, and waits for nobody.
+    let taken = oldest.iter().filter_map(|(_, entry)| Transaction::decode(&entry.payload).ok());
+    taken.map(|transaction| transaction.taken_ms).min()
+}
+
+/// Whether half of the retention has passed since.
+fn is_stalled(taken_ms: u64, now_ms: u64, retention: Duration) -> bool {
+    Duration::from_millis(now_ms.saturating_sub(taken_ms)) > retention / 2
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_stalled, oldest_taken};
+    use maidenlane_chain::{Address, B256, Bytes};
+    use maidenlane_log::{Entry, Offset};
+    use maidenlane_wire::Transaction;
+    use std::time::Duration;
+
+    /// The oldest of each partition was taken so many minutes ago; retention is an hour.
+    fn check(ages_min: &[u64], expect_min: Option<u64>) {
+        let now_ms = 1_700_000_000_000;
+        let entry = |age: &u64| {
+            let (hash, sender, raw) = (B256::ZERO, Address::ZERO, Bytes::new());
+            let transaction = Transaction { hash, sender, raw, taken_ms: now_ms - age * 60_000 };
+            (0, Entry { offset: Offset(7), key: None, payload: transaction.encode() })
+        };
+        let mut oldest: Vec<_> = ages_min.iter().map(entry).collect();
+        oldest.push((1, Entry { offset: Offset(0), key: None, payload: b"something else".to_vec() }));
+        let taken = oldest_taken(&oldest);
+        let taken = taken.filter(|taken| is_stalled(*taken, now_ms, Duration::from_secs(3_600)));
+        assert_eq!(taken.map(|taken| (now_ms - taken) / 60_000), expect_min, "{ages_min:?}");
+    }
+
+    #[test]
+    fn half_of_the_retention_is_the_limit() {
+        check(&[], None);
+        check(&[0, 29], None);
+        check(&[30], None);
+        check(&[1, 31, 2], Some(31));
+        check(&[31, 50], Some(50));
+    }
+}

@@ -1,0 +1,104 @@
+//! The two threads beside the requests: one appends, one looks whether anybody consumes.
+
+use super::{Consumers, Intake, Settings};
+use maidenlane_log::{Backend, TopicNeeds, kafka};
+use maidenlane_service::{Failure, Health, Metrics, Shutdown, TaskGroup};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For one look at a log that may be away: a shutdown waits for it.
+const LOOK_WAIT: Duration = Duration::from_secs(3);
+/// Between attempts while the log is away.
+const LOOK_AWAY: Duration = Duration::from_secs(5);
+/// A shutdown is seen so soon.
+const NAP: Duration = Duration::from_millis(100);
+
+type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+
+/// What the topic must be like, to be asked of [`Backend::check`].
+#[must_use]
+pub const fn needs(settings: &Settings) -> TopicNeeds {
+    TopicNeeds {
+        partitions: None,
+        entry_bytes: super::ENTRY_MAX_BYTES,
+        retention_min_age: settings.retention,
+        retention_min_bytes: 0,
+    }
+}
+
+/// Starts both. The appending one ends with the last clone of what is returned.
+///
+/// # Errors
+/// When the operating system refuses a thread.
+pub fn start(
+    settings: &Settings,
+    log: Backend,
+    tasks: &TaskGroup,
+    health: &Health,
+    metrics: &Metrics,
+) -> Result<Intake, Failure> {
+    let consumers = Arc::new(Consumers::new(settings.clone()));
+    let (intake, appender) = Intake::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers));
+    tasks.spawn_thread("transactions", move || {
+        appender.run();
+        Ok(())
+    })?;
+    let watch = Watch {
+        consumers,
+        log: patient(log),
+        health: health.clone(),
+        waiting: Gauge::default(),
+        shutdown: tasks.shutdown().clone(),
+    };
+    metrics.register(|registry| {
+        let help = "Age of the oldest transaction that its group has not consumed; 0 = none";
+        registry.register("transactions_unconsumed_seconds", help, watch.waiting.clone());
+    });
+    tasks.spawn_thread("transactions-watch", move || {
+        watch.run();
+        Ok(())
+    })?;
+    Ok(intake)
+}
+
+fn patient(mut log: Backend) -> Backend {
+    if let Backend::Kafka(kafka::Options { timeout, .. }) = &mut log {
+        *timeout = LOOK_WAIT;
+    }
+    log
+}
+
+struct Watch {
+    consumers: Arc<Consumers>,
+    log: Backend,
+    health: Health,
+    waiting: Gauge,
+    shutdown: Shutdown,
+}
+
+impl Watch {
+    fn run(self) {
+        while !self.shutdown.is_triggered() {
+            let next = self.consumers.look(&self.log).unwrap_or_else(|error| {
+                tracing::warn!(%error, "whether transactions are consumed is unknown");
+                LOOK_AWAY
+            });
+            self.tell();
+            let until = Instant::now() + next;
+            while Instant::now() < until && !self.shutdown.is_triggered() {
+                std::thread::sleep(NAP);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let age = self.consumers.oldest_age();
+        self.waiting.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+        let value = serde_json::json!({
+            "taken": self.consumers.fit().is_ok(),
+            "reason": self.consumers.fit().err(),
+            "oldestUnconsumed_s": age.as_secs(),
+        });
+        self.health.set_section("transactions", value);
+    }
+}

@@ -1,0 +1,151 @@
+//! Transactions into a real segment log and out again.
+
+use super::{Consumers, Intake, NotTaken, Settings};
+use maidenlane_chain::{Address, B256, Bytes, keccak256};
+use maidenlane_log::{Append, Backend, TopicOptions, segment};
+use maidenlane_wire::Transaction;
+use std::sync::Arc;
+use std::time::Duration;
+
+const TOPIC: &str = "t.transactions";
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn transaction(number: u64) -> Transaction {
+    let hash = keccak256(number.to_be_bytes());
+    let (sender, raw) = (Address::from_word(hash), Bytes::copy_from_slice(&number.to_be_bytes()));
+    Transaction { hash, sender, raw, taken_ms: super::consumers::unix_ms() }
+}
+
+/// A log with the topic, in a directory that is kept as long as the first part.
+fn log() -> (tempfile::TempDir, Backend) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = Backend::Segment(segment::Options::new(dir.path()));
+    let options = TopicOptions { partitions: 4, ..TopicOptions::default() };
+    assert!(log.create(TOPIC, &options).expect("a topic"));
+    (dir, log)
+}
+
+fn consumers() -> Arc<Consumers> {
+    let (topic, group) = (TOPIC.to_owned(), "emitter".to_owned());
+    Arc::new(Consumers::new(Settings { topic, group, retention: HOUR }))
+}
+
+/// A running intake for tests of the RPC, and its log.
+pub(crate) fn running() -> (Intake, Stored) {
+    let (dir, log) = log();
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers());
+    std::thread::spawn(|| appender.run());
+    (intake, Stored { log, _dir: dir })
+}
+
+/// A log that is kept as long as this.
+pub(crate) struct Stored {
+    log: Backend,
+    _dir: tempfile::TempDir,
+}
+
+impl Stored {
+    /// The transactions that `group` has not read yet.
+    pub(crate) fn stored(&self, group: &str) -> Vec<B256> {
+        stored(&self.log, group)
+    }
+}
+
+/// What a group reads within a short time, in log order by partition.
+fn stored(log: &Backend, group: &str) -> Vec<B256> {
+    let mut member = log.group(TOPIC, group).expect("a member");
+    let mut hashes = Vec::new();
+    loop {
+        let entries = member.read(1 << 20, Duration::ZERO).expect("entries");
+        if entries.is_empty() {
+            return hashes;
+        }
+        for (partition, entry) in entries {
+            let transaction = Transaction::decode(&entry.payload).expect("a transaction");
+            assert_eq!(entry.key.as_deref(), Some(transaction.sender.as_slice()), "the sender is the key");
+            hashes.push(transaction.hash);
+            member.commit(partition, entry.offset).expect("a commit");
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+#[test]
+fn every_transaction_is_stored_once_before_it_is_answered() {
+    let (_dir, log) = log();
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers());
+    let worker = std::thread::spawn(|| appender.run());
+    // Each comes twice at the same time, and the first once more later.
+    let taken = block_on(async {
+        let twice = (0..200).flat_map(|number| [number, number]);
+        let all = futures_util::future::join_all(twice.map(|number| intake.take(transaction(number)))).await;
+        let again = intake.take(transaction(0)).await;
+        (all, again)
+    });
+    assert!(taken.0.iter().chain([&taken.1]).all(Result::is_ok), "{taken:?}");
+    let mut hashes = stored(&log, "test");
+    hashes.sort();
+    let mut expect: Vec<_> = (0..200).map(|number| transaction(number).hash).collect();
+    expect.sort();
+    assert_eq!(hashes, expect);
+    drop(intake);
+    worker.join().expect("ends with the last handle");
+}
+
+#[test]
+fn a_log_that_fails_is_told_and_tried_again() {
+    let (dir, log) = log();
+    let missing = "t.missing".to_owned();
+    let (intake, appender) = Intake::new(log.clone(), missing.clone(), consumers());
+    let worker = std::thread::spawn(|| appender.run());
+    let refused = block_on(intake.take(transaction(1)));
+    assert!(matches!(&refused, Err(NotTaken::Log(why)) if why.contains("t.missing")), "{refused:?}");
+    assert!(log.create(&missing, &TopicOptions::default()).expect("a topic"));
+    assert_eq!(block_on(intake.take(transaction(1))), Ok(()));
+    drop((intake, dir));
+    worker.join().expect("ends");
+}
+
+#[test]
+fn what_is_too_much_is_refused_at_once() {
+    let (_dir, log) = log();
+    let (intake, appender) = Intake::new(log, TOPIC.to_owned(), consumers());
+    let large = |number: u64| Transaction { raw: vec![0; 900_000].into(), ..transaction(number) };
+    let waiting: Vec<_> = (0..80).map(|number| intake.take(large(number))).collect();
+    let outcomes = block_on(async {
+        // Nobody appends: those with room wait, the others are answered.
+        futures_util::future::join_all(
+            waiting.into_iter().map(|one| tokio::time::timeout(Duration::from_millis(1), one)),
+        )
+        .await
+    });
+    let refused = outcomes.iter().filter(|outcome| **outcome == Ok(Err(NotTaken::Full))).count();
+    assert_eq!((outcomes.len() - refused, refused), (74, 6), "64 MiB wait");
+    drop(appender);
+    assert!(matches!(block_on(intake.take(transaction(1))), Err(NotTaken::Log(_))), "stopping");
+}
+
+#[test]
+fn nothing_is_taken_that_nobody_delivers() {
+    let (_dir, log) = log();
+    let consumers = consumers();
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers));
+    let worker = std::thread::spawn(|| appender.run());
+    let old = Transaction { taken_ms: transaction(0).taken_ms - 31 * 60_000, ..transaction(0) };
+    let payload = old.encode();
+    let entry = Append { key: Some(old.sender.as_slice()), payload: &payload };
+    log.producer(TOPIC).expect("a producer").append(&[entry]).expect("appended");
+    assert_eq!(consumers.look(&log).expect("a look"), Duration::from_secs(1));
+    let refused = block_on(intake.take(transaction(1)));
+    let Err(NotTaken::Unconsumed(reason)) = refused else { panic!("{refused:?}") };
+    let since = (old.taken_ms / 1_000).to_string();
+    assert!(reason.contains("emitter") && reason.contains(TOPIC) && reason.contains(&since), "{reason}");
+    assert_eq!(stored(&log, "emitter"), [old.hash]);
+    consumers.look(&log).expect("a look");
+    assert_eq!(block_on(intake.take(transaction(1))), Ok(()), "it is consumed again");
+    drop(intake);
+    worker.join().expect("ends");
+}

@@ -1,0 +1,138 @@
+//! `eth_sendRawTransaction` and its waiting twin: read, checked as a node checks what it is sent, and made durable for
+//! the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
+//!
+//! | file | idea |
+//! |---|---|
+//! | here | the methods |
+//! | `raw` | bytes to a transaction with its blobs |
+//! | `admit` | what a node would refuse, with its words |
+
+mod admit;
+mod raw;
+
+use super::call::{executable, refused};
+use super::params;
+use super::session::Session;
+use super::source::At;
+use super::{Shared, lookup};
+use crate::intake::{ENTRY_MAX_BYTES, Intake, NotTaken, unix_ms};
+use alloy::primitives::{B256, keccak256};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_wire::Transaction;
+use raw::Sent;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All methods here.
+pub(crate) const METHODS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendRawTransactionSync"];
+
+/// How long the second of them waits, and at most. geth's.
+const SYNC: Duration = Duration::from_secs(20);
+const SYNC_MAX: Duration = Duration::from_secs(60);
+/// Left of the time for an answer when the waiting ends.
+const SYNC_MARGIN: Duration = Duration::from_millis(500);
+
+/// Answers one of [`METHODS`].
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let Some(intake) = &shared.intake else {
+        return Err(Error::server("this deployment does not take transactions"));
+    };
+    let waits = method.ends_with("Sync");
+    let mut args = Args::parse(params, if waits { 2 } else { 1 })?;
+    let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
+    let wait_ms = if waits { args.optional(milliseconds)? } else { None };
+    let sent = raw::decode(bytes)?;
+    let transaction = checked(shared, session, sent).await?;
+    let hash = transaction.hash;
+    take(intake, transaction).await?;
+    if !waits {
+        return Ok(Json::data(hash.as_slice()));
+    }
+    let wait = wait_ms.filter(|ms| *ms > 0).map_or(SYNC, |ms| Duration::from_millis(ms).min(SYNC_MAX));
+    let most = shared.settings.get().limits.answer.saturating_sub(SYNC_MARGIN);
+    receipt(shared, hash, wait.min(most)).await
+}
+
+fn milliseconds(json: &str) -> Result<u64, String> {
+    serde_json::from_str(json).map_err(|_| {
+        let kind = if json.starts_with('"') { "string".into() } else { format!("number {json}") };
+        format!("json: cannot unmarshal {kind} into Go value of type uint64")
+    })
+}
+
+/// Blobs take milliseconds to check each, and longer to be given other proofs: such a transaction goes to the pool.
+async fn checked(shared: &Arc<Shared>, session: &Arc<Session>, sent: Sent) -> Result<Transaction, Error> {
+    executable(session, &session.head().header)?;
+    if sent.blobs.is_none() {
+        return check(session, sent);
+    }
+    let session = Arc::clone(session);
+    shared.pool.run(move |_| check(&session, sent)).await.map_err(refused)?
+}
+
+fn check(session: &Session, sent: Sent) -> Result<Transaction, Error> {
+    let head = session.head();
+    let sent = sent.with_current_proofs(&head.rules, &head.header)?;
+    let sender = admit::alone(&sent, &head.rules, &head.header)?;
+    let account = session.source().account(keccak256(sender), At::Latest)?;
+    admit::against(&sent, account.as_ref())?;
+    sent.prove()?;
+    let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: unix_ms() };
+    let bytes = transaction.encode().len() + sender.len();
+    if bytes > ENTRY_MAX_BYTES {
+        let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");
+        return Err(Error::server(text));
+    }
+    Ok(transaction)
+}
+
+async fn take(intake: &Intake, transaction: Transaction) -> Result<(), Error> {
+    intake.take(transaction).await.map_err(|error| match error {
+        NotTaken::Full => Error::new(codes::LIMIT_EXCEEDED, error.to_string()),
+        NotTaken::Log(_) | NotTaken::Unconsumed(_) => Error::new(codes::NOT_TAKEN, error.to_string()),
+    })
+}
+
+/// The receipt, as soon as a block holds the transaction.
+async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Json, Error> {
+    // Subscribed before the first look: a block between look and wait is not missed.
+    let mut changes = shared.live.changes();
+    let found = async {
+        loop {
+            let session = Session::now(&*shared.live);
+            if let Some((at, index)) = session.source().transaction(hash)? {
+                let block = shared.blocks.block(&session, at)?;
+                return lookup::receipt(&shared.blocks, &session, &block, index);
+            }
+            if changes.changed().await.is_err() {
+                return Err(Error::internal("this replica is stopping"));
+            }
+        }
+    };
+    tokio::time::timeout(wait, found).await.unwrap_or_else(|_| {
+        let wait = go_duration(wait);
+        let text =
+            format!("The transaction was added to the transaction pool but wasn't processed in {wait}");
+        Err(Error::new(codes::TX_SYNC_TIMEOUT, text).with_data(Json::data(hash.as_slice())))
+    })
+}
+
+/// `1m0s`, `1.5s`, `200ms`: whole milliseconds as Go prints them.
+fn go_duration(duration: Duration) -> String {
+    let (ms, minutes) = (duration.as_millis() % 60_000, duration.as_secs() / 60);
+    if minutes == 0 && ms < 1_000 {
+        return if ms == 0 { "0s".into() } else { format!("{ms}ms") };
+    }
+    let fraction = format!(".{:03}", ms % 1_000);
+    let seconds = format!("{}{}s", ms / 1_000, fraction.trim_end_matches('0').trim_end_matches('.'));
+    if minutes == 0 { seconds } else { format!("{minutes}m{seconds}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+{ group : Text, retention_h : Natural }

@@ -1,0 +1,1 @@
+< Accept : { group : Text, retention_h : Natural } | Refuse >
