@@ -158,12 +158,10 @@ impl Net {
     /// # Errors
     /// The settings cannot be written.
     pub fn take_transactions(&mut self) -> Outcome<()> {
-        let taking = "Accept { group = \"emitter\", retention_h = 1 }";
         self.replicas.iter().try_for_each(|replica| {
             let path = replica.config();
             let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
-            fs::write(path, text.replace("Refuse >.Refuse", &format!("Refuse >.{taking}")))
-                .doing(|| format!("write {}", path.display()))
+            fs::write(path, settings::taking(&text)).doing(|| format!("write {}", path.display()))
         })
     }
 

@@ -83,6 +83,12 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
     )
 }
 
+/// A replica's settings with transactions taken, for the consumer group `emitter`.
+#[must_use]
+pub fn taking(replica: &str) -> String {
+    replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1 }")
+}
+
 /// A path as a Dhall text.
 fn text(path: &Path) -> String {
     format!(

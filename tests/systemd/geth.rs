@@ -62,7 +62,9 @@ fn geth_keeps_its_own_user_and_the_tap_gets_in_through_the_group() {
         state("tap-main").as_ref(),
     );
     host.configure("tap", &tap);
-    host.configure("replica", &settings::replica(CHAIN_ID, &log, state("replica-main").as_ref()));
+    let replica = settings::replica(CHAIN_ID, &log, state("replica-main").as_ref());
+    // It opens the topic of transactions for writing before it is fit.
+    host.configure("replica", &settings::taking(&replica));
     host.systemctl("start geth");
     let owner = |path: &str| host.machine.run(&format!("stat --format=%U:%G {path}")).unwrap();
     assert_eq!(owner("/run/geth/geth.ipc"), "geth:maidenlane-master");

@@ -223,12 +223,14 @@ impl Loop {
         let log = settings.backend();
         let feed = (&settings.topic, TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES));
         let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
-        for (topic, needs) in [feed].into_iter().chain(transactions) {
+        for (topic, needs) in [feed].into_iter().chain(transactions.clone()) {
             let problems = log.check(topic, &needs)?;
             if !problems.is_empty() {
                 return Err(Error::Unfit { topic: topic.clone(), problems });
             }
         }
+        // Better told now than to the first who sends something.
+        transactions.map(|(topic, _)| log.producer(topic)).transpose()?;
         Ok(log.consumer(&settings.topic, 0)?)
     }
 
