@@ -13,6 +13,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , History = replica.History
     , Transactions = replica.Transactions
     , Accept = replica.Accept
+    , Filters = replica.Filters
     , Chain = common.Chain
     , Feed = common.Feed
     , Log = common.Log

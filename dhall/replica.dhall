@@ -1,9 +1,11 @@
--- maidenlane-replica. Without a default: chain, feed, transactions, stateDir.
+-- maidenlane-replica. Without a default: chain, feed, transactions, filters, stateDir.
 let common = ./common.dhall
 
 let History = ./types/History.dhall
 
 let Transactions = ./types/Transactions.dhall
+
+let Filters = ./types/Filters.dhall
 
 let Rpc =
       { Type = ./types/Rpc.dhall
@@ -37,6 +39,7 @@ in  { Type = ./types/Replica.dhall
     , MethodTimeout = { Type = ./types/MethodTimeout.dhall, default = {=} }
     , History
     , Transactions
+    , Filters
     , Accept =
       { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
     , default =

@@ -4,6 +4,7 @@
     , name : Text
     , prefix : Text
     }
+, filters : < Off | Own | Shared : Text >
 , history : < All | Blocks : Natural >
 , logging : { filter : Text, json : Bool }
 , maxHeadAge_s : Optional Natural

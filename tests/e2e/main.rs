@@ -4,6 +4,7 @@
 mod consensus;
 mod differ;
 mod feed;
+mod filters;
 mod geth_kill;
 mod listeners;
 mod reorg;

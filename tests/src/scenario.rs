@@ -27,6 +27,9 @@ use crate::{
 /// A replica on the same machine catches up faster than this.
 const CATCH_UP: Duration = Duration::from_secs(120);
 
+/// What all replicas of a network sign their filters with.
+const FILTER_KEY: &str = "filter.key";
+
 /// Where the blocks come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chain {
@@ -133,9 +136,11 @@ impl Net {
         let text = settings::tap(&master.spool(), &master.ipc(), chain_id, &carrier, &state("tap"));
         let tap = Daemon::new(&product, "tap", "tap", dir.path(), &text)?;
         let mut replicas = Vec::new();
+        fs::write(state(FILTER_KEY), "f".repeat(32)).doing(|| "write the filters' key".to_owned())?;
         for index in 0..plan.replicas {
             let name = format!("replica-{index}");
             let text = settings::replica(chain_id, &carrier, &state(&name));
+            let text = settings::sharing(&text, &state(FILTER_KEY));
             replicas.push(Daemon::new(&product, "replica", &name, dir.path(), &text)?);
         }
         let net = Self { product, master, tap, replicas, carrier, broker, dir };
@@ -332,6 +337,7 @@ impl Net {
         let name = format!("replica-{index}");
         let chain_id = self.master().quantity("eth_chainId", &Value::Array(Vec::new()))?;
         let text = settings::replica(chain_id, &self.carrier, &self.dir.path().join(&name));
+        let text = settings::sharing(&text, &self.dir.path().join(FILTER_KEY));
         let mut replica = Daemon::new(&self.product, "replica", &name, self.dir.path(), &text)?;
         replica.start()?;
         replica.address("rpc")?;

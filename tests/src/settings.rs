@@ -76,6 +76,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
          , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
+         , filters = < Off | Own | Shared : Text >.Own\n\
          , history = < All | Blocks : Natural >.All\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
@@ -87,6 +88,12 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
 #[must_use]
 pub fn taking(replica: &str) -> String {
     replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1 }")
+}
+
+/// A replica's settings with filters that are known to all who have this key.
+#[must_use]
+pub fn sharing(replica: &str, key: &Path) -> String {
+    replica.replace("Shared : Text >.Own", &format!("Shared : Text >.Shared {}", text(key)))
 }
 
 /// A path as a Dhall text.

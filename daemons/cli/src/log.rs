@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
-use maidenlane_wire::Transaction;
+use maidenlane_wire::{Filter, Transaction};
 use serde_json::{Value, json};
 
 use crate::{acls, error::Error, output::Output};
@@ -233,7 +233,9 @@ fn framed(entry: &Entry, output: &mut Output) -> Result<(), Error> {
 fn described(entry: &Entry) -> Value {
     let record = maidenlane_wire::decode(&entry.payload).map(|record| maidenlane_wire::to_json(&record));
     let transaction = || Transaction::decode(&entry.payload).map(|transaction| transaction.to_json());
-    let meaning = match record.or_else(|error| transaction().map_err(|_| error)) {
+    let filter = || Filter::decode(&entry.payload).map(|filter| filter.to_json());
+    let other = || transaction().or_else(|_| filter());
+    let meaning = match record.or_else(|error| other().map_err(|_| error)) {
         Ok(record) => ("entry", record),
         Err(error) => ("undecodable", error.to_string().into()),
     };

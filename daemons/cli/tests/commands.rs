@@ -136,7 +136,9 @@ fn cluster(dir: &Path, broker: &str, lag: &str) -> String {
             format!("chain = cluster.chain, feed = cluster.feed, stateDir = \"/r\", maxLagBlocks = {lag}");
         write(
             &format!("replica/{name}.dhall"),
-            format!("{import} M.Replica::{{ transactions = M.Transactions.Refuse, {fields} }}\n"),
+            format!(
+                "{import} M.Replica::{{ transactions = M.Transactions.Refuse, filters = M.Filters.Off, {fields} }}\n"
+            ),
         );
     }
     dir.display().to_string()

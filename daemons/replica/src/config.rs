@@ -1,8 +1,8 @@
 //! The replica's settings.
 
-use crate::{intake, rpc};
+use crate::{filters, intake, rpc};
 use maidenlane_chain::B256;
-use maidenlane_config::listeners::{self, Listener, ListenerRaw};
+use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
@@ -22,6 +22,8 @@ pub struct ReplicaRaw {
     pub rpc: RpcRaw,
     /// What becomes of transactions that clients send.
     pub transactions: TransactionsRaw,
+    /// Whether `eth_newFilter` and its kin are served.
+    pub filters: FiltersRaw,
     /// How far back state can be read.
     pub history: HistoryRaw,
     /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
@@ -58,6 +60,17 @@ pub struct AcceptRaw {
     pub retention_h: u64,
     /// The consumer group that delivers them.
     pub group: String,
+}
+
+/// Whether filters are kept, in the topic `<prefix>.<chain>.filters` of the feed's log.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum FiltersRaw {
+    /// They are not.
+    Off,
+    /// They are, with a key of this replica's own: no other one knows them.
+    Own,
+    /// They are, with the key in this file, `{credential:NAME}` or a path: all replicas that have it know them.
+    Shared(String),
 }
 
 /// How far back state can be read.
@@ -143,6 +156,8 @@ pub struct Settings {
     pub rpc: rpc::Settings,
     /// Where transactions go; `None` takes none.
     pub transactions: Option<intake::Settings>,
+    /// Where filters stand; `None` keeps none.
+    pub filters: Option<filters::Settings>,
     /// Blocks below the head whose state can be read; `None` keeps all.
     pub history_blocks: Option<u64>,
     /// Deepest reorg that can be followed.
@@ -209,7 +224,10 @@ impl maidenlane_config::Settings for Settings {
         };
         let store_cache_bytes = megabytes("storeCache_MB", raw.storeCache_MB, checker);
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let key = filter_key(&raw.filters, checker);
         let (feed, genesis) = (feed?, chain?);
+        let topic = feed.filters_topic;
+        let filters = key?.map(|key| filters::Settings { topic, key });
         let topic = feed.transactions_topic;
         let transactions = accept?.map(|(group, retention)| intake::Settings { topic, group, retention });
         Some(Self {
@@ -220,6 +238,7 @@ impl maidenlane_config::Settings for Settings {
             listeners: listeners?,
             rpc: rpc?,
             transactions,
+            filters,
             history_blocks: history?,
             undo_blocks: undo_blocks?,
             fresh: Fresh {
@@ -254,6 +273,17 @@ fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String
     let group = shapes::word("group", &raw.group, checker);
     let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
     Some(Some((group?, Duration::from_secs(hours? * 3_600))))
+}
+
+/// What ids are signed with, where filters are kept.
+fn filter_key(raw: &FiltersRaw, checker: &mut Checker) -> Option<Option<filters::Key>> {
+    match raw {
+        FiltersRaw::Off => Some(None),
+        FiltersRaw::Own => Some(Some(filters::Key::Own)),
+        FiltersRaw::Shared(file) => {
+            SecretFile::parse("filters", file, checker).map(|file| Some(filters::Key::Shared(file)))
+        }
+    }
 }
 
 fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {

@@ -9,6 +9,7 @@
 //! | [`live`] | the newest head as the RPC sees it, and how fresh it is |
 //! | [`rpc`], [`evm`] | the answers |
 //! | [`intake`] | transactions that clients send, into the log |
+//! | [`filters`] | where filters stand, in the log |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 extern crate maidenlane_config as serde_dhall;
@@ -21,6 +22,7 @@ pub mod error;
 pub mod events;
 pub mod evm;
 pub mod failpoints;
+pub mod filters;
 pub mod follow;
 pub mod intake;
 pub mod live;

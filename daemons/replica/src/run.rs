@@ -6,16 +6,17 @@ use crate::config::{Fresh, Settings};
 use crate::doors;
 use crate::error::Error;
 use crate::events::Event;
+use crate::filters::{self, Filters};
 use crate::follow::{Follower, Keep};
-use crate::intake::{self, Intake};
+use crate::intake;
 use crate::live::{Heads, Signs};
-use crate::rpc::Rpc;
 use crate::rpc::source::Live;
+use crate::rpc::{Rpc, Sinks};
 use crate::store::Store;
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_service::{
-    Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, Tracer, tracer,
+    Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, TaskGroup, Tracer, tracer,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,10 +66,15 @@ impl maidenlane_service::Daemon for Daemon {
             Some(wanted) => Some(intake::start(wanted, first.backend(), &tasks, &health, &metrics)?),
             None => None,
         };
+        let filters = match &first.filters {
+            Some(wanted) => Some(keep_filters(wanted, &first, &tasks)?),
+            None => None,
+        };
+        let sinks = Sinks { intake, filters };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
-                Some(Ok(heads)) => serve(heads, &settings, intake, &health, &addresses, &shutdown).await,
+                Some(Ok(heads)) => serve(heads, &settings, sinks, &health, &addresses, &shutdown).await,
                 // The follower died before it followed: its error is the one to tell, not ours.
                 Some(Err(_)) => {
                     shutdown.triggered().await;
@@ -84,7 +90,7 @@ impl maidenlane_service::Daemon for Daemon {
 async fn serve(
     heads: Arc<Heads>,
     settings: &Current<Settings>,
-    intake: Option<Intake>,
+    sinks: Sinks,
     health: &Health,
     addresses: &Addresses,
     shutdown: &Shutdown,
@@ -92,9 +98,25 @@ async fn serve(
     let limits = settings.get().rpc.limits;
     let doors = doors::open(&settings.get().listeners, limits, addresses).await?;
     let calls = settings.part(|settings| settings.rpc.clone());
-    let rpc = Rpc::taking(heads, calls, intake).map_err(|error| Failure::new(Exit::TaskDied, error))?;
+    let rpc = Rpc::with(heads, calls, sinks).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();
     doors::serve(doors, rpc, shutdown).await
+}
+
+/// Starts the thread that reads where filters stand.
+fn keep_filters(
+    wanted: &filters::Settings,
+    settings: &Settings,
+    tasks: &TaskGroup,
+) -> Result<Filters, Failure> {
+    let (filters, reader) =
+        Filters::new(wanted, &settings.daemon.state_dir, intake::brief(settings.backend()))
+            .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
+    tasks.spawn_thread("filters", move || {
+        reader.run();
+        Ok(())
+    })?;
+    Ok(filters)
 }
 
 struct Loop {
@@ -223,14 +245,16 @@ impl Loop {
         let log = settings.backend();
         let feed = (&settings.topic, TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES));
         let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
-        for (topic, needs) in [feed].into_iter().chain(transactions.clone()) {
+        let filters = settings.filters.as_ref().map(|kept| (&kept.topic, filters::needs()));
+        let written: Vec<_> = transactions.into_iter().chain(filters).collect();
+        for (topic, needs) in [feed].into_iter().chain(written.clone()) {
             let problems = log.check(topic, &needs)?;
             if !problems.is_empty() {
                 return Err(Error::Unfit { topic: topic.clone(), problems });
             }
         }
         // Better told now than to the first who sends something.
-        transactions.map(|(topic, _)| log.producer(topic)).transpose()?;
+        written.iter().try_for_each(|(topic, _)| log.producer(topic).map(drop))?;
         Ok(log.consumer(&settings.topic, 0)?)
     }
 

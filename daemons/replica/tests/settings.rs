@@ -3,7 +3,7 @@
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{load, shapes};
 use maidenlane_replica::config::{
-    AcceptRaw, Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
+    AcceptRaw, FiltersRaw, Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +22,7 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<HistoryRaw>("History"),
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
+        TypeFile::of::<FiltersRaw>("Filters"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
     }

@@ -13,4 +13,7 @@ in  { chain = M.Chain::{ name = "mainnet", id = 1 }
       }
     -- What becomes of transactions that clients send: nothing here delivers them yet.
     , transactions = M.Transactions.Refuse
+    -- eth_newFilter and its kin take a key that all replicas have: M.Filters.Shared "{credential:filter-key}", and with
+    -- systemctl edit maidenlane-replica@ in [Service]: LoadCredential=filter-key:/etc/maidenlane/filter.key
+    , filters = M.Filters.Off
     }

@@ -9,4 +9,6 @@ in  { chain = M.Chain::{ name = "mainnet", id = 1 }
       }
     -- What becomes of transactions that clients send: nothing here delivers them yet.
     , transactions = M.Transactions.Refuse
+    -- eth_newFilter and its kin, for the one replica.
+    , filters = M.Filters.Own
     }

@@ -1,4 +1,5 @@
--- Every setting of a replica. All but chain, feed, transactions and stateDir may be left out.
+-- Every setting of a replica. All but chain, feed, transactions, filters and stateDir may be
+-- left out.
 let M = ../../package.dhall
 
 in  M.Replica::{
@@ -138,6 +139,10 @@ in  M.Replica::{
           -- The consumer group of what delivers them. Default "maidenlane-emitter".
           , group = "maidenlane-emitter"
           }
+    -- eth_newFilter and its kin: M.Filters.Off, M.Filters.Own for a replica that stands alone, or behind a balancer with a
+    -- key that all replicas have, 32 bytes or more in the file "{credential:NAME}" or a path. They stand in the topic
+    -- <prefix>.<chain>.filters of the feed's log. Required.
+    , filters = M.Filters.Shared "{credential:filter-key}"
     -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.

@@ -7,5 +7,6 @@ in  M.Replica::{
       , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }
       }
     , transactions = M.Transactions.Refuse
+    , filters = M.Filters.Own
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

@@ -2,13 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use maidenlane_wire::{Transaction, decode, encode, to_json};
+use maidenlane_wire::{Filter, Transaction, decode, encode, to_json};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(stamped) = decode(bytes) {
         let again = encode(&stamped);
         assert_eq!(decode(&again).as_ref(), Ok(&stamped));
         let _ = to_json(&stamped);
+    }
+    if let Ok(filter) = Filter::decode(bytes) {
+        assert_eq!(Filter::decode(&filter.encode()), Ok(filter));
     }
     if let Ok(transaction) = Transaction::decode(bytes) {
         assert_eq!(Transaction::decode(&transaction.encode()), Ok(transaction));

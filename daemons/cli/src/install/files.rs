@@ -38,6 +38,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Begin.dhall",
     "types/Chain.dhall",
     "types/Feed.dhall",
+    "types/Filters.dhall",
     "types/History.dhall",
     "types/Identity.dhall",
     "types/Kafka.dhall",

@@ -157,7 +157,8 @@ pub enum SecretFile {
 }
 
 impl SecretFile {
-    fn parse(field: &str, text: &str, checker: &mut Checker) -> Option<Self> {
+    /// Reads `{credential:NAME}` or an absolute path.
+    pub fn parse(field: &str, text: &str, checker: &mut Checker) -> Option<Self> {
         match text.strip_prefix("{credential:").and_then(|rest| rest.strip_suffix('}')) {
             Some(name) => word(field, name, checker).map(Self::Credential),
             None if text.starts_with('/') => Some(Self::Path(PathBuf::from(text))),

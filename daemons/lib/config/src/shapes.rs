@@ -94,6 +94,8 @@ pub struct Feed {
     pub blocks_topic: String,
     /// `<prefix>.<chain>.transactions`: one for all feeds of a chain.
     pub transactions_topic: String,
+    /// `<prefix>.<chain>.filters`: likewise.
+    pub filters_topic: String,
     /// The log that carries it.
     pub log: Log,
 }
@@ -183,6 +185,7 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
     Some(Feed {
         blocks_topic: format!("{prefix}.{chain}.{name}.blocks"),
         transactions_topic: format!("{prefix}.{chain}.transactions"),
+        filters_topic: format!("{prefix}.{chain}.filters"),
         log: log?,
     })
 }

@@ -56,12 +56,15 @@ pub const UNKNOWN_FORK: i32 = -32093;
 /// Ours: a transaction was not stored, or nobody delivers those that are; send it again. HTTP status 503.
 pub const NOT_TAKEN: i32 = -32094;
 
+/// Ours: the log does not say where filters stand; ask again. HTTP status 503.
+pub const FILTERS_AWAY: i32 = -32095;
+
 /// What HTTP says when a whole request fails with this code. geth answers 200 to every JSON-RPC error; only codes
 /// on which a load balancer should try another replica differ.
 #[must_use]
 pub const fn http_status(code: i32) -> u16 {
     match code {
-        STALE | MIN_BLOCK | LIMIT_EXCEEDED | NOT_TAKEN => 503,
+        STALE | MIN_BLOCK | LIMIT_EXCEEDED | NOT_TAKEN | FILTERS_AWAY => 503,
         NOT_CANONICAL => 409,
         _ => 200,
     }

@@ -9,6 +9,7 @@
 //! | `encode`, `decode`, `avro` | records to bytes and back |
 //! | [`parts`] | records too large for one log entry |
 //! | [`transaction`] | what a replica takes for the nodes, in a topic of its own |
+//! | `filter` | where filters stand, in a topic of their own |
 //! | [`frame`] | what the hook writes to the spool |
 //! | `json` | both for people to read |
 //!
@@ -17,6 +18,7 @@
 mod avro;
 mod decode;
 mod encode;
+mod filter;
 pub mod frame;
 mod json;
 pub mod parts;
@@ -28,6 +30,7 @@ pub mod transaction;
 pub use avro::DecodeError;
 pub use decode::{decode, decode_rows, encode_rows};
 pub use encode::encode;
+pub use filter::{Filter, FilterCriteria, FilterMoved};
 pub use json::{frame_to_json, to_json};
 pub use parts::Joiner;
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};

@@ -34,5 +34,7 @@ schemas! {
     FINAL "final" 0x2c2e_a021_0826_9635,
     HEARTBEAT "heartbeat" 0xdc33_955f_6ec0_3f7a,
     PART "part" 0x80ba_6751_75bb_7816,
+    FILTER_MOVED "filter-moved" 0x0e7e_315a_2755_3311,
+    FILTER_CRITERIA "filter-criteria" 0x322b_a02d_ee05_cb28,
     TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
 }

@@ -4,7 +4,7 @@ mod golden;
 mod reference;
 mod sample;
 
-use crate::{DecodeError, Record, Transaction, decode, encode};
+use crate::{DecodeError, Filter, Record, Transaction, decode, encode};
 use proptest::prelude::*;
 
 proptest! {
@@ -27,6 +27,14 @@ proptest! {
         prop_assert!(Transaction::decode(&bytes[..cut.index(bytes.len())]).is_err());
         prop_assert_eq!(Transaction::decode(&bytes), Ok(transaction));
         prop_assert!(decode(&bytes).is_err(), "no record of a feed");
+    }
+
+    #[test]
+    fn a_filter_s_entry_is_refused_when_cut(which in 0..2_usize, cut in any::<prop::sample::Index>()) {
+        let filters = sample::filters();
+        let bytes = filters[which].encode();
+        prop_assert!(Filter::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn start(
     })?;
     let watch = Watch {
         consumers,
-        log: patient(log),
+        log: brief(log),
         health: health.clone(),
         waiting: Gauge::default(),
         shutdown: tasks.shutdown().clone(),
@@ -61,7 +61,8 @@ pub fn start(
     Ok(intake)
 }
 
-fn patient(mut log: Backend) -> Backend {
+/// The log, asked for no longer than a daemon may take to stop.
+pub(crate) fn brief(mut log: Backend) -> Backend {
     if let Backend::Kafka(kafka::Options { timeout, .. }) = &mut log {
         *timeout = LOOK_WAIT;
     }

@@ -1,6 +1,10 @@
 //! What happened between two heads: pure, from one view. Subscriptions and filters tell it.
 
+use super::Shared;
+use super::logs::{Criteria, query_matches};
+use super::receipt::write_log;
 use super::select;
+use super::session::Session;
 use super::source::Source;
 use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::Error;
@@ -43,6 +47,35 @@ pub(crate) fn between(source: &dyn Source, from: BlockRef, most: u64) -> Result<
     }
     gone.reverse();
     Ok(Some(Changes { gone, came }))
+}
+
+/// The logs of one block that came or was taken back, each as JSON, until `told` has heard enough; false then.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn logs(
+    shared: &Shared,
+    session: &Session,
+    criteria: &Criteria,
+    at: BlockRef,
+    removed: bool,
+    told: &mut dyn FnMut(String) -> bool,
+) -> Result<bool, Error> {
+    if !criteria.covers(at.number) {
+        return Ok(true);
+    }
+    let block = shared.blocks.block(session, at)?;
+    let receipts = shared.blocks.receipts(session, &block)?;
+    for (index, (tx, log)) in receipts.logs().enumerate() {
+        if query_matches(&criteria.query, log) {
+            let mut out = String::new();
+            write_log(&mut out, log, &block, tx, index, removed);
+            if !told(out) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

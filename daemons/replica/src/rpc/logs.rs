@@ -138,6 +138,15 @@ pub(crate) async fn get(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let filter = Args::parse(params, 1)?.required(Criteria::read)?;
+    matching(shared, session, filter).await
+}
+
+/// All logs that match, as `eth_getLogs` and `eth_getFilterLogs` tell them.
+pub(crate) async fn matching(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    filter: Criteria,
+) -> Result<Json, Error> {
     filter.check_alternatives()?;
     let search = match filter.block_hash {
         Some(hash) => Search::Block(by_hash(session, hash)?),
@@ -216,11 +225,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn check(&self, found: usize) -> Result<(), Error> {
-        let most = self.shared.settings.get().logs_max;
-        if found > most {
-            let text = format!("query returns more than {most} logs; ask for a smaller range");
-            return Err(Error::new(codes::CLIENT_LIMIT, text));
-        }
+        refuse_too_many(self.shared, found)?;
         if self.cancelled.load(Ordering::Relaxed) || self.deadline.is_some_and(|at| Instant::now() >= at) {
             return Err(Error::new(codes::TIMEOUT, "request timed out"));
         }
@@ -280,18 +285,35 @@ impl Job<'_> {
     }
 }
 
+/// Refuses an answer of so many logs.
+pub(crate) fn refuse_too_many(shared: &Shared, found: usize) -> Result<(), Error> {
+    let most = shared.settings.get().logs_max;
+    if found <= most {
+        return Ok(());
+    }
+    let text = format!("query returns more than {most} logs; ask for a smaller range");
+    Err(Error::new(codes::CLIENT_LIMIT, text))
+}
+
 /// A list of logs as it grows.
-struct Answer {
+pub(crate) struct Answer {
     text: String,
     logs: usize,
 }
 
 impl Answer {
-    fn new() -> Self {
+    /// Without any yet.
+    pub(crate) fn new() -> Self {
         Self { text: "[".into(), logs: 0 }
     }
 
-    fn push(&mut self, write: impl FnOnce(&mut String)) {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.logs
+    }
+
+    /// One more.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut String)) {
         if self.logs > 0 {
             self.text.push(',');
         }
@@ -299,7 +321,8 @@ impl Answer {
         write(&mut self.text);
     }
 
-    fn finish(mut self) -> Json {
+    /// All of them.
+    pub(crate) fn finish(mut self) -> Json {
         self.text.push(']');
         Json::Owned(self.text)
     }

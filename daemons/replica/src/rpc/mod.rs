@@ -10,7 +10,7 @@
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
-//! | `changes`, `subscribe` | what happened between two heads, and who is told |
+//! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
@@ -29,6 +29,7 @@ mod estimate;
 mod facts;
 mod fees;
 mod fill;
+mod filters;
 mod logs;
 mod lookup;
 pub(crate) mod params;
@@ -44,6 +45,7 @@ pub(crate) mod transaction;
 
 use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
+use crate::filters::Filters;
 use crate::intake::Intake;
 use blocks::Blocks;
 use fees::Fees;
@@ -103,6 +105,15 @@ impl Default for Settings {
 /// Requests that may wait for a block at one time.
 const WAITERS_MAX: usize = 1_000;
 
+/// What a request may write to, as far as the deployment has it.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    /// Takes transactions.
+    pub intake: Option<Intake>,
+    /// Knows where filters stand.
+    pub filters: Option<Filters>,
+}
+
 /// The API. Cheap to clone; all clones share caches and pool.
 #[derive(Clone)]
 pub struct Rpc {
@@ -121,6 +132,8 @@ struct Shared {
     hub: Hub,
     /// `None` takes no transactions.
     intake: Option<Intake>,
+    /// `None` keeps no filters.
+    filters: Option<Filters>,
 }
 
 impl std::fmt::Debug for Rpc {
@@ -132,14 +145,14 @@ impl std::fmt::Debug for Rpc {
 impl Rpc {
     /// Serves `live`. Starts the pool's threads.
     pub fn new(live: Arc<dyn Live>, settings: impl Into<Current<Settings>>) -> std::io::Result<Self> {
-        Self::taking(live, settings, None)
+        Self::with(live, settings, Sinks::default())
     }
 
-    /// The same, with somewhere for transactions to go.
-    pub fn taking(
+    /// The same, with what reaches beyond this replica.
+    pub fn with(
         live: Arc<dyn Live>,
         settings: impl Into<Current<Settings>>,
-        intake: Option<Intake>,
+        sinks: Sinks,
     ) -> std::io::Result<Self> {
         let settings = settings.into();
         let first = settings.get();
@@ -151,7 +164,8 @@ impl Rpc {
             pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
             hub: Hub::default(),
-            intake,
+            intake: sinks.intake,
+            filters: sinks.filters,
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -202,6 +216,9 @@ impl Api for Rpc {
             _ if send::METHODS.contains(&method) => {
                 Box::pin(send::call(shared, session, method, params)).await
             }
+            _ if filters::METHODS.contains(&method) => {
+                Box::pin(filters::call(shared, session, method, params)).await
+            }
             _ if trace::METHODS.contains(&method) => {
                 Box::pin(trace::call(shared, session, method, params)).await
             }
@@ -229,6 +246,7 @@ impl Api for Rpc {
             &trace::METHODS,
             &facts::METHODS,
             &send::METHODS,
+            &filters::METHODS,
         ];
         described::all(&families.concat())
     }
@@ -259,6 +277,7 @@ fn is_known(method: &str) -> bool {
         || trace::METHODS.contains(&method)
         || facts::METHODS.contains(&method)
         || send::METHODS.contains(&method)
+        || filters::METHODS.contains(&method)
 }
 
 #[cfg(test)]

@@ -128,6 +128,20 @@ async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn Sou
     }
 }
 
+/// The first view that knows `block`, or the newest one when that does not come in time.
+pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRef) -> Session {
+    let knows = |source: &dyn Source| matches!(source.header(block), Ok(Some(_)));
+    // Subscribed before the first look: a change between look and wait is not missed.
+    let mut changes = live.changes();
+    let waits = waiters.try_acquire();
+    let known = async { while !knows(&*live.view()) && changes.changed().await.is_ok() {} };
+    if waits.is_ok() && block.number <= live.view().head().block.number.saturating_add(AHEAD_MAX) {
+        // Then the newest is what there is.
+        let _late = tokio::time::timeout(WAIT, known).await;
+    }
+    Session::now(live)
+}
+
 fn satisfies(source: &dyn Source, min: &MinBlock) -> Result<(), Error> {
     let head = source.head().block.number;
     let data = || {

@@ -1,9 +1,8 @@
 //! `eth_subscribe`: each head change is worked out once, and told to all who asked.
 
 use super::changes::{self, Changes};
-use super::logs::{Criteria, query_matches};
+use super::logs::Criteria;
 use super::params;
-use super::receipt::write_log;
 use super::select;
 use super::session::Session;
 use super::{Shared, source::Live};
@@ -225,21 +224,9 @@ impl Told<'_> {
     }
 
     fn logs(&self, criteria: &Criteria, publisher: &Publisher) -> Result<bool, Error> {
-        if !criteria.covers(self.at.number) {
-            return Ok(!publisher.is_closed());
-        }
-        let block = self.shared.blocks.block(self.session, self.at)?;
-        let receipts = self.shared.blocks.receipts(self.session, &block)?;
-        for (index, (tx, log)) in receipts.logs().enumerate() {
-            if query_matches(&criteria.query, log) {
-                let mut out = String::new();
-                write_log(&mut out, log, &block, tx, index, self.removed);
-                if !publisher.send(Json::Owned(out)) {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(!publisher.is_closed())
+        let tell = &mut |log| publisher.send(Json::Owned(log));
+        let all = changes::logs(self.shared, self.session, criteria, self.at, self.removed, tell)?;
+        Ok(all && !publisher.is_closed())
     }
 
     fn receipts(&self, wanted: &B256Set, publisher: &Publisher) -> Result<bool, Error> {

@@ -4,7 +4,7 @@ pub(crate) mod fake;
 mod methods;
 
 use super::source::Source as _;
-use super::{Rpc, Settings};
+use super::{Rpc, Settings, Sinks};
 use crate::intake;
 use fake::{Chain, Still};
 use maidenlane_jsonrpc::exchange::answer;
@@ -73,7 +73,7 @@ fn agrees_with_execution_apis() {
     let cases = load(&dir.join("io")).expect("readable cases");
     let ours: Vec<&Case> = cases.iter().filter(|case| is_ours(&case.method)).collect();
     let (intake, log) = intake::tests::running();
-    let rpc = Rpc::taking(Arc::new(Still::new(chain)), Settings::default(), Some(intake)).expect("threads");
+    let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(intake)).expect("threads");
     let report = run(ours.iter().copied(), |request| Ok(ask_text(&rpc, None, request).1));
     eprintln!("{report}");
     assert_eq!(report.failed(), 0, "{report}");
@@ -340,7 +340,7 @@ fn transactions_are_refused_where_nobody_takes_them_and_waited_for_where_they_ar
     let refusing = ask(&rpc(Arc::new(Still::new(chain.clone()))), "eth_sendRawTransaction", raw.clone());
     assert_eq!(text(&refusing), "this deployment does not take transactions");
     let (intake, log) = intake::tests::running();
-    let rpc = Rpc::taking(Arc::new(Still::new(chain)), Settings::default(), Some(intake)).expect("threads");
+    let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(intake)).expect("threads");
     let taken = ask(&rpc, "eth_sendRawTransaction", raw.clone());
     assert_eq!(taken["result"], ask(&rpc, "eth_sendRawTransaction", raw.clone())["result"], "{taken}");
     let waited = ask(&rpc, "eth_sendRawTransactionSync", json!([raw[0], 10]));
@@ -355,6 +355,10 @@ fn transactions_are_refused_where_nobody_takes_them_and_waited_for_where_they_ar
     let wrong = ask(&rpc, "eth_sendRawTransactionSync", json!([raw[0], "10"]));
     assert_eq!(wrong["error"]["code"], codes::INVALID_PARAMS, "{wrong}");
     assert_eq!(log.stored("test").len(), 1, "the same transaction is stored once");
+}
+
+fn taking(intake: intake::Intake) -> Sinks {
+    Sinks { intake: Some(intake), ..Sinks::default() }
 }
 
 /// The parameters of a published request.

@@ -6,6 +6,7 @@ in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
     , transactions = cluster.transactions
+    , filters = cluster.filters
     -- A load balancer hands on the names that its clients asked for.
     , rpc = M.Rpc::{
       , listeners = [ M.Listener::{ listen = "127.0.0.1:8547", hosts = [ "*" ] } ]

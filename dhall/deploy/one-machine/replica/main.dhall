@@ -6,5 +6,6 @@ in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
     , transactions = cluster.transactions
+    , filters = cluster.filters
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

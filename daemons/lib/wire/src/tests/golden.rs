@@ -2,7 +2,7 @@
 //! the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{Transaction, decode, encode, frame, frame_to_json, to_json};
+use crate::{Filter, Transaction, decode, encode, frame, frame_to_json, to_json};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -39,6 +39,15 @@ fn transactions() {
     let bytes = transaction.encode();
     check("record-transaction.txt", &bytes, &transaction.to_json());
     assert_eq!(Transaction::decode(&bytes), Ok(transaction));
+}
+
+#[test]
+fn filters() {
+    for (filter, name) in sample::filters().into_iter().zip(["filter-moved", "filter-criteria"]) {
+        let bytes = filter.encode();
+        check(&format!("record-{name}.txt"), &bytes, &filter.to_json());
+        assert_eq!(Filter::decode(&bytes), Ok(filter));
+    }
 }
 
 #[test]

@@ -63,6 +63,9 @@ fn one_of_each_kind() {
     sample::all().iter().for_each(check);
     let transaction = sample::transaction();
     check_bytes(&transaction.encode(), transaction.to_json());
+    for filter in sample::filters() {
+        check_bytes(&filter.encode(), filter.to_json());
+    }
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! Records to test with: one of each kind that stays as it is, and any number of random ones.
 
-use crate::Transaction;
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use crate::{Filter, FilterCriteria, FilterMoved, Transaction};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::vec;
 use proptest::option;
@@ -46,6 +46,20 @@ pub(super) fn transaction() -> Transaction {
         raw: Bytes::from_static(&[0x02, 0xc0]),
         taken_ms: 1_700_000_000_123,
     }
+}
+
+/// What filters leave; their bytes are golden.
+pub(super) fn filters() -> [Filter; 2] {
+    let moved = FilterMoved {
+        filter: HASH,
+        created_ms: 1_700_000_000_000,
+        step: 2,
+        base: BlockRef::new(65, HASH),
+        next: Some(BlockRef::new(66, HASH)),
+        at_ms: 1_700_000_060_000,
+    };
+    let criteria = FilterCriteria { criteria: Bytes::from_static(b"{}"), at_ms: 1_700_000_000_000 };
+    [Filter::Moved(moved), Filter::Criteria(criteria)]
 }
 
 /// Any transaction.

@@ -1,0 +1,124 @@
+//! Filters that need no session: what the replicas of a chain tell each other in the topic `<prefix>.<chain>.filters`.
+//!
+//! Not records of a feed: any replica appends, and the log's order decides.
+
+use crate::avro::{DecodeError, Reader, Writer};
+use crate::schema;
+use maidenlane_chain::{B256, BlockRef, Bytes};
+use serde_json::{Value, json};
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is documented at its type")]
+pub enum Filter {
+    Moved(FilterMoved),
+    Criteria(FilterCriteria),
+}
+
+/// A poll was answered, or the filter is uninstalled. Of several entries with the same step the first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterMoved {
+    /// SHA-256 of the filter's id.
+    pub filter: B256,
+    /// When it was made, as its id says: Unix time in milliseconds.
+    pub created_ms: u64,
+    /// From 1, one more with every entry that counts.
+    pub step: u64,
+    /// Where the filter stood.
+    pub base: BlockRef,
+    /// Where it stands now; `None`: it is uninstalled.
+    pub next: Option<BlockRef>,
+    /// When the entry was written: Unix time in milliseconds.
+    pub at_ms: u64,
+}
+
+/// Criteria that are too long for an id, which has their hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterCriteria {
+    /// The criteria as the client wrote them: JSON.
+    pub criteria: Bytes,
+    /// When the entry was written: Unix time in milliseconds.
+    pub at_ms: u64,
+}
+
+impl Filter {
+    /// The entry's bytes: Avro single-object encoding, as of records.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.fixed(&[0xc3, 0x01]);
+        match self {
+            Self::Moved(moved) => {
+                out.fixed(&schema::FILTER_MOVED.to_le_bytes());
+                out.fixed(moved.filter.as_slice());
+                out.long(moved.created_ms);
+                out.long(moved.step);
+                block(&mut out, &moved.base);
+                out.option(moved.next.as_ref(), block);
+                out.long(moved.at_ms);
+            }
+            Self::Criteria(criteria) => {
+                out.fixed(&schema::FILTER_CRITERIA.to_le_bytes());
+                out.bytes(&criteria.criteria);
+                out.long(criteria.at_ms);
+            }
+        }
+        out.0
+    }
+
+    /// Reads one entry of the topic.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one of its kinds.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let input = &mut Reader(bytes);
+        let filter = match input.fingerprint()? {
+            schema::FILTER_MOVED => Self::Moved(FilterMoved {
+                filter: input.hash("filter")?,
+                created_ms: input.long("createdMs")?,
+                step: input.long("step")?,
+                base: read_block(input, "base")?,
+                next: input.option("next", read_block)?,
+                at_ms: input.long("atMs")?,
+            }),
+            schema::FILTER_CRITERIA => Self::Criteria(FilterCriteria {
+                criteria: input.bytes("criteria")?,
+                at_ms: input.long("atMs")?,
+            }),
+            fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
+        };
+        input.end()?;
+        Ok(filter)
+    }
+
+    /// For people: names as in the schema, bytes as hex.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let at = |at: &BlockRef| json!({ "number": at.number, "hash": at.hash });
+        match self {
+            Self::Moved(moved) => json!({
+                "record": "FilterMoved",
+                "filter": moved.filter,
+                "createdMs": moved.created_ms,
+                "step": moved.step,
+                "base": at(&moved.base),
+                "next": moved.next.as_ref().map(at),
+                "atMs": moved.at_ms,
+            }),
+            Self::Criteria(criteria) => json!({
+                "record": "FilterCriteria",
+                "criteria": criteria.criteria,
+                "atMs": criteria.at_ms,
+            }),
+        }
+    }
+}
+
+fn block(out: &mut Writer, block: &BlockRef) {
+    out.long(block.number);
+    out.fixed(block.hash.as_slice());
+}
+
+fn read_block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockRef, DecodeError> {
+    Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
+}

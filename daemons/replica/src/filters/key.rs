@@ -1,0 +1,82 @@
+//! Where the key comes from that signs ids.
+
+use maidenlane_config::listeners::SecretFile;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Shorter keys can be guessed.
+const MIN_BYTES: usize = 32;
+/// In the state directory.
+const OWN: &str = "filter.key";
+
+/// The key's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Made at the first start and kept in the state directory: no other replica knows the filters of this one.
+    Own,
+    /// A file that all replicas behind one balancer have.
+    Shared(SecretFile),
+}
+
+impl Key {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is too short.
+    pub(crate) fn load(&self, state_dir: &Path) -> Result<Vec<u8>, String> {
+        let path = match self {
+            Self::Own => state_dir.join(OWN),
+            Self::Shared(file) => file.path(maidenlane_service::env("CREDENTIALS_DIRECTORY").as_deref())?,
+        };
+        if *self == Self::Own && !path.exists() {
+            make(&path).map_err(|error| format!("make {}: {error}", path.display()))?;
+        }
+        let key = std::fs::read(&path).map_err(|error| format!("read {}: {error}", path.display()))?;
+        if key.trim_ascii().len() < MIN_BYTES {
+            let place = path.display();
+            return Err(format!(
+                "{place} is too short for a key: {MIN_BYTES} bytes or more, such as of `openssl rand -hex 32`"
+            ));
+        }
+        Ok(key.trim_ascii().to_vec())
+    }
+}
+
+fn make(path: &Path) -> std::io::Result<()> {
+    let digits = alloy::hex::encode(rand::random::<[u8; 32]>());
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(digits.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Key, OWN};
+    use maidenlane_config::listeners::SecretFile;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_key_of_ones_own_is_made_once_and_for_nobody_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let key = Key::Own.load(dir.path()).expect("a key");
+        assert_eq!(key.len(), 64);
+        assert_eq!(Key::Own.load(dir.path()), Ok(key.clone()));
+        let mode = dir.path().join(OWN).metadata().expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let other = tempfile::tempdir().expect("a directory");
+        assert_ne!(Key::Own.load(other.path()), Ok(key));
+    }
+
+    #[test]
+    fn a_shared_key_is_read_and_must_be_long() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("key");
+        let shared = Key::Shared(SecretFile::Path(path.clone()));
+        assert!(shared.load(dir.path()).expect_err("nothing there").contains("key"));
+        std::fs::write(&path, "a".repeat(31) + "\n").expect("written");
+        assert!(shared.load(dir.path()).expect_err("short").contains("32 bytes or more"));
+        std::fs::write(&path, "a".repeat(32) + "\n").expect("written");
+        assert_eq!(shared.load(dir.path()), Ok(vec![b'a'; 32]));
+    }
+}

@@ -1,0 +1,230 @@
+//! The one thread that appends to the topic and reads it. Whoever asks waits for one turn: appends of all that wait in
+//! one go, then the topic to its present end, then the answers.
+
+use super::criteria::Criteria;
+use super::cursors::{Cursors, EXPIRY, Ms, ms};
+use super::{Command, Found, Unavailable};
+use crate::intake::unix_ms;
+use maidenlane_log::{Append, Backend, Error, From, LogConsumer, LogProducer, Offset};
+use maidenlane_wire::Filter;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Filters that are polled, at most; the oldest are forgotten first.
+const FILTERS_MAX: usize = 100_000;
+/// Of one turn.
+const BATCH_MAX: usize = 1_000;
+const READ_BYTES_MAX: usize = 4 << 20;
+/// When nobody asks, what others append is still read so often.
+const IDLE: Duration = Duration::from_millis(200);
+/// For the rest of the topic, in one turn.
+const READ_WAIT: Duration = Duration::from_secs(3);
+/// The first step back from the topic's end, in entries; each further one is twice as long.
+const STEP_BACK: u64 = 1_000;
+/// A start reads so much of the topic: then every living filter has been met.
+const WINDOW: Duration = Duration::from_secs(2 * EXPIRY.as_secs() + 60);
+
+/// Answers what [`super::Filters`] asks.
+pub struct Reader {
+    log: Backend,
+    topic: String,
+    commands: Receiver<Command>,
+    open: Option<Open>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Reader").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+/// The topic as far as it was read.
+struct Open {
+    producer: Box<dyn LogProducer>,
+    consumer: Box<dyn LogConsumer>,
+    next: Offset,
+    cursors: Cursors,
+    criteria: Criteria,
+}
+
+impl Reader {
+    pub(super) fn new(log: Backend, topic: String, commands: Receiver<Command>) -> Self {
+        Self { log, topic, commands, open: None }
+    }
+
+    /// Runs until the last [`super::Filters`] is gone.
+    pub fn run(mut self) {
+        // Nobody shall wait for the first look.
+        self.turn(Vec::new());
+        loop {
+            let first = match self.commands.recv_timeout(IDLE) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut batch: Vec<Command> = first.into_iter().collect();
+            while !batch.is_empty() && batch.len() < BATCH_MAX {
+                let Ok(next) = self.commands.try_recv() else { break };
+                batch.push(next);
+            }
+            self.turn(batch);
+        }
+    }
+
+    fn turn(&mut self, batch: Vec<Command>) {
+        let asked = !batch.is_empty();
+        let mut appends = Vec::new();
+        let mut finds = Vec::new();
+        for command in batch {
+            match command {
+                Command::Append(filter, answer) => appends.push((filter, answer)),
+                Command::Find(made, criteria, answer) => finds.push((made, criteria, answer)),
+            }
+        }
+        let entries: Vec<Vec<u8>> = appends.iter().map(|(filter, _)| filter.encode()).collect();
+        let done = self.with_open(|open| open.append_and_read(&entries));
+        match (done, &self.open) {
+            (Ok(counted), Some(open)) => {
+                for ((_, answer), counted) in appends.into_iter().zip(counted) {
+                    // Gone only when the client left.
+                    let _ = answer.send(Ok(counted));
+                }
+                for (made, criteria, answer) in finds {
+                    let _ = answer.send(Ok(open.find(&made, criteria, unix_ms())));
+                }
+            }
+            (Err(error), _) => {
+                // Nobody waits for a look that nobody asked for, and the next one tells.
+                if asked {
+                    tracing::error!(%error, topic = self.topic, "filters cannot be read");
+                }
+                let reason = Unavailable::Log(error.to_string().into());
+                appends.into_iter().for_each(|(_, answer)| drop(answer.send(Err(reason.clone()))));
+                finds.into_iter().for_each(|(_, _, answer)| drop(answer.send(Err(reason.clone()))));
+            }
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// Does something with the topic, and opens it anew the next time when that fails.
+    fn with_open<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => Open::new(&self.log, &self.topic)?,
+        };
+        let done = work(&mut open)?;
+        self.open = Some(open);
+        Ok(done)
+    }
+}
+
+impl Open {
+    fn new(log: &Backend, topic: &str) -> Result<Self, Error> {
+        let producer = log.producer(topic)?;
+        let mut consumer = log.consumer(topic, 0)?;
+        let (next, gone) = begin(consumer.as_mut(), unix_ms())?;
+        consumer.seek(From::At(next))?;
+        let mut open = Self {
+            producer,
+            consumer,
+            next,
+            cursors: Cursors::new(FILTERS_MAX, gone),
+            criteria: Criteria::default(),
+        };
+        open.append_and_read(&[])?;
+        Ok(open)
+    }
+
+    /// Appends, reads to the present end, and says of each appended entry whether it counts.
+    fn append_and_read(&mut self, entries: &[Vec<u8>]) -> Result<Vec<bool>, Error> {
+        let appends: Vec<Append<'_>> = entries.iter().map(|payload| Append { key: None, payload }).collect();
+        let offsets = self.producer.append(&appends)?;
+        let mut counted: BTreeMap<Offset, bool> = offsets.iter().map(|offset| (*offset, false)).collect();
+        let end = self.consumer.end()?.max(offsets.last().map_or(Offset(0), |last| Offset(last.0 + 1)));
+        let deadline = Instant::now() + READ_WAIT;
+        while self.next < end {
+            refuse_late(deadline)?;
+            for entry in self.consumer.read(READ_BYTES_MAX, Duration::from_millis(100))? {
+                self.next = Offset(entry.offset.0 + 1);
+                let counts = self.apply(&entry.payload);
+                counted.entry(entry.offset).and_modify(|own| *own = counts);
+            }
+        }
+        Ok(offsets.iter().map(|offset| counted.get(offset).copied().unwrap_or_default()).collect())
+    }
+
+    fn apply(&mut self, payload: &[u8]) -> bool {
+        match Filter::decode(payload) {
+            Ok(Filter::Moved(moved)) => self.cursors.apply(&moved),
+            Ok(Filter::Criteria(criteria)) => {
+                self.criteria.apply(&criteria);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an entry of the filters' topic is passed over");
+                false
+            }
+        }
+    }
+
+    fn find(&self, made: &super::Made, criteria: Option<maidenlane_chain::B256>, now: Ms) -> Option<Found> {
+        let stand = self.cursors.of(made, now)?;
+        let (criteria, wants_criteria) = match criteria {
+            Some(hash) => {
+                let (criteria, again) = self.criteria.of(hash, now)?;
+                (Some(criteria), again)
+            }
+            None => (None, false),
+        };
+        Some(Found { stand, criteria, wants_criteria })
+    }
+}
+
+/// Where to begin, and up to when filters must have been made of which that tells too little.
+///
+/// Steps back from the end until the entry there is old enough, or the oldest that is retained.
+fn begin(consumer: &mut dyn LogConsumer, now: Ms) -> Result<(Offset, Ms), Error> {
+    let (earliest, end) = (consumer.earliest()?, consumer.end()?);
+    let mut back = STEP_BACK;
+    loop {
+        let at = Offset(end.0.saturating_sub(back)).max(earliest);
+        let Some(seen) = time_at(consumer, at)? else { return Ok((at, 0)) };
+        if now.saturating_sub(seen) >= ms(WINDOW) {
+            return Ok((at, 0));
+        }
+        if at == earliest {
+            // A topic that never lost an entry says all; of another one, what came before is unknown.
+            return Ok((at, if earliest == Offset(0) { 0 } else { seen }));
+        }
+        back = back.saturating_mul(2);
+    }
+}
+
+/// When the first entry at or after `at` was written, if there is one.
+fn time_at(consumer: &mut dyn LogConsumer, at: Offset) -> Result<Option<Ms>, Error> {
+    consumer.seek(From::At(at))?;
+    let end = consumer.end()?;
+    let deadline = Instant::now() + READ_WAIT;
+    let mut next = at;
+    while next < end {
+        refuse_late(deadline)?;
+        for entry in consumer.read(1, Duration::from_millis(100))? {
+            next = Offset(entry.offset.0 + 1);
+            match Filter::decode(&entry.payload) {
+                Ok(Filter::Moved(moved)) => return Ok(Some(moved.at_ms)),
+                Ok(Filter::Criteria(criteria)) => return Ok(Some(criteria.at_ms)),
+                Err(_) => {}
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn refuse_late(deadline: Instant) -> Result<(), Error> {
+    if Instant::now() <= deadline {
+        return Ok(());
+    }
+    let waited_ms = u64::try_from(READ_WAIT.as_millis()).unwrap_or(u64::MAX);
+    Err(Error::Timeout { what: "reading the filters' topic".to_owned(), waited_ms })
+}

@@ -1,0 +1,133 @@
+//! The topic in a real segment log, asked by several replicas.
+
+use super::cursors::Made;
+use super::{Filters, Found, Key, Settings, id};
+use crate::intake::unix_ms;
+use maidenlane_chain::{B256, BlockRef, Bytes};
+use maidenlane_config::listeners::SecretFile;
+use maidenlane_log::{Append, Backend, TopicOptions, segment};
+use maidenlane_wire::{Filter, FilterCriteria, FilterMoved};
+
+const TOPIC: &str = "t.filters";
+
+/// A log with the topic and a key that all replicas share.
+pub(crate) struct Shared {
+    dir: tempfile::TempDir,
+    pub(crate) log: Backend,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = Backend::Segment(segment::Options::new(dir.path().join("log")));
+        assert!(log.create(TOPIC, &TopicOptions::default()).expect("a topic"));
+        std::fs::write(dir.path().join("key"), "k".repeat(32)).expect("written");
+        Self { dir, log }
+    }
+
+    /// One more replica.
+    pub(crate) fn replica(&self) -> Filters {
+        let key = Key::Shared(SecretFile::Path(self.dir.path().join("key")));
+        let settings = Settings { topic: TOPIC.to_owned(), key };
+        let (filters, reader) = Filters::new(&settings, self.dir.path(), self.log.clone()).expect("a key");
+        std::thread::spawn(|| reader.run());
+        filters
+    }
+
+    fn append(&self, entries: impl IntoIterator<Item = Filter>) {
+        let payloads: Vec<_> = entries.into_iter().map(|entry| entry.encode()).collect();
+        let entries: Vec<_> = payloads.iter().map(|payload| Append { key: None, payload }).collect();
+        self.log.producer(TOPIC).expect("a producer").append(&entries).expect("appended");
+    }
+}
+
+fn at(number: u64) -> BlockRef {
+    BlockRef::new(number, B256::ZERO)
+}
+
+fn made(age_ms: u64) -> Made {
+    Made { filter: B256::repeat_byte(7), start: at(1), created: unix_ms() - age_ms }
+}
+
+fn moved(made: &Made, step: u64, next: u64, age_ms: u64) -> FilterMoved {
+    let (filter, created_ms, at_ms) = (made.filter, made.created, unix_ms() - age_ms);
+    FilterMoved { filter, created_ms, step, base: at(step), next: Some(at(next)), at_ms }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// Waits out the first opening, which may take longer than a poll waits.
+fn find(filters: &Filters, made: Made, criteria: Option<B256>) -> Option<Found> {
+    block_on(async {
+        loop {
+            if let Ok(found) = filters.find(made, criteria).await {
+                return found;
+            }
+        }
+    })
+}
+
+fn stands(filters: &Filters, made: Made) -> Option<(u64, u64)> {
+    find(filters, made, None).map(|found| (found.stand.cursor.number, found.stand.step))
+}
+
+#[test]
+fn what_one_replica_moves_the_others_see() {
+    let shared = Shared::new();
+    let (one, two, made) = (shared.replica(), shared.replica(), made(0));
+    assert_eq!((stands(&one, made), stands(&two, made)), (Some((1, 0)), Some((1, 0))));
+    assert_eq!(block_on(one.step(moved(&made, 1, 5, 0))), Ok(true));
+    assert_eq!(stands(&two, made), Some((5, 1)));
+    assert_eq!(block_on(two.step(moved(&made, 1, 6, 0))), Ok(false), "another came before");
+    assert_eq!(stands(&one, made), Some((5, 1)));
+    assert_eq!(block_on(two.step(FilterMoved { next: None, ..moved(&made, 2, 0, 0) })), Ok(true));
+    assert_eq!((stands(&one, made), stands(&two, made)), (None, None));
+    assert_eq!(stands(&shared.replica(), made), None, "nor does a new replica take it for new");
+}
+
+#[test]
+fn many_at_once_are_answered_in_one_order() {
+    let shared = Shared::new();
+    let replicas: Vec<_> = (0..3).map(|_| shared.replica()).collect();
+    let made = made(0);
+    for step in 1..=20 {
+        let replies = block_on(futures_util::future::join_all(
+            replicas.iter().chain(&replicas).map(|replica| replica.step(moved(&made, step, step + 1, 0))),
+        ));
+        assert_eq!(replies.iter().filter(|reply| **reply == Ok(true)).count(), 1, "{replies:?}");
+    }
+    for replica in &replicas {
+        assert_eq!(stands(replica, made), Some((21, 20)));
+    }
+}
+
+#[test]
+fn long_criteria_are_in_the_topic() {
+    let shared = Shared::new();
+    let criteria = Bytes::from("x".repeat(2_000).into_bytes());
+    let (hash, made) = (id::hash(&criteria), made(0));
+    let one = shared.replica();
+    assert_eq!(find(&one, made, Some(hash)), None);
+    assert_eq!(block_on(one.keep(FilterCriteria { criteria: criteria.clone(), at_ms: unix_ms() })), Ok(()));
+    let found = find(&shared.replica(), made, Some(hash)).expect("a filter");
+    assert_eq!((found.criteria, found.wants_criteria), (Some(criteria), false));
+}
+
+#[test]
+fn a_start_reads_back_as_far_as_a_filter_can_live() {
+    let shared = Shared::new();
+    let (old, minute) = (made(3_600_000), 60_000);
+    let other = |number: u64| {
+        let filter = id::hash(&number.to_be_bytes());
+        Filter::Moved(FilterMoved { filter, ..moved(&made(0), 1, 2, 12 * minute) })
+    };
+    // An hour old, polled a minute ago for the last time, with ten thousand entries of others before that.
+    shared.append([Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
+    shared.append((0..10_000).map(other));
+    shared.append([Filter::Moved(moved(&old, 2, 9, minute))]);
+    assert_eq!(stands(&shared.replica(), old), Some((9, 2)));
+    let silent = Made { filter: B256::repeat_byte(8), ..made(10 * minute) };
+    assert_eq!(stands(&shared.replica(), silent), None, "made ten minutes ago and never polled");
+}

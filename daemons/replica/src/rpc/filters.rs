@@ -1,0 +1,249 @@
+//! `eth_newFilter` and its kin, without a session: a filter is its id, and where it stands is read from the topic that
+//! all replicas share. A poll
+//!
+//! 1. reads the topic to its present end: the filter's cursor, a block;
+//! 2. works out what changed from there to this replica's head;
+//! 3. if anything did, appends the step; when another replica's step came before, it begins again;
+//! 4. answers.
+//!
+//! So no routing repeats or skips anything; an answer that is lost on its way is lost, as with geth.
+
+use super::Shared;
+use super::call::refused;
+use super::changes::{self, Changes};
+use super::logs::{self, Criteria};
+use super::params;
+use super::session::{self, Session};
+use crate::filters::cursors::Made;
+use crate::filters::id::{Id, Kind, NONCE_BYTES};
+use crate::filters::{CRITERIA_MAX_BYTES, Filters, Found, Unavailable};
+use crate::intake::unix_ms;
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::json::push_data;
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_wire::{FilterCriteria, FilterMoved};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// All methods here.
+pub(crate) const METHODS: [&str; 6] = [
+    "eth_newFilter",
+    "eth_newBlockFilter",
+    "eth_newPendingTransactionFilter",
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
+    "eth_uninstallFilter",
+];
+
+/// Blocks between a filter's cursor and the head; one that lags further has missed what it waited for.
+const BLOCKS_MAX: u64 = 1_024;
+/// A poll that loses so often has a client that polls the same filter from everywhere at once.
+const ATTEMPTS: usize = 8;
+
+/// Answers one of [`METHODS`].
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let Some(filters) = &shared.filters else {
+        return Err(Error::server("this deployment keeps no filters; use eth_getLogs, or subscribe"));
+    };
+    match method {
+        "eth_newFilter" => {
+            let raw = Args::parse(params, 1)?.required(|json| Ok(json.to_owned()))?;
+            let criteria = Args::parse(params, 1)?.required(Criteria::read)?;
+            criteria.check_future(session)?;
+            create(filters, session, Kind::logs(raw.clone()), Some(raw)).await
+        }
+        "eth_newBlockFilter" => {
+            Args::parse(params, 0)?;
+            create(filters, session, Kind::Blocks, None).await
+        }
+        "eth_newPendingTransactionFilter" => {
+            Args::parse(params, 1)?.optional(params::boolean)?;
+            create(filters, session, Kind::PendingTransactions, None).await
+        }
+        _ => {
+            let text = Args::parse(params, 1)?.required(params::string)?;
+            let filter = Id::read(&text, filters.signer()).and_then(|id| Filter::of(filters, id));
+            match (method, filter) {
+                ("eth_uninstallFilter", None) => Ok(Json::FALSE),
+                ("eth_uninstallFilter", Some(filter)) => filter.uninstall(filters).await,
+                (_, None) => Err(not_found()),
+                ("eth_getFilterLogs", Some(filter)) => filter.logs(shared, session, filters).await,
+                (_, Some(filter)) => filter.changes(shared, session, filters).await,
+            }
+        }
+    }
+}
+
+async fn create(
+    filters: &Filters,
+    session: &Session,
+    kind: Kind,
+    criteria: Option<String>,
+) -> Result<Json, Error> {
+    if let (Kind::LogsByHash(_), Some(text)) = (&kind, criteria) {
+        if text.len() > CRITERIA_MAX_BYTES {
+            let most = CRITERIA_MAX_BYTES >> 10;
+            return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
+        }
+        let told = FilterCriteria { criteria: text.into_bytes().into(), at_ms: unix_ms() };
+        filters.keep(told).await.map_err(unavailable)?;
+    }
+    let nonce = rand::random::<[u8; NONCE_BYTES]>();
+    let id = Id { kind, created: unix_ms(), start: session.block(), nonce };
+    let text = id.write(filters.signer()).ok_or_else(|| Error::internal("no id for a filter"))?;
+    Ok(Json::Owned(format!("\"{text}\"")))
+}
+
+/// A filter that this deployment has made.
+struct Filter {
+    made: Made,
+    kind: Kind,
+}
+
+impl Filter {
+    fn of(filters: &Filters, id: Id) -> Option<Self> {
+        Some(Self { made: id.made(filters.signer())?, kind: id.kind })
+    }
+
+    /// Where it stands, and what it wants where that is logs.
+    async fn find(&self, filters: &Filters) -> Result<(Found, Option<Criteria>), Error> {
+        let hash = if let Kind::LogsByHash(hash) = &self.kind { Some(*hash) } else { None };
+        let found = filters.find(self.made, hash).await.map_err(unavailable)?.ok_or_else(not_found)?;
+        let told = found.criteria.as_ref().map(|told| String::from_utf8_lossy(told));
+        let criteria = match (&self.kind, &told) {
+            (Kind::Logs(text), _) => Some(text.as_str()),
+            (_, text) => text.as_deref(),
+        };
+        // They were read when the filter was made.
+        let criteria = criteria.map(Criteria::read).transpose().map_err(Error::internal)?;
+        Ok((found, criteria))
+    }
+
+    fn step(&self, found: &Found, next: Option<BlockRef>) -> FilterMoved {
+        FilterMoved {
+            filter: self.made.filter,
+            created_ms: self.made.created,
+            step: found.stand.step.saturating_add(1),
+            base: found.stand.cursor,
+            next,
+            at_ms: unix_ms(),
+        }
+    }
+
+    async fn changes(
+        &self,
+        shared: &Arc<Shared>,
+        session: &Arc<Session>,
+        filters: &Filters,
+    ) -> Result<Json, Error> {
+        for _ in 0..ATTEMPTS {
+            let (mut found, criteria) = self.find(filters).await?;
+            let (session, changes) = reach(shared, session, found.stand.cursor).await?;
+            let head = session.block();
+            let (wants_blocks, shared_there) = (self.kind == Kind::Blocks, Arc::clone(shared));
+            let tell = move |_| tell(&shared_there, &session, &changes, wants_blocks, criteria.as_ref());
+            let (items, answer) = shared.pool.run(tell).await.map_err(refused)??;
+            if items == 0 && !found.stand.wants_touch {
+                return Ok(answer);
+            }
+            if let Some(criteria) = found.criteria.take().filter(|_| found.wants_criteria) {
+                let told = FilterCriteria { criteria, at_ms: unix_ms() };
+                filters.keep(told).await.map_err(unavailable)?;
+            }
+            if filters.step(self.step(&found, Some(head))).await.map_err(unavailable)? {
+                return Ok(answer);
+            }
+        }
+        Err(Error::new(codes::LIMIT_EXCEEDED, "the filter is polled by too many at once"))
+    }
+
+    async fn logs(
+        &self,
+        shared: &Arc<Shared>,
+        session: &Arc<Session>,
+        filters: &Filters,
+    ) -> Result<Json, Error> {
+        match self.find(filters).await? {
+            (_, Some(criteria)) => logs::matching(shared, session, criteria).await,
+            (_, None) => Err(not_found()),
+        }
+    }
+
+    async fn uninstall(&self, filters: &Filters) -> Result<Json, Error> {
+        for _ in 0..ATTEMPTS {
+            let Some(found) = filters.find(self.made, None).await.map_err(unavailable)? else {
+                return Ok(Json::FALSE);
+            };
+            if filters.step(self.step(&found, None)).await.map_err(unavailable)? {
+                return Ok(Json::TRUE);
+            }
+        }
+        Err(Error::new(codes::LIMIT_EXCEEDED, "the filter is polled by too many at once"))
+    }
+}
+
+/// What changed since `cursor`, in the request's view or, where that does not know the block yet, in a newer one.
+async fn reach(
+    shared: &Shared,
+    session: &Arc<Session>,
+    cursor: BlockRef,
+) -> Result<(Arc<Session>, Changes), Error> {
+    if let Some(changes) = changes::between(session.source(), cursor, BLOCKS_MAX)? {
+        return Ok((Arc::clone(session), changes));
+    }
+    let newer = session::knowing(&*shared.live, &shared.waiters, cursor).await;
+    if let Some(changes) = changes::between(newer.source(), cursor, BLOCKS_MAX)? {
+        return Ok((Arc::new(newer), changes));
+    }
+    let head = newer.block().number;
+    if head <= cursor.number {
+        let text = format!("block {} of the filter is not here yet (head {head})", cursor.number);
+        return Err(Error::new(codes::MIN_BLOCK, text));
+    }
+    Err(not_found())
+}
+
+/// The answer, and how many items it has.
+fn tell(
+    shared: &Shared,
+    session: &Session,
+    changes: &Changes,
+    wants_blocks: bool,
+    criteria: Option<&Criteria>,
+) -> Result<(usize, Json), Error> {
+    let mut list = logs::Answer::new();
+    if wants_blocks {
+        changes.came.iter().for_each(|at| list.push(|out| push_data(out, at.hash.as_slice())));
+    }
+    if let Some(criteria) = criteria {
+        let gone = changes.gone.iter().map(|at| (*at, true));
+        for (at, removed) in gone.chain(changes.came.iter().map(|at| (*at, false))) {
+            changes::logs(shared, session, criteria, at, removed, &mut |log| {
+                list.push(|out| out.push_str(&log));
+                true
+            })?;
+            logs::refuse_too_many(shared, list.len())?;
+        }
+    }
+    Ok((list.len(), list.finish()))
+}
+
+fn not_found() -> Error {
+    Error::server("filter not found")
+}
+
+fn unavailable(error: Unavailable) -> Error {
+    let code = match error {
+        Unavailable::Busy => codes::LIMIT_EXCEEDED,
+        Unavailable::Log(_) => codes::FILTERS_AWAY,
+    };
+    Error::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

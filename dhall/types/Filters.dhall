@@ -1,0 +1,1 @@
+< Off | Own | Shared : Text >
