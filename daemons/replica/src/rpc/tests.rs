@@ -319,7 +319,9 @@ fn logs_are_limited_and_searched_exactly() {
 #[test]
 fn what_is_described_is_served() {
     let Some(chain) = fake::chain() else { return };
-    let rpc = rpc(Arc::new(Still::new(chain)));
+    let ((intake, _taken), kept) = (intake::tests::running(), crate::filters::tests::Shared::new());
+    let sinks = Sinks { intake: Some(intake), filters: Some(kept.replica()) };
+    let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), sinks).expect("threads");
     let methods = rpc.methods();
     assert!(methods.len() > 60, "{}", methods.len());
     for method in methods {
