@@ -1,6 +1,7 @@
 //! Whole networks of real parts, one file per scenario.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod clients;
 mod consensus;
 mod differ;
 mod feed;

@@ -23,13 +23,13 @@ const GROUP: &str = "emitter";
 const SOON: Duration = Duration::from_secs(30);
 
 /// What stands in for those who deliver: hands every transaction to geth, whatever geth says, and commits.
-struct Emitter {
+pub(crate) struct Emitter {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<String>>,
 }
 
 impl Emitter {
-    fn start(log: &Backend, topic: &str, geth: Client) -> Self {
+    pub(crate) fn start(log: &Backend, topic: &str, geth: Client) -> Self {
         let mut member = log.group(topic, GROUP).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -50,7 +50,7 @@ impl Emitter {
     }
 
     /// The hashes of all that came.
-    fn stop(self) -> Vec<String> {
+    pub(crate) fn stop(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }

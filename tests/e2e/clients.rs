@@ -1,0 +1,144 @@
+//! Stock clients, unmodified: what each is told by a real geth and by a replica, compared; then filters, subscriptions and
+//! a transaction of its own on the replica alone. The programs are in `clients/`, one per library.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
+
+use maidenlane_log::{Backend, segment};
+use maidenlane_tests::{
+    install::GETH,
+    process::Interrupt,
+    product,
+    scenario::{Carrier, Chain, Net, Plan},
+    settings::{self, Log},
+    traffic::Traffic,
+};
+use serde_json::{Value, json};
+
+use crate::transactions::Emitter;
+
+/// Enough blocks for a hundred questions about them.
+const BURSTS: usize = 4;
+const SCRIPTS: &str = "tests/e2e/clients";
+
+/// Its output, or why it failed.
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let [told, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    if output.status.success() { Ok(told.into_owned()) } else { Err(format!("{command:?}:\n{told}{errors}")) }
+}
+
+/// Where a library lies with all that it needs, installed once for its list of versions.
+fn installed(kind: &str, list: &str, install: impl Fn(&Path) -> Result<String, String>) -> PathBuf {
+    let dir = product::cache().join("clients").join(kind);
+    fs::create_dir_all(&dir).unwrap();
+    let lock = fs::File::create(dir.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let wanted = fs::read_to_string(product::root().join(SCRIPTS).join(list)).unwrap();
+    let done = dir.join("installed");
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return dir;
+    }
+    install(&dir).unwrap_or_else(|error| panic!("{error}"));
+    fs::write(done, wanted).unwrap();
+    dir
+}
+
+/// A program of Node.js beside its libraries: that is where it looks for them.
+fn node(script: &str) -> Option<Command> {
+    if output(Command::new("npm").arg("--version")).is_err() {
+        println!("not run: no Node.js with npm");
+        return None;
+    }
+    let scripts = product::root().join(SCRIPTS);
+    let copy = |dir: &Path, name: &str| fs::copy(scripts.join(name), dir.join(name)).map(drop);
+    let dir = installed("node", "package-lock.json", |dir| {
+        ["package.json", "package-lock.json"].iter().try_for_each(|name| copy(dir, name)).unwrap();
+        output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
+    });
+    ["ask.mjs", script].iter().try_for_each(|name| copy(&dir, name)).unwrap();
+    let mut command = Command::new("node");
+    command.arg(dir.join(script));
+    Some(command)
+}
+
+fn python(script: &str) -> Option<Command> {
+    if output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err() {
+        println!("not run: no Python with venv");
+        return None;
+    }
+    let scripts = product::root().join(SCRIPTS);
+    let dir = installed("python", "requirements.txt", |dir| {
+        output(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
+        let pip = dir.join("bin/pip");
+        let list = scripts.join("requirements.txt");
+        output(Command::new(pip).args(["install", "--quiet", "--no-deps", "--requirement"]).arg(list))
+    });
+    let mut command = Command::new(dir.join("bin/python"));
+    command.arg(scripts.join(script));
+    Some(command)
+}
+
+/// A network with traffic for as long as the client runs.
+fn check(client: Option<Command>) {
+    let Some(mut client) = client else { return };
+    if !GETH.met() {
+        return println!("not run: no {}", GETH.name);
+    }
+    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build(&plan).unwrap();
+    net.take_transactions().unwrap();
+    net.start().unwrap();
+    let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
+    let log = Backend::Segment(segment::Options::new(dir));
+    let topic = format!("{}.{}.transactions", settings::PREFIX, settings::CHAIN);
+    let (geth, replica) = (net.master(), net.replica(0).unwrap());
+    let emitter = Emitter::start(&log, &topic, geth.clone());
+
+    // The client's own account.
+    let (key, address) = (format!("0x{}", "01".repeat(32)), "0x1a642f0e3c3af545e7acbd38b07251b3990914f1");
+    let from = geth.call("eth_accounts", &json!([])).unwrap();
+    let gift = json!({"from": from.get(0), "to": address, "value": "0xde0b6b3a7640000"});
+    geth.call("eth_sendTransaction", &json!([gift])).unwrap();
+    let mut traffic = Traffic::open(&geth).unwrap();
+    let contract = traffic.contract().to_owned();
+    for _ in 0..BURSTS {
+        traffic.burst().unwrap();
+        traffic.settle().unwrap();
+    }
+    let block = net.caught_up(0).unwrap();
+    let balance = replica.call("eth_getBalance", &json!([address, "latest"])).unwrap();
+    assert_ne!(balance, Value::from("0x0"));
+
+    let stop = Interrupt::default();
+    let told = thread::scope(|scope| {
+        scope.spawn(|| traffic.run(&stop, |_| ()).unwrap());
+        let socket = replica.url().replace("http", "ws");
+        let urls = [geth.url(), replica.url(), &socket, &contract, &block.to_string(), &key];
+        let told = output(client.args(urls));
+        stop.raise();
+        told
+    });
+    println!("{}", told.unwrap_or_else(|error| panic!("{error}\n{}", net.last_words())));
+    assert_eq!(emitter.stop().len(), 1, "it has sent one");
+    net.stop().unwrap();
+}
+
+#[test]
+fn viem_is_told_the_same() {
+    check(node("viem.mjs"));
+}
+
+#[test]
+fn ethers_is_told_the_same() {
+    check(node("ethers.mjs"));
+}
+
+#[test]
+fn web3_py_is_told_the_same() {
+    check(python("web3_py.py"));
+}
