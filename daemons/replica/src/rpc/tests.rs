@@ -371,3 +371,14 @@ fn published(method: &str, name: &str) -> Value {
     let request: Value = serde_json::from_str(&case.steps[0].request).expect("JSON");
     request["params"].clone()
 }
+
+#[test]
+fn the_pool_s_nonce_is_the_confirmed_one() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    // Sends most of the chain's transactions.
+    let sender = "0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f";
+    let nonce = |tag: &str| ask(&rpc, "eth_getTransactionCount", json!([sender, tag]))["result"].clone();
+    assert_ne!(nonce("latest"), json!("0x0"));
+    assert_eq!(nonce("pending"), nonce("latest"));
+}

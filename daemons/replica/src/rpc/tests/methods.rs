@@ -4,6 +4,7 @@ use super::{Still, ask, fake, rpc};
 use maidenlane_jsonrpc::{Api as _, codes};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 const GUIDE: &str = include_str!("../../../README.md");
@@ -20,6 +21,43 @@ fn table() -> BTreeMap<&'static str, &'static str> {
         }
     }
     table
+}
+
+/// All Rust source below a directory.
+fn sources(dir: &Path, out: &mut String) {
+    for entry in std::fs::read_dir(dir).expect("a directory of ours") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            out.push_str(&std::fs::read_to_string(&path).expect("text"));
+        }
+    }
+}
+
+#[test]
+fn every_backend_function_has_a_file_and_a_test() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    sources(&here.join("src"), &mut code);
+    sources(&here.join("../../tests/e2e"), &mut code);
+    let (_, section) = GUIDE.split_once("\n## Backend functions").expect("the table's section");
+    let section = section.split("\n## ").next().expect("a first part");
+    let rows: Vec<_> = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|line| line.starts_with("| ")).collect();
+    assert_eq!(rows.len(), 26);
+    for row in rows {
+        let columns: Vec<_> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        let [_, what, test] = columns[..] else { panic!("three columns: {row}") };
+        let test = test.trim_matches(['`', ' ', '|']);
+        assert!(
+            code.contains(&format!("#[test]\nfn {test}(")) || code.contains(&format!("    fn {test}(")),
+            "{row}"
+        );
+        for file in what.split('`').filter(|word| word.ends_with(".rs")) {
+            assert!(here.join("src").join(file).exists(), "{row}");
+        }
+    }
 }
 
 #[test]
