@@ -121,7 +121,9 @@ impl Broker {
 
     fn java(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("java");
+        // A broker that has run for an hour is compiled; this one lives for minutes, so it compiles what it runs twice.
         command.args(["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.arg("-XX:CompileThresholdScaling=0.02");
         command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
         command.arg(self.libs.join("*")).args(arguments).current_dir(&self.dir).stdin(Stdio::null());
         command

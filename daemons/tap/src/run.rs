@@ -21,8 +21,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How long a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
 const HOLE_AFTER: Duration = Duration::from_secs(10);
-/// Between looks at the spool while an announced block lacks frames.
+/// Between looks at the spool while an announced block lacks frames: at first they are a moment away.
+const LOOK_SOON: Duration = Duration::from_micros(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How long the first is meant.
+const SOON: Duration = Duration::from_millis(100);
 /// Between attempts to reach a master or a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// Without the log for so long, let the service manager begin afresh.
@@ -179,8 +182,13 @@ impl Tap {
     /// Heads announced by now, or until the next tick.
     fn listen(&mut self) -> Result<Vec<BlockRef>, Error> {
         let tick = self.next_tick.saturating_duration_since(Instant::now());
-        let wait = if self.waiting.is_some() { tick.min(LOOK_AGAIN) } else { tick };
-        let (mut heads, mut wait) = (Vec::new(), wait);
+        let (mut heads, mut wait) = (Vec::new(), tick);
+        if let Some((_, since)) = self.waiting {
+            // Not on the socket, whose timeouts are ticks of the kernel's clock, several milliseconds long.
+            let again = if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN };
+            std::thread::sleep(again.min(tick));
+            wait = Duration::ZERO;
+        }
         while let Some(head) = self.master()?.announced(wait)? {
             heads.push(head);
             wait = Duration::ZERO;

@@ -93,6 +93,13 @@ const FAMILIES: &[Family] = &[
     ("block options?", &["debug_traceBlockByNumber", "debug_traceBlockByHash"]),
     ("rlp options?", &["debug_traceBlock"]),
     ("call block options?", &["debug_traceCall"]),
+    ("hash", &["trace_transaction"]),
+    ("block", &["trace_block"]),
+    ("filter", &["trace_filter"]),
+    ("call types block?", &["trace_call"]),
+    ("calls block?", &["trace_callMany"]),
+    ("hash types", &["trace_replayTransaction"]),
+    ("block types", &["trace_replayBlockTransactions"]),
 ];
 
 /// Every method that is served; `others` are those that no family here names, whose parameters are not told.

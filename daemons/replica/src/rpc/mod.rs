@@ -222,6 +222,9 @@ impl Api for Rpc {
             _ if trace::METHODS.contains(&method) => {
                 Box::pin(trace::call(shared, session, method, params)).await
             }
+            _ if trace::parity::METHODS.contains(&method) => {
+                Box::pin(trace::parity::call(shared, session, method, params)).await
+            }
             _ if method.starts_with("debug_") => debug::call(session, method, params),
             _ => lookup::call(&shared.blocks, session, method, params),
         }
@@ -247,6 +250,7 @@ impl Api for Rpc {
             &facts::METHODS,
             &send::METHODS,
             &filters::METHODS,
+            &trace::parity::METHODS,
         ];
         described::all(&families.concat())
     }
@@ -278,6 +282,7 @@ fn is_known(method: &str) -> bool {
         || facts::METHODS.contains(&method)
         || send::METHODS.contains(&method)
         || filters::METHODS.contains(&method)
+        || trace::parity::METHODS.contains(&method)
 }
 
 #[cfg(test)]

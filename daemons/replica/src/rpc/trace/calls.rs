@@ -80,7 +80,54 @@ impl Nested {
     }
 }
 
+/// Which frames are told, and how many have been.
+#[derive(Clone, Debug)]
+pub(super) struct Picked {
+    /// From any of these; empty for all.
+    pub(super) from: AddressSet,
+    /// To any of these; empty for all.
+    pub(super) to: AddressSet,
+    /// So many more are passed over.
+    pub(super) after: u64,
+    /// So many more are told.
+    pub(super) count: u64,
+    /// Whether one has been told.
+    pub(super) any: bool,
+}
+
+impl Default for Picked {
+    fn default() -> Self {
+        let (from, to) = (AddressSet::default(), AddressSet::default());
+        Self { from, to, after: 0, count: u64::MAX, any: false }
+    }
+}
+
+impl Picked {
+    /// Whether no more are told.
+    pub(super) fn is_full(&self) -> bool {
+        self.count == 0
+    }
+
+    fn pick(&mut self, frame: &Frame) -> bool {
+        let is_in = |set: &AddressSet, address: Option<Address>| {
+            set.is_empty() || address.is_some_and(|address| set.contains(&address))
+        };
+        if self.is_full() || !is_in(&self.from, Some(frame.from)) || !is_in(&self.to, frame.to) {
+            return false;
+        }
+        if self.after > 0 {
+            self.after -= 1;
+            return false;
+        }
+        self.count -= 1;
+        true
+    }
+}
+
 impl Flat {
+    /// As Parity tells frames.
+    pub(super) const PARITY: Self = Self { convert_parity_errors: true, include_precompiles: false };
+
     /// All frames in order, each with its path.
     pub(super) fn write(
         self,
@@ -91,19 +138,29 @@ impl Flat {
         precompiles: &AddressSet,
     ) {
         out.push('[');
-        let mut flat = Flattened { flat: self, place, number, precompiles, path: Vec::new(), first: true };
-        flat.frame(out, root);
+        self.append(out, root, Some((place, number)), precompiles, &mut Picked::default());
         out.push(']');
+    }
+
+    /// The frames that are picked, behind those of other transactions; without a place they stand in no block.
+    pub(super) fn append(
+        self,
+        out: &mut String,
+        root: &Frame,
+        place: Option<(Place, u64)>,
+        precompiles: &AddressSet,
+        picked: &mut Picked,
+    ) {
+        Flattened { flat: self, place, precompiles, path: Vec::new(), picked }.frame(out, root);
     }
 }
 
 struct Flattened<'a> {
     flat: Flat,
-    place: Place,
-    number: u64,
+    place: Option<(Place, u64)>,
     precompiles: &'a AddressSet,
     path: Vec<usize>,
-    first: bool,
+    picked: &'a mut Picked,
 }
 
 impl Flattened<'_> {
@@ -115,19 +172,31 @@ impl Flattened<'_> {
     }
 
     fn frame(&mut self, out: &mut String, frame: &Frame) {
-        if !self.first {
-            out.push(',');
-        }
-        self.first = false;
         let calls: Vec<&Frame> = frame.calls.iter().filter(|call| self.is_told(call)).collect();
+        if self.picked.pick(frame) {
+            if self.picked.any {
+                out.push(',');
+            }
+            self.picked.any = true;
+            self.tell(out, frame, calls.len());
+        }
+        for (at, call) in calls.into_iter().enumerate() {
+            self.path.push(at);
+            self.frame(out, call);
+            self.path.pop();
+        }
+    }
+
+    fn tell(&self, out: &mut String, frame: &Frame, calls: usize) {
         let mut object = Object::new(out);
         action(Object::new(object.value("action")), frame);
-        if let Some(hash) = self.place.block {
-            object.data("blockHash", hash.as_slice());
-        } else {
-            object.raw("blockHash", "null");
+        if let Some((place, number)) = self.place {
+            match place.block {
+                Some(hash) => object.data("blockHash", hash.as_slice()),
+                None => object.raw("blockHash", "null"),
+            }
+            object.raw("blockNumber", &number.to_string());
         }
-        object.raw("blockNumber", &self.number.to_string());
         if let Some(error) = &frame.error {
             let text = if self.flat.convert_parity_errors { parity(error) } else { error };
             push_str(object.value("error"), text);
@@ -135,13 +204,15 @@ impl Flattened<'_> {
         if frame.op != opcode::SELFDESTRUCT && (frame.error.is_none() || frame.reverted()) {
             result(Object::new(object.value("result")), frame);
         }
-        object.raw("subtraces", &calls.len().to_string());
+        object.raw("subtraces", &calls.to_string());
         object.list("traceAddress", &self.path, |out, step| out.push_str(&step.to_string()));
-        match self.place.hash {
-            Some(hash) => object.data("transactionHash", hash.as_slice()),
-            None => object.raw("transactionHash", "null"),
+        if let Some((place, _)) = self.place {
+            match place.hash {
+                Some(hash) => object.data("transactionHash", hash.as_slice()),
+                None => object.raw("transactionHash", "null"),
+            }
+            object.raw("transactionPosition", &place.index.unwrap_or_default().to_string());
         }
-        object.raw("transactionPosition", &self.place.index.unwrap_or_default().to_string());
         object.raw(
             "type",
             match frame.op {
@@ -151,11 +222,6 @@ impl Flattened<'_> {
             },
         );
         object.end();
-        for (at, call) in calls.into_iter().enumerate() {
-            self.path.push(at);
-            self.frame(out, call);
-            self.path.pop();
-        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// geth's time for one transaction, where nobody asks for another.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most that a client may ask for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 

@@ -4,11 +4,14 @@
 //! |---|---|
 //! | [`config`] | which tracer, with what, for how long |
 //! | [`calls`], [`prestate`] | what the named tracers answer |
+//! | [`parity`], [`state_diff`] | `trace_…` |
 //! | this one | which block or call, and the answer |
 
 mod calls;
 mod config;
+pub(super) mod parity;
 mod prestate;
+mod state_diff;
 
 use super::Shared;
 use super::block::Block;
@@ -306,8 +309,18 @@ fn run_before(
     config: &Config,
     bounds: &Bounds,
 ) -> Result<(), Error> {
+    run_all_before(replay, block, index, || bounds.budget(config))
+}
+
+/// The same, each within a budget of its own.
+fn run_all_before(
+    replay: &mut Replay<'_>,
+    block: &Block,
+    index: usize,
+    budget: impl Fn() -> Budget,
+) -> Result<(), Error> {
     for before in 0..index {
-        replay.run(nth(block, before)?.0, bounds.budget(config)).map_err(fault)?;
+        replay.run(nth(block, before)?.0, budget()).map_err(fault)?;
     }
     Ok(())
 }

@@ -224,7 +224,7 @@ impl Prestate {
 }
 
 impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
-    fn code(&self, info: &AccountInfo) -> Result<Vec<u8>, ReadFault> {
+    pub(super) fn code(&self, info: &AccountInfo) -> Result<Vec<u8>, ReadFault> {
         if info.code_hash == KECCAK_EMPTY || info.code_hash.is_zero() {
             return Ok(Vec::new());
         }
@@ -244,7 +244,7 @@ impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
     }
 
     /// Whether there is such an account after the transaction: from Spurious Dragon on, touched and empty is gone.
-    fn exists(&self, account: &Account) -> bool {
+    pub(super) fn exists(&self, account: &Account) -> bool {
         let never = account.is_loaded_as_not_existing() && !account.is_touched();
         let cleared = self.clears && account.is_touched() && account.info.is_empty();
         !never && !cleared && !account.is_selfdestructed()

@@ -1,0 +1,396 @@
+//! `trace_…`, the tracing methods of Parity: the frames of `flatCallTracer` with Parity's texts for errors, and what
+//! changed in the state.
+
+use super::calls::{Flat, Picked};
+use super::config::Place;
+use super::prestate::Reader;
+use super::{Bounds, fault, nth, replay, run_all_before, state_diff, too_large, traceable};
+use crate::evm::Failure;
+use crate::evm::budget::Budget;
+use crate::evm::database::{Overrides, StateDb};
+use crate::evm::frames::{Frame, Frames};
+use crate::evm::precompiles::Precompiles;
+use crate::evm::replay::Replay;
+use crate::rpc::Shared;
+use crate::rpc::block::Block;
+use crate::rpc::call::{self, prepare, read};
+use crate::rpc::call_args::CallArgs;
+use crate::rpc::params::{self, Selector, Tag};
+use crate::rpc::select::{self, StateOf};
+use crate::rpc::session::Session;
+use alloy::primitives::{Address, map::AddressSet};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use revm::context::TxEnv;
+use revm::primitives::hardfork::SpecId;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// All methods here.
+pub(crate) const METHODS: [&str; 7] = [
+    "trace_transaction",
+    "trace_block",
+    "trace_filter",
+    "trace_call",
+    "trace_callMany",
+    "trace_replayTransaction",
+    "trace_replayBlockTransactions",
+];
+
+/// Calls in one `trace_callMany`.
+const CALLS_MAX: usize = 1_000;
+
+/// What is wanted of a call or a replayed transaction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Types {
+    trace: bool,
+    state_diff: bool,
+}
+
+impl Types {
+    fn read(json: &str) -> Result<Self, String> {
+        let names: Vec<String> = read(json)?;
+        let mut types = Self::default();
+        for name in names {
+            match name.as_str() {
+                "trace" => types.trace = true,
+                "stateDiff" => types.state_diff = true,
+                "vmTrace" => return Err("vmTrace is not served; use debug_traceTransaction".into()),
+                other => {
+                    return Err(format!(
+                        "unknown trace type {:?}",
+                        other.chars().take(32).collect::<String>()
+                    ));
+                }
+            }
+        }
+        Ok(types)
+    }
+}
+
+/// The parameter of `trace_filter`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Filter {
+    from_block: Option<Tag>,
+    to_block: Option<Tag>,
+    from_address: Option<Vec<Address>>,
+    to_address: Option<Vec<Address>>,
+    after: Option<u64>,
+    count: Option<u64>,
+}
+
+/// A checked question.
+enum Wanted {
+    Null,
+    Transaction(Arc<Block>, usize),
+    Blocks { first: u64, last: u64, picked: Picked },
+    Replayed { block: Arc<Block>, only: Option<usize>, types: Types },
+    Calls { calls: Vec<(CallArgs, Types)>, state: StateOf, many: bool },
+}
+
+/// Answers one of [`METHODS`].
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let wanted = wanted(shared, session, method, params)?;
+    let (there, session) = (Arc::clone(shared), Arc::clone(session));
+    let job = move |cancelled| {
+        let bounds = Bounds { most_bytes: there.settings.get().limits.answer_bytes, cancelled };
+        Job { shared: &there, session: &session, bounds }.run(wanted)
+    };
+    shared.pool.run(job).await.map_err(call::refused)?
+}
+
+fn wanted(
+    shared: &Shared,
+    session: &Session,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Wanted, Error> {
+    let mut args = Args::parse(params, 3)?;
+    match method {
+        "trace_transaction" | "trace_replayTransaction" => {
+            let hash = args.required(params::hash)?;
+            let types = if method == "trace_transaction" { None } else { Some(args.required(Types::read)?) };
+            let found = session.source().transaction(hash)?;
+            match (found, types) {
+                (None, None) => Ok(Wanted::Null),
+                (None, Some(_)) => Err(Error::server("transaction not found")),
+                (Some((at, index)), None) => Ok(Wanted::Transaction(traceable(shared, session, at)?, index)),
+                (Some((at, index)), Some(types)) => {
+                    let block = traceable(shared, session, at)?;
+                    Ok(Wanted::Replayed { block, only: Some(index), types })
+                }
+            }
+        }
+        "trace_block" => match select::block(session.source(), args.required(Selector::read)?)? {
+            None => Ok(Wanted::Null),
+            // What was undone has taken its state with it.
+            Some(at) => traceable(shared, session, at).map(|block| {
+                let number = block.header.number;
+                Wanted::Blocks { first: number, last: number, picked: Picked::default() }
+            }),
+        },
+        "trace_replayBlockTransactions" => {
+            let selector = args.required(Selector::read)?;
+            let types = args.required(Types::read)?;
+            let at =
+                select::block(session.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
+            Ok(Wanted::Replayed { block: traceable(shared, session, at)?, only: None, types })
+        }
+        "trace_filter" => filter(session, args.required(read)?),
+        "trace_call" => {
+            let one = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
+            let calls = vec![(one, args.required(Types::read)?)];
+            let state = on_state(session, &mut args)?;
+            Ok(Wanted::Calls { calls, state, many: false })
+        }
+        _ => {
+            let calls: Vec<(CallArgs, Box<RawValue>)> = args.required(read)?;
+            if calls.len() > CALLS_MAX {
+                return Err(Error::params(format!("{CALLS_MAX} calls at most")));
+            }
+            let typed = |(call, types): (CallArgs, Box<RawValue>)| {
+                Types::read(types.get()).map(|types| (call, types)).map_err(Error::params)
+            };
+            let calls = calls.into_iter().map(typed).collect::<Result<_, _>>()?;
+            let state = on_state(session, &mut args)?;
+            Ok(Wanted::Calls { calls, state, many: true })
+        }
+    }
+}
+
+fn on_state(session: &Session, args: &mut Args<'_>) -> Result<StateOf, Error> {
+    select::state(session.source(), args.optional(Selector::read)?.unwrap_or(Selector::LATEST))
+}
+
+fn filter(session: &Session, filter: Filter) -> Result<Wanted, Error> {
+    let resolve = |tag: Option<Tag>| {
+        let at = select::block(session.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
+        at.map(|at| at.number).ok_or_else(|| Error::server("block not found"))
+    };
+    let (first, last) = (resolve(filter.from_block)?, resolve(filter.to_block)?);
+    if first > last {
+        return Err(Error::params("invalid block range params"));
+    }
+    let set =
+        |addresses: Option<Vec<Address>>| addresses.unwrap_or_default().into_iter().collect::<AddressSet>();
+    let picked = Picked {
+        from: set(filter.from_address),
+        to: set(filter.to_address),
+        after: filter.after.unwrap_or_default(),
+        count: filter.count.unwrap_or(u64::MAX),
+        ..Picked::default()
+    };
+    // Genesis has no transactions, and no state before it.
+    Ok(Wanted::Blocks { first: first.max(1), last, picked })
+}
+
+/// One transaction, run.
+struct Traced {
+    root: Frame,
+    output: Vec<u8>,
+    state_diff: Option<String>,
+}
+
+struct Job<'a> {
+    shared: &'a Shared,
+    session: &'a Session,
+    bounds: Bounds,
+}
+
+impl Job<'_> {
+    fn run(&self, wanted: Wanted) -> Result<Json, Error> {
+        let mut out = String::new();
+        match wanted {
+            Wanted::Null => return Ok(Json::NULL),
+            Wanted::Transaction(block, index) => {
+                let none = Overrides::default();
+                let mut replay = replay(self.shared, self.session, &block, &none)?;
+                run_all_before(&mut replay, &block, index, || self.budget())?;
+                out.push('[');
+                self.frames(&mut out, &mut replay, &block, index, &mut Picked::default())?;
+                out.push(']');
+            }
+            Wanted::Blocks { first, last, mut picked } => {
+                out.push('[');
+                for number in first..=last {
+                    self.block(&mut out, number, &mut picked)?;
+                }
+                out.push(']');
+            }
+            Wanted::Replayed { block, only, types } => self.replayed(&mut out, &block, only, types)?,
+            Wanted::Calls { calls, state, many } => self.calls(&mut out, calls, &state, many)?,
+        }
+        Ok(Json::Owned(out))
+    }
+
+    /// For one transaction, as for `debug_trace…`.
+    fn budget(&self) -> Budget {
+        let now = Instant::now();
+        let until = now.checked_add(super::config::TIMEOUT).unwrap_or(now);
+        Budget::until(until, Arc::clone(&self.bounds.cancelled))
+    }
+
+    /// All that is picked of a canonical block's frames.
+    fn block(&self, out: &mut String, number: u64, picked: &mut Picked) -> Result<(), Error> {
+        if picked.is_full() {
+            return Ok(());
+        }
+        let hash = self.session.source().hash_of(number)?.ok_or_else(select::pruned)?;
+        let block = traceable(self.shared, self.session, BlockRef::new(number, hash))?;
+        if block.transactions.is_empty() {
+            return Ok(());
+        }
+        let none = Overrides::default();
+        let mut replay = replay(self.shared, self.session, &block, &none)?;
+        for index in 0..block.transactions.len() {
+            if picked.is_full() {
+                return Ok(());
+            }
+            self.frames(out, &mut replay, &block, index, picked)?;
+        }
+        Ok(())
+    }
+
+    fn frames(
+        &self,
+        out: &mut String,
+        replay: &mut Replay<'_>,
+        block: &Block,
+        index: usize,
+        picked: &mut Picked,
+    ) -> Result<(), Error> {
+        let (tx, place) = nth(block, index)?;
+        let traced = self.trace(replay, tx, false)?;
+        let precompiles = replay.precompiles();
+        Flat::PARITY.append(out, &traced.root, Some((place, block.header.number)), precompiles, picked);
+        self.refuse_too_large(out)
+    }
+
+    fn replayed(
+        &self,
+        out: &mut String,
+        block: &Block,
+        only: Option<usize>,
+        types: Types,
+    ) -> Result<(), Error> {
+        let none = Overrides::default();
+        let mut replay = replay(self.shared, self.session, block, &none)?;
+        if let Some(index) = only {
+            run_all_before(&mut replay, block, index, || self.budget())?;
+            let (tx, _) = nth(block, index)?;
+            return self.answer(out, &mut replay, tx, types, None);
+        }
+        out.push('[');
+        for index in 0..block.transactions.len() {
+            if index > 0 {
+                out.push(',');
+            }
+            let (tx, place) = nth(block, index)?;
+            self.answer(out, &mut replay, tx, types, Some(place))?;
+        }
+        out.push(']');
+        Ok(())
+    }
+
+    fn calls(
+        &self,
+        out: &mut String,
+        calls: Vec<(CallArgs, Types)>,
+        state: &StateOf,
+        many: bool,
+    ) -> Result<(), Error> {
+        let none = Overrides::default();
+        let mut replay: Option<Replay<'_>> = None;
+        out.push_str(if many { "[" } else { "" });
+        for (index, (args, types)) in calls.into_iter().enumerate() {
+            let call = prepare(self.shared, self.session, args, state, None)?;
+            let replay = replay.get_or_insert_with(|| {
+                let hashes = state.hashes_below();
+                let db = StateDb::new(self.session.source(), state.at, hashes, &self.shared.codes, &none);
+                Replay::on(db, call.block.clone(), call.cfg(), Precompiles::new(call.spec, None))
+            });
+            out.push_str(if index > 0 { "," } else { "" });
+            self.answer(out, replay, call.tx, types, None)?;
+        }
+        out.push_str(if many { "]" } else { "" });
+        Ok(())
+    }
+
+    /// What is told of a call or a replayed transaction.
+    fn answer(
+        &self,
+        out: &mut String,
+        replay: &mut Replay<'_>,
+        tx: TxEnv,
+        types: Types,
+        place: Option<Place>,
+    ) -> Result<(), Error> {
+        let traced = self.trace(replay, tx, types.state_diff)?;
+        let mut object = Object::new(out);
+        object.data("output", &traced.output);
+        object.raw("stateDiff", traced.state_diff.as_deref().unwrap_or("null"));
+        let trace = object.value("trace");
+        trace.push('[');
+        if types.trace {
+            Flat::PARITY.append(trace, &traced.root, None, replay.precompiles(), &mut Picked::default());
+        }
+        trace.push(']');
+        if let Some(hash) = place.and_then(|place| place.hash) {
+            push_data(object.value("transactionHash"), hash.as_slice());
+        }
+        object.raw("vmTrace", "null");
+        object.end();
+        self.refuse_too_large(out)
+    }
+
+    /// Runs a transaction and leaves it in the state.
+    fn trace(&self, replay: &mut Replay<'_>, tx: TxEnv, state_diff: bool) -> Result<Traced, Error> {
+        let (mut watch, mut frames, gas_limit) = (self.bounds.watch(), Frames::default(), tx.gas_limit);
+        let done = replay.inspect(tx, self.budget(), (&mut watch, &mut frames));
+        if watch.is_full() {
+            return Err(too_large());
+        }
+        let done = done.map_err(fault)?;
+        let mut root = frames.finish();
+        (root.gas, root.gas_used) = (gas_limit, done.result.tx_gas_used());
+        let output = done.result.output().map(|output| output.to_vec()).unwrap_or_default();
+        let state_diff = match state_diff {
+            true => {
+                let spec = replay.spec();
+                let reader = Reader {
+                    db: &replay.state(),
+                    after: &done.state,
+                    destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
+                    clears: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+                    delegates: spec.is_enabled_in(SpecId::PRAGUE),
+                };
+                Some(state_diff::of(&reader).map_err(|error| fault(Failure::Read(error)))?)
+            }
+            false => None,
+        };
+        replay.keep(done);
+        Ok(Traced { root, output, state_diff })
+    }
+
+    fn refuse_too_large(&self, out: &str) -> Result<(), Error> {
+        if out.len() <= self.bounds.most_bytes {
+            return Ok(());
+        }
+        Err(Error::new(
+            codes::RESPONSE_TOO_LARGE,
+            "the traces are too large; ask for fewer blocks, or a count",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;
