@@ -21,7 +21,7 @@ use known::Known;
 use maidenlane_chain::B256;
 use maidenlane_log::{Append, Backend, LogProducer};
 use maidenlane_wire::Transaction;
-pub(crate) use start::brief;
+pub(crate) use start::{await_shutdown, brief};
 pub use start::{needs, start};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -112,8 +112,10 @@ fn keep_filters(
     let (filters, reader) =
         Filters::new(wanted, &settings.daemon.state_dir, intake::brief(settings.backend()))
             .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
+    let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("filters", move || {
         reader.run();
+        intake::await_shutdown(&shutdown);
         Ok(())
     })?;
     Ok(filters)

@@ -4,7 +4,7 @@
 use super::Settings;
 use maidenlane_log::{Backend, Entry};
 use maidenlane_wire::Transaction;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Looks are this far apart.
@@ -12,21 +12,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// While transactions are refused: clients wait for the end of that.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+const UNKNOWN: u8 = 0;
+const CONSUMED: u8 = 1;
+const STALLED: u8 = 2;
+
 /// What the last look has seen.
 #[derive(Debug)]
 pub struct Consumers {
     settings: Settings,
     /// Unix time in milliseconds at which the oldest transaction that nobody took out was taken; 0: there is none.
     oldest_ms: AtomicU64,
-    /// Whether it is too old.
-    stalled: AtomicBool,
+    /// Whether nobody has looked yet, or it is too old.
+    state: AtomicU8,
 }
 
 impl Consumers {
-    /// All is well, until somebody looks.
+    /// Nothing is known, until somebody looks.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, oldest_ms: AtomicU64::new(0), stalled: AtomicBool::new(false) }
+        Self { settings, oldest_ms: AtomicU64::new(0), state: AtomicU8::new(UNKNOWN) }
     }
 
     /// Asks the log; returns when to look again. A log that is away is told by the appends to it.
@@ -38,9 +42,10 @@ impl Consumers {
         let taken = oldest_taken(&oldest);
         self.oldest_ms.store(taken.unwrap_or_default(), Ordering::Relaxed);
         let stalled = taken.is_some_and(|taken| is_stalled(taken, unix_ms(), self.settings.retention));
-        match (self.stalled.swap(stalled, Ordering::Relaxed), self.fit()) {
-            (false, Err(reason)) => tracing::error!("{reason}"),
-            (true, Ok(())) => tracing::info!("transactions are consumed again"),
+        let state = if stalled { STALLED } else { CONSUMED };
+        match (self.state.swap(state, Ordering::Relaxed), self.fit()) {
+            (UNKNOWN | CONSUMED, Err(reason)) => tracing::error!("{reason}"),
+            (STALLED, Ok(())) => tracing::info!("transactions are consumed again"),
             _ => {}
         }
         Ok(if stalled { LOOK_AGAIN } else { LOOK_EVERY })
@@ -60,10 +65,12 @@ impl Consumers {
     /// # Errors
     /// That reason.
     pub fn fit(&self) -> Result<(), String> {
-        if !self.stalled.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let Settings { topic, group, .. } = &self.settings;
+        match self.state.load(Ordering::Relaxed) {
+            CONSUMED => return Ok(()),
+            UNKNOWN => return Err(format!("it is not known yet whether {topic} is consumed; send it again")),
+            _ => {}
+        }
         let since = self.oldest_ms.load(Ordering::Relaxed) / 1_000;
         let minutes = self.oldest_age().as_secs() / 60;
         Err(format!(

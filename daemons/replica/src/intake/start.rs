@@ -39,8 +39,10 @@ pub fn start(
 ) -> Result<Intake, Failure> {
     let consumers = Arc::new(Consumers::new(settings.clone()));
     let (intake, appender) = Intake::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers));
+    let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("transactions", move || {
         appender.run();
+        await_shutdown(&shutdown);
         Ok(())
     })?;
     let watch = Watch {
@@ -49,6 +51,7 @@ pub fn start(
         health: health.clone(),
         waiting: Gauge::default(),
         shutdown: tasks.shutdown().clone(),
+        away: false,
     };
     metrics.register(|registry| {
         let help = "Age of the oldest transaction that its group has not consumed; 0 = none";
@@ -69,21 +72,32 @@ pub(crate) fn brief(mut log: Backend) -> Backend {
     log
 }
 
+/// Whoever asked for this thread's work is gone, and has a reason of its own to tell: this end is not the news.
+pub(crate) fn await_shutdown(shutdown: &Shutdown) {
+    while !shutdown.is_triggered() {
+        std::thread::sleep(NAP);
+    }
+}
+
 struct Watch {
     consumers: Arc<Consumers>,
     log: Backend,
     health: Health,
     waiting: Gauge,
     shutdown: Shutdown,
+    /// The log did not answer the last look.
+    away: bool,
 }
 
 impl Watch {
-    fn run(self) {
+    fn run(mut self) {
         while !self.shutdown.is_triggered() {
-            let next = self.consumers.look(&self.log).unwrap_or_else(|error| {
+            let looked = self.consumers.look(&self.log);
+            if let (Err(error), false) = (&looked, self.away) {
                 tracing::warn!(%error, "whether transactions are consumed is unknown");
-                LOOK_AWAY
-            });
+            }
+            self.away = looked.is_err();
+            let next = looked.unwrap_or(LOOK_AWAY);
             self.tell();
             let until = Instant::now() + next;
             while Instant::now() < until && !self.shutdown.is_triggered() {

@@ -25,7 +25,13 @@ fn log() -> (tempfile::TempDir, Backend) {
     (dir, log)
 }
 
-fn consumers() -> Arc<Consumers> {
+fn consumers(log: &Backend) -> Arc<Consumers> {
+    let consumers = unknown();
+    consumers.look(log).expect("a look");
+    consumers
+}
+
+fn unknown() -> Arc<Consumers> {
     let (topic, group) = (TOPIC.to_owned(), "emitter".to_owned());
     Arc::new(Consumers::new(Settings { topic, group, retention: HOUR }))
 }
@@ -33,7 +39,7 @@ fn consumers() -> Arc<Consumers> {
 /// A running intake for tests of the RPC, and its log.
 pub(crate) fn running() -> (Intake, Stored) {
     let (dir, log) = log();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers());
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     std::thread::spawn(|| appender.run());
     (intake, Stored { log, _dir: dir })
 }
@@ -76,7 +82,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn every_transaction_is_stored_once_before_it_is_answered() {
     let (_dir, log) = log();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers());
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     let worker = std::thread::spawn(|| appender.run());
     // Each comes twice at the same time, and the first once more later.
     let taken = block_on(async {
@@ -99,7 +105,7 @@ fn every_transaction_is_stored_once_before_it_is_answered() {
 fn a_log_that_fails_is_told_and_tried_again() {
     let (dir, log) = log();
     let missing = "t.missing".to_owned();
-    let (intake, appender) = Intake::new(log.clone(), missing.clone(), consumers());
+    let (intake, appender) = Intake::new(log.clone(), missing.clone(), consumers(&log));
     let worker = std::thread::spawn(|| appender.run());
     let refused = block_on(intake.take(transaction(1)));
     assert!(matches!(&refused, Err(NotTaken::Log(why)) if why.contains("t.missing")), "{refused:?}");
@@ -112,7 +118,7 @@ fn a_log_that_fails_is_told_and_tried_again() {
 #[test]
 fn what_is_too_much_is_refused_at_once() {
     let (_dir, log) = log();
-    let (intake, appender) = Intake::new(log, TOPIC.to_owned(), consumers());
+    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     let large = |number: u64| Transaction { raw: vec![0; 900_000].into(), ..transaction(number) };
     let waiting: Vec<_> = (0..80).map(|number| intake.take(large(number))).collect();
     let outcomes = block_on(async {
@@ -131,9 +137,11 @@ fn what_is_too_much_is_refused_at_once() {
 #[test]
 fn nothing_is_taken_that_nobody_delivers() {
     let (_dir, log) = log();
-    let consumers = consumers();
+    let consumers = unknown();
     let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers));
     let worker = std::thread::spawn(|| appender.run());
+    let early = block_on(intake.take(transaction(1)));
+    assert!(matches!(&early, Err(NotTaken::Unconsumed(why)) if why.contains("not known yet")), "{early:?}");
     let old = Transaction { taken_ms: transaction(0).taken_ms - 31 * 60_000, ..transaction(0) };
     let payload = old.encode();
     let entry = Append { key: Some(old.sender.as_slice()), payload: &payload };
