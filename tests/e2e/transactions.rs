@@ -205,9 +205,13 @@ fn check(carrier: Carrier) {
     assert_eq!(status["transactions"]["taken"], false, "{status}");
 
     let emitter = Emitter::start(&log, &topic, geth);
+    let mut answers = Vec::new();
     wait::until("transactions to be taken again", SOON, || {
         let answer = scene.send(&raw);
-        if answer.get("result").is_some() { Ok(()) } else { Err(answer.to_string()) }
+        let taken = answer.get("result").is_some();
+        answers.push(answer.to_string());
+        answers.dedup();
+        if taken { Ok(()) } else { Err(answers.join("\n")) }
     })
     .unwrap();
     scene.replica.call("eth_sendRawTransactionSync", &json!([raw])).unwrap();
