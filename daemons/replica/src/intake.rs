@@ -185,8 +185,7 @@ impl Appender {
 
 /// The log's error with its causes, for the client and the log line.
 fn told(error: &maidenlane_log::Error) -> NotTaken {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    NotTaken::Log(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+    NotTaken::Log(crate::doors::told(error))
 }
 
 #[cfg(test)]

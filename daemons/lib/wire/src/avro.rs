@@ -55,6 +55,14 @@ pub enum DecodeError {
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
+    /// Begins an entry of about so many bytes: marker and fingerprint of its schema.
+    pub(crate) fn entry(fingerprint: u64, bytes: usize) -> Self {
+        let mut out = Self(Vec::with_capacity(bytes));
+        out.fixed(&[0xc3, 0x01]);
+        out.fixed(&fingerprint.to_le_bytes());
+        out
+    }
+
     pub(crate) fn long(&mut self, value: u64) {
         // Zigzag of a number that is never negative. Above i64::MAX nothing in a chain counts.
         let mut rest = value.min(i64::MAX.unsigned_abs()) << 1;

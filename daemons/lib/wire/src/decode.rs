@@ -40,7 +40,7 @@ fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
     })
 }
 
-fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockRef, DecodeError> {
+pub(crate) fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockRef, DecodeError> {
     Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
 }
 

@@ -9,9 +9,7 @@ use maidenlane_chain::BlockRef;
 /// The entry's bytes: `C3 01`, the schema's fingerprint (little-endian), the datum.
 #[must_use]
 pub fn encode(stamped: &Stamped) -> Vec<u8> {
-    let mut out = Writer(Vec::with_capacity(256 + content_len(&stamped.record)));
-    out.fixed(&[0xc3, 0x01]);
-    out.fixed(&fingerprint(&stamped.record).to_le_bytes());
+    let mut out = Writer::entry(fingerprint(&stamped.record), 256 + content_len(&stamped.record));
     stamp(&mut out, &stamped.stamp);
     match &stamped.record {
         Record::Open(record) => open(&mut out, record),
@@ -61,7 +59,7 @@ fn stamp(out: &mut Writer, stamp: &Stamp) {
     out.boolean(stamp.more);
 }
 
-fn block(out: &mut Writer, block: &BlockRef) {
+pub(crate) fn block(out: &mut Writer, block: &BlockRef) {
     out.long(block.number);
     out.fixed(block.hash.as_slice());
 }

@@ -3,7 +3,8 @@
 //! Not records of a feed: any replica appends, and the log's order decides.
 
 use crate::avro::{DecodeError, Reader, Writer};
-use crate::schema;
+use crate::encode::block;
+use crate::{decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Value, json};
 
@@ -45,25 +46,24 @@ impl Filter {
     /// The entry's bytes: Avro single-object encoding, as of records.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.fixed(&[0xc3, 0x01]);
         match self {
             Self::Moved(moved) => {
-                out.fixed(&schema::FILTER_MOVED.to_le_bytes());
+                let mut out = Writer::entry(schema::FILTER_MOVED, 150);
                 out.fixed(moved.filter.as_slice());
                 out.long(moved.created_ms);
                 out.long(moved.step);
                 block(&mut out, &moved.base);
                 out.option(moved.next.as_ref(), block);
                 out.long(moved.at_ms);
+                out.0
             }
             Self::Criteria(criteria) => {
-                out.fixed(&schema::FILTER_CRITERIA.to_le_bytes());
+                let mut out = Writer::entry(schema::FILTER_CRITERIA, criteria.criteria.len() + 30);
                 out.bytes(&criteria.criteria);
                 out.long(criteria.at_ms);
+                out.0
             }
         }
-        out.0
     }
 
     /// Reads one entry of the topic.
@@ -77,8 +77,8 @@ impl Filter {
                 filter: input.hash("filter")?,
                 created_ms: input.long("createdMs")?,
                 step: input.long("step")?,
-                base: read_block(input, "base")?,
-                next: input.option("next", read_block)?,
+                base: decode::block(input, "base")?,
+                next: input.option("next", decode::block)?,
                 at_ms: input.long("atMs")?,
             }),
             schema::FILTER_CRITERIA => Self::Criteria(FilterCriteria {
@@ -112,13 +112,4 @@ impl Filter {
             }),
         }
     }
-}
-
-fn block(out: &mut Writer, block: &BlockRef) {
-    out.long(block.number);
-    out.fixed(block.hash.as_slice());
-}
-
-fn read_block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockRef, DecodeError> {
-    Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
 }

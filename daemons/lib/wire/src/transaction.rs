@@ -25,9 +25,7 @@ impl Transaction {
     /// The entry's bytes: Avro single-object encoding, as of records.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer(Vec::with_capacity(self.raw.len() + 80));
-        out.fixed(&[0xc3, 0x01]);
-        out.fixed(&schema::TRANSACTION.to_le_bytes());
+        let mut out = Writer::entry(schema::TRANSACTION, self.raw.len() + 80);
         out.fixed(self.hash.as_slice());
         out.fixed(self.sender.as_slice());
         out.bytes(&self.raw);

@@ -13,7 +13,6 @@ use maidenlane_jsonrpc::Error;
 use maidenlane_jsonrpc::json::Object;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, ResultAndState};
-use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -241,13 +240,7 @@ impl Told<'_, '_> {
             Named::Prestate(prestate) => {
                 let spec = self.replay.spec();
                 let db = &self.replay.state();
-                let reader = Reader {
-                    db,
-                    after: &self.done.state,
-                    destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
-                    clears: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
-                    delegates: spec.is_enabled_in(SpecId::PRAGUE),
-                };
+                let reader = Reader::new(db, &self.done.state, spec);
                 let written = prestate.write(out, &self.touched, &reader);
                 written.map_err(|error| fault(Failure::Read(error)))?;
             }

@@ -23,7 +23,6 @@ use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use revm::context::TxEnv;
-use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -366,14 +365,8 @@ impl Job<'_> {
         let state_diff = match state_diff {
             true => {
                 let spec = replay.spec();
-                let reader = Reader {
-                    db: &replay.state(),
-                    after: &done.state,
-                    destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
-                    clears: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
-                    delegates: spec.is_enabled_in(SpecId::PRAGUE),
-                };
-                Some(state_diff::of(&reader).map_err(|error| fault(Failure::Read(error)))?)
+                let told = state_diff::of(&Reader::new(&replay.state(), &done.state, spec));
+                Some(told.map_err(|error| fault(Failure::Read(error)))?)
             }
             false => None,
         };

@@ -8,6 +8,7 @@ use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
 use revm::context_interface::transaction::AuthorizationTr as _;
 use revm::database_interface::DatabaseRef;
+use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, KECCAK_EMPTY, TxKind, U256};
 use revm::state::{Account, AccountInfo};
 use serde::Deserialize;
@@ -84,11 +85,24 @@ pub(super) struct Reader<'a, D> {
     pub(super) db: &'a D,
     pub(super) after: &'a AddressMap<Account>,
     /// From Cancun on only what was created in the same transaction is destroyed.
-    pub(super) destroys_created_only: bool,
+    destroys_created_only: bool,
     /// From Spurious Dragon on accounts of nothing do not stay.
-    pub(super) clears: bool,
+    clears: bool,
     /// From Prague on code may be a delegation.
-    pub(super) delegates: bool,
+    delegates: bool,
+}
+
+impl<'a, D> Reader<'a, D> {
+    /// By the rules of `spec`.
+    pub(super) fn new(db: &'a D, after: &'a AddressMap<Account>, spec: SpecId) -> Self {
+        Self {
+            db,
+            after,
+            destroys_created_only: spec.is_enabled_in(SpecId::CANCUN),
+            clears: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+            delegates: spec.is_enabled_in(SpecId::PRAGUE),
+        }
+    }
 }
 
 impl Prestate {
