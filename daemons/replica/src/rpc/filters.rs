@@ -52,8 +52,8 @@ pub(crate) async fn call(
     };
     match method {
         "eth_newFilter" => {
-            let raw = Args::parse(params, 1)?.required(|json| Ok(json.to_owned()))?;
-            let criteria = Args::parse(params, 1)?.required(Criteria::read)?;
+            let read = |json: &str| Criteria::read(json).map(|criteria| (criteria, json.to_owned()));
+            let (criteria, raw) = Args::parse(params, 1)?.required(read)?;
             criteria.check_future(session)?;
             create(filters, session, Kind::logs(raw.clone()), Some(raw)).await
         }

@@ -65,8 +65,12 @@ impl Scene {
     }
 
     fn hash(&self, number: u64) -> Value {
+        self.hash_at(0, number)
+    }
+
+    fn hash_at(&self, replica: usize, number: u64) -> Value {
         let tag = format!("{number:#x}");
-        self.ask(0, "eth_getHeaderByNumber", json!([tag]))["result"]["hash"].clone()
+        self.ask(replica, "eth_getHeaderByNumber", json!([tag]))["result"]["hash"].clone()
     }
 
     /// The logs of these blocks, as told when the block is `removed` or not.
@@ -104,13 +108,6 @@ fn a_filter_is_polled_anywhere() {
     scene.check(0, "eth_uninstallFilter", &id, Ok(json!(true)));
     scene.check(2, "eth_uninstallFilter", &id, Ok(json!(false)));
     scene.check(2, "eth_getFilterChanges", &id, NOT_FOUND);
-}
-
-impl Scene {
-    fn hash_at(&self, replica: usize, number: u64) -> Value {
-        let tag = format!("{number:#x}");
-        self.ask(replica, "eth_getHeaderByNumber", json!([tag]))["result"]["hash"].clone()
-    }
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Config {
         };
         let refund = replay.authorization_refund(&tx).map_err(fault)?;
         let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
-        let done = replay.inspect(tx, bounds.budget(self), &mut steps).map_err(fault)?;
+        let done = replay.inspect(tx, bounds.budget(self.timeout), &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
         replay.keep(done);
@@ -186,7 +186,7 @@ impl Config {
         let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
         prestate::begin(&mut touched, &tx, replay.env().beneficiary);
         let gas_limit = tx.gas_limit;
-        let budget = bounds.budget(self);
+        let budget = bounds.budget(self.timeout);
         // Each collector that looks at every instruction costs, so only those that are told from run.
         let done = match (self.tracer.uses_frames(), self.tracer.uses_touched()) {
             (true, true) => replay.inspect(tx, budget, (&mut watch, (&mut frames, &mut touched))),

@@ -37,7 +37,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// All methods here.
 pub(crate) const METHODS: [&str; 5] = [
@@ -59,10 +59,19 @@ pub(crate) async fn call(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let wanted = wanted(shared, session, method, params)?;
+    on_pool(shared, session, move |shared, session, bounds| wanted.run(shared, session, &bounds)).await
+}
+
+/// Runs a trace on the pool, within what may be answered.
+async fn on_pool(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    job: impl FnOnce(&Shared, &Session, Bounds) -> Result<Json, Error> + Send + 'static,
+) -> Result<Json, Error> {
     let (there, session) = (Arc::clone(shared), Arc::clone(session));
     let job = move |cancelled| {
         let bounds = Bounds { most_bytes: there.settings.get().limits.answer_bytes, cancelled };
-        wanted.run(&there, &session, &bounds)
+        job(&there, &session, bounds)
     };
     shared.pool.run(job).await.map_err(call::refused)?
 }
@@ -75,9 +84,9 @@ struct Bounds {
 
 impl Bounds {
     /// Time runs for each transaction on its own, as in geth.
-    fn budget(&self, config: &Config) -> Budget {
+    fn budget(&self, timeout: Duration) -> Budget {
         let now = Instant::now();
-        let until = now.checked_add(config.timeout).unwrap_or(now);
+        let until = now.checked_add(timeout).unwrap_or(now);
         Budget::until(until, Arc::clone(&self.cancelled))
     }
 
@@ -232,7 +241,7 @@ impl Wanted {
             Self::Call(call) => call.run(shared, session, bounds),
             Self::Transaction { block, index, config } => {
                 let mut replay = replay(shared, session, &block, &none)?;
-                run_before(&mut replay, &block, index, &config, bounds)?;
+                run_before(&mut replay, &block, index, || bounds.budget(config.timeout))?;
                 let (tx, place) = nth(&block, index)?;
                 config.trace(&mut replay, tx, place, bounds, bounds.most_bytes).map(Json::Owned)
             }
@@ -270,7 +279,7 @@ impl WantedCall {
         let mut replay = match &after {
             Some((block, index)) => {
                 let mut replay = replay(shared, session, block, &none)?;
-                run_before(&mut replay, block, *index, &config, bounds)?;
+                run_before(&mut replay, block, *index, || bounds.budget(config.timeout))?;
                 replay.change(call.block.clone(), call.cfg(), precompiles, &overrides).map_err(fault)?;
                 replay
             }
@@ -301,19 +310,8 @@ fn replay<'a>(
     Replay::of(block, rules, session.source(), &shared.codes, overrides).map_err(fault)
 }
 
-/// Runs the transactions before `index`.
+/// Runs the transactions before `index`, each within a budget of its own.
 fn run_before(
-    replay: &mut Replay<'_>,
-    block: &Block,
-    index: usize,
-    config: &Config,
-    bounds: &Bounds,
-) -> Result<(), Error> {
-    run_all_before(replay, block, index, || bounds.budget(config))
-}
-
-/// The same, each within a budget of its own.
-fn run_all_before(
     replay: &mut Replay<'_>,
     block: &Block,
     index: usize,

@@ -2,9 +2,9 @@
 //! changed in the state.
 
 use super::calls::{Flat, Picked};
-use super::config::Place;
+use super::config::{Place, TIMEOUT};
 use super::prestate::Reader;
-use super::{Bounds, fault, nth, replay, run_all_before, state_diff, too_large, traceable};
+use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large, traceable};
 use crate::evm::Failure;
 use crate::evm::budget::Budget;
 use crate::evm::database::{Overrides, StateDb};
@@ -13,7 +13,7 @@ use crate::evm::precompiles::Precompiles;
 use crate::evm::replay::Replay;
 use crate::rpc::Shared;
 use crate::rpc::block::Block;
-use crate::rpc::call::{self, prepare, read};
+use crate::rpc::call::{prepare, read};
 use crate::rpc::call_args::CallArgs;
 use crate::rpc::params::{self, Selector, Tag};
 use crate::rpc::select::{self, StateOf};
@@ -26,7 +26,6 @@ use revm::context::TxEnv;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// All methods here.
 pub(crate) const METHODS: [&str; 7] = [
@@ -99,12 +98,7 @@ pub(crate) async fn call(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let wanted = wanted(shared, session, method, params)?;
-    let (there, session) = (Arc::clone(shared), Arc::clone(session));
-    let job = move |cancelled| {
-        let bounds = Bounds { most_bytes: there.settings.get().limits.answer_bytes, cancelled };
-        Job { shared: &there, session: &session, bounds }.run(wanted)
-    };
-    shared.pool.run(job).await.map_err(call::refused)?
+    on_pool(shared, session, move |shared, session, bounds| Job { shared, session, bounds }.run(wanted)).await
 }
 
 fn wanted(
@@ -213,7 +207,7 @@ impl Job<'_> {
             Wanted::Transaction(block, index) => {
                 let none = Overrides::default();
                 let mut replay = replay(self.shared, self.session, &block, &none)?;
-                run_all_before(&mut replay, &block, index, || self.budget())?;
+                run_before(&mut replay, &block, index, || self.budget())?;
                 out.push('[');
                 self.frames(&mut out, &mut replay, &block, index, &mut Picked::default())?;
                 out.push(']');
@@ -233,9 +227,7 @@ impl Job<'_> {
 
     /// For one transaction, as for `debug_trace…`.
     fn budget(&self) -> Budget {
-        let now = Instant::now();
-        let until = now.checked_add(super::config::TIMEOUT).unwrap_or(now);
-        Budget::until(until, Arc::clone(&self.bounds.cancelled))
+        self.bounds.budget(TIMEOUT)
     }
 
     /// All that is picked of a canonical block's frames.
@@ -284,7 +276,7 @@ impl Job<'_> {
         let none = Overrides::default();
         let mut replay = replay(self.shared, self.session, block, &none)?;
         if let Some(index) = only {
-            run_all_before(&mut replay, block, index, || self.budget())?;
+            run_before(&mut replay, block, index, || self.budget())?;
             let (tx, _) = nth(block, index)?;
             return self.answer(out, &mut replay, tx, types, None);
         }
