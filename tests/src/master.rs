@@ -139,7 +139,21 @@ impl Node {
     /// # Errors
     /// geth refuses the chain or does not come up.
     pub fn start(geth: &Path, dir: &Path, chain: &Chain) -> Outcome<Self> {
+        Self::prepared(geth, dir, chain, |_| ())
+    }
+
+    /// The same with something done to it before it executes anything.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn prepared(
+        geth: &Path,
+        dir: &Path,
+        chain: &Chain,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Outcome<Self> {
         let mut node = Self::new(geth, dir, chain)?;
+        prepare(&mut node);
         match chain {
             Chain::Developer => {
                 let genesis = node.dir.join("genesis.json");
