@@ -63,7 +63,7 @@ pub fn verify(question: &Question, root: B256, proof: &EIP1186AccountProofRespon
 }
 
 /// The account in a slim RLP.
-pub(crate) fn fat(slim: &Bytes) -> Result<TrieAccount, String> {
+fn fat(slim: &Bytes) -> Result<TrieAccount, String> {
     let wrong = |error: alloy::rlp::Error| format!("slim account: {error}");
     let mut list = Prefix::decode_bytes(&mut slim.as_ref(), true).map_err(wrong)?;
     let nonce = u64::decode(&mut list).map_err(wrong)?;

@@ -111,7 +111,9 @@ impl Told for Event {
             }
             Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
             Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
-            Self::Audited { .. } | Self::Finalized { .. } | Self::Nodes { .. } | Self::Heartbeat => return None,
+            Self::Audited { .. } | Self::Finalized { .. } | Self::Nodes { .. } | Self::Heartbeat => {
+                return None;
+            }
         };
         Some(Line { level, message })
     }

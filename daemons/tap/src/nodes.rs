@@ -4,12 +4,11 @@
 //! A set is acknowledged before the ADVANCE that names it: a reader of the feed that misses a set waits for nothing
 //! that was not written. Sets carry no epoch, so whatever interrupts us, they are sent again and do no harm.
 
-use crate::audit::fat;
 use crate::error::Error;
 use alloy::rlp::Encodable;
 use alloy_trie::proof::ProofRetainer;
 use alloy_trie::{HashBuilder, Nibbles};
-use maidenlane_chain::{B256, Bytes, keccak256};
+use maidenlane_chain::{Account, B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, LogProducer};
 use maidenlane_wire::{NodeRow, NodeSet, Rows, StorageRows};
 use std::collections::HashMap;
@@ -42,7 +41,12 @@ impl Sets {
     /// # Errors
     /// When the log is away.
     pub fn new(log: &Backend, topic: &str) -> Result<Self, Error> {
-        Ok(Self { producer: log.producer(topic)?, waiting: Vec::new(), waiting_bytes: 0, told: Published::default() })
+        Ok(Self {
+            producer: log.producer(topic)?,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            told: Published::default(),
+        })
     }
 
     /// Takes one set and returns its digest. It is in the log at the latest after [`Sets::flush`].
@@ -50,9 +54,11 @@ impl Sets {
     /// # Errors
     /// When it is too large for any reader, or the log is away.
     pub fn add(&mut self, set: &NodeSet) -> Result<B256, Error> {
-        let unpublishable = |error: maidenlane_wire::DecodeError| Error::Unpublishable { what: error.to_string() };
+        let unpublishable =
+            |error: maidenlane_wire::DecodeError| Error::Unpublishable { what: error.to_string() };
         let (digest, entries) = set.entries().map_err(unpublishable)?;
-        self.waiting_bytes = entries.iter().fold(self.waiting_bytes, |sum, entry| sum.saturating_add(entry.len()));
+        self.waiting_bytes =
+            entries.iter().fold(self.waiting_bytes, |sum, entry| sum.saturating_add(entry.len()));
         self.waiting.extend(entries.into_iter().map(|entry| (set.block.hash, entry)));
         self.told.sets = self.told.sets.saturating_add(1);
         if self.waiting_bytes >= BATCH_BYTES {
@@ -99,11 +105,13 @@ impl std::fmt::Debug for Sets {
 /// one buffer and keeps slices of it: all but the last one, the root, are told with other nodes' bytes. All its slots
 /// are in the rows with what they held, so we make its trie too; its root tells whether it is the whole one.
 pub fn set_right(nodes: &mut [NodeRow], rows: &Rows) {
-    for storage in rows.storage.iter().filter(|storage| storage.slots.iter().all(|slot| slot.plain.is_none())) {
+    for storage in rows.storage.iter().filter(|storage| storage.slots.iter().all(|slot| slot.plain.is_none()))
+    {
         let Some(was) = storage_root(rows, storage) else { continue };
         let owner = Some(keccak256(storage.address));
         let from = nodes.partition_point(|row| row.owner < owner);
-        let of_owner = nodes.get_mut(from..).unwrap_or_default().iter_mut().take_while(|row| row.owner == owner);
+        let of_owner =
+            nodes.get_mut(from..).unwrap_or_default().iter_mut().take_while(|row| row.owner == owner);
         let mut of_owner = of_owner.filter(|row| row.before.is_some()).peekable();
         if of_owner.peek().is_none() {
             continue;
@@ -118,13 +126,14 @@ pub fn set_right(nodes: &mut [NodeRow], rows: &Rows) {
 /// The root of an account's storage before the block, if it had one.
 fn storage_root(rows: &Rows, storage: &StorageRows) -> Option<B256> {
     let at = rows.accounts.binary_search_by_key(&storage.address, |row| row.address).ok()?;
-    let account = fat(rows.accounts.get(at)?.before.as_ref()?).ok()?;
+    let account = Account::decode_slim(rows.accounts.get(at)?.before.as_ref()?).ok()?;
     (account.storage_root != alloy_trie::EMPTY_ROOT_HASH).then_some(account.storage_root)
 }
 
 /// The nodes of the trie of what the slots held, by path, if that is all that the storage held.
 fn whole_trie(storage: &StorageRows, root: B256) -> Option<HashMap<Vec<u8>, Bytes>> {
-    let held = || storage.slots.iter().filter_map(|slot| Some((Nibbles::unpack(slot.key), slot.before.as_ref()?)));
+    let held =
+        || storage.slots.iter().filter_map(|slot| Some((Nibbles::unpack(slot.key), slot.before.as_ref()?)));
     let retainer = ProofRetainer::new(held().map(|(key, _)| key).collect());
     let mut builder = HashBuilder::default().with_proof_retainer(retainer);
     for (key, value) in held() {
@@ -135,7 +144,14 @@ fn whole_trie(storage: &StorageRows, root: B256) -> Option<HashMap<Vec<u8>, Byte
     if builder.root() != root {
         return None;
     }
-    Some(builder.take_proof_nodes().into_inner().into_iter().map(|(path, node)| (path.to_vec(), node)).collect())
+    Some(
+        builder
+            .take_proof_nodes()
+            .into_inner()
+            .into_iter()
+            .map(|(path, node)| (path.to_vec(), node))
+            .collect(),
+    )
 }
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ impl Tap {
     }
 
     /// In one append: a head that is announced meanwhile waits for it.
-    pub(super) fn publish_signs(&mut self, finality: Option<Draft>, heartbeat: Option<Draft>) -> Result<(), Error> {
+    pub(super) fn publish_signs(
+        &mut self,
+        finality: Option<Draft>,
+        heartbeat: Option<Draft>,
+    ) -> Result<(), Error> {
         let (is_final, beats) = (finality.is_some(), heartbeat.is_some());
         if is_final || beats {
             self.publisher.publish(finality.into_iter().chain(heartbeat).collect())?;
