@@ -78,9 +78,10 @@ impl Sets {
 
     fn append(&mut self) -> Result<(), Error> {
         let (waiting, bytes) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.waiting_bytes));
-        let entry = |(hash, payload): &'_ (B256, Vec<u8>)| Append { key: Some(hash.as_slice()), payload };
-        if !waiting.is_empty() {
-            self.producer.append(&waiting.iter().map(entry).collect::<Vec<_>>())?;
+        let entries: Vec<_> =
+            waiting.iter().map(|(hash, payload)| Append { key: Some(hash.as_slice()), payload }).collect();
+        if !entries.is_empty() {
+            self.producer.append(&entries)?;
             self.told.bytes = self.told.bytes.saturating_add(bytes);
         }
         Ok(())

@@ -30,7 +30,7 @@ fn wiped(count: u8) -> (Rows, Vec<NodeRow>) {
         .collect();
     nodes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let account = Account { nonce: 1, storage_root: root, ..Account::default() };
-    let row = AccountRow { address: ADDRESS, before: Some(account.encode_slim().into()), after: None };
+    let row = AccountRow { address: ADDRESS, before: Some(account.encode_slim()), after: None };
     (Rows { accounts: vec![row], storage: vec![storage], codes: Vec::new() }, nodes)
 }
 
