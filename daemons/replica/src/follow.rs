@@ -6,10 +6,14 @@ use crate::events::Event;
 use crate::failpoints;
 use crate::live::{Heads, Parsed, Shown, Signs, age_of};
 use crate::locate;
-use crate::store::{Batch, Facts, Position, Store};
+use crate::store::{Batch, Facts, Keep, Position, Store};
+use crate::trie::{audit::audit, whole::whole};
+use maidenlane_chain::block::decode_header;
 use maidenlane_log::{Entry, LogConsumer};
 use maidenlane_service::{Tracer, failpoint};
-use maidenlane_wire::{Joiner, Record, Stamped};
+use maidenlane_wire::{Advance, Joiner, NodeSet, Record, Stamped};
+use sets::Sets;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +22,25 @@ const READ_BYTES: usize = 8 << 20;
 /// A batch is written at this size, even in catch-up.
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What the follower keeps and for how long.
-#[derive(Clone, Copy, Debug)]
-pub struct Keep {
-    /// Deepest reorg.
-    pub undo_blocks: u64,
-    /// Blocks whose past state is kept; `None` = all.
-    pub history_blocks: Option<u64>,
+/// What a follower reads.
+pub struct Logs {
+    /// The feed.
+    pub blocks: Box<dyn LogConsumer>,
+    /// Its trie nodes, where they are kept.
+    pub proofs: Option<Box<dyn LogConsumer>>,
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("proofs", &self.proofs.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// A record with its place in the log.
+struct Placed {
+    stamped: Stamped,
+    offset: u64,
+    crc32c: u32,
 }
 
 /// Replays a feed into a store.
@@ -33,6 +49,12 @@ pub struct Follower {
     keep: Keep,
     demands: Demands,
     consumer: Box<dyn LogConsumer>,
+    /// `None` keeps no trie nodes.
+    sets: Option<Sets>,
+    /// Read and not looked at.
+    entries: VecDeque<Entry>,
+    /// A block that waits for its trie nodes; nothing behind it is looked at meanwhile.
+    waiting: Option<Placed>,
     events: Tracer<Event>,
     signs: Arc<Signs>,
     joiner: Joiner,
@@ -55,24 +77,42 @@ impl Follower {
     /// found again.
     ///
     /// # Errors
-    /// When the log no longer holds what comes next.
+    /// When the log no longer holds what comes next, or the database lacks what is to be kept.
     pub fn new(
         store: Arc<Store>,
         keep: Keep,
         demands: Demands,
-        mut consumer: Box<dyn LogConsumer>,
+        logs: Logs,
         events: Tracer<Event>,
         signs: Arc<Signs>,
     ) -> Result<Self, Error> {
-        let facts = store.facts()?;
+        let Logs { blocks: mut consumer, proofs } = logs;
+        let stored = store.facts()?;
         // At the feed's end no OPEN would come for long to tell it.
-        apply::same_chain(&facts, &demands).map_err(Error::Foreign)?;
-        let facts = match facts.position {
+        apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
+        let stored = match (proofs.is_some(), stored.proofs) {
+            (true, None) if stored.head.is_some() => return Err(Error::Proofless),
+            (false, Some(_)) => {
+                events.emit(&Event::ProofsDropped);
+                store.drop_nodes()?
+            }
+            _ => stored,
+        };
+        let at = stored.position;
+        let facts = match at {
             None => {
                 consumer.seek(maidenlane_log::From::Earliest)?;
-                facts
+                stored
             }
-            Some(position) => locate::resume(&store, keep, facts, position, consumer.as_mut(), &events)?,
+            Some(position) => locate::resume(&store, keep, stored, position, consumer.as_mut(), &events)?,
+        };
+        let sets = match proofs {
+            Some(proofs) => {
+                let position = facts.proofs.and_then(|proofs| proofs.position);
+                let same = at == facts.position;
+                Some(Sets::resume(proofs, position, same, store.view()?.as_ref())?)
+            }
+            None => None,
         };
         let cursor = facts.position.map(|at| Cursor {
             feed: at.feed,
@@ -86,6 +126,9 @@ impl Follower {
             keep,
             demands,
             consumer,
+            sets,
+            entries: VecDeque::new(),
+            waiting: None,
             events,
             signs,
             joiner,
@@ -129,19 +172,22 @@ impl Follower {
     /// # Errors
     /// Those of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
-        let entries = self.consumer.read(READ_BYTES, wait)?;
-        if entries.is_empty() {
-            return Ok(false);
-        }
-        failpoint(failpoints::AFTER_READ);
-        let mut batch = self.batch();
-        for entry in &entries {
-            self.entry(entry, &mut batch)?;
-            if batch.bytes() >= BATCH_BYTES {
-                self.write(&mut batch)?;
+        if self.waiting.is_none() {
+            if self.entries.is_empty() {
+                self.entries = self.consumer.read(READ_BYTES, wait)?.into();
             }
+            if self.entries.is_empty() {
+                return Ok(false);
+            }
+            failpoint(failpoints::AFTER_READ);
         }
-        self.write(&mut batch)?;
+        let mut batch = self.batch();
+        let outcome = self.go_on(&mut batch, wait);
+        // What came before a log that is away is whole.
+        if matches!(outcome, Ok(()) | Err(Error::Log(_))) {
+            self.write(&mut batch)?;
+        }
+        outcome?;
         Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
     }
 
@@ -164,7 +210,26 @@ impl Follower {
     }
 
     fn batch(&self) -> Batch {
-        self.store.batch(self.facts.clone(), self.keep.undo_blocks, self.keep.history_blocks)
+        self.store.batch(self.facts.clone(), self.keep)
+    }
+
+    /// Applies what was read, up to a block whose trie nodes are not there. For those of the first it waits.
+    fn go_on(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), Error> {
+        let mut wait = wait;
+        loop {
+            if let Some(placed) = self.waiting.take() {
+                self.record(placed, batch, wait)?;
+            }
+            if self.waiting.is_some() {
+                return Ok(());
+            }
+            wait = Duration::ZERO;
+            if batch.bytes() >= BATCH_BYTES {
+                self.write(batch)?;
+            }
+            let Some(entry) = self.entries.pop_front() else { return Ok(()) };
+            self.waiting = self.entry(&entry)?;
+        }
     }
 
     fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
@@ -176,20 +241,31 @@ impl Follower {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry, batch: &mut Batch) -> Result<(), Error> {
+    /// The record that an entry makes whole, if it counts.
+    fn entry(&mut self, entry: &Entry) -> Result<Option<Placed>, Error> {
         let offset = entry.offset.0;
         let unreadable = |source| Error::Record { offset, source };
         let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
         let is_open = matches!(stamped.record, Record::Open(_));
         let refused = |source| Error::Refused { offset, source };
         match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
-            Verdict::Skip => return Ok(()),
+            Verdict::Skip => return Ok(None),
             Verdict::Next(cursor) => self.cursor = Some(cursor),
         }
-        let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
+        let whole = self.joiner.push(stamped).map_err(unreadable)?;
+        let crc32c = crc32c::crc32c(&entry.payload);
+        Ok(whole.map(|stamped| Placed { stamped, offset, crc32c }))
+    }
+
+    /// Applies a record; one whose trie nodes do not come within `wait` is `waiting` again.
+    fn record(&mut self, placed: Placed, batch: &mut Batch, wait: Duration) -> Result<(), Error> {
+        let Some(set) = self.nodes_of(&placed, wait).inspect_err(...)? else {
+            self.waiting = Some(placed);
             return Ok(());
         };
+        let Placed { stamped: Stamped { stamp, record }, offset, crc32c } = placed;
         self.records += 1;
+        let refused = |source| Error::Refused { offset, source };
         let step = apply::step(batch.facts(), self.demands, record).map_err(refused)?;
         self.apply(step, batch, offset)?;
         batch.facts().position = Some(Position {
@@ -198,7 +274,7 @@ impl Follower {
             writer: stamp.writer,
             seq: stamp.seq,
             offset,
-            crc32c: crc32c::crc32c(&entry.payload),
+            crc32c,
             // Also of an OPEN or a HEARTBEAT: a change that another writer left half-way may end with its head.
             more: stamp.more,
         });

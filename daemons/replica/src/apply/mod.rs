@@ -69,6 +69,11 @@ pub enum Refusal {
     /// A header that tells of another place than its record.
     #[error("the header of block {0} has another number or parent than its record")]
     Kin(BlockRef),
+    /// The tap publishes no trie nodes, or did not when it published this block.
+    #[error(
+        "block {0} comes without trie nodes, which `proofs` wants; set `proofs` at its tap and begin a new feed, or set it to None here"
+    )]
+    NoNodes(BlockRef),
     /// A header that this build does not understand.
     #[error("block {block} cannot be applied")]
     Unreadable {

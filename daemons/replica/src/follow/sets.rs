@@ -1,0 +1,126 @@
+//! Trie nodes from their own topic, in step with the feed.
+//!
+//! A set stands in the log before the block that wants it, and whoever writes sets writes them in the order of its
+//! blocks: so they are read forwards, and what nobody wants is passed over.
+
+use crate::error::Error;
+use crate::locate::each;
+use crate::store::{SetPosition, View};
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_log::{Entry, From, LogConsumer, Offset};
+use maidenlane_wire::{Gatherer, NodePart, NodeSet};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Payload read at a time.
+const READ_BYTES: usize = 8 << 20;
+/// Entries looked at together, going backwards.
+const STRIDE: u64 = 64;
+/// How long a set may be late before the replica says that it is missing.
+const LATE_AFTER: Duration = Duration::from_secs(5);
+
+/// The topic's reader.
+pub(super) struct Sets {
+    consumer: Box<dyn LogConsumer>,
+    gatherer: Gatherer,
+    entries: VecDeque<Entry>,
+    /// Since when a block waits.
+    since: Option<Instant>,
+}
+
+impl Sets {
+    /// Goes on behind `position`, if the log still holds that entry and `same` feed goes on behind the head; else
+    /// behind the newest set of a block of our own chain, else from the topic's beginning.
+    pub(super) fn resume(
+        mut consumer: Box<dyn LogConsumer>,
+        position: Option<SetPosition>,
+        same: bool,
+        view: Option<&View>,
+    ) -> Result<Self, Error> {
+        let held = match position {
+            Some(position) if same => holds(consumer.as_mut(), position)?,
+            _ => false,
+        };
+        let next = match (held, position, view) {
+            (true, Some(position), _) => From::At(Offset(position.offset.saturating_add(1))),
+            (_, Some(_), Some(view)) => behind_ours(consumer.as_mut(), view)?,
+            _ => From::Earliest,
+        };
+        consumer.seek(next)?;
+        Ok(Self { consumer, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
+    }
+
+    /// The set of a block, with its last entry's place. `None` if it does not come within `wait`: ask again.
+    pub(super) fn take(
+        &mut self,
+        block: BlockRef,
+        digest: B256,
+        wait: Duration,
+    ) -> Result<Option<(NodeSet, SetPosition)>, Error> {
+        self.since.get_or_insert_with(Instant::now);
+        loop {
+            while let Some(entry) = self.entries.pop_front() {
+                let offset = entry.offset.0;
+                let unreadable = |source| Error::Set { offset, source };
+                let part = NodePart::decode(&entry.payload).map_err(unreadable)?;
+                if (part.block, part.digest) != (block, digest) {
+                    continue;
+                }
+                if let Some(set) = self.gatherer.push(&part).map_err(unreadable)? {
+                    self.since = None;
+                    return Ok(Some((set, SetPosition { offset, crc32c: crc32c::crc32c(&entry.payload) })));
+                }
+            }
+            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
+            if self.entries.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Whether a block waits longer than it should have to.
+    pub(super) fn late(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
+    }
+}
+
+/// Whether the log still holds the entry that was applied last.
+fn holds(consumer: &mut dyn LogConsumer, position: SetPosition) -> Result<bool, Error> {
+    let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
+    if position.offset < earliest {
+        let (topic, wanted) = ("the trie nodes".to_owned(), position.offset);
+        return Err(maidenlane_log::Error::RetentionGap { topic, wanted, earliest }.into());
+    }
+    if position.offset >= end {
+        return Ok(false);
+    }
+    let mut same = false;
+    each(consumer, position.offset, position.offset + 1, |entry| {
+        same = entry.offset.0 == position.offset && crc32c::crc32c(&entry.payload) == position.crc32c;
+        Ok(())
+    })?;
+    Ok(same)
+}
+
+/// Behind the newest entry of a block that is on our chain: what comes next on it stands further on.
+fn behind_ours(consumer: &mut dyn LogConsumer, view: &View) -> Result<From, Error> {
+    let (earliest, mut end) = (consumer.earliest()?.0, consumer.end()?.0);
+    while end > earliest {
+        let start = end.saturating_sub(STRIDE).max(earliest);
+        let mut newest = None;
+        each(consumer, start, end, |entry| {
+            let offset = entry.offset;
+            let part = NodePart::decode(&entry.payload);
+            let block = part.map_err(|source| Error::Set { offset: offset.0, source })?.block;
+            if view.hash_of(block.number)? == Some(block.hash) {
+                newest = Some(offset);
+            }
+            Ok(())
+        })?;
+        if let Some(Offset(newest)) = newest {
+            return Ok(From::At(Offset(newest.saturating_add(1))));
+        }
+        end = start;
+    }
+    Ok(From::Earliest)
+}

@@ -1,0 +1,161 @@
+//! A block's rows and nodes against its header.
+//!
+//! # Correctness
+//! Both ways: every changed row is the leaf that the header's root leads to, and every leaf that the nodes change is a
+//! changed row. And what the nodes were before is what is stored: so a block can be undone with it.
+
+use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, decode, walk};
+use alloy::rlp;
+use alloy_trie::nodes::TrieNode;
+use maidenlane_chain::account::Account;
+use maidenlane_chain::{Address, B256, Bytes, U256, keccak256};
+use maidenlane_wire::{NodeRow, Rows};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+/// A block that is not what its header says.
+#[derive(Debug, thiserror::Error)]
+pub enum Mismatch {
+    /// A node cannot be read, or is not the one that its parent names.
+    #[error(transparent)]
+    Trie(#[from] Error),
+    /// A node was another one before the block than is stored.
+    #[error("{0} was another one before the block than is stored")]
+    Before(Place),
+    /// An account's row is not its leaf.
+    #[error("the row of account {0} is not what the state root says")]
+    Account(Address),
+    /// A slot's row is not its leaf.
+    #[error("the row of account {0}, slot hash {1} is not what the state root says")]
+    Slot(Address, B256),
+    /// A leaf changed that no row names.
+    #[error("leaf {1} of {} changed, and no row says so", trie(*.0))]
+    Leaf(Owner, B256),
+}
+
+fn trie(owner: Owner) -> String {
+    owner.map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
+}
+
+/// Checks the rows and the nodes of the block whose header has this root. `before` is what is stored: the nodes after
+/// its parent.
+///
+/// # Errors
+/// The first mismatch found.
+pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Result<(), Mismatch> {
+    let after = After::new(before, set)?;
+    let mut named = BTreeMap::new();
+    let mut roots = HashMap::new();
+    for row in &rows.accounts {
+        let key = keccak256(row.address);
+        let account = row.after.as_ref().map(|slim| Account::decode_slim(slim)).transpose();
+        let account = account.map_err(|_| Mismatch::Account(row.address))?;
+        let leaf = account.map(|account| rlp::encode(account.trie()));
+        if walk(&after, None, root, key)?.value != leaf {
+            return Err(Mismatch::Account(row.address));
+        }
+        roots.insert(row.address, account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root));
+        named.insert((None, key), ());
+    }
+    for changed in &rows.storage {
+        let owner = Some(keccak256(changed.address));
+        // Whose slots change, changes: its root does.
+        let root = *roots.get(&changed.address).ok_or(Mismatch::Account(changed.address))?;
+        for row in &changed.slots {
+            let value = U256::try_from_be_slice(row.after.as_deref().unwrap_or_default());
+            let value = value.ok_or(Mismatch::Slot(changed.address, row.key))?;
+            let leaf = (!value.is_zero()).then(|| rlp::encode(value));
+            if walk(&after, owner, root, row.key)?.value != leaf {
+                return Err(Mismatch::Slot(changed.address, row.key));
+            }
+            named.insert((owner, row.key), ());
+        }
+    }
+    match changed_leaves(set)?.find(|leaf| !named.contains_key(leaf)) {
+        Some((owner, key)) => Err(Mismatch::Leaf(owner, key)),
+        None => Ok(()),
+    }
+}
+
+/// Stored nodes with a block's on top. Remembers what it read: neighbouring keys have most of their way in common.
+struct After<'a> {
+    stored: &'a dyn Nodes,
+    known: RefCell<HashMap<(Owner, Nibbles), Option<Bytes>>>,
+}
+
+impl<'a> After<'a> {
+    fn new(stored: &'a dyn Nodes, set: &[NodeRow]) -> Result<Self, Mismatch> {
+        let mut known = HashMap::new();
+        for row in set {
+            let place = place(row);
+            let held = stored.node(place.owner, &place.path).map_err(|fault| Error::Read(place, fault))?;
+            if held != row.before {
+                return Err(Mismatch::Before(place));
+            }
+            known.insert((place.owner, place.path), row.after.clone());
+        }
+        Ok(Self { stored, known: RefCell::new(known) })
+    }
+}
+
+impl Nodes for After<'_> {
+    fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
+        if let Some(known) = self.known.borrow().get(&(owner, *path)) {
+            return Ok(known.clone());
+        }
+        let found = self.stored.node(owner, path)?;
+        self.known.borrow_mut().insert((owner, *path), found.clone());
+        Ok(found)
+    }
+}
+
+/// Where a row's node stands.
+#[must_use]
+pub fn place(row: &NodeRow) -> Place {
+    Place { owner: row.owner, path: row.path.iter().copied().collect() }
+}
+
+type Leaf = (Owner, B256);
+
+/// The keys of leaves that are others after the set than before. One that only moved to another node is not.
+fn changed_leaves(set: &[NodeRow]) -> Result<impl Iterator<Item = Leaf>, Error> {
+    let mut leaves: BTreeMap<Leaf, [Option<Vec<u8>>; 2]> = BTreeMap::new();
+    for row in set {
+        let place = place(row);
+        for (bytes, after) in [(&row.before, false), (&row.after, true)] {
+            let Some(bytes) = bytes else { continue };
+            leaves_of(place, bytes, &mut |key, value| {
+                let [old, new] = leaves.entry((place.owner, key)).or_default();
+                *(if after { new } else { old }) = Some(value);
+            })?;
+        }
+    }
+    let changed = leaves.into_iter().filter(|(_, [before, after])| before != after);
+    Ok(changed.map(|(leaf, _)| leaf))
+}
+
+/// All leaves that stand in a node, with their whole keys.
+fn leaves_of(place: Place, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) -> Result<(), Error> {
+    let node = decode(bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
+    let mut below = |part: &Nibbles, child: &[u8], within: bool| {
+        let place = Place { path: place.path.join(part), ..place };
+        if within { leaves_of(place, child, take) } else { Ok(()) }
+    };
+    match node {
+        TrieNode::EmptyRoot => Ok(()),
+        TrieNode::Leaf(leaf) => {
+            take(B256::from_slice(&place.path.join(&leaf.key).pack()), leaf.value);
+            Ok(())
+        }
+        TrieNode::Extension(extension) => {
+            below(&extension.key, &extension.child, !extension.child.is_hash())
+        }
+        TrieNode::Branch(branch) => {
+            let children = branch.as_ref();
+            children.children().try_for_each(|(nibble, child)| match child {
+                Some(child) => below(&Nibbles::from_nibbles([nibble]), child, !child.is_hash()),
+                None => Ok(()),
+            })
+        }
+    }
+}

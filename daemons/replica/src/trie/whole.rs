@@ -1,0 +1,70 @@
+//! The tries of a state that is given as rows: what a chain begins with.
+
+use super::{EMPTY_ROOT_HASH, Error, Nothing, Owner, Partial, Place};
+use alloy::rlp;
+use maidenlane_chain::account::Account;
+use maidenlane_chain::{B256, Bytes, U256, keccak256};
+use maidenlane_wire::Rows;
+
+/// All nodes of a state.
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
+    /// Its root.
+    pub root: B256,
+    /// Every node that stands for itself.
+    pub nodes: Vec<(Place, Bytes)>,
+}
+
+/// Rows that are no state.
+#[derive(Debug, thiserror::Error)]
+pub enum Unlike {
+    /// Not the account's or the slot's encoding.
+    #[error("the row of account {0} cannot be read")]
+    Row(maidenlane_chain::Address),
+    /// An account has another storage root than its slots.
+    #[error("the storage of account {0} has another root than its slots")]
+    Storage(maidenlane_chain::Address),
+    /// A trie without nodes to read failed to be read.
+    #[error(transparent)]
+    Trie(#[from] Error),
+}
+
+/// Builds the tries of the state that `rows` have after them.
+///
+/// # Errors
+/// When they contradict each other.
+pub fn whole(rows: &Rows) -> Result<Whole, Unlike> {
+    let mut whole = Whole::default();
+    let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);
+    let mut storage = rows.storage.iter().peekable();
+    for row in &rows.accounts {
+        let Some(slim) = &row.after else { continue };
+        let account = Account::decode_slim(slim).map_err(|_| Unlike::Row(row.address))?;
+        let key = keccak256(row.address);
+        let mut slots = Partial::new(&Nothing, Some(key), EMPTY_ROOT_HASH);
+        if let Some(held) = storage.next_if(|held| held.address == row.address) {
+            for slot in &held.slots {
+                let value = slot.after.as_deref().unwrap_or_default();
+                let value = U256::try_from_be_slice(value).ok_or(Unlike::Row(row.address))?;
+                slots.set(slot.key, (!value.is_zero()).then(|| rlp::encode(value)))?;
+            }
+        }
+        if whole.take(Some(key), &slots) != account.storage_root {
+            return Err(Unlike::Storage(row.address));
+        }
+        accounts.set(key, Some(rlp::encode(account.trie())))?;
+    }
+    if let Some(held) = storage.next() {
+        return Err(Unlike::Storage(held.address));
+    }
+    whole.root = whole.take(None, &accounts);
+    Ok(whole)
+}
+
+impl Whole {
+    fn take(&mut self, owner: Owner, trie: &Partial<'_>) -> B256 {
+        trie.seal(&mut |path, bytes| {
+            self.nodes.push((Place { owner, path }, Bytes::copy_from_slice(bytes)));
+        })
+    }
+}
