@@ -106,7 +106,7 @@ fn heartbeat(input: &mut Reader<'_>) -> Result<Heartbeat, DecodeError> {
     })
 }
 
-fn part(input: &mut Reader<'_>) -> Result<Part, DecodeError> {
+pub(crate) fn part(input: &mut Reader<'_>) -> Result<Part, DecodeError> {
     Ok(Part {
         index: input.int("index")?,
         count: input.int("count")?,

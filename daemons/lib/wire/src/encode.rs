@@ -115,7 +115,7 @@ fn heartbeat(out: &mut Writer, record: &Heartbeat) {
     out.long(record.master_seen_ms);
 }
 
-fn part(out: &mut Writer, record: &Part) {
+pub(crate) fn part(out: &mut Writer, record: &Part) {
     out.long(u64::from(record.index));
     out.long(u64::from(record.count));
     out.long(record.whole_len);

@@ -6,6 +6,7 @@
 mod payload;
 mod write;
 
+use crate::proofs::NodeRow;
 use crate::rows::Rows;
 use maidenlane_chain::{Address, B256, Bytes};
 
@@ -34,8 +35,8 @@ pub enum Frame {
     Receipts { hash: B256, receipts: Bytes },
     /// What it changed.
     State(State),
-    /// Trie nodes it changed, undecoded.
-    Trie { hash: B256, nodes: Bytes },
+    /// Trie nodes it changed: sorted by owner and path, none twice, none that is as it was.
+    Trie { hash: B256, nodes: Vec<NodeRow> },
     /// All frames of the block were written.
     End { hash: B256, parent: B256, number: u64 },
     /// A block turned out invalid.

@@ -1,6 +1,7 @@
 //! Records and frames as JSON for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
 
 use crate::frame::{Allocation, Frame, State};
+use crate::proofs::NodeRow;
 use crate::record::{Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use maidenlane_chain::{B256, BlockRef, Bytes};
@@ -102,7 +103,9 @@ pub fn frame_to_json(frame: &Frame) -> Value {
         Frame::Block { hash, block } => ("BLOCK", json!({ "hash": hash, "block": block })),
         Frame::Receipts { hash, receipts } => ("RECEIPTS", json!({ "hash": hash, "receipts": receipts })),
         Frame::State(frame) => ("STATE", state(frame)),
-        Frame::Trie { hash, nodes } => ("TRIE", json!({ "hash": hash, "nodes": nodes })),
+        Frame::Trie { hash, nodes } => {
+            ("TRIE", json!({ "hash": hash, "nodes": nodes.iter().map(NodeRow::to_json).collect::<Vec<_>>() }))
+        }
         Frame::End { hash, parent, number } => {
             ("END", json!({ "hash": hash, "parent": parent, "number": number }))
         }

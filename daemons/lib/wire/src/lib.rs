@@ -8,6 +8,7 @@
 //! | [`schema`] | the published `.avsc` and their fingerprints |
 //! | `encode`, `decode`, `avro` | records to bytes and back |
 //! | [`parts`] | records too large for one log entry |
+//! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
 //! | [`transaction`] | what a replica takes for the nodes, in a topic of its own |
 //! | `filter` | where filters stand, in a topic of their own |
 //! | [`frame`] | what the hook writes to the spool |
@@ -21,7 +22,9 @@ mod encode;
 mod filter;
 pub mod frame;
 mod json;
+mod packed;
 pub mod parts;
+pub mod proofs;
 pub mod record;
 pub mod rows;
 pub mod schema;
@@ -33,6 +36,7 @@ pub use encode::encode;
 pub use filter::{Filter, FilterCriteria, FilterMoved};
 pub use json::{frame_to_json, to_json};
 pub use parts::Joiner;
+pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 pub use transaction::Transaction;

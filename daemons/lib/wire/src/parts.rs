@@ -2,20 +2,16 @@
 
 use crate::avro::DecodeError;
 use crate::record::{Part, Record, Stamp, Stamped};
-use crate::{decode, encode};
+use crate::{decode, encode, packed};
 use maidenlane_chain::Bytes;
-use std::io::Read;
 
 /// A record whose encoding is longer than this is compressed and split, so that no entry comes near the 1 MB that
 /// Kafka takes by default.
 pub const ENTRY_MAX_BYTES: usize = 900_000;
 /// No record is larger than this before compression: a bound for what a reader allocates.
 pub const RECORD_MAX_BYTES: u64 = 512 << 20;
-const LEVEL: i32 = 1;
 /// What a part says besides its slice: marker, fingerprint, stamp, numbers.
 const PART_OVERHEAD_BYTES: usize = 128;
-/// A reader's window while it decompresses: at most 2^27 bytes, whatever the sender asks for.
-const WINDOW_LOG_MAX: u32 = 27;
 
 /// The log entries of one record: itself, or its parts. `stamp` is the record's own; parts take `seq`, `seq + 1`, …
 /// and all but the last say `more`. Returns the entries and the next free `seq`.
@@ -39,8 +35,7 @@ fn entries_of(
     if whole_len > RECORD_MAX_BYTES {
         return Err(DecodeError::Parts { what: "the record exceeds 512 MiB" });
     }
-    let packed = zstd::bulk::compress(&whole, LEVEL)
-        .map_err(|_| DecodeError::Parts { what: "the record cannot be compressed" })?;
+    let packed = packed::pack(&whole)?;
     let slices = packed.chunks(entry_max_bytes.saturating_sub(PART_OVERHEAD_BYTES).max(1));
     let count = u32::try_from(slices.len()).map_err(|_| DecodeError::Parts { what: "too many parts" })?;
     let mut seq = stamp.seq;
@@ -137,16 +132,7 @@ impl Set {
     }
 
     fn finish(self, last: Stamp) -> Result<Stamped, DecodeError> {
-        let corrupt = DecodeError::Parts { what: "the compressed bytes are corrupt or of another length" };
-        let mut whole = Vec::new();
-        let mut decoder =
-            zstd::stream::read::Decoder::new(self.packed.as_slice()).map_err(|_| corrupt.clone())?;
-        decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| corrupt.clone())?;
-        // One byte more than announced shows that there is more, without holding it.
-        decoder.take(self.whole_len + 1).read_to_end(&mut whole).map_err(|_| corrupt.clone())?;
-        if whole.len() as u64 != self.whole_len {
-            return Err(corrupt);
-        }
+        let whole = packed::unpack(&self.packed, self.whole_len)?;
         let stamped = decode(&whole)?;
         if matches!(stamped.record, Record::Part(_)) {
             return Err(DecodeError::Parts { what: "a part holds a part" });

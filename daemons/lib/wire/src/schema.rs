@@ -36,5 +36,7 @@ schemas! {
     PART "part" 0x80ba_6751_75bb_7816,
     FILTER_MOVED "filter-moved" 0x0e7e_315a_2755_3311,
     FILTER_CRITERIA "filter-criteria" 0x322b_a02d_ee05_cb28,
+    NODE_SET "node-set" 0x9c59_e663_375d_0f95,
+    NODE_PART "node-part" 0xaab9_f077_d92d_53a0,
     TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
 }

@@ -2,9 +2,9 @@
 
 mod golden;
 mod reference;
-mod sample;
+pub(crate) mod sample;
 
-use crate::{DecodeError, Filter, Record, Transaction, decode, encode};
+use crate::{DecodeError, Filter, NodePart, NodeSet, Record, Transaction, decode, encode};
 use proptest::prelude::*;
 
 proptest! {
@@ -35,6 +35,26 @@ proptest! {
         let bytes = filters[which].encode();
         prop_assert!(Filter::decode(&bytes[..cut.index(bytes.len())]).is_err());
         prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
+    }
+
+    #[test]
+    fn any_set_of_nodes_is_read_as_it_was_written_and_refused_when_cut(
+        set in sample::node_sets(), cut in any::<prop::sample::Index>(),
+    ) {
+        let bytes = set.encode();
+        prop_assert!(NodeSet::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert_eq!(NodeSet::decode(&bytes), Ok(set));
+        prop_assert!(decode(&bytes).is_err() && NodePart::decode(&bytes).is_err(), "no record of a feed");
+    }
+
+    #[test]
+    fn damaged_nodes_never_panic(set in sample::node_sets(), at in any::<prop::sample::Index>(), with in any::<u8>()) {
+        let mut bytes = set.encode();
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        if let Ok(read) = NodeSet::decode(&bytes) {
+            prop_assert_eq!(read.encode(), bytes, "one way to write a set, whoever wrote it");
+        }
     }
 
     #[test]

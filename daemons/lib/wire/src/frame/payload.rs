@@ -5,6 +5,7 @@
 //! The hook writes them so; here it is made sure of, because replicas keep what they are told.
 
 use super::{Allocation, Frame, FrameError, State};
+use crate::proofs::NodeRow;
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use alloy::rlp::{Decodable, Error, Header};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
@@ -18,7 +19,7 @@ pub(super) fn read(kind: u8, payload: &[u8]) -> Result<Frame, FrameError> {
         3 => ("BLOCK", |list| Ok(Frame::Block { hash: item(list)?, block: raw(list)? })),
         4 => ("RECEIPTS", |list| Ok(Frame::Receipts { hash: item(list)?, receipts: raw(list)? })),
         5 => ("STATE", |list| state(list).map(Frame::State)),
-        6 => ("TRIE", |list| Ok(Frame::Trie { hash: item(list)?, nodes: raw(list)? })),
+        6 => ("TRIE", |list| Ok(Frame::Trie { hash: item(list)?, nodes: nodes(list)? })),
         7 => ("END", |list| Ok(Frame::End { hash: item(list)?, parent: item(list)?, number: item(list)? })),
         8 => ("FAILED", |list| {
             Ok(Frame::Failed { hash: item(list)?, number: item(list)?, error: text(list)? })
@@ -148,6 +149,23 @@ fn slot(list: &mut &[u8], hashed: bool) -> alloy::rlp::Result<SlotRow> {
     let key: B256 = item(list)?;
     let (key, plain) = if hashed { (key, None) } else { (keccak256(key), Some(key)) };
     Ok(SlotRow { key, plain, before: present(list)?, after: present(list)? })
+}
+
+/// `[[owner, [[path, before, after]...]]...]`; geth's owner of the account trie is the zero hash.
+fn nodes(list: &mut &[u8]) -> alloy::rlp::Result<Vec<NodeRow>> {
+    let mut rows = lists(list, |list| {
+        let owner: B256 = item(list)?;
+        let owner = (!owner.is_zero()).then_some(owner);
+        lists(list, |list| {
+            Ok(NodeRow { owner, path: item(list)?, before: present(list)?, after: present(list)? })
+        })
+    })?
+    .concat();
+    rows.retain(|row| row.before != row.after);
+    rows.iter().try_for_each(NodeRow::check).map_err(Error::Custom)?;
+    rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+    let twice = rows.windows(2).any(|pair| matches!(pair, [a, b] if a.key() == b.key()));
+    if twice { Err(Error::Custom("a node stands twice")) } else { Ok(rows) }
 }
 
 /// `[address, [hash, code]?, [hash, code]?]`: what counts is the code after.

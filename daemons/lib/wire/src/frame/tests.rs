@@ -28,6 +28,21 @@ fn state(plain: bool) -> State {
     }
 }
 
+/// A root that changed, a node that went, and a storage trie that came.
+pub(crate) fn nodes() -> Vec<NodeRow> {
+    let row = |owner, path: &'static [u8], before, after| NodeRow {
+        owner,
+        path: Bytes::from_static(path),
+        before,
+        after,
+    };
+    vec![
+        row(None, &[], value(&[0xc2, 1, 2]), value(&[0xc2, 1, 3])),
+        row(None, &[0, 15], value(&[0xdf; 33]), None),
+        row(Some(B256::repeat_byte(7)), &[], None, value(&[0xc2, 0x20, 5])),
+    ]
+}
+
 /// One of each kind.
 pub(crate) fn all() -> Vec<Frame> {
     let hash = B256::repeat_byte(1);
@@ -46,7 +61,7 @@ pub(crate) fn all() -> Vec<Frame> {
         Frame::Receipts { hash, receipts: Bytes::from_static(&[0xc0]) },
         Frame::State(state(false)),
         Frame::State(state(true)),
-        Frame::Trie { hash, nodes: Bytes::from_static(&[0xc0]) },
+        Frame::Trie { hash, nodes: nodes() },
         Frame::End { hash, parent: B256::repeat_byte(2), number: 9 },
         Frame::Failed { hash, number: 9, error: "invalid merkle root".to_owned() },
         Frame::Hole { hash: None, number: 10, reason: "spool full".to_owned() },
@@ -131,6 +146,27 @@ fn rows_are_made_what_a_feed_promises() {
         std::mem::swap(&mut state.rows.storage[0].slots, &mut slots);
     });
     assert!(many.unwrap().storage[0].slots.is_sorted_by_key(|slot| slot.key), "by hash, not by slot");
+}
+
+#[test]
+fn nodes_are_made_what_a_set_promises() {
+    let read =
+        |nodes: &[NodeRow]| match read(&encode(&Frame::Trie { hash: B256::ZERO, nodes: nodes.to_vec() })) {
+            Ok((Frame::Trie { nodes, .. }, _)) => Ok(nodes),
+            Ok((other, _)) => Err(format!("{other:?}")),
+            Err(error) => Err(error.to_string()),
+        };
+    let spoiled = |spoil: fn(&mut Vec<NodeRow>)| {
+        let mut rows = nodes();
+        spoil(&mut rows);
+        read(&rows)
+    };
+    assert_eq!(spoiled(|rows| rows.reverse()), Ok(nodes()), "sorted");
+    assert_eq!(spoiled(|rows| rows[1].after = rows[1].before.clone()).unwrap().len(), 2, "unchanged");
+    assert!(spoiled(|rows| rows.push(rows[0].clone())).unwrap_err().contains("twice"));
+    assert!(spoiled(|rows| rows[1].path = Bytes::from_static(&[16])).unwrap_err().contains("path"));
+    assert!(spoiled(|rows| rows[1].path = vec![1; 65].into()).unwrap_err().contains("path"));
+    assert!(spoiled(|rows| rows[1].before = value(&[0xc2, 1, 2])).unwrap_err().contains("node"), "too short");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Frames as the hook writes them: for golden bytes, recorded spools and tests.
 
 use super::{Allocation, Frame, State, wrap};
+use crate::proofs::NodeRow;
 use crate::rows::Rows;
 use alloy::rlp::{Encodable, Header};
 use maidenlane_chain::{Address, B256, Bytes};
@@ -15,7 +16,7 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Block { hash, block } => (3, [cat(&[hash]), block.to_vec()].concat()),
         Frame::Receipts { hash, receipts } => (4, [cat(&[hash]), receipts.to_vec()].concat()),
         Frame::State(frame) => (5, state(frame)),
-        Frame::Trie { hash, nodes } => (6, [cat(&[hash]), nodes.to_vec()].concat()),
+        Frame::Trie { hash, nodes } => (6, [cat(&[hash]), trie(nodes)].concat()),
         Frame::End { hash, parent, number } => (7, cat(&[hash, parent, number])),
         Frame::Failed { hash, number, error } => (8, cat(&[hash, number, error])),
         Frame::Hole { hash, number, reason } => {
@@ -42,6 +43,15 @@ fn state(frame: &State) -> Vec<u8> {
         [cat(&[&Address::ZERO]), list(&[]), list(&cat(&[&row.hash, &row.code]))].concat()
     }));
     out
+}
+
+fn trie(nodes: &[NodeRow]) -> Vec<u8> {
+    let owners: Vec<_> = nodes.chunk_by(|a, b| a.owner == b.owner).collect();
+    list_of(&owners, |rows| {
+        let owner = rows.first().and_then(|row| row.owner).unwrap_or_default();
+        let nodes = list_of(rows, |row| cat(&[&row.path, &value(&row.before), &value(&row.after)]));
+        [cat(&[&owner]), nodes].concat()
+    })
 }
 
 fn allocation(account: &Allocation) -> Vec<u8> {

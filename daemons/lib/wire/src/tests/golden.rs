@@ -2,7 +2,7 @@
 //! the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{Filter, Transaction, decode, encode, frame, frame_to_json, to_json};
+use crate::{Filter, NodePart, NodeSet, Transaction, decode, encode, frame, frame_to_json, to_json};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -48,6 +48,16 @@ fn filters() {
         check(&format!("record-{name}.txt"), &bytes, &filter.to_json());
         assert_eq!(Filter::decode(&bytes), Ok(filter));
     }
+}
+
+#[test]
+fn nodes() {
+    let set = sample::node_set();
+    check("record-node-set.txt", &set.encode(), &set.to_json());
+    assert_eq!(NodeSet::decode(&set.encode()), Ok(set));
+    let part = sample::node_part();
+    check("record-node-part.txt", &part.encode(), &part.to_json());
+    assert_eq!(NodePart::decode(&part.encode()), Ok(part));
 }
 
 #[test]

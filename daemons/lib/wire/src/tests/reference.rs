@@ -66,11 +66,18 @@ fn one_of_each_kind() {
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }
+    check_bytes(&sample::node_set().encode(), sample::node_set().to_json());
+    check_bytes(&sample::node_part().encode(), sample::node_part().to_json());
 }
 
 proptest! {
     #[test]
     fn any_record(stamped in sample::stamped()) {
         check(&stamped);
+    }
+
+    #[test]
+    fn any_set_of_nodes(set in sample::node_sets()) {
+        check_bytes(&set.encode(), set.to_json());
     }
 }

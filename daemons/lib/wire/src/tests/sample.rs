@@ -2,9 +2,9 @@
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use crate::{Filter, FilterCriteria, FilterMoved, Transaction};
+use crate::{Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Transaction};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -60,6 +60,34 @@ pub(super) fn filters() -> [Filter; 2] {
     };
     let criteria = FilterCriteria { criteria: Bytes::from_static(b"{}"), at_ms: 1_700_000_000_000 };
     [Filter::Moved(moved), Filter::Criteria(criteria)]
+}
+
+/// Nodes that a block changed; the bytes are golden.
+pub(crate) fn node_set() -> NodeSet {
+    let parent = B256::repeat_byte(0xcd);
+    NodeSet { block: BlockRef::new(65, HASH), parent, nodes: crate::frame::tests::nodes() }
+}
+
+/// A slice of such a set; its bytes are golden.
+pub(super) fn node_part() -> NodePart {
+    let part = Part { index: 1, count: 3, whole_len: 2_000_000, data: Bytes::from_static(&[1, 2, 3]) };
+    NodePart { block: BlockRef::new(65, HASH), digest: B256::repeat_byte(0xef), part }
+}
+
+/// Any set of nodes, as a set promises them.
+pub(crate) fn node_sets() -> impl Strategy<Value = NodeSet> {
+    let node = || vec(any::<u8>(), 32..100).prop_map(Bytes::from);
+    let key = (option::of(hash()), vec(0..16_u8, 0..=64));
+    let rows = btree_map(key, (option::of(node()), option::of(node())), 0..20);
+    (block(), hash(), rows).prop_map(|(block, parent, rows)| {
+        let rows = rows.into_iter().map(|((owner, path), (before, after))| NodeRow {
+            owner,
+            path: path.into(),
+            before,
+            after,
+        });
+        NodeSet { block, parent, nodes: rows.filter(|row| row.before != row.after).collect() }
+    })
 }
 
 /// Any transaction.

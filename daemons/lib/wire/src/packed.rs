@@ -1,0 +1,28 @@
+//! Compression, as a reader can trust it: zstd, bounded by what was announced.
+
+use crate::avro::DecodeError;
+use std::io::Read;
+
+const LEVEL: i32 = 1;
+/// A reader's window while it decompresses: at most 2^27 bytes, whatever the sender asks for.
+const WINDOW_LOG_MAX: u32 = 27;
+
+/// One zstd frame.
+pub(crate) fn pack(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    zstd::bulk::compress(bytes, LEVEL)
+        .map_err(|_| DecodeError::Parts { what: "the bytes cannot be compressed" })
+}
+
+/// What [`pack`] was given. It is allocated as it is decompressed, up to the length that was announced.
+///
+/// # Errors
+/// When the bytes are corrupt or hold another length than `len`.
+pub(crate) fn unpack(packed: &[u8], len: u64) -> Result<Vec<u8>, DecodeError> {
+    let corrupt = DecodeError::Parts { what: "the compressed bytes are corrupt or of another length" };
+    let mut whole = Vec::new();
+    let mut decoder = zstd::stream::read::Decoder::new(packed).map_err(|_| corrupt.clone())?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| corrupt.clone())?;
+    // One byte more than announced shows that there is more, without holding it.
+    decoder.take(len.saturating_add(1)).read_to_end(&mut whole).map_err(|_| corrupt.clone())?;
+    if whole.len() as u64 == len { Ok(whole) } else { Err(corrupt) }
+}
