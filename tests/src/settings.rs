@@ -78,6 +78,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
          , history = < All | Blocks : Natural >.All\n\
+         , proofs = None < All | Blocks : Natural >\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
         shared(chain_id, carrier, state),

@@ -1,21 +1,26 @@
 //! The one loop: reads the feed, decides by [`crate::apply`], writes, shows. The store's only writer.
 
-use crate::apply::{self, Cursor, Demands, Step, Verdict};
+mod sets;
+
+use crate::apply::{self, Cursor, Demands, Refusal, Step, Verdict};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
 use crate::live::{Heads, Parsed, Shown, Signs, age_of};
 use crate::locate;
-use crate::store::{Batch, Facts, Keep, Position, Store};
-use crate::trie::{audit::audit, whole::whole};
+use crate::store::{Batch, Facts, Position, Store};
+use crate::trie::{audit, whole};
 use maidenlane_chain::block::decode_header;
+use maidenlane_chain::{B256, BlockRef};
 use maidenlane_log::{Entry, LogConsumer};
 use maidenlane_service::{Tracer, failpoint};
-use maidenlane_wire::{Advance, Joiner, NodeSet, Record, Stamped};
-use sets::Sets;
+use maidenlane_wire::{Joiner, Record, Stamp, Stamped};
+use sets::{Nodes, Sets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use crate::store::{Keep, Past};
 
 /// Payload read at a time.
 const READ_BYTES: usize = 8 << 20;
@@ -36,9 +41,10 @@ impl std::fmt::Debug for Logs {
     }
 }
 
-/// A record with its place in the log.
-struct Placed {
-    stamped: Stamped,
+/// What is to be done next, and the place of its record in the log.
+struct Next {
+    step: Step,
+    stamp: Stamp,
     offset: u64,
     crc32c: u32,
 }
@@ -53,8 +59,8 @@ pub struct Follower {
     sets: Option<Sets>,
     /// Read and not looked at.
     entries: VecDeque<Entry>,
-    /// A block that waits for its trie nodes; nothing behind it is looked at meanwhile.
-    waiting: Option<Placed>,
+    /// Stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
+    next: Option<Next>,
     events: Tracer<Event>,
     signs: Arc<Signs>,
     joiner: Joiner,
@@ -90,10 +96,10 @@ impl Follower {
         let stored = store.facts()?;
         // At the feed's end no OPEN would come for long to tell it.
         apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
-        let stored = match (proofs.is_some(), stored.proofs) {
-            (true, None) if stored.head.is_some() => return Err(Error::Proofless),
-            (false, Some(_)) => {
-                events.emit(&Event::ProofsDropped);
+        let stored = match (&proofs, stored.proofs) {
+            (Some(_), None) if stored.head.is_some() => return Err(Error::Proofless),
+            (None, Some(_)) => {
+                events.emit(&Event::NodesDropped);
                 store.drop_nodes()?
             }
             _ => stored,
@@ -107,12 +113,11 @@ impl Follower {
             Some(position) => locate::resume(&store, keep, stored, position, consumer.as_mut(), &events)?,
         };
         let sets = match proofs {
-            Some(proofs) => {
-                let position = facts.proofs.and_then(|proofs| proofs.position);
-                let same = at == facts.position;
-                Some(Sets::resume(proofs, position, same, store.view()?.as_ref())?)
-            }
             None => None,
+            Some(proofs) => {
+                let applied = facts.proofs.and_then(|proofs| proofs.position);
+                Some(Sets::resume(proofs, applied, at != facts.position, store.view()?.as_ref())?)
+            }
         };
         let cursor = facts.position.map(|at| Cursor {
             feed: at.feed,
@@ -128,7 +133,7 @@ impl Follower {
             consumer,
             sets,
             entries: VecDeque::new(),
-            waiting: None,
+            next: None,
             events,
             signs,
             joiner,
@@ -172,10 +177,8 @@ impl Follower {
     /// # Errors
     /// Those of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
-        if self.waiting.is_none() {
-            if self.entries.is_empty() {
-                self.entries = self.consumer.read(READ_BYTES, wait)?.into();
-            }
+        if self.next.is_none() {
+            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
             if self.entries.is_empty() {
                 return Ok(false);
             }
@@ -183,7 +186,7 @@ impl Follower {
         }
         let mut batch = self.batch();
         let outcome = self.go_on(&mut batch, wait);
-        // What came before a log that is away is whole.
+        // The log of the trie nodes may be away: what came before is whole.
         if matches!(outcome, Ok(()) | Err(Error::Log(_))) {
             self.write(&mut batch)?;
         }
@@ -209,27 +212,38 @@ impl Follower {
         Ok(())
     }
 
-    fn batch(&self) -> Batch {
-        self.store.batch(self.facts.clone(), self.keep)
-    }
-
-    /// Applies what was read, up to a block whose trie nodes are not there. For those of the first it waits.
-    fn go_on(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), Error> {
-        let mut wait = wait;
+    /// Applies what was read, up to a block whose trie nodes are not there. Waits only for those of the first.
+    fn go_on(&mut self, batch: &mut Batch, mut wait: Duration) -> Result<(), Error> {
         loop {
-            if let Some(placed) = self.waiting.take() {
-                self.record(placed, batch, wait)?;
-            }
-            if self.waiting.is_some() {
+            let nodes = self.nodes(wait)?;
+            if matches!(nodes, Nodes::Late) {
                 return Ok(());
             }
-            wait = Duration::ZERO;
+            if let Some(next) = self.next.take() {
+                self.apply(next, nodes, batch)?;
+            }
             if batch.bytes() >= BATCH_BYTES {
                 self.write(batch)?;
             }
             let Some(entry) = self.entries.pop_front() else { return Ok(()) };
-            self.waiting = self.entry(&entry)?;
+            self.next = self.judge(&entry, batch.facts())?;
+            wait = Duration::ZERO;
         }
+    }
+
+    /// What comes next may need trie nodes.
+    fn nodes(&mut self, wait: Duration) -> Result<Nodes, Error> {
+        let (Some(sets), Some(Next { step: Step::Advance(record), .. })) = (&mut self.sets, &self.next)
+        else {
+            return Ok(Nodes::Unwanted);
+        };
+        let nodes = sets.take(record, wait)?;
+        self.signs.set_missing(sets.is_late().then_some(record.block));
+        Ok(nodes)
+    }
+
+    fn batch(&self) -> Batch {
+        self.store.batch(self.facts.clone(), self.keep)
     }
 
     fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
@@ -241,8 +255,8 @@ impl Follower {
         Ok(())
     }
 
-    /// The record that an entry makes whole, if it counts.
-    fn entry(&mut self, entry: &Entry) -> Result<Option<Placed>, Error> {
+    /// What an entry asks for, if it counts and makes a record whole.
+    fn judge(&mut self, entry: &Entry, facts: &Facts) -> Result<Option<Next>, Error> {
         let offset = entry.offset.0;
         let unreadable = |source| Error::Record { offset, source };
         let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
@@ -252,22 +266,17 @@ impl Follower {
             Verdict::Skip => return Ok(None),
             Verdict::Next(cursor) => self.cursor = Some(cursor),
         }
-        let whole = self.joiner.push(stamped).map_err(unreadable)?;
-        let crc32c = crc32c::crc32c(&entry.payload);
-        Ok(whole.map(|stamped| Placed { stamped, offset, crc32c }))
+        let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        self.records += 1;
+        let step = apply::step(facts, self.demands, record).map_err(refused)?;
+        Ok(Some(Next { step, stamp, offset, crc32c: crc32c::crc32c(&entry.payload) }))
     }
 
-    /// Applies a record; one whose trie nodes do not come within `wait` is `waiting` again.
-    fn record(&mut self, placed: Placed, batch: &mut Batch, wait: Duration) -> Result<(), Error> {
-        let Some(set) = self.nodes_of(&placed, wait).inspect_err(...)? else {
-            self.waiting = Some(placed);
-            return Ok(());
-        };
-        let Placed { stamped: Stamped { stamp, record }, offset, crc32c } = placed;
-        self.records += 1;
-        let refused = |source| Error::Refused { offset, source };
-        let step = apply::step(batch.facts(), self.demands, record).map_err(refused)?;
-        self.apply(step, batch, offset)?;
+    fn apply(&mut self, next: Next, nodes: Nodes, batch: &mut Batch) -> Result<(), Error> {
+        let Next { step, stamp, offset, crc32c } = next;
+        self.change(step, nodes, batch, offset)?;
         batch.facts().position = Some(Position {
             feed: stamp.feed,
             epoch: stamp.epoch,
@@ -281,7 +290,7 @@ impl Follower {
         Ok(())
     }
 
-    fn apply(&mut self, step: Step, batch: &mut Batch, offset: u64) -> Result<(), Error> {
+    fn change(&mut self, step: Step, nodes: Nodes, batch: &mut Batch, offset: u64) -> Result<(), Error> {
         self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
         match step {
             Step::Open(open) => {
@@ -292,8 +301,25 @@ impl Follower {
                 facts.chain_config = open.chain_config;
                 facts.client_version = open.client_version;
             }
-            Step::Genesis(record) => self.store.genesis(batch, &record)?,
-            Step::Advance(record) => self.store.advance(batch, &record)?,
+            Step::Genesis(record) => {
+                self.store.genesis(batch, &record)?;
+                if self.sets.is_some() {
+                    let root = state_root(record.block, &record.header, offset)?;
+                    let nodes = whole::whole(&record.rows, root).map_err(Error::Genesis)?;
+                    self.store.begin_nodes(batch, &nodes)?;
+                }
+            }
+            Step::Advance(record) => {
+                if let Nodes::Here(set, position) = nodes {
+                    // The nodes before it are read from the database.
+                    self.write(batch)?;
+                    let root = state_root(record.block, &record.header, offset)?;
+                    audit::audit(&*self.store, root, &record.rows, &set.nodes)
+                        .map_err(|source| Error::Audit { block: record.block, source })?;
+                    self.store.put_nodes(batch, record.block, &set.nodes, position)?;
+                }
+                self.store.advance(batch, &record)?;
+            }
             Step::Undo(record) => {
                 // The rows to take back are read from the database: what is collected must be there first.
                 self.write(batch)?;
@@ -317,6 +343,12 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+fn state_root(block: BlockRef, header: &[u8], offset: u64) -> Result<B256, Error> {
+    let header = decode_header(header);
+    let refused = |source| Error::Refused { offset, source: Refusal::Unreadable { block, source } };
+    Ok(header.map_err(refused)?.state_root)
 }
 
 #[cfg(test)]

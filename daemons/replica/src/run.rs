@@ -7,7 +7,7 @@ use crate::doors;
 use crate::error::Error;
 use crate::events::Event;
 use crate::filters::{self, Filters};
-use crate::follow::{Follower, Keep};
+use crate::follow::{Follower, Logs};
 use crate::intake;
 use crate::live::{Heads, Signs};
 use crate::rpc::source::Live;
@@ -205,10 +205,7 @@ impl Loop {
         if let Backend::Kafka(options) = &mut log {
             options.timeout = LOOK_WAIT;
         }
-        let opened = log
-            .consumer(&self.settings.get().topic, 0)
-            .map_err(Error::from)
-            .and_then(|consumer| self.follow(store, signs, consumer));
+        let opened = self.logs(&log).and_then(|logs| self.follow(store, signs, logs));
         match opened {
             Ok(follower) => Ok(Some(follower)),
             Err(Error::Log(source)) if passes(&source) => Ok(None),
@@ -216,24 +213,19 @@ impl Loop {
         }
     }
 
-    fn follow(
-        &self,
-        store: &Arc<Store>,
-        signs: &Arc<Signs>,
-        consumer: Box<dyn maidenlane_log::LogConsumer>,
-    ) -> Result<Follower, Error> {
+    fn follow(&self, store: &Arc<Store>, signs: &Arc<Signs>, logs: Logs) -> Result<Follower, Error> {
         let settings = self.settings.get();
-        let keep = Keep { undo_blocks: settings.undo_blocks, history_blocks: settings.history_blocks };
-        let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis };
+        let (keep, proofs) = (settings.keep, settings.keep.proofs.is_some());
+        let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis, proofs };
         let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
-        Follower::new(store, keep, demands, consumer, events, signs)
+        Follower::new(store, keep, demands, logs, events, signs)
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
     fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
         let mut away = None;
         while !self.shutdown.is_triggered() {
-            match self.open().and_then(|consumer| self.follow(store, signs, consumer)) {
+            match self.open().and_then(|logs| self.follow(store, signs, logs)) {
                 Ok(follower) => return Ok(Some(follower)),
                 Err(Error::Log(source)) if passes(&source) => self.wait_for_log(&mut away, source)?,
                 Err(error) => return Err(error),
@@ -242,14 +234,16 @@ impl Loop {
         Ok(None)
     }
 
-    fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
+    fn open(&self) -> Result<Logs, Error> {
         let settings = self.settings.get();
         let log = settings.backend();
-        let feed = (&settings.topic, TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES));
+        let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
+        let feed = (&settings.topic, needs.clone());
+        let proofs = settings.keep.proofs.map(|_| (&settings.proofs_topic, needs));
         let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
         let filters = settings.filters.as_ref().map(|kept| (&kept.topic, filters::needs()));
         let written: Vec<_> = transactions.into_iter().chain(filters).collect();
-        for (topic, needs) in [feed].into_iter().chain(written.clone()) {
+        for (topic, needs) in [feed].into_iter().chain(proofs).chain(written.clone()) {
             let problems = log.check(topic, &needs)?;
             if !problems.is_empty() {
                 return Err(Error::Unfit { topic: topic.clone(), problems });
@@ -257,7 +251,14 @@ impl Loop {
         }
         // Better told now than to the first who sends something.
         written.iter().try_for_each(|(topic, _)| log.producer(topic).map(drop))?;
-        Ok(log.consumer(&settings.topic, 0)?)
+        self.logs(&log)
+    }
+
+    fn logs(&self, log: &Backend) -> Result<Logs, Error> {
+        let settings = self.settings.get();
+        let blocks = log.consumer(&settings.topic, 0)?;
+        let proofs = settings.keep.proofs.map(|_| log.consumer(&settings.proofs_topic, 0)).transpose()?;
+        Ok(Logs { blocks, proofs })
     }
 
     fn wait_for_log(&self, away: &mut Option<Instant>, source: maidenlane_log::Error) -> Result<(), Error> {

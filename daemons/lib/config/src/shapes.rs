@@ -92,6 +92,8 @@ pub enum Log {
 pub struct Feed {
     /// `<prefix>.<chain>.<feed>.blocks`.
     pub blocks_topic: String,
+    /// `<prefix>.<chain>.<feed>.proofs`.
+    pub proofs_topic: String,
     /// `<prefix>.<chain>.transactions`: one for all feeds of a chain.
     pub transactions_topic: String,
     /// `<prefix>.<chain>.filters`: likewise.
@@ -184,6 +186,7 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
     let (prefix, name) = (prefix?, name?);
     Some(Feed {
         blocks_topic: format!("{prefix}.{chain}.{name}.blocks"),
+        proofs_topic: format!("{prefix}.{chain}.{name}.proofs"),
         transactions_topic: format!("{prefix}.{chain}.transactions"),
         filters_topic: format!("{prefix}.{chain}.filters"),
         log: log?,

@@ -167,6 +167,8 @@ pub struct Demands {
     pub chain_id: u64,
     /// Hash of block 0, if demanded.
     pub genesis: Option<B256>,
+    /// Whether every block must come with trie nodes.
+    pub proofs: bool,
 }
 
 /// What `record` asks of a store that says `facts` of itself.
@@ -199,6 +201,9 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
                 return Err(Refusal::Unfit { what: "block", block: record.block, head });
             }
             check_header(record.block, record.parent, &record.header)?;
+            if demands.proofs && record.proofs.is_none() {
+                return Err(Refusal::NoNodes(record.block));
+            }
             Step::Advance(record)
         }
         Record::Undo(record) => {

@@ -6,9 +6,8 @@
 use crate::error::Error;
 use crate::locate::each;
 use crate::store::{SetPosition, View};
-use maidenlane_chain::{B256, BlockRef};
 use maidenlane_log::{Entry, From, LogConsumer, Offset};
-use maidenlane_wire::{Gatherer, NodePart, NodeSet};
+use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,16 @@ const READ_BYTES: usize = 8 << 20;
 const STRIDE: u64 = 64;
 /// How long a set may be late before the replica says that it is missing.
 const LATE_AFTER: Duration = Duration::from_secs(5);
+
+/// The trie nodes that a record is applied with.
+pub(super) enum Nodes {
+    /// It has none, or they are not kept here.
+    Unwanted,
+    /// They are not in the log so far: ask again.
+    Late,
+    /// Them, and the place of their last entry.
+    Here(NodeSet, SetPosition),
+}
 
 /// The topic's reader.
 pub(super) struct Sets {
@@ -29,57 +38,53 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    /// Goes on behind `position`, if the log still holds that entry and `same` feed goes on behind the head; else
-    /// behind the newest set of a block of our own chain, else from the topic's beginning.
+    /// Goes on behind the last set that was applied, if the log still holds it and the feed was not cut; else behind
+    /// the newest set of a block of our own chain, else from the topic's beginning.
     pub(super) fn resume(
         mut consumer: Box<dyn LogConsumer>,
-        position: Option<SetPosition>,
-        same: bool,
+        applied: Option<SetPosition>,
+        cut: bool,
         view: Option<&View>,
     ) -> Result<Self, Error> {
-        let held = match position {
-            Some(position) if same => holds(consumer.as_mut(), position)?,
-            _ => false,
-        };
-        let next = match (held, position, view) {
-            (true, Some(position), _) => From::At(Offset(position.offset.saturating_add(1))),
-            (_, Some(_), Some(view)) => behind_ours(consumer.as_mut(), view)?,
+        let next = match (applied, view) {
+            (Some(applied), _) if !cut && holds(consumer.as_mut(), applied)? => {
+                From::At(Offset(applied.offset.saturating_add(1)))
+            }
+            (Some(_), Some(view)) => behind_ours(consumer.as_mut(), view)?,
             _ => From::Earliest,
         };
         consumer.seek(next)?;
         Ok(Self { consumer, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
     }
 
-    /// The set of a block, with its last entry's place. `None` if it does not come within `wait`: ask again.
-    pub(super) fn take(
-        &mut self,
-        block: BlockRef,
-        digest: B256,
-        wait: Duration,
-    ) -> Result<Option<(NodeSet, SetPosition)>, Error> {
+    /// The nodes of a block. Waits for so long if none come.
+    pub(super) fn take(&mut self, record: &Advance, wait: Duration) -> Result<Nodes, Error> {
         self.since.get_or_insert_with(Instant::now);
         loop {
             while let Some(entry) = self.entries.pop_front() {
                 let offset = entry.offset.0;
                 let unreadable = |source| Error::Set { offset, source };
                 let part = NodePart::decode(&entry.payload).map_err(unreadable)?;
-                if (part.block, part.digest) != (block, digest) {
+                if part.block != record.block || Some(part.digest) != record.proofs {
                     continue;
                 }
                 if let Some(set) = self.gatherer.push(&part).map_err(unreadable)? {
                     self.since = None;
-                    return Ok(Some((set, SetPosition { offset, crc32c: crc32c::crc32c(&entry.payload) })));
+                    return Ok(Nodes::Here(
+                        set,
+                        SetPosition { offset, crc32c: crc32c::crc32c(&entry.payload) },
+                    ));
                 }
             }
             self.entries = self.consumer.read(READ_BYTES, wait)?.into();
             if self.entries.is_empty() {
-                return Ok(None);
+                return Ok(Nodes::Late);
             }
         }
     }
 
     /// Whether a block waits longer than it should have to.
-    pub(super) fn late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
     }
 }

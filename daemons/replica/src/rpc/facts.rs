@@ -175,6 +175,11 @@ fn capabilities(session: &Session) -> Json {
             kind.quantity("oldestBlock", oldest);
             kind.end();
         }
-        object.raw("stateproofs", "{\"disabled\":true}");
+        let mut proofs = Object::new(object.value("stateproofs"));
+        proofs.raw("disabled", if head.proofs_floor.is_some() { "false" } else { "true" });
+        if let Some(oldest) = head.proofs_floor {
+            proofs.quantity("oldestBlock", oldest);
+        }
+        proofs.end();
     })
 }

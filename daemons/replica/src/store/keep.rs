@@ -1,12 +1,12 @@
 //! How much of the past is kept.
 
 /// How far back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Past {
-    /// To where the database begins.
-    All,
     /// This many blocks below the head.
     Blocks(u64),
+    /// To where the database begins.
+    All,
 }
 
 /// What a store keeps, and for how long.

@@ -1,9 +1,8 @@
 //! Trie nodes: the latest, their past, and how a block's are taken back.
 
 use super::write::{Batch, Store};
-use super::{Error, Facts, Proofs, View, tables};
+use super::{Error, Facts, Proofs, SetPosition, View, tables};
 use crate::trie::audit::place;
-use crate::trie::whole::Whole;
 use crate::trie::{Fault, Nibbles, Nodes, Owner, Place};
 use maidenlane_chain::{BlockRef, Bytes};
 use maidenlane_wire::NodeRow;
@@ -17,9 +16,9 @@ impl Store {
     ///
     /// # Errors
     /// When a table is missing.
-    pub fn begin_nodes(&self, batch: &mut Batch, whole: &Whole) -> Result<(), Error> {
+    pub fn begin_nodes(&self, batch: &mut Batch, nodes: &[(Place, Bytes)]) -> Result<(), Error> {
         let table = self.table(tables::NODES)?;
-        for (place, node) in &whole.nodes {
+        for (place, node) in nodes {
             batch.rows.put_cf(table, tables::node_key(place), node);
         }
         batch.facts.proofs = Some(Proofs::default());
@@ -30,7 +29,13 @@ impl Store {
     ///
     /// # Errors
     /// When a table is missing.
-    pub fn put_nodes(&self, batch: &mut Batch, block: BlockRef, set: &[NodeRow]) -> Result<(), Error> {
+    pub fn put_nodes(
+        &self,
+        batch: &mut Batch,
+        block: BlockRef,
+        set: &[NodeRow],
+        position: SetPosition,
+    ) -> Result<(), Error> {
         let (latest, past) = (self.table(tables::NODES)?, self.table(tables::NODE_HISTORY)?);
         let keys: Vec<_> = set.iter().map(|row| tables::node_key(&place(row))).collect();
         for (row, key) in set.iter().zip(&keys) {
@@ -43,6 +48,7 @@ impl Store {
         }
         let table = self.table(tables::NODE_UNDO)?;
         batch.rows.put_cf(table, tables::block_key(block), tables::keys(keys.into_iter()));
+        batch.facts.proofs.get_or_insert_default().position = Some(position);
         Ok(())
     }
 

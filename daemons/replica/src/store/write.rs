@@ -52,8 +52,8 @@ impl Store {
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
         let floors = Floors::default();
         let cache = Cache::new_lru_cache(cache_bytes);
-        let tables = tables::TABLES
-            .map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &floors)));
+        let tables =
+            tables::TABLES.map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &floors)));
         let mut database = Options::default();
         database.create_if_missing(true);
         database.create_missing_column_families(true);

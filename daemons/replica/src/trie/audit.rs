@@ -4,14 +4,14 @@
 //! Both ways: every changed row is the leaf that the header's root leads to, and every leaf that the nodes change is a
 //! changed row. And what the nodes were before is what is stored: so a block can be undone with it.
 
-use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, decode, walk};
+use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, children, decode, walk};
 use alloy::rlp;
 use alloy_trie::nodes::TrieNode;
 use maidenlane_chain::account::Account;
 use maidenlane_chain::{Address, B256, Bytes, U256, keccak256};
 use maidenlane_wire::{NodeRow, Rows};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A block that is not what its header says.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,8 @@ pub enum Mismatch {
 }
 
 fn trie(owner: Owner) -> String {
-    owner.map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
+    owner
+        .map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
 }
 
 /// Checks the rows and the nodes of the block whose header has this root. `before` is what is stored: the nodes after
@@ -44,7 +45,7 @@ fn trie(owner: Owner) -> String {
 /// The first mismatch found.
 pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Result<(), Mismatch> {
     let after = After::new(before, set)?;
-    let mut named = BTreeMap::new();
+    let mut named = BTreeSet::new();
     let mut roots = HashMap::new();
     for row in &rows.accounts {
         let key = keccak256(row.address);
@@ -55,7 +56,7 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
             return Err(Mismatch::Account(row.address));
         }
         roots.insert(row.address, account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root));
-        named.insert((None, key), ());
+        named.insert((None, key));
     }
     for changed in &rows.storage {
         let owner = Some(keccak256(changed.address));
@@ -68,10 +69,10 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
             if walk(&after, owner, root, row.key)?.value != leaf {
                 return Err(Mismatch::Slot(changed.address, row.key));
             }
-            named.insert((owner, row.key), ());
+            named.insert((owner, row.key));
         }
     }
-    match changed_leaves(set)?.find(|leaf| !named.contains_key(leaf)) {
+    match changed_leaves(set)?.find(|leaf| !named.contains(leaf)) {
         Some((owner, key)) => Err(Mismatch::Leaf(owner, key)),
         None => Ok(()),
     }
@@ -137,25 +138,15 @@ fn changed_leaves(set: &[NodeRow]) -> Result<impl Iterator<Item = Leaf>, Error> 
 /// All leaves that stand in a node, with their whole keys.
 fn leaves_of(place: Place, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) -> Result<(), Error> {
     let node = decode(bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
-    let mut below = |part: &Nibbles, child: &[u8], within: bool| {
-        let place = Place { path: place.path.join(part), ..place };
-        if within { leaves_of(place, child, take) } else { Ok(()) }
-    };
-    match node {
-        TrieNode::EmptyRoot => Ok(()),
+    let children = match node {
         TrieNode::Leaf(leaf) => {
             take(B256::from_slice(&place.path.join(&leaf.key).pack()), leaf.value);
-            Ok(())
+            return Ok(());
         }
-        TrieNode::Extension(extension) => {
-            below(&extension.key, &extension.child, !extension.child.is_hash())
-        }
-        TrieNode::Branch(branch) => {
-            let children = branch.as_ref();
-            children.children().try_for_each(|(nibble, child)| match child {
-                Some(child) => below(&Nibbles::from_nibbles([nibble]), child, !child.is_hash()),
-                None => Ok(()),
-            })
-        }
+        node => children(node),
+    };
+    for (part, child) in children.iter().filter(|(_, child)| !child.is_hash()) {
+        leaves_of(Place { path: place.path.join(part), ..place }, child, take)?;
     }
+    Ok(())
 }

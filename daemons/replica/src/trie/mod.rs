@@ -125,3 +125,15 @@ fn decode(mut bytes: &[u8], depth: usize) -> Result<TrieNode, rlp::Error> {
     };
     if fits && bytes.is_empty() { Ok(node) } else { Err(rlp::Error::Custom("no node of this depth")) }
 }
+
+/// What stands below a node: the part of the key on the way, and the child as the node has it.
+fn children(node: TrieNode) -> Vec<(Nibbles, RlpNode)> {
+    match node {
+        TrieNode::EmptyRoot | TrieNode::Leaf(_) => Vec::new(),
+        TrieNode::Extension(extension) => vec![(extension.key, extension.child)],
+        TrieNode::Branch(branch) => {
+            let nibbles = branch.state_mask.iter().map(|nibble| Nibbles::from_nibbles([nibble]));
+            nibbles.zip(branch.stack).collect()
+        }
+    }
+}

@@ -38,8 +38,7 @@ impl<'a> Partial<'a> {
     /// The trie of `owner` with this root, as stored.
     #[must_use]
     pub fn new(nodes: &'a dyn Nodes, owner: Owner, root: B256) -> Self {
-        let root =
-            if root == EMPTY_ROOT_HASH { Node::Empty } else { Node::Stored(RlpNode::word_rlp(&root)) };
+        let root = if root == EMPTY_ROOT_HASH { Node::Empty } else { Node::Stored(RlpNode::word_rlp(&root)) };
         Self { nodes, owner, root }
     }
 
@@ -84,9 +83,8 @@ impl<'a> Partial<'a> {
                 Node::Extension(extension.key, Box::new(Node::Stored(extension.child)))
             }
             TrieNode::Branch(branch) => {
-                let children = branch.as_ref();
-                let children = children.children().filter_map(|(nibble, child)| Some((nibble, child?)));
-                Node::Branch(children.map(|(nibble, child)| (nibble, Node::Stored(child.clone()))).collect())
+                let children = branch.stack.into_iter().map(Node::Stored);
+                Node::Branch(branch.state_mask.iter().zip(children).collect())
             }
         })
     }

@@ -26,7 +26,11 @@ pub fn account(nodes: &dyn Nodes, root: B256, key: B256) -> Result<Option<TrieAc
     walk(nodes, None, root, key)?.value.map(|leaf| decode(key, &leaf)).transpose()
 }
 
-fn decode(key: B256, leaf: &[u8]) -> Result<TrieAccount, Error> {
+/// An account from its leaf.
+///
+/// # Errors
+/// When it is something else.
+pub fn decode(key: B256, leaf: &[u8]) -> Result<TrieAccount, Error> {
     TrieAccount::decode(&mut &*leaf).map_err(|source| Error::Account(key, source))
 }
 

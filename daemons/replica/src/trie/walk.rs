@@ -1,6 +1,6 @@
 //! From a root towards a key.
 
-use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nodes, Owner, Place, resolve};
+use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nodes, Owner, Place, children, resolve};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use maidenlane_chain::{B256, Bytes};
 
@@ -31,21 +31,11 @@ pub fn walk(nodes: &dyn Nodes, owner: Owner, root: B256, key: B256) -> Result<Wa
             found.nodes.push(bytes);
         }
         let rest = key.slice(place.path.len()..);
-        let next = match node {
-            TrieNode::Leaf(leaf) => {
-                found.value = (leaf.key == rest).then_some(leaf.value);
-                None
-            }
-            TrieNode::Extension(extension) => {
-                rest.starts_with(&extension.key).then_some((extension.key, extension.child))
-            }
-            TrieNode::Branch(branch) => rest.first().and_then(|nibble| {
-                let mut children = branch.as_ref().children();
-                let (_, child) = children.find(|(at, _)| *at == nibble)?;
-                Some((Nibbles::from_nibbles([nibble]), child?.clone()))
-            }),
-            TrieNode::EmptyRoot => None,
-        };
+        if let TrieNode::Leaf(leaf) = node {
+            found.value = (leaf.key == rest).then_some(leaf.value);
+            return Ok(found);
+        }
+        let next = children(node).into_iter().find(|(part, _)| rest.starts_with(part));
         let Some((step, child)) = next else { return Ok(found) };
         place.path.extend(&step);
         reference = child;

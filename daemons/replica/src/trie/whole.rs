@@ -6,14 +6,9 @@ use maidenlane_chain::account::Account;
 use maidenlane_chain::{B256, Bytes, U256, keccak256};
 use maidenlane_wire::Rows;
 
-/// All nodes of a state.
-#[derive(Clone, Debug, Default)]
-pub struct Whole {
-    /// Its root.
-    pub root: B256,
-    /// Every node that stands for itself.
-    pub nodes: Vec<(Place, Bytes)>,
-}
+/// Every node that stands for itself.
+#[derive(Default)]
+struct Whole(Vec<(Place, Bytes)>);
 
 /// Rows that are no state.
 #[derive(Debug, thiserror::Error)]
@@ -24,16 +19,24 @@ pub enum Unlike {
     /// An account has another storage root than its slots.
     #[error("the storage of account {0} has another root than its slots")]
     Storage(maidenlane_chain::Address),
+    /// The header has another root.
+    #[error("the state has root {found}, the header says {expected}")]
+    Root {
+        /// As the header says.
+        expected: B256,
+        /// As computed.
+        found: B256,
+    },
     /// A trie without nodes to read failed to be read.
     #[error(transparent)]
     Trie(#[from] Error),
 }
 
-/// Builds the tries of the state that `rows` have after them.
+/// All nodes of the state that `rows` lead to, which has this root.
 ///
 /// # Errors
-/// When they contradict each other.
-pub fn whole(rows: &Rows) -> Result<Whole, Unlike> {
+/// When it has another one.
+pub fn whole(rows: &Rows, expected: B256) -> Result<Vec<(Place, Bytes)>, Unlike> {
     let mut whole = Whole::default();
     let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);
     let mut storage = rows.storage.iter().peekable();
@@ -57,14 +60,14 @@ pub fn whole(rows: &Rows) -> Result<Whole, Unlike> {
     if let Some(held) = storage.next() {
         return Err(Unlike::Storage(held.address));
     }
-    whole.root = whole.take(None, &accounts);
-    Ok(whole)
+    let found = whole.take(None, &accounts);
+    if found == expected { Ok(whole.0) } else { Err(Unlike::Root { expected, found }) }
 }
 
 impl Whole {
     fn take(&mut self, owner: Owner, trie: &Partial<'_>) -> B256 {
         trie.seal(&mut |path, bytes| {
-            self.nodes.push((Place { owner, path }, Bytes::copy_from_slice(bytes)));
+            self.0.push((Place { owner, path }, Bytes::copy_from_slice(bytes)));
         })
     }
 }
