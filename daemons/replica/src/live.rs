@@ -196,6 +196,12 @@ impl Signs {
         self.missing.store(block.map(Arc::new));
     }
 
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.missing.load().as_deref().copied()
+    }
+
     /// Time since the last sign of life, or since the start if there was none.
     #[must_use]
     pub fn silent(&self) -> Duration {
@@ -254,8 +260,7 @@ impl Live for Heads {
         let lag = expected.saturating_sub(head);
         let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
         let fresh = self.fresh.get();
-        let missing = self.signs.missing.load();
-        let stale = if let Some(block) = &*missing {
+        let stale = if let Some(block) = self.signs.missing() {
             Some(format!("proofs missing for block {block}"))
         } else if !self.signs.any() || silent > fresh.silence_max {
             Some(format!("no sign of life from the feed for {} ms", millis(silent)))

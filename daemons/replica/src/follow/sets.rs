@@ -34,7 +34,7 @@ pub(super) struct Sets {
     gatherer: Gatherer,
     entries: VecDeque<Entry>,
     /// Since when a block waits.
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
 }
 
 impl Sets {

@@ -1,6 +1,7 @@
 //! A replica over a real log: whatever happened on the way, in the end it knows the canonical chain and nothing else.
 
 mod chain;
+mod proofs;
 
 use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};

@@ -43,7 +43,7 @@ impl Store {
                 Some(node) => batch.rows.put_cf(latest, key, node),
                 None => batch.rows.delete_cf(latest, key),
             }
-            let before = row.before.as_deref().unwrap_or_default();
+            let before = row.before.as_ref().map_or(&[][..], AsRef::as_ref);
             batch.rows.put_cf(past, tables::at_block(key, block.number), before);
         }
         let table = self.table(tables::NODE_UNDO)?;

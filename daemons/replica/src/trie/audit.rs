@@ -4,7 +4,7 @@
 //! Both ways: every changed row is the leaf that the header's root leads to, and every leaf that the nodes change is a
 //! changed row. And what the nodes were before is what is stored: so a block can be undone with it.
 
-use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, children, decode, walk};
+use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, children, decode, name, walk};
 use alloy::rlp;
 use alloy_trie::nodes::TrieNode;
 use maidenlane_chain::account::Account;
@@ -29,13 +29,13 @@ pub enum Mismatch {
     #[error("the row of account {0}, slot hash {1} is not what the state root says")]
     Slot(Address, B256),
     /// A leaf changed that no row names.
-    #[error("leaf {1} of {} changed, and no row says so", trie(*.0))]
-    Leaf(Owner, B256),
-}
-
-fn trie(owner: Owner) -> String {
-    owner
-        .map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
+    #[error("leaf {key} of {} changed, and no row says so", name(*.owner))]
+    Leaf {
+        /// Its trie.
+        owner: Owner,
+        /// Its whole key.
+        key: B256,
+    },
 }
 
 /// Checks the rows and the nodes of the block whose header has this root. `before` is what is stored: the nodes after
@@ -63,7 +63,7 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
         // Whose slots change, changes: its root does.
         let root = *roots.get(&changed.address).ok_or(Mismatch::Account(changed.address))?;
         for row in &changed.slots {
-            let value = U256::try_from_be_slice(row.after.as_deref().unwrap_or_default());
+            let value = U256::try_from_be_slice(row.after.as_ref().map_or(&[][..], AsRef::as_ref));
             let value = value.ok_or(Mismatch::Slot(changed.address, row.key))?;
             let leaf = (!value.is_zero()).then(|| rlp::encode(value));
             if walk(&after, owner, root, row.key)?.value != leaf {
@@ -73,7 +73,7 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
         }
     }
     match changed_leaves(set)?.find(|leaf| !named.contains(leaf)) {
-        Some((owner, key)) => Err(Mismatch::Leaf(owner, key)),
+        Some((owner, key)) => Err(Mismatch::Leaf { owner, key }),
         None => Ok(()),
     }
 }

@@ -68,11 +68,14 @@ pub struct Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path: String = self.path.iter().map(|nibble| format!("{nibble:x}")).collect();
-        match self.owner {
-            None => write!(out, "node `{path}` of the account trie"),
-            Some(owner) => write!(out, "node `{path}` of the storage of account hash {owner}"),
-        }
+        write!(out, "node `{path}` of {}", name(self.owner))
     }
+}
+
+/// A trie in words.
+fn name(owner: Owner) -> String {
+    owner
+        .map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
 }
 
 /// A trie that cannot be read.

@@ -66,6 +66,8 @@ fn leaves() -> impl Strategy<Value = Leaves> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_node_is_as_another_implementation_has_it(leaves in leaves()) {
         let ((root, held), (expect, theirs)) = (built(&leaves), theirs(&leaves));
@@ -106,7 +108,7 @@ proptest! {
         let (expect, nodes) = theirs(&after);
         prop_assert_eq!(trie.root(), expect);
         // What was looked at and what was left alone make the new trie together.
-        let mut made = held;
+        let mut made = held.clone();
         trie.seal(&mut |path, bytes| drop(made.0.insert(Place { owner: None, path }, Bytes::copy_from_slice(bytes))));
         for (place, bytes) in nodes.0 {
             prop_assert_eq!(made.0.get(&place), Some(&bytes), "{}", place);

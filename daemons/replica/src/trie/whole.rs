@@ -47,7 +47,7 @@ pub fn whole(rows: &Rows, expected: B256) -> Result<Vec<(Place, Bytes)>, Unlike>
         let mut slots = Partial::new(&Nothing, Some(key), EMPTY_ROOT_HASH);
         if let Some(held) = storage.next_if(|held| held.address == row.address) {
             for slot in &held.slots {
-                let value = slot.after.as_deref().unwrap_or_default();
+                let value = slot.after.as_ref().map_or(&[][..], AsRef::as_ref);
                 let value = U256::try_from_be_slice(value).ok_or(Unlike::Row(row.address))?;
                 slots.set(slot.key, (!value.is_zero()).then(|| rlp::encode(value)))?;
             }

@@ -369,7 +369,8 @@ impl Feed {
         self.come(Arc::new(self.tip().child(seed)), more);
     }
 
-    fn come(&mut self, block: Arc<Block>, more: bool) {
+    /// A block comes, its trie nodes before it.
+    pub(super) fn come(&mut self, block: Arc<Block>, more: bool) {
         let (_, entries) = block.node_set().entries().unwrap();
         self.sets.extend(entries.into_iter().map(|entry| (self.entries.len(), entry)));
         self.chain.push(Arc::clone(&block));
