@@ -205,13 +205,13 @@ impl maidenlane_config::Settings for Settings {
     ];
 
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
+        let keep = keep(&raw, checker);
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
         let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
         let listeners =
             checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
-        let keep = keep(&raw, checker);
         let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
         // Below the brokers' session timeout every fail-over of the log would read as a dead master.
         let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);

@@ -163,6 +163,12 @@ impl Follower {
         &self.facts
     }
 
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.signs.missing()
+    }
+
     /// The next offset to read, and the feed's end.
     ///
     /// # Errors

@@ -216,6 +216,11 @@ impl Signs {
     }
 }
 
+/// What is said of a replica that waits for a block's trie nodes.
+pub(crate) fn missing(block: BlockRef) -> String {
+    format!("proofs missing for block {block}")
+}
+
 /// Whole milliseconds; a duration that does not fit is as good as for ever.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -261,7 +266,7 @@ impl Live for Heads {
         let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
         let fresh = self.fresh.get();
         let stale = if let Some(block) = self.signs.missing() {
-            Some(format!("proofs missing for block {block}"))
+            Some(missing(block))
         } else if !self.signs.any() || silent > fresh.silence_max {
             Some(format!("no sign of life from the feed for {} ms", millis(silent)))
         } else if lag > fresh.lag_blocks_max {

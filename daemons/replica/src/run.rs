@@ -9,7 +9,7 @@ use crate::events::Event;
 use crate::filters::{self, Filters};
 use crate::follow::{Follower, Logs};
 use crate::intake;
-use crate::live::{Heads, Signs};
+use crate::live::{Heads, Signs, missing};
 use crate::rpc::source::Live;
 use crate::rpc::{Rpc, Sinks};
 use crate::store::Store;
@@ -284,6 +284,10 @@ impl Loop {
         follower: &mut Follower,
         signs: &Arc<Signs>,
     ) -> Result<Option<Arc<Heads>>, Error> {
+        if let Some(block) = signs.missing() {
+            self.health.set_unready(format!("recovering: {}", missing(block)));
+            return Ok(None);
+        }
         if !signs.any() || signs.silent() > self.fresh.get().silence_max {
             self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
@@ -342,10 +346,11 @@ impl Loop {
         let Ok((next, end)) = follower.reach() else { return };
         let progress = catch_up.progress(next, end, now);
         let waits = progress.left == 0;
-        self.health.set_status_line(&match (end, waits) {
-            (0, _) => "the feed is empty: is its tap running?".to_owned(),
-            (_, true) => format!("at block {head}, the feed's end: its tap is silent"),
-            (_, false) => format!("recovering at block {head}: {progress}"),
+        self.health.set_status_line(&match (follower.missing(), end, waits) {
+            (Some(block), _, _) => missing(block),
+            (None, 0, _) => "the feed is empty: is its tap running?".to_owned(),
+            (None, _, true) => format!("at block {head}, the feed's end: its tap is silent"),
+            (None, _, false) => format!("recovering at block {head}: {progress}"),
         });
         let value = serde_json::json!({
             "state": "recovering", "head": head, "recordsLeft": progress.left,

@@ -103,22 +103,21 @@ fn a_block_waits_for_its_nodes_and_says_so() {
     [Move::Grow(1), Move::Heartbeat, Move::Grow(2)].iter().for_each(|a_move| feed.play(a_move));
     let late = feed.sets.split_off(1);
     place.append(&feed, from, feed.entries.len());
-    let missing = |follower: &super::Follower| follower.signs.missing();
     for _ in 0..3 {
         assert!(!follower.turn(Duration::ZERO).unwrap(), "no head to show");
-        assert_eq!(missing(&follower), None, "it may still come");
+        assert_eq!(follower.missing(), None, "it may still come");
     }
     let waiting = Some(feed.chain[2].at);
     follower.sets.as_mut().unwrap().since = Instant::now().checked_sub(Duration::from_secs(5));
     follower.turn(Duration::ZERO).unwrap();
-    assert_eq!(missing(&follower), waiting);
+    assert_eq!(follower.missing(), waiting);
     assert_eq!(follower.facts().head, Some(feed.chain[1].at));
     // Sets of others, and twice: all passed over.
     let strange = feed.tip().child(7).node_set().entries().unwrap().1;
     let first = late.first().unwrap().1.clone();
     place.put(super::PROOFS, strange.iter().chain([&first, &first]).chain(late.iter().map(|(_, set)| set)));
     assert!(follower.turn(Duration::ZERO).unwrap());
-    assert_eq!(missing(&follower), None);
+    assert_eq!(follower.missing(), None);
     check_model(&store.view().unwrap().unwrap(), &feed.chain, "once the nodes are there");
 }
 

@@ -79,7 +79,7 @@ impl Source for Prestate {
     fn slot(&self, account: B256, key: B256, _: At) -> Result<U256, ReadError> {
         Ok(self.slots.get(&(account, key)).copied().unwrap_or_default())
     }
-    fn node(&self, _: &Place, _: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, _: &crate::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
     }
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
