@@ -116,7 +116,8 @@ impl Follower {
             None => None,
             Some(proofs) => {
                 let applied = facts.proofs.and_then(|proofs| proofs.position);
-                Some(Sets::resume(proofs, applied, at != facts.position, store.view()?.as_ref())?)
+                // Where the feed was cut, nothing is known of its trie nodes either.
+                Some(Sets::resume(proofs, applied.filter(|_| at == facts.position))?)
             }
         };
         let cursor = facts.position.map(|at| Cursor {

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::locate::each;
-use crate::store::{SetPosition, View};
+use crate::store::SetPosition;
 use maidenlane_log::{Entry, From, LogConsumer, Offset};
 use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet};
 use std::collections::VecDeque;
@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Payload read at a time.
 const READ_BYTES: usize = 8 << 20;
-/// Entries looked at together, going backwards.
-const STRIDE: u64 = 64;
 /// How long a set may be late before the replica says that it is missing.
 const LATE_AFTER: Duration = Duration::from_secs(5);
 
@@ -38,19 +36,16 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    /// Goes on behind the last set that was applied, if the log still holds it and the feed was not cut; else behind
-    /// the newest set of a block of our own chain, else from the topic's beginning.
+    /// Goes on behind the last set that was applied, if the log still holds it; else from the topic's beginning: of a
+    /// block that came, went and came again, any of its sets may be the one to go on from.
     pub(super) fn resume(
         mut consumer: Box<dyn LogConsumer>,
         applied: Option<SetPosition>,
-        cut: bool,
-        view: Option<&View>,
     ) -> Result<Self, Error> {
-        let next = match (applied, view) {
-            (Some(applied), _) if !cut && holds(consumer.as_mut(), applied)? => {
+        let next = match applied {
+            Some(applied) if holds(consumer.as_mut(), applied)? => {
                 From::At(Offset(applied.offset.saturating_add(1)))
             }
-            (Some(_), Some(view)) => behind_ours(consumer.as_mut(), view)?,
             _ => From::Earliest,
         };
         consumer.seek(next)?;
@@ -105,27 +100,4 @@ fn holds(consumer: &mut dyn LogConsumer, position: SetPosition) -> Result<bool, 
         Ok(())
     })?;
     Ok(same)
-}
-
-/// Behind the newest entry of a block that is on our chain: what comes next on it stands further on.
-fn behind_ours(consumer: &mut dyn LogConsumer, view: &View) -> Result<From, Error> {
-    let (earliest, mut end) = (consumer.earliest()?.0, consumer.end()?.0);
-    while end > earliest {
-        let start = end.saturating_sub(STRIDE).max(earliest);
-        let mut newest = None;
-        each(consumer, start, end, |entry| {
-            let offset = entry.offset;
-            let part = NodePart::decode(&entry.payload);
-            let block = part.map_err(|source| Error::Set { offset: offset.0, source })?.block;
-            if view.hash_of(block.number)? == Some(block.hash) {
-                newest = Some(offset);
-            }
-            Ok(())
-        })?;
-        if let Some(Offset(newest)) = newest {
-            return Ok(From::At(Offset(newest.saturating_add(1))));
-        }
-        end = start;
-    }
-    Ok(From::Earliest)
 }
