@@ -153,3 +153,6 @@ fn push_slot(out: &mut String, slot: &Slot, path: &Walk) {
 fn push_nodes(out: &mut String, nodes: &[Bytes]) {
     push_list(out, nodes, |out, node| push_data(out, node));
 }
+
+#[cfg(test)]
+mod tests;
