@@ -7,6 +7,7 @@ in  { Type = ./types/Tap.dhall
     , Begin
     , default =
       { begin = Begin.Genesis
+      , proofs = False
       , auditKeys = 4
       , heartbeat_ms = 250
       , keepDepth = 90000

@@ -10,6 +10,7 @@
 , ipc : Text
 , keepDepth : Natural
 , logging : { filter : Text, json : Bool }
+, proofs : Bool
 , spool : Text
 , stateDir : Text
 }

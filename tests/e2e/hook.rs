@@ -20,6 +20,7 @@ use tempfile::TempDir;
 const KINDS: [char; 10] = ['?', 'I', 'G', 'B', 'R', 'S', 'T', 'E', 'F', 'H'];
 const INIT: u8 = 1;
 const STATE: u8 = 5;
+const TRIE: u8 = 6;
 const BLOCKS: usize = 64;
 
 /// A node on our own chain, imported unless a test does that itself.
@@ -102,8 +103,12 @@ fn kinds(spool: &Path) -> String {
 }
 
 fn states(spool: &Path) -> Vec<Vec<u8>> {
+    of_kind(spool, STATE)
+}
+
+fn of_kind(spool: &Path, wanted: u8) -> Vec<Vec<u8>> {
     let all = segments(spool).into_iter().flatten();
-    all.filter(|(kind, _)| *kind == STATE).map(|(_, bytes)| bytes).collect()
+    all.filter(|(kind, _)| *kind == wanted).map(|(_, bytes)| bytes).collect()
 }
 
 /// Splits a file of RLP lists behind the first `count`.
@@ -131,8 +136,14 @@ fn the_hooks_own_tests_pass_inside_geth() {
 }
 
 #[test]
-fn two_masters_fed_the_same_blocks_write_the_same_states() {
-    let [mut one, mut two] = [master(|_| ()), master(|_| ())];
+fn two_masters_fed_the_same_blocks_write_the_same_states_and_nodes() {
+    let trie = |node: &mut Node| node.hook("trie", json!(true));
+    let mut one = master(trie);
+    // However they keep their state.
+    let mut two = master(|node| {
+        trie(node);
+        node.argument("--state.scheme=hash");
+    });
     one.import();
     // The other in two parts, with a restart between.
     let (first, rest) = split(&two.chain.join("chain.rlp"), 40);
@@ -148,17 +159,19 @@ fn two_masters_fed_the_same_blocks_write_the_same_states() {
     two.node.engine().unwrap().execute(&payload).unwrap();
     one.node.stop().unwrap();
     two.node.stop().unwrap();
-    let [left, right] = [&one, &two].map(|side| states(&side.node.spool()));
-    assert_eq!(left.len(), BLOCKS + 1);
-    assert!(left == right, "STATE frames differ");
-    assert_eq!(one.kinds(), format!("IG{}|IBRSE", "BRSE".repeat(BLOCKS)));
-    assert_eq!(two.kinds(), format!("IG{}|I{}|IBRSE", "BRSE".repeat(40), "BRSE".repeat(BLOCKS - 40)));
+    for kind in [STATE, TRIE] {
+        let [left, right] = [&one, &two].map(|side| of_kind(&side.node.spool(), kind));
+        assert_eq!(left.len(), BLOCKS + 1);
+        assert!(left == right, "frames of kind {kind} differ");
+    }
+    assert_eq!(one.kinds(), format!("IG{}|IBRSTE", "BRSTE".repeat(BLOCKS)));
+    assert_eq!(two.kinds(), format!("IG{}|I{}|IBRSTE", "BRSTE".repeat(40), "BRSTE".repeat(BLOCKS - 40)));
 }
 
 #[test]
 fn every_supported_geth_writes_the_same_frames() {
     let written = |geth: &Path| {
-        let mut master = without_chain(geth, |_| ());
+        let mut master = without_chain(geth, |node| node.hook("trie", json!(true)));
         // Older versions do not know that a fork without blob parameters has those of the one before.
         let mut genesis: Value =
             serde_json::from_slice(&fs::read(master.chain.join("genesis.json")).unwrap()).unwrap();
@@ -176,7 +189,7 @@ fn every_supported_geth_writes_the_same_frames() {
         (told.to_string(), frames.filter(|(kind, _)| *kind != INIT).collect::<Vec<_>>())
     };
     let (_, usual) = written(&master::build().unwrap());
-    assert_eq!(usual.len(), 1 + 4 * BLOCKS);
+    assert_eq!(usual.len(), 1 + 5 * BLOCKS);
     for version in master::supported() {
         let (told, frames) = written(&master::build_version(version).unwrap());
         assert!(told.contains(&format!("v{version}-")), "{told}");

@@ -8,6 +8,7 @@ mod feed;
 mod filters;
 mod geth_kill;
 mod listeners;
+mod proofs;
 mod reorg;
 mod repair;
 mod transactions;

@@ -2,7 +2,7 @@
 # Runs one fuzz target for so many seconds, from the golden bytes on. Needs no cargo-fuzz: the flags are the ones it
 # sets, less the address sanitizer, which safe code hardly needs. Exit code 0 = nothing found.
 set -euo pipefail
-target=${1:?usage: run.sh record|frame|parts|block [seconds]}
+target=${1:?usage: run.sh record|frame|parts|nodes|block [seconds]}
 seconds=${2:-60}
 cd "$(dirname "$0")"
 work=${CARGO_TARGET_DIR:-target}

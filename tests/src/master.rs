@@ -129,6 +129,7 @@ pub struct Node {
     http_port: u16,
     auth_port: u16,
     environment: Vec<(String, String)>,
+    arguments: Vec<String>,
     hook: Value,
     process: Option<Process>,
 }
@@ -139,7 +140,21 @@ impl Node {
     /// # Errors
     /// geth refuses the chain or does not come up.
     pub fn start(geth: &Path, dir: &Path, chain: &Chain) -> Outcome<Self> {
+        Self::prepared(geth, dir, chain, |_| ())
+    }
+
+    /// The same with something done to it before it executes anything.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn prepared(
+        geth: &Path,
+        dir: &Path,
+        chain: &Chain,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Outcome<Self> {
         let mut node = Self::new(geth, dir, chain)?;
+        prepare(&mut node);
         match chain {
             Chain::Developer => {
                 let genesis = node.dir.join("genesis.json");
@@ -173,6 +188,7 @@ impl Node {
             http_port: free_port()?,
             auth_port: free_port()?,
             environment: Vec::new(),
+            arguments: Vec::new(),
             hook,
             process: None,
         })
@@ -200,6 +216,11 @@ impl Node {
         if !value.is_empty() {
             self.environment.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// Gives everything it starts from now on one more argument.
+    pub fn argument(&mut self, argument: &str) {
+        self.arguments.push(argument.to_owned());
     }
 
     /// Changes a setting of the hook for everything it starts from now on.
@@ -260,7 +281,7 @@ impl Node {
         };
         command.args(["--syncmode", "full", "--nodiscover", "--port", "0"]);
         command.args(["--maxpeers", "4", "--nat", "none", "--netrestrict", "127.0.0.0/8"]);
-        command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]);
+        command.args(["--ipcpath".as_ref(), self.ipc().as_os_str()]).args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -68,10 +68,11 @@ enum Master {
 }
 
 impl Master {
-    fn start(chain: &Chain, dir: &Path) -> Outcome<Self> {
+    fn start(chain: &Chain, dir: &Path, proofs: bool) -> Outcome<Self> {
+        let prepare = |node: &mut Node| node.hook("trie", proofs.into());
         match chain {
             Chain::Recorded => Replay::start(&record::vectors(), dir).map(Self::Replay),
-            _ => Node::start(&master::build()?, dir, chain).map(Self::Geth),
+            _ => Node::prepared(&master::build()?, dir, chain, prepare).map(Self::Geth),
         }
     }
 
@@ -125,8 +126,20 @@ impl Net {
     /// # Errors
     /// Something does not start.
     pub fn build_from(product: Product, plan: &Plan) -> Outcome<Self> {
+        Self::prepare(product, plan, false)
+    }
+
+    /// Builds what [`Net::build`] does, with trie nodes written by the hook and published by the tap.
+    ///
+    /// # Errors
+    /// Something does not build or start.
+    pub fn proving(plan: &Plan) -> Outcome<Self> {
+        Self::prepare(Product::build()?, plan, true)
+    }
+
+    fn prepare(product: Product, plan: &Plan, proofs: bool) -> Outcome<Self> {
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
-        let (master, broker) = (Master::start(&plan.chain, dir.path())?, broker(plan, dir.path())?);
+        let (master, broker) = (Master::start(&plan.chain, dir.path(), proofs)?, broker(plan, dir.path())?);
         let carrier = match &broker {
             Some(broker) => Log::Kafka(broker.address()),
             None => Log::Segment(dir.path().join("log")),
@@ -134,6 +147,7 @@ impl Net {
         let chain_id = master.rpc().quantity("eth_chainId", &Value::Array(Vec::new()))?;
         let state = |name: &str| dir.path().join(name);
         let text = settings::tap(&master.spool(), &master.ipc(), chain_id, &carrier, &state("tap"));
+        let text = if proofs { settings::proving(&text) } else { text };
         let tap = Daemon::new(&product, "tap", "tap", dir.path(), &text)?;
         let mut replicas = Vec::new();
         fs::write(state(FILTER_KEY), "f".repeat(32)).doing(|| "write the filters' key".to_owned())?;

@@ -24,6 +24,12 @@ pub fn topic() -> String {
     format!("{PREFIX}.{CHAIN}.{FEED}.blocks")
 }
 
+/// The name of the topic of its trie nodes.
+#[must_use]
+pub fn proofs_topic() -> String {
+    format!("{PREFIX}.{CHAIN}.{FEED}.proofs")
+}
+
 fn log(log: &Log) -> String {
     let types = "< Kafka : { brokers : List Text } | Segment : { dir : Text } >";
     match log {
@@ -49,11 +55,17 @@ fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
 #[must_use]
 pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
-        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool >.Genesis\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
+        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool >.Genesis\n, proofs = False\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
         text(spool),
         text(ipc),
         shared(chain_id, carrier, state),
     )
+}
+
+/// A tap's settings with trie nodes published.
+#[must_use]
+pub fn proving(tap: &str) -> String {
+    tap.replace("proofs = False", "proofs = True")
 }
 
 /// Everything to everybody on this machine.

@@ -12,7 +12,7 @@ use alloy::{
     rlp::Decodable,
 };
 use clap::{Args, Subcommand};
-use maidenlane_wire::{frame, frame_to_json, to_json};
+use maidenlane_wire::{frame, frame_to_json};
 use serde_json::Value;
 
 use crate::{error::Error, output::Output};
@@ -30,7 +30,7 @@ pub(crate) enum Verb {
     Receipt(Input),
     /// Frames of a spool segment, one line each
     Frame(Input),
-    /// An entry of a feed
+    /// An entry of any topic
     Record(Input),
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
         Verb::Tx(input) => output.json(&typed::<TxEnvelope>("transaction", &input.bytes()?)?),
         Verb::Receipt(input) => output.json(&typed::<ReceiptEnvelope>("receipt", &input.bytes()?)?),
         Verb::Record(input) => {
-            let record = maidenlane_wire::decode(&input.bytes()?);
-            output.json(&to_json(&record.map_err(|error| bad("record", &error))?))
+            let record = maidenlane_wire::entry_to_json(&input.bytes()?);
+            output.json(&record.map_err(|error| bad("record", &error))?)
         }
         Verb::Frame(input) => frames(&input.bytes()?, output),
     }

@@ -4,7 +4,6 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
-use maidenlane_wire::{Filter, Transaction};
 use serde_json::{Value, json};
 
 use crate::{acls, error::Error, output::Output};
@@ -231,11 +230,7 @@ fn framed(entry: &Entry, output: &mut Output) -> Result<(), Error> {
 
 /// Place and meaning of an entry. What is no record is still shown for what it is.
 fn described(entry: &Entry) -> Value {
-    let record = maidenlane_wire::decode(&entry.payload).map(|record| maidenlane_wire::to_json(&record));
-    let transaction = || Transaction::decode(&entry.payload).map(|transaction| transaction.to_json());
-    let filter = || Filter::decode(&entry.payload).map(|filter| filter.to_json());
-    let other = || transaction().or_else(|_| filter());
-    let meaning = match record.or_else(|error| other().map_err(|_| error)) {
+    let meaning = match maidenlane_wire::entry_to_json(&entry.payload) {
         Ok(record) => ("entry", record),
         Err(error) => ("undecodable", error.to_string().into()),
     };

@@ -209,7 +209,11 @@ fn bytes_are_decoded_from_anywhere() {
     check(&format!("decode tx {transaction}"), "", Ok(&[hash]));
     check(&format!("decode tx {}", transaction.trim_start_matches("0x")), "", Ok(&[hash]));
     check("decode receipt", &recorded("debug_getRawReceipts/04"), Ok(&["cumulativeGasUsed", "status"]));
-    check(&format!("decode record {}", golden("record-final.txt")), "", Ok(&["\"record\":\"Final\""]));
+    for kind in ["Final", "Transaction", "Node-Part", "Node-Set"] {
+        let (file, name) = (kind.to_lowercase(), kind.replace('-', ""));
+        let record = golden(&format!("record-{file}.txt"));
+        check(&format!("decode record {record}"), "", Ok(&[&format!("\"record\":\"{name}\"")]));
+    }
     check(&format!("decode frame {}", golden("frame-09-hole.txt")), "", Ok(&["\"frame\":\"HOLE\""]));
     let spool = "tests/vectors/spool/00000000000000000001.spool";
     let frames = check(&format!("decode frame --file {spool}"), "", Ok(&["\"frame\":\"GENESIS\""]));

@@ -22,6 +22,8 @@ pub struct TapRaw {
     pub feed: FeedRaw,
     /// Where a new feed may begin.
     pub begin: BeginRaw,
+    /// Publish the trie nodes that blocks change, for replicas that answer `eth_getProof`.
+    pub proofs: bool,
     /// Changed keys per block near the head that the master must prove; 0 = none.
     pub auditKeys: u64,
     /// Between heartbeats, and between questions to the master.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub genesis: Option<B256>,
     /// The feed's topic.
     pub topic: String,
+    /// Where trie nodes go, if they are published.
+    pub proofs_topic: Option<String>,
     /// The log that carries it.
     pub log: shapes::Log,
     /// Where a new feed may begin.
@@ -119,6 +123,7 @@ impl maidenlane_config::Settings for Settings {
             chain_id: raw.chain.id,
             genesis,
             topic: feed.blocks_topic,
+            proofs_topic: raw.proofs.then_some(feed.proofs_topic),
             log: feed.log,
             begin: match raw.begin {
                 BeginRaw::Genesis => Begin::Genesis,

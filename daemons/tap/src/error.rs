@@ -67,6 +67,14 @@ pub enum Error {
     /// A canonical block was executed without leaving frames.
     #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
     Hole(BlockRef),
+    /// The settings ask for trie nodes, and the hook was not told to write them.
+    #[error(
+        "block {block} was executed without trie nodes, which `proofs = True` is to publish: set `\"trie\": true` in geth's `--vmtrace.jsonconfig`, start geth again and run `{REPAIR}`, or set `proofs` to False"
+    )]
+    NoNodes {
+        /// The block.
+        block: BlockRef,
+    },
     /// What the hook wrote of a block does not fit its header, its parent or the master's proofs. As for a damaged
     /// segment, only frames that are gone are written again.
     #[error(
@@ -186,6 +194,7 @@ impl Error {
             | Self::Log(maidenlane_log::Error::Corrupt { .. }) => Exit::Data,
             Self::Displaced { .. }
             | Self::NotFromGenesis { .. }
+            | Self::NoNodes { .. }
             | Self::Unfit { .. }
             | Self::Log(
                 maidenlane_log::Error::NoTopic { .. }

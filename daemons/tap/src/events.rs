@@ -36,6 +36,13 @@ pub enum Event {
     },
     /// The master stands at or beyond the published head again.
     Resumed,
+    /// Trie nodes were published, and durable before their ADVANCE.
+    Nodes {
+        /// Sets: one per block.
+        sets: usize,
+        /// Bytes of their entries.
+        bytes: usize,
+    },
     /// A head was announced whose frames are missing.
     Waiting {
         /// The block without frames.
@@ -104,7 +111,9 @@ impl Told for Event {
             }
             Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
             Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
-            Self::Audited { .. } | Self::Finalized { .. } | Self::Heartbeat => return None,
+            Self::Audited { .. } | Self::Finalized { .. } | Self::Nodes { .. } | Self::Heartbeat => {
+                return None;
+            }
         };
         Some(Line { level, message })
     }
@@ -131,6 +140,8 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
     let added = counter("blocks_advanced", "Blocks published");
     let undone = counter("blocks_undone", "Blocks taken back");
     let borrowed = counter("blocks_borrowed", "Blocks published with the rows of an equal one");
+    let sets = counter("node_sets", "Sets of trie nodes published, of one block each");
+    let set_bytes = counter("node_set_bytes", "Bytes of the entries that carry them");
     let gaps = counter("spool_gaps", "Marked holes and torn tails in the spool");
     let audited = counter("keys_audited", "Changed keys proved by the master");
     let unaudited = counter("audits_failed", "Audits that the master could not answer");
@@ -147,6 +158,10 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
             added.inc_by(many(new));
         }
         Event::Borrowed { .. } => drop(borrowed.inc()),
+        Event::Nodes { sets: new, bytes } => {
+            sets.inc_by(many(new));
+            set_bytes.inc_by(many(bytes));
+        }
         Event::SpoolGap { holes, torn } => drop(gaps.inc_by(many(holes).saturating_add(many(torn)))),
         Event::Audited { keys } => drop(audited.inc_by(many(keys))),
         Event::Unaudited { .. } => drop(unaudited.inc()),

@@ -12,6 +12,8 @@ pub const AFTER_OPEN: &str = "tap.after_open";
 pub const BEFORE_APPEND: &str = "tap.before_append";
 /// After records were acknowledged, before they are read back.
 pub const AFTER_ACKNOWLEDGE: &str = "tap.after_acknowledge";
+/// After trie nodes were acknowledged, before the ADVANCE that names them is appended.
+pub const BETWEEN_NODES_AND_ADVANCE: &str = "tap.between_nodes_and_advance";
 /// Between the records of one head change: the appends of a change with undos are split here.
 pub const BETWEEN_UNDO_AND_ADVANCE: &str = "tap.between_undo_and_advance";
 /// Before the feed's tail is read.
@@ -22,13 +24,14 @@ pub const AFTER_TAIL_READ: &str = "tap.after_tail_read";
 pub const BEFORE_SPOOL_DELETE: &str = "tap.before_spool_delete";
 
 /// All of them, for the harness.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 11] = [
     BEFORE_SPOOL_READ,
     AFTER_SPOOL_READ,
     BEFORE_OPEN,
     AFTER_OPEN,
     BEFORE_APPEND,
     AFTER_ACKNOWLEDGE,
+    BETWEEN_NODES_AND_ADVANCE,
     BETWEEN_UNDO_AND_ADVANCE,
     BEFORE_TAIL_READ,
     AFTER_TAIL_READ,

@@ -6,6 +6,7 @@
 //! | [`published`] | the published chain as far back as it is known |
 //! | [`spool`] | finds frames by block hash, while geth writes them |
 //! | [`block`], [`begin`], [`audit`] | pure: what must be true before anything is published |
+//! | [`nodes`] | trie nodes, on their way to the `proofs` topic |
 //! | [`tail`] | the feed, folded as every consumer folds it |
 //! | [`publish`] | the feed's one writer: epochs and the proof that they are ours |
 //! | [`ipc`], [`master`] | questions to geth and announcements from it |
@@ -24,6 +25,7 @@ pub mod failpoints;
 pub mod follow;
 pub mod ipc;
 pub mod master;
+pub mod nodes;
 pub mod publish;
 pub mod published;
 pub mod repair;
@@ -78,9 +80,11 @@ fn work(
     let settings = current.get();
     let log = settings.backend();
     let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
-    let problems = log.check(&settings.topic, &needs)?;
-    if !problems.is_empty() {
-        return Err(Error::Unfit { topic: settings.topic.clone(), problems });
+    for topic in std::iter::once(&settings.topic).chain(&settings.proofs_topic) {
+        let problems = log.check(topic, &needs)?;
+        if !problems.is_empty() {
+            return Err(Error::Unfit { topic: topic.clone(), problems });
+        }
     }
     health.set_unready("not connected to the master");
     let Some(chain) = chain(&settings, events, health, shutdown) else { return Ok(()) };

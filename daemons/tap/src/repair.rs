@@ -1,5 +1,6 @@
 //! Closes a hole: makes the master execute the missing block again, this time with our hook listening.
 
+use crate::config::Settings;
 use crate::error::Error;
 use crate::follow::Lineage;
 use crate::master::Master;
@@ -9,8 +10,7 @@ use crate::tail::{Chain, Tail};
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
 use maidenlane_chain::BlockRef;
-use maidenlane_log::{Backend, LogConsumer};
-use std::path::Path;
+use maidenlane_log::LogConsumer;
 use std::time::{Duration, Instant};
 
 /// Blocks looked at between the master's head and the published chain.
@@ -37,31 +37,30 @@ pub enum Repaired {
     },
 }
 
-/// Finds the oldest canonical block that is not published and left no frames, moves the master's head to its parent
+/// Finds the oldest canonical block that is not published and left no frames, or without trie nodes if the settings
+/// ask for them, moves the master's head to its parent
 /// with `debug_setHead`, says so, and waits up to `patience` for the frames.
 ///
 /// # Errors
 /// When master, log or spool cannot be used.
 pub fn repair(
-    ipc: &Path,
-    spool: &Path,
-    log: &Backend,
-    topic: &str,
+    settings: &Settings,
     chain: Chain,
     patience: Duration,
     told: impl FnOnce(Repaired),
 ) -> Result<Repaired, Error> {
-    let mut spool = Spool::new(spool);
+    let mut spool = Spool::new(&settings.spool);
     spool.scan()?;
-    let mut master = Master::connect(ipc)?;
-    let mut log = log.consumer(topic, 0)?;
-    let Some((missing, before)) = oldest_hole(&mut master, &spool, log.as_mut(), chain)? else {
+    let mut master = Master::connect(&settings.ipc)?;
+    let mut log = settings.backend().consumer(&settings.topic, 0)?;
+    let with_nodes = settings.proofs_topic.is_some();
+    let Some((missing, before)) = oldest_hole(&mut master, &spool, with_nodes, log.as_mut(), chain)? else {
         return Ok(Repaired::Whole);
     };
     master.set_head(before)?;
     told(Repaired::Waiting { missing });
     let until = Instant::now() + patience;
-    while spool.find(&missing.hash).is_none() {
+    while !is_whole(&spool, &missing, with_nodes) {
         if Instant::now() >= until {
             return Ok(Repaired::Waiting { missing });
         }
@@ -71,12 +70,17 @@ pub fn repair(
     Ok(Repaired::Executed { missing })
 }
 
-/// The oldest block without frames between the master's head and the published chain, and its parent's number.
+fn is_whole(spool: &Spool, block: &BlockRef, with_nodes: bool) -> bool {
+    spool.find(&block.hash).is_some_and(|located| located.nodes || !with_nodes)
+}
+
+/// The oldest block without all frames between the master's head and the published chain, and its parent's number.
 ///
 /// The branch may leave the published chain far below the published head, so numbers decide nothing here.
 fn oldest_hole(
     master: &mut Master,
     spool: &Spool,
+    with_nodes: bool,
     log: &mut dyn LogConsumer,
     chain: Chain,
 ) -> Result<Option<(BlockRef, u64)>, Error> {
@@ -101,10 +105,12 @@ fn oldest_hole(
             Place::Elsewhere => {}
         }
         let Some(number) = cursor.number.checked_sub(1) else { break };
+        if !is_whole(spool, &cursor, with_nodes) {
+            hole = Some((cursor, number));
+        }
         let parent = match spool.parent(&cursor.hash) {
             Some(parent) => parent,
             None => {
-                hole = Some((cursor, number));
                 let raw = master.raw_header(cursor.hash)?;
                 let header = Header::decode(&mut raw.as_ref());
                 let bad =

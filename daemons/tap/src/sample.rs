@@ -3,7 +3,8 @@
 use alloy::consensus::Header;
 use alloy::rlp::{Encodable, Header as Prefix};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
-use maidenlane_wire::frame::wrap;
+use maidenlane_wire::NodeRow;
+use maidenlane_wire::frame::{Frame, encode, wrap};
 use std::path::Path;
 
 /// A block without transactions that changes one account.
@@ -59,6 +60,22 @@ impl Sample {
 
     /// BLOCK, RECEIPTS, STATE and END as the hook writes them.
     pub(crate) fn frames(&self) -> Vec<u8> {
+        self.frames_around(&[])
+    }
+
+    /// The same with TRIE, as it writes them when it is told to.
+    pub(crate) fn traced(&self) -> Vec<u8> {
+        self.frames_around(&encode(&Frame::Trie { hash: self.block.hash, nodes: self.nodes() }))
+    }
+
+    /// What it changes in the account trie: a root that says nothing but its name.
+    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        let node = |root: B256| Some(Bytes::copy_from_slice(root.as_slice()));
+        let (before, after) = (node(self.origin_root), node(self.header.state_root));
+        vec![NodeRow { owner: None, path: Bytes::new(), before, after }]
+    }
+
+    fn frames_around(&self, trie: &[u8]) -> Vec<u8> {
         let (hash, number) = (rlp(&self.block.hash), rlp(&self.block.number));
         let account = list(&[rlp(&Address::ZERO), rlp(&Bytes::new()), rlp(&Bytes::from_static(&[0xc0]))]);
         let state = [
@@ -74,6 +91,7 @@ impl Sample {
         let mut out = wrap(3, &list(&[hash.clone(), self.raw.to_vec()]));
         out.extend(wrap(4, &list(&[hash.clone(), list(&[])])));
         out.extend(wrap(5, &list(&state)));
+        out.extend(trie);
         out.extend(wrap(7, &list(&[hash, rlp(&self.header.parent_hash), number])));
         out
     }

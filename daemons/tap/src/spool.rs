@@ -11,6 +11,7 @@ use crate::failpoints;
 use crate::follow::Lineage;
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_service::failpoint;
+use maidenlane_wire::NodeRow;
 use maidenlane_wire::frame::{Allocation, Frame, State};
 use segment::Segment;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -30,6 +31,8 @@ pub struct Located {
     pub origin_root: B256,
     /// State root after.
     pub root: B256,
+    /// Trie nodes are among its frames.
+    pub nodes: bool,
 }
 
 /// What geth said of itself when it started.
@@ -59,6 +62,8 @@ pub struct Executed {
     pub receipts: Bytes,
     /// Its state changes.
     pub state: State,
+    /// The trie nodes that it changed, if the hook was told to write them.
+    pub nodes: Option<Vec<NodeRow>>,
 }
 
 /// Places in the spool that hold something other than blocks.
@@ -187,12 +192,13 @@ impl Spool {
                 .find(|(_, lent)| lent.state.hash == *hash)
                 .map(|(_, lent)| lent.clone()));
         };
-        let (mut block, mut receipts, mut state) = (None, None, None);
+        let (mut block, mut receipts, mut state, mut nodes) = (None, None, None, None);
         for frame in self.frames(Place { segment: at.segment, offset: at.offset, len: at.len })? {
             match frame {
                 Frame::Block { block: raw, .. } => block = Some(raw),
                 Frame::Receipts { receipts: raw, .. } => receipts = Some(raw),
                 Frame::State(frame) => state = Some(frame),
+                Frame::Trie { nodes: rows, .. } => nodes = Some(rows),
                 _ => {}
             }
         }
@@ -200,6 +206,7 @@ impl Spool {
             block,
             receipts,
             state,
+            nodes,
         }))
     }
 
@@ -287,7 +294,7 @@ impl Spool {
             }
             segment::What::Genesis => self.genesis = Some(place),
             segment::What::Hole => found.holes += 1,
-            segment::What::Block { hash, number, parent, origin_root, root } => {
+            segment::What::Block { hash, number, parent, origin_root, root, nodes } => {
                 let located = Located {
                     segment,
                     offset: placed.offset,
@@ -296,6 +303,7 @@ impl Spool {
                     parent,
                     origin_root,
                     root,
+                    nodes,
                 };
                 self.blocks.insert(hash, located);
                 self.by_roots.insert((origin_root, root), hash);

@@ -29,6 +29,7 @@ fn the_minimal_example_gets_the_defaults() {
         chain_id: 1,
         genesis: None,
         topic: "maidenlane.mainnet.a.blocks".to_owned(),
+        proofs_topic: None,
         log: shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
         begin: Begin::Genesis,
         audit_keys: 4,

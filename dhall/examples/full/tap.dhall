@@ -33,6 +33,10 @@ in  M.Tap::{
     -- A new feed begins at genesis or not at all. M.Begin.Spool lets it begin where the spool does: then only replicas
     -- that stand at that block can follow it. Default Genesis.
     , begin = M.Begin.Genesis
+    -- Publish the trie nodes that each block changes, to the topic <prefix>.<chain>.<name>.proofs, for replicas that
+    -- answer eth_getProof. The hook must write them: "trie": true in geth's --vmtrace.jsonconfig, from block 1 on.
+    -- Default False.
+    , proofs = False
     -- Changed keys per block near the head that the master must prove; 0 = none. Default 4. Reloads.
     , auditKeys = 4
     -- Between heartbeats, and between questions to the master. Default 250. Reloads.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use maidenlane_wire::{Filter, Transaction, decode, encode, to_json};
+use maidenlane_wire::{Filter, NodePart, Transaction, decode, encode, entry_to_json, to_json};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(stamped) = decode(bytes) {
@@ -13,6 +13,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(filter) = Filter::decode(bytes) {
         assert_eq!(Filter::decode(&filter.encode()), Ok(filter));
     }
+    if let Ok(part) = NodePart::decode(bytes) {
+        assert_eq!(NodePart::decode(&part.encode()), Ok(part));
+    }
+    let _ = entry_to_json(bytes);
     if let Ok(transaction) = Transaction::decode(bytes) {
         assert_eq!(Transaction::decode(&transaction.encode()), Ok(transaction));
     }

@@ -1,9 +1,11 @@
 //! Records and frames as JSON for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
 
+use crate::avro::{DecodeError, Reader};
 use crate::frame::{Allocation, Frame, State};
-use crate::proofs::NodeRow;
+use crate::proofs::{NodePart, NodeRow, NodeSet};
 use crate::record::{Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use crate::{Filter, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +14,22 @@ use serde_json::{Map, Value, json};
 pub fn to_json(stamped: &Stamped) -> Value {
     let (kind, fields) = fields(&stamped.record);
     joined(json!({ "record": kind, "stamp": stamp(&stamped.stamp) }), fields)
+}
+
+/// One entry of any topic.
+///
+/// # Errors
+/// When it is of no known schema or not exactly what its schema says.
+pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
+    match Reader(bytes).fingerprint()? {
+        schema::TRANSACTION => Transaction::decode(bytes).map(|transaction| transaction.to_json()),
+        schema::FILTER_MOVED | schema::FILTER_CRITERIA => {
+            Filter::decode(bytes).map(|filter| filter.to_json())
+        }
+        schema::NODE_PART => NodePart::decode(bytes).map(|part| part.to_json()),
+        schema::NODE_SET => NodeSet::decode(bytes).map(|set| set.to_json()),
+        _ => decode(bytes).map(|record| to_json(&record)),
+    }
 }
 
 fn fields(record: &Record) -> (&'static str, Value) {

@@ -34,7 +34,7 @@ pub use avro::DecodeError;
 pub use decode::{decode, decode_rows, encode_rows};
 pub use encode::encode;
 pub use filter::{Filter, FilterCriteria, FilterMoved};
-pub use json::{frame_to_json, to_json};
+pub use json::{entry_to_json, frame_to_json, to_json};
 pub use parts::Joiner;
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
 use crate::follow::{Change, Lineage};
+use crate::nodes::{self, Published};
 use crate::publish::Draft;
 use crate::spool::Executed;
 use alloy::consensus::Header;
@@ -14,7 +15,7 @@ use alloy::rlp::Decodable;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::failpoint;
 use maidenlane_wire::frame::State;
-use maidenlane_wire::{Advance, Record, Rows, Undo};
+use maidenlane_wire::{Advance, NodeRow, NodeSet, Record, Rows, Undo};
 use std::time::{Duration, SystemTime};
 
 /// Blocks younger than this are audited, and whatever is the master's head.
@@ -35,6 +36,9 @@ impl Tap {
         // Everything is prepared and checked before the first undo is out, so that a hole cannot leave readers
         // half-way.
         let (mut parent, mut advances) = (None, Vec::new());
+        if let Some(sets) = &mut self.sets {
+            sets.clear();
+        }
         if let Some(fork) = fork {
             parent = Some((fork, self.root_of(fork)?));
         }
@@ -45,10 +49,12 @@ impl Tap {
             parent = Some((*hash, root));
             advances.push(Draft { record: Record::Advance(advance), more: atomic && !last });
             if !atomic && advances.len() >= BATCH_BLOCKS {
+                self.publish_nodes()?;
                 self.publisher.publish(std::mem::take(&mut advances))?;
                 self.health.progress();
             }
         }
+        self.publish_nodes()?;
         if !undos.is_empty() {
             self.publisher.publish(undos)?;
             failpoint(failpoints::BETWEEN_UNDO_AND_ADVANCE);
@@ -92,6 +98,7 @@ impl Tap {
         if head && self.is_near_head(&facts) {
             self.audit(&facts, &executed.state.rows)?;
         }
+        let proofs = self.nodes(facts.block, parent.0, executed.nodes, &executed.state.rows)?;
         let advance = Advance {
             block: facts.block,
             parent: parent.0,
@@ -99,9 +106,34 @@ impl Tap {
             body: facts.body,
             receipts: executed.receipts,
             rows: executed.state.rows,
-            proofs: None,
+            proofs,
         };
         Ok((advance, facts.header.state_root))
+    }
+
+    /// Has the trie nodes of a block published before it, if they are asked for; returns their digest.
+    fn nodes(
+        &mut self,
+        block: BlockRef,
+        parent: B256,
+        nodes: Option<Vec<NodeRow>>,
+        rows: &Rows,
+    ) -> Result<Option<B256>, Error> {
+        let Some(sets) = &mut self.sets else { return Ok(None) };
+        let mut nodes = nodes.ok_or(Error::NoNodes { block })?;
+        nodes::set_right(&mut nodes, rows);
+        sets.add(&NodeSet { block, parent, nodes }).map(Some)
+    }
+
+    /// The nodes of all blocks that were prepared are in the log when this returns.
+    fn publish_nodes(&mut self) -> Result<(), Error> {
+        let Some(sets) = &mut self.sets else { return Ok(()) };
+        let Published { sets, bytes } = sets.flush()?;
+        if sets > 0 {
+            failpoint(failpoints::BETWEEN_NODES_AND_ADVANCE);
+            self.events.emit(&Event::Nodes { sets, bytes });
+        }
+        Ok(())
     }
 
     /// Old states are gone from the master, and proving them would slow down a sync.
@@ -150,11 +182,11 @@ impl Tap {
             Err(error) => return Err(error),
         };
         let Some(twin) = self.spool.twin(origin_root, header.state_root) else { return Ok(false) };
-        let Some(Executed { state, .. }) = self.spool.load(&twin)? else { return Ok(false) };
+        let Some(Executed { state, nodes, .. }) = self.spool.load(&twin)? else { return Ok(false) };
         let block = self.master()?.raw_block(missing.hash)?;
         let receipts = block::list_of_receipts(&self.master()?.raw_receipts(missing.hash)?);
         let state = State { hash: missing.hash, number: missing.number, ..state };
-        self.spool.lend(header.parent_hash, Executed { block, receipts, state });
+        self.spool.lend(header.parent_hash, Executed { block, receipts, state, nodes });
         self.events.emit(&Event::Borrowed { block: missing });
         Ok(true)
     }

@@ -19,8 +19,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 mod geth;
+mod proofs;
 
 const TOPIC: &str = "test.chain.a.blocks";
+const PROOFS: &str = "test.chain.a.proofs";
 const LONG: Duration = Duration::from_secs(20);
 
 struct World {
@@ -28,6 +30,7 @@ struct World {
     geth: Geth,
     log: Backend,
     begin: Begin,
+    proofs: bool,
     running: Option<(Shutdown, JoinHandle<Result<(), Error>>)>,
     events: Option<Recorder<Event>>,
 }
@@ -38,9 +41,12 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("spool")).unwrap();
         let log = Backend::Segment(segment::Options::new(dir.path().join("log")));
-        log.create(TOPIC, &TopicOptions::default()).unwrap();
+        for topic in [TOPIC, PROOFS] {
+            log.create(topic, &TopicOptions::default()).unwrap();
+        }
         let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
-        let world = Self { dir, geth, log, begin: Begin::Genesis, running: None, events: None };
+        let world =
+            Self { dir, geth, log, begin: Begin::Genesis, proofs: false, running: None, events: None };
         world.spool(1, &crate::begin::tests::frame());
         world
     }
@@ -53,13 +59,14 @@ impl World {
         Chain { id: 7, genesis: Sample::genesis().block.hash }
     }
 
-    fn start(&mut self) {
-        let settings = Settings {
+    fn settings(&self) -> Settings {
+        Settings {
             spool: self.dir.path().join("spool"),
             ipc: self.dir.path().join("geth.ipc"),
             chain_id: 7,
             genesis: None,
             topic: TOPIC.to_owned(),
+            proofs_topic: self.proofs.then(|| PROOFS.to_owned()),
             log: shapes::Log::Segment { dir: self.dir.path().join("log") },
             begin: self.begin,
             audit_keys: 0,
@@ -71,7 +78,11 @@ impl World {
                 log_json: false,
                 state_dir: self.dir.path().to_owned(),
             },
-        };
+        }
+    }
+
+    fn start(&mut self) {
+        let settings = self.settings();
         let shutdown = Shutdown::new();
         let (recorder, events) = Recorder::new();
         let (log, stop) = (self.log.clone(), shutdown.clone());
@@ -358,7 +369,7 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
     let frames = |which: &[usize]| which.iter().flat_map(|n| blocks[n - 2].frames()).collect::<Vec<u8>>();
     world.geth.head(&blocks);
     world.spool(1, &frames(present));
-    let (dir, patience) = (world.dir.path(), if late.is_empty() { Duration::ZERO } else { LONG });
+    let patience = if late.is_empty() { Duration::ZERO } else { LONG };
     let told = std::thread::scope(|scope| {
         scope.spawn(|| {
             let until = Instant::now() + LONG;
@@ -367,8 +378,7 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
             }
             world.spool(1, &frames(late));
         });
-        let (ipc, spool) = (dir.join("geth.ipc"), dir.join("spool"));
-        repair(&ipc, &spool, &world.log, TOPIC, World::chain(), patience, drop)
+        repair(&world.settings(), World::chain(), patience, drop)
     });
     (told.unwrap(), world.geth.number())
 }

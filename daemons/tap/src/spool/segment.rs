@@ -27,7 +27,7 @@ pub(super) enum What {
     Init(Init),
     Genesis,
     Hole,
-    Block { hash: B256, number: u64, parent: B256, origin_root: B256, root: B256 },
+    Block { hash: B256, number: u64, parent: B256, origin_root: B256, root: B256, nodes: bool },
 }
 
 /// A block whose END has not come yet.
@@ -37,6 +37,7 @@ struct Group {
     offset: u64,
     receipts: bool,
     state: Option<(B256, B256)>,
+    nodes: bool,
 }
 
 /// One file, scanned up to some byte.
@@ -162,7 +163,7 @@ impl Segment {
             }
             Frame::Hole { .. } => take(Placed { offset, len, what: What::Hole }),
             Frame::Block { hash, .. } => {
-                self.group = Some(Group { hash, offset, receipts: false, state: None });
+                self.group = Some(Group { hash, offset, receipts: false, state: None, nodes: false });
             }
             Frame::Receipts { hash, .. } => {
                 if let Some(group) = self.group.as_mut().filter(|group| group.hash == hash) {
@@ -174,6 +175,11 @@ impl Segment {
                     group.state = Some((state.origin_root, state.root));
                 }
             }
+            Frame::Trie { hash, .. } => {
+                if let Some(group) = self.group.as_mut().filter(|group| group.hash == hash) {
+                    group.nodes = true;
+                }
+            }
             Frame::End { hash, parent, number } => {
                 self.newest = self.newest.max(Some(number));
                 let whole = self.group.take().filter(|group| group.hash == hash && group.receipts);
@@ -182,10 +188,10 @@ impl Segment {
                 else {
                     return;
                 };
-                let what = What::Block { hash, number, parent, origin_root, root };
+                let what = What::Block { hash, number, parent, origin_root, root, nodes: group.nodes };
                 take(Placed { offset: group.offset, len: self.scanned - group.offset, what });
             }
-            Frame::Failed { .. } | Frame::Trie { .. } => {}
+            Frame::Failed { .. } => {}
         }
     }
 
