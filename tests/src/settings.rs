@@ -62,10 +62,13 @@ pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path)
     )
 }
 
-/// A tap's settings with trie nodes published.
+/// A tap's settings with trie nodes published, or a replica's with all of them kept.
 #[must_use]
-pub fn proving(tap: &str) -> String {
-    tap.replace("proofs = False", "proofs = True")
+pub fn proving(settings: &str) -> String {
+    let kept = "proofs = Some (< All | Blocks : Natural >.All)";
+    settings
+        .replace("proofs = False", "proofs = True")
+        .replace("proofs = None < All | Blocks : Natural >", kept)
 }
 
 /// Everything to everybody on this machine.
