@@ -71,6 +71,7 @@ fn proofs_and_simulated_roots_are_geth_s_through_forks_reorgs_and_restarts() {
     consensus.choose(&two);
     consensus.branch(&two, 3, 4);
     consensus.net.replica_daemon(0).unwrap().start().unwrap();
+    consensus.replica_moved();
     consensus.followed();
     compare(&mut consensus);
     consensus.end();

@@ -161,8 +161,8 @@ pub struct Settings {
     pub transactions: Option<intake::Settings>,
     /// Where filters stand; `None` keeps none.
     pub filters: Option<filters::Settings>,
-    /// The topic of the feed's trie nodes.
-    pub proofs_topic: String,
+    /// The topic of the feed's trie nodes, where they are kept.
+    pub proofs_topic: Option<String>,
     /// What is kept, and for how long.
     pub keep: Keep,
     /// Bounds of staleness.
@@ -233,7 +233,7 @@ impl maidenlane_config::Settings for Settings {
             chain_id: raw.chain.id,
             genesis,
             topic: feed.blocks_topic,
-            proofs_topic: feed.proofs_topic,
+            proofs_topic: keep?.proofs.map(|_| feed.proofs_topic),
             log: feed.log,
             listeners: listeners?,
             rpc: rpc?,

@@ -89,6 +89,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether a log that was cut and written anew may look like that.
+    pub(crate) const fn may_be_cut(&self) -> bool {
+        use maidenlane_log::Error::BeyondEnd;
+        matches!(
+            self,
+            Self::Log(BeyondEnd { .. }) | Self::Refused { .. } | Self::Record { .. } | Self::Set { .. }
+        )
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {

@@ -12,7 +12,7 @@ use crate::store::{Batch, Facts, Position, Store};
 use crate::trie::{audit, whole};
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_log::{Entry, LogConsumer};
+use maidenlane_log::{Backend, Entry, LogConsumer};
 use maidenlane_service::{Tracer, failpoint};
 use maidenlane_wire::{Joiner, Record, Stamp, Stamped};
 use sets::{Nodes, Sets};
@@ -33,6 +33,17 @@ pub struct Logs {
     pub blocks: Box<dyn LogConsumer>,
     /// Its trie nodes, where they are kept.
     pub proofs: Option<Box<dyn LogConsumer>>,
+}
+
+impl Logs {
+    /// Readers of these topics.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn open(log: &Backend, blocks: &str, proofs: Option<&str>) -> Result<Self, Error> {
+        let proofs = proofs.map(|topic| log.consumer(topic, 0)).transpose()?;
+        Ok(Self { blocks: log.consumer(blocks, 0)?, proofs })
+    }
 }
 
 impl std::fmt::Debug for Logs {
@@ -245,7 +256,11 @@ impl Follower {
             return Ok(Nodes::Unwanted);
         };
         let nodes = sets.take(record, wait)?;
-        self.signs.set_missing(sets.is_late().then_some(record.block));
+        match nodes {
+            Nodes::Here(..) => self.signs.set_missing(None),
+            _ if sets.is_late() => self.signs.set_missing(Some(record.block)),
+            _ => {}
+        }
         Ok(nodes)
     }
 

@@ -154,7 +154,7 @@ impl Loop {
                     self.wait_for_log(&mut away, source)?;
                     continue;
                 }
-                Err(error) if may_be_cut(&error) => match self.elsewhere(&follower, error, &store, &signs)? {
+                Err(error) if error.may_be_cut() => match self.elsewhere(&follower, error, &store, &signs)? {
                     Some(next) => {
                         follower = next;
                         continue;
@@ -205,8 +205,7 @@ impl Loop {
         if let Backend::Kafka(options) = &mut log {
             options.timeout = LOOK_WAIT;
         }
-        let opened = self.logs(&log).and_then(|logs| self.follow(store, signs, logs));
-        match opened {
+        match self.logs(&log).and_then(|logs| self.follow(store, signs, logs)) {
             Ok(follower) => Ok(Some(follower)),
             Err(Error::Log(source)) if passes(&source) => Ok(None),
             Err(error) => Err(error),
@@ -215,10 +214,10 @@ impl Loop {
 
     fn follow(&self, store: &Arc<Store>, signs: &Arc<Signs>, logs: Logs) -> Result<Follower, Error> {
         let settings = self.settings.get();
-        let (keep, proofs) = (settings.keep, settings.keep.proofs.is_some());
+        let proofs = settings.proofs_topic.is_some();
         let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis, proofs };
         let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
-        Follower::new(store, keep, demands, logs, events, signs)
+        Follower::new(store, settings.keep, demands, logs, events, signs)
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
@@ -239,7 +238,7 @@ impl Loop {
         let log = settings.backend();
         let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
         let feed = (&settings.topic, needs.clone());
-        let proofs = settings.keep.proofs.map(|_| (&settings.proofs_topic, needs));
+        let proofs = settings.proofs_topic.as_ref().map(|topic| (topic, needs));
         let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
         let filters = settings.filters.as_ref().map(|kept| (&kept.topic, filters::needs()));
         let written: Vec<_> = transactions.into_iter().chain(filters).collect();
@@ -256,9 +255,7 @@ impl Loop {
 
     fn logs(&self, log: &Backend) -> Result<Logs, Error> {
         let settings = self.settings.get();
-        let blocks = log.consumer(&settings.topic, 0)?;
-        let proofs = settings.keep.proofs.map(|_| log.consumer(&settings.proofs_topic, 0)).transpose()?;
-        Ok(Logs { blocks, proofs })
+        Logs::open(log, &settings.topic, settings.proofs_topic.as_deref())
     }
 
     fn wait_for_log(&self, away: &mut Option<Instant>, source: maidenlane_log::Error) -> Result<(), Error> {
@@ -373,12 +370,6 @@ impl Loop {
 fn passes(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
     matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
-}
-
-/// Whether a log that was cut and written anew may look like that.
-fn may_be_cut(error: &Error) -> bool {
-    use maidenlane_log::Error::BeyondEnd;
-    matches!(error, Error::Log(BeyondEnd { .. }) | Error::Refused { .. } | Error::Record { .. })
 }
 
 type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;

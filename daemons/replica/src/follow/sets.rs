@@ -20,7 +20,7 @@ const LATE_AFTER: Duration = Duration::from_secs(5);
 pub(super) enum Nodes {
     /// It has none, or they are not kept here.
     Unwanted,
-    /// They are not in the log so far: ask again.
+    /// They are not among what was read so far: ask again.
     Late,
     /// Them, and the place of their last entry.
     Here(NodeSet, SetPosition),
@@ -52,30 +52,26 @@ impl Sets {
         Ok(Self { consumer, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
     }
 
-    /// The nodes of a block. Waits for so long if none come.
+    /// The nodes of a block. Reads once, and waits for so long if there is nothing to read.
     pub(super) fn take(&mut self, record: &Advance, wait: Duration) -> Result<Nodes, Error> {
         self.since.get_or_insert_with(Instant::now);
-        loop {
-            while let Some(entry) = self.entries.pop_front() {
-                let offset = entry.offset.0;
-                let unreadable = |source| Error::Set { offset, source };
-                let part = NodePart::decode(&entry.payload).map_err(unreadable)?;
-                if part.block != record.block || Some(part.digest) != record.proofs {
-                    continue;
-                }
-                if let Some(set) = self.gatherer.push(&part).map_err(unreadable)? {
-                    self.since = None;
-                    return Ok(Nodes::Here(
-                        set,
-                        SetPosition { offset, crc32c: crc32c::crc32c(&entry.payload) },
-                    ));
-                }
-            }
+        if self.entries.is_empty() {
             self.entries = self.consumer.read(READ_BYTES, wait)?.into();
-            if self.entries.is_empty() {
-                return Ok(Nodes::Late);
+        }
+        while let Some(entry) = self.entries.pop_front() {
+            let offset = entry.offset.0;
+            let unreadable = |source| Error::Set { offset, source };
+            let part = NodePart::decode(&entry.payload).map_err(unreadable)?;
+            if part.block != record.block || Some(part.digest) != record.proofs {
+                continue;
+            }
+            if let Some(set) = self.gatherer.push(&part).map_err(unreadable)? {
+                self.since = None;
+                let crc32c = crc32c::crc32c(&entry.payload);
+                return Ok(Nodes::Here(set, SetPosition { offset, crc32c }));
             }
         }
+        Ok(Nodes::Late)
     }
 
     /// Whether a block waits longer than it should have to.

@@ -78,9 +78,7 @@ impl Place {
     /// Starts a replica.
     fn follower(&self) -> Result<(Arc<Store>, Follower), Error> {
         let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
-        let blocks = self.backend().consumer(TOPIC, 0)?;
-        let proofs = self.keep.proofs.map(|_| self.backend().consumer(PROOFS, 0)).transpose()?;
-        let logs = Logs { blocks, proofs };
+        let logs = Logs::open(&self.backend(), TOPIC, self.keep.proofs.map(|_| PROOFS))?;
         let signs = Arc::new(Signs::default());
         let follower =
             Follower::new(Arc::clone(&store), self.keep, self.demands, logs, Tracer::silent(), signs)?;

@@ -25,10 +25,11 @@ impl Store {
         Ok(())
     }
 
-    /// The nodes of a block that is in the same batch.
+    /// The nodes of a block that is in the same batch. Every batch before this one must have been written: what the
+    /// nodes were before is what is stored.
     ///
     /// # Errors
-    /// When a table is missing.
+    /// When the nodes before cannot be read.
     pub fn put_nodes(
         &self,
         batch: &mut Batch,
@@ -43,7 +44,7 @@ impl Store {
                 Some(node) => batch.rows.put_cf(latest, key, node),
                 None => batch.rows.delete_cf(latest, key),
             }
-            let before = row.before.as_ref().map_or(&[][..], AsRef::as_ref);
+            let before = self.get(tables::NODES, key)?.unwrap_or_default();
             batch.rows.put_cf(past, tables::at_block(key, block.number), before);
         }
         let table = self.table(tables::NODE_UNDO)?;
