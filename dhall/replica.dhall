@@ -45,6 +45,7 @@ in  { Type = ./types/Replica.dhall
     , default =
       { rpc = Rpc::{=}
       , history = History.All
+      , proofs = None History
       , undoBlocks = 90000
       , maxLagBlocks = 2
       , maxSilence_ms = 15000

@@ -10,6 +10,7 @@
 , maxHeadAge_s : Optional Natural
 , maxLagBlocks : Natural
 , maxSilence_ms : Natural
+, proofs : Optional < All | Blocks : Natural >
 , rpc : { answerTimeout_ms : Natural
     , batchMax : Natural
     , blockCache_MB : Natural

@@ -31,6 +31,7 @@ const METHODS: &[&str] = &[
     "eth_getBlockTransactionCountByNumber",
     "eth_getCode",
     "eth_getLogs",
+    "eth_getProof",
     "eth_getStorageAt",
     "eth_getStorageValues",
     "eth_getTransactionByBlockHashAndIndex",
@@ -38,6 +39,7 @@ const METHODS: &[&str] = &[
     "eth_getTransactionByHash",
     "eth_getTransactionCount",
     "eth_getTransactionReceipt",
+    "eth_simulateV1",
     "eth_syncing",
     "net_version",
 ];
@@ -50,7 +52,8 @@ fn the_fixture_chain_is_served_as_geth_would() {
     }
     let fixtures = fixtures.join("execution-apis");
     let plan = Plan { chain: Chain::Import(fixtures.clone()), carrier: Carrier::Segment, replicas: 1 };
-    let mut net = Net::started(&plan).unwrap();
+    let mut net = Net::proving(&plan).unwrap();
+    net.start().unwrap();
     assert_eq!(net.caught_up(0).unwrap(), 54);
 
     let replica = net.replica(0).unwrap();

@@ -76,13 +76,22 @@ pub(crate) struct Consensus {
 impl Consensus {
     /// `None`, said aloud, on a machine without Go.
     pub(crate) fn new(carrier: Carrier) -> Option<Self> {
+        Self::on(carrier, Net::build)
+    }
+
+    /// The same with trie nodes published by the tap and kept by the replica.
+    pub(crate) fn proving(carrier: Carrier) -> Option<Self> {
+        Self::on(carrier, Net::proving)
+    }
+
+    fn on(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Self> {
         if !GETH.met() {
             println!("not run: no Go for a real geth");
             return None;
         }
         let chain = chaingen::chain(BLOCKS, 3).unwrap();
         let plan = Plan { chain: Chain::Import(chain.clone()), carrier, replicas: 1 };
-        let mut net = Net::build(&plan).unwrap();
+        let mut net = build(&plan).unwrap();
         let engine = net.node().engine().unwrap();
         engine.announce(&chain.join("headfcu.json")).unwrap();
         net.start().unwrap();

@@ -6,6 +6,7 @@ mod consensus;
 mod differ;
 mod feed;
 mod filters;
+mod get_proof;
 mod geth_kill;
 mod listeners;
 mod proofs;

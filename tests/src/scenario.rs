@@ -129,7 +129,8 @@ impl Net {
         Self::prepare(product, plan, false)
     }
 
-    /// Builds what [`Net::build`] does, with trie nodes written by the hook and published by the tap.
+    /// Builds what [`Net::build`] does, with trie nodes written by the hook, published by the tap and
+    /// kept by the replicas.
     ///
     /// # Errors
     /// Something does not build or start.
@@ -155,6 +156,7 @@ impl Net {
             let name = format!("replica-{index}");
             let text = settings::replica(chain_id, &carrier, &state(&name));
             let text = settings::sharing(&text, &state(FILTER_KEY));
+            let text = if proofs { settings::proving(&text) } else { text };
             replicas.push(Daemon::new(&product, "replica", &name, dir.path(), &text)?);
         }
         let net = Self { product, master, tap, replicas, carrier, broker, dir };

@@ -62,10 +62,13 @@ pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path)
     )
 }
 
-/// A tap's settings with trie nodes published.
+/// A tap's settings with trie nodes published, or a replica's with all of them kept.
 #[must_use]
-pub fn proving(tap: &str) -> String {
-    tap.replace("proofs = False", "proofs = True")
+pub fn proving(settings: &str) -> String {
+    let kept = "proofs = Some (< All | Blocks : Natural >.All)";
+    settings
+        .replace("proofs = False", "proofs = True")
+        .replace("proofs = None < All | Blocks : Natural >", kept)
 }
 
 /// Everything to everybody on this machine.
@@ -90,6 +93,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
          , history = < All | Blocks : Natural >.All\n\
+         , proofs = None < All | Blocks : Natural >\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
         shared(chain_id, carrier, state),

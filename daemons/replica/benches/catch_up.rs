@@ -10,7 +10,7 @@ use maidenlane_chain::BlockRef;
 use maidenlane_log::{Backend, LogConsumer, segment};
 use maidenlane_replica::{
     apply::Demands,
-    follow::{Follower, Keep},
+    follow::{Follower, Keep, Logs, Past},
     live::Signs,
     store::{Facts, Store, TableRows},
 };
@@ -21,7 +21,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const KEEP: Keep = Keep { undo_blocks: 90_000, history_blocks: None };
+const KEEP: Keep = Keep { undo_blocks: 90_000, history: Past::All, proofs: None };
 const CACHE_BYTES: usize = 256 << 20;
 const READ_BYTES: usize = 8 << 20;
 /// Of each way, the best counts: neighbours only ever make it slower.
@@ -117,9 +117,16 @@ impl Place {
 fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
     let place = Place::new()?;
     let (store, signs) = (Arc::clone(&place.store), Arc::new(Signs::default()));
-    let demands = Demands { chain_id: feed.open.chain_id, genesis: None };
+    let demands = Demands { chain_id: feed.open.chain_id, genesis: None, proofs: false };
     let begun = Instant::now();
-    let mut follower = Follower::new(store, KEEP, demands, consumer, Tracer::silent(), signs)?;
+    let mut follower = Follower::new(
+        store,
+        KEEP,
+        demands,
+        Logs { blocks: consumer, proofs: None },
+        Tracer::silent(),
+        signs,
+    )?;
     while follower.facts().head != Some(feed.last) {
         follower.turn(Duration::ZERO)?;
     }
@@ -130,7 +137,7 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
 fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
     let place = Place::new()?;
     let of_block = |record: &Record| {
-        let mut batch = place.store.batch(Facts::default(), KEEP.undo_blocks, KEEP.history_blocks);
+        let mut batch = place.store.batch(Facts::default(), KEEP);
         match record {
             Record::Genesis(genesis) => place.store.genesis(&mut batch, genesis)?,
             Record::Advance(advance) => place.store.advance(&mut batch, advance)?,

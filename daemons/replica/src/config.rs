@@ -1,5 +1,6 @@
 //! The replica's settings.
 
+use crate::store::{Keep, Past};
 use crate::{filters, intake, rpc};
 use maidenlane_chain::B256;
 use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
@@ -26,6 +27,8 @@ pub struct ReplicaRaw {
     pub filters: FiltersRaw,
     /// How far back state can be read.
     pub history: HistoryRaw,
+    /// How far back state can be proved, not further than it can be read; `None` keeps no trie nodes.
+    pub proofs: Option<HistoryRaw>,
     /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
     /// Further behind the master than this is stale.
@@ -158,10 +161,10 @@ pub struct Settings {
     pub transactions: Option<intake::Settings>,
     /// Where filters stand; `None` keeps none.
     pub filters: Option<filters::Settings>,
-    /// Blocks below the head whose state can be read; `None` keeps all.
-    pub history_blocks: Option<u64>,
-    /// Deepest reorg that can be followed.
-    pub undo_blocks: u64,
+    /// The topic of the feed's trie nodes, where they are kept.
+    pub proofs_topic: Option<String>,
+    /// What is kept, and for how long.
+    pub keep: Keep,
     /// Bounds of staleness.
     pub fresh: Fresh,
     /// Memory for blocks of the database.
@@ -202,17 +205,13 @@ impl maidenlane_config::Settings for Settings {
     ];
 
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
+        let keep = keep(&raw, checker);
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
         let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
         let listeners =
             checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
-        let history = match raw.history {
-            HistoryRaw::All => Some(None),
-            HistoryRaw::Blocks(blocks) => checker.within("history", blocks, 128..=u64::MAX).map(Some),
-        };
-        let undo_blocks = checker.within("undoBlocks", raw.undoBlocks, 64..=10_000_000);
         let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
         // Below the brokers' session timeout every fail-over of the log would read as a dead master.
         let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
@@ -234,13 +233,13 @@ impl maidenlane_config::Settings for Settings {
             chain_id: raw.chain.id,
             genesis,
             topic: feed.blocks_topic,
+            proofs_topic: keep?.proofs.map(|_| feed.proofs_topic),
             log: feed.log,
             listeners: listeners?,
             rpc: rpc?,
             transactions,
             filters,
-            history_blocks: history?,
-            undo_blocks: undo_blocks?,
+            keep: keep?,
             fresh: Fresh {
                 lag_blocks_max: lag_blocks_max?,
                 silence_max: silence?,
@@ -265,6 +264,29 @@ fn chain(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
         None => Some(None),
     };
     name.and(genesis)
+}
+
+/// How much of the past is kept.
+fn keep(raw: &ReplicaRaw, checker: &mut Checker) -> Option<Keep> {
+    let history = past("history", &raw.history, checker);
+    let proofs = match &raw.proofs {
+        Some(raw) => past("proofs", raw, checker).map(Some),
+        None => Some(None),
+    };
+    let undo_blocks = checker.within("undoBlocks", raw.undoBlocks, 64..=10_000_000);
+    let keep = Keep { undo_blocks: undo_blocks?, history: history?, proofs: proofs? };
+    if keep.proofs.is_some_and(|proofs| proofs > keep.history) {
+        checker.wrong("proofs", "must not reach further back than `history`");
+        return None;
+    }
+    Some(keep)
+}
+
+fn past(field: &str, raw: &HistoryRaw, checker: &mut Checker) -> Option<Past> {
+    match raw {
+        HistoryRaw::All => Some(Past::All),
+        HistoryRaw::Blocks(blocks) => checker.within(field, *blocks, 128..=u64::MAX).map(Past::Blocks),
+    }
 }
 
 /// Group and retention, where transactions are taken.

@@ -3,6 +3,9 @@
 use crate::apply::Refusal;
 use crate::live::ShowError;
 use crate::store;
+use crate::trie::audit::Mismatch;
+use crate::trie::whole::Unlike;
+use maidenlane_chain::BlockRef;
 use maidenlane_service::{Exit, Failure};
 
 /// A fatal error.
@@ -31,6 +34,32 @@ pub enum Error {
         #[source]
         source: maidenlane_wire::DecodeError,
     },
+    /// An entry of the topic of trie nodes that cannot be read.
+    #[error("entry {offset} of the trie nodes cannot be read")]
+    Set {
+        /// Its offset.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: maidenlane_wire::DecodeError,
+    },
+    /// A block whose rows or trie nodes are not what its header says.
+    #[error("block {block} is not what its state root says; restore a snapshot, and look at the master")]
+    Audit {
+        /// The block.
+        block: BlockRef,
+        /// Which row or node.
+        #[source]
+        source: Mismatch,
+    },
+    /// The state that the chain begins with.
+    #[error("the state of block 0 is not what its header says")]
+    Genesis(#[source] Unlike),
+    /// Trie nodes are wanted of a database that was begun without them.
+    #[error(
+        "this database keeps no trie nodes and cannot begin to; set `proofs` to None, or bootstrap anew, or restore a snapshot of a replica that has them"
+    )]
+    Proofless,
     /// A record that does not fit.
     #[error("log entry {offset} is refused")]
     Refused {
@@ -60,10 +89,23 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether a log that was cut and written anew may look like that.
+    pub(crate) const fn may_be_cut(&self) -> bool {
+        use maidenlane_log::Error::BeyondEnd;
+        matches!(
+            self,
+            Self::Log(BeyondEnd { .. }) | Self::Refused { .. } | Self::Record { .. } | Self::Set { .. }
+        )
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::Unfit { .. } | Error::Store(store::Error::InUse { .. }) => Exit::Settings,
+            Error::Unfit { .. } | Error::Proofless | Error::Store(store::Error::InUse { .. }) => {
+                Exit::Settings
+            }
             Error::Log(maidenlane_log::Error::NoTopic { .. }) | Error::Away { .. } => Exit::GaveUp,
             Error::Log(maidenlane_log::Error::Io { .. }) => Exit::TaskDied,
             _ => Exit::Data,

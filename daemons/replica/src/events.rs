@@ -36,6 +36,8 @@ pub enum Event {
         /// Head after.
         to: BlockRef,
     },
+    /// Trie nodes were kept and are to be kept no more.
+    NodesDropped,
     /// Fit to serve from now on.
     Following,
     /// Not fit to serve.
@@ -62,6 +64,9 @@ impl Told for Event {
             Self::Undone { block } => (Level::INFO, format!("undid block {block}")),
             Self::Relocated { from, to } => {
                 (Level::WARN, format!("the log was cut: went back from block {from} to {to}"))
+            }
+            Self::NodesDropped => {
+                (Level::WARN, "`proofs` is None now: the trie nodes are deleted".to_owned())
             }
             Self::Following => (Level::INFO, "fit to serve".to_owned()),
             Self::Stale { reason } => (Level::WARN, format!("stale: {reason}")),

@@ -1,30 +1,63 @@
 //! The one loop: reads the feed, decides by [`crate::apply`], writes, shows. The store's only writer.
 
-use crate::apply::{self, Cursor, Demands, Step, Verdict};
+mod sets;
+
+use crate::apply::{self, Cursor, Demands, Refusal, Step, Verdict};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
 use crate::live::{Heads, Parsed, Shown, Signs, age_of};
 use crate::locate;
 use crate::store::{Batch, Facts, Position, Store};
-use maidenlane_log::{Entry, LogConsumer};
+use crate::trie::{audit, whole};
+use maidenlane_chain::block::decode_header;
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_log::{Backend, Entry, LogConsumer};
 use maidenlane_service::{Tracer, failpoint};
-use maidenlane_wire::{Joiner, Record, Stamped};
+use maidenlane_wire::{Joiner, Record, Stamp, Stamped};
+use sets::{Nodes, Sets};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use crate::store::{Keep, Past};
 
 /// Payload read at a time.
 const READ_BYTES: usize = 8 << 20;
 /// A batch is written at this size, even in catch-up.
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What the follower keeps and for how long.
-#[derive(Clone, Copy, Debug)]
-pub struct Keep {
-    /// Deepest reorg.
-    pub undo_blocks: u64,
-    /// Blocks whose past state is kept; `None` = all.
-    pub history_blocks: Option<u64>,
+/// What a follower reads.
+pub struct Logs {
+    /// The feed.
+    pub blocks: Box<dyn LogConsumer>,
+    /// Its trie nodes, where they are kept.
+    pub proofs: Option<Box<dyn LogConsumer>>,
+}
+
+impl Logs {
+    /// Readers of these topics.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn open(log: &Backend, blocks: &str, proofs: Option<&str>) -> Result<Self, Error> {
+        let proofs = proofs.map(|topic| log.consumer(topic, 0)).transpose()?;
+        Ok(Self { blocks: log.consumer(blocks, 0)?, proofs })
+    }
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("proofs", &self.proofs.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What is to be done next, and the place of its record in the log.
+struct Next {
+    step: Step,
+    stamp: Stamp,
+    offset: u64,
+    crc32c: u32,
 }
 
 /// Replays a feed into a store.
@@ -33,6 +66,12 @@ pub struct Follower {
     keep: Keep,
     demands: Demands,
     consumer: Box<dyn LogConsumer>,
+    /// `None` keeps no trie nodes.
+    sets: Option<Sets>,
+    /// Read and not looked at.
+    entries: VecDeque<Entry>,
+    /// Stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
+    next: Option<Next>,
     events: Tracer<Event>,
     signs: Arc<Signs>,
     joiner: Joiner,
@@ -55,24 +94,42 @@ impl Follower {
     /// found again.
     ///
     /// # Errors
-    /// When the log no longer holds what comes next.
+    /// When the log no longer holds what comes next, or the database lacks what is to be kept.
     pub fn new(
         store: Arc<Store>,
         keep: Keep,
         demands: Demands,
-        mut consumer: Box<dyn LogConsumer>,
+        logs: Logs,
         events: Tracer<Event>,
         signs: Arc<Signs>,
     ) -> Result<Self, Error> {
-        let facts = store.facts()?;
+        let Logs { blocks: mut consumer, proofs } = logs;
+        let stored = store.facts()?;
         // At the feed's end no OPEN would come for long to tell it.
-        apply::same_chain(&facts, &demands).map_err(Error::Foreign)?;
-        let facts = match facts.position {
+        apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
+        let stored = match (&proofs, stored.proofs) {
+            (Some(_), None) if stored.head.is_some() => return Err(Error::Proofless),
+            (None, Some(_)) => {
+                events.emit(&Event::NodesDropped);
+                store.drop_nodes()?
+            }
+            _ => stored,
+        };
+        let at = stored.position;
+        let facts = match at {
             None => {
                 consumer.seek(maidenlane_log::From::Earliest)?;
-                facts
+                stored
             }
-            Some(position) => locate::resume(&store, keep, facts, position, consumer.as_mut(), &events)?,
+            Some(position) => locate::resume(&store, keep, stored, position, consumer.as_mut(), &events)?,
+        };
+        let sets = match proofs {
+            None => None,
+            Some(proofs) => {
+                let applied = facts.proofs.and_then(|proofs| proofs.position);
+                // Where the feed was cut, nothing is known of its trie nodes either.
+                Some(Sets::resume(proofs, applied.filter(|_| at == facts.position))?)
+            }
         };
         let cursor = facts.position.map(|at| Cursor {
             feed: at.feed,
@@ -86,6 +143,9 @@ impl Follower {
             keep,
             demands,
             consumer,
+            sets,
+            entries: VecDeque::new(),
+            next: None,
             events,
             signs,
             joiner,
@@ -115,6 +175,12 @@ impl Follower {
         &self.facts
     }
 
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.signs.missing()
+    }
+
     /// The next offset to read, and the feed's end.
     ///
     /// # Errors
@@ -129,19 +195,20 @@ impl Follower {
     /// # Errors
     /// Those of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
-        let entries = self.consumer.read(READ_BYTES, wait)?;
-        if entries.is_empty() {
-            return Ok(false);
-        }
-        failpoint(failpoints::AFTER_READ);
-        let mut batch = self.batch();
-        for entry in &entries {
-            self.entry(entry, &mut batch)?;
-            if batch.bytes() >= BATCH_BYTES {
-                self.write(&mut batch)?;
+        if self.next.is_none() {
+            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
+            if self.entries.is_empty() {
+                return Ok(false);
             }
+            failpoint(failpoints::AFTER_READ);
         }
-        self.write(&mut batch)?;
+        let mut batch = self.batch();
+        let outcome = self.go_on(&mut batch, wait);
+        // The log of the trie nodes may be away: what came before is whole.
+        if matches!(outcome, Ok(()) | Err(Error::Log(_))) {
+            self.write(&mut batch)?;
+        }
+        outcome?;
         Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
     }
 
@@ -163,8 +230,42 @@ impl Follower {
         Ok(())
     }
 
+    /// Applies what was read, up to a block whose trie nodes are not there. Waits only for those of the first.
+    fn go_on(&mut self, batch: &mut Batch, mut wait: Duration) -> Result<(), Error> {
+        loop {
+            let nodes = self.nodes(wait)?;
+            if matches!(nodes, Nodes::Late) {
+                return Ok(());
+            }
+            if let Some(next) = self.next.take() {
+                self.apply(next, nodes, batch)?;
+            }
+            if batch.bytes() >= BATCH_BYTES {
+                self.write(batch)?;
+            }
+            let Some(entry) = self.entries.pop_front() else { return Ok(()) };
+            self.next = self.judge(&entry, batch.facts())?;
+            wait = Duration::ZERO;
+        }
+    }
+
+    /// What comes next may need trie nodes.
+    fn nodes(&mut self, wait: Duration) -> Result<Nodes, Error> {
+        let (Some(sets), Some(Next { step: Step::Advance(record), .. })) = (&mut self.sets, &self.next)
+        else {
+            return Ok(Nodes::Unwanted);
+        };
+        let nodes = sets.take(record, wait)?;
+        match nodes {
+            Nodes::Here(..) => self.signs.set_missing(None),
+            _ if sets.is_late() => self.signs.set_missing(Some(record.block)),
+            _ => {}
+        }
+        Ok(nodes)
+    }
+
     fn batch(&self) -> Batch {
-        self.store.batch(self.facts.clone(), self.keep.undo_blocks, self.keep.history_blocks)
+        self.store.batch(self.facts.clone(), self.keep)
     }
 
     fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
@@ -176,36 +277,42 @@ impl Follower {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry, batch: &mut Batch) -> Result<(), Error> {
+    /// What an entry asks for, if it counts and makes a record whole.
+    fn judge(&mut self, entry: &Entry, facts: &Facts) -> Result<Option<Next>, Error> {
         let offset = entry.offset.0;
         let unreadable = |source| Error::Record { offset, source };
         let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
         let is_open = matches!(stamped.record, Record::Open(_));
         let refused = |source| Error::Refused { offset, source };
         match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
-            Verdict::Skip => return Ok(()),
+            Verdict::Skip => return Ok(None),
             Verdict::Next(cursor) => self.cursor = Some(cursor),
         }
         let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
-            return Ok(());
+            return Ok(None);
         };
         self.records += 1;
-        let step = apply::step(batch.facts(), self.demands, record).map_err(refused)?;
-        self.apply(step, batch, offset)?;
+        let step = apply::step(facts, self.demands, record).map_err(refused)?;
+        Ok(Some(Next { step, stamp, offset, crc32c: crc32c::crc32c(&entry.payload) }))
+    }
+
+    fn apply(&mut self, next: Next, nodes: Nodes, batch: &mut Batch) -> Result<(), Error> {
+        let Next { step, stamp, offset, crc32c } = next;
+        self.change(step, nodes, batch, offset)?;
         batch.facts().position = Some(Position {
             feed: stamp.feed,
             epoch: stamp.epoch,
             writer: stamp.writer,
             seq: stamp.seq,
             offset,
-            crc32c: crc32c::crc32c(&entry.payload),
+            crc32c,
             // Also of an OPEN or a HEARTBEAT: a change that another writer left half-way may end with its head.
             more: stamp.more,
         });
         Ok(())
     }
 
-    fn apply(&mut self, step: Step, batch: &mut Batch, offset: u64) -> Result<(), Error> {
+    fn change(&mut self, step: Step, nodes: Nodes, batch: &mut Batch, offset: u64) -> Result<(), Error> {
         self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
         match step {
             Step::Open(open) => {
@@ -216,8 +323,25 @@ impl Follower {
                 facts.chain_config = open.chain_config;
                 facts.client_version = open.client_version;
             }
-            Step::Genesis(record) => self.store.genesis(batch, &record)?,
-            Step::Advance(record) => self.store.advance(batch, &record)?,
+            Step::Genesis(record) => {
+                self.store.genesis(batch, &record)?;
+                if self.sets.is_some() {
+                    let root = state_root(record.block, &record.header, offset)?;
+                    let nodes = whole::whole(&record.rows, root).map_err(Error::Genesis)?;
+                    self.store.begin_nodes(batch, &nodes)?;
+                }
+            }
+            Step::Advance(record) => {
+                if let Nodes::Here(set, position) = nodes {
+                    // The nodes before it are read from the database.
+                    self.write(batch)?;
+                    let root = state_root(record.block, &record.header, offset)?;
+                    audit::audit(&*self.store, root, &record.rows, &set.nodes)
+                        .map_err(|source| Error::Audit { block: record.block, source })?;
+                    self.store.put_nodes(batch, record.block, &set.nodes, position)?;
+                }
+                self.store.advance(batch, &record)?;
+            }
             Step::Undo(record) => {
                 // The rows to take back are read from the database: what is collected must be there first.
                 self.write(batch)?;
@@ -241,6 +365,12 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+fn state_root(block: BlockRef, header: &[u8], offset: u64) -> Result<B256, Error> {
+    let header = decode_header(header);
+    let refused = |source| Error::Refused { offset, source: Refusal::Unreadable { block, source } };
+    Ok(header.map_err(refused)?.state_root)
 }
 
 #[cfg(test)]

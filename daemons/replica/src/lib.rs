@@ -6,6 +6,7 @@
 //! | [`follow`] | the one loop: read, decide, write, show |
 //! | [`locate`] | where to go on after a restart |
 //! | [`store`] | the database; the only place that knows RocksDB |
+//! | [`trie`] | pure: the state's Merkle-Patricia tries, node by node |
 //! | [`live`] | the newest head as the RPC sees it, and how fresh it is |
 //! | [`rpc`], [`evm`] | the answers |
 //! | [`intake`] | transactions that clients send, into the log |
@@ -30,6 +31,7 @@ pub mod locate;
 pub mod rpc;
 mod run;
 pub mod store;
+pub mod trie;
 pub mod verify;
 
 pub use run::Daemon;

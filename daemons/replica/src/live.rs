@@ -4,8 +4,9 @@ use crate::config::Fresh;
 use crate::evm::rules::Rules;
 use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::store::{self, View};
+use crate::trie::Place;
 use alloy::primitives::{B256, Bytes, U256};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::forks::ForksError;
@@ -61,6 +62,7 @@ impl Shown {
             safe: facts.safe,
             finalized: facts.finalized,
             state_floor: facts.state_floor,
+            proofs_floor: facts.proofs.map(|proofs| proofs.floor),
             body_floor: facts.base,
             rules: parsed.rules(&facts.chain_config)?,
             client_version: facts.client_version.as_str().into(),
@@ -96,6 +98,10 @@ impl Source for Shown {
 
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
         read("slot", self.view.slot(account, key, after(at)))
+    }
+
+    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+        read("trie node", self.view.node(place, after(at)))
     }
 
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
@@ -156,11 +162,18 @@ pub struct Signs {
     expected: AtomicU64,
     /// Milliseconds since `born` of the last sign of life, plus one; 0 = none yet.
     seen_ms: AtomicU64,
+    /// The block that waits for its trie nodes longer than it should.
+    missing: ArcSwapOption<BlockRef>,
 }
 
 impl Default for Signs {
     fn default() -> Self {
-        Self { born: Instant::now(), expected: AtomicU64::new(0), seen_ms: AtomicU64::new(0) }
+        Self {
+            born: Instant::now(),
+            expected: AtomicU64::new(0),
+            seen_ms: AtomicU64::new(0),
+            missing: ArcSwapOption::empty(),
+        }
     }
 }
 
@@ -178,6 +191,17 @@ impl Signs {
         self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
     }
 
+    /// Notes which block waits for its trie nodes longer than it should.
+    pub fn set_missing(&self, block: Option<BlockRef>) {
+        self.missing.store(block.map(Arc::new));
+    }
+
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.missing.load().as_deref().copied()
+    }
+
     /// Time since the last sign of life, or since the start if there was none.
     #[must_use]
     pub fn silent(&self) -> Duration {
@@ -190,6 +214,11 @@ impl Signs {
     pub fn any(&self) -> bool {
         self.seen_ms.load(Ordering::Relaxed) > 0
     }
+}
+
+/// What is said of a replica that waits for a block's trie nodes.
+pub(crate) fn missing(block: BlockRef) -> String {
+    format!("proofs missing for block {block}")
 }
 
 /// Whole milliseconds; a duration that does not fit is as good as for ever.
@@ -236,7 +265,9 @@ impl Live for Heads {
         let lag = expected.saturating_sub(head);
         let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
         let fresh = self.fresh.get();
-        let stale = if !self.signs.any() || silent > fresh.silence_max {
+        let stale = if let Some(block) = self.signs.missing() {
+            Some(missing(block))
+        } else if !self.signs.any() || silent > fresh.silence_max {
             Some(format!("no sign of life from the feed for {} ms", millis(silent)))
         } else if lag > fresh.lag_blocks_max {
             Some(format!("{lag} blocks behind the master's head {expected}"))

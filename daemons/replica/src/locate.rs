@@ -6,8 +6,7 @@
 
 use crate::error::Error;
 use crate::events::Event;
-use crate::follow::Keep;
-use crate::store::{Facts, Position, Store, View};
+use crate::store::{Facts, Keep, Position, Store, View};
 use maidenlane_chain::BlockRef;
 use maidenlane_log::{Entry, From, LogConsumer, Offset};
 use maidenlane_service::Tracer;
@@ -119,7 +118,7 @@ fn late(offset: u64) -> maidenlane_log::Error {
 }
 
 /// Hands over the entries `start..end`, one at a time.
-fn each(
+pub(crate) fn each(
     consumer: &mut dyn LogConsumer,
     start: u64,
     end: u64,
@@ -166,7 +165,7 @@ fn rewind(
     while head != target {
         let parent = head.number.checked_sub(1).ok_or(Error::Lost)?;
         let parent = BlockRef::new(parent, view.hash_of(parent)?.ok_or(Error::Lost)?);
-        let mut batch = store.batch(facts, keep.undo_blocks, keep.history_blocks);
+        let mut batch = store.batch(facts, keep);
         store.undo(&mut batch, head, parent.hash)?;
         // Should we die here, the next start must search again.
         if let Some(position) = &mut batch.facts().position {
@@ -176,7 +175,7 @@ fn rewind(
         store.write(batch)?;
         head = parent;
     }
-    let mut batch = store.batch(facts, keep.undo_blocks, keep.history_blocks);
+    let mut batch = store.batch(facts, keep);
     batch.facts().position = Some(Position {
         feed: stamp.feed,
         epoch: stamp.epoch,

@@ -7,9 +7,9 @@ use crate::doors;
 use crate::error::Error;
 use crate::events::Event;
 use crate::filters::{self, Filters};
-use crate::follow::{Follower, Keep};
+use crate::follow::{Follower, Logs};
 use crate::intake;
-use crate::live::{Heads, Signs};
+use crate::live::{Heads, Signs, missing};
 use crate::rpc::source::Live;
 use crate::rpc::{Rpc, Sinks};
 use crate::store::Store;
@@ -154,7 +154,7 @@ impl Loop {
                     self.wait_for_log(&mut away, source)?;
                     continue;
                 }
-                Err(error) if may_be_cut(&error) => match self.elsewhere(&follower, error, &store, &signs)? {
+                Err(error) if error.may_be_cut() => match self.elsewhere(&follower, error, &store, &signs)? {
                     Some(next) => {
                         follower = next;
                         continue;
@@ -205,35 +205,26 @@ impl Loop {
         if let Backend::Kafka(options) = &mut log {
             options.timeout = LOOK_WAIT;
         }
-        let opened = log
-            .consumer(&self.settings.get().topic, 0)
-            .map_err(Error::from)
-            .and_then(|consumer| self.follow(store, signs, consumer));
-        match opened {
+        match self.logs(&log).and_then(|logs| self.follow(store, signs, logs)) {
             Ok(follower) => Ok(Some(follower)),
             Err(Error::Log(source)) if passes(&source) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn follow(
-        &self,
-        store: &Arc<Store>,
-        signs: &Arc<Signs>,
-        consumer: Box<dyn maidenlane_log::LogConsumer>,
-    ) -> Result<Follower, Error> {
+    fn follow(&self, store: &Arc<Store>, signs: &Arc<Signs>, logs: Logs) -> Result<Follower, Error> {
         let settings = self.settings.get();
-        let keep = Keep { undo_blocks: settings.undo_blocks, history_blocks: settings.history_blocks };
-        let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis };
+        let proofs = settings.proofs_topic.is_some();
+        let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis, proofs };
         let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
-        Follower::new(store, keep, demands, consumer, events, signs)
+        Follower::new(store, settings.keep, demands, logs, events, signs)
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
     fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
         let mut away = None;
         while !self.shutdown.is_triggered() {
-            match self.open().and_then(|consumer| self.follow(store, signs, consumer)) {
+            match self.open().and_then(|logs| self.follow(store, signs, logs)) {
                 Ok(follower) => return Ok(Some(follower)),
                 Err(Error::Log(source)) if passes(&source) => self.wait_for_log(&mut away, source)?,
                 Err(error) => return Err(error),
@@ -242,14 +233,16 @@ impl Loop {
         Ok(None)
     }
 
-    fn open(&self) -> Result<Box<dyn maidenlane_log::LogConsumer>, Error> {
+    fn open(&self) -> Result<Logs, Error> {
         let settings = self.settings.get();
         let log = settings.backend();
-        let feed = (&settings.topic, TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES));
+        let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
+        let feed = (&settings.topic, needs.clone());
+        let proofs = settings.proofs_topic.as_ref().map(|topic| (topic, needs));
         let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
         let filters = settings.filters.as_ref().map(|kept| (&kept.topic, filters::needs()));
         let written: Vec<_> = transactions.into_iter().chain(filters).collect();
-        for (topic, needs) in [feed].into_iter().chain(written.clone()) {
+        for (topic, needs) in [feed].into_iter().chain(proofs).chain(written.clone()) {
             let problems = log.check(topic, &needs)?;
             if !problems.is_empty() {
                 return Err(Error::Unfit { topic: topic.clone(), problems });
@@ -257,7 +250,12 @@ impl Loop {
         }
         // Better told now than to the first who sends something.
         written.iter().try_for_each(|(topic, _)| log.producer(topic).map(drop))?;
-        Ok(log.consumer(&settings.topic, 0)?)
+        self.logs(&log)
+    }
+
+    fn logs(&self, log: &Backend) -> Result<Logs, Error> {
+        let settings = self.settings.get();
+        Logs::open(log, &settings.topic, settings.proofs_topic.as_deref())
     }
 
     fn wait_for_log(&self, away: &mut Option<Instant>, source: maidenlane_log::Error) -> Result<(), Error> {
@@ -283,6 +281,10 @@ impl Loop {
         follower: &mut Follower,
         signs: &Arc<Signs>,
     ) -> Result<Option<Arc<Heads>>, Error> {
+        if let Some(block) = signs.missing() {
+            self.health.set_unready(format!("recovering: {}", missing(block)));
+            return Ok(None);
+        }
         if !signs.any() || signs.silent() > self.fresh.get().silence_max {
             self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
@@ -341,10 +343,11 @@ impl Loop {
         let Ok((next, end)) = follower.reach() else { return };
         let progress = catch_up.progress(next, end, now);
         let waits = progress.left == 0;
-        self.health.set_status_line(&match (end, waits) {
-            (0, _) => "the feed is empty: is its tap running?".to_owned(),
-            (_, true) => format!("at block {head}, the feed's end: its tap is silent"),
-            (_, false) => format!("recovering at block {head}: {progress}"),
+        self.health.set_status_line(&match (follower.missing(), end, waits) {
+            (Some(block), _, _) => missing(block),
+            (None, 0, _) => "the feed is empty: is its tap running?".to_owned(),
+            (None, _, true) => format!("at block {head}, the feed's end: its tap is silent"),
+            (None, _, false) => format!("recovering at block {head}: {progress}"),
         });
         let value = serde_json::json!({
             "state": "recovering", "head": head, "recordsLeft": progress.left,
@@ -367,12 +370,6 @@ impl Loop {
 fn passes(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
     matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
-}
-
-/// Whether a log that was cut and written anew may look like that.
-fn may_be_cut(error: &Error) -> bool {
-    use maidenlane_log::Error::BeyondEnd;
-    matches!(error, Error::Log(BeyondEnd { .. }) | Error::Refused { .. } | Error::Record { .. })
 }
 
 type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;

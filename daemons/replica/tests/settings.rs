@@ -5,6 +5,7 @@ use maidenlane_config::{load, shapes};
 use maidenlane_replica::config::{
     AcceptRaw, FiltersRaw, Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
 };
+use maidenlane_replica::store::{Keep, Past};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ fn the_minimal_example_gets_the_defaults() {
     let settings = load::<Settings>(&dhall().join("examples/minimal/replica.dhall")).unwrap().settings;
     assert_eq!(settings.topic, "maidenlane.mainnet.a.blocks");
     assert_eq!(settings.log, shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
-    assert_eq!((settings.history_blocks, settings.undo_blocks), (None, 90_000));
+    assert_eq!(settings.keep, Keep { undo_blocks: 90_000, history: Past::All, proofs: None });
     let fresh = Fresh {
         lag_blocks_max: 2,
         silence_max: Duration::from_secs(15),
@@ -64,7 +65,9 @@ fn the_full_example_explains_every_field() {
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
     let full = load::<Settings>(&dhall().join("examples/full/replica.dhall")).unwrap().settings;
-    assert_eq!((full.history_blocks, full.rpc.pool_threads), (Some(100_000), 8));
+    let (history, proofs) = (Past::Blocks(100_000), Some(Past::Blocks(10_000)));
+    assert_eq!(full.keep, Keep { undo_blocks: 90_000, history, proofs });
+    assert_eq!(full.rpc.pool_threads, 8);
     let taken = full.transactions.unwrap();
     assert_eq!(
         (taken.topic.as_str(), taken.group.as_str()),

@@ -145,6 +145,10 @@ in  M.Replica::{
     , filters = M.Filters.Shared "{credential:filter-key}"
     -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
+    -- State can be proved (eth_getProof) this far back, not further than it can be read: Some M.History.All, or of a number of
+    -- blocks, which is then also the deepest reorg. None keeps no trie nodes. Wants `proofs` at the tap and a database that has
+    -- them from its beginning; with None they are deleted. Default None.
+    , proofs = Some (M.History.Blocks 10000)
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000
     -- Further behind the master than this, state is not served. Default 2. Reloads.

@@ -69,6 +69,11 @@ pub enum Refusal {
     /// A header that tells of another place than its record.
     #[error("the header of block {0} has another number or parent than its record")]
     Kin(BlockRef),
+    /// The tap publishes no trie nodes, or did not when it published this block.
+    #[error(
+        "block {0} comes without trie nodes, which `proofs` wants; set `proofs` at its tap and begin a new feed, or set it to None here"
+    )]
+    NoNodes(BlockRef),
     /// A header that this build does not understand.
     #[error("block {block} cannot be applied")]
     Unreadable {
@@ -162,6 +167,8 @@ pub struct Demands {
     pub chain_id: u64,
     /// Hash of block 0, if demanded.
     pub genesis: Option<B256>,
+    /// Whether every block must come with trie nodes.
+    pub proofs: bool,
 }
 
 /// What `record` asks of a store that says `facts` of itself.
@@ -194,6 +201,9 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
                 return Err(Refusal::Unfit { what: "block", block: record.block, head });
             }
             check_header(record.block, record.parent, &record.header)?;
+            if demands.proofs && record.proofs.is_none() {
+                return Err(Refusal::NoNodes(record.block));
+            }
             Step::Advance(record)
         }
         Record::Undo(record) => {

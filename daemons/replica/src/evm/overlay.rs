@@ -2,7 +2,7 @@
 //! one request.
 
 use super::database::{Overrides, ReadFault, StateDb};
-use crate::rpc::source;
+use crate::trie::state;
 use alloy::primitives::map::AddressMap;
 use revm::bytecode::Bytecode;
 use revm::database_interface::{Database, DatabaseCommit};
@@ -45,16 +45,17 @@ impl<'a> Overlay<'a> {
     }
 
     /// All that differs from the view, by the trie's keys.
-    pub(crate) fn changes(&self) -> BTreeMap<B256, source::Changed> {
+    pub(crate) fn changes(&self) -> BTreeMap<B256, state::Changed> {
         let slot = |(slot, value): (&U256, &U256)| (keccak256(B256::from(*slot)), *value);
         let account = |(address, changed): (&Address, &Changed)| {
-            let account = changed.info.as_ref().map(|info| source::Account {
+            let account = changed.info.as_ref().map(|info| maidenlane_chain::Account {
                 nonce: info.nonce,
                 balance: info.balance,
                 code_hash: info.code_hash,
+                ..maidenlane_chain::Account::default()
             });
             let slots = changed.slots.iter().map(slot).collect();
-            (keccak256(address), source::Changed { account, wiped: changed.wiped, slots })
+            (keccak256(address), state::Changed { account, wiped: changed.wiped, slots })
         };
         self.changed.iter().map(account).collect()
     }

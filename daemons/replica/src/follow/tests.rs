@@ -1,8 +1,9 @@
 //! A replica over a real log: whatever happened on the way, in the end it knows the canonical chain and nothing else.
 
 mod chain;
+mod proofs;
 
-use super::{Follower, Keep};
+use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::live::Signs;
@@ -14,28 +15,32 @@ use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
 use maidenlane_wire::{Record, Stamp};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 const TOPIC: &str = "blocks";
+const PROOFS: &str = "proofs";
 const CACHE_BYTES: usize = 8 << 20;
-const KEEP: Keep = Keep { undo_blocks: 1_000, history_blocks: None };
-const DEMANDS: Demands = Demands { chain_id: CHAIN_ID, genesis: None };
+const KEEP: Keep = Keep { undo_blocks: 1_000, history: Past::All, proofs: Some(Past::All) };
+const DEMANDS: Demands = Demands { chain_id: CHAIN_ID, genesis: None, proofs: true };
 
 /// A log and the database that follows it.
 struct Place {
     dir: tempfile::TempDir,
     log: segment::Options,
     demands: Demands,
+    keep: Keep,
 }
 
 impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = segment::Options::new(dir.path().join("log"));
-        let place = Self { dir, log, demands: DEMANDS };
-        place.backend().create(TOPIC, &TopicOptions::default()).unwrap();
+        let place = Self { dir, log, demands: DEMANDS, keep: KEEP };
+        for topic in [TOPIC, PROOFS] {
+            place.backend().create(topic, &TopicOptions::default()).unwrap();
+        }
         place
     }
 
@@ -49,22 +54,34 @@ impl Place {
         Backend::Segment(self.log.clone())
     }
 
-    /// Appends the feed's entries `from..to`.
+    /// Without trie nodes.
+    fn without_proofs(mut self) -> Self {
+        self.keep.proofs = None;
+        self.demands.proofs = false;
+        self
+    }
+
+    /// Appends the feed's entries `from..to`, the trie nodes before them.
     fn append(&self, feed: &Feed, from: usize, to: usize) {
-        let entries: Vec<_> =
-            feed.entries[from..to].iter().map(|(payload, _)| Append { key: None, payload }).collect();
+        let sets = feed.sets.iter().filter(|(at, _)| (from..to).contains(at));
+        self.put(PROOFS, sets.map(|(_, payload)| payload));
+        self.put(TOPIC, feed.entries[from..to].iter().map(|(payload, _)| payload));
+    }
+
+    fn put<'a>(&self, topic: &str, payloads: impl Iterator<Item = &'a Vec<u8>>) {
+        let entries: Vec<_> = payloads.map(|payload| Append { key: None, payload }).collect();
         if !entries.is_empty() {
-            self.backend().producer(TOPIC).unwrap().append(&entries).unwrap();
+            self.backend().producer(topic).unwrap().append(&entries).unwrap();
         }
     }
 
     /// Starts a replica.
     fn follower(&self) -> Result<(Arc<Store>, Follower), Error> {
         let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
-        let consumer = self.backend().consumer(TOPIC, 0)?;
+        let logs = Logs::open(&self.backend(), TOPIC, self.keep.proofs.map(|_| PROOFS))?;
         let signs = Arc::new(Signs::default());
         let follower =
-            Follower::new(Arc::clone(&store), KEEP, self.demands, consumer, Tracer::silent(), signs)?;
+            Follower::new(Arc::clone(&store), self.keep, self.demands, logs, Tracer::silent(), signs)?;
         Ok((store, follower))
     }
 
@@ -94,6 +111,7 @@ fn check_model(view: &View, chain: &chain::Chain, what: &str) {
         check_state(view, block, Some(at.number), what);
     }
     check_state(view, tip, None, what);
+    check_nodes(view, chain, what);
     let mut places = BTreeMap::new();
     for number in 0..height * 2 + 20 {
         let hash = keccak256(alloy::rlp::encode(vec![number]));
@@ -114,6 +132,21 @@ fn check_state(view: &View, expect: &Block, at: Option<u64>, what: &str) {
             let value = view.slot(keccak256(address), keccak256(slot), at).unwrap();
             let model = expect.slots.get(&(address, slot)).copied().unwrap_or_default();
             assert_eq!(value, model, "{what}: {address} {slot} at {at:?}");
+        }
+    }
+}
+
+/// Every node that any block had, after every block.
+fn check_nodes(view: &View, chain: &chain::Chain, what: &str) {
+    if view.facts().proofs.is_none() {
+        return;
+    }
+    for place in chain.iter().flat_map(|block| block.nodes.keys()).collect::<BTreeSet<_>>() {
+        let now = view.node(place, None).unwrap();
+        assert_eq!(now.as_ref(), chain.last().unwrap().nodes.get(place), "{what}: {place} now");
+        for block in chain {
+            let then = view.node(place, Some(block.at.number)).unwrap();
+            assert_eq!(then.as_ref(), block.nodes.get(place), "{what}: {place} at {}", block.at);
         }
     }
 }
@@ -200,7 +233,7 @@ proptest! {
 
     #[test]
     fn a_log_that_was_cut_and_written_anew_is_followed(
-        before in moves(30), end: prop::sample::Index, after in moves(12),
+        before in moves(30), end: prop::sample::Index, after in moves(12), both in any::<bool>(),
     ) {
         let mut feed = feed(&before);
         let place = Place::of(&feed);
@@ -208,8 +241,11 @@ proptest! {
         // OPEN and GENESIS stay.
         let end = 2 + end.index(feed.entries.len() - 1);
         segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
-        feed.chain = feed.entries[end - 1].1.clone();
-        feed.entries.truncate(end);
+        if both {
+            let sets = feed.sets.iter().filter(|(at, _)| *at < end).count();
+            segment::cut(&place.log, PROOFS, 0, Offset(sets as u64)).unwrap();
+        }
+        feed.cut(end);
         feed.play(&Move::Open);
         after.iter().for_each(|a_move| feed.play(a_move));
         place.append(&feed, end, feed.entries.len());
@@ -308,9 +344,9 @@ fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
     assert!(refused.to_string().contains(&told), "{refused}");
     // A database without a position of its own in the feed, as a snapshot of another master's would be.
     for (head, fits) in [(&one, true), (&genesis, false)] {
-        let place = Place::of(&feed);
+        let place = Place::of(&feed).without_proofs();
         let (store, _) = place.follower().unwrap();
-        let mut batch = store.batch(Facts { head: Some(head.at), ..Facts::default() }, 1, None);
+        let mut batch = store.batch(Facts { head: Some(head.at), ..Facts::default() }, KEEP);
         batch.facts().genesis = genesis.at.hash;
         store.write(batch).unwrap();
         drop(store);
@@ -350,8 +386,7 @@ fn check_late(late: impl FnOnce(Stamp, Stamp) -> Stamp) {
     let place = Place::of(&feed);
     check_model(&place.follow().unwrap(), &feed.chain, "before the cut");
     segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
-    feed.chain = feed.entries[end - 1].1.clone();
-    feed.entries.truncate(end);
+    feed.cut(end);
     feed.play(&Move::Open);
     feed.play(&Move::Grow(0));
     place.append(&feed, end, feed.entries.len());

@@ -41,6 +41,7 @@ const FAMILIES: &[Family] = &[
     ("address block", &["eth_getBalance", "eth_getTransactionCount", "eth_getCode"]),
     ("address slot block", &["eth_getStorageAt"]),
     ("slots block", &["eth_getStorageValues"]),
+    ("address slots block", &["eth_getProof"]),
     ("block full", &["eth_getBlockByNumber", "eth_getBlockByHash"]),
     (
         "block",

@@ -163,18 +163,20 @@ fn capabilities(session: &Session) -> Json {
         block.data("hash", head.block.hash.as_slice());
         block.end();
         let kinds = [
-            ("state", head.state_floor),
-            ("tx", head.body_floor),
-            ("logs", head.body_floor),
-            ("receipts", head.body_floor),
-            ("blocks", head.body_floor),
+            ("state", Some(head.state_floor)),
+            ("tx", Some(head.body_floor)),
+            ("logs", Some(head.body_floor)),
+            ("receipts", Some(head.body_floor)),
+            ("blocks", Some(head.body_floor)),
+            ("stateproofs", head.proofs_floor),
         ];
         for (name, oldest) in kinds {
             let mut kind = Object::new(object.value(name));
-            kind.raw("disabled", "false");
-            kind.quantity("oldestBlock", oldest);
+            kind.raw("disabled", if oldest.is_some() { "false" } else { "true" });
+            if let Some(oldest) = oldest {
+                kind.quantity("oldestBlock", oldest);
+            }
             kind.end();
         }
-        object.raw("stateproofs", "{\"disabled\":true}");
     })
 }

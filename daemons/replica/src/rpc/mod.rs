@@ -8,6 +8,7 @@
 //! | `select` | block selectors to blocks, with geth's errors |
 //! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
+//! | `proof` | `eth_getProof`, and the tries where they are kept |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
 //! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
@@ -33,6 +34,7 @@ mod filters;
 mod logs;
 mod lookup;
 pub(crate) mod params;
+mod proof;
 pub(crate) mod receipt;
 mod select;
 mod send;
@@ -205,6 +207,7 @@ impl Api for Rpc {
             _ if call::METHODS.contains(&method) => {
                 Box::pin(call::call(shared, session, method, params)).await
             }
+            proof::METHOD => Box::pin(proof::get(shared, session, params)).await,
             "eth_getLogs" => Box::pin(logs::get(shared, session, params)).await,
             "eth_getBalance" => state::balance(session, params),
             "eth_getTransactionCount" => state::transaction_count(session, params),
@@ -268,7 +271,8 @@ impl Api for Rpc {
 fn is_known(method: &str) -> bool {
     matches!(
         method,
-        "eth_getLogs"
+        proof::METHOD
+            | "eth_getLogs"
             | "eth_getBalance"
             | "eth_getTransactionCount"
             | "eth_getCode"

@@ -101,8 +101,13 @@ pub(crate) fn boolean(json: &str) -> Result<bool, String> {
         .map_err(|_| "json: cannot unmarshal into Go value of type bool".into())
 }
 
-/// A storage key: up to 32 bytes, prefix and leading zeros optional, for old clients' sake.
+/// A storage key.
 pub(crate) fn storage_key(text: &str) -> Result<B256, Error> {
+    storage_key_bytes(text).map(|bytes| B256::left_padding_from(&bytes))
+}
+
+/// The bytes of a storage key: up to 32, prefix and leading zeros optional, for old clients' sake.
+pub(crate) fn storage_key_bytes(text: &str) -> Result<Vec<u8>, Error> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let padded =
         if digits.len().is_multiple_of(2) { Cow::Borrowed(digits) } else { format!("0{digits}").into() };
@@ -111,7 +116,6 @@ pub(crate) fn storage_key(text: &str) -> Result<B256, Error> {
         return Err(Error::params(format!("{problem}: {text:?}")));
     }
     alloy::hex::decode(padded.as_bytes())
-        .map(|bytes| B256::left_padding_from(&bytes))
         .map_err(|_| Error::params(format!("invalid hex in storage key: {text:?}")))
 }
 

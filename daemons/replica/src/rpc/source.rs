@@ -1,10 +1,10 @@
 //! What the RPC reads, as a trait: answers are tested on a state in memory, and the store knows nothing of JSON-RPC.
 
 use crate::evm::rules::Rules;
+use crate::trie::Place;
 use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use maidenlane_chain::BlockRef;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A read failed: the database is damaged or gone. Never "there is none".
@@ -56,6 +56,8 @@ pub struct Head {
     pub finalized: Option<BlockRef>,
     /// Oldest block whose state can be read.
     pub state_floor: u64,
+    /// Oldest block whose state can be proved; `None` where no trie nodes are kept.
+    pub proofs_floor: Option<u64>,
     /// Oldest block whose body and receipts are kept.
     pub body_floor: u64,
     /// The chain's forks, from the feed's newest OPEN.
@@ -85,17 +87,6 @@ impl LogQuery {
     }
 }
 
-/// An account that a simulation changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// `None`: it is gone, with its storage.
-    pub account: Option<Account>,
-    /// Slots not named here are zero.
-    pub wiped: bool,
-    /// By keccak256 of the slot's number.
-    pub slots: BTreeMap<B256, U256>,
-}
-
 /// One block's view of everything: immutable while it is held.
 pub trait Source: Send + Sync + 'static {
     /// The block it shows.
@@ -104,11 +95,8 @@ pub trait Source: Send + Sync + 'static {
     fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError>;
     /// A slot by keccak256 of address and slot number; zero where there is none.
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError>;
-    /// The root of the state at `at` with changes by keccak256 of the address; `None` without a trie.
-    fn state_root(&self, at: At, changes: &BTreeMap<B256, Changed>) -> Result<Option<B256>, ReadError> {
-        let _ = (at, changes);
-        Ok(None)
-    }
+    /// A trie node's RLP. Only asked at blocks that have proofs.
+    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError>;
     /// Code by its hash.
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError>;
     /// The canonical hash at a number.

@@ -22,6 +22,24 @@ pub struct Position {
     pub more: bool,
 }
 
+/// How far the topic of trie nodes was read: the last entry of the last set that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetPosition {
+    /// Of the log entry.
+    pub offset: u64,
+    /// crc32c of the log entry: tells whether the log still holds what was applied.
+    pub crc32c: u32,
+}
+
+/// What is said of trie nodes by a store that keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proofs {
+    /// Oldest block whose state can be proved.
+    pub floor: u64,
+    /// `None` before the first set.
+    pub position: Option<SetPosition>,
+}
+
 /// The store's own account of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -45,4 +63,6 @@ pub struct Facts {
     pub base: u64,
     /// Oldest block whose state can be read.
     pub state_floor: u64,
+    /// Trie nodes, complete from the database's beginning on; `None` where they are not kept.
+    pub proofs: Option<Proofs>,
 }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `tables` | every table, key and value on one page |
 //! | `facts` | what is written with every batch: head, feed position, finality |
+//! | `keep` | how much of the past is kept |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
 //! | `index` | transactions by hash, logs by address and topic |
+//! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
 //! | `tuning` | how RocksDB holds each table |
 //! | `read` | [`View`]: one block's immutable view |
 //! | `damage` | what a view found out about the files, for the one who ends the daemon |
@@ -17,7 +19,9 @@ mod audit;
 mod damage;
 mod facts;
 mod index;
+mod keep;
 mod logs;
+mod nodes;
 mod read;
 mod tables;
 mod tally;
@@ -27,7 +31,8 @@ mod tuning;
 mod write;
 
 pub use audit::{Audit, dump, state_root};
-pub use facts::{Facts, Position};
+pub use facts::{Facts, Position, Proofs, SetPosition};
+pub use keep::{Keep, Past};
 pub use read::View;
 pub use tally::TableRows;
 pub use write::{Batch, Store};

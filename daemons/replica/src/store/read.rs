@@ -159,7 +159,7 @@ impl View {
     }
 
     /// Latest, or the value before the first change after block `at`.
-    fn value(
+    pub(super) fn value(
         &self,
         latest: &'static str,
         history: &'static str,

@@ -15,16 +15,20 @@
 //! | `logs` | position (0 = address, 1–4 = topics), term, block | indexes of the logs in the block (u32 each) |
 //! | `undo` | block, hash | the block's rows as on the wire |
 //! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
+//! | `nodes` | see [`node_key`] | a trie node's RLP |
+//! | `node_history` | node key, block | the node *before* that block; empty = absent |
+//! | `node_undo` | block, hash | the keys of the nodes that the block changed, each after its length (u8) |
 //!
 //! # Why logs are one row per term and block
 //! A row is written and deleted whole, so undoing a block needs no read and leaves no trace, and a search seeks from
 //! match to match: its cost is that of the rarest term. Bitmaps over many blocks are smaller, but every block would
 //! have to merge into them and undoing would have to edit them.
 
+use crate::trie::Place;
 use maidenlane_chain::{B256, BlockRef};
 
 /// Version of everything on this page. A database of another version is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) const META: &str = "meta";
 pub(crate) const ACCOUNTS: &str = "accounts";
@@ -41,9 +45,12 @@ pub(crate) const TRANSACTIONS: &str = "transactions";
 pub(crate) const LOGS: &str = "logs";
 pub(crate) const UNDO: &str = "undo";
 pub(crate) const ORPHANS: &str = "orphans";
+pub(crate) const NODES: &str = "nodes";
+pub(crate) const NODE_HISTORY: &str = "node_history";
+pub(crate) const NODE_UNDO: &str = "node_undo";
 
 /// Every table.
-pub(crate) const TABLES: [&str; 15] = [
+pub(crate) const TABLES: [&str; 18] = [
     META,
     ACCOUNTS,
     SLOTS,
@@ -59,6 +66,9 @@ pub(crate) const TABLES: [&str; 15] = [
     LOGS,
     UNDO,
     ORPHANS,
+    NODES,
+    NODE_HISTORY,
+    NODE_UNDO,
 ];
 
 /// `meta`: [`FORMAT`] as u32.
@@ -98,6 +108,41 @@ pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
     out
 }
 
+/// Whose trie (nothing for that of the accounts), how many nibbles, the nibbles two by two.
+///
+/// # Correctness
+/// No key is the beginning of another: the first byte tells whether an owner follows, and the length stands before
+/// the path. So a search in the past of a node meets no row of another one.
+pub(crate) fn node_key(place: &Place) -> Vec<u8> {
+    let mut key = Vec::with_capacity(66);
+    key.push(u8::from(place.owner.is_some()));
+    key.extend_from_slice(place.owner.as_ref().map_or(&[], |owner| owner.as_slice()));
+    key.push(u8::try_from(place.path.len()).unwrap_or(u8::MAX));
+    key.extend_from_slice(&place.path.pack());
+    key
+}
+
+/// Keys one after the other, each after its length.
+pub(crate) fn keys(keys: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for key in keys {
+        out.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(&key);
+    }
+    out
+}
+
+/// The reverse of [`keys`]; `None` if they are cut off.
+pub(crate) fn keys_of(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut keys = Vec::new();
+    while let Some((length, rest)) = bytes.split_first() {
+        let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+        keys.push(key);
+        bytes = rest;
+    }
+    Some(keys)
+}
+
 /// Where a transaction stands.
 pub(crate) fn place(block: u64, index: u32) -> [u8; 12] {
     let mut place = [0; 12];
@@ -132,7 +177,10 @@ pub(crate) fn indexes(bytes: &[u8]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_block, block_at_end, block_key, block_of, indexes, place, slot_key, term};
+    use super::{
+        at_block, block_at_end, block_key, block_of, indexes, keys, keys_of, node_key, place, slot_key, term,
+    };
+    use crate::trie::{Nibbles, Place};
     use maidenlane_chain::{B256, BlockRef};
 
     #[test]
@@ -148,5 +196,15 @@ mod tests {
         assert_eq!(place(258, 3), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3]);
         assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
         assert_eq!(indexes(&[0, 0, 0, 1, 0, 0, 2, 0]), [1, 512]);
+        let node = |owner, path: &[u8]| node_key(&Place { owner, path: Nibbles::from_nibbles(path) });
+        assert_eq!(node(None, &[]), [0, 0]);
+        assert_eq!(node(None, &[10, 11, 12]), [0, 3, 0xab, 0xc0]);
+        assert_eq!(node(None, &[10, 11, 12, 0]), [0, 4, 0xab, 0xc0]);
+        let owned = node(Some(B256::repeat_byte(7)), &[1]);
+        assert_eq!((owned[0], &owned[1..33], &owned[33..]), (1, &[7; 32][..], &[1, 0x10][..]));
+        let listed = keys([vec![1, 2], vec![]].into_iter());
+        assert_eq!(listed, [2, 1, 2, 0]);
+        assert_eq!(keys_of(&listed), Some(vec![&[1, 2][..], &[]]));
+        assert_eq!(keys_of(&[2, 1]), None);
     }
 }

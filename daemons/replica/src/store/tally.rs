@@ -1,6 +1,6 @@
 //! What a batch holds, table by table: what the benchmarks report and write again.
 
-use super::{Batch, Error, Facts, Store, tables};
+use super::{Batch, Error, Facts, Keep, Past, Store, tables};
 use rocksdb::WriteBatchIteratorCf;
 
 type Row = (Vec<u8>, Option<Vec<u8>>);
@@ -44,7 +44,8 @@ impl Store {
     /// # Errors
     /// When a table is missing.
     pub fn batch_of(&self, tables: &[TableRows]) -> Result<Batch, Error> {
-        let mut batch = self.batch(Facts::default(), 0, None);
+        let keep = Keep { undo_blocks: 0, history: Past::All, proofs: None };
+        let mut batch = self.batch(Facts::default(), keep);
         for TableRows { table, rows } in tables {
             let table = self.table(table)?;
             for (key, value) in rows {
@@ -88,13 +89,13 @@ impl WriteBatchIteratorCf for Sorted {
 #[cfg(test)]
 mod tests {
     use super::{Store, tables};
-    use crate::store::Facts;
+    use crate::store::{Facts, tests::KEEP};
 
     #[test]
     fn every_row_comes_back_under_its_own_table() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), 8 << 20).unwrap();
-        let mut batch = store.batch(Facts::default(), 1, None);
+        let mut batch = store.batch(Facts::default(), KEEP);
         for name in tables::TABLES {
             batch.rows.put_cf(store.table(name).unwrap(), name, "value");
             batch.rows.delete_cf(store.table(name).unwrap(), "gone");

@@ -1,10 +1,11 @@
 //! Databases that cannot be used, and a look at all that is stored.
 
-use super::{Error, Facts, Store, View, tables};
+use super::{Error, Facts, Keep, Past, Store, View, tables};
 use maidenlane_chain::{B256, BlockRef, keccak256};
 use std::path::Path;
 
 const CACHE_BYTES: usize = 8 << 20;
+pub(crate) const KEEP: Keep = Keep { undo_blocks: 128, history: Past::All, proofs: None };
 
 /// Table, key, value.
 type Row = (&'static str, Vec<u8>, Vec<u8>);
@@ -21,6 +22,9 @@ pub(crate) fn canonical_rows(view: &View) -> Vec<Row> {
         tables::TRANSACTIONS,
         tables::LOGS,
         tables::UNDO,
+        tables::NODES,
+        tables::NODE_HISTORY,
+        tables::NODE_UNDO,
     ];
     let mut all = Vec::new();
     for table in tables {
@@ -62,7 +66,7 @@ fn put_meta(path: &Path, key: &[u8], value: &[u8]) {
 fn another_format_is_refused() {
     check_spoilt(
         |path| put_meta(path, tables::META_FORMAT, &99_u32.to_be_bytes()),
-        "has format 99, this build reads 1; restore a snapshot",
+        "has format 99, this build reads 2; restore a snapshot",
     );
     check_spoilt(|path| put_meta(path, tables::META_FORMAT, b"x"), "format in");
 }
@@ -91,7 +95,7 @@ fn damage_in_a_table_is_told_where_it_is_read() {
     for key in &keys {
         store.db.put_cf(table, tables::slot_key(*key, *key), key).unwrap();
     }
-    let batch = store.batch(Facts { head: Some(BlockRef::default()), ..Facts::default() }, 1, None);
+    let batch = store.batch(Facts { head: Some(BlockRef::default()), ..Facts::default() }, KEEP);
     store.write(batch).unwrap();
     store
         .db
@@ -143,7 +147,7 @@ fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
     let base = BlockRef::new(9, B256::repeat_byte(9));
     let [gone, came] = [1, 2].map(|byte| BlockRef::new(10, B256::repeat_byte(byte)));
     let change = |change: &dyn Fn(&mut super::Batch) -> Result<(), Error>| {
-        let mut batch = store.batch(store.facts().unwrap(), 128, None);
+        let mut batch = store.batch(store.facts().unwrap(), KEEP);
         change(&mut batch).unwrap();
         store.write(batch).unwrap();
     };

@@ -6,8 +6,17 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Options of one table. History rows at or below `dropped_below` disappear in compactions.
-pub(super) fn options(table: &str, cache: &Cache, dropped_below: &Arc<AtomicU64>) -> Options {
+/// Rows of the past at or below these blocks disappear in compactions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Floors {
+    /// Of accounts and slots.
+    pub(super) state: Arc<AtomicU64>,
+    /// Of trie nodes.
+    pub(super) nodes: Arc<AtomicU64>,
+}
+
+/// Options of one table.
+pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     blocks.set_cache_index_and_filter_blocks(true);
@@ -18,13 +27,19 @@ pub(super) fn options(table: &str, cache: &Cache, dropped_below: &Arc<AtomicU64>
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
     match table {
-        tables::ACCOUNTS | tables::SLOTS | tables::CODES | tables::NUMBERS | tables::TRANSACTIONS => {
+        tables::ACCOUNTS
+        | tables::SLOTS
+        | tables::CODES
+        | tables::NUMBERS
+        | tables::TRANSACTIONS
+        | tables::NODES => {
             blocks.set_bloom_filter(10.0, false);
-            // Keys are hashes: nothing to gain from compressing accounts, much to lose on reads.
+            // Hashes, most of it: nothing to gain from compressing accounts, much to lose on reads.
             options.set_compression_type(DBCompressionType::None);
         }
-        tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY => {
-            let floor = Arc::clone(dropped_below);
+        tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY | tables::NODE_HISTORY => {
+            let nodes = table == tables::NODE_HISTORY;
+            let floor = Arc::clone(if nodes { &floors.nodes } else { &floors.state });
             options.set_compaction_filter("below the floor", move |_level, key, _value| {
                 match tables::block_at_end(key) {
                     Some(block) if block <= floor.load(Ordering::Relaxed) => Decision::Remove,

@@ -5,15 +5,15 @@
 
 use super::damage::Damage;
 use super::facts::Facts;
-use super::tuning::options;
-use super::{Error, View, tables};
+use super::tuning::{Floors, options};
+use super::{Error, Keep, View, tables};
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::{Rows, decode_rows, encode_rows};
 use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, Options, WriteBatch};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// History rows this far below the floor are dropped: a view that is still held may have an older floor.
 const FLOOR_MARGIN: u64 = 64;
@@ -27,16 +27,15 @@ const ORPHAN_MARGIN: u64 = 64;
 pub struct Store {
     pub(super) db: Arc<DB>,
     path: PathBuf,
-    dropped_below: Arc<AtomicU64>,
+    floors: Floors,
     damage: Damage,
 }
 
 /// Changes that will be written together.
 pub struct Batch {
     pub(super) rows: WriteBatch,
-    facts: Facts,
-    undo_blocks: u64,
-    history_blocks: Option<u64>,
+    pub(super) facts: Facts,
+    keep: Keep,
 }
 
 impl std::fmt::Debug for Batch {
@@ -51,10 +50,10 @@ impl Store {
     /// # Errors
     /// When it is of another format, damaged, or in use.
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
-        let dropped_below = Arc::new(AtomicU64::new(0));
+        let floors = Floors::default();
         let cache = Cache::new_lru_cache(cache_bytes);
-        let tables = tables::TABLES
-            .map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &dropped_below)));
+        let tables =
+            tables::TABLES.map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &floors)));
         let mut database = Options::default();
         database.create_if_missing(true);
         database.create_missing_column_families(true);
@@ -64,12 +63,17 @@ impl Store {
         database.set_keep_log_file_num(4);
         let db = DB::open_cf_descriptors(&database, path, tables)
             .map_err(|source| Error::rocks("open the database", path, source))?;
-        let store =
-            Self { db: Arc::new(db), path: path.to_owned(), dropped_below, damage: Damage::default() };
+        let store = Self { db: Arc::new(db), path: path.to_owned(), floors, damage: Damage::default() };
         store.check_format()?;
-        let facts = store.facts()?;
-        store.dropped_below.store(facts.state_floor.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
+        store.raise_floors(&store.facts()?);
         Ok(store)
+    }
+
+    fn raise_floors(&self, facts: &Facts) {
+        let nodes = facts.proofs.map_or(0, |proofs| proofs.floor);
+        for (floor, block) in [(&self.floors.state, facts.state_floor), (&self.floors.nodes, nodes)] {
+            floor.store(block.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
+        }
     }
 
     fn check_format(&self) -> Result<(), Error> {
@@ -118,8 +122,8 @@ impl Store {
 
     /// An empty batch on top of `facts`.
     #[must_use]
-    pub fn batch(&self, facts: Facts, undo_blocks: u64, history_blocks: Option<u64>) -> Batch {
-        Batch { rows: WriteBatch::default(), facts, undo_blocks, history_blocks }
+    pub fn batch(&self, facts: Facts, keep: Keep) -> Batch {
+        Batch { rows: WriteBatch::default(), facts, keep }
     }
 
     /// Writes the batch in one piece.
@@ -131,7 +135,7 @@ impl Store {
         let json = serde_json::to_vec(&facts).map_err(|_| self.damaged("facts"))?;
         rows.put_cf(self.table(tables::META)?, tables::META_FACTS, json);
         self.db.write(rows).map_err(|source| self.rocks("write a batch", source))?;
-        self.dropped_below.store(facts.state_floor.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
+        self.raise_floors(&facts);
         Ok(())
     }
 
@@ -161,7 +165,7 @@ impl Store {
         self.db.cf_handle(name).ok_or_else(|| self.damaged(name))
     }
 
-    fn rocks(&self, what: &'static str, source: rocksdb::Error) -> Error {
+    pub(super) fn rocks(&self, what: &'static str, source: rocksdb::Error) -> Error {
         Error::rocks(what, &self.path, source)
     }
 
@@ -212,6 +216,9 @@ impl Store {
         let body = self.get(tables::BODIES, &key)?.ok_or_else(|| self.damaged("body"))?;
         let receipts = self.get(tables::RECEIPTS, &key)?.ok_or_else(|| self.damaged("receipts"))?;
         self.index(batch, block, &body, &receipts, false)?;
+        if batch.facts.proofs.is_some() {
+            self.undo_nodes(batch, block)?;
+        }
         batch.rows.delete_cf(self.table(tables::CANONICAL)?, block.number.to_be_bytes());
         batch.rows.delete_cf(self.table(tables::UNDO)?, key);
         batch.rows.put_cf(self.table(tables::ORPHANS)?, key, []);
@@ -278,12 +285,15 @@ impl Store {
 
     /// Moves the floors along with the head.
     fn expire(&self, batch: &mut Batch, head: u64) -> Result<(), Error> {
-        if let Some(blocks) = batch.history_blocks {
-            batch.facts.state_floor = batch.facts.state_floor.max(head.saturating_sub(blocks));
+        batch.facts.state_floor = batch.facts.state_floor.max(batch.keep.history.floor(head));
+        if let (Some(proofs), Some(past)) = (&mut batch.facts.proofs, batch.keep.proofs) {
+            proofs.floor = proofs.floor.max(past.floor(head));
         }
-        if let Some(old) = expired(head, batch.undo_blocks) {
+        if let Some(old) = expired(head, batch.keep.undo_blocks()) {
             let (from, to) = (old.start.to_be_bytes(), old.end.to_be_bytes());
-            batch.rows.delete_range_cf(self.table(tables::UNDO)?, from, to);
+            for table in [tables::UNDO, tables::NODE_UNDO] {
+                batch.rows.delete_range_cf(self.table(table)?, from, to);
+            }
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! Random chains with a model of everything a replica must know of them, and a feed that tells them.
 
+use crate::trie::{Place, whole};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
 use alloy::primitives::{Log, LogData};
 use alloy::rlp;
 use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
 use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
 use maidenlane_wire::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use std::collections::BTreeMap;
+use maidenlane_wire::{NodeRow, NodeSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The chain of all tests.
@@ -26,7 +28,7 @@ pub(super) fn slots() -> impl Iterator<Item = B256> {
 
 /// One log with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Logged {
     pub(super) block: u64,
     pub(super) index: usize,
     pub(super) address: Address,
@@ -42,11 +44,13 @@ pub(super) struct Block {
     body: Bytes,
     receipts: Bytes,
     hashes: Vec<B256>,
-    rows: Rows,
+    pub(super) rows: Rows,
+    pub(super) set: Vec<NodeRow>,
+    pub(super) nodes: BTreeMap<Place, Bytes>,
     pub(super) accounts: BTreeMap<Address, Account>,
     pub(super) slots: BTreeMap<(Address, B256), U256>,
     pub(super) transactions: BTreeMap<B256, (u64, usize)>,
-    pub(super) logs: Vec<Place>,
+    pub(super) logs: Vec<Logged>,
 }
 
 /// splitmix64: the same block for the same seed, everywhere.
@@ -83,6 +87,7 @@ impl Block {
             parent: self.at.hash,
             accounts: self.accounts.clone(),
             slots: self.slots.clone(),
+            nodes: self.nodes.clone(),
             transactions: self.transactions.clone(),
             logs: self.logs.clone(),
             ..Self::default()
@@ -94,9 +99,8 @@ impl Block {
     }
 
     fn change_state(&mut self, random: &mut Random) {
-        let mut rows = Rows::default();
+        let before = self.clone();
         for address in addresses().filter(|_| random.below(2) == 0).collect::<Vec<_>>() {
-            let before = self.accounts.get(&address).map(Account::encode_slim);
             if random.below(4) == 0 {
                 self.accounts.remove(&address);
             } else {
@@ -104,31 +108,74 @@ impl Block {
                 let account = Account { nonce, balance: U256::from(random.below(3)), ..Account::default() };
                 self.accounts.insert(address, account);
             }
-            let after = self.accounts.get(&address).map(Account::encode_slim);
-            if before != after {
-                rows.accounts.push(AccountRow { address, before, after });
-            }
         }
         for address in addresses() {
-            let mut changed = Vec::new();
             for slot in slots().filter(|_| random.below(3) == 0).collect::<Vec<_>>() {
                 let value = U256::from(random.below(3)) << usize::from(random.below(2) * 100);
-                let old = self.slots.insert((address, slot), value).unwrap_or_default();
-                let (before, after) = (trimmed(old), trimmed(value));
-                if before != after {
-                    changed.push(SlotRow { key: keccak256(slot), plain: Some(slot), before, after });
-                }
+                self.slots.insert((address, slot), value);
             }
+        }
+        // Storage is that of an account.
+        self.slots.retain(|(address, _), value| !value.is_zero() && self.accounts.contains_key(address));
+        for (address, account) in &mut self.accounts {
+            let slots = self.slots.iter().filter(|((owner, _), _)| owner == address);
+            let slots = slots.map(|((_, slot), value)| (*slot, *value));
+            account.storage_root = alloy_trie::root::storage_root_unhashed(slots);
+        }
+        self.rows = self.rows_since(&before);
+        if random.below(3) == 0 {
+            let code = Bytes::from(vec![0x60, random.below(200)]);
+            self.rows.codes.push(CodeRow { hash: keccak256(&code), code });
+        }
+        let whole = Self::default();
+        self.nodes = whole::whole(&self.rows_since(&whole), self.root()).unwrap().into_iter().collect();
+        self.set = self.set_since(&before);
+    }
+
+    /// By another implementation than the one that is tested.
+    fn root(&self) -> B256 {
+        let accounts = self.accounts.iter().map(|(address, account)| (*address, account.trie()));
+        alloy_trie::root::state_root_unhashed(accounts)
+    }
+
+    fn rows_since(&self, before: &Self) -> Rows {
+        let mut rows = Rows::default();
+        for address in addresses() {
+            let slim = |block: &Self| block.accounts.get(&address).map(Account::encode_slim);
+            let (before_slim, after) = (slim(before), slim(self));
+            if before_slim != after {
+                rows.accounts.push(AccountRow { address, before: before_slim, after });
+            }
+            let value = |block: &Self, slot| block.slots.get(&(address, slot)).copied().and_then(trimmed);
+            let row = |slot| SlotRow {
+                key: keccak256(slot),
+                plain: Some(slot),
+                before: value(before, slot),
+                after: value(self, slot),
+            };
+            let mut changed: Vec<_> = slots().map(row).filter(|row| row.before != row.after).collect();
             changed.sort_by_key(|row| row.key);
             if !changed.is_empty() {
                 rows.storage.push(StorageRows { address, slots: changed });
             }
         }
-        if random.below(3) == 0 {
-            let code = Bytes::from(vec![0x60, random.below(200)]);
-            rows.codes.push(CodeRow { hash: keccak256(&code), code });
-        }
-        self.rows = rows;
+        rows
+    }
+
+    fn set_since(&self, before: &Self) -> Vec<NodeRow> {
+        let places: BTreeSet<_> = self.nodes.keys().chain(before.nodes.keys()).collect();
+        let row = |place: &&Place| NodeRow {
+            owner: place.owner,
+            path: place.path.to_vec().into(),
+            before: before.nodes.get(*place).cloned(),
+            after: self.nodes.get(*place).cloned(),
+        };
+        places.iter().map(row).filter(|row| row.before != row.after).collect()
+    }
+
+    /// The trie nodes that it changed.
+    pub(super) fn node_set(&self) -> NodeSet {
+        NodeSet { block: self.at, parent: self.parent, nodes: self.set.clone() }
     }
 
     /// Transactions of a pool that neighbouring blocks share, so that a reorg moves them to other places.
@@ -154,7 +201,7 @@ impl Block {
                     address,
                     data: LogData::new_unchecked(topics.clone(), Bytes::from_static(b"x")),
                 });
-                self.logs.push(Place {
+                self.logs.push(Logged {
                     block: self.at.number,
                     index: self.logs.len() - first,
                     address,
@@ -181,6 +228,7 @@ impl Block {
             number: self.at.number,
             timestamp: 12 * self.at.number,
             extra_data: Bytes::from(vec![seed]),
+            state_root: self.root(),
             ..Header::default()
         };
         self.header = rlp::encode(&header).into();
@@ -195,7 +243,7 @@ impl Block {
             body: self.body.clone(),
             receipts: self.receipts.clone(),
             rows: self.rows.clone(),
-            proofs: None,
+            proofs: Some(self.node_set().digest()),
         })
     }
 
@@ -245,13 +293,15 @@ pub(super) struct Feed {
     pub(super) stamp: Stamp,
     pub(super) chain: Chain,
     pub(super) entries: Vec<(Vec<u8>, Chain)>,
+    /// The entries of trie nodes, each with how many entries of the feed stand before it.
+    pub(super) sets: Vec<(usize, Vec<u8>)>,
 }
 
 impl Feed {
     /// OPEN.
     fn opened(genesis: B256) -> Self {
         let stamp = Stamp { feed: [1; 16], epoch: 0, writer: [0; 16], seq: 0, finalized: 0, more: false };
-        let mut feed = Self { stamp, chain: Vec::new(), entries: Vec::new() };
+        let mut feed = Self { stamp, chain: Vec::new(), entries: Vec::new(), sets: Vec::new() };
         feed.open(CHAIN_ID, genesis);
         feed
     }
@@ -284,10 +334,16 @@ impl Feed {
     pub(super) fn straight(chain: &Chain) -> Self {
         let mut feed = Self::new();
         for block in chain.iter().skip(1) {
-            feed.chain.push(Arc::clone(block));
-            feed.put(block.advance(), false);
+            feed.come(Arc::clone(block), false);
         }
         feed
+    }
+
+    /// Only the first `end` entries are left.
+    pub(super) fn cut(&mut self, end: usize) {
+        self.chain = self.entries[end - 1].1.clone();
+        self.entries.truncate(end);
+        self.sets.retain(|(at, _)| *at < end);
     }
 
     pub(super) fn put(&mut self, record: Record, more: bool) {
@@ -310,7 +366,13 @@ impl Feed {
     }
 
     fn grow(&mut self, seed: u8, more: bool) {
-        let block = Arc::new(self.tip().child(seed));
+        self.come(Arc::new(self.tip().child(seed)), more);
+    }
+
+    /// A block comes, its trie nodes before it.
+    pub(super) fn come(&mut self, block: Arc<Block>, more: bool) {
+        let (_, entries) = block.node_set().entries().unwrap();
+        self.sets.extend(entries.into_iter().map(|entry| (self.entries.len(), entry)));
         self.chain.push(Arc::clone(&block));
         self.put(block.advance(), more);
     }

@@ -5,7 +5,9 @@
 
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
-use crate::rpc::source::{Account, At, Changed, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::trie::tests::Held;
+use crate::trie::{EMPTY_ROOT_HASH, Nodes as _, Nothing, Owner, Partial, Place};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::genesis::Genesis;
@@ -34,6 +36,7 @@ struct Stored {
     body: Bytes,
     receipts: Bytes,
     state: State,
+    nodes: OnceLock<Held>,
 }
 
 /// The chain, shown as of some head.
@@ -43,7 +46,6 @@ pub(crate) struct Chain {
     codes: Arc<HashMap<B256, Bytes>>,
     head: Head,
     side: Option<(BlockRef, Arc<Stored>)>,
-    no_trie: bool,
 }
 
 /// The fixtures, if this machine has them.
@@ -103,10 +105,11 @@ impl Chain {
             finalized: Some(block),
             state_floor: 0,
             body_floor: 0,
+            proofs_floor: Some(0),
             rules,
             client_version: "Geth/test".into(),
         };
-        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None, no_trie: false }
+        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None }
     }
 
     /// The same chain with an earlier head; later blocks do not exist.
@@ -130,15 +133,15 @@ impl Chain {
             body: gone.body.clone(),
             receipts: gone.receipts.clone(),
             state: State::default(),
+            nodes: OnceLock::new(),
         };
         chain.side = Some((BlockRef::new(number + 1, gone.hash), Arc::new(copy)));
         (chain, gone.hash)
     }
 
     /// The same, as a replica without trie nodes has it.
-    pub(crate) fn without_trie(mut self) -> Self {
-        self.no_trie = true;
-        self
+    pub(crate) fn without_trie(self) -> Self {
+        self.with_head(|head| head.proofs_floor = None)
     }
 
     /// Changes what the head says.
@@ -155,12 +158,16 @@ impl Chain {
             .or_else(|| self.side.as_ref().filter(|(block, _)| *block == at).map(|(_, stored)| &**stored))
     }
 
-    fn state(&self, at: At) -> &State {
+    fn after(&self, at: At) -> &Stored {
         let number = match at {
             At::Latest => self.head.block.number,
             At::Block(number) => number,
         };
-        &self.blocks[usize::try_from(number).expect("small")].state
+        &self.blocks[usize::try_from(number).expect("small")]
+    }
+
+    fn state(&self, at: At) -> &State {
+        &self.after(at).state
     }
 
     fn decoded(&self, number: u64) -> Block {
@@ -182,32 +189,10 @@ impl Source for Chain {
         Ok(self.state(at).get(&account).and_then(|(_, slots)| slots.get(&key)).copied().unwrap_or_default())
     }
 
-    fn state_root(&self, at: At, changes: &BTreeMap<B256, Changed>) -> Result<Option<B256>, ReadError> {
-        if self.no_trie {
-            return Ok(None);
-        }
-        let mut state: BTreeMap<B256, _> =
-            self.state(at).iter().map(|(key, held)| (*key, held.clone())).collect();
-        for (key, changed) in changes {
-            let Some(account) = changed.account else {
-                state.remove(key);
-                continue;
-            };
-            let held = state.entry(*key).or_insert_with(|| (account, HashMap::new()));
-            held.0 = account;
-            if changed.wiped {
-                held.1.clear();
-            }
-            held.1.extend(&changed.slots);
-        }
-        let leaf = |(key, (account, slots)): (B256, (Account, HashMap<B256, U256>))| {
-            let slots: BTreeMap<B256, U256> =
-                slots.into_iter().filter(|(_, value)| !value.is_zero()).collect();
-            let storage_root = alloy_trie::root::storage_root(slots);
-            let Account { nonce, balance, code_hash } = account;
-            (key, alloy_trie::TrieAccount { nonce, balance, storage_root, code_hash })
-        };
-        Ok(Some(alloy_trie::root::state_root(state.into_iter().map(leaf))))
+    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+        let stored = self.after(at);
+        let nodes = stored.nodes.get_or_init(|| nodes(&stored.state));
+        nodes.node(place.owner, &place.path).map_err(|fault| ReadError::new("node", fault))
     }
 
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
@@ -273,6 +258,29 @@ impl Source for Chain {
     }
 }
 
+/// All trie nodes of a state.
+fn nodes(state: &State) -> Held {
+    let mut held = Held::default();
+    let mut take = |owner: Owner, trie: &Partial<'_>| {
+        trie.seal(&mut |path, bytes| {
+            held.0.insert(Place { owner, path }, Bytes::copy_from_slice(bytes));
+        })
+    };
+    let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);
+    for (key, (account, slots)) in state {
+        let mut storage = Partial::new(&Nothing, Some(*key), EMPTY_ROOT_HASH);
+        for (slot, value) in slots {
+            storage.set(*slot, Some(rlp::encode(value))).expect("nothing to read");
+        }
+        let Account { nonce, balance, code_hash } = *account;
+        let storage_root = take(Some(*key), &storage);
+        let account = alloy_trie::TrieAccount { nonce, balance, storage_root, code_hash };
+        accounts.set(*key, Some(rlp::encode(account))).expect("nothing to read");
+    }
+    take(None, &accounts);
+    held
+}
+
 /// Without the empty positions at the end.
 fn trimmed(topics: &[Vec<B256>]) -> Vec<Vec<B256>> {
     let named = topics.iter().rposition(|any| !any.is_empty()).map_or(0, |last| last + 1);
@@ -295,7 +303,14 @@ fn first(genesis: &Genesis, db: &mut Db) -> Stored {
     db.cache.block_hashes.insert(U256::ZERO, hash);
     let header = Bytes::from(alloy::rlp::encode(&header));
     let empty = Bytes::from_static(&[0xc2, 0xc0, 0xc0]);
-    Stored { hash, header, body: empty, receipts: Bytes::from_static(&[0xc0]), state: state(db) }
+    Stored {
+        hash,
+        header,
+        body: empty,
+        receipts: Bytes::from_static(&[0xc0]),
+        state: state(db),
+        nodes: OnceLock::new(),
+    }
 }
 
 /// Executes the next block of `rest` and checks it against its header.
@@ -328,6 +343,7 @@ fn next(rules: &Rules, db: &mut Db, parent: B256, rest: &mut &[u8]) -> Stored {
         body: body.into(),
         receipts: consensus(&receipts),
         state: state(db),
+        nodes: OnceLock::new(),
     }
 }
 

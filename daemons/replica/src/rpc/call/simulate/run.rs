@@ -14,6 +14,7 @@ use crate::evm::{self, Call, Failure};
 use crate::rpc::call::unsigned;
 use crate::rpc::call_args::CallArgs;
 use crate::rpc::params::{Big, Number};
+use crate::rpc::proof::Tries;
 use crate::rpc::select::StateOf;
 use crate::rpc::session::Session;
 use crate::rpc::{Shared, call};
@@ -176,7 +177,9 @@ impl Run<'_> {
 
     fn root(&mut self) -> Result<B256, Stop> {
         // Zero where no trie is kept here.
-        Ok(self.session.source().state_root(self.base.at, &self.state.changes())?.unwrap_or_default())
+        let tries = Tries::of(self.session.source(), &self.base);
+        let root = tries.map(|tries| tries.root_with(&self.state.changes())).transpose()?;
+        Ok(root.unwrap_or_default())
     }
 
     fn system_call(

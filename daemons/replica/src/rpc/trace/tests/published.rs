@@ -61,6 +61,7 @@ impl Prestate {
             finalized: None,
             state_floor: 0,
             body_floor: 0,
+            proofs_floor: None,
             rules,
             client_version: "Geth/test".into(),
         };
@@ -77,6 +78,9 @@ impl Source for Prestate {
     }
     fn slot(&self, account: B256, key: B256, _: At) -> Result<U256, ReadError> {
         Ok(self.slots.get(&(account, key)).copied().unwrap_or_default())
+    }
+    fn node(&self, _: &crate::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
+        Ok(None)
     }
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
         Ok(self.codes.get(&hash).cloned())

@@ -1,0 +1,158 @@
+//! `eth_getProof`, and the tries of a state where their nodes are kept.
+
+use super::call::refused;
+use super::params::{self, Selector};
+use super::select::{self, StateOf};
+use super::source::{At, ReadError, Source};
+use super::{Session, Shared};
+use crate::trie::{self, EMPTY_ROOT_HASH, Fault, Nibbles, Nodes, Owner, Place, Walk, state, walk};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::rlp::Decodable as _;
+use maidenlane_jsonrpc::json::{Object, push_data, push_list};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The one method here.
+pub(crate) const METHOD: &str = "eth_getProof";
+/// geth's limit of slots in one answer.
+const KEYS_MAX: usize = 1_024;
+
+/// The tries of one state.
+#[derive(Clone, Copy)]
+pub(crate) struct Tries<'a> {
+    source: &'a dyn Source,
+    at: At,
+    root: B256,
+}
+
+impl<'a> Tries<'a> {
+    /// Those of a state whose nodes are kept.
+    pub(crate) fn of(source: &'a dyn Source, state: &StateOf) -> Option<Self> {
+        let floor = source.head().proofs_floor?;
+        let kept = state.header.number >= floor;
+        kept.then(|| Self { source, at: state.at, root: state.header.state_root })
+    }
+
+    /// The state root with changes on it.
+    pub(crate) fn root_with(&self, changes: &BTreeMap<B256, state::Changed>) -> Result<B256, ReadError> {
+        state::root(self, self.root, changes).map_err(unreadable)
+    }
+
+    fn walk(&self, owner: Owner, root: B256, key: B256) -> Result<Walk, ReadError> {
+        walk(self, owner, root, key).map_err(unreadable)
+    }
+}
+
+impl Nodes for Tries<'_> {
+    fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
+        Ok(self.source.node(&Place { owner, path: *path }, self.at)?)
+    }
+}
+
+fn unreadable(error: trie::Error) -> ReadError {
+    ReadError::new("a trie", error)
+}
+
+/// A slot as asked for.
+struct Slot {
+    key: B256,
+    /// Given with all its bytes, which says how it is told.
+    whole: bool,
+}
+
+/// `eth_getProof`. Runs on the pool: it reads some ten nodes for every key.
+pub(crate) async fn get(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let address = args.required(params::address)?;
+    let keys = args.required(|json| {
+        serde_json::from_str::<Option<Vec<Option<String>>>>(json).map_err(|error| error.to_string())
+    })?;
+    let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
+    let keys = keys.unwrap_or_default();
+    if keys.len() > KEYS_MAX {
+        let (max, got) = (KEYS_MAX, keys.len());
+        return Err(Error::params(format!("too many storage keys requested (max {max}, got {got})")));
+    }
+    let slots = keys.into_iter().map(|key| slot(&key.unwrap_or_default())).collect::<Result<Vec<_>, _>>()?;
+    let session = Arc::clone(session);
+    let job = move |gone: Arc<AtomicBool>| prove(&session, address, &slots, selector, &gone);
+    shared.pool.run(job).await.map_err(refused)?
+}
+
+fn slot(text: &str) -> Result<Slot, Error> {
+    let bytes = params::storage_key_bytes(text)?;
+    Ok(Slot { key: B256::left_padding_from(&bytes), whole: bytes.len() == 32 })
+}
+
+fn tries<'a>(session: &'a Session, state: &StateOf) -> Result<Tries<'a>, Error> {
+    let head = session.head();
+    let Some(floor) = head.proofs_floor else {
+        return Err(Error::server("proofs are not kept by this replica: its setting `proofs` is None"));
+    };
+    Tries::of(session.source(), state).ok_or_else(|| {
+        let last = head.block.number;
+        Error::new(codes::PRUNED, format!("proofs are kept of the blocks from {floor} to {last}"))
+    })
+}
+
+fn prove(
+    session: &Session,
+    address: Address,
+    slots: &[Slot],
+    selector: Selector,
+    gone: &AtomicBool,
+) -> Result<Json, Error> {
+    let state = select::state(session.source(), selector)?;
+    let tries = tries(session, &state)?;
+    let key = keccak256(address);
+    let path = tries.walk(None, tries.root, key)?;
+    let account =
+        path.value.as_deref().map(|leaf| state::decode(key, leaf)).transpose().map_err(unreadable)?;
+    let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+    let mut proofs = Vec::with_capacity(slots.len());
+    for slot in slots {
+        if gone.load(Ordering::Relaxed) {
+            return Err(Error::internal("nobody waits any more"));
+        }
+        proofs.push((slot, tries.walk(Some(key), storage_root, keccak256(slot.key))?));
+    }
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.data("address", address.as_slice());
+    push_nodes(object.value("accountProof"), &path.nodes);
+    // As in geth, what is not there has hashes of zeros and not those of nothing.
+    object.big("balance", &account.map(|account| account.balance).unwrap_or_default().to_be_bytes::<32>());
+    object.data("codeHash", account.map(|account| account.code_hash).unwrap_or_default().as_slice());
+    object.quantity("nonce", account.map(|account| account.nonce).unwrap_or_default());
+    object.data("storageHash", account.map(|account| account.storage_root).unwrap_or_default().as_slice());
+    object.list("storageProof", &proofs, |out, (slot, path)| push_slot(out, slot, path));
+    object.end();
+    Ok(Json::Owned(out))
+}
+
+fn push_slot(out: &mut String, slot: &Slot, path: &Walk) {
+    let mut object = Object::new(out);
+    if slot.whole {
+        object.data("key", slot.key.as_slice());
+    } else {
+        object.big("key", slot.key.as_slice());
+    }
+    let value = path.value.as_deref().map(|leaf| U256::decode(&mut &*leaf).unwrap_or_default());
+    object.big("value", &value.unwrap_or_default().to_be_bytes::<32>());
+    push_nodes(object.value("proof"), &path.nodes);
+    object.end();
+}
+
+fn push_nodes(out: &mut String, nodes: &[Bytes]) {
+    push_list(out, nodes, |out, node| push_data(out, node));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! A trie of which only what is touched is in memory.
+
+use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nodes, Owner, Place, resolve};
+use alloy::rlp::Encodable as _;
+use alloy_trie::TrieMask;
+use alloy_trie::nodes::{BranchNodeRef, ExtensionNodeRef, LeafNodeRef, RlpNode, TrieNode};
+use maidenlane_chain::{B256, keccak256};
+use std::collections::BTreeMap;
+
+/// A node, or where to find it. A node's path from the root never changes, whatever happens around it.
+enum Node {
+    /// None; only as a root, or on the way of a removal.
+    Empty,
+    /// As its parent has it; not looked at so far.
+    Stored(RlpNode),
+    /// The rest of the key, and the value.
+    Leaf(Nibbles, Vec<u8>),
+    /// A part of the key, and the branch below it.
+    Extension(Nibbles, Box<Node>),
+    /// By the next nibble; at least two.
+    Branch(BTreeMap<u8, Node>),
+}
+
+/// Stored nodes with changes on top of them.
+pub struct Partial<'a> {
+    nodes: &'a dyn Nodes,
+    owner: Owner,
+    root: Node,
+}
+
+impl std::fmt::Debug for Partial<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Partial").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Partial<'a> {
+    /// The trie of `owner` with this root, as stored.
+    #[must_use]
+    pub fn new(nodes: &'a dyn Nodes, owner: Owner, root: B256) -> Self {
+        let root = if root == EMPTY_ROOT_HASH { Node::Empty } else { Node::Stored(RlpNode::word_rlp(&root)) };
+        Self { nodes, owner, root }
+    }
+
+    /// Puts a leaf, or takes it away.
+    ///
+    /// # Errors
+    /// When a stored node is needed and cannot be read; then this is of no use any more.
+    pub fn set(&mut self, key: B256, value: Option<Vec<u8>>) -> Result<(), Error> {
+        let root = std::mem::replace(&mut self.root, Node::Empty);
+        let key = Nibbles::unpack(key);
+        self.root = match value {
+            Some(value) => self.insert(root, 0, &key, value)?,
+            None => self.remove(root, 0, &key)?,
+        };
+        Ok(())
+    }
+
+    /// The root as it is now.
+    #[must_use]
+    pub fn root(&self) -> B256 {
+        self.seal(&mut |_, _| ())
+    }
+
+    /// The root, and every node that was looked at or made and stands for itself, children first.
+    pub fn seal(&self, emit: &mut dyn FnMut(Nibbles, &[u8])) -> B256 {
+        let mut bytes = Vec::new();
+        match &self.root {
+            Node::Empty => return EMPTY_ROOT_HASH,
+            Node::Stored(reference) => return reference.as_hash().unwrap_or(EMPTY_ROOT_HASH),
+            root => encode(root, Nibbles::new(), &mut bytes, emit),
+        }
+        emit(Nibbles::new(), &bytes);
+        keccak256(&bytes)
+    }
+
+    fn load(&self, path: Nibbles, reference: &RlpNode) -> Result<Node, Error> {
+        let (_, node) = resolve(self.nodes, Place { owner: self.owner, path }, reference)?;
+        Ok(match node {
+            TrieNode::EmptyRoot => Node::Empty,
+            TrieNode::Leaf(leaf) => Node::Leaf(leaf.key, leaf.value),
+            TrieNode::Extension(extension) => {
+                Node::Extension(extension.key, Box::new(Node::Stored(extension.child)))
+            }
+            TrieNode::Branch(branch) => {
+                let children = branch.stack.into_iter().map(Node::Stored);
+                Node::Branch(branch.state_mask.iter().zip(children).collect())
+            }
+        })
+    }
+
+    /// Puts a leaf below `node`, which stands `depth` nibbles down the key.
+    fn insert(&self, node: Node, depth: usize, key: &Nibbles, value: Vec<u8>) -> Result<Node, Error> {
+        let rest = key.slice(depth..);
+        Ok(match node {
+            Node::Empty => Node::Leaf(rest, value),
+            Node::Stored(reference) => {
+                let node = self.load(key.slice(..depth), &reference)?;
+                self.insert(node, depth, key, value)?
+            }
+            Node::Leaf(old, _) if old == rest => Node::Leaf(old, value),
+            Node::Leaf(old, held) => fork(&rest, value, &old, |rest| Node::Leaf(rest, held)),
+            Node::Extension(part, child) if rest.starts_with(&part) => {
+                let child = self.insert(*child, depth + part.len(), key, value)?;
+                Node::Extension(part, Box::new(child))
+            }
+            Node::Extension(part, child) => fork(&rest, value, &part, |rest| joined(rest, *child)),
+            Node::Branch(mut children) => {
+                if let Some(nibble) = rest.first() {
+                    let child = children.remove(&nibble).unwrap_or(Node::Empty);
+                    children.insert(nibble, self.insert(child, depth + 1, key, value)?);
+                }
+                Node::Branch(children)
+            }
+        })
+    }
+
+    /// Takes a leaf away below `node`, which stands `depth` nibbles down the key.
+    fn remove(&self, node: Node, depth: usize, key: &Nibbles) -> Result<Node, Error> {
+        let rest = key.slice(depth..);
+        Ok(match node {
+            Node::Stored(reference) => {
+                let node = self.load(key.slice(..depth), &reference)?;
+                self.remove(node, depth, key)?
+            }
+            Node::Leaf(old, _) if old == rest => Node::Empty,
+            Node::Extension(part, child) if rest.starts_with(&part) => {
+                joined(part, self.remove(*child, depth + part.len(), key)?)
+            }
+            Node::Branch(mut children) => {
+                if let Some((nibble, child)) = rest.first().and_then(|nibble| children.remove_entry(&nibble))
+                {
+                    match self.remove(child, depth + 1, key)? {
+                        Node::Empty => {}
+                        child => drop(children.insert(nibble, child)),
+                    }
+                }
+                self.settled(children, key.slice(..depth))?
+            }
+            other => other,
+        })
+    }
+
+    /// A branch that has lost a child: with only one left it is none any more.
+    fn settled(&self, mut children: BTreeMap<u8, Node>, path: Nibbles) -> Result<Node, Error> {
+        if children.len() > 1 {
+            return Ok(Node::Branch(children));
+        }
+        let Some((nibble, only)) = children.pop_first() else { return Ok(Node::Empty) };
+        let step = Nibbles::from_nibbles([nibble]);
+        // What it is decides what becomes of it.
+        let only = match only {
+            Node::Stored(reference) => self.load(path.join(&step), &reference)?,
+            node => node,
+        };
+        Ok(joined(step, only))
+    }
+}
+
+/// `part` of a key above a node, in as few nodes as there can be. A stored node must be a branch.
+fn joined(part: Nibbles, node: Node) -> Node {
+    match node {
+        Node::Empty => Node::Empty,
+        Node::Leaf(rest, value) => Node::Leaf(part.join(&rest), value),
+        Node::Extension(rest, child) => Node::Extension(part.join(&rest), child),
+        branch if part.is_empty() => branch,
+        branch => Node::Extension(part, Box::new(branch)),
+    }
+}
+
+/// A branch where a new leaf with the key `rest` parts from what is held under `held`, which is not its beginning.
+fn fork(rest: &Nibbles, value: Vec<u8>, held: &Nibbles, below: impl FnOnce(Nibbles) -> Node) -> Node {
+    let common = rest.common_prefix_length(held);
+    let mut children = BTreeMap::new();
+    if let (Some(new), Some(old)) = (rest.get(common), held.get(common)) {
+        children.insert(old, below(held.slice(common + 1..)));
+        children.insert(new, Node::Leaf(rest.slice(common + 1..), value));
+    }
+    joined(rest.slice(..common), Node::Branch(children))
+}
+
+/// Writes a node's RLP; `emit` gets all below it that stand for themselves.
+fn encode(node: &Node, path: Nibbles, out: &mut Vec<u8>, emit: &mut dyn FnMut(Nibbles, &[u8])) {
+    match node {
+        Node::Empty => out.push(alloy::rlp::EMPTY_STRING_CODE),
+        Node::Stored(reference) => out.extend_from_slice(reference),
+        Node::Leaf(rest, value) => LeafNodeRef::new(rest, value).encode(out),
+        Node::Extension(part, child) => {
+            let child = reference(child, path.join(part), emit);
+            ExtensionNodeRef::new(part, &child).encode(out);
+        }
+        Node::Branch(children) => {
+            let mut mask = TrieMask::default();
+            let mut stack = Vec::with_capacity(children.len());
+            for (nibble, child) in children {
+                mask.set_bit(*nibble);
+                stack.push(reference(child, path.join(&Nibbles::from_nibbles([*nibble])), emit));
+            }
+            BranchNodeRef::new(&stack, mask).encode(out);
+        }
+    }
+}
+
+/// As the parent has it.
+fn reference(node: &Node, path: Nibbles, emit: &mut dyn FnMut(Nibbles, &[u8])) -> RlpNode {
+    if let Node::Stored(reference) = node {
+        return reference.clone();
+    }
+    let mut bytes = Vec::new();
+    encode(node, path, &mut bytes, emit);
+    let reference = RlpNode::from_rlp(&bytes);
+    if reference.is_hash() {
+        emit(path, &bytes);
+    }
+    reference
+}

@@ -1,0 +1,64 @@
+//! Changes of a whole state.
+
+use super::{EMPTY_ROOT_HASH, Error, Nodes, Partial, walk};
+use alloy::consensus::TrieAccount;
+use alloy::rlp::{self, Decodable as _};
+use maidenlane_chain::account::Account;
+use maidenlane_chain::{B256, U256};
+use std::collections::BTreeMap;
+
+/// What became of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// `None`: it is gone, with its storage. Its `storage_root` says nothing: that follows from `slots`.
+    pub account: Option<Account>,
+    /// Slots not named here are zero.
+    pub wiped: bool,
+    /// By keccak256 of the slot's number.
+    pub slots: BTreeMap<B256, U256>,
+}
+
+/// An account by keccak256 of its address, in the state with this root.
+///
+/// # Errors
+/// When a node on the way to it cannot be read.
+pub fn account(nodes: &dyn Nodes, root: B256, key: B256) -> Result<Option<TrieAccount>, Error> {
+    walk(nodes, None, root, key)?.value.map(|leaf| decode(key, &leaf)).transpose()
+}
+
+/// An account from its leaf.
+///
+/// # Errors
+/// When it is something else.
+pub fn decode(key: B256, leaf: &[u8]) -> Result<TrieAccount, Error> {
+    TrieAccount::decode(&mut &*leaf).map_err(|source| Error::Account(key, source))
+}
+
+/// The root of the state with this root after changes, by keccak256 of the address.
+///
+/// # Errors
+/// When a node that is needed cannot be read.
+pub fn root(nodes: &dyn Nodes, root: B256, changes: &BTreeMap<B256, Changed>) -> Result<B256, Error> {
+    let mut accounts = Partial::new(nodes, None, root);
+    for (key, changed) in changes {
+        let leaf = match changed.account {
+            None => None,
+            Some(now) => {
+                let storage_root = storage(nodes, root, *key, changed)?;
+                Some(rlp::encode(Account { storage_root, ..now }.trie()))
+            }
+        };
+        accounts.set(*key, leaf)?;
+    }
+    Ok(accounts.root())
+}
+
+fn storage(nodes: &dyn Nodes, root: B256, key: B256, changed: &Changed) -> Result<B256, Error> {
+    let before = if changed.wiped { None } else { account(nodes, root, key)? };
+    let before = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+    let mut slots = Partial::new(nodes, Some(key), before);
+    for (slot, value) in &changed.slots {
+        slots.set(*slot, (!value.is_zero()).then(|| rlp::encode(value)))?;
+    }
+    Ok(slots.root())
+}
