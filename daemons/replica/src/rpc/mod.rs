@@ -6,7 +6,7 @@
 //! | `session` | which view a request is answered from, and whether it may be |
 //! | `params` | reading parameters |
 //! | `select` | block selectors to blocks, with geth's errors |
-//! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
+//! | `block`, `block_logs`, `log_json`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
@@ -17,6 +17,7 @@
 
 mod access_list;
 pub(crate) mod block;
+mod block_logs;
 pub(crate) mod blocks;
 mod call;
 mod call_args;
@@ -30,6 +31,7 @@ mod facts;
 mod fees;
 mod fill;
 mod filters;
+mod log_json;
 mod logs;
 mod lookup;
 pub(crate) mod params;

@@ -5,6 +5,7 @@
 //! | `tables` | every table, key and value on one page |
 //! | `facts` | what is written with every batch: head, feed position, finality |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
+//! | `chunk` | one row of the log index |
 //! | `index` | transactions by hash, logs by address and topic |
 //! | `tuning` | how RocksDB holds each table |
 //! | `read` | [`View`]: one block's immutable view |
@@ -14,6 +15,7 @@
 //! | `tally` | what a batch holds, for benchmarks |
 
 mod audit;
+mod chunk;
 mod damage;
 mod facts;
 mod index;
@@ -28,6 +30,7 @@ mod write;
 
 pub use audit::{Audit, dump, state_root};
 pub use facts::{Facts, Position};
+pub use logs::{Positions, Told};
 pub use read::View;
 pub use tally::TableRows;
 pub use write::{Batch, Store};

@@ -12,19 +12,16 @@
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |
-//! | `logs` | position (0 = address, 1–4 = topics), term, block | indexes of the logs in the block (u32 each) |
+//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | where the term stands in the logs of these 256 blocks: [`super::chunk`] |
 //! | `undo` | block, hash | the block's rows as on the wire |
 //! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
 //!
-//! # Why logs are one row per term and block
-//! A row is written and deleted whole, so undoing a block needs no read and leaves no trace, and a search seeks from
-//! match to match: its cost is that of the rarest term. Bitmaps over many blocks are smaller, but every block would
-//! have to merge into them and undoing would have to edit them.
+//! # Why logs WHY
 
 use maidenlane_chain::{B256, BlockRef};
 
 /// Version of everything on this page. A database of another version is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) const META: &str = "meta";
 pub(crate) const ACCOUNTS: &str = "accounts";
@@ -120,19 +117,9 @@ pub(crate) fn term(position: u8, term: &[u8]) -> Vec<u8> {
     key
 }
 
-/// u32 values one after the other.
-pub(crate) fn indexes(bytes: &[u8]) -> Vec<usize> {
-    bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .filter_map(|chunk| usize::try_from(u32::from_be_bytes(*chunk)).ok())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{at_block, block_at_end, block_key, block_of, indexes, place, slot_key, term};
+    use super::{at_block, block_at_end, block_key, block_of, place, slot_key, term};
     use maidenlane_chain::{B256, BlockRef};
 
     #[test]
@@ -147,6 +134,5 @@ mod tests {
         assert_eq!(block_at_end(&at_block(&slot, 9)), Some(9));
         assert_eq!(place(258, 3), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3]);
         assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
-        assert_eq!(indexes(&[0, 0, 0, 1, 0, 0, 2, 0]), [1, 512]);
     }
 }
