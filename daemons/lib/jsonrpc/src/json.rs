@@ -97,7 +97,7 @@ pub fn push_quantity(out: &mut String, n: u64) {
 /// Appends a number's digits without leading zeros; zero is one digit.
 fn push_short(out: &mut String, n: u64) {
     let mut digits = [0; 16];
-    let digits = const_hex::encode_to_str(&n.to_be_bytes(), &mut digits).map_or("", |digits| digits);
+    let digits = const_hex::encode_to_str(n.to_be_bytes(), &mut digits).map_or("", |digits| digits);
     let short = digits.trim_start_matches('0');
     out.push_str(if short.is_empty() { "0" } else { short });
 }
