@@ -216,20 +216,17 @@ fn tell(
     wants_blocks: bool,
     criteria: Option<&Criteria>,
 ) -> Result<(usize, Json), Error> {
-    let mut list = logs::Answer::new();
+    let mut list = logs::Answer::new(shared);
     if wants_blocks {
-        changes.came.iter().for_each(|at| list.push(|out| push_data(out, at.hash.as_slice())));
+        changes.came.iter().all(|at| list.add(1, |out| push_data(out, at.hash.as_slice())));
     }
     if let Some(criteria) = criteria {
         let gone = changes.gone.iter().map(|at| (*at, true));
         for (at, removed) in gone.chain(changes.came.iter().map(|at| (*at, false))) {
-            changes::logs(shared, session, criteria, at, removed, &mut |log| {
-                list.push(|out| out.push_str(&log));
-                true
-            })?;
-            logs::refuse_too_many(shared, list.len())?;
+            changes::logs(session, criteria, at, removed, &mut |log| list.add(1, |out| out.push_str(&log)))?;
         }
     }
+    list.check()?;
     Ok((list.len(), list.finish()))
 }
 

@@ -310,9 +310,51 @@ fn logs_are_limited_and_searched_exactly() {
     let answer = ask(&rpc, "eth_getLogs", padded);
     let all_four = |log: &Value| log["topics"].as_array().is_some_and(|topics| topics.len() == 4);
     assert!(answer["result"].as_array().expect("a list").iter().all(all_four), "{answer}");
-    let few = Settings { logs_max: 10, ..Settings::default() };
-    let few = Rpc::new(Arc::new(Still::new(chain)), few).expect("threads");
-    assert_eq!(ask(&few, "eth_getLogs", all)["error"]["code"], json!(codes::CLIENT_LIMIT));
+    let limited = |settings: Settings, params: &Value| {
+        let rpc = Rpc::new(Arc::new(Still::new(chain.clone())), settings).expect("threads");
+        ask(&rpc, "eth_getLogs", params.clone())["error"]["code"].clone()
+    };
+    let by_address = json!([{"fromBlock": "earliest", "address": wanted["address"]}]);
+    for params in [&all, &by_address] {
+        let few = Settings { logs_max: 2, ..Settings::default() };
+        assert_eq!(limited(few, params), json!(codes::CLIENT_LIMIT));
+        let short = Limits { answer_bytes: 1_000, ..Limits::default() };
+        let short = Settings { limits: short, ..Settings::default() };
+        assert_eq!(limited(short, params), json!(codes::RESPONSE_TOO_LARGE));
+    }
+}
+
+/// One log of many is read from the receipts; those of a block that was wanted whole are ready.
+#[test]
+fn logs_are_the_same_however_they_are_come_by() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = || rpc(Arc::new(Still::new(chain.clone())));
+    let all = |rpc: &Rpc| {
+        let found = ask(rpc, "eth_getLogs", json!([{"fromBlock": "earliest", "toBlock": "latest"}]));
+        found["result"].as_array().expect("a list").clone()
+    };
+    let (cold, warm) = (rpc(), rpc());
+    let found = all(&warm);
+    let mut blocks = std::collections::BTreeMap::new();
+    found.iter().for_each(|log| *blocks.entry(log["blockNumber"].to_string()).or_insert(0) += 1);
+    assert!(blocks.values().any(|count| *count > 8), "a block of many logs: {blocks:?}");
+    for log in &found {
+        let by_number = json!([{"fromBlock": log["blockNumber"], "toBlock": log["blockNumber"],
+            "address": log["address"], "topics": log["topics"]}]);
+        let by_hash =
+            json!([{"blockHash": log["blockHash"], "address": log["address"], "topics": log["topics"]}]);
+        let answers = [(&cold, &by_number), (&warm, &by_number), (&cold, &by_hash)]
+            .map(|(rpc, params)| ask(rpc, "eth_getLogs", params.clone())["result"].clone());
+        let matching = |other: &&Value| {
+            let topics = |log: &Value| log["topics"].as_array().cloned().unwrap_or_default();
+            other["blockNumber"] == log["blockNumber"]
+                && other["address"] == log["address"]
+                && topics(other).starts_with(&topics(log))
+        };
+        let expect: Value = found.iter().filter(matching).cloned().collect();
+        assert!(answers.iter().all(|answer| *answer == expect), "{answers:?}, not {expect}");
+    }
+    assert_eq!(all(&cold), found);
 }
 
 /// `/openrpc.json` promises no method that is not there.
