@@ -10,6 +10,7 @@ mod geth_kill;
 mod listeners;
 mod reorg;
 mod repair;
+mod subscribed;
 mod transactions;
 mod two_taps;
 
