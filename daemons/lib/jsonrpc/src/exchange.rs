@@ -201,8 +201,7 @@ fn write_result(out: &mut String, id: &RawValue, result: Json) {
         }
         result => {
             out.reserve(head.len() + result.as_str().len() + 1);
-            out.push_str(&head);
-            out.push_str(result.as_str());
+            out.extend([&head, result.as_str()]);
         }
     }
     out.push('}');
