@@ -79,12 +79,8 @@ impl Consensus {
         Self::on(carrier, Net::build)
     }
 
-    /// The same with trie nodes published by the tap and kept by the replica.
-    pub(crate) fn proving(carrier: Carrier) -> Option<Self> {
-        Self::on(carrier, Net::proving)
-    }
-
-    fn on(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Self> {
+    /// The same on a network of another kind.
+    pub(crate) fn on(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Self> {
         if !GETH.met() {
             println!("not run: no Go for a real geth");
             return None;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use maidenlane_tests::{rpc::Client, scenario::Carrier};
+use maidenlane_tests::{
+    rpc::Client,
+    scenario::{Carrier, Net},
+};
 use serde_json::{Value, json};
 
 use crate::consensus::{ACCOUNT, Consensus};
@@ -58,7 +61,7 @@ fn simulated(master: &Client, replica: &Client) {
 
 #[test]
 fn proofs_and_simulated_roots_are_geth_s_through_forks_reorgs_and_restarts() {
-    let Some(mut consensus) = Consensus::proving(Carrier::Segment) else { return };
+    let Some(mut consensus) = Consensus::on(Carrier::Segment, Net::proving) else { return };
     assert!(compare(&mut consensus) > 0, "slots were proved");
     let base = consensus.head();
     let (one, two) = (consensus.busy(&base), consensus.execute(&base, 2));

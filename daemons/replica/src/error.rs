@@ -50,11 +50,11 @@ pub enum Error {
         block: BlockRef,
         /// Which row or node.
         #[source]
-        source: Mismatch,
+        source: Box<Mismatch>,
     },
     /// The state that the chain begins with.
     #[error("the state of block 0 is not what its header says")]
-    Genesis(#[source] Unlike),
+    Genesis(#[source] Box<Unlike>),
     /// Trie nodes are wanted of a database that was begun without them.
     #[error(
         "this database keeps no trie nodes and cannot begin to; set `proofs` to None, or bootstrap anew, or restore a snapshot of a replica that has them"

@@ -327,7 +327,8 @@ impl Follower {
                 self.store.genesis(batch, &record)?;
                 if self.sets.is_some() {
                     let root = state_root(record.block, &record.header, offset)?;
-                    let nodes = whole::whole(&record.rows, root).map_err(Error::Genesis)?;
+                    let nodes = whole::whole(&record.rows, root);
+                    let nodes = nodes.map_err(|source| Error::Genesis(Box::new(source)))?;
                     self.store.begin_nodes(batch, &nodes)?;
                 }
             }
@@ -337,7 +338,7 @@ impl Follower {
                     self.write(batch)?;
                     let root = state_root(record.block, &record.header, offset)?;
                     audit::audit(&*self.store, root, &record.rows, &set.nodes)
-                        .map_err(|source| Error::Audit { block: record.block, source })?;
+                        .map_err(|source| Error::Audit { block: record.block, source: Box::new(source) })?;
                     self.store.put_nodes(batch, record.block, &set.nodes, position)?;
                 }
                 self.store.advance(batch, &record)?;

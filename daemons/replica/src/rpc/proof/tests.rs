@@ -65,7 +65,7 @@ fn every_answer_follows_from_its_block_s_state_root() {
             assert_eq!(again, answer);
         }
     }
-    assert!(slots >= 10, "{slots} slots that are something");
+    assert!(slots > 5, "{slots} slots that are something");
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl Run<'_> {
 
     fn root(&mut self) -> Result<B256, Stop> {
         // Zero where no trie is kept here.
-        let tries = Tries::of(self.session.source(), &self.base);
+        let tries = Tries::of(self.session.source(), self.base);
         let root = tries.map(|tries| tries.root_with(&self.state.changes())).transpose()?;
         Ok(root.unwrap_or_default())
     }
