@@ -32,14 +32,19 @@ in
       description = "geth with the hook, for `services.geth.<name>.package`.";
     };
 
+    proofs = lib.mkEnableOption "trie nodes in the spool, which a tap needs whose settings say `proofs = True`";
+
     arguments = lib.mkOption {
       type = lib.types.listOf lib.types.str;
       readOnly = true;
       default = [
         "--ipcpath=/run/geth/geth.ipc"
         "--vmtrace=maidenlane"
-        "--vmtrace.jsonconfig={\"spool\":\"/var/lib/maidenlane/spool\"}"
+        "--vmtrace.jsonconfig=${
+          builtins.toJSON ({ spool = "/var/lib/maidenlane/spool"; } // (if cfg.proofs then { trie = true; } else { }))
+        }"
       ];
+      defaultText = lib.literalExpression ''[ "--ipcpath=…" "--vmtrace=maidenlane" "--vmtrace.jsonconfig=…" ]'';
       description = "What geth must be started with, for `services.geth.<name>.extraArgs`.";
     };
   };

@@ -32,12 +32,13 @@ impl Side {
     /// The subscription's id, or the error's code.
     fn subscribe(&mut self, params: &Value) -> Result<String, Value> {
         let answer = self.socket.respond("eth_subscribe", params).unwrap();
-        answer.get("result").and_then(Value::as_str).map(str::to_owned).ok_or(answer["error"]["code"].clone())
+        let code = answer.pointer("/error/code").cloned().unwrap_or_default();
+        answer.get("result").and_then(Value::as_str).map(str::to_owned).ok_or(code)
     }
 
     /// Takes what has come, until nothing comes for a moment.
     fn listen(&mut self) {
-        while let Some(message) = self.socket.next().unwrap() {
+        while let Some(message) = self.socket.notification().unwrap() {
             let field = |path: &str| message.pointer(path).unwrap_or_else(|| panic!("{message}")).clone();
             let id = field("/params/subscription").as_str().unwrap().to_owned();
             self.told.entry(id).or_default().push(field("/params/result"));
@@ -62,7 +63,7 @@ struct Caller {
 
 impl Caller {
     fn new(geth: &Client) -> Self {
-        let from = geth.call("eth_accounts", &json!([])).unwrap()[0].clone();
+        let from = geth.call("eth_accounts", &json!([])).unwrap().get(0).unwrap().clone();
         let nonce = geth.quantity("eth_getTransactionCount", &json!([from, "pending"])).unwrap();
         Self { geth: geth.clone(), from, nonce }
     }
@@ -70,10 +71,8 @@ impl Caller {
     /// Waits for the receipt.
     fn send(&mut self, to: Option<&Value>, input: &str) -> Value {
         let nonce = format!("0x{:x}", self.nonce);
-        let mut call = json!({"from": self.from, "input": input, "gas": "0x7a120", "nonce": nonce});
-        if let Some(to) = to {
-            call["to"] = to.clone();
-        }
+        // A creation has `to` null.
+        let call = json!({"from": self.from, "to": to, "input": input, "gas": "0x7a120", "nonce": nonce});
         self.nonce += 1;
         let hash = self.geth.call("eth_sendTransaction", &json!([call])).unwrap();
         let mut receipt = Value::Null;

@@ -9,7 +9,7 @@ use maidenlane_tests::{
     wait,
 };
 
-use crate::{check_everything, developer_net, driven::Driven};
+use crate::{check_everything, driven::Driven, net};
 
 /// Points that only a reorganisation passes.
 const IN_REORGS: [&str; 2] = ["tap.between_undo_and_advance", "replica.after_undo"];
@@ -38,7 +38,7 @@ fn names(daemon: &str) -> Vec<String> {
 
 #[test]
 fn a_tap_killed_at_any_point_comes_back() {
-    let Some(mut net) = developer_net(Carrier::Segment) else { return };
+    let Some(mut net) = net(Carrier::Segment, Net::proving) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
     for name in names("tap") {
         net.tap().stop().unwrap_or_else(|failure| panic!("before {name}: {failure}"));
@@ -54,7 +54,7 @@ fn a_tap_killed_at_any_point_comes_back() {
 
 #[test]
 fn a_replica_killed_at_any_point_comes_back() {
-    let Some(mut net) = developer_net(Carrier::Segment) else { return };
+    let Some(mut net) = net(Carrier::Segment, Net::proving) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
     for name in names("replica") {
         let replica = net.replica_daemon(0).unwrap();

@@ -11,6 +11,7 @@ mod refuse;
 
 use maidenlane_tests::{
     compare::{self, Comparison},
+    failure::Outcome,
     install::GETH,
     kafka,
     scenario::{Carrier, Chain, Net, Plan},
@@ -18,6 +19,10 @@ use maidenlane_tests::{
 
 /// A network on a developer chain, or `None`, said aloud, on a machine without Go or without what the carrier needs.
 fn developer_net(carrier: Carrier) -> Option<Net> {
+    net(carrier, Net::build)
+}
+
+fn net(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Net> {
     if !GETH.met() {
         println!("not run: no Go for a real geth");
         return None;
@@ -27,7 +32,9 @@ fn developer_net(carrier: Carrier) -> Option<Net> {
         return None;
     }
     let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
-    Some(Net::started(&plan).unwrap())
+    let mut net = build(&plan).unwrap();
+    net.start().unwrap();
+    Some(net)
 }
 
 /// Whether the full counts are wanted.

@@ -73,7 +73,7 @@ impl Socket {
     ///
     /// # Errors
     /// The connection broke.
-    pub fn next(&mut self) -> Outcome<Option<Value>> {
+    pub fn notification(&mut self) -> Outcome<Option<Value>> {
         if let Some(message) = self.early.pop_front() {
             return Ok(Some(message));
         }

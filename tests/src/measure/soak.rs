@@ -71,11 +71,10 @@ fn rows(net: &mut Net) -> Outcome<Vec<Row>> {
         Row { name: method.to_owned(), bodies: params.into_iter().map(body).collect() }
     };
     let of = |name: &'static str| transactions.iter().filter_map(move |transaction| transaction.get(name));
-    let call =
-        |transaction: &Value| json!([{"to": transaction["to"], "input": transaction["input"]}, "latest"]);
+    let call = |transaction: &Value| json!([{"to": transaction.get("to"), "input": transaction.get("input")}, "latest"]);
     Ok(vec![
         row("eth_call", transactions.iter().filter(called).map(call).collect()),
-        row("eth_getBlockByNumber", vec![json!(["latest", true]), json!([block["number"], true])]),
+        row("eth_getBlockByNumber", vec![json!(["latest", true]), json!([block.get("number"), true])]),
         row("eth_getBalance", of("to").map(|to| json!([to, "latest"])).collect()),
         row("eth_chainId", vec![json!([])]),
         row("eth_getTransactionReceipt", of("hash").map(|hash| json!([hash])).collect()),
