@@ -5,13 +5,14 @@
 //! that was not written. Sets carry no epoch, so whatever interrupts us, they are sent again and do no harm.
 
 use crate::error::Error;
-use alloy::rlp::Encodable;
+use alloy::rlp::Decodable;
+use alloy_trie::nodes::{RlpNode, TrieNode};
 use alloy_trie::proof::ProofRetainer;
 use alloy_trie::{HashBuilder, Nibbles};
-use maidenlane_chain::{Account, B256, Bytes, keccak256};
+use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, LogProducer};
-use maidenlane_wire::{NodeRow, NodeSet, Rows, StorageRows};
-use std::collections::HashMap;
+use maidenlane_wire::{NodeRow, NodeSet, Rows, SlotRow};
+use std::collections::{BTreeMap, HashMap};
 
 /// Sets are appended when so much of them waits: those of a batch of large blocks do not pile up.
 const BATCH_BYTES: usize = 8 << 20;
@@ -102,57 +103,79 @@ impl std::fmt::Debug for Sets {
 /// Sets right what the nodes of a wiped storage were before.
 ///
 /// # Why
-/// Before Cancun a destroyed contract loses its storage. geth (1.17.0 to 1.17.10) makes that trie's nodes again in
-/// one buffer and keeps slices of it: all but the last one, the root, are told with other nodes' bytes. All its slots
-/// are in the rows with what they held, so we make its trie too; its root tells whether it is the whole one.
-pub fn set_right(nodes: &mut [NodeRow], rows: &Rows) {
-    for storage in rows.storage.iter().filter(|storage| storage.slots.iter().all(|slot| slot.plain.is_none()))
-    {
-        let Some(was) = storage_root(rows, storage) else { continue };
-        let owner = Some(keccak256(storage.address));
-        let from = nodes.partition_point(|row| row.owner < owner);
-        let of_owner =
-            nodes.get_mut(from..).unwrap_or_default().iter_mut().take_while(|row| row.owner == owner);
-        let mut of_owner = of_owner.filter(|row| row.before.is_some()).peekable();
-        if of_owner.peek().is_none() {
+/// Before Cancun a destroyed contract loses its storage. geth makes that trie's nodes again in one buffer and keeps
+/// slices of it: all but the last one, the root, are told with other nodes' bytes. What the storage held is known
+/// from the slots that changed and, if the contract was made again, from the leaves of its new trie; the root tells
+/// whether that is all.
+pub fn set_right(nodes: &mut Vec<NodeRow>, rows: &Rows) {
+    if rows.storage.iter().flat_map(|storage| &storage.slots).any(|slot| slot.plain.is_some()) {
+        return; // from Cancun on nothing is wiped
+    }
+    let slots: HashMap<B256, &[SlotRow]> =
+        rows.storage.iter().map(|storage| (keccak256(storage.address), storage.slots.as_slice())).collect();
+    for trie in nodes.chunk_by_mut(|a, b| a.owner == b.owner) {
+        let Some(NodeRow { owner: Some(owner), path, before, .. }) = trie.first() else { continue };
+        if !path.is_empty() {
+            // The root, the first of a trie, is as it was: then so is the rest.
+            trie.iter_mut().for_each(|row| row.before.clone_from(&row.after));
             continue;
         }
-        let Some(whole) = whole_trie(storage, was) else { continue };
-        for row in of_owner {
+        let Some(root) = before.as_ref().map(keccak256) else { continue };
+        let changed = slots.get(owner).copied().unwrap_or_default();
+        let Some(whole) = whole_trie(trie, changed, root) else { continue };
+        for row in trie.iter_mut().filter(|row| row.before.is_some()) {
             row.before = whole.get(row.path.as_ref()).cloned();
         }
     }
+    nodes.retain(|row| row.before != row.after);
 }
 
-/// The root of an account's storage before the block, if it had one.
-fn storage_root(rows: &Rows, storage: &StorageRows) -> Option<B256> {
-    let at = rows.accounts.binary_search_by_key(&storage.address, |row| row.address).ok()?;
-    let account = Account::decode_slim(rows.accounts.get(at)?.before.as_ref()?).ok()?;
-    (account.storage_root != alloy_trie::EMPTY_ROOT_HASH).then_some(account.storage_root)
-}
-
-/// The nodes of the trie of what the slots held, by path, if that is all that the storage held.
-fn whole_trie(storage: &StorageRows, root: B256) -> Option<HashMap<Vec<u8>, Bytes>> {
-    let held =
-        || storage.slots.iter().filter_map(|slot| Some((Nibbles::unpack(slot.key), slot.before.as_ref()?)));
-    let retainer = ProofRetainer::new(held().map(|(key, _)| key).collect());
-    let mut builder = HashBuilder::default().with_proof_retainer(retainer);
-    for (key, value) in held() {
-        let mut leaf = Vec::new();
-        value.as_ref().encode(&mut leaf);
-        builder.add_leaf(key, &leaf);
+/// The nodes of a storage trie before the block by path, if nothing of it is in other places.
+fn whole_trie(trie: &[NodeRow], changed: &[SlotRow], root: B256) -> Option<HashMap<Vec<u8>, Bytes>> {
+    let mut held = BTreeMap::new();
+    for row in trie {
+        leaves(row.after.as_ref().map_or(&[], |node| node.as_ref()), &row.path, &mut held);
     }
+    for slot in changed {
+        match &slot.before {
+            Some(value) => held.insert(slot.key, alloy::rlp::encode(value.as_ref())),
+            None => held.remove(&slot.key),
+        };
+    }
+    let retainer = ProofRetainer::new(held.keys().map(Nibbles::unpack).collect());
+    let mut builder = HashBuilder::default().with_proof_retainer(retainer);
+    held.iter().for_each(|(key, leaf)| builder.add_leaf(Nibbles::unpack(key), leaf));
     if builder.root() != root {
         return None;
     }
-    Some(
-        builder
-            .take_proof_nodes()
-            .into_inner()
-            .into_iter()
-            .map(|(path, node)| (path.to_vec(), node))
-            .collect(),
-    )
+    let nodes = builder.take_proof_nodes().into_inner().into_iter();
+    Some(nodes.map(|(path, node)| (path.to_vec(), node)).collect())
+}
+
+/// The leaves in a node, itself or small ones in it, by key.
+fn leaves(mut node: &[u8], path: &[u8], held: &mut BTreeMap<B256, Vec<u8>>) {
+    let within = |child: &RlpNode, part: &[u8], held: &mut BTreeMap<B256, Vec<u8>>| {
+        if child.as_hash().is_none() {
+            leaves(child, &[path, part].concat(), held);
+        }
+    };
+    match TrieNode::decode(&mut node) {
+        Ok(TrieNode::Leaf(leaf)) => {
+            let nibbles = [path, &leaf.key.to_vec()].concat();
+            let bytes =
+                nibbles.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble));
+            if let Ok(key) = B256::try_from(bytes.collect::<Vec<u8>>().as_slice()) {
+                held.insert(key, leaf.value);
+            }
+        }
+        Ok(TrieNode::Extension(extension)) => within(&extension.child, &extension.key.to_vec(), held),
+        Ok(TrieNode::Branch(branch)) => {
+            for (nibble, child) in branch.as_ref().children() {
+                child.into_iter().for_each(|child| within(child, &[nibble], held));
+            }
+        }
+        Ok(TrieNode::EmptyRoot) | Err(_) => {}
+    }
 }
 
 #[cfg(test)]

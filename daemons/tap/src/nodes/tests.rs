@@ -1,6 +1,6 @@
 use super::*;
-use maidenlane_chain::{Account, Address};
-use maidenlane_wire::{AccountRow, SlotRow};
+use maidenlane_chain::Address;
+use maidenlane_wire::StorageRows;
 
 const ADDRESS: Address = Address::repeat_byte(7);
 
@@ -15,13 +15,11 @@ fn wiped(count: u8) -> (Rows, Vec<NodeRow>) {
         })
         .collect();
     slots.sort_unstable_by_key(|slot| slot.key);
-    let storage = StorageRows { address: ADDRESS, slots };
     let mut builder = HashBuilder::default();
-    for slot in &storage.slots {
+    for slot in &slots {
         builder.add_leaf(Nibbles::unpack(slot.key), &alloy::rlp::encode(slot.before.as_ref().unwrap()));
     }
-    let root = builder.root();
-    let nodes = whole_trie(&storage, root).unwrap();
+    let nodes = whole_trie(&[], &slots, builder.root()).unwrap();
     let owner = Some(keccak256(ADDRESS));
     let mut nodes: Vec<_> = nodes
         .into_iter()
@@ -29,9 +27,8 @@ fn wiped(count: u8) -> (Rows, Vec<NodeRow>) {
         .map(|(path, node)| NodeRow { owner, path: path.into(), before: Some(node), after: None })
         .collect();
     nodes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let account = Account { nonce: 1, storage_root: root, ..Account::default() };
-    let row = AccountRow { address: ADDRESS, before: Some(account.encode_slim()), after: None };
-    (Rows { accounts: vec![row], storage: vec![storage], codes: Vec::new() }, nodes)
+    let storage = vec![StorageRows { address: ADDRESS, slots }];
+    (Rows { storage, ..Rows::default() }, nodes)
 }
 
 /// As geth tells them: every one with the bytes of the root, as far as it is long.
@@ -60,6 +57,48 @@ fn a_wiped_storage_is_set_right() {
 }
 
 #[test]
+fn a_storage_that_was_wiped_and_came_back_changed_only_where_it_differs() {
+    let (mut rows, nodes) = wiped(40);
+    // Its trie is written anew, and it is told with other nodes' bytes what it was.
+    let again: Vec<_> = nodes
+        .iter()
+        .zip(spoiled(&nodes))
+        .map(|(row, told)| NodeRow { after: row.before.clone(), ..told })
+        .collect();
+    let differs =
+        |told: Vec<NodeRow>| told.into_iter().filter(|row| row.before != row.after).collect::<Vec<_>>();
+    rows.storage.clear();
+    let mut told = differs(again.clone());
+    assert!(told.len() > 10 && !told[0].path.is_empty(), "the hook leaves out the root");
+    set_right(&mut told, &rows);
+    assert_eq!(told, []);
+
+    // One slot is new in it: another root, and the way to the slot.
+    let (_, before) = wiped(39);
+    let (mut rows, _) = wiped(40);
+    let new = keccak256([39]);
+    rows.storage[0].slots.retain(|slot| slot.key == new);
+    std::mem::take(&mut rows.storage[0].slots[0].before).clone_into(&mut rows.storage[0].slots[0].after);
+    let old: BTreeMap<_, _> = before.iter().map(|row| (row.path.clone(), row.before.clone())).collect();
+    let right: Vec<_> = nodes
+        .iter()
+        .map(|row| NodeRow {
+            before: old.get(&row.path).cloned().flatten(),
+            after: row.before.clone(),
+            ..row.clone()
+        })
+        .collect();
+    let told = |row: &NodeRow| {
+        let root = before[0].before.as_ref().unwrap();
+        let told = row.before.as_ref().map(|node| root.slice(..node.len().min(root.len())));
+        NodeRow { before: told, ..row.clone() }
+    };
+    let mut told = differs(right.iter().map(told).collect());
+    set_right(&mut told, &rows);
+    assert_eq!(told, differs(right));
+}
+
+#[test]
 fn what_is_not_the_whole_storage_stays_as_told() {
     let check = |spoil: fn(&mut Rows)| {
         let (mut rows, nodes) = wiped(3);
@@ -70,6 +109,5 @@ fn what_is_not_the_whole_storage_stays_as_told() {
     };
     check(|rows| drop(rows.storage[0].slots.pop()));
     check(|rows| rows.storage[0].slots[0].plain = Some(B256::ZERO));
-    check(|rows| rows.accounts.clear());
-    check(|rows| rows.accounts[0].before = None);
+    check(|rows| rows.storage.clear());
 }
