@@ -83,6 +83,16 @@ fn python(script: &str) -> Option<Command> {
     Some(command)
 }
 
+/// A program of a workspace of its own, which cargo builds once: its many dependencies are nobody else's.
+fn alloy() -> Option<Command> {
+    let target = product::cache().join("clients/alloy");
+    let manifest = product::root().join(SCRIPTS).join("alloy/Cargo.toml");
+    let mut cargo = product::cargo();
+    cargo.args(["build", "--locked", "--quiet", "--manifest-path"]).arg(manifest);
+    output(cargo.env("CARGO_TARGET_DIR", &target)).unwrap_or_else(|error| panic!("{error}"));
+    Some(Command::new(target.join("debug/maidenlane-client-alloy")))
+}
+
 /// A network with traffic for as long as the client runs.
 fn check(client: Option<Command>) {
     let Some(mut client) = client else { return };
@@ -136,6 +146,11 @@ fn viem_is_told_the_same() {
 #[test]
 fn ethers_is_told_the_same() {
     check(node("ethers.mjs"));
+}
+
+#[test]
+fn alloy_is_told_the_same() {
+    check(alloy());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use maidenlane_tests::scenario::{Carrier, Chain, Net, Plan};
-use serde_json::Value;
+use maidenlane_tests::socket::Socket;
+use serde_json::{Value, json};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"METHOD","params":["0x0"]}"#;
 
@@ -34,33 +35,6 @@ fn talk(stream: &mut (impl std::io::Read + std::io::Write), body: &str) -> Value
     let mut line = String::new();
     std::io::BufReader::new(stream).read_line(&mut line).unwrap();
     serde_json::from_str(&line).unwrap()
-}
-
-/// One message and its answer on a WebSocket, both shorter than 126 bytes.
-fn frame(address: &str, body: &str) -> Value {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(
-        stream,
-        "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    .unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    // A mask of zeros leaves the text as it is.
-    let length = u8::try_from(body.len()).unwrap();
-    stream.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], body.as_bytes()].concat()).unwrap();
-    let mut start = [0; 2];
-    stream.read_exact(&mut start).unwrap();
-    let mut answer = vec![0; usize::from(start[1])];
-    stream.read_exact(&mut answer).unwrap();
-    serde_json::from_slice(&answer).unwrap()
 }
 
 #[test]
@@ -90,15 +64,16 @@ fn listeners_keep_their_rules() {
     // The public one serves blocks, not their insides; the socket, by which the operator comes, serves both.
     assert!(post(&public, "", &number).1.contains("\"result\":\"0x"));
     assert!(post(&public, "", &raw).1.contains("-32601"));
-    assert!(frame(&public, &number)["result"].is_string());
-    assert_eq!(frame(&public, &raw)["error"]["code"], -32601);
+    let mut connection = Socket::connect(&public).unwrap();
+    assert!(connection.respond("eth_blockNumber", &json!([])).unwrap()["result"].is_string());
+    assert_eq!(connection.respond("debug_getRawHeader", &json!(["0x0"])).unwrap()["error"]["code"], -32601);
     let mut stream = UnixStream::connect(&socket).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     assert!(talk(&mut stream, &number)["result"].is_string());
     assert!(talk(&mut stream, &raw)["result"].as_str().unwrap().starts_with("0xf9"));
     assert_eq!(post(&guarded, "", &number).0, 401);
     assert!(post(&guarded, "authorization: Bearer t0ken\r\n", &number).1.contains("\"result\":\"0x"));
-    drop(stream);
+    drop((stream, connection));
     net.stop().unwrap();
     assert!(!socket.exists(), "the socket goes with the daemon");
 }

@@ -146,15 +146,19 @@ fn forget_message(answer: &mut Value) {
     if let Some(error) = answer.get_mut("error").and_then(Value::as_object_mut) {
         error.remove("message");
     }
-    // An access list tells why its call failed among its results.
-    if let Some(error) = answer.pointer_mut("/result/error").filter(|error| error.is_string()) {
-        *error = Value::Bool(true);
-    }
+    forget_reason(answer);
     forget_cost(answer);
 }
 
+/// An access list tells why its call failed among its results.
+pub(crate) fn forget_reason(answer: &mut Value) {
+    if let Some(error) = answer.pointer_mut("/result/error").filter(|error| error.is_string()) {
+        *error = Value::Bool(true);
+    }
+}
+
 /// What a step would have cost that ran out of gas, the replica does not know where that depends on its operands.
-fn forget_cost(value: &mut Value) {
+pub(crate) fn forget_cost(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             if fields.get("error").is_some_and(|error| error == "out of gas") {

@@ -170,6 +170,36 @@ impl Broker {
         Ok(())
     }
 
+    /// Has Kafka's own load tools write and read so many records: the JVM compiles what it runs often, and a broker
+    /// that has just been started answers several times as late as one that has served for minutes.
+    ///
+    /// # Errors
+    /// What the tool said.
+    pub fn warm(&self, records: u32) -> Result<(), String> {
+        const TOPIC: &str = "warm";
+        let (server, records) = (self.address(), records.to_string());
+        let client = format!("bootstrap.servers={server}");
+        self.tool("TopicCommand", &["--bootstrap-server", &server, "--create", "--topic", TOPIC])?;
+        let produce = ["--topic", TOPIC, "--num-records", &records, "--record-size", "4000"];
+        let pace =
+            ["--throughput", "1000", "--producer-props", &client, "linger.ms=0", "compression.type=zstd"];
+        self.tool("ProducerPerformance", &[produce.as_slice(), &pace].concat())?;
+        let consume = ["--bootstrap-server", &server, "--topic", TOPIC, "--messages", &records];
+        self.tool("ConsumerPerformance", &consume)
+    }
+
+    /// Runs one of the broker's own tools to its end.
+    fn tool(&self, class: &str, arguments: &[&str]) -> Result<(), String> {
+        let class = format!("org.apache.kafka.tools.{class}");
+        let output = self.java(&[&[class.as_str()], arguments].concat()).output();
+        let output = output.map_err(|error| format!("start java: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Err(format!("{class} failed: {}", String::from_utf8_lossy(&said)))
+    }
+
     /// Stops all its threads, or lets them go on: a machine that is starved or paused.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ pub mod rpc;
 pub mod rpc_compat;
 pub mod scenario;
 pub mod settings;
+pub mod socket;
 pub mod suite;
 pub mod traffic;
 pub mod wait;

@@ -1,25 +1,26 @@
 //! Filters that need no session: any replica answers a poll, also one that never saw the filter made. What a filter is
-//! stands in its id; where it stands, in the topic `<prefix>.<chain>.filters`, which all replicas of a chain share.
+//! and where it stands is in the topic `<prefix>.<chain>.filters`, which all replicas of a chain share.
 //!
 //! | file | idea |
 //! |---|---|
 //! | here | what requests ask of the topic |
-//! | `id` | all of a filter but its place, under a MAC |
+//! | `id` | all of a filter but its place, under a MAC; its hash is what the client gets |
 //! | `cursors` | the places: a fold over the topic |
 //! | `reader` | one thread that appends and reads |
-//! | `criteria` | what does not fit into an id |
+//! | `descriptions` | what filters are, by id |
 //! | `key` | where the MAC's key comes from |
 
-mod criteria;
 pub(crate) mod cursors;
+mod descriptions;
 pub(crate) mod id;
 mod key;
 mod reader;
 
-use cursors::{EXPIRY, Made, Stand};
-use id::Signer;
+use crate::intake::unix_ms;
+use cursors::{EXPIRY, Stand};
+use id::{Description, Id, Signer};
 pub use key::Key;
-use maidenlane_chain::{B256, Bytes};
+use maidenlane_chain::Bytes;
 use maidenlane_log::TopicNeeds;
 use maidenlane_wire::{Filter, FilterCriteria, FilterMoved};
 pub use reader::Reader;
@@ -33,7 +34,7 @@ use tokio::sync::oneshot;
 pub struct Settings {
     /// `<prefix>.<chain>.filters`.
     pub topic: String,
-    /// What ids are signed with.
+    /// What descriptions are signed with.
     pub key: Key,
 }
 
@@ -70,19 +71,19 @@ pub(crate) enum Unavailable {
     Log(Arc<str>),
 }
 
-/// Where a filter stands, with its criteria where the id has only their hash.
+/// A filter, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
+    pub(crate) id: Id,
+    pub(crate) filter: Description,
     pub(crate) stand: Stand,
-    /// `None` where the id has them.
-    pub(crate) criteria: Option<Bytes>,
-    /// They are in the topic only for so long.
-    pub(crate) wants_criteria: bool,
+    /// The description as the topic has it, when it must be told again: it is there only for so long.
+    pub(crate) again: Option<Bytes>,
 }
 
 #[derive(Debug)]
 enum Command {
-    Find(Made, Option<B256>, oneshot::Sender<Result<Option<Found>, Unavailable>>),
+    Find(Id, oneshot::Sender<Result<Option<Found>, Unavailable>>),
     Append(Filter, oneshot::Sender<Result<bool, Unavailable>>),
 }
 
@@ -106,21 +107,18 @@ impl Filters {
         let (queue, commands) = sync_channel(QUEUE_MAX);
         let signer =
             Arc::new(Signer { secret: settings.key.load(state_dir)?, realm: settings.topic.clone() });
-        Ok((Self { queue, signer }, Reader::new(log, settings.topic.clone(), commands)))
+        let reader = Reader::new(log, Arc::clone(&signer), commands);
+        Ok((Self { queue, signer }, reader))
     }
 
-    /// What ids are written and read with.
+    /// What descriptions are written with.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
     }
 
-    /// Where a filter stands at the topic's present end; `None` when there is none.
-    pub(crate) async fn find(
-        &self,
-        made: Made,
-        criteria: Option<B256>,
-    ) -> Result<Option<Found>, Unavailable> {
-        self.ask(READ_WAIT, |answer| Command::Find(made, criteria, answer)).await
+    /// A filter at the topic's present end; `None` when there is none.
+    pub(crate) async fn find(&self, id: Id) -> Result<Option<Found>, Unavailable> {
+        self.ask(READ_WAIT, |answer| Command::Find(id, answer)).await
     }
 
     /// Appends a step; false when another came before it.
@@ -128,9 +126,10 @@ impl Filters {
         self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Moved(moved), answer)).await
     }
 
-    /// Appends criteria.
-    pub(crate) async fn keep(&self, criteria: FilterCriteria) -> Result<(), Unavailable> {
-        self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Criteria(criteria), answer)).await.map(drop)
+    /// Appends a description.
+    pub(crate) async fn keep(&self, description: Bytes) -> Result<(), Unavailable> {
+        let told = FilterCriteria { criteria: description, at_ms: unix_ms() };
+        self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Criteria(told), answer)).await.map(drop)
     }
 
     async fn ask<T>(

@@ -132,7 +132,7 @@ impl Source for Shown {
         read("transaction", self.view.transaction(hash))
     }
 
-    fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError> {
+    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
         let mut positions = Vec::new();
         if !query.addresses.is_empty() {
             positions.push((0, query.addresses.iter().map(|address| address.to_vec()).collect()));
@@ -142,7 +142,7 @@ impl Source for Shown {
                 positions.push((position, any.iter().map(|topic| topic.to_vec()).collect()));
             }
         }
-        read("logs", self.view.logs(&positions, query.from, query.to, most))
+        read("logs", self.view.logs(&positions, query.from..=query.to, told)).map(drop)
     }
 }
 

@@ -24,6 +24,7 @@ func main() {
 		out    = flag.String("out", "", "directory to write to, made if absent")
 		blocks = flag.Int("blocks", 64, "number of blocks; all forks are active from 52 on")
 		txs    = flag.Int("txs", 3, "ordinary transactions per block, besides the special ones")
+		varied = flag.Bool("varied", false, "more kinds of contracts, for comparing answers")
 		seed   = flag.Int64("seed", 1, "chooses accounts, amounts and slots")
 	)
 	flag.Parse()
@@ -31,13 +32,14 @@ func main() {
 		flag.Usage()
 		os.Exit(64)
 	}
-	if err := run(*out, *blocks, *txs, *seed); err != nil {
+	if err := run(*out, *blocks, *txs, *seed, *varied); err != nil {
 		log.Fatal("chaingen: ", err)
 	}
 }
 
-func run(out string, count, txs int, seed int64) error {
+func run(out string, count, txs int, seed int64, varied bool) error {
 	maker := newMaker(txs, seed)
+	maker.varied = varied
 	genesis := maker.genesis()
 	engine := beacon.New(ethash.NewFaker())
 	_, blocks, _ := core.GenerateChainWithGenesis(genesis, engine, count, maker.block)

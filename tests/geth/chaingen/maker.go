@@ -32,6 +32,9 @@ type maker struct {
 	seed int64
 
 	store, logger, reverter, factory, flash common.Address
+	// With more kinds of contracts than the plain chain.
+	varied bool
+	kinds  kinds
 }
 
 func newMaker(txs int, seed int64) *maker {
@@ -103,6 +106,9 @@ func (m *maker) block(i int, b *core.BlockGen) {
 		for range m.txs {
 			m.ordinary(number, b)
 		}
+	}
+	if m.varied {
+		m.more(number, b)
 	}
 	if number >= shanghai {
 		for range 1 + number%3 {

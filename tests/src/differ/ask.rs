@@ -1,11 +1,18 @@
 //! What is asked: random methods with parameters from the chain, every so often spoilt.
 
+mod call;
+mod chain;
+mod code;
+mod dice;
+mod filter;
+mod simulate;
+mod tracer;
+
 use serde_json::{Value, json};
 
-use crate::{
-    failure::{Failure, Outcome},
-    rpc::Client,
-};
+use crate::{failure::Outcome, rpc::Client};
+use chain::Chain;
+use dice::Dice;
 
 /// A kind of parameter.
 #[derive(Debug, Clone, Copy)]
@@ -15,23 +22,29 @@ enum Kind {
     BlockHash,
     Number,
     Transaction,
+    RawBlock,
     Slot,
     Index,
     Flag,
     Call,
+    Message,
     Filter,
     Percentiles,
     Tracer,
+    CallTracer,
     Overrides,
+    BlockOverrides,
+    Payload,
+    Storage,
 }
 
 use Kind::{
-    Account, Block, BlockHash, Call, Filter, Flag, Index, Number, Overrides, Percentiles, Slot, Tracer,
-    Transaction,
+    Account, Block, BlockHash, BlockOverrides, Call, CallTracer, Filter, Flag, Index, Message, Number,
+    Overrides, Payload, Percentiles, RawBlock, Slot, Storage, Tracer, Transaction,
 };
 
 /// Methods with the kinds of their parameters.
-const METHODS: [(&str, &[Kind]); 40] = [
+const METHODS: [(&str, &[Kind]); 68] = [
     ("eth_blockNumber", &[]),
     ("eth_chainId", &[]),
     ("net_version", &[]),
@@ -44,7 +57,15 @@ const METHODS: [(&str, &[Kind]); 40] = [
     ("eth_call", &[Call, Block]),
     ("eth_call", &[Call, Block, Overrides]),
     ("eth_estimateGas", &[Call, Block]),
+    ("eth_estimateGas", &[Call, Block, Overrides]),
     ("eth_createAccessList", &[Call, Block]),
+    ("eth_createAccessList", &[Call, Block, Overrides]),
+    ("eth_call", &[Call, Block, Overrides, BlockOverrides]),
+    ("eth_simulateV1", &[Payload, Block]),
+    ("eth_simulateV1", &[Payload, Block]),
+    ("eth_simulateV1", &[Payload, Block]),
+    ("eth_fillTransaction", &[Message]),
+    ("eth_getStorageValues", &[Storage, Block]),
     ("eth_getBlockByNumber", &[Number, Flag]),
     ("eth_getBlockByHash", &[BlockHash, Flag]),
     ("eth_getHeaderByNumber", &[Number]),
@@ -61,8 +82,24 @@ const METHODS: [(&str, &[Kind]); 40] = [
     ("eth_getTransactionByBlockHashAndIndex", &[BlockHash, Index]),
     ("eth_getRawTransactionByHash", &[Transaction]),
     ("eth_getRawTransactionByBlockNumberAndIndex", &[Number, Index]),
+    ("eth_getRawTransactionByBlockHashAndIndex", &[BlockHash, Index]),
     ("eth_getTransactionReceipt", &[Transaction]),
     ("eth_getLogs", &[Filter]),
+    ("eth_getLogs", &[Filter]),
+    ("eth_gasPrice", &[]),
+    ("eth_maxPriorityFeePerGas", &[]),
+    ("eth_blobBaseFee", &[]),
+    ("eth_syncing", &[]),
+    ("eth_config", &[]),
+    ("eth_sign", &[Account, Slot]),
+    ("eth_signTransaction", &[Message]),
+    ("eth_sendTransaction", &[Message]),
+    ("eth_resend", &[Message, Index, Index]),
+    ("eth_pendingTransactions", &[]),
+    ("eth_mining", &[]),
+    ("eth_coinbase", &[]),
+    ("txpool_status", &[]),
+    ("txpool_contentFrom", &[Account]),
     ("eth_feeHistory", &[Index, Number, Percentiles]),
     ("debug_getRawHeader", &[Block]),
     ("debug_getRawBlock", &[Block]),
@@ -70,7 +107,11 @@ const METHODS: [(&str, &[Kind]); 40] = [
     ("debug_getRawTransaction", &[Transaction]),
     ("debug_traceTransaction", &[Transaction, Tracer]),
     ("debug_traceBlockByNumber", &[Number, Tracer]),
-    ("debug_traceCall", &[Call, Block, Tracer]),
+    ("debug_traceBlockByHash", &[BlockHash, Tracer]),
+    ("debug_traceBlock", &[RawBlock, Tracer]),
+    ("debug_traceCall", &[Call, Block, CallTracer]),
+    ("debug_traceCall", &[Call, Block, CallTracer]),
+    ("debug_getBadBlocks", &[]),
     ("eth_noSuchMethod", &[Slot]),
 ];
 
@@ -111,48 +152,21 @@ const BROKEN: [&str; 10] = [
 /// Draws requests from a seed.
 #[derive(Debug)]
 pub(super) struct Asker {
-    head: u64,
-    accounts: Vec<Value>,
-    blocks: Vec<Value>,
-    transactions: Vec<Value>,
-    /// Real calls' recipients and inputs.
-    inputs: Vec<Value>,
-    state: u64,
+    chain: Chain,
+    dice: Dice,
 }
 
 impl Asker {
     pub(super) fn new(master: &Client, seed: u64) -> Outcome<Self> {
-        let head = master.block_number()?;
-        let mut asker = Self {
-            head,
-            accounts: Vec::new(),
-            blocks: Vec::new(),
-            transactions: Vec::new(),
-            inputs: Vec::new(),
-            state: seed,
-        };
-        for number in 0..=head {
-            let block = master.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), true]))?;
-            asker.blocks.extend(block.get("hash").cloned());
-            for each in block.get("transactions").and_then(Value::as_array).into_iter().flatten() {
-                asker.transactions.extend(each.get("hash").cloned());
-                asker.inputs.extend(each.get("input").cloned());
-                let sides = ["from", "to"].iter().filter_map(|side| each.get(*side));
-                asker.accounts.extend(sides.filter(|side| side.is_string()).cloned());
-            }
-        }
-        if asker.transactions.is_empty() {
-            return Err(Failure::new("the chain has no transactions to ask for"));
-        }
-        Ok(asker)
+        Ok(Self { chain: Chain::read(master)?, dice: Dice(seed) })
     }
 
     /// The next body to post.
     pub(super) fn request(&mut self) -> String {
-        match self.roll(40) {
-            0 => self.choice(&BROKEN).unwrap_or_default().to_owned(),
+        match self.dice.roll(40) {
+            0 => self.dice.choice(&BROKEN).unwrap_or_default().to_owned(),
             1 => {
-                let calls: Vec<Value> = (0..=self.roll(4)).map(|id| self.call(id)).collect();
+                let calls: Vec<Value> = (0..=self.dice.roll(4)).map(|id| self.call(id)).collect();
                 Value::Array(calls).to_string()
             }
             _ => self.call(1).to_string(),
@@ -160,120 +174,72 @@ impl Asker {
     }
 
     fn call(&mut self, id: u64) -> Value {
-        let (method, kinds) = self.choice(&METHODS).unwrap_or(("eth_chainId", &[]));
+        let (method, kinds) = self.dice.choice(&METHODS).unwrap_or(("eth_chainId", &[]));
         let mut params: Vec<Value> = kinds.iter().map(|kind| self.parameter(*kind)).collect();
-        match self.roll(16) {
+        match self.dice.roll(20) {
             0 => drop(params.pop()),
             1 => params.push(self.spoilt()),
             2 | 3 => {
-                let at = self.below(params.len());
+                let at = self.dice.below(params.len());
                 let spoilt = self.spoilt();
                 if let Some(place) = params.get_mut(at) {
                     *place = spoilt;
                 }
             }
+            // Deeper: one field of an object.
+            4 => {
+                let at = self.dice.below(params.len());
+                let (spoilt, field) = (self.spoilt(), self.dice.below(8));
+                let fields = params.get_mut(at).and_then(Value::as_object_mut);
+                if let Some(place) = fields.and_then(|fields| fields.values_mut().nth(field)) {
+                    *place = spoilt;
+                }
+            }
             _ => {}
+        }
+        if method.starts_with("debug_traceBlock") {
+            params.iter_mut().for_each(tracer::no_script);
         }
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
     }
 
     fn spoilt(&mut self) -> Value {
-        self.choice(&SPOILT).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        self.dice.choice(&SPOILT).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     fn parameter(&mut self, kind: Kind) -> Value {
         match kind {
-            Account => self.one(|asker| &asker.accounts),
-            BlockHash if self.roll(10) == 0 => json!(format!("0x{:064x}", 7)),
-            BlockHash => self.one(|asker| &asker.blocks),
-            Transaction if self.roll(10) == 0 => json!(format!("0x{:064x}", 7)),
-            Transaction => self.one(|asker| &asker.transactions),
-            Number => match self.roll(8) {
-                0 => json!(self.choice(&["latest", "earliest", "safe", "finalized"])),
-                1 => json!(format!("0x{:x}", self.head + self.roll(3))),
-                _ => json!(format!("0x{:x}", self.roll(self.head + 1))),
+            Account => self.one(|chain| &chain.accounts),
+            BlockHash | Transaction if self.dice.one_in(10) => json!(format!("0x{:064x}", 7)),
+            BlockHash => self.one(|chain| &chain.blocks),
+            Transaction => self.one(|chain| &chain.transactions),
+            RawBlock => self.one(|chain| &chain.raw_blocks),
+            Number => match self.dice.roll(8) {
+                0 => json!(self.dice.choice(&["latest", "earliest", "safe", "finalized"])),
+                1 => json!(format!("0x{:x}", self.chain.head + self.dice.roll(3))),
+                _ => json!(self.dice.quantity(self.chain.head + 1)),
             },
-            Block => match self.roll(6) {
-                0 => self.one(|asker| &asker.blocks),
-                1 => {
-                    json!({"blockHash": self.parameter(BlockHash), "requireCanonical": self.parameter(Flag)})
-                }
-                2 => json!({"blockNumber": self.parameter(Number)}),
-                _ => self.parameter(Number),
-            },
-            Slot => json!(format!("0x{:064x}", self.roll(260))),
-            Index => json!(format!("0x{:x}", self.roll(6))),
-            Flag => json!(self.roll(2) == 0),
+            Block => self.block(),
+            Slot => json!(format!("0x{:064x}", self.dice.roll(260))),
+            Index => json!(self.dice.quantity(6)),
+            Flag => json!(self.dice.one_in(2)),
             Call => self.message(),
+            Message => self.transaction(),
             Filter => self.filter(),
-            Percentiles => [json!([]), json!([5, 50, 95.5]), json!([50, 5]), json!([101])]
-                .get(self.below(4))
-                .cloned()
-                .unwrap_or_default(),
-            Tracer => {
-                match self.choice(&["", "callTracer", "prestateTracer", "4byteTracer", "flatCallTracer"]) {
-                    Some("") | None => json!({}),
-                    Some(name) => json!({"tracer": name}),
-                }
+            Percentiles => {
+                let lists = [json!([]), json!([5, 50, 95.5]), json!([50, 5]), json!([101])];
+                self.dice.choice(&lists).unwrap_or_default()
             }
-            Overrides => {
-                let account = self.parameter(Account).as_str().unwrap_or_default().to_owned();
-                json!({account: {"balance": self.parameter(Index), "code": "0x600160005260206000f3"}})
-            }
+            Tracer => self.tracer(),
+            CallTracer => self.call_tracer(),
+            Overrides => self.overrides(),
+            BlockOverrides => self.block_overrides(0),
+            Payload => self.payload(),
+            Storage => self.storage(),
         }
     }
 
-    fn message(&mut self) -> Value {
-        let mut call = json!({"to": self.parameter(Account), "input": self.one(|asker| &asker.inputs)});
-        for (name, kind) in [("from", Account), ("value", Index), ("gas", Index)] {
-            let often = if name == "gas" { 12 } else { 3 };
-            if self.roll(often) == 0
-                && let value = self.parameter(kind)
-                && let Some(fields) = call.as_object_mut()
-            {
-                fields.insert(name.to_owned(), value);
-            }
-        }
-        call
-    }
-
-    fn filter(&mut self) -> Value {
-        let topics = [
-            json!([]),
-            json!([null]),
-            json!([format!("0x{:064x}", 1)]),
-            json!([[], format!("0x{:064x}", 2)]),
-        ];
-        let topics = topics.get(self.below(4)).cloned().unwrap_or_default();
-        match self.roll(4) {
-            0 => json!({"blockHash": self.parameter(BlockHash), "topics": topics}),
-            1 => json!({"fromBlock": self.parameter(Number), "toBlock": self.parameter(Number),
-                "address": self.parameter(Account), "topics": topics}),
-            _ => {
-                json!({"fromBlock": self.parameter(Number), "toBlock": self.parameter(Number), "topics": topics})
-            }
-        }
-    }
-
-    fn one(&mut self, of: fn(&Self) -> &Vec<Value>) -> Value {
-        let at = self.below(of(self).len());
-        of(self).get(at).cloned().unwrap_or_default()
-    }
-
-    fn choice<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        let at = self.below(from.len());
-        from.get(at).copied()
-    }
-
-    fn below(&mut self, length: usize) -> usize {
-        usize::try_from(self.roll(u64::try_from(length).unwrap_or(1))).unwrap_or(0)
-    }
-
-    /// splitmix64.
-    fn roll(&mut self, below: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below.max(1)
+    fn one(&mut self, of: fn(&Chain) -> &Vec<Value>) -> Value {
+        self.dice.choice(of(&self.chain)).unwrap_or_default()
     }
 }

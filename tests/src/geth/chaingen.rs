@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -17,7 +18,21 @@ use crate::{
 /// # Errors
 /// Go is missing or the generator failed.
 pub fn chain(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
-    let out = product::cache().join("chains").join(format!("{blocks}x{transactions}"));
+    cached(&format!("{blocks}x{transactions}"), |draft| write(draft, blocks, transactions))
+}
+
+/// The same with more kinds of contracts and calls.
+///
+/// # Errors
+/// As [`chain`].
+pub fn varied(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
+    cached(&format!("{blocks}x{transactions}-varied"), |draft| {
+        generate(draft, blocks, transactions, &["-varied"])
+    })
+}
+
+fn cached(name: &str, write: impl FnOnce(&Path) -> Outcome<()>) -> Outcome<PathBuf> {
+    let out = product::cache().join("chains").join(format!("{name}-{:016x}", generator()?));
     if out.join("headfcu.json").exists() {
         return Ok(out);
     }
@@ -25,7 +40,7 @@ pub fn chain(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
     static DRAFTS: AtomicU32 = AtomicU32::new(0);
     let draft = DRAFTS.fetch_add(1, Ordering::Relaxed);
     let draft = out.with_extension(format!("draft-{}-{draft}", std::process::id()));
-    write(&draft, blocks, transactions)?;
+    write(&draft)?;
     if let Err(failure) = fs::rename(&draft, &out) {
         fs::remove_dir_all(&draft).doing(|| format!("remove {}", draft.display()))?;
         if !out.join("headfcu.json").exists() {
@@ -35,14 +50,34 @@ pub fn chain(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
     Ok(out)
 }
 
+fn home() -> PathBuf {
+    product::root().join("tests/geth/chaingen")
+}
+
+/// Stands for the generator as it is now: another one makes other chains.
+fn generator() -> Outcome<u64> {
+    let listed = fs::read_dir(home()).doing(|| format!("list {}", home().display()))?;
+    let mut files = listed.map(|entry| Ok(entry?.path())).collect::<Outcome<Vec<_>>>()?;
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        fs::read(&file).doing(|| format!("read {}", file.display()))?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
 /// Makes a chain directory: genesis.json, chain.rlp and headfcu.json.
 ///
 /// # Errors
 /// Go is missing or the generator failed.
 pub fn write(out: &Path, blocks: u32, transactions: u32) -> Outcome<()> {
+    generate(out, blocks, transactions, &[])
+}
+
+fn generate(out: &Path, blocks: u32, transactions: u32, more: &[&str]) -> Outcome<()> {
     let mut go = Command::new("go");
-    go.args(["run", ".", "-out"]).arg(out).current_dir(product::root().join("tests/geth/chaingen"));
-    go.args(["-blocks", &blocks.to_string(), "-txs", &transactions.to_string()]);
+    go.args(["run", ".", "-out"]).arg(out).current_dir(home());
+    go.args(["-blocks", &blocks.to_string(), "-txs", &transactions.to_string()]).args(more);
     let output = go.output().doing(|| "run go, which makes the chain".to_owned())?;
     if output.status.success() {
         return Ok(());

@@ -21,9 +21,13 @@ use crate::{
 };
 
 /// Transactions per block, fewest that count as such a block, goals in milliseconds (p50, p99).
-const LOADS: [(u64, usize, u32, u32); 2] = [(250, 200, 20, 50), (10, 1, 5, 20)];
+pub(super) type Load = (u64, usize, u32, u32);
+pub(super) const LARGE: Load = (250, 200, 20, 50);
+const LOADS: [Load; 2] = [LARGE, (10, 1, 5, 20)];
 /// A block a second, and a slow start.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Records that a broker has carried before it is measured: half a minute of them.
+const WARM_RECORDS: u32 = 30_000;
 
 /// Takes `samples` blocks for each load over each log.
 pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcome<()> {
@@ -38,6 +42,9 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
             }
             let plan = Plan { chain: Chain::Developer, carrier, replicas: 1 };
             let mut net = Net::build_from(product.clone(), &plan)?;
+            if let Some(broker) = net.broker() {
+                broker.warm(WARM_RECORDS).map_err(Failure::new)?;
+            }
             net.start()?;
             let (replica, geth) = lags(&mut net, load, samples, stop)?;
             net.stop()?;
@@ -56,9 +63,9 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
 }
 
 /// Lags of the replica behind geth's announcement and, for comparison, the time geth itself takes for that answer.
-fn lags(
+pub(super) fn lags(
     net: &mut Net,
-    load: (u64, usize, u32, u32),
+    load: Load,
     samples: usize,
     stop: &Interrupt,
 ) -> Outcome<(Vec<f64>, Vec<f64>)> {

@@ -2,11 +2,14 @@
 //! absolute numbers of a shared machine mean little. Nothing here passes or fails.
 
 mod catch_up;
+mod connection;
 mod head_lag;
 mod hook;
+mod load;
 mod log;
 mod rpc;
 mod setup;
+mod soak;
 
 use clap::ValueEnum;
 
@@ -39,6 +42,9 @@ pub struct Arguments {
     /// Chooses the requests of `rpc`
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Minutes of `soak`
+    #[arg(long, default_value_t = 5)]
+    minutes: u32,
     /// Only these
     #[arg(value_enum, value_name = "WHAT")]
     only: Vec<What>,
@@ -57,6 +63,8 @@ enum What {
     Log,
     /// Cost of answers, over what they cost geth
     Rpc,
+    /// Head lag and memory of a replica that is asked as fast as it answers
+    Soak,
 }
 
 /// Runs what was asked for, everything if nothing was named.
@@ -92,6 +100,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
                 rpc::run(&release()?, &chain, arguments.seconds, arguments.seed, &stop)?;
             }
+            What::Soak => soak::run(&release()?, arguments.minutes, arguments.seed, &stop)?,
         }
     }
     Ok(true)

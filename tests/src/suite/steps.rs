@@ -31,7 +31,13 @@ pub(super) fn all() -> Vec<Step> {
         needs,
     };
     vec![
-        plain("format", &["fmt", "--all", "--check"]),
+        Step {
+            commands: vec![
+                vec!["fmt", "--all", "--check"],
+                vec!["fmt", "--check", "--manifest-path", "tests/e2e/clients/alloy/Cargo.toml"],
+            ],
+            ..plain("format", &[])
+        },
         target("tidy", "tidy", &[]),
         plain("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         Step {

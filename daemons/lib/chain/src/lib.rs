@@ -6,17 +6,20 @@
 //! | [`block`] | blocks as consensus bytes, held against their header |
 //! | [`forks`] | the fork schedule, and what of it this build implements |
 //! | [`heads`] | from one head to another in single steps |
+//! | [`logs`] | logs straight from receipts |
 //! | [`receipts`] | receipts as consensus bytes |
 
 pub mod account;
 pub mod block;
 pub mod forks;
 pub mod heads;
+pub mod logs;
 pub mod receipts;
 
 pub use account::Account;
 pub use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 pub use forks::{Fork, Forks};
+pub use logs::{LogRef, Logs};
 pub use receipts::{Receipt, Receipts};
 use std::fmt;
 

@@ -145,4 +145,4 @@ fn decode_one(index: usize, item: &[u8]) -> Result<ReceiptEnvelope, ReceiptsErro
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -187,13 +187,24 @@ fn write_error(out: &mut String, id: Option<&RawValue>, error: &Error) {
     object.end();
 }
 
-fn write_result(out: &mut String, id: &RawValue, result: &Json) {
-    out.reserve(result.as_str().len() + id.get().len() + 40);
-    let mut object = Object::new(out);
+fn write_result(out: &mut String, id: &RawValue, result: Json) {
+    let mut head = String::with_capacity(id.get().len() + 40);
+    let mut object = Object::new(&mut head);
     object.raw("jsonrpc", "\"2.0\"");
     object.raw("id", id.get());
-    object.raw("result", result.as_str());
-    object.end();
+    object.value("result");
+    match result {
+        // Megabytes, with large answers: they become the body, instead of being copied into one.
+        Json::Owned(mut text) if out.is_empty() => {
+            text.insert_str(0, &head);
+            *out = text;
+        }
+        result => {
+            out.reserve(head.len() + result.as_str().len() + 1);
+            out.extend([&head, result.as_str()]);
+        }
+    }
+    out.push('}');
 }
 
 fn refused(code: i32, message: &'static str) -> Answer {
@@ -297,7 +308,7 @@ impl<A: Api> Run<'_, A> {
         }
         match self.result(method, params).await {
             Ok(result) if self.body.len() + result.as_str().len() <= self.limits.answer_bytes => {
-                write_result(&mut self.body, id, &result);
+                write_result(&mut self.body, id, result);
                 self.saw(200);
             }
             Ok(_) => {

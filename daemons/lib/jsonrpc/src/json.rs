@@ -69,41 +69,49 @@ impl Json {
 
 /// Appends `"0x…"` with every byte as two digits.
 pub fn push_data(out: &mut String, bytes: &[u8]) {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    // Answers consist of little else: digits are gathered and appended by the block, not by the character.
-    const BLOCK_BYTES: usize = 64;
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
     out.reserve(bytes.len() * 2 + 4);
     out.push_str("\"0x");
+    push_digits(out, bytes);
+    out.push('"');
+}
+
+/// Appends every byte as two digits.
+pub fn push_digits(out: &mut String, bytes: &[u8]) {
+    // Answers consist of little else: digits are made and appended by the block, not by the character.
+    const BLOCK_BYTES: usize = 64;
     for block in bytes.chunks(BLOCK_BYTES) {
         let mut digits = [0; BLOCK_BYTES * 2];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(block) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-        }
-        let written = digits.get(..block.len() * 2).unwrap_or_default();
-        out.push_str(std::str::from_utf8(written).unwrap_or_default());
+        let digits = digits.get_mut(..block.len() * 2).unwrap_or_default();
+        // Two digits for each byte: their room cannot be wrong.
+        out.push_str(const_hex::encode_to_str(block, digits).map_or("", |digits| digits));
     }
-    out.push('"');
 }
 
 /// Appends `"0x…"` without leading zeros; zero is `"0x0"`.
 pub fn push_quantity(out: &mut String, n: u64) {
-    // Writing to a String cannot fail.
-    let _ = write!(out, "\"0x{n:x}\"");
+    out.push_str("\"0x");
+    push_short(out, n);
+    out.push('"');
+}
+
+/// Appends a number's digits without leading zeros; zero is one digit.
+fn push_short(out: &mut String, n: u64) {
+    let mut digits = [0; 16];
+    let digits = const_hex::encode_to_str(n.to_be_bytes(), &mut digits).map_or("", |digits| digits);
+    let short = digits.trim_start_matches('0');
+    out.push_str(if short.is_empty() { "0" } else { short });
 }
 
 /// Appends a big-endian number as a quantity.
 pub fn push_big(out: &mut String, big_endian: &[u8]) {
     out.push_str("\"0x");
-    let mut digits = big_endian.iter().skip_while(|byte| **byte == 0);
-    match digits.next() {
+    let zeros = big_endian.iter().take_while(|byte| **byte == 0).count();
+    match big_endian.get(zeros..).and_then(<[u8]>::split_first) {
         None => out.push('0'),
-        Some(first) => {
-            let _ = write!(out, "{first:x}");
+        Some((first, rest)) => {
+            push_short(out, u64::from(*first));
+            push_digits(out, rest);
         }
-    }
-    for byte in digits {
-        let _ = write!(out, "{byte:02x}");
     }
     out.push('"');
 }
@@ -111,17 +119,26 @@ pub fn push_big(out: &mut String, big_endian: &[u8]) {
 /// Appends a JSON string with escapes.
 pub fn push_str(out: &mut String, text: &str) {
     out.push('"');
+    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        push_escaped(out, text);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+fn push_escaped(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             c if u32::from(c) < 0x20 => {
+                // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
         }
     }
-    out.push('"');
 }
 
 /// Appends `[…]`, one item after the other.

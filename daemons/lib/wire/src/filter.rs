@@ -19,9 +19,9 @@ pub enum Filter {
 /// A poll was answered, or the filter is uninstalled. Of several entries with the same step the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterMoved {
-    /// SHA-256 of the filter's id.
+    /// The filter's id.
     pub filter: B256,
-    /// When it was made, as its id says: Unix time in milliseconds.
+    /// When it was made: Unix time in milliseconds.
     pub created_ms: u64,
     /// From 1, one more with every entry that counts.
     pub step: u64,
@@ -33,10 +33,10 @@ pub struct FilterMoved {
     pub at_ms: u64,
 }
 
-/// Criteria that are too long for an id, which has their hash.
+/// What a filter is. Its id is the SHA-256 of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterCriteria {
-    /// The criteria as the client wrote them: JSON.
+    /// As the replica that made the filter describes it: bytes that only replicas read.
     pub criteria: Bytes,
     /// When the entry was written: Unix time in milliseconds.
     pub at_ms: u64,

@@ -117,25 +117,14 @@ impl Frames {
             R::OutOfGas if creates && self.ended.is_some_and(InstructionResult::is_ok) => {
                 "contract creation code storage out of gas"
             }
-            R::OutOfGas | R::MemoryOOG | R::MemoryLimitOOG | R::PrecompileOOG | R::InvalidOperandOOG => {
-                "out of gas"
-            }
+            R::OutOfGas | R::MemoryOOG | R::MemoryLimitOOG | R::PrecompileOOG => "out of gas",
+            R::InvalidOperandOOG => "gas uint64 overflow",
             R::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry",
             R::OpcodeNotFound | R::InvalidFEOpcode | R::NotActivated => {
-                return Some(match OpCode::new(self.op) {
-                    Some(op) => format!("invalid opcode: {}", op.as_str()),
-                    None => format!("invalid opcode: opcode {:#x} not defined", self.op),
-                });
+                return Some(format!("invalid opcode: {}", name(self.op)));
             }
-            R::StackUnderflow => {
-                let needs = OpCode::new(self.op).map_or(0, |op| op.inputs());
-                return Some(format!("stack underflow ({} <=> {needs})", self.stack_len));
-            }
-            R::StackOverflow => {
-                let grows = OpCode::new(self.op).map_or(1, |op| op.io_diff());
-                return Some(format!("stack limit reached {} ({})", self.stack_len, 1_024 - grows));
-            }
-            R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => "write protection",
+            R::StackUnderflow | R::StackOverflow => return Some(unfit_stack(self.op, self.stack_len)),
+            R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => write_protection(self.op),
             R::InvalidJump => "invalid jump destination",
             R::OutOfOffset => "return data out of bounds",
             R::CreateCollision => "contract address collision",
@@ -149,6 +138,52 @@ impl Frames {
             other => return Some(format!("{other:?}")),
         };
         Some(text.to_owned())
+    }
+}
+
+/// Instructions that geth has names for and revm has not: those of a container format that never came.
+const CONTAINER: [(u8, &str); 16] = [
+    (0xd0, "DATALOAD"),
+    (0xd1, "DATALOADN"),
+    (0xd2, "DATASIZE"),
+    (0xd3, "DATACOPY"),
+    (0xe0, "RJUMP"),
+    (0xe1, "RJUMPI"),
+    (0xe2, "RJUMPV"),
+    (0xe3, "CALLF"),
+    (0xe4, "RETF"),
+    (0xe5, "JUMPF"),
+    (0xec, "EOFCREATE"),
+    (0xee, "RETURNCONTRACT"),
+    (0xf7, "RETURNDATALOAD"),
+    (0xf8, "EXTCALL"),
+    (0xf9, "EXTDELEGATECALL"),
+    (0xfb, "EXTSTATICCALL"),
+];
+
+/// geth's name of an instruction.
+pub(super) fn name(op: u8) -> String {
+    let known = OpCode::new(op).map(|op| op.as_str());
+    let known = known.or_else(|| CONTAINER.iter().find(|(byte, _)| *byte == op).map(|(_, name)| *name));
+    known.map_or_else(|| format!("opcode {op:#x} not defined"), str::to_owned)
+}
+
+/// geth's text for a stack that has too little for an instruction, or too much. revm takes the one for the other where
+/// words are copied.
+pub(super) fn unfit_stack(op: u8, len: usize) -> String {
+    let (needs, grows) = OpCode::new(op).map_or((0, 1), |op| (op.inputs(), op.io_diff()));
+    if len < usize::from(needs) {
+        format!("stack underflow ({len} <=> {needs})")
+    } else {
+        format!("stack limit reached {len} ({})", 1_024 - grows)
+    }
+}
+
+/// geth's text for what may not write and would. Most instructions are stopped where their gas is worked out.
+pub(super) fn write_protection(op: u8) -> &'static str {
+    match op {
+        opcode::LOG0..=opcode::LOG4 | opcode::TSTORE => "write protection",
+        _ => "out of gas: write protection",
     }
 }
 

@@ -104,6 +104,12 @@ impl<'a> Replay<'a> {
         self.precompiles.addresses()
     }
 
+    /// Where a creation goes: by the nonce that its sender has, which need not be the one that a call says.
+    pub(crate) fn creates(&mut self, caller: Address) -> Result<Address, Failure> {
+        let info = self.state.basic(caller).map_err(Failure::Read)?;
+        Ok(caller.create(info.unwrap_or_default().nonce))
+    }
+
     /// What the accounts that a transaction's authorizations found give back (EIP-7702), before it runs.
     pub(crate) fn authorization_refund(&mut self, tx: &TxEnv) -> Result<i64, Failure> {
         const REFUND: i64 = 12_500;

@@ -108,7 +108,11 @@ impl Rules {
 
     /// The block's environment.
     pub(crate) fn block_env(&self, header: &Header) -> BlockEnv {
-        let price = self.blob_price(header);
+        // A header that was moved into a fork with blobs by an override has no excess of its own.
+        let blobs = self.blobs(header.timestamp).map(|params| {
+            let excess_blob_gas = header.excess_blob_gas.unwrap_or_default();
+            BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice: params.calc_blob_fee(excess_blob_gas) }
+        });
         BlockEnv {
             number: U256::from(header.number),
             beneficiary: header.beneficiary,
@@ -117,9 +121,7 @@ impl Rules {
             basefee: header.base_fee_per_gas.unwrap_or_default(),
             difficulty: header.difficulty,
             prevrandao: header.difficulty.is_zero().then_some(header.mix_hash),
-            blob_excess_gas_and_price: header.excess_blob_gas.zip(price).map(
-                |(excess_blob_gas, blob_gasprice)| BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice },
-            ),
+            blob_excess_gas_and_price: blobs,
             slot_num: header.slot_number.unwrap_or_default(),
         }
     }

@@ -1,11 +1,14 @@
 //! geth's struct logger: every instruction as JSON, written while the transaction runs, so that only the answer grows.
 
+use super::frames::{name, unfit_stack, write_protection};
 use maidenlane_jsonrpc::json::{Object, push_data, push_list};
-use revm::bytecode::opcode::{self, OpCode};
+use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
 use revm::inspector::Inspector;
 use revm::interpreter::instructions::gas_table_spec;
-use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _, MemoryTr as _, ReturnData as _};
+use revm::interpreter::interpreter_types::{
+    Jumps as _, LegacyBytecode as _, LoopControl as _, MemoryTr as _, ReturnData as _,
+};
 use revm::interpreter::{
     CallInputs, CallOutcome, CreateInputs, CreateOutcome, FrameInput, InstructionResult, Interpreter,
     InterpreterAction,
@@ -26,8 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) storage: bool,
     /// What the last call returned.
     pub(crate) return_data: bool,
-    /// No more steps once so many bytes are written; zero is no limit.
-    pub(crate) limit_bytes: usize,
+    /// No more steps once more bytes than this are written; zero is no limit.
+    pub(crate) limit_bytes: i64,
 }
 
 /// A step that has begun.
@@ -36,6 +39,9 @@ struct Begun {
     pc: usize,
     op: u8,
     gas: u64,
+    stack_len: usize,
+    /// See [`late_gas`].
+    late_gas: u64,
     text: String,
     slot: Option<(Address, U256, U256)>,
 }
@@ -82,7 +88,8 @@ impl Steps {
 
     fn full(&self) -> bool {
         let limit = self.wanted.limit_bytes;
-        self.out.len() > self.most_bytes || (limit > 0 && self.steps_bytes > limit)
+        let written = i64::try_from(self.steps_bytes).unwrap_or(i64::MAX);
+        self.out.len() > self.most_bytes || (limit != 0 && written > limit)
     }
 
     /// What is only known before the instruction.
@@ -138,24 +145,26 @@ impl Steps {
         }
         let from = self.out.len();
         let mut object = Object::new(&mut self.out);
-        let error = failed.and_then(error);
-        let cost = match error {
+        let error = failed.and_then(|result| error(result, begun));
+        let fixed = || match begun.op {
+            // revm works it out with the rest.
+            opcode::CREATE | opcode::CREATE2 => CREATION_GAS,
+            op => gas_table_spec(self.spec).get(usize::from(op)).map_or(0, |gas| u64::from(*gas)),
+        };
+        let cost = match (failed, &error) {
             // All gas is gone. What was asked is only known where it does not depend on the operands.
-            Some(OUT_OF_GAS) => {
-                gas_table_spec(self.spec).get(usize::from(begun.op)).map_or(0, |gas| (*gas).into())
-            }
+            (_, Some(text)) if text.contains("gas") => fixed(),
+            (Some(InstructionResult::NotActivated), _) => 0,
+            (Some(_), None) if begun.late_gas > 0 => fixed().saturating_add(begun.late_gas),
             // What a creation is given is no part of what it costs.
             _ => begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given),
         };
         object.raw("pc", &begun.pc.to_string());
-        match OpCode::new(begun.op) {
-            Some(op) => object.raw("op", &format!("\"{}\"", op.as_str())),
-            None => object.raw("op", &format!("\"opcode {:#x} not defined\"", begun.op)),
-        }
+        object.raw("op", &format!("\"{}\"", name(begun.op)));
         object.raw("gas", &begun.gas.to_string());
         object.raw("gasCost", &cost.to_string());
         object.raw("depth", &self.depth.to_string());
-        if let Some(text) = error {
+        if let Some(text) = &error {
             object.raw("error", &format!("\"{text}\""));
         }
         if let Some(slots) = storage {
@@ -175,31 +184,63 @@ impl Steps {
     }
 }
 
-const OUT_OF_GAS: &str = "out of gas";
+const CREATION_GAS: u64 = 32_000;
 
 /// geth's text for what stops an instruction before it runs. What stops it while it runs stands nowhere in the step.
-fn error(result: InstructionResult) -> Option<&'static str> {
-    match result {
-        InstructionResult::OutOfGas | InstructionResult::MemoryOOG | InstructionResult::InvalidOperandOOG => {
-            Some(OUT_OF_GAS)
+fn error(result: InstructionResult, begun: &Begun) -> Option<String> {
+    use InstructionResult as R;
+    let text = match result {
+        R::OutOfGas | R::MemoryOOG => "out of gas",
+        R::InvalidOperandOOG => "gas uint64 overflow",
+        R::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry",
+        R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => {
+            Some(write_protection(begun.op)).filter(|text| text.contains("gas"))?
         }
-        InstructionResult::StackUnderflow => Some("stack underflow"),
-        InstructionResult::StackOverflow => Some("stack limit reached 1024"),
-        _ => None,
-    }
+        R::StackUnderflow | R::StackOverflow => return Some(unfit_stack(begun.op, begun.stack_len)),
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// What an instruction costs by its operands that may be found to be forbidden when geth has already worked that out: a
+/// log where nothing may be written, a copy of what was not returned.
+fn late_gas(op: u8, interpreter: &Interpreter) -> u64 {
+    let operand = |at| interpreter.stack.peek(at).map_or(0, |word| word.saturating_to::<u64>());
+    let words = |bytes: u64| bytes.div_ceil(32);
+    let (length, gas) = match op {
+        opcode::LOG0..=opcode::LOG4 => {
+            let topics = u64::from(op.saturating_sub(opcode::LOG0));
+            (operand(1), operand(1).saturating_mul(8).saturating_add(topics.saturating_mul(375)))
+        }
+        opcode::RETURNDATACOPY => (operand(2), words(operand(2)).saturating_mul(3)),
+        _ => return 0,
+    };
+    let memory = |words: u64| words.saturating_mul(3).saturating_add(words.saturating_mul(words) / 512);
+    let has = words(u64::try_from(interpreter.memory.size()).unwrap_or(u64::MAX));
+    let needs = if length == 0 { has } else { words(operand(0).saturating_add(length)).max(has) };
+    gas.saturating_add(memory(needs).saturating_sub(memory(has)))
 }
 
 impl<CTX: ContextTr> Inspector<CTX> for Steps {
     fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
         self.refunds.truncate(self.depth.saturating_sub(1));
-        if self.full() {
+        // geth runs nothing where there is no code, as in an empty creation; revm runs a STOP.
+        if self.full() || interpreter.bytecode.bytecode_len() == 0 {
             self.begun = None;
             return;
         }
         let op = interpreter.bytecode.opcode();
         let (text, slot) = self.before(interpreter, op);
         let (pc, gas) = (interpreter.bytecode.pc(), interpreter.gas.remaining());
-        self.begun = Some(Begun { pc, op, gas, text, slot });
+        self.begun = Some(Begun {
+            pc,
+            op,
+            gas,
+            stack_len: interpreter.stack.len(),
+            late_gas: late_gas(op, interpreter),
+            text,
+            slot,
+        });
     }
 
     fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {

@@ -23,10 +23,10 @@ pub(crate) const TOUCH: Duration = Duration::from_secs(60);
 
 /// Unix time in milliseconds.
 pub(crate) type Ms = u64;
-/// SHA-256 of a filter's id.
+/// A filter's id.
 pub(crate) type Key = B256;
 
-/// A filter as its id describes it.
+/// A filter as it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) filter: Key,

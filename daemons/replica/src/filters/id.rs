@@ -1,9 +1,10 @@
-//! A filter's id: all that a replica must know that never saw the filter made, under a MAC.
+//! A filter's id: the SHA-256 of its description, which is in the topic under a MAC. 32 bytes, because some clients keep
+//! an id as a number of 256 bits; for their sake none begins with a zero, which they would lose.
 //!
-//! `version(1) kind(1) created_ms(8) number(8) hash(32) nonce(16) criteria(..) mac(16)`, integers big-endian, as hex.
-//! The MAC also covers the topic's name, so that one key may serve several deployments.
+//! A description is `version(1) kind(1) created_ms(8) number(8) hash(32) nonce(16) criteria(..) mac(16)`, integers
+//! big-endian. The MAC also covers the topic's name, so that one key may serve several deployments.
 
-use super::cursors::{Made, Ms};
+use super::cursors::Ms;
 use hmac::{Hmac, Mac as _};
 use maidenlane_chain::{B256, BlockRef};
 use sha2::{Digest as _, Sha256};
@@ -11,9 +12,10 @@ use sha2::{Digest as _, Sha256};
 const VERSION: u8 = 1;
 pub(crate) const NONCE_BYTES: usize = 16;
 const MAC_BYTES: usize = 16;
-/// Longer criteria are in the `filters` topic, and their hash in the id.
-pub(crate) const CRITERIA_MAX_BYTES: usize = 1_000;
 const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + 32 + NONCE_BYTES;
+
+/// SHA-256 of a filter's description.
+pub(crate) type Id = B256;
 
 /// What a filter tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +24,11 @@ pub(crate) enum Kind {
     PendingTransactions,
     /// Logs by these criteria: the client's JSON.
     Logs(String),
-    /// Logs by criteria that are too long for an id: the SHA-256 of the JSON.
-    LogsByHash(B256),
 }
 
 /// A filter as it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id {
+pub(crate) struct Description {
     pub(crate) kind: Kind,
     pub(crate) created: Ms,
     pub(crate) start: BlockRef,
@@ -50,20 +50,11 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Kind {
-    /// For logs: the criteria themselves, or their hash when they are long.
-    pub(crate) fn logs(criteria: String) -> Self {
-        if criteria.len() <= CRITERIA_MAX_BYTES {
-            return Self::Logs(criteria);
-        }
-        Self::LogsByHash(hash(criteria.as_bytes()))
-    }
-
     fn parts(&self) -> (u8, &[u8]) {
         match self {
             Self::Blocks => (0, &[]),
             Self::PendingTransactions => (1, &[]),
             Self::Logs(criteria) => (2, criteria.as_bytes()),
-            Self::LogsByHash(hash) => (3, hash.as_slice()),
         }
     }
 
@@ -72,17 +63,17 @@ impl Kind {
             (0, []) => Some(Self::Blocks),
             (1, []) => Some(Self::PendingTransactions),
             (2, text) => Some(Self::Logs(str::from_utf8(text).ok()?.to_owned())),
-            (3, hash) => Some(Self::LogsByHash(B256::try_from(hash).ok()?)),
             _ => None,
         }
     }
 }
 
-impl Id {
-    /// As the client gets it.
-    pub(crate) fn write(&self, signer: &Signer) -> Option<String> {
+impl Description {
+    /// For the topic, with the id that it gives the filter; `None` where that begins with a zero: take another nonce.
+    pub(crate) fn write(&self, signer: &Signer) -> Option<(Id, Vec<u8>)> {
         let (kind, criteria) = self.kind.parts();
-        let mut bytes = vec![VERSION, kind];
+        let mut bytes = Vec::with_capacity(FIXED_BYTES + criteria.len() + MAC_BYTES);
+        bytes.extend_from_slice(&[VERSION, kind]);
         bytes.extend_from_slice(&self.created.to_be_bytes());
         bytes.extend_from_slice(&self.start.number.to_be_bytes());
         bytes.extend_from_slice(self.start.hash.as_slice());
@@ -90,14 +81,11 @@ impl Id {
         bytes.extend_from_slice(criteria);
         let mac = signer.mac(&bytes)?.finalize().into_bytes();
         bytes.extend_from_slice(mac.get(..MAC_BYTES)?);
-        Some(alloy::hex::encode_prefixed(bytes))
+        Some((hash(&bytes), bytes)).filter(|(id, _)| id.first().is_some_and(|first| *first >= 0x10))
     }
 
     /// `None` when no replica of this deployment made it: to the client a filter that does not exist.
-    pub(crate) fn read(text: &str, signer: &Signer) -> Option<Self> {
-        let longest = FIXED_BYTES + CRITERIA_MAX_BYTES + MAC_BYTES;
-        let digits = text.strip_prefix("0x").filter(|digits| digits.len() <= longest * 2)?;
-        let bytes = alloy::hex::decode(digits).ok()?;
+    pub(crate) fn read(bytes: &[u8], signer: &Signer) -> Option<Self> {
         let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
         signer.mac(signed)?.verify_truncated_left(mac).ok()?;
         let (&[version, kind], rest) = signed.split_first_chunk::<2>()?;
@@ -108,12 +96,6 @@ impl Id {
         let start = BlockRef::new(u64::from_be_bytes(*number), B256::from(*hash));
         let kind = Kind::read(kind, criteria).filter(|_| version == VERSION)?;
         Some(Self { kind, created: u64::from_be_bytes(*created), start, nonce: *nonce })
-    }
-
-    /// The filter in the topic's words. The key is of what the MAC covers, not of the text: hex has two cases.
-    pub(crate) fn made(&self, signer: &Signer) -> Option<Made> {
-        let text = self.write(signer)?;
-        Some(Made { filter: hash(text.as_bytes()), start: self.start, created: self.created })
     }
 }
 

@@ -1,13 +1,15 @@
 //! The one thread that appends to the topic and reads it. Whoever asks waits for one turn: appends of all that wait in
 //! one go, then the topic to its present end, then the answers.
 
-use super::criteria::Criteria;
-use super::cursors::{Cursors, EXPIRY, Ms, ms};
+use super::cursors::{Cursors, EXPIRY, Made, Ms, ms};
+use super::descriptions::Descriptions;
+use super::id::{Description, Id, Signer};
 use super::{Command, Found, Unavailable};
 use crate::intake::unix_ms;
 use maidenlane_log::{Append, Backend, Error, From, LogConsumer, LogProducer, Offset};
 use maidenlane_wire::Filter;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -28,14 +30,15 @@ const WINDOW: Duration = Duration::from_secs(2 * EXPIRY.as_secs() + 60);
 /// Answers what [`super::Filters`] asks.
 pub struct Reader {
     log: Backend,
-    topic: String,
+    /// Its realm is the topic.
+    signer: Arc<Signer>,
     commands: Receiver<Command>,
     open: Option<Open>,
 }
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Reader").field("topic", &self.topic).finish_non_exhaustive()
+        out.debug_struct("Reader").field("topic", &self.signer.realm).finish_non_exhaustive()
     }
 }
 
@@ -45,12 +48,12 @@ struct Open {
     consumer: Box<dyn LogConsumer>,
     next: Offset,
     cursors: Cursors,
-    criteria: Criteria,
+    descriptions: Descriptions,
 }
 
 impl Reader {
-    pub(super) fn new(log: Backend, topic: String, commands: Receiver<Command>) -> Self {
-        Self { log, topic, commands, open: None }
+    pub(super) fn new(log: Backend, signer: Arc<Signer>, commands: Receiver<Command>) -> Self {
+        Self { log, signer, commands, open: None }
     }
 
     /// Runs until the last [`super::Filters`] is gone.
@@ -79,7 +82,7 @@ impl Reader {
         for command in batch {
             match command {
                 Command::Append(filter, answer) => appends.push((filter, answer)),
-                Command::Find(made, criteria, answer) => finds.push((made, criteria, answer)),
+                Command::Find(id, answer) => finds.push((id, answer)),
             }
         }
         let entries: Vec<Vec<u8>> = appends.iter().map(|(filter, _)| filter.encode()).collect();
@@ -90,18 +93,18 @@ impl Reader {
                     // Gone only when the client left.
                     let _ = answer.send(Ok(counted));
                 }
-                for (made, criteria, answer) in finds {
-                    let _ = answer.send(Ok(open.find(&made, criteria, unix_ms())));
+                for (id, answer) in finds {
+                    let _ = answer.send(Ok(open.find(id, &self.signer, unix_ms())));
                 }
             }
             (Err(error), _) => {
                 // Nobody waits for a look that nobody asked for, and the next one tells.
                 if asked {
-                    tracing::error!(%error, topic = self.topic, "filters cannot be read");
+                    tracing::error!(%error, topic = self.signer.realm, "filters cannot be read");
                 }
                 let reason = Unavailable::Log(error.to_string().into());
                 appends.into_iter().for_each(|(_, answer)| drop(answer.send(Err(reason.clone()))));
-                finds.into_iter().for_each(|(_, _, answer)| drop(answer.send(Err(reason.clone()))));
+                finds.into_iter().for_each(|(_, answer)| drop(answer.send(Err(reason.clone()))));
             }
             (Ok(_), None) => {}
         }
@@ -111,7 +114,7 @@ impl Reader {
     fn with_open<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.log, &self.topic)?,
+            None => Open::new(&self.log, &self.signer.realm)?,
         };
         let done = work(&mut open)?;
         self.open = Some(open);
@@ -130,7 +133,7 @@ impl Open {
             consumer,
             next,
             cursors: Cursors::new(FILTERS_MAX, gone),
-            criteria: Criteria::default(),
+            descriptions: Descriptions::default(),
         };
         open.append_and_read(&[])?;
         Ok(open)
@@ -157,8 +160,8 @@ impl Open {
     fn apply(&mut self, payload: &[u8]) -> bool {
         match Filter::decode(payload) {
             Ok(Filter::Moved(moved)) => self.cursors.apply(&moved),
-            Ok(Filter::Criteria(criteria)) => {
-                self.criteria.apply(&criteria);
+            Ok(Filter::Criteria(told)) => {
+                self.descriptions.apply(&told);
                 true
             }
             Err(error) => {
@@ -168,16 +171,12 @@ impl Open {
         }
     }
 
-    fn find(&self, made: &super::Made, criteria: Option<maidenlane_chain::B256>, now: Ms) -> Option<Found> {
-        let stand = self.cursors.of(made, now)?;
-        let (criteria, wants_criteria) = match criteria {
-            Some(hash) => {
-                let (criteria, again) = self.criteria.of(hash, now)?;
-                (Some(criteria), again)
-            }
-            None => (None, false),
-        };
-        Some(Found { stand, criteria, wants_criteria })
+    fn find(&self, id: Id, signer: &Signer, now: Ms) -> Option<Found> {
+        let (told, again) = self.descriptions.of(id, now)?;
+        let filter = Description::read(&told, signer)?;
+        let made = Made { filter: id, start: filter.start, created: filter.created };
+        let stand = self.cursors.of(&made, now)?;
+        Some(Found { id, filter, stand, again: again.then_some(told) })
     }
 }
 

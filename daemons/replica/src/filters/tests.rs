@@ -1,7 +1,8 @@
 //! The topic in a real segment log, asked by several replicas.
 
-use super::cursors::Made;
-use super::{Filters, Found, Key, Settings, id};
+use super::cursors::Ms;
+use super::id::{self, Description, Id, Kind, Signer};
+use super::{Filters, Found, Key, Settings};
 use crate::intake::unix_ms;
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use maidenlane_config::listeners::SecretFile;
@@ -45,12 +46,29 @@ fn at(number: u64) -> BlockRef {
     BlockRef::new(number, B256::ZERO)
 }
 
-fn made(age_ms: u64) -> Made {
-    Made { filter: B256::repeat_byte(7), start: at(1), created: unix_ms() - age_ms }
+/// A filter with its description, which is not yet in the topic.
+struct Made {
+    id: Id,
+    created: Ms,
+    told: Bytes,
+}
+
+/// One that was made so long ago.
+fn made(age_ms: u64, criteria: &str) -> Made {
+    let (created, kind) = (unix_ms() - age_ms, Kind::Logs(criteria.to_owned()));
+    let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
+    let describe = |nonce| Description { kind: kind.clone(), created, start: at(1), nonce: [nonce; 16] };
+    let (id, told) =
+        (0..=u8::MAX).find_map(|nonce| describe(nonce).write(&signer)).expect("a nonce that will do");
+    Made { id, created, told: told.into() }
+}
+
+fn told(made: &Made, age_ms: u64) -> Filter {
+    Filter::Criteria(FilterCriteria { criteria: made.told.clone(), at_ms: unix_ms() - age_ms })
 }
 
 fn moved(made: &Made, step: u64, next: u64, age_ms: u64) -> FilterMoved {
-    let (filter, created_ms, at_ms) = (made.filter, made.created, unix_ms() - age_ms);
+    let (filter, created_ms, at_ms) = (made.id, made.created, unix_ms() - age_ms);
     FilterMoved { filter, created_ms, step, base: at(step), next: Some(at(next)), at_ms }
 }
 
@@ -59,30 +77,31 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Waits out the first opening, which may take longer than a poll waits.
-fn find(filters: &Filters, made: Made, criteria: Option<B256>) -> Option<Found> {
+fn find(filters: &Filters, made: &Made) -> Option<Found> {
     block_on(async {
         loop {
-            if let Ok(found) = filters.find(made, criteria).await {
+            if let Ok(found) = filters.find(made.id).await {
                 return found;
             }
         }
     })
 }
 
-fn stands(filters: &Filters, made: Made) -> Option<(u64, u64)> {
-    find(filters, made, None).map(|found| (found.stand.cursor.number, found.stand.step))
+fn stands(filters: &Filters, made: &Made) -> Option<(u64, u64)> {
+    find(filters, made).map(|found| (found.stand.cursor.number, found.stand.step))
 }
 
 #[test]
 fn what_one_replica_moves_the_others_see() {
     let shared = Shared::new();
-    let (one, two, made) = (shared.replica(), shared.replica(), made(0));
+    let (one, two, made) = (shared.replica(), shared.replica(), &made(0, "{}"));
+    shared.append([told(made, 0)]);
     assert_eq!((stands(&one, made), stands(&two, made)), (Some((1, 0)), Some((1, 0))));
-    assert_eq!(block_on(one.step(moved(&made, 1, 5, 0))), Ok(true));
+    assert_eq!(block_on(one.step(moved(made, 1, 5, 0))), Ok(true));
     assert_eq!(stands(&two, made), Some((5, 1)));
-    assert_eq!(block_on(two.step(moved(&made, 1, 6, 0))), Ok(false), "another came before");
+    assert_eq!(block_on(two.step(moved(made, 1, 6, 0))), Ok(false), "another came before");
     assert_eq!(stands(&one, made), Some((5, 1)));
-    assert_eq!(block_on(two.step(FilterMoved { next: None, ..moved(&made, 2, 0, 0) })), Ok(true));
+    assert_eq!(block_on(two.step(FilterMoved { next: None, ..moved(made, 2, 0, 0) })), Ok(true));
     assert_eq!((stands(&one, made), stands(&two, made)), (None, None));
     assert_eq!(stands(&shared.replica(), made), None, "nor does a new replica take it for new");
 }
@@ -91,10 +110,11 @@ fn what_one_replica_moves_the_others_see() {
 fn many_at_once_are_answered_in_one_order() {
     let shared = Shared::new();
     let replicas: Vec<_> = (0..3).map(|_| shared.replica()).collect();
-    let made = made(0);
+    let made = &made(0, "{}");
+    shared.append([told(made, 0)]);
     for step in 1..=20 {
         let replies = block_on(futures_util::future::join_all(
-            replicas.iter().chain(&replicas).map(|replica| replica.step(moved(&made, step, step + 1, 0))),
+            replicas.iter().chain(&replicas).map(|replica| replica.step(moved(made, step, step + 1, 0))),
         ));
         assert_eq!(replies.iter().filter(|reply| **reply == Ok(true)).count(), 1, "{replies:?}");
     }
@@ -104,30 +124,35 @@ fn many_at_once_are_answered_in_one_order() {
 }
 
 #[test]
-fn long_criteria_are_in_the_topic() {
+fn what_a_filter_is_stands_in_the_topic() {
     let shared = Shared::new();
-    let criteria = Bytes::from("x".repeat(2_000).into_bytes());
-    let (hash, made) = (id::hash(&criteria), made(0));
-    let one = shared.replica();
-    assert_eq!(find(&one, made, Some(hash)), None);
-    assert_eq!(block_on(one.keep(FilterCriteria { criteria: criteria.clone(), at_ms: unix_ms() })), Ok(()));
-    let found = find(&shared.replica(), made, Some(hash)).expect("a filter");
-    assert_eq!((found.criteria, found.wants_criteria), (Some(criteria), false));
+    let criteria = "x".repeat(2_000);
+    let (one, made) = (shared.replica(), made(0, &criteria));
+    assert_eq!(find(&one, &made), None);
+    assert_eq!(block_on(one.keep(made.told.clone())), Ok(()));
+    let found = find(&shared.replica(), &made).expect("a filter");
+    assert_eq!((found.filter.kind, found.again), (Kind::Logs(criteria), None));
+    let forged = [&made.told[..], b" "].concat();
+    let strange = Made { id: id::hash(&forged), told: forged.into(), ..made };
+    shared.append([told(&strange, 0)]);
+    assert_eq!(find(&one, &strange), None, "nobody with the key made it");
 }
 
 #[test]
 fn a_start_reads_back_as_far_as_a_filter_can_live() {
     let shared = Shared::new();
-    let (old, minute) = (made(3_600_000), 60_000);
+    let (old, minute) = (made(3_600_000, "{}"), 60_000);
     let other = |number: u64| {
         let filter = id::hash(&number.to_be_bytes());
-        Filter::Moved(FilterMoved { filter, ..moved(&made(0), 1, 2, 12 * minute) })
+        Filter::Moved(FilterMoved { filter, ..moved(&old, 1, 2, 12 * minute) })
     };
     // An hour old, polled a minute ago for the last time, with ten thousand entries of others before that.
-    shared.append([Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
+    shared.append([told(&old, 60 * minute), Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
     shared.append((0..10_000).map(other));
-    shared.append([Filter::Moved(moved(&old, 2, 9, minute))]);
-    assert_eq!(stands(&shared.replica(), old), Some((9, 2)));
-    let silent = Made { filter: B256::repeat_byte(8), ..made(10 * minute) };
-    assert_eq!(stands(&shared.replica(), silent), None, "made ten minutes ago and never polled");
+    shared.append([told(&old, 6 * minute), Filter::Moved(moved(&old, 2, 9, minute))]);
+    assert_eq!(stands(&shared.replica(), &old), Some((9, 2)));
+    assert!(find(&shared.replica(), &old).is_some_and(|found| found.again == Some(old.told)));
+    let silent = made(10 * minute, "{}");
+    shared.append([told(&silent, 9 * minute)]);
+    assert_eq!(stands(&shared.replica(), &silent), None, "made ten minutes ago and never polled");
 }

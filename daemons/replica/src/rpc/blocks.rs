@@ -3,6 +3,7 @@
 //! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
 
 use super::block::Block;
+use super::block_logs::{BlockLogs, ReadyLogs};
 use super::receipt::Receipts;
 use super::select::pruned;
 use super::session::Session;
@@ -40,22 +41,65 @@ impl Weighter<(B256, Whole), Arc<str>> for Weight {
     }
 }
 
-/// The two caches, each with half of the memory.
+impl Weighter<B256, Arc<ReadyLogs>> for Weight {
+    fn weight(&self, _: &B256, logs: &Arc<ReadyLogs>) -> u64 {
+        u64::try_from(logs.bytes()).unwrap_or(u64::MAX).saturating_add(100)
+    }
+}
+
+/// Logs of a block with more than these are never made ready.
+const READY_LOGS_MAX: usize = 10_000;
+/// Who wants fewer of a block's logs than one in so many has only these written.
+const READY_SHARE: usize = 4;
+
+/// A block's logs.
+pub(crate) enum Found {
+    /// All, as JSON.
+    Ready(Arc<ReadyLogs>),
+    /// As they are stored.
+    Stored(BlockLogs),
+}
+
+/// The caches, each with a third of the memory.
 #[derive(Debug)]
 pub(crate) struct Blocks {
+    logs: Cache<B256, Arc<ReadyLogs>, Weight>,
     decoded: Cache<B256, Arc<Block>, Weight>,
     json: Cache<(B256, Whole), Arc<str>, Weight>,
 }
 
 impl Blocks {
-    /// Both caches together hold at most this many bytes.
+    /// All caches together hold at most this many bytes.
     pub(crate) fn new(most_bytes: u64) -> Self {
-        let half = most_bytes / 2;
-        let entries = usize::try_from(half / 100_000).unwrap_or(1_024).max(16);
+        let third = most_bytes / 3;
+        let entries = usize::try_from(third / 100_000).unwrap_or(1_024).max(16);
         Self {
-            decoded: Cache::with_weighter(entries, half, Weight),
-            json: Cache::with_weighter(entries, half, Weight),
+            logs: Cache::with_weighter(entries, third, Weight),
+            decoded: Cache::with_weighter(entries, third, Weight),
+            json: Cache::with_weighter(entries, third, Weight),
         }
+    }
+
+    /// The logs of a block that is known to exist, for one who wants so many of them, or all: then they are made ready
+    /// for the next, too.
+    pub(crate) fn logs(
+        &self,
+        session: &Session,
+        at: BlockRef,
+        wanted: Option<usize>,
+    ) -> Result<Found, Error> {
+        if let Some(ready) = self.logs.get(&at.hash) {
+            return Ok(Found::Ready(ready));
+        }
+        let logs = BlockLogs::read(session, at)?;
+        let count = logs.count()?;
+        let few = wanted.is_some_and(|wanted| wanted.saturating_mul(READY_SHARE) < count);
+        if few || count > READY_LOGS_MAX {
+            return Ok(Found::Stored(logs));
+        }
+        let ready = Arc::new(logs.ready()?);
+        self.logs.insert(at.hash, Arc::clone(&ready));
+        Ok(Found::Ready(ready))
     }
 
     /// A block that is known to exist, decoded.

@@ -177,7 +177,7 @@ impl CallArgs {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawOverride {
     nonce: Option<Number>,
@@ -190,8 +190,14 @@ struct RawOverride {
 
 /// Accounts as a call wants them.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<Address, Option<RawOverride>>")]
 pub(crate) struct StateOverrides(BTreeMap<Address, RawOverride>);
+
+impl From<BTreeMap<Address, Option<RawOverride>>> for StateOverrides {
+    fn from(read: BTreeMap<Address, Option<RawOverride>>) -> Self {
+        Self(read.into_iter().map(|(address, raw)| (address, raw.unwrap_or_default())).collect())
+    }
+}
 
 impl StateOverrides {
     /// Checked, for the EVM of a fork: the accounts, and where its precompiles are then. Without a fork no precompile

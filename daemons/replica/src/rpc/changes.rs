@@ -1,12 +1,11 @@
 //! What happened between two heads: pure, from one view. Subscriptions and filters tell it.
 
-use super::Shared;
+use super::block_logs::BlockLogs;
 use super::logs::{Criteria, query_matches};
-use super::receipt::write_log;
 use super::select;
 use super::session::Session;
 use super::source::Source;
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_jsonrpc::Error;
 
 /// Blocks that left the chain and blocks that came.
@@ -54,7 +53,6 @@ pub(crate) fn between(source: &dyn Source, from: BlockRef, most: u64) -> Result<
 /// # Errors
 /// The store cannot be read.
 pub(crate) fn logs(
-    shared: &Shared,
     session: &Session,
     criteria: &Criteria,
     at: BlockRef,
@@ -64,18 +62,15 @@ pub(crate) fn logs(
     if !criteria.covers(at.number) {
         return Ok(true);
     }
-    let block = shared.blocks.block(session, at)?;
-    let receipts = shared.blocks.receipts(session, &block)?;
-    for (index, (tx, log)) in receipts.logs().enumerate() {
-        if query_matches(&criteria.query, log) {
-            let mut out = String::new();
-            write_log(&mut out, log, &block, tx, index, removed);
-            if !told(out) {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
+    let mut listens = true;
+    let wants = |_, log: &LogRef<'_>| query_matches(&criteria.query, log);
+    BlockLogs::read(session, at)?.each(removed, wants, |write| {
+        let mut out = String::new();
+        write(&mut out);
+        listens = told(out);
+        listens
+    })?;
+    Ok(listens)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a node without keys, miner and pool says: a replica never has any. Nothing here depends on the chain.
 
-use super::params;
+use super::call_args::CallArgs;
+use super::{call, params};
 use alloy::primitives::keccak256;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
@@ -18,10 +19,18 @@ pub(crate) fn call(method: &str, params: Option<&RawValue>) -> Option<Result<Jso
         "eth_accounts" | "eth_pendingTransactions" => plain(params, Json::Static("[]")),
         "eth_mining" => plain(params, Json::FALSE),
         "eth_hashrate" => plain(params, Json::Static("\"0x0\"")),
-        "eth_coinbase" => refused(params, 0, "etherbase must be explicitly specified"),
-        "eth_sign" => refused(params, 2, NO_ACCOUNT),
-        "eth_signTransaction" | "eth_sendTransaction" => refused(params, 1, NO_ACCOUNT),
-        "eth_resend" => refused(params, 3, "transaction not found: this replica has no pool"),
+        "eth_coinbase" => plain(params, Json::NULL)
+            .and_then(|_| Err(Error::server("etherbase must be explicitly specified"))),
+        "eth_sign" => refused(params, 2, NO_ACCOUNT, |args| {
+            args.required(params::address)?;
+            args.required(|json| params::bytes_of(&params::string(json)?)).map(drop)
+        }),
+        "eth_signTransaction" | "eth_sendTransaction" => refused(params, 1, NO_ACCOUNT, transaction),
+        "eth_resend" => refused(params, 3, "transaction not found: this replica has no pool", |args| {
+            transaction(args)?;
+            args.optional(params::big)?;
+            args.optional(params::index).map(drop)
+        }),
         "txpool_content" | "txpool_inspect" => plain(params, POOL),
         "txpool_contentFrom" => {
             Args::parse(params, 1).and_then(|mut args| args.required(params::address)).map(|_address| POOL)
@@ -43,14 +52,25 @@ fn plain(params: Option<&RawValue>, answer: Json) -> Result<Json, Error> {
     Args::parse(params, 0).map(|_| answer)
 }
 
-fn refused(params: Option<&RawValue>, most: usize, text: &'static str) -> Result<Json, Error> {
-    Args::parse(params, most)?;
+/// What must be there is read first, as geth does: who asks wrongly learns that.
+fn refused<'a>(
+    params: Option<&'a RawValue>,
+    most: usize,
+    text: &'static str,
+    read: impl FnOnce(&mut Args<'a>) -> Result<(), Error>,
+) -> Result<Json, Error> {
+    read(&mut Args::parse(params, most)?)?;
     Err(Error::server(text))
 }
 
+fn transaction(args: &mut Args<'_>) -> Result<(), Error> {
+    args.required(call::read::<Option<CallArgs>>).map(drop)
+}
+
+/// All that there are: the server names those that the listener serves.
 fn modules() -> Json {
     Json::object(|object| {
-        for name in ["debug", "eth", "net", "rpc", "txpool", "web3"] {
+        for name in ["debug", "eth", "ethercattle", "net", "rpc", "trace", "txpool", "web3"] {
             object.raw(name, "\"1.0\"");
         }
     })

@@ -1,7 +1,7 @@
-//! `eth_newFilter` and its kin, without a session: a filter is its id, and where it stands is read from the topic that
-//! all replicas share. A poll
+//! `eth_newFilter` and its kin, without a session: what a filter is and where it stands is read from the topic that all
+//! replicas share. A poll
 //!
-//! 1. reads the topic to its present end: the filter's cursor, a block;
+//! 1. reads the topic to its present end: the filter, and its cursor, a block;
 //! 2. works out what changed from there to this replica's head;
 //! 3. if anything did, appends the step; when another replica's step came before, it begins again;
 //! 4. answers.
@@ -14,14 +14,13 @@ use super::changes::{self, Changes};
 use super::logs::{self, Criteria};
 use super::params;
 use super::session::{self, Session};
-use crate::filters::cursors::Made;
-use crate::filters::id::{Id, Kind, NONCE_BYTES};
+use crate::filters::id::{Description, Id, Kind, NONCE_BYTES};
 use crate::filters::{CRITERIA_MAX_BYTES, Filters, Found, Unavailable};
 use crate::intake::unix_ms;
 use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::json::push_data;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
-use maidenlane_wire::{FilterCriteria, FilterMoved};
+use maidenlane_wire::FilterMoved;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -37,6 +36,8 @@ pub(crate) const METHODS: [&str; 6] = [
 
 /// Blocks between a filter's cursor and the head; one that lags further has missed what it waited for.
 const BLOCKS_MAX: u64 = 1_024;
+/// One nonce in sixteen will not do.
+const NONCES_MAX: usize = 100;
 /// A poll that loses so often has a client that polls the same filter from everywhere at once.
 const ATTEMPTS: usize = 8;
 
@@ -55,19 +56,24 @@ pub(crate) async fn call(
             let read = |json: &str| Criteria::read(json).map(|criteria| (criteria, json.to_owned()));
             let (criteria, raw) = Args::parse(params, 1)?.required(read)?;
             criteria.check_future(session)?;
-            create(filters, session, Kind::logs(raw.clone()), Some(raw)).await
+            if raw.len() > CRITERIA_MAX_BYTES {
+                let most = CRITERIA_MAX_BYTES >> 10;
+                return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
+            }
+            create(filters, session, Kind::Logs(raw)).await
         }
         "eth_newBlockFilter" => {
             Args::parse(params, 0)?;
-            create(filters, session, Kind::Blocks, None).await
+            create(filters, session, Kind::Blocks).await
         }
         "eth_newPendingTransactionFilter" => {
             Args::parse(params, 1)?.optional(params::boolean)?;
-            create(filters, session, Kind::PendingTransactions, None).await
+            create(filters, session, Kind::PendingTransactions).await
         }
         _ => {
             let text = Args::parse(params, 1)?.required(params::string)?;
-            let filter = Id::read(&text, filters.signer()).and_then(|id| Filter::of(filters, id));
+            // What is no id of ours is a filter that does not exist.
+            let filter = text.strip_prefix("0x").and_then(|digits| digits.parse().ok()).map(Filter);
             match (method, filter) {
                 ("eth_uninstallFilter", None) => Ok(Json::FALSE),
                 ("eth_uninstallFilter", Some(filter)) => filter.uninstall(filters).await,
@@ -79,55 +85,37 @@ pub(crate) async fn call(
     }
 }
 
-async fn create(
-    filters: &Filters,
-    session: &Session,
-    kind: Kind,
-    criteria: Option<String>,
-) -> Result<Json, Error> {
-    if let (Kind::LogsByHash(_), Some(text)) = (&kind, criteria) {
-        if text.len() > CRITERIA_MAX_BYTES {
-            let most = CRITERIA_MAX_BYTES >> 10;
-            return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
+/// The topic knows the filter before its client does.
+async fn create(filters: &Filters, session: &Session, kind: Kind) -> Result<Json, Error> {
+    let mut filter =
+        Description { kind, created: unix_ms(), start: session.block(), nonce: [0; NONCE_BYTES] };
+    for _ in 0..NONCES_MAX {
+        filter.nonce = rand::random();
+        if let Some((id, told)) = filter.write(filters.signer()) {
+            filters.keep(told.into()).await.map_err(unavailable)?;
+            return Ok(Json::data(id.as_slice()));
         }
-        let told = FilterCriteria { criteria: text.into_bytes().into(), at_ms: unix_ms() };
-        filters.keep(told).await.map_err(unavailable)?;
     }
-    let nonce = rand::random::<[u8; NONCE_BYTES]>();
-    let id = Id { kind, created: unix_ms(), start: session.block(), nonce };
-    let text = id.write(filters.signer()).ok_or_else(|| Error::internal("no id for a filter"))?;
-    Ok(Json::Owned(format!("\"{text}\"")))
+    Err(Error::internal("no id for a filter"))
 }
 
-/// A filter that this deployment has made.
-struct Filter {
-    made: Made,
-    kind: Kind,
-}
+/// A filter's id, as somebody says.
+struct Filter(Id);
 
 impl Filter {
-    fn of(filters: &Filters, id: Id) -> Option<Self> {
-        Some(Self { made: id.made(filters.signer())?, kind: id.kind })
-    }
-
-    /// Where it stands, and what it wants where that is logs.
+    /// The filter, and what it wants where that is logs.
     async fn find(&self, filters: &Filters) -> Result<(Found, Option<Criteria>), Error> {
-        let hash = if let Kind::LogsByHash(hash) = &self.kind { Some(*hash) } else { None };
-        let found = filters.find(self.made, hash).await.map_err(unavailable)?.ok_or_else(not_found)?;
-        let told = found.criteria.as_ref().map(|told| String::from_utf8_lossy(told));
-        let criteria = match (&self.kind, &told) {
-            (Kind::Logs(text), _) => Some(text.as_str()),
-            (_, text) => text.as_deref(),
-        };
+        let found = filters.find(self.0).await.map_err(unavailable)?.ok_or_else(not_found)?;
+        let Kind::Logs(text) = &found.filter.kind else { return Ok((found, None)) };
         // They were read when the filter was made.
-        let criteria = criteria.map(Criteria::read).transpose().map_err(Error::internal)?;
-        Ok((found, criteria))
+        let criteria = Criteria::read(text).map_err(Error::internal)?;
+        Ok((found, Some(criteria)))
     }
 
-    fn step(&self, found: &Found, next: Option<BlockRef>) -> FilterMoved {
+    fn step(found: &Found, next: Option<BlockRef>) -> FilterMoved {
         FilterMoved {
-            filter: self.made.filter,
-            created_ms: self.made.created,
+            filter: found.id,
+            created_ms: found.filter.created,
             step: found.stand.step.saturating_add(1),
             base: found.stand.cursor,
             next,
@@ -145,17 +133,16 @@ impl Filter {
             let (mut found, criteria) = self.find(filters).await?;
             let (session, changes) = reach(shared, session, found.stand.cursor).await?;
             let head = session.block();
-            let (wants_blocks, shared_there) = (self.kind == Kind::Blocks, Arc::clone(shared));
+            let (wants_blocks, shared_there) = (found.filter.kind == Kind::Blocks, Arc::clone(shared));
             let tell = move |_| tell(&shared_there, &session, &changes, wants_blocks, criteria.as_ref());
             let (items, answer) = shared.pool.run(tell).await.map_err(refused)??;
             if items == 0 && !found.stand.wants_touch {
                 return Ok(answer);
             }
-            if let Some(criteria) = found.criteria.take().filter(|_| found.wants_criteria) {
-                let told = FilterCriteria { criteria, at_ms: unix_ms() };
+            if let Some(told) = found.again.take() {
                 filters.keep(told).await.map_err(unavailable)?;
             }
-            if filters.step(self.step(&found, Some(head))).await.map_err(unavailable)? {
+            if filters.step(Self::step(&found, Some(head))).await.map_err(unavailable)? {
                 return Ok(answer);
             }
         }
@@ -176,10 +163,10 @@ impl Filter {
 
     async fn uninstall(&self, filters: &Filters) -> Result<Json, Error> {
         for _ in 0..ATTEMPTS {
-            let Some(found) = filters.find(self.made, None).await.map_err(unavailable)? else {
+            let Some(found) = filters.find(self.0).await.map_err(unavailable)? else {
                 return Ok(Json::FALSE);
             };
-            if filters.step(self.step(&found, None)).await.map_err(unavailable)? {
+            if filters.step(Self::step(&found, None)).await.map_err(unavailable)? {
                 return Ok(Json::TRUE);
             }
         }
@@ -216,20 +203,17 @@ fn tell(
     wants_blocks: bool,
     criteria: Option<&Criteria>,
 ) -> Result<(usize, Json), Error> {
-    let mut list = logs::Answer::new();
+    let mut list = logs::Answer::new(shared);
     if wants_blocks {
-        changes.came.iter().for_each(|at| list.push(|out| push_data(out, at.hash.as_slice())));
+        changes.came.iter().all(|at| list.add(1, |out| push_data(out, at.hash.as_slice())));
     }
     if let Some(criteria) = criteria {
         let gone = changes.gone.iter().map(|at| (*at, true));
         for (at, removed) in gone.chain(changes.came.iter().map(|at| (*at, false))) {
-            changes::logs(shared, session, criteria, at, removed, &mut |log| {
-                list.push(|out| out.push_str(&log));
-                true
-            })?;
-            logs::refuse_too_many(shared, list.len())?;
+            changes::logs(session, criteria, at, removed, &mut |log| list.add(1, |out| out.push_str(&log)))?;
         }
     }
+    list.check()?;
     Ok((list.len(), list.finish()))
 }
 

@@ -1,19 +1,20 @@
 //! `eth_getLogs`: geth's filter rules, the store's exact index. Runs on the pool: a wide range takes milliseconds.
 
-use super::block::Block;
+mod search;
+
 use super::params::{self, Tag};
-use super::receipt::{Receipts, write_log};
 use super::select::{self, pruned};
 use super::session::Session;
 use super::source::LogQuery;
 use super::{Shared, call::refused};
-use alloy::primitives::{Address, B256, Log};
-use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use alloy::primitives::{Address, B256};
+use maidenlane_chain::{BlockRef, LogRef};
+use maidenlane_jsonrpc::{Args, Error, Json};
+pub(crate) use search::Answer;
+use search::Search;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// geth's limits.
@@ -148,24 +149,24 @@ pub(crate) async fn matching(
     filter: Criteria,
 ) -> Result<Json, Error> {
     filter.check_alternatives()?;
-    let search = match filter.block_hash {
-        Some(hash) => Search::Block(by_hash(session, hash)?),
-        None => Search::Range(range(session, &filter)?),
+    let place = match filter.block_hash {
+        Some(hash) => Place::Block(by_hash(session, hash)?),
+        None => Place::Range(range(session, &filter)?),
     };
     let query = filter.query;
     let deadline = Instant::now().checked_add(shared.settings.get().call_timeout);
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
     let found = shared.pool.run(move |cancelled| {
-        let job = Job { shared: &shared_there, session: &session_there, deadline, cancelled };
-        match search {
-            Search::Block(at) => job.block(at, &query),
-            Search::Range((from, to)) => job.range(&LogQuery { from, to, ..query }),
+        let search = Search::new(&shared_there, &session_there, deadline, cancelled);
+        match place {
+            Place::Block(at) => search.block(at, &query),
+            Place::Range((from, to)) => search.range(&LogQuery { from, to, ..query }),
         }
     });
     found.await.map_err(refused)?
 }
 
-enum Search {
+enum Place {
     Block(BlockRef),
     Range((u64, u64)),
 }
@@ -215,122 +216,9 @@ fn range(session: &Session, filter: &Criteria) -> Result<(u64, u64), Error> {
     Ok((first, last))
 }
 
-/// One search on a pool thread.
-struct Job<'a> {
-    shared: &'a Shared,
-    session: &'a Session,
-    deadline: Option<Instant>,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl Job<'_> {
-    fn check(&self, found: usize) -> Result<(), Error> {
-        refuse_too_many(self.shared, found)?;
-        if self.cancelled.load(Ordering::Relaxed) || self.deadline.is_some_and(|at| Instant::now() >= at) {
-            return Err(Error::new(codes::TIMEOUT, "request timed out"));
-        }
-        Ok(())
-    }
-
-    fn decoded(&self, at: BlockRef) -> Result<(Arc<Block>, Receipts), Error> {
-        let block = self.shared.blocks.block(self.session, at)?;
-        let receipts = self.shared.blocks.receipts(self.session, &block)?;
-        Ok((block, receipts))
-    }
-
-    /// Appends what matches in one block, whatever it costs to look at all its logs.
-    fn scan(&self, at: BlockRef, query: &LogQuery, out: &mut Answer) -> Result<(), Error> {
-        let (block, receipts) = self.decoded(at)?;
-        for (index, (tx, log)) in
-            receipts.logs().enumerate().filter(|(_, (_, log))| query_matches(query, log))
-        {
-            out.push(|text| write_log(text, log, &block, tx, index, false));
-        }
-        self.check(out.logs)
-    }
-
-    fn block(&self, at: BlockRef, query: &LogQuery) -> Result<Json, Error> {
-        let mut out = Answer::new();
-        self.scan(at, query, &mut out)?;
-        Ok(out.finish())
-    }
-
-    fn canonical(&self, number: u64) -> Result<BlockRef, Error> {
-        let hash = self.session.source().hash_of(number)?.ok_or_else(pruned)?;
-        Ok(BlockRef::new(number, hash))
-    }
-
-    fn range(&self, query: &LogQuery) -> Result<Json, Error> {
-        let mut out = Answer::new();
-        if !query.is_selective() {
-            for number in query.from..=query.to {
-                self.scan(self.canonical(number)?, query, &mut out)?;
-            }
-            return Ok(out.finish());
-        }
-        let most = self.shared.settings.get().logs_max.saturating_add(1);
-        for (number, indexes) in self.session.source().logs(query, most)? {
-            self.check(out.logs.saturating_add(indexes.len()))?;
-            let (block, receipts) = self.decoded(self.canonical(number)?)?;
-            for index in indexes {
-                let missing = || Error::internal(format!("log {index} of block {number} is missing"));
-                let (tx, log) = receipts.log(index).ok_or_else(missing)?;
-                // The index does not know how many topics a log has, and a query may ask for more than it names.
-                if query_matches(query, log) {
-                    out.push(|text| write_log(text, log, &block, tx, index, false));
-                }
-            }
-        }
-        Ok(out.finish())
-    }
-}
-
-/// Refuses an answer of so many logs.
-pub(crate) fn refuse_too_many(shared: &Shared, found: usize) -> Result<(), Error> {
-    let most = shared.settings.get().logs_max;
-    if found <= most {
-        return Ok(());
-    }
-    let text = format!("query returns more than {most} logs; ask for a smaller range");
-    Err(Error::new(codes::CLIENT_LIMIT, text))
-}
-
-/// A list of logs as it grows.
-pub(crate) struct Answer {
-    text: String,
-    logs: usize,
-}
-
-impl Answer {
-    /// Without any yet.
-    pub(crate) fn new() -> Self {
-        Self { text: "[".into(), logs: 0 }
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.logs
-    }
-
-    /// One more.
-    pub(crate) fn push(&mut self, write: impl FnOnce(&mut String)) {
-        if self.logs > 0 {
-            self.text.push(',');
-        }
-        self.logs += 1;
-        write(&mut self.text);
-    }
-
-    /// All of them.
-    pub(crate) fn finish(mut self) -> Json {
-        self.text.push(']');
-        Json::Owned(self.text)
-    }
-}
-
 /// geth's match: a log with fewer topics than positions does not match, not even an empty position.
-pub(crate) fn query_matches(query: &LogQuery, log: &Log) -> bool {
-    let address = query.addresses.is_empty() || query.addresses.contains(&log.address);
+pub(crate) fn query_matches(query: &LogQuery, log: &LogRef<'_>) -> bool {
+    let address = query.addresses.is_empty() || query.addresses.contains(log.address);
     let topics = query.topics.iter().zip(log.topics());
     address
         && query.topics.len() <= log.topics().len()

@@ -6,7 +6,7 @@
 //! | `session` | which view a request is answered from, and whether it may be |
 //! | `params` | reading parameters |
 //! | `select` | block selectors to blocks, with geth's errors |
-//! | `block`, `transaction`, `receipt` | consensus bytes to JSON |
+//! | `block`, `block_logs`, `log_json`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
@@ -18,6 +18,7 @@
 
 mod access_list;
 pub(crate) mod block;
+mod block_logs;
 pub(crate) mod blocks;
 mod call;
 mod call_args;
@@ -31,6 +32,7 @@ mod facts;
 mod fees;
 mod fill;
 mod filters;
+mod log_json;
 mod logs;
 mod lookup;
 pub(crate) mod params;

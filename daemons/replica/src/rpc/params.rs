@@ -70,7 +70,7 @@ pub(crate) fn big_of(text: &str) -> Result<U256, String> {
 
 /// A number of at most 64 bits.
 pub(crate) fn number_of(text: &str) -> Result<u64, String> {
-    big_of(text)?.try_into().map_err(|_| "hex number > 64 bits".to_owned())
+    small(big_of(text)?)
 }
 
 /// An address.
@@ -88,10 +88,23 @@ pub(crate) fn hash(json: &str) -> Result<B256, String> {
     fixed(&string(json)?, "common.Hash").map(B256::new)
 }
 
-/// An index such as `0x1`. To geth's numbers an empty text is zero, unlike to its names of blocks.
+/// A quantity. To geth's numbers an empty text is zero, unlike to its names of blocks.
+fn quantity_of(text: &str) -> Result<U256, String> {
+    if text.is_empty() { Ok(U256::ZERO) } else { big_of(text) }
+}
+
+/// `hexutil.Big` as a parameter.
+pub(crate) fn big(json: &str) -> Result<U256, String> {
+    quantity_of(&string(json)?)
+}
+
+/// An index such as `0x1`.
 pub(crate) fn index(json: &str) -> Result<u64, String> {
-    let text = string(json)?;
-    if text.is_empty() { Ok(0) } else { number_of(&text) }
+    small(big(json)?)
+}
+
+fn small(quantity: U256) -> Result<u64, String> {
+    quantity.try_into().map_err(|_| "hex number > 64 bits".to_owned())
 }
 
 /// `true` or `false`; null is false, as a Go bool stays what it was.
@@ -218,13 +231,22 @@ impl Selector {
     }
 }
 
+/// A field that null leaves as it was, as Go's decoder does.
+pub(crate) fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
 /// `hexutil.Big` in a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Big(pub(crate) U256);
 
 impl<'de> Deserialize<'de> for Big {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        big_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
+        quantity_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -234,7 +256,8 @@ pub(crate) struct Number(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        number_of(&Cow::<'de, str>::deserialize(from)?).map(Self).map_err(D::Error::custom)
+        let quantity = quantity_of(&Cow::<'de, str>::deserialize(from)?);
+        quantity.and_then(small).map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Receipts and logs as geth 1.17 writes them (`MarshalReceipt`, `types.Log`).
 
 use super::block::Block;
+use super::log_json::LogWriter;
 use super::transaction::effective_gas_price;
 use alloy::consensus::{Eip658Value, ReceiptEnvelope, Transaction as _};
 use alloy::eips::eip2718::Encodable2718 as _;
-use alloy::primitives::{Log, TxKind};
+use alloy::primitives::TxKind;
 use alloy::rlp::{self, Decodable};
 use maidenlane_jsonrpc::Json;
 use maidenlane_jsonrpc::json::{Object, push_data, push_list};
@@ -82,8 +83,9 @@ impl Receipts {
         object.quantity("gasUsed", used);
         object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used());
         let first = self.first_log.get(index).copied().unwrap_or_default();
+        let writer = LogWriter::of(block, index);
         object.list("logs", receipt.logs().iter().enumerate(), |out, (position, log)| {
-            write_log(out, log, block, index, first + position, false);
+            writer.write(out, &log.address, log.topics(), &log.data.data, first + position, false);
         });
         object.data("logsBloom", receipt.logs_bloom().as_slice());
         object.quantity("type", u64::from(u8::from(tx.tx_type())));
@@ -111,21 +113,6 @@ impl Receipts {
         (0..self.items.len()).map(|index| self.used(index))
     }
 
-    /// The log at `wanted` (counted through the block) with its transaction's index.
-    pub(crate) fn log(&self, wanted: usize) -> Option<(usize, &Log)> {
-        let tx = self.first_log.partition_point(|first| *first <= wanted).checked_sub(1)?;
-        let position = wanted.checked_sub(*self.first_log.get(tx)?)?;
-        Some((tx, self.items.get(tx)?.logs().get(position)?))
-    }
-
-    /// All logs with their transactions' indexes, in order.
-    pub(crate) fn logs(&self) -> impl Iterator<Item = (usize, &Log)> {
-        self.items
-            .iter()
-            .enumerate()
-            .flat_map(|(tx, receipt)| receipt.logs().iter().map(move |log| (tx, log)))
-    }
-
     /// Each receipt as `debug_getRawReceipts` gives it: typed ones as `type || payload`.
     pub(crate) fn raw(&self) -> Json {
         let mut out = String::new();
@@ -138,21 +125,4 @@ impl Receipts {
 
 fn status(receipt: &ReceiptEnvelope) -> Eip658Value {
     receipt.as_receipt().map_or(Eip658Value::Eip658(false), |receipt| receipt.status)
-}
-
-/// One log; `index` counts through the block.
-pub(crate) fn write_log(out: &mut String, log: &Log, block: &Block, tx: usize, index: usize, removed: bool) {
-    let mut object = Object::new(out);
-    object.data("address", log.address.as_slice());
-    object.list("topics", log.topics(), |out, topic| push_data(out, topic.as_slice()));
-    object.data("data", &log.data.data);
-    object.quantity("blockNumber", block.header.number);
-    let hash = block.transactions.get(tx).map(|tx| *tx.tx_hash()).unwrap_or_default();
-    object.data("transactionHash", hash.as_slice());
-    object.quantity("transactionIndex", u64::try_from(tx).unwrap_or(u64::MAX));
-    object.data("blockHash", block.hash.as_slice());
-    object.quantity("blockTimestamp", block.header.timestamp);
-    object.quantity("logIndex", u64::try_from(index).unwrap_or(u64::MAX));
-    object.raw("removed", if removed { "true" } else { "false" });
-    object.end();
 }

@@ -111,10 +111,10 @@ pub trait Source: Send + Sync + 'static {
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// The canonical block and index of a transaction.
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
-    /// Blocks and the indexes (counted through the block) of logs that have every wanted address and topic,
-    /// ascending. Stops after `most` logs. Only asked when at least one position names a term; a log with fewer
-    /// topics than the query has positions may be among them.
-    fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError>;
+    /// Tells `told`, ascending, of blocks and the indexes (counted through the block) of their logs that have every
+    /// wanted address and topic; of no logs from time to time while none are found. False ends the search. Only asked when
+    /// at least one position names a term; a log with fewer topics than the query has positions may be among them.
+    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError>;
 }
 
 /// Whether state may be served.

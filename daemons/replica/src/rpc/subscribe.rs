@@ -225,7 +225,7 @@ impl Told<'_> {
 
     fn logs(&self, criteria: &Criteria, publisher: &Publisher) -> Result<bool, Error> {
         let tell = &mut |log| publisher.send(Json::Owned(log));
-        let all = changes::logs(self.shared, self.session, criteria, self.at, self.removed, tell)?;
+        let all = changes::logs(self.session, criteria, self.at, self.removed, tell)?;
         Ok(all && !publisher.is_closed())
     }
 

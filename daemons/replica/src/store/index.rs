@@ -1,53 +1,77 @@
 //! The indexes over a block's contents: transactions by hash, logs by address and topic.
 
+use super::chunk::{self, List};
 use super::write::{Batch, Store};
 use super::{Error, tables};
 use maidenlane_chain::block::Body;
-use maidenlane_chain::{BlockRef, Receipts};
-use std::collections::BTreeMap;
+use maidenlane_chain::{BlockRef, Logs};
 
 impl Store {
-    /// Adds or removes a block's transactions and logs.
+    /// Adds a block's transactions and logs.
     pub(super) fn index(
         &self,
         batch: &mut Batch,
         block: BlockRef,
         body: &[u8],
         receipts: &[u8],
-        add: bool,
     ) -> Result<(), Error> {
-        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
         let table = self.table(tables::TRANSACTIONS)?;
+        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
         for (index, hash) in (0_u32..).zip(body.transaction_hashes()) {
-            if add {
-                batch.rows.put_cf(table, hash, tables::place(block.number, index));
-            } else {
-                batch.rows.delete_cf(table, hash);
-            }
+            batch.rows.put_cf(table, hash, tables::place(block.number, index));
         }
-        let receipts = Receipts::decode(receipts).map_err(|_| self.damaged("receipts"))?;
         let table = self.table(tables::LOGS)?;
-        for ((position, term), indexes) in terms(&receipts) {
-            let key = tables::at_block(&tables::term(position, term), block.number);
-            if add {
-                batch.rows.put_cf(table, key, indexes);
-            } else {
-                batch.rows.delete_cf(table, key);
+        self.lists(receipts, |term, mut list| {
+            batch.rows.merge_cf(table, chunk::key(term, chunk::of(block.number)), list.entry(block.number));
+            Ok(())
+        })
+    }
+
+    /// Removes the head's transactions and logs. Every batch before this one must have been written.
+    pub(super) fn unindex(
+        &self,
+        batch: &mut Batch,
+        block: BlockRef,
+        body: &[u8],
+        receipts: &[u8],
+    ) -> Result<(), Error> {
+        let table = self.table(tables::TRANSACTIONS)?;
+        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
+        for hash in body.transaction_hashes() {
+            batch.rows.delete_cf(table, hash);
+        }
+        let table = self.table(tables::LOGS)?;
+        self.lists(receipts, |term, _| {
+            let key = chunk::key(term, chunk::of(block.number));
+            let row = self.get(tables::LOGS, &key)?.unwrap_or_default();
+            match chunk::without(&row, block.number).map_err(|_| self.damaged("log index"))? {
+                Some(left) => batch.rows.put_cf(table, key, left),
+                None => batch.rows.delete_cf(table, key),
             }
+            Ok(())
+        })
+    }
+
+    /// Every term of a block's logs, as [`tables::term`], with the indexes of the logs that have it.
+    fn lists(
+        &self,
+        receipts: &[u8],
+        mut each: impl FnMut(&[u8], List) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut all: Vec<(u8, &[u8], u32)> = Vec::new();
+        let logs = Logs::of(receipts).map_err(|_| self.damaged("receipts"))?;
+        for (index, log) in (0_u32..).zip(logs) {
+            let log = log.map_err(|_| self.damaged("receipts"))?;
+            all.push((0, log.address.as_slice(), index));
+            all.extend((1..).zip(log.topics()).map(|(position, topic)| (position, topic.as_slice(), index)));
+        }
+        all.sort_unstable();
+        for same in all.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)) {
+            let Some((position, term, _)) = same.first() else { continue };
+            let mut list = List::default();
+            same.iter().for_each(|(_, _, index)| list.push(*index));
+            each(&tables::term(*position, term), list)?;
         }
         Ok(())
     }
-}
-
-/// Every term of a block's logs, by position, with the indexes of the logs that have it.
-fn terms(receipts: &Receipts) -> BTreeMap<(u8, &[u8]), Vec<u8>> {
-    let mut terms: BTreeMap<(u8, &[u8]), Vec<u8>> = BTreeMap::new();
-    let logs = receipts.items().iter().flat_map(|receipt| receipt.logs());
-    for (index, log) in (0_u32..).zip(logs) {
-        let topics = (1_u8..).zip(log.topics().iter().map(|topic| topic.as_slice()));
-        for term in std::iter::once((0, log.address.as_slice())).chain(topics) {
-            terms.entry(term).or_default().extend_from_slice(&index.to_be_bytes());
-        }
-    }
-    terms
 }

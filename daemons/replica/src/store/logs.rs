@@ -1,104 +1,179 @@
-//! The search in the log index: positions leap over each other from block to block, so the cost is that of the
-//! rarest position, not of the range.
+//! The search in the log index: positions leap over each other, from chunk to chunk on the disk and from block to block
+//! within, so the cost is that of the rarest position, not of the range.
 
+use super::chunk::{self, Entries, Torn};
 use super::{Error, View, tables};
 use rocksdb::{DB, DBRawIteratorWithThreadMode};
-use std::collections::BTreeSet;
+use std::ops::{Range, RangeInclusive};
 
-/// One term's rows, standing at a block.
-struct Term<'a> {
-    rows: DBRawIteratorWithThreadMode<'a, DB>,
-    prefix: Vec<u8>,
-    block: Option<u64>,
-}
+/// What a search wants: a position is 0 (address) or 1–4 (topics), with at least one term each.
+pub type Positions = [(u8, Vec<Vec<u8>>)];
 
-/// Alternatives at one position.
-struct Position<'a>(Vec<Term<'a>>);
+/// Told of a block and the indexes of its logs that match; of none from time to time, while nothing is found. False ends
+/// the search.
+pub type Told<'a> = &'a mut dyn FnMut(u64, &[u32]) -> bool;
 
 impl View {
-    /// Blocks within `from..=to` and the indexes of their logs that have, at every position, one of its terms.
-    /// A position is 0 (address) or 1–4 (topics) with at least one term. Ascending; stops after `most` logs.
+    /// Tells `told` of the blocks in `range`, ascending, and of those of their logs that have, at every position, one of
+    /// its terms. Returns how many rows were looked for.
     ///
     /// # Errors
     /// When the database is damaged.
-    pub fn logs(
-        &self,
-        positions: &[(u8, Vec<Vec<u8>>)],
-        from: u64,
-        to: u64,
-        most: usize,
-    ) -> Result<Vec<(u64, Vec<usize>)>, Error> {
-        let mut open = Vec::new();
-        for (position, terms) in positions {
-            let terms = terms.iter().map(|term| Term::open(self, *position, term));
-            open.push(Position(terms.collect::<Result<_, _>>()?));
-        }
-        let (mut found, mut count, mut block) = (Vec::new(), 0, from);
-        while count < most {
-            let Some(next) = meet(self, &mut open, block, to)? else { break };
-            let mut sets = open.iter().map(|position| position.indexes(next));
-            let first = sets.next().unwrap_or_default();
-            let common = sets.fold(first, |common, set| &common & &set);
-            if !common.is_empty() {
-                count += common.len();
-                found.push((next, common.into_iter().collect()));
+    pub fn logs(&self, wanted: &Positions, range: RangeInclusive<u64>, told: Told<'_>) -> Result<u64, Error> {
+        let positions = wanted.iter().map(|(position, terms)| {
+            Position(terms.iter().map(|term| Term::of(tables::term(*position, term))).collect())
+        });
+        let mut positions: Vec<Position> = positions.collect();
+        let mut rows = Rows { view: self, cursor: self.cursor(tables::LOGS)?, sought: 0 };
+        let (mut block, mut common, mut other) = (*range.start(), Vec::new(), Vec::new());
+        while let Some(next) = meet(&mut rows, &mut positions, block, *range.end(), told)? {
+            common.clear();
+            for (index, position) in positions.iter().enumerate() {
+                let set = if index == 0 { &mut common } else { &mut other };
+                position.indexes(next, set).map_err(|Torn| self.damaged("log index"))?;
+                if index > 0 {
+                    common.retain(|log| other.binary_search(log).is_ok());
+                }
             }
-            match next.checked_add(1) {
+            let goes_on = common.is_empty() || told(next, &common);
+            match next.checked_add(1).filter(|_| goes_on) {
                 Some(after) => block = after,
                 None => break,
             }
         }
-        Ok(found)
+        Ok(rows.sought)
     }
 }
 
-/// The first block from `block` on where all positions have a row.
-fn meet(view: &View, positions: &mut [Position<'_>], mut block: u64, to: u64) -> Result<Option<u64>, Error> {
-    loop {
-        let start = block;
-        for position in positions.iter_mut() {
-            match position.seek(view, block)? {
-                Some(next) if next <= to => block = next,
-                _ => return Ok(None),
-            }
+/// The first block from `block` to `to` where all positions have an entry.
+fn meet(
+    rows: &mut Rows<'_>,
+    positions: &mut [Position],
+    mut block: u64,
+    to: u64,
+    told: Told<'_>,
+) -> Result<Option<u64>, Error> {
+    let mut agreed = 0;
+    let mut next = 0;
+    while agreed < positions.len() {
+        let sought = rows.sought;
+        let Some(position) = positions.get_mut(next) else { break };
+        let Some(nearest) = position.seek(rows, block)?.filter(|nearest| *nearest <= to) else {
+            return Ok(None);
+        };
+        if rows.sought > sought && !told(nearest, &[]) {
+            return Ok(None);
         }
-        if block == start || positions.is_empty() {
-            return Ok((!positions.is_empty()).then_some(block));
-        }
+        agreed = if nearest == block { agreed + 1 } else { 1 };
+        block = nearest;
+        next = (next + 1) % positions.len();
     }
+    Ok((!positions.is_empty()).then_some(block))
 }
 
-impl Position<'_> {
-    fn seek(&mut self, view: &View, block: u64) -> Result<Option<u64>, Error> {
+/// The table, and how often it was asked.
+struct Rows<'a> {
+    view: &'a View,
+    cursor: DBRawIteratorWithThreadMode<'a, DB>,
+    sought: u64,
+}
+
+/// Alternatives at one position.
+struct Position(Vec<Term>);
+
+impl Position {
+    /// The first block from `block` on where one of the terms has an entry.
+    fn seek(&mut self, rows: &mut Rows<'_>, block: u64) -> Result<Option<u64>, Error> {
         let mut nearest = None;
         for term in &mut self.0 {
-            term.seek(view, block)?;
-            nearest = [nearest, term.block].into_iter().flatten().min();
+            term.seek(rows, block)?;
+            nearest = [nearest, term.at].into_iter().flatten().min();
         }
         Ok(nearest)
     }
 
-    fn indexes(&self, block: u64) -> BTreeSet<usize> {
-        let here = self.0.iter().filter(|term| term.block == Some(block));
-        here.filter_map(|term| term.rows.value()).flat_map(tables::indexes).collect()
-    }
-}
-
-impl<'a> Term<'a> {
-    fn open(view: &'a View, position: u8, term: &[u8]) -> Result<Self, Error> {
-        Ok(Self { rows: view.cursor(tables::LOGS)?, prefix: tables::term(position, term), block: Some(0) })
-    }
-
-    /// Stands at the first row from `block` on, if it is not there already.
-    fn seek(&mut self, view: &View, block: u64) -> Result<(), Error> {
-        if self.block.is_none() || (self.rows.valid() && self.block.is_some_and(|at| at >= block)) {
-            return Ok(());
+    /// The indexes of the logs in `block`, where all terms stand or beyond, that have one of the terms; ascending.
+    fn indexes(&self, block: u64, out: &mut Vec<u32>) -> Result<(), Torn> {
+        out.clear();
+        for term in self.0.iter().filter(|term| term.at == Some(block)) {
+            for index in chunk::indexes(term.list()) {
+                out.push(index?);
+            }
         }
-        self.rows.seek(tables::at_block(&self.prefix, block));
-        self.rows.status().map_err(|source| view.rocks(source))?;
-        let key =
-            self.rows.key().filter(|key| key.len() == self.prefix.len() + 8 && key.starts_with(&self.prefix));
-        self.block = key.and_then(tables::block_at_end);
+        out.sort_unstable();
+        out.dedup();
         Ok(())
     }
 }
+
+/// One term, standing at a block.
+#[derive(Default)]
+struct Term {
+    prefix: Vec<u8>,
+    /// The chunk whose row is held.
+    chunk: Option<u64>,
+    row: Vec<u8>,
+    /// Where in the row the next entry begins.
+    next: usize,
+    /// Where it stands; nowhere before the first look and after the last entry.
+    at: Option<u64>,
+    /// Where in the row that block's logs are listed.
+    list: Range<usize>,
+    ended: bool,
+}
+
+impl Term {
+    fn of(prefix: Vec<u8>) -> Self {
+        Self { prefix, ..Self::default() }
+    }
+
+    /// Goes on to the first entry from `block` on, unless it stands there or beyond.
+    fn seek(&mut self, rows: &mut Rows<'_>, block: u64) -> Result<(), Error> {
+        while !self.ended && self.at.is_none_or(|at| at < block) {
+            if self.chunk.is_none_or(|chunk| chunk < chunk::of(block)) {
+                self.load(rows, chunk::of(block))?;
+            } else if !self.step().map_err(|Torn| rows.view.damaged("log index"))? {
+                self.load(rows, self.chunk.map_or(0, |chunk| chunk.saturating_add(1)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next entry of the row. False where there is none.
+    fn step(&mut self) -> Result<bool, Torn> {
+        let row = self.row.get(self.next..).unwrap_or_default();
+        let mut entries = Entries::of(row);
+        let Some((block, list)) = entries.next()? else { return Ok(false) };
+        self.next = self.row.len() - entries.left();
+        self.list = self.next - list.len()..self.next;
+        self.at = self.chunk.map(|chunk| chunk * chunk::BLOCKS + u64::from(block));
+        Ok(true)
+    }
+
+    /// Takes the first row from `chunk` on.
+    fn load(&mut self, rows: &mut Rows<'_>, chunk: u64) -> Result<(), Error> {
+        rows.sought += 1;
+        rows.cursor.seek(chunk::key(&self.prefix, chunk));
+        rows.cursor.status().map_err(|source| rows.view.rocks(source))?;
+        let found = rows
+            .cursor
+            .item()
+            .filter(|(key, _)| key.len() == self.prefix.len() + 8 && key.starts_with(&self.prefix));
+        let Some((key, row)) = found else {
+            (self.ended, self.at) = (true, None);
+            return Ok(());
+        };
+        self.chunk = tables::block_at_end(key);
+        self.row.clear();
+        self.row.extend_from_slice(row);
+        self.next = 0;
+        Ok(())
+    }
+
+    fn list(&self) -> &[u8] {
+        self.row.get(self.list.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! | `facts` | what is written with every batch: head, feed position, finality |
 //! | `keep` | how much of the past is kept |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
+//! | `chunk` | one row of the log index |
 //! | `index` | transactions by hash, logs by address and topic |
 //! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
 //! | `tuning` | how RocksDB holds each table |
@@ -16,6 +17,7 @@
 //! | `tally` | what a batch holds, for benchmarks |
 
 mod audit;
+mod chunk;
 mod damage;
 mod facts;
 mod index;
@@ -33,6 +35,7 @@ mod write;
 pub use audit::{Audit, dump, state_root};
 pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use keep::{Keep, Past};
+pub use logs::{Positions, Told};
 pub use read::View;
 pub use tally::TableRows;
 pub use write::{Batch, Store};

@@ -12,17 +12,21 @@
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |
-//! | `logs` | position (0 = address, 1–4 = topics), term, block | indexes of the logs in the block (u32 each) |
+//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | where the term stands in the logs of these 256 blocks: [`super::chunk`] |
 //! | `undo` | block, hash | the block's rows as on the wire |
 //! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
 //! | `nodes` | see [`node_key`] | a trie node's RLP |
 //! | `node_history` | node key, block | the node *before* that block; empty = absent |
 //! | `node_undo` | block, hash | the keys of the nodes that the block changed, each after its length (u8) |
 //!
-//! # Why logs are one row per term and block
-//! A row is written and deleted whole, so undoing a block needs no read and leaves no trace, and a search seeks from
-//! match to match: its cost is that of the rarest term. Bitmaps over many blocks are smaller, but every block would
-//! have to merge into them and undoing would have to edit them.
+//! # Why a log row spans 256 blocks and only grows
+//! A search costs a seek for each row that it passes, so rows must span blocks: with a row per term and block, two terms
+//! that are everywhere and never meet cost two seeks per block of the range (19 ms for 10,000 blocks; now 1.3). The
+//! newest row takes no read to extend: a block's entry is appended by a merge, which RocksDB carries out when it compacts
+//! or when somebody reads; 256 is what a reader of the newest block still merges in 12 µs. Undoing a block reads its rows
+//! and writes them without their last entry, so it leaves no trace. On a chain like Ethereum's (920 terms per block) this
+//! takes 9.0 kB per block on the disk, a row per block 10.7 kB, roaring bitmaps for the same 256 blocks 10.1 kB, and longer rows
+//! save little more (8.7 kB for 4,096 blocks).
 
 use crate::trie::Place;
 use maidenlane_chain::{B256, BlockRef};
@@ -165,20 +169,10 @@ pub(crate) fn term(position: u8, term: &[u8]) -> Vec<u8> {
     key
 }
 
-/// u32 values one after the other.
-pub(crate) fn indexes(bytes: &[u8]) -> Vec<usize> {
-    bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .filter_map(|chunk| usize::try_from(u32::from_be_bytes(*chunk)).ok())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
-        at_block, block_at_end, block_key, block_of, indexes, keys, keys_of, node_key, place, slot_key, term,
+        at_block, block_at_end, block_key, block_of, keys, keys_of, node_key, place, slot_key, term,
     };
     use crate::trie::{Nibbles, Place};
     use maidenlane_chain::{B256, BlockRef};
@@ -195,7 +189,6 @@ mod tests {
         assert_eq!(block_at_end(&at_block(&slot, 9)), Some(9));
         assert_eq!(place(258, 3), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3]);
         assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
-        assert_eq!(indexes(&[0, 0, 0, 1, 0, 0, 2, 0]), [1, 512]);
         let node = |owner, path: &[u8]| node_key(&Place { owner, path: Nibbles::from_nibbles(path) });
         assert_eq!(node(None, &[]), [0, 0]);
         assert_eq!(node(None, &[10, 11, 12]), [0, 3, 0xab, 0xc0]);

@@ -3,9 +3,25 @@
 use super::{Batch, Error, Facts, Keep, Past, Store, tables};
 use rocksdb::WriteBatchIteratorCf;
 
-type Row = (Vec<u8>, Option<Vec<u8>>);
+type Row = (Vec<u8>, Change);
 
-/// The rows that a batch writes to one table; `None` deletes.
+#[derive(Debug)]
+enum Change {
+    Put(Vec<u8>),
+    Merge(Vec<u8>),
+    Delete,
+}
+
+impl Change {
+    const fn value(&self) -> &[u8] {
+        match self {
+            Self::Put(value) | Self::Merge(value) => value.as_slice(),
+            Self::Delete => &[],
+        }
+    }
+}
+
+/// The rows that a batch writes to one table.
 #[derive(Debug)]
 pub struct TableRows {
     /// Its name.
@@ -23,7 +39,7 @@ impl TableRows {
     /// Keys and values together.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+        self.rows.iter().map(|(key, change)| key.len() + change.value().len()).sum()
     }
 }
 
@@ -48,10 +64,11 @@ impl Store {
         let mut batch = self.batch(Facts::default(), keep);
         for TableRows { table, rows } in tables {
             let table = self.table(table)?;
-            for (key, value) in rows {
-                match value {
-                    Some(value) => batch.rows.put_cf(table, key, value),
-                    None => batch.rows.delete_cf(table, key),
+            for (key, change) in rows {
+                match change {
+                    Change::Put(value) => batch.rows.put_cf(table, key, value),
+                    Change::Merge(value) => batch.rows.merge_cf(table, key, value),
+                    Change::Delete => batch.rows.delete_cf(table, key),
                 }
             }
         }
@@ -76,14 +93,16 @@ impl Sorted {
 
 impl WriteBatchIteratorCf for Sorted {
     fn put_cf(&mut self, cf_id: u32, key: &[u8], value: &[u8]) {
-        self.push(cf_id, (key.to_vec(), Some(value.to_vec())));
+        self.push(cf_id, (key.to_vec(), Change::Put(value.to_vec())));
     }
 
     fn delete_cf(&mut self, cf_id: u32, key: &[u8]) {
-        self.push(cf_id, (key.to_vec(), None));
+        self.push(cf_id, (key.to_vec(), Change::Delete));
     }
 
-    fn merge_cf(&mut self, _cf_id: u32, _key: &[u8], _value: &[u8]) {}
+    fn merge_cf(&mut self, cf_id: u32, key: &[u8], value: &[u8]) {
+        self.push(cf_id, (key.to_vec(), Change::Merge(value.to_vec())));
+    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ fn a_database_has_one_user() {
     assert!(matches!(Store::open(dir.path(), CACHE_BYTES), Err(Error::InUse { .. })));
 }
 
-fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance {
+pub(crate) fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance {
     maidenlane_wire::Advance {
         block,
         parent,
@@ -140,17 +140,19 @@ fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance {
     }
 }
 
+/// Writes one batch.
+pub(crate) fn change(store: &Store, change: impl FnOnce(&mut super::Batch) -> Result<(), Error>) {
+    let mut batch = store.batch(store.facts().unwrap(), KEEP);
+    change(&mut batch).unwrap();
+    store.write(batch).unwrap();
+}
+
 #[test]
 fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
     let base = BlockRef::new(9, B256::repeat_byte(9));
     let [gone, came] = [1, 2].map(|byte| BlockRef::new(10, B256::repeat_byte(byte)));
-    let change = |change: &dyn Fn(&mut super::Batch) -> Result<(), Error>| {
-        let mut batch = store.batch(store.facts().unwrap(), KEEP);
-        change(&mut batch).unwrap();
-        store.write(batch).unwrap();
-    };
     let check = |block: BlockRef, expect: Option<(u64, bool)>| {
         let view = store.view().unwrap().unwrap();
         assert_eq!(view.find(block.hash).unwrap(), expect);
@@ -160,13 +162,13 @@ fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
     };
     let finalize = |number: u64| {
         let finalized = Some(BlockRef::new(number, B256::ZERO));
-        change(&|batch| store.finality(batch, &maidenlane_wire::Final { safe: None, finalized }));
+        change(&store, |batch| store.finality(batch, &maidenlane_wire::Final { safe: None, finalized }));
     };
-    change(&|batch| store.advance(batch, &advance(base, B256::ZERO)));
-    change(&|batch| store.advance(batch, &advance(gone, base.hash)));
+    change(&store, |batch| store.advance(batch, &advance(base, B256::ZERO)));
+    change(&store, |batch| store.advance(batch, &advance(gone, base.hash)));
     check(gone, Some((10, true)));
-    change(&|batch| store.undo(batch, gone, base.hash).map(drop));
-    change(&|batch| store.advance(batch, &advance(came, base.hash)));
+    change(&store, |batch| store.undo(batch, gone, base.hash).map(drop));
+    change(&store, |batch| store.advance(batch, &advance(came, base.hash)));
     check(gone, Some((10, false)));
     finalize(73);
     check(gone, Some((10, false)));

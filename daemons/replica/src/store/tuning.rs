@@ -2,7 +2,7 @@
 
 use super::tables;
 use rocksdb::compaction_filter::Decision;
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, Options};
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, MergeOperands, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,6 +37,7 @@ pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
             // Hashes, most of it: nothing to gain from compressing accounts, much to lose on reads.
             options.set_compression_type(DBCompressionType::None);
         }
+        tables::LOGS => options.set_merge_operator_associative("append", append),
         tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY | tables::NODE_HISTORY => {
             let nodes = table == tables::NODE_HISTORY;
             let floor = Arc::clone(if nodes { &floors.nodes } else { &floors.state });
@@ -51,4 +52,12 @@ pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
     }
     options.set_block_based_table_factory(&blocks);
     options
+}
+
+/// A row and what blocks have added to it since, one after the other.
+fn append(_key: &[u8], row: Option<&[u8]>, added: &MergeOperands) -> Option<Vec<u8>> {
+    let parts = || row.into_iter().chain(added);
+    let mut whole = Vec::with_capacity(parts().map(<[u8]>::len).sum());
+    parts().for_each(|part| whole.extend_from_slice(part));
+    Some(whole)
 }

@@ -180,7 +180,7 @@ impl Store {
     pub fn advance(&self, batch: &mut Batch, record: &maidenlane_wire::Advance) -> Result<(), Error> {
         let block = record.block;
         self.put_block(batch, block, &record.header, &record.body, &record.receipts)?;
-        self.index(batch, block, &record.body, &record.receipts, true)?;
+        self.index(batch, block, &record.body, &record.receipts)?;
         self.put_rows(batch, &record.rows, Some(block.number))?;
         let undo = encode_rows(&record.rows);
         batch.rows.put_cf(self.table(tables::UNDO)?, tables::block_key(block), undo);
@@ -215,7 +215,7 @@ impl Store {
         }
         let body = self.get(tables::BODIES, &key)?.ok_or_else(|| self.damaged("body"))?;
         let receipts = self.get(tables::RECEIPTS, &key)?.ok_or_else(|| self.damaged("receipts"))?;
-        self.index(batch, block, &body, &receipts, false)?;
+        self.unindex(batch, block, &body, &receipts)?;
         if batch.facts.proofs.is_some() {
             self.undo_nodes(batch, block)?;
         }

@@ -2,9 +2,7 @@
 //!
 //! The load generator shares the machine, so of all figures the processor time of the server's process counts.
 
-mod connection;
-mod load;
-mod requests;
+pub(super) mod requests;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -14,10 +12,10 @@ use std::{
 
 use serde_json::Value;
 
-use self::{
+use self::requests::Row;
+use super::{
     connection::Connection,
-    load::{Paced, Saturated, Server},
-    requests::Row,
+    load::{Paced, Saturated, Server, address_of},
 };
 use crate::{
     failure::{Doing, Failure, Outcome},
@@ -80,11 +78,8 @@ fn fingerprint(net: &mut Net) -> Outcome<u64> {
 }
 
 fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
-    let address = |url: &str| url.trim_start_matches("http://").to_owned();
-    let geth = Server { address: address(net.master().url()), pid: net.node().id()? };
-    let url = address(net.replica(0)?.url());
-    let process = net.replica_daemon(0)?.process().ok_or_else(|| Failure::new("the replica is gone"))?;
-    Ok((geth, Server { address: url, pid: process.id() }))
+    let geth = Server { address: address_of(net.master().url()), pid: net.node().id()? };
+    Ok((geth, Server::replica(net)?))
 }
 
 /// Why a row means nothing: a server refuses, or they answer differently. A fast error is no fast answer.

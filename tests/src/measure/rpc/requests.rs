@@ -47,9 +47,9 @@ const SAMPLE: [(&str, u64); 10] = [
 
 /// One row of the table.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) bodies: Vec<String>,
+pub(in crate::measure) struct Row {
+    pub(in crate::measure) name: String,
+    pub(in crate::measure) bodies: Vec<String>,
 }
 
 /// Seeded choices (splitmix64).
@@ -122,6 +122,11 @@ pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
 
 fn is_large(name: &str) -> bool {
     ["eth_getBlockByNumber", "eth_getBlockReceipts", "eth_getLogs, 100 blocks, busy address"].contains(&name)
+}
+
+/// Requests of `rows` as at a public gateway.
+pub(in crate::measure) fn gateway(rows: &[Row], seed: u64) -> Row {
+    mix("mix of a gateway", &GATEWAY, rows, &mut Dice(seed))
 }
 
 /// Requests of `rows`, each as often as its share says.

@@ -4,11 +4,11 @@ use alloy::consensus::{Eip658Value, Receipt as Plain, ReceiptWithBloom};
 use alloy::primitives::bytes;
 use alloy::rlp::Encodable;
 
-fn log(mark: u8) -> Log {
+pub(crate) fn log(mark: u8) -> Log {
     Log::new_unchecked(Address::repeat_byte(mark), vec![B256::repeat_byte(mark)], bytes!("01"))
 }
 
-fn receipt(ty: TxType, status: Eip658Value, total: u64, logs: Vec<Log>) -> ReceiptEnvelope {
+pub(crate) fn receipt(ty: TxType, status: Eip658Value, total: u64, logs: Vec<Log>) -> ReceiptEnvelope {
     let logs_bloom = logs_bloom(&logs);
     ReceiptEnvelope::from_typed(
         ty,
@@ -16,7 +16,7 @@ fn receipt(ty: TxType, status: Eip658Value, total: u64, logs: Vec<Log>) -> Recei
     )
 }
 
-fn encode(receipts: &[ReceiptEnvelope]) -> Vec<u8> {
+pub(crate) fn encode(receipts: &[ReceiptEnvelope]) -> Vec<u8> {
     let mut out = Vec::new();
     receipts.to_vec().encode(&mut out);
     out

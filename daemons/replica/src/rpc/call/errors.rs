@@ -5,7 +5,7 @@ use crate::evm::budget::Spent;
 use crate::rpc::Shared;
 use alloy::primitives::{Bytes, U256};
 use maidenlane_jsonrpc::{Error, Json, codes};
-use revm::context::result::{HaltReason, InvalidTransaction};
+use revm::context::result::{HaltReason, InvalidTransaction, OutOfGasError};
 
 /// The error of a call that did not run.
 pub(in crate::rpc) fn failed(shared: &Shared, failure: Failure) -> Error {
@@ -27,6 +27,7 @@ pub(in crate::rpc) fn failed(shared: &Shared, failure: Failure) -> Error {
 /// Why the EVM stopped, by geth's texts where they are well known.
 pub(in crate::rpc) fn halted(reason: &HaltReason) -> String {
     match reason {
+        HaltReason::OutOfGas(OutOfGasError::InvalidOperand) => "gas uint64 overflow".into(),
         HaltReason::OutOfGas(_) => "out of gas".into(),
         HaltReason::InvalidFEOpcode => "invalid opcode: INVALID".into(),
         HaltReason::OpcodeNotFound | HaltReason::NotActivated => "invalid opcode".into(),

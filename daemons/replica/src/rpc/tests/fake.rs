@@ -5,7 +5,8 @@
 
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
-use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::rpc::logs::query_matches;
+use crate::rpc::source::{Account, At, Changed, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::trie::tests::Held;
 use crate::trie::{EMPTY_ROOT_HASH, Nodes as _, Nothing, Owner, Partial, Place};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
@@ -13,7 +14,7 @@ use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::genesis::Genesis;
 use alloy::primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use alloy::rlp::{self, Decodable, Encodable};
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{BlockRef, Logs};
 use revm::context::result::ExecutionResult;
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::context_interface::either::Either;
@@ -235,26 +236,20 @@ impl Source for Chain {
         Ok(None)
     }
 
-    fn logs(&self, query: &LogQuery, most: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError> {
+    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
         assert!(query.is_selective(), "an index cannot answer this");
         // As an index does: without regard to how many topics a log has.
         let query = LogQuery { topics: trimmed(&query.topics), ..query.clone() };
-        let mut found = Vec::new();
-        let mut count = 0;
         for number in query.from..=query.to {
             let stored = &self.blocks[usize::try_from(number).expect("small")];
-            let receipts = crate::rpc::receipt::Receipts::decode(&stored.receipts).expect("encoded here");
-            let wanted = receipts
-                .logs()
-                .enumerate()
-                .filter(|(_, (_, log))| crate::rpc::logs::query_matches(&query, log));
-            let indexes: Vec<usize> = wanted.map(|(index, _)| index).take(most - count).collect();
-            count += indexes.len();
-            if !indexes.is_empty() {
-                found.push((number, indexes));
+            let logs = Logs::of(&stored.receipts).expect("encoded here").map(|log| log.expect("a log"));
+            let wanted = (0..).zip(logs).filter(|(_, log)| query_matches(&query, log));
+            let indexes: Vec<u32> = wanted.map(|(index, _)| index).collect();
+            if !told(number, &indexes) {
+                break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -1,9 +1,10 @@
 //! The guide's table of every method, held to what a replica answers.
 
 use super::{Still, ask, fake, rpc};
+use maidenlane_jsonrpc::listener::namespace;
 use maidenlane_jsonrpc::{Api as _, codes};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +61,17 @@ fn every_backend_function_has_a_file_and_a_test() {
     }
 }
 
+/// Who asks for the modules expects all that are served: the listener leaves out what it does not serve.
+#[test]
+fn the_modules_are_the_namespaces_of_the_methods() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let told = ask(&rpc, "rpc_modules", json!([]))["result"].clone();
+    let told: BTreeSet<&str> = told.as_object().expect("modules").keys().map(String::as_str).collect();
+    let namespaces = rpc.methods().iter().map(|method| namespace(method.name)).collect();
+    assert_eq!(told, namespaces);
+}
+
 #[test]
 fn the_table_of_every_method_is_true() {
     let Some(chain) = fake::chain() else { return };
@@ -67,7 +79,12 @@ fn the_table_of_every_method_is_true() {
     let table = table();
     assert!(table.len() > 120, "{}", table.len());
     for (method, what) in &table {
-        let code = ask(&rpc, method, json!([]))["error"]["code"].clone();
+        let params = match *method {
+            "eth_sign" => json!([format!("0x{}", "11".repeat(20)), "0x"]),
+            "eth_signTransaction" | "eth_sendTransaction" | "eth_resend" => json!([{}]),
+            _ => json!([]),
+        };
+        let code = ask(&rpc, method, params)["error"]["code"].clone();
         if let Some(said) = what.strip_prefix("refused: ") {
             let said = said.split(',').next().expect("a first part");
             assert_eq!(code.to_string(), said, "{method}");

@@ -3,6 +3,7 @@
 use super::config::Place;
 use crate::evm::frames::{Frame, Logged};
 use crate::rpc::call::errors::reason;
+use crate::rpc::params::or_default;
 use maidenlane_jsonrpc::json::{Object, push_data, push_str};
 use revm::bytecode::opcode::{self, OpCode};
 use revm::primitives::{Address, map::AddressSet};
@@ -13,7 +14,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Nested {
+    #[serde(deserialize_with = "or_default")]
     only_top_call: bool,
+    #[serde(deserialize_with = "or_default")]
     with_log: bool,
 }
 
@@ -21,7 +24,9 @@ pub(super) struct Nested {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Flat {
+    #[serde(deserialize_with = "or_default")]
     convert_parity_errors: bool,
+    #[serde(deserialize_with = "or_default")]
     include_precompiles: bool,
 }
 

@@ -8,6 +8,7 @@ use crate::evm::frames::Frames;
 use crate::evm::replay::Replay;
 use crate::evm::steps::{Steps, Wanted};
 use crate::evm::touched::Touched;
+use crate::rpc::params::or_default;
 use alloy::primitives::B256;
 use maidenlane_jsonrpc::Error;
 use maidenlane_jsonrpc::json::Object;
@@ -31,11 +32,16 @@ pub(super) struct Raw {
     tracer: Option<String>,
     tracer_config: Option<Value>,
     timeout: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     enable_memory: bool,
+    #[serde(deserialize_with = "or_default")]
     disable_stack: bool,
+    #[serde(deserialize_with = "or_default")]
     disable_storage: bool,
+    #[serde(deserialize_with = "or_default")]
     enable_return_data: bool,
-    limit: usize,
+    #[serde(deserialize_with = "or_default")]
+    limit: i64,
 }
 
 /// The same, checked.
@@ -127,6 +133,8 @@ impl Raw {
 fn options<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T, Error> {
     match value {
         None | Some(Value::Null) => Ok(T::default()),
+        // Fields would be taken from a list in their order.
+        Some(Value::Array(_)) => Err(Error::server("cannot unmarshal array into the settings of a tracer")),
         Some(value) => serde_json::from_value(value).map_err(|error| Error::server(error.to_string())),
     }
 }
@@ -184,7 +192,7 @@ impl Config {
         most_bytes: usize,
     ) -> Result<String, Error> {
         let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
-        prestate::begin(&mut touched, &tx, replay.env().beneficiary);
+        prestate::begin(&mut touched, &tx, replay).map_err(fault)?;
         let gas_limit = tx.gas_limit;
         let budget = bounds.budget(self.timeout);
         // Each collector that looks at every instruction costs, so only those that are told from run.

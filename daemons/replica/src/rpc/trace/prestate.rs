@@ -1,7 +1,10 @@
 //! `prestateTracer`: what a transaction found, and in diff mode what it changed.
 
+use crate::evm::Failure;
 use crate::evm::database::ReadFault;
+use crate::evm::replay::Replay;
 use crate::evm::touched::Touched;
+use crate::rpc::params::or_default;
 use alloy::primitives::map::AddressMap;
 use maidenlane_jsonrpc::json::{Object, push_data};
 use revm::bytecode::Bytecode;
@@ -18,9 +21,13 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Prestate {
+    #[serde(deserialize_with = "or_default")]
     pub(super) diff_mode: bool,
+    #[serde(deserialize_with = "or_default")]
     disable_code: bool,
+    #[serde(deserialize_with = "or_default")]
     disable_storage: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) include_empty: bool,
 }
 
@@ -61,23 +68,24 @@ impl Seen {
 }
 
 /// What is looked at before the first instruction.
-pub(super) fn begin(touched: &mut Touched, tx: &TxEnv, coinbase: Address) {
+pub(super) fn begin(touched: &mut Touched, tx: &TxEnv, replay: &mut Replay<'_>) -> Result<(), Failure> {
     match tx.kind {
         TxKind::Call(to) => {
             touched.account(to);
             touched.target = Some(to);
         }
         TxKind::Create => {
-            let to = tx.caller.create(tx.nonce);
+            let to = replay.creates(tx.caller)?;
             touched.account(to);
             touched.created.insert(to);
         }
     }
     touched.account(tx.caller);
-    touched.account(coinbase);
+    touched.account(replay.env().beneficiary);
     for authority in tx.authorization_list.iter().filter_map(|signed| signed.authority()) {
         touched.account(authority);
     }
+    Ok(())
 }
 
 /// Reads the state before from `db`, the state after from what the transaction changed.

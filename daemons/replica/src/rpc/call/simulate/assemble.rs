@@ -2,7 +2,7 @@
 
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::call;
-use crate::rpc::receipt::write_log;
+use crate::rpc::log_json::LogWriter;
 use alloy::consensus::proofs::{calculate_receipt_root, calculate_withdrawals_root};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, TxType};
 use alloy::eips::eip4895::Withdrawal;
@@ -72,8 +72,9 @@ impl Called {
             _ => &[],
         };
         object.data("returnData", output);
+        let writer = LogWriter::of(block, index);
         object.list("logs", &self.told, |out, (position, log)| {
-            write_log(out, log, block, index, *position, false);
+            writer.write(out, &log.address, log.topics(), &log.data.data, *position, false);
         });
         object.quantity("gasUsed", self.used());
         let gas = self.result.gas();

@@ -103,8 +103,8 @@ impl Source for Prestate {
     fn transaction(&self, _: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
         Ok(None)
     }
-    fn logs(&self, _: &LogQuery, _: usize) -> Result<Vec<(u64, Vec<usize>)>, ReadError> {
-        Ok(Vec::new())
+    fn logs(&self, _: &LogQuery, _: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+        Ok(())
     }
 }
 

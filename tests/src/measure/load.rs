@@ -14,6 +14,7 @@ use super::connection::Connection;
 use crate::{
     failure::{Doing, Failure, Outcome},
     measure::quantile,
+    scenario::Net,
 };
 
 /// Clients at a time.
@@ -45,7 +46,19 @@ pub(super) struct Paced {
     pub(super) most: f64,
 }
 
+/// Host and port of an HTTP address.
+pub(super) fn address_of(url: &str) -> String {
+    url.trim_start_matches("http://").to_owned()
+}
+
 impl Server {
+    /// The first replica of a network.
+    pub(super) fn replica(net: &mut Net) -> Outcome<Self> {
+        let address = address_of(net.replica(0)?.url());
+        let process = net.replica_daemon(0)?.process().ok_or_else(|| Failure::new("the replica is gone"))?;
+        Ok(Self { address, pid: process.id() })
+    }
+
     /// Asks as fast as it answers.
     pub(super) fn saturate(&self, bodies: &[String], gzip: bool, time: Duration) -> Outcome<Saturated> {
         // What is compiled, read or cached on first use is not what a request costs.
@@ -87,6 +100,15 @@ impl Server {
             })
         })?;
         Ok(latencies.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the process holds in memory, in MB.
+    pub(super) fn resident_mb(&self) -> Outcome<u64> {
+        let path = format!("/proc/{}/status", self.pid);
+        let text = fs::read_to_string(&path).doing(|| format!("read {path}"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        kilobytes.map(|kilobytes| kilobytes / 1_024).ok_or_else(|| Failure::new(format!("{path}: {text}")))
     }
 
     /// Processor time of the process so far.

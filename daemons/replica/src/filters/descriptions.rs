@@ -1,0 +1,73 @@
+//! What filters are, by their ids, for as long as somebody says that they still live.
+
+use super::cursors::{EXPIRY, Ms, ms};
+use super::id::{self, Id};
+use maidenlane_chain::Bytes;
+use maidenlane_wire::FilterCriteria;
+use std::collections::{BTreeSet, HashMap};
+
+/// Of all descriptions together; the oldest go first.
+const MAX_BYTES: usize = 64 << 20;
+
+/// All descriptions that the topic has told lately.
+#[derive(Debug, Default)]
+pub(super) struct Descriptions {
+    by_id: HashMap<Id, (Ms, Bytes)>,
+    /// Oldest first.
+    ages: BTreeSet<(Ms, Id)>,
+    bytes: usize,
+}
+
+impl Descriptions {
+    /// Takes the next entry of the topic.
+    pub(super) fn apply(&mut self, told: &FilterCriteria) {
+        let id = id::hash(&told.criteria);
+        self.drop_one(id);
+        self.bytes = self.bytes.saturating_add(told.criteria.len());
+        self.by_id.insert(id, (told.at_ms, told.criteria.clone()));
+        self.ages.insert((told.at_ms, id));
+        while let Some((at, oldest)) = self.ages.first().copied() {
+            let dead = told.at_ms.saturating_sub(at) > ms(EXPIRY).saturating_mul(2);
+            if !dead && self.bytes <= MAX_BYTES {
+                return;
+            }
+            self.drop_one(oldest);
+        }
+    }
+
+    /// A description, and whether to tell it again before it is forgotten.
+    pub(super) fn of(&self, id: Id, now: Ms) -> Option<(Bytes, bool)> {
+        let (at, told) = self.by_id.get(&id)?;
+        Some((told.clone(), now.saturating_sub(*at) > ms(EXPIRY)))
+    }
+
+    fn drop_one(&mut self, id: Id) {
+        if let Some((at, told)) = self.by_id.remove(&id) {
+            self.ages.remove(&(at, id));
+            self.bytes = self.bytes.saturating_sub(told.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Descriptions, id};
+    use maidenlane_wire::FilterCriteria;
+
+    #[test]
+    fn they_stay_while_they_are_told_again() {
+        let told = |text: &str, at_ms| FilterCriteria { criteria: text.as_bytes().to_vec().into(), at_ms };
+        let (one, minute) = (id::hash(b"one"), 60_000);
+        let mut all = Descriptions::default();
+        all.apply(&told("one", minute));
+        let seen = |all: &Descriptions, now| all.of(one, now).map(|(_, again)| again);
+        assert_eq!(seen(&all, 6 * minute), Some(false));
+        assert_eq!(seen(&all, 6 * minute + 1), Some(true));
+        all.apply(&told("one", 7 * minute));
+        all.apply(&told("two", 17 * minute));
+        assert_eq!(seen(&all, 17 * minute), Some(true));
+        all.apply(&told("two", 17 * minute + 1));
+        assert_eq!(seen(&all, 17 * minute), None, "twice the expiry has passed");
+        assert_eq!((all.bytes, all.ages.len()), (3, 1));
+    }
+}

@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"debug_traceCall","params":[{"from":"0x2222222222222222222222222222222222222222","input":"0x600187"},"latest",{}]}
+<< {"jsonrpc":"2.0","id":1,"result":{"gas":50000000,"failed":true,"returnValue":"0x","structLogs":[{"pc":0,"op":"PUSH1","gas":49946950,"gasCost":3,"depth":1,"stack":[]},{"pc":2,"op":"DUP8","gas":49946947,"gasCost":3,"depth":1,"error":"stack underflow (1 \u003c=\u003e 8)","stack":["0x1"]}]}}

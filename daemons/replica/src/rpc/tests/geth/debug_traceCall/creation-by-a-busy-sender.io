@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"debug_traceCall","params":[{"from":"0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f","input":"0x","nonce":"0x1"},"latest",{"tracer":"prestateTracer","tracerConfig":{"includeEmpty":true}}]}
+<< {"jsonrpc":"2.0","id":1,"result":{"0x0000000000000000000000000000000000000000":{"balance":"0x7b6fb90bf03f14b9a"},"0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f":{"balance":"0xc097ce7bc90715b345eba54d039742","nonce":249},"0xded53dd3e21f2a1f750807afef8c31053485bb28":{"balance":"0x0"}}}

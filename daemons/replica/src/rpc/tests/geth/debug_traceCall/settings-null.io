@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"debug_traceCall","params":[{"from":"0x2222222222222222222222222222222222222222","input":"0x5f"},"latest",{"limit":null,"enableMemory":null,"tracer":null}]}
+<< {"jsonrpc":"2.0","id":1,"result":{"gas":53020,"failed":false,"returnValue":"0x","structLogs":[{"pc":0,"op":"PUSH0","gas":49946982,"gasCost":2,"depth":1,"stack":[]},{"pc":1,"op":"STOP","gas":49946980,"gasCost":0,"depth":1,"stack":["0x0"]}]}}

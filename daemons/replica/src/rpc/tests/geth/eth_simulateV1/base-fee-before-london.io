@@ -1,0 +1,2 @@
+>> {"jsonrpc":"2.0","id":1,"method":"eth_simulateV1","params":[{"blockStateCalls":[{"blockOverrides":{"baseFeePerGas":"0x9"},"calls":[{"from":"0x2222222222222222222222222222222222222222","to":"0x1111111111111111111111111111111111111111","gasPrice":"0x1"}]}]},"0x10"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-38014,"message":"err: insufficient funds for gas * price + value: address 0x2222222222222222222222222222222222222222 have 0 want 50000000 (supplied gas 50000000)"}}

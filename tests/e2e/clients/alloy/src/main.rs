@@ -1,0 +1,48 @@
+//! `alloy MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY`: what alloy's provider is told by both sides, compared as JSON of
+//! its typed results; then filters, subscriptions and a transaction of its own on the replica alone.
+
+mod asked;
+mod live;
+mod look;
+
+use alloy::primitives::Address;
+use alloy::providers::{DynProvider, Provider as _, ProviderBuilder, WsConnect};
+use alloy::signers::local::PrivateKeySigner;
+use asked::Asked;
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What the harness says of the network.
+pub(crate) struct Scene {
+    /// Logs and stores whenever it is called.
+    pub(crate) contract: Address,
+    /// Both sides have it, and the blocks before.
+    pub(crate) block: u64,
+    /// The client's own account.
+    pub(crate) account: PrivateKeySigner,
+}
+
+fn http(url: &str) -> Result<DynProvider, Box<dyn Error>> {
+    Ok(ProviderBuilder::new().connect_http(url.parse()?).erased())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [master, replica, socket, contract, block, key] = arguments.as_slice() else {
+        return Err("usage: MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY".into());
+    };
+    let account: PrivateKeySigner = key.parse()?;
+    let scene = Scene { contract: contract.parse()?, block: block.parse()?, account };
+    let mut asked = Asked::new(http(master)?, http(replica)?);
+    look::blocks(&mut asked, &scene).await?;
+    look::calls(&mut asked, &scene).await?;
+    look::node(&mut asked).await;
+    let polled = http(replica)?;
+    live::filters(&mut asked, &polled, &scene).await?;
+    let subscribed = ProviderBuilder::new().connect_ws(WsConnect::new(socket.as_str())).await?.erased();
+    live::subscriptions(&mut asked, &subscribed, &scene).await?;
+    let wallet = ProviderBuilder::new().wallet(scene.account.clone()).connect_http(replica.parse()?);
+    live::transaction(&mut asked, &wallet.erased(), &scene).await?;
+    Ok(if asked.end(100) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
