@@ -6,7 +6,7 @@
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::logs::query_matches;
-use crate::rpc::source::{Account, At, Changed, Fitness, Head, Live, LogQuery, ReadError, Source};
+use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::trie::tests::Held;
 use crate::trie::{EMPTY_ROOT_HASH, Nodes as _, Nothing, Owner, Partial, Place};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
