@@ -50,12 +50,28 @@ pub fn missing() -> Option<&'static str> {
 /// # Errors
 /// What Maven said.
 pub fn install(cache: &Path) -> Result<PathBuf, String> {
-    let libs = cache.join(format!("{VERSION}-logged"));
+    let libs = cache.join(format!("{VERSION}-whole"));
     if libs.join("complete").exists() {
         return Ok(libs);
     }
     eprintln!("fetching Kafka {VERSION} with Maven, once …");
-    fs::create_dir_all(&libs).map_err(|error| format!("create {}: {error}", libs.display()))?;
+    // Tests that run at the same time may all miss it: each fetches its own, and the first to be done counts.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = format!("fetching-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let own = cache.join(own);
+    fs::create_dir_all(&own).map_err(|error| format!("create {}: {error}", own.display()))?;
+    let fetched = fetch(&own).and_then(|()| match fs::rename(&own, &libs) {
+        Err(error) if !libs.join("complete").exists() => {
+            Err(format!("rename {} to {}: {error}", own.display(), libs.display()))
+        }
+        _ => Ok(libs),
+    });
+    drop(fs::remove_dir_all(&own));
+    fetched
+}
+
+/// Fetches everything into a directory.
+fn fetch(libs: &Path) -> Result<(), String> {
     let pom = libs.join("pom.xml");
     let text = format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\n\
@@ -68,15 +84,14 @@ pub fn install(cache: &Path) -> Result<PathBuf, String> {
     fs::write(&pom, text).map_err(|error| format!("write {}: {error}", pom.display()))?;
     let output = Command::new("mvn")
         .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=."])
-        .current_dir(&libs)
+        .current_dir(libs)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("start mvn: {error}"))?;
     if !output.status.success() {
         return Err(format!("mvn failed: {}", String::from_utf8_lossy(&output.stdout)));
     }
-    fs::write(libs.join("complete"), "").map_err(|error| format!("write to {}: {error}", libs.display()))?;
-    Ok(libs)
+    fs::write(libs.join("complete"), "").map_err(|error| format!("write to {}: {error}", libs.display()))
 }
 
 impl Broker {

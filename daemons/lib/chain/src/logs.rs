@@ -1,7 +1,6 @@
 //! Logs read straight out of consensus receipts: nothing is copied, and blooms are stepped over.
 
-use crate::block::raw_item;
-use crate::receipts::ReceiptsError;
+use crate::receipts::{self, ReceiptsError};
 use crate::{Address, B256};
 use alloy::rlp::{self, Header};
 
@@ -72,7 +71,7 @@ impl<'a> Logs<'a> {
                 return Ok(None);
             }
             self.next += 1;
-            self.logs = of_receipt(&mut self.receipts)?;
+            self.logs = receipts::step(&mut self.receipts)?.logs;
         }
         LogRef::take(&mut self.logs, self.next - 1).map(Some)
     }
@@ -89,28 +88,6 @@ impl<'a> Iterator for Logs<'a> {
             })
         })
     }
-}
-
-/// Takes the next receipt and returns the content of its list of logs.
-fn of_receipt<'a>(receipts: &mut &'a [u8]) -> rlp::Result<&'a [u8]> {
-    let header = Header::decode(receipts)?;
-    let (mut receipt, rest) =
-        receipts.split_at_checked(header.payload_length).ok_or(rlp::Error::InputTooShort)?;
-    *receipts = rest;
-    if !header.list {
-        // `type || list`.
-        let mut typed = receipt.get(1..).unwrap_or_default();
-        receipt = Header::decode_bytes(&mut typed, true)?;
-        if !typed.is_empty() {
-            return Err(rlp::Error::UnexpectedLength);
-        }
-    }
-    // Status or root, gas so far, bloom.
-    for _ in 0..3 {
-        raw_item(&mut receipt)?;
-    }
-    let logs = Header::decode_bytes(&mut receipt, true)?;
-    if receipt.is_empty() { Ok(logs) } else { Err(rlp::Error::UnexpectedLength) }
 }
 
 #[cfg(test)]

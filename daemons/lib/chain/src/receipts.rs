@@ -2,12 +2,13 @@
 //! before Byzantium, the state root in the place of the status.
 
 use crate::B256;
-use crate::block::{items, unwrapped};
+use crate::block::{items, raw_item, unwrapped};
 use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{ReceiptEnvelope, TxType};
 use alloy::eips::eip2718::Decodable2718 as _;
 use alloy::primitives::{Bloom, Log, logs_bloom};
-use alloy::rlp;
+use alloy::rlp::{self, Decodable as _};
+use std::ops::Range;
 
 /// Why bytes are not receipts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +136,82 @@ fn split(mut bytes: &[u8]) -> Result<Vec<&[u8]>, ReceiptsError> {
     if bytes.is_empty() { Ok(raw) } else { Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength)) }
 }
 
-fn decode_one(index: usize, item: &[u8]) -> Result<ReceiptEnvelope, ReceiptsError> {
+/// Where one receipt stands, and what the others of its block say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its consensus bytes, within those of all: `type || payload`, or a list.
+    pub at: Range<usize>,
+    /// Gas of this transaction alone.
+    pub gas_used: u64,
+    /// Index in the block of its first log.
+    pub first_log: usize,
+}
+
+/// Where each receipt of a list stands. Blooms, topics and data are stepped over.
+///
+/// # Errors
+/// Naming the receipt that is wrong.
+pub fn places(bytes: &[u8]) -> Result<Vec<Place>, ReceiptsError> {
+    let (mut after, mut all) = (bytes, Vec::new());
+    let mut rest = rlp::Header::decode_bytes(&mut after, true).map_err(ReceiptsError::Rlp)?;
+    if !after.is_empty() {
+        return Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength));
+    }
+    let (mut gas, mut logs) = (0_u64, 0_usize);
+    while !rest.is_empty() {
+        let index = all.len();
+        let wrong = |error: rlp::Error| ReceiptsError::Receipt { index, reason: error.to_string() };
+        let step = step(&mut rest).map_err(wrong)?;
+        let end = bytes.len() - rest.len();
+        let at = end.saturating_sub(step.item.len())..end;
+        let gas_used = step.total_gas.checked_sub(gas).ok_or(ReceiptsError::Gas { index })?;
+        all.push(Place { at, gas_used, first_log: logs });
+        gas = step.total_gas;
+        let mut list = step.logs;
+        while !list.is_empty() {
+            raw_item(&mut list).map_err(wrong)?;
+            logs += 1;
+        }
+    }
+    Ok(all)
+}
+
+/// One receipt, hardly looked at.
+pub(crate) struct Step<'a> {
+    /// As EIP-2718 has it.
+    pub(crate) item: &'a [u8],
+    /// Gas of the block up to here.
+    pub(crate) total_gas: u64,
+    /// The content of its list of logs.
+    pub(crate) logs: &'a [u8],
+}
+
+/// Takes the next receipt.
+pub(crate) fn step<'a>(receipts: &mut &'a [u8]) -> rlp::Result<Step<'a>> {
+    let item = unwrapped(receipts)?;
+    let mut rest = match item.first() {
+        Some(0xc0..) => item,
+        _ => item.get(1..).unwrap_or_default(),
+    };
+    let mut receipt = rlp::Header::decode_bytes(&mut rest, true)?;
+    // Status or root.
+    raw_item(&mut receipt)?;
+    let total_gas = u64::decode(&mut receipt)?;
+    // The bloom.
+    raw_item(&mut receipt)?;
+    let logs = rlp::Header::decode_bytes(&mut receipt, true)?;
+    if receipt.is_empty() && rest.is_empty() {
+        Ok(Step { item, total_gas, logs })
+    } else {
+        Err(rlp::Error::UnexpectedLength)
+    }
+}
+
+/// Decodes one receipt's consensus bytes.
+///
+/// # Errors
+/// When they are none, or of an unknown type.
+pub fn decode_one(index: usize, item: &[u8]) -> Result<ReceiptEnvelope, ReceiptsError> {
     if let Some(ty) = item.first().copied().filter(|first| *first < 0xc0 && TxType::try_from(*first).is_err())
     {
         return Err(ReceiptsError::UnknownType { index, ty });

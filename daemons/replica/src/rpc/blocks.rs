@@ -41,6 +41,12 @@ impl Weighter<(B256, Whole), Arc<str>> for Weight {
     }
 }
 
+impl Weighter<B256, Arc<Receipts>> for Weight {
+    fn weight(&self, _: &B256, receipts: &Arc<Receipts>) -> u64 {
+        u64::try_from(receipts.size()).unwrap_or(u64::MAX).saturating_add(100)
+    }
+}
+
 impl Weighter<B256, Arc<ReadyLogs>> for Weight {
     fn weight(&self, _: &B256, logs: &Arc<ReadyLogs>) -> u64 {
         u64::try_from(logs.bytes()).unwrap_or(u64::MAX).saturating_add(100)
@@ -60,9 +66,10 @@ pub(crate) enum Found {
     Stored(BlockLogs),
 }
 
-/// The caches, each with a third of the memory.
+/// The caches, each with a quarter of the memory.
 #[derive(Debug)]
 pub(crate) struct Blocks {
+    receipts: Cache<B256, Arc<Receipts>, Weight>,
     logs: Cache<B256, Arc<ReadyLogs>, Weight>,
     decoded: Cache<B256, Arc<Block>, Weight>,
     json: Cache<(B256, Whole), Arc<str>, Weight>,
@@ -71,12 +78,13 @@ pub(crate) struct Blocks {
 impl Blocks {
     /// All caches together hold at most this many bytes.
     pub(crate) fn new(most_bytes: u64) -> Self {
-        let third = most_bytes / 3;
-        let entries = usize::try_from(third / 100_000).unwrap_or(1_024).max(16);
+        let quarter = most_bytes / 4;
+        let entries = usize::try_from(quarter / 100_000).unwrap_or(1_024).max(16);
         Self {
-            logs: Cache::with_weighter(entries, third, Weight),
-            decoded: Cache::with_weighter(entries, third, Weight),
-            json: Cache::with_weighter(entries, third, Weight),
+            receipts: Cache::with_weighter(entries, quarter, Weight),
+            logs: Cache::with_weighter(entries, quarter, Weight),
+            decoded: Cache::with_weighter(entries, quarter, Weight),
+            json: Cache::with_weighter(entries, quarter, Weight),
         }
     }
 
@@ -116,17 +124,29 @@ impl Blocks {
         Ok(block)
     }
 
-    /// Its receipts. Not kept: single ones are cheap, whole blocks are kept as JSON.
-    pub(crate) fn receipts(&self, session: &Session, block: &Block) -> Result<Receipts, Error> {
-        let at = BlockRef::new(block.header.number, block.hash);
-        let Some(bytes) = session.source().receipts(at)? else { return Err(pruned()) };
-        let receipts = Receipts::decode(&bytes)
-            .map_err(|error| Error::internal(format!("receipts of {at} in the store: {error}")))?;
-        if receipts.len() == block.transactions.len() {
+    /// Its receipts.
+    pub(crate) fn receipts(&self, session: &Session, block: &Block) -> Result<Arc<Receipts>, Error> {
+        if let Some(receipts) = self.receipts.get(&block.hash) {
             return Ok(receipts);
         }
-        let (txs, receipts) = (block.transactions.len(), receipts.len());
-        Err(Error::internal(format!("receipts of {at} in the store: {receipts} for {txs} transactions")))
+        let at = BlockRef::new(block.header.number, block.hash);
+        let Some(bytes) = session.source().receipts(at)? else { return Err(pruned()) };
+        let receipts = Receipts::read(bytes).map_err(|error| damaged(at, &error))?;
+        if receipts.len() != block.transactions.len() {
+            let (txs, receipts) = (block.transactions.len(), receipts.len());
+            return Err(damaged(at, &format!("{receipts} for {txs} transactions")));
+        }
+        let receipts = Arc::new(receipts);
+        self.receipts.insert(block.hash, Arc::clone(&receipts));
+        Ok(receipts)
+    }
+
+    /// One of them.
+    pub(crate) fn receipt(&self, session: &Session, block: &Block, index: usize) -> Result<Json, Error> {
+        let price = session.head().rules.blob_price(&block.header);
+        let receipts = self.receipts(session, block)?;
+        let at = BlockRef::new(block.header.number, block.hash);
+        receipts.one(block, index, price).map_err(|error| damaged(at, &error))
     }
 
     /// A whole-block answer, kept for the next client.
@@ -140,11 +160,16 @@ impl Blocks {
             Whole::Full => block.json(true),
             Whole::Receipts => {
                 let price = session.head().rules.blob_price(&block.header);
-                self.receipts(session, &block)?.json(&block, price)
+                let receipts = self.receipts(session, &block)?;
+                receipts.json(&block, price).map_err(|error| damaged(at, &error))?
             }
         };
         let json: Arc<str> = json.as_str().into();
         self.json.insert((at.hash, what), Arc::clone(&json));
         Ok(Json::Shared(json))
     }
+}
+
+fn damaged(at: BlockRef, error: &dyn std::fmt::Display) -> Error {
+    Error::internal(format!("receipts of {at} in the store: {error}"))
 }

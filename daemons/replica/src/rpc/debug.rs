@@ -41,12 +41,12 @@ pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -
         }
         _ => {
             let receipts = source.receipts(at)?.ok_or_else(pruned)?;
-            Ok(Receipts::decode(&receipts).map_err(|error| damaged(at, error))?.raw())
+            Ok(Receipts::read(receipts).map_err(|error| damaged(at, error))?.raw())
         }
     }
 }
 
-fn damaged(at: BlockRef, error: rlp::Error) -> Error {
+fn damaged(at: BlockRef, error: impl std::fmt::Display) -> Error {
     Error::internal(format!("block {at} in the store: {error}"))
 }
 

@@ -162,18 +162,7 @@ fn by_transaction(
     let block = blocks.block(session, at)?;
     match method {
         "eth_getTransactionByHash" => Ok(block.transaction_json(index)),
-        "eth_getTransactionReceipt" => receipt(blocks, session, &block, index),
+        "eth_getTransactionReceipt" => blocks.receipt(session, &block, index),
         _ => Ok(block.raw_transaction(index)),
     }
-}
-
-/// The receipt of a block's transaction.
-pub(crate) fn receipt(
-    blocks: &Blocks,
-    session: &Session,
-    block: &Block,
-    index: usize,
-) -> Result<Json, Error> {
-    let price = session.head().rules.blob_price(&block.header);
-    Ok(blocks.receipts(session, block)?.one(block, index, price))
 }

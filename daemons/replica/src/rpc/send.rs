@@ -10,11 +10,11 @@
 mod admit;
 mod raw;
 
+use super::Shared;
 use super::call::{executable, refused};
 use super::params;
 use super::session::Session;
 use super::source::At;
-use super::{Shared, lookup};
 use crate::intake::{ENTRY_MAX_BYTES, Intake, NotTaken, unix_ms};
 use alloy::primitives::{B256, keccak256};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
@@ -108,7 +108,7 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
             let session = Session::now(&*shared.live);
             if let Some((at, index)) = session.source().transaction(hash)? {
                 let block = shared.blocks.block(&session, at)?;
-                return lookup::receipt(&shared.blocks, &session, &block, index);
+                return shared.blocks.receipt(&session, &block, index);
             }
             if changes.changed().await.is_err() {
                 return Err(Error::internal("this replica is stopping"));

@@ -231,15 +231,13 @@ impl Told<'_> {
 
     fn receipts(&self, wanted: &B256Set, publisher: &Publisher) -> Result<bool, Error> {
         let block = self.shared.blocks.block(self.session, self.at)?;
-        let receipts = self.shared.blocks.receipts(self.session, &block)?;
-        let price = self.session.head().rules.blob_price(&block.header);
         let mut out = String::from("[");
         for (index, tx) in block.transactions.iter().enumerate() {
             if wanted.is_empty() || wanted.contains(tx.tx_hash()) {
                 if out.len() > 1 {
                     out.push(',');
                 }
-                out.push_str(receipts.one(&block, index, price).as_str());
+                out.push_str(self.shared.blocks.receipt(self.session, &block, index)?.as_str());
             }
         }
         if out.len() == 1 {

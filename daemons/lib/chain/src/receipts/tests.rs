@@ -30,7 +30,14 @@ fn receipts_of_all_kinds_decode_with_what_their_place_says() {
         receipt(TxType::Eip7702, Eip658Value::Eip658(false), 50_000, vec![]),
         receipt(TxType::Eip4844, Eip658Value::Eip658(true), 90_000, vec![log(3)]),
     ];
-    let decoded = Receipts::decode(&encode(&all)).unwrap();
+    let bytes = encode(&all);
+    let decoded = Receipts::decode(&bytes).unwrap();
+    let places = places(&bytes).unwrap();
+    for ((index, place), item) in places.iter().enumerate().zip(decoded.items()) {
+        assert_eq!(decode_one(index, &bytes[place.at.clone()]).unwrap(), item.envelope);
+        assert_eq!((place.gas_used, place.first_log), (item.gas_used, item.first_log));
+    }
+    assert_eq!(places.len(), all.len());
     assert_eq!(
         decoded.items().iter().map(|item| &item.envelope).collect::<Vec<_>>(),
         all.iter().collect::<Vec<_>>()
@@ -50,6 +57,7 @@ fn what_is_wrong_is_named() {
     let ok = Eip658Value::Eip658(true);
     let falling = [receipt(TxType::Legacy, ok, 10, vec![]), receipt(TxType::Legacy, ok, 9, vec![])];
     assert_eq!(Receipts::decode(&encode(&falling)), Err(ReceiptsError::Gas { index: 1 }));
+    assert_eq!(places(&encode(&falling)), Err(ReceiptsError::Gas { index: 1 }));
     let mut bloom = receipt(TxType::Legacy, ok, 10, vec![log(1)]);
     if let ReceiptEnvelope::Legacy(inner) = &mut bloom {
         inner.logs_bloom = Bloom::ZERO;
