@@ -12,7 +12,7 @@ use maidenlane_log::{Backend, segment};
 use maidenlane_tests::{
     install::GETH,
     process::Interrupt,
-    product,
+    product, python,
     scenario::{Carrier, Chain, Net, Plan},
     settings::{self, Log},
     traffic::Traffic,
@@ -67,18 +67,9 @@ fn node(script: &str) -> Option<Command> {
 }
 
 fn python(script: &str) -> Option<Command> {
-    if output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err() {
-        println!("not run: no Python with venv");
-        return None;
-    }
     let scripts = product::root().join(SCRIPTS);
-    let dir = installed("python", "requirements.txt", |dir| {
-        output(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
-        let pip = dir.join("bin/pip");
-        let list = scripts.join("requirements.txt");
-        output(Command::new(pip).args(["install", "--quiet", "--no-deps", "--requirement"]).arg(list))
-    });
-    let mut command = Command::new(dir.join("bin/python"));
+    let python = python::with("python", &scripts.join("requirements.txt")).unwrap()?;
+    let mut command = Command::new(python);
     command.arg(scripts.join(script));
     Some(command)
 }

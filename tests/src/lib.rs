@@ -22,6 +22,7 @@ pub mod measure;
 pub mod nix;
 pub mod process;
 pub mod product;
+pub mod python;
 pub mod replay;
 pub mod reproduce;
 pub mod rpc;
