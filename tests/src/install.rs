@@ -3,6 +3,7 @@
 use std::{
     env,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -151,6 +152,9 @@ impl Need {
 /// # Errors
 /// Something is missing that cannot be installed from here; the message is the shopping list.
 pub fn ensure(needs: &[Need]) -> Outcome<()> {
+    // Tests that run at the same time want the same packages, and apt-get serves one at a time.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let missing: Vec<&Need> = needs.iter().filter(|need| !need.met()).collect();
     if missing.is_empty() {
         return Ok(());
