@@ -50,17 +50,22 @@ pub fn missing() -> Option<&'static str> {
 /// # Errors
 /// What Maven said.
 pub fn install(cache: &Path) -> Result<PathBuf, String> {
-    let libs = cache.join(format!("{VERSION}-whole"));
+    install_one(cache, "kafka_2.13")
+}
+
+/// The same for one artifact of Kafka's and all that it needs.
+fn install_one(cache: &Path, artifact: &str) -> Result<PathBuf, String> {
+    let libs = cache.join(format!("{artifact}-{VERSION}"));
     if libs.join("complete").exists() {
         return Ok(libs);
     }
-    eprintln!("fetching Kafka {VERSION} with Maven, once …");
+    eprintln!("fetching {artifact} {VERSION} with Maven, once …");
     // Tests that run at the same time may all miss it: each fetches its own, and the first to be done counts.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = format!("fetching-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let own = cache.join(own);
     fs::create_dir_all(&own).map_err(|error| format!("create {}: {error}", own.display()))?;
-    let fetched = fetch(&own).and_then(|()| match fs::rename(&own, &libs) {
+    let fetched = fetch(&own, artifact).and_then(|()| match fs::rename(&own, &libs) {
         Err(error) if !libs.join("complete").exists() => {
             Err(format!("rename {} to {}: {error}", own.display(), libs.display()))
         }
@@ -71,12 +76,12 @@ pub fn install(cache: &Path) -> Result<PathBuf, String> {
 }
 
 /// Fetches everything into a directory.
-fn fetch(libs: &Path) -> Result<(), String> {
+fn fetch(libs: &Path, artifact: &str) -> Result<(), String> {
     let pom = libs.join("pom.xml");
     let text = format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\n\
          <groupId>local</groupId><artifactId>broker</artifactId><version>1</version><packaging>pom</packaging>\n\
-         <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>\n\
+         <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId>\n\
          <version>{VERSION}</version></dependency>\n\
          <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>\n\
          <version>{LOGGER_VERSION}</version></dependency></dependencies></project>\n"
@@ -134,20 +139,21 @@ impl Broker {
         self.child.as_ref().map(Child::id)
     }
 
-    fn java(&self, arguments: &[&str]) -> Command {
+    fn java(&self, libs: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new("java");
         // A broker that has run for an hour is compiled; this one lives for minutes, so it compiles what it runs twice.
         command.args(["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.arg("-XX:CompileThresholdScaling=0.02");
         command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
-        command.arg(self.libs.join("*")).args(arguments).current_dir(&self.dir).stdin(Stdio::null());
+        command.arg(libs.join("*")).args(arguments).current_dir(&self.dir).stdin(Stdio::null());
         command
     }
 
     fn format(&self) -> Result<(), String> {
         let arguments =
             ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", "s.properties", "--standalone"];
-        let output = self.java(&arguments).output().map_err(|error| format!("start java: {error}"))?;
+        let output =
+            self.java(&self.libs, &arguments).output().map_err(|error| format!("start java: {error}"))?;
         if output.status.success() {
             return Ok(());
         }
@@ -165,7 +171,7 @@ impl Broker {
         let log = fs::File::options().create(true).append(true).open(&path);
         let log = log.map_err(|error| format!("open {}: {error}", path.display()))?;
         let copy = log.try_clone().map_err(|error| format!("open {}: {error}", path.display()))?;
-        let mut command = self.java(&["kafka.Kafka", "s.properties"]);
+        let mut command = self.java(&self.libs, &["kafka.Kafka", "s.properties"]);
         let child =
             command.stdout(log).stderr(copy).spawn().map_err(|error| format!("start java: {error}"))?;
         let child = self.child.insert(child);
@@ -206,7 +212,8 @@ impl Broker {
     /// Runs one of the broker's own tools to its end.
     fn tool(&self, class: &str, arguments: &[&str]) -> Result<(), String> {
         let class = format!("org.apache.kafka.tools.{class}");
-        let output = self.java(&[&[class.as_str()], arguments].concat()).output();
+        let tools = install_one(self.libs.parent().unwrap_or(&self.libs), "kafka-tools")?;
+        let output = self.java(&tools, &[&[class.as_str()], arguments].concat()).output();
         let output = output.map_err(|error| format!("start java: {error}"))?;
         if output.status.success() {
             return Ok(());
