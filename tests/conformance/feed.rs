@@ -4,8 +4,9 @@
 use std::{fs, process::Command, time::Duration};
 
 use maidenlane_tests::{
+    libraries,
     process::Interrupt,
-    product, python,
+    product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::{self, Log},
 };
@@ -13,7 +14,7 @@ use maidenlane_tests::{
 /// Runs feed.py, unless there is no Python, and returns what it printed on both streams.
 fn feed_py(arguments: &[&str]) -> Option<(String, String)> {
     let here = product::root().join("tests/conformance");
-    let python = python::with("fastavro", &here.join("requirements.txt")).unwrap()?;
+    let python = libraries::python("fastavro", &here.join("requirements.txt")).unwrap()?;
     let output = Command::new(python).arg(here.join("feed.py")).args(arguments).output().unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert!(output.status.success(), "{err}");

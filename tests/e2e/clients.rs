@@ -1,18 +1,14 @@
 //! Stock clients, unmodified: what each is told by a real geth and by a replica, compared; then filters, subscriptions and
 //! a transaction of its own on the replica alone. The programs are in `clients/`, one per library.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-};
+use std::{fs, path::Path, process::Command, thread};
 
 use maidenlane_log::{Backend, segment};
 use maidenlane_tests::{
     install::GETH,
-    process::Interrupt,
-    product, python,
+    libraries,
+    process::{self, Interrupt},
+    product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::{self, Log},
     traffic::Traffic,
@@ -32,22 +28,6 @@ fn output(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(told.into_owned()) } else { Err(format!("{command:?}:\n{told}{errors}")) }
 }
 
-/// Where a library lies with all that it needs, installed once for its list of versions.
-fn installed(kind: &str, list: &str, install: impl Fn(&Path) -> Result<String, String>) -> PathBuf {
-    let dir = product::cache().join("clients").join(kind);
-    fs::create_dir_all(&dir).unwrap();
-    let lock = fs::File::create(dir.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let wanted = fs::read_to_string(product::root().join(SCRIPTS).join(list)).unwrap();
-    let done = dir.join("installed");
-    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-        return dir;
-    }
-    install(&dir).unwrap_or_else(|error| panic!("{error}"));
-    fs::write(done, wanted).unwrap();
-    dir
-}
-
 /// A program of Node.js beside its libraries: that is where it looks for them.
 fn node(script: &str) -> Option<Command> {
     if output(Command::new("npm").arg("--version")).is_err() {
@@ -56,10 +36,12 @@ fn node(script: &str) -> Option<Command> {
     }
     let scripts = product::root().join(SCRIPTS);
     let copy = |dir: &Path, name: &str| fs::copy(scripts.join(name), dir.join(name)).map(drop);
-    let dir = installed("node", "package-lock.json", |dir| {
-        ["package.json", "package-lock.json"].iter().try_for_each(|name| copy(dir, name)).unwrap();
-        output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
+    let dir = libraries::installed("node", &scripts.join("package-lock.json"), |dir| {
+        ["package.json", "package-lock.json"].iter().try_for_each(|name| copy(dir, name))?;
+        process::output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
+            .map(drop)
     });
+    let dir = dir.unwrap();
     ["ask.mjs", script].iter().try_for_each(|name| copy(&dir, name)).unwrap();
     let mut command = Command::new("node");
     command.arg(dir.join(script));
@@ -68,7 +50,7 @@ fn node(script: &str) -> Option<Command> {
 
 fn python(script: &str) -> Option<Command> {
     let scripts = product::root().join(SCRIPTS);
-    let python = python::with("python", &scripts.join("requirements.txt")).unwrap()?;
+    let python = libraries::python("python", &scripts.join("requirements.txt")).unwrap()?;
     let mut command = Command::new(python);
     command.arg(scripts.join(script));
     Some(command)

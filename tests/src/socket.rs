@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Doing, Failure, Outcome};
 
-/// Whoever says nothing for so long is asked again by [`Socket::next`]'s caller.
+/// Whoever says nothing for so long is asked again by [`Socket::notification`]'s caller.
 const SILENCE: Duration = Duration::from_millis(200);
 /// No test asks for more.
 const MESSAGE_MAX: u64 = 64 << 20;

@@ -6,6 +6,7 @@ use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::eips::eip4895::Withdrawal;
 use alloy::primitives::{Address, B256};
 use alloy::rlp::{self, Decodable, Encodable};
+use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::Json;
 use maidenlane_jsonrpc::json::{Object, push_data};
 use std::sync::OnceLock;
@@ -72,6 +73,11 @@ impl Block {
         let (hash, size) = (header.hash_slow(), list_len(payload));
         let (uncles, senders) = (Vec::new(), senders.into_iter().map(OnceLock::from).collect());
         Self { hash, header, transactions, uncles, withdrawals, size, senders }
+    }
+
+    /// Its number and hash.
+    pub(crate) fn at(&self) -> BlockRef {
+        BlockRef::new(self.header.number, self.hash)
     }
 
     /// Who sent each transaction, in order.

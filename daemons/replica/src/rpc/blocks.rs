@@ -129,7 +129,7 @@ impl Blocks {
         if let Some(receipts) = self.receipts.get(&block.hash) {
             return Ok(receipts);
         }
-        let at = BlockRef::new(block.header.number, block.hash);
+        let at = block.at();
         let Some(bytes) = session.source().receipts(at)? else { return Err(pruned()) };
         let receipts = Receipts::read(bytes).map_err(|error| damaged(at, &error))?;
         if receipts.len() != block.transactions.len() {
@@ -145,7 +145,7 @@ impl Blocks {
     pub(crate) fn receipt(&self, session: &Session, block: &Block, index: usize) -> Result<Json, Error> {
         let price = session.head().rules.blob_price(&block.header);
         let receipts = self.receipts(session, block)?;
-        let at = BlockRef::new(block.header.number, block.hash);
+        let at = block.at();
         receipts.one(block, index, price).map_err(|error| damaged(at, &error))
     }
 

@@ -18,8 +18,7 @@ impl LogWriter {
     pub(crate) fn of(block: &Block, transaction: usize) -> Self {
         let mut writer = Self::default();
         let hash = block.transactions.get(transaction).map(|transaction| *transaction.tx_hash());
-        let at = BlockRef::new(block.header.number, block.hash);
-        writer.begin(at, block.header.timestamp, transaction, &hash.unwrap_or_default());
+        writer.begin(block.at(), block.header.timestamp, transaction, &hash.unwrap_or_default());
         writer
     }
 

@@ -38,13 +38,15 @@ impl Receipts {
     /// All, as `eth_getBlockReceipts` gives them.
     pub(crate) fn json(&self, block: &Block, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
         let mut out = String::with_capacity(self.places.len() * 1_500 + 2);
-        let mut failed = Ok(());
-        push_list(&mut out, 0..self.places.len(), |out, index| {
-            if failed.is_ok() {
-                failed = self.write(out, block, index, blob_price);
+        out.push('[');
+        for index in 0..self.places.len() {
+            if index > 0 {
+                out.push(',');
             }
-        });
-        failed.map(|()| Json::Owned(out))
+            self.write(&mut out, block, index, blob_price)?;
+        }
+        out.push(']');
+        Ok(Json::Owned(out))
     }
 
     /// One, as `eth_getTransactionReceipt` gives it.

@@ -4,7 +4,7 @@ use super::chunk::{self, List};
 use super::write::{Batch, Store};
 use super::{Error, tables};
 use maidenlane_chain::block::Body;
-use maidenlane_chain::{BlockRef, Logs};
+use maidenlane_chain::{B256, BlockRef, Logs};
 
 impl Store {
     /// Adds a block's transactions and logs.
@@ -16,8 +16,7 @@ impl Store {
         receipts: &[u8],
     ) -> Result<(), Error> {
         let table = self.table(tables::TRANSACTIONS)?;
-        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
-        for (index, hash) in (0_u32..).zip(body.transaction_hashes()) {
+        for (index, hash) in (0_u32..).zip(self.transaction_hashes(body)?) {
             batch.rows.put_cf(table, hash, tables::place(block.number, index));
         }
         let table = self.table(tables::LOGS)?;
@@ -36,8 +35,7 @@ impl Store {
         receipts: &[u8],
     ) -> Result<(), Error> {
         let table = self.table(tables::TRANSACTIONS)?;
-        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
-        for hash in body.transaction_hashes() {
+        for hash in self.transaction_hashes(body)? {
             batch.rows.delete_cf(table, hash);
         }
         let table = self.table(tables::LOGS)?;
@@ -50,6 +48,11 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    fn transaction_hashes(&self, body: &[u8]) -> Result<Vec<B256>, Error> {
+        let body = Body::parse(body).map_err(|_| self.damaged("body"))?;
+        Ok(body.transaction_hashes())
     }
 
     /// Every term of a block's logs, as [`tables::term`], with the indexes of the logs that have it.
