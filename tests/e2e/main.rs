@@ -15,6 +15,8 @@ mod repair;
 mod subscribed;
 mod transactions;
 mod two_taps;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod walks;
 
 /// Whether to run the full counts.
 fn long() -> bool {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The generated chain: all forks, every kind of contract and transaction.
-const CHAIN: (u32, u32) = (64, 3);
+pub const CHAIN: (u32, u32) = (64, 3);
 /// Differences that are told in full.
 const TOLD_MAX: usize = 40;
 

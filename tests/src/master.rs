@@ -297,7 +297,7 @@ impl Node {
             command.args(["--dev", "--dev.period", "1"]);
         }
         command.args(["--http", "--http.api", "eth,net,web3,debug,txpool,admin", "--http.port", &http]);
-        command.args(["--ws", "--ws.api", "eth,net,web3", "--ws.port", &http]);
+        command.args(["--ws", "--ws.api", "eth,net,web3,debug", "--ws.port", &http]);
         command.args(["--authrpc.port", &auth]);
         let mut process = Process::start("geth", &mut command, &self.dir.join("geth.log"))?;
         let client = self.rpc();

@@ -5,7 +5,7 @@ use crate::evm::rules::Rules;
 use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::store::{self, View};
 use crate::trie::Place;
-use alloy::primitives::{B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::block::decode_header;
@@ -98,6 +98,29 @@ impl Source for Shown {
 
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
         read("slot", self.view.slot(account, key, after(at)))
+    }
+
+    fn accounts(
+        &self,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError> {
+        read("accounts", self.view.accounts(from, after(at), told))
+    }
+
+    fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), ReadError> {
+        read("slots", self.view.slots(account, from, after(at), told))
+    }
+
+    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        read("undo rows", self.view.changed(block))
     }
 
     fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {

@@ -36,15 +36,17 @@ enum Kind {
     BlockOverrides,
     Payload,
     Storage,
+    Key,
+    Count,
 }
 
 use Kind::{
-    Account, Block, BlockHash, BlockOverrides, Call, CallTracer, Filter, Flag, Index, Message, Number,
-    Overrides, Payload, Percentiles, RawBlock, Slot, Storage, Tracer, Transaction,
+    Account, Block, BlockHash, BlockOverrides, Call, CallTracer, Count, Filter, Flag, Index, Key, Message,
+    Number, Overrides, Payload, Percentiles, RawBlock, Slot, Storage, Tracer, Transaction,
 };
 
 /// Methods with the kinds of their parameters.
-const METHODS: [(&str, &[Kind]); 68] = [
+const METHODS: [(&str, &[Kind]); 72] = [
     ("eth_blockNumber", &[]),
     ("eth_chainId", &[]),
     ("net_version", &[]),
@@ -112,6 +114,10 @@ const METHODS: [(&str, &[Kind]); 68] = [
     ("debug_traceCall", &[Call, Block, CallTracer]),
     ("debug_traceCall", &[Call, Block, CallTracer]),
     ("debug_getBadBlocks", &[]),
+    ("debug_traceBadBlock", &[BlockHash, Tracer]),
+    ("debug_accountRange", &[Block, Key, Count, Flag, Flag, Flag]),
+    ("debug_dumpBlock", &[Number]),
+    ("debug_storageRangeAt", &[Block, Count, Account, Key, Count]),
     ("eth_noSuchMethod", &[Slot]),
 ];
 
@@ -236,6 +242,13 @@ impl Asker {
             BlockOverrides => self.block_overrides(0),
             Payload => self.payload(),
             Storage => self.storage(),
+            Key => match self.dice.roll(4) {
+                0 => json!("0x"),
+                1 => self.one(|chain| &chain.blocks),
+                2 => json!(format!("0x{:02x}", self.dice.roll(256))),
+                _ => json!(format!("0x{:064x}", self.dice.roll(256))),
+            },
+            Count => json!(self.dice.roll(5)),
         }
     }
 

@@ -25,6 +25,12 @@ pub fn channel() -> (Publisher, Events) {
     bounded(BUFFER)
 }
 
+/// The same for what is made as fast as the client takes it, and large: two notifications may wait.
+#[must_use]
+pub fn paced() -> (Publisher, Events) {
+    bounded(2)
+}
+
 fn bounded(most: usize) -> (Publisher, Events) {
     let (sender, receiver) = mpsc::channel(most);
     let ended = Arc::new(Ended::default());
@@ -40,7 +46,7 @@ struct Ended {
     reason: OnceLock<Error>,
 }
 
-/// The end that events are put into; never waits.
+/// The end that events are put into.
 #[derive(Debug)]
 pub struct Publisher {
     sender: mpsc::Sender<Json>,
@@ -60,6 +66,16 @@ impl Publisher {
                 false
             }
         }
+    }
+
+    /// Sends one `result`, as soon as there is room for it. False when nobody listens any more.
+    pub async fn deliver(&self, result: Json) -> bool {
+        self.sender.send(result).await.is_ok()
+    }
+
+    /// Waits until the client has gone or has unsubscribed.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
     }
 
     /// Whether the client has gone or has unsubscribed.

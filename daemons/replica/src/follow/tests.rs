@@ -125,6 +125,7 @@ fn check_model(view: &View, chain: &chain::Chain, what: &str) {
 }
 
 fn check_state(view: &View, expect: &Block, at: Option<u64>, what: &str) {
+    check_walks(view, expect, at, what);
     for address in addresses() {
         let account = view.account(keccak256(address), at).unwrap();
         assert_eq!(account.as_ref(), expect.accounts.get(&address), "{what}: {address} at {at:?}");
@@ -133,6 +134,32 @@ fn check_state(view: &View, expect: &Block, at: Option<u64>, what: &str) {
             let model = expect.slots.get(&(address, slot)).copied().unwrap_or_default();
             assert_eq!(value, model, "{what}: {address} {slot} at {at:?}");
         }
+    }
+}
+
+/// The whole state in the order of its keys, and from each key on.
+fn check_walks(view: &View, expect: &Block, at: Option<u64>, what: &str) {
+    let mut accounts: Vec<_> =
+        expect.accounts.iter().map(|(of, account)| (keccak256(of), *account)).collect();
+    accounts.sort_by_key(|(key, _)| *key);
+    for (index, (from, _)) in
+        accounts.iter().enumerate().chain([(0, &(B256::ZERO, maidenlane_chain::Account::default()))])
+    {
+        let mut told = Vec::new();
+        let take = &mut |key, account| {
+            told.push((key, account));
+            told.len() + index < accounts.len()
+        };
+        view.accounts(*from, at, take).unwrap();
+        assert_eq!(told, accounts[index..], "{what}: from {from} at {at:?}");
+    }
+    for address in addresses() {
+        let slots = expect.slots.iter().filter(|((owner, _), _)| *owner == address);
+        let slots: BTreeMap<_, _> = slots.map(|((_, slot), value)| (keccak256(slot), *value)).collect();
+        let mut told = BTreeMap::new();
+        let take = &mut |key, value| told.insert(key, value).is_none();
+        view.slots(keccak256(address), B256::ZERO, at, take).unwrap();
+        assert_eq!(told, slots, "{what}: {address} at {at:?}");
     }
 }
 

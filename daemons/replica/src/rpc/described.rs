@@ -56,6 +56,7 @@ const FAMILIES: &[Family] = &[
             "debug_getRawHeader",
             "debug_getRawBlock",
             "debug_getRawReceipts",
+            "debug_dumpBlock",
         ],
     ),
     (
@@ -94,6 +95,10 @@ const FAMILIES: &[Family] = &[
     ("block options?", &["debug_traceBlockByNumber", "debug_traceBlockByHash"]),
     ("rlp options?", &["debug_traceBlock"]),
     ("call block options?", &["debug_traceCall"]),
+    ("block options?", &["debug_traceBadBlock"]),
+    ("block start accountsMax nocode nostorage incompletes", &["debug_accountRange"]),
+    ("block transactionIndex address start slotsMax", &["debug_storageRangeAt"]),
+    ("start end?", &["debug_getModifiedAccountsByNumber", "debug_getModifiedAccountsByHash"]),
     ("hash", &["trace_transaction"]),
     ("block", &["trace_block"]),
     ("filter", &["trace_filter"]),

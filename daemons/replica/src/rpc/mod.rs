@@ -9,7 +9,7 @@
 //! | `block`, `block_logs`, `log_json`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `trace` | the methods |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `walk`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
 //! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
@@ -46,6 +46,7 @@ mod state;
 mod subscribe;
 mod trace;
 pub(crate) mod transaction;
+mod walk;
 
 use crate::evm::codes::Codes;
 use crate::evm::pool::Pool;
@@ -230,6 +231,9 @@ impl Api for Rpc {
             _ if trace::parity::METHODS.contains(&method) => {
                 Box::pin(trace::parity::call(shared, session, method, params)).await
             }
+            _ if walk::METHODS.contains(&method) => {
+                Box::pin(walk::call(shared, session, method, params)).await
+            }
             _ if method.starts_with("debug_") => debug::call(session, method, params),
             _ => lookup::call(&shared.blocks, session, method, params),
         }
@@ -256,6 +260,7 @@ impl Api for Rpc {
             &send::METHODS,
             &filters::METHODS,
             &trace::parity::METHODS,
+            &walk::METHODS,
         ];
         described::all(&families.concat())
     }
@@ -289,6 +294,7 @@ fn is_known(method: &str) -> bool {
         || send::METHODS.contains(&method)
         || filters::METHODS.contains(&method)
         || trace::parity::METHODS.contains(&method)
+        || walk::METHODS.contains(&method)
 }
 
 #[cfg(test)]

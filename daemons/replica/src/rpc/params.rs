@@ -107,6 +107,27 @@ fn small(quantity: U256) -> Result<u64, String> {
     quantity.try_into().map_err(|_| "hex number > 64 bits".to_owned())
 }
 
+/// `hexutil.Bytes` as a parameter.
+pub(crate) fn data(json: &str) -> Result<Bytes, String> {
+    bytes_of(&string(json)?)
+}
+
+/// A number that geth reads without `0x`, as an `int`; null is 0, as a Go number stays what it was.
+pub(crate) fn integer(json: &str) -> Result<i64, String> {
+    decimal(json, "int")
+}
+
+/// The same as a `uint64`.
+pub(crate) fn natural(json: &str) -> Result<u64, String> {
+    decimal(json, "uint64")
+}
+
+fn decimal<T: serde::de::DeserializeOwned + Default>(json: &str, kind: &str) -> Result<T, String> {
+    serde_json::from_str::<Option<T>>(json)
+        .map(Option::unwrap_or_default)
+        .map_err(|_| format!("json: cannot unmarshal into Go value of type {kind}"))
+}
+
 /// `true` or `false`; null is false, as a Go bool stays what it was.
 pub(crate) fn boolean(json: &str) -> Result<bool, String> {
     serde_json::from_str::<Option<bool>>(json)
@@ -163,6 +184,18 @@ impl Tag {
                     .ok_or("block number larger than int64")?,
             ),
         })
+    }
+
+    /// As geth prints it in texts: names have numbers below zero.
+    pub(crate) fn told(self) -> i64 {
+        match self {
+            Self::Number(number) => i64::try_from(number).unwrap_or(i64::MAX),
+            Self::Pending => -1,
+            Self::Latest => -2,
+            Self::Finalized => -3,
+            Self::Safe => -4,
+            Self::Earliest => -5,
+        }
     }
 
     /// Reads a JSON value.

@@ -95,6 +95,23 @@ pub trait Source: Send + Sync + 'static {
     fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError>;
     /// A slot by keccak256 of address and slot number; zero where there is none.
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError>;
+    /// Tells `told` of accounts with their keys, ascending from `from` on, until it returns false.
+    fn accounts(
+        &self,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError>;
+    /// The same for the slots of an account.
+    fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), ReadError>;
+    /// Whose accounts a canonical block changed; `None` when that is no longer kept.
+    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError>;
     /// A trie node's RLP. Only asked at blocks that have proofs.
     fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError>;
     /// Code by its hash.

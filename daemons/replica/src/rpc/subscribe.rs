@@ -5,6 +5,7 @@ use super::logs::Criteria;
 use super::params;
 use super::select;
 use super::session::Session;
+use super::trace;
 use super::{Shared, source::Live};
 use alloy::consensus::Header;
 use alloy::primitives::{B256, map::B256Set};
@@ -53,7 +54,7 @@ pub(crate) struct Hub {
 struct Inner {
     subscribers: Vec<Subscriber>,
     running: bool,
-    /// Who works for them: at most one, and those that have just ended.
+    /// Who works for them, at most one; who works for a single subscriber; and those that have just ended.
     tasks: JoinSet<()>,
 }
 
@@ -68,6 +69,13 @@ impl Hub {
         inner.subscribers.retain(|each| !each.publisher.is_closed());
         inner.running = !inner.subscribers.is_empty();
         inner.running
+    }
+
+    /// Runs a task for a single subscriber. It ends with the replica.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut inner = self.inner();
+        while inner.tasks.try_join_next().is_some() {}
+        inner.tasks.spawn(task);
     }
 
     /// Ends all subscriptions.
@@ -120,6 +128,7 @@ pub(crate) fn open(
             criteria.check_future(session)?;
             Wanted::Logs(criteria)
         }
+        ("debug", "traceChain") => return trace::chain::open(shared, session, params),
         ("eth", "transactionReceipts") => Wanted::Receipts(receipts(params)?),
         _ => return Err(Error::no_subscription(namespace, kind)),
     };

@@ -50,7 +50,7 @@ pub(crate) fn ask(rpc: &Rpc, method: &str, params: Value) -> Value {
 
 /// Asks and compares the result, or the error's code.
 #[track_caller]
-fn check(chain: &Chain, method: &str, params: Value, expect: Result<Value, i32>) {
+pub(crate) fn check(chain: &Chain, method: &str, params: Value, expect: Result<Value, i32>) {
     let rpc = rpc(Arc::new(Still::new(chain.clone())));
     let got = ask(&rpc, method, params);
     match expect {

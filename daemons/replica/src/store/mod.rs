@@ -11,6 +11,7 @@
 //! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
 //! | `tuning` | how RocksDB holds each table |
 //! | `read` | [`View`]: one block's immutable view |
+//! | `walk` | a state in the order of its keys |
 //! | `damage` | what a view found out about the files, for the one who ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
@@ -30,6 +31,7 @@ mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tuning;
+mod walk;
 mod write;
 
 pub use audit::{Audit, dump, state_root};

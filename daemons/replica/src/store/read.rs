@@ -196,7 +196,7 @@ impl View {
         Ok(self.held.borrow_dependent().raw_iterator_cf(self.table(table)?))
     }
 
-    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.held.borrow_dependent().get_cf(self.table(table)?, key).map_err(|source| self.rocks(source))
     }
 

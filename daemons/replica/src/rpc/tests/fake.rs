@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 type Db = CacheDB<EmptyDB>;
-type State = HashMap<B256, (Account, HashMap<B256, U256>)>;
+type State = BTreeMap<B256, (Account, BTreeMap<B256, U256>)>;
 
 #[derive(Debug)]
 struct Stored {
@@ -190,6 +190,40 @@ impl Source for Chain {
         Ok(self.state(at).get(&account).and_then(|(_, slots)| slots.get(&key)).copied().unwrap_or_default())
     }
 
+    fn accounts(
+        &self,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError> {
+        for (key, (account, slots)) in self.state(at).range(from..) {
+            let Account { nonce, balance, code_hash } = *account;
+            let storage_root = storage_trie(*key, slots).seal(&mut |_, _| ());
+            if !told(*key, maidenlane_chain::Account { nonce, balance, storage_root, code_hash }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), ReadError> {
+        let slots = self.state(at).get(&account).map(|(_, slots)| slots);
+        let mut slots = slots.into_iter().flat_map(|slots| slots.range(from..));
+        let _ended = slots.all(|(key, value)| told(*key, *value));
+        Ok(())
+    }
+
+    /// Here nothing can be undone.
+    fn changed(&self, _block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        Ok(None)
+    }
+
     fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
         let stored = self.after(at);
         let nodes = stored.nodes.get_or_init(|| nodes(&stored.state));
@@ -263,17 +297,21 @@ fn nodes(state: &State) -> Held {
     };
     let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);
     for (key, (account, slots)) in state {
-        let mut storage = Partial::new(&Nothing, Some(*key), EMPTY_ROOT_HASH);
-        for (slot, value) in slots {
-            storage.set(*slot, Some(rlp::encode(value))).expect("nothing to read");
-        }
         let Account { nonce, balance, code_hash } = *account;
-        let storage_root = take(Some(*key), &storage);
+        let storage_root = take(Some(*key), &storage_trie(*key, slots));
         let account = alloy_trie::TrieAccount { nonce, balance, storage_root, code_hash };
         accounts.set(*key, Some(rlp::encode(account))).expect("nothing to read");
     }
     take(None, &accounts);
     held
+}
+
+fn storage_trie(key: B256, slots: &BTreeMap<B256, U256>) -> Partial<'static> {
+    let mut trie = Partial::new(&Nothing, Some(key), EMPTY_ROOT_HASH);
+    for (slot, value) in slots {
+        trie.set(*slot, Some(rlp::encode(value))).expect("nothing to read");
+    }
+    trie
 }
 
 /// Without the empty positions at the end.

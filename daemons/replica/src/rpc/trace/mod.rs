@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`config`] | which tracer, with what, for how long |
 //! | [`calls`], [`prestate`] | what the named tracers answer |
+//! | [`chain`] | a range of blocks, as a subscription |
 //! | [`parity`], [`state_diff`] | `trace_…` |
 //! | this one | which block or call, and the answer |
 
 mod calls;
+pub(super) mod chain;
 mod config;
 pub(super) mod parity;
 mod prestate;
@@ -26,7 +28,7 @@ use crate::evm::database::{Overrides, StateDb};
 use crate::evm::precompiles::Precompiles;
 use crate::evm::replay::{Replay, tx_env};
 use crate::evm::watch::Watch;
-use alloy::primitives::U256;
+use alloy::primitives::{B256, U256};
 use alloy::rlp;
 use config::{Config, Place, Raw};
 use maidenlane_chain::BlockRef;
@@ -40,11 +42,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// All methods here.
-pub(crate) const METHODS: [&str; 5] = [
+pub(crate) const METHODS: [&str; 6] = [
     "debug_traceTransaction",
     "debug_traceBlockByNumber",
     "debug_traceBlockByHash",
     "debug_traceBlock",
+    "debug_traceBadBlock",
     "debug_traceCall",
 ];
 
@@ -138,6 +141,12 @@ fn wanted(
             session.source().transaction(hash)?.ok_or_else(|| Error::server("transaction not found"))?;
         return Ok(Wanted::Transaction { block: traceable(shared, session, at)?, index, config });
     }
+    if method == "debug_traceBadBlock" {
+        let hash = args.required(params::hash)?;
+        args.optional(Raw::read)?;
+        // The feed is canonical.
+        return Err(Error::server(format!("bad block {hash} not found")));
+    }
     if method == "debug_traceBlock" {
         let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
@@ -151,11 +160,8 @@ fn wanted(
         (select::block(session.source(), selector)?, format!("block {hash} not found"))
     } else {
         let tag = args.required(Tag::read)?;
-        let named = match tag {
-            Tag::Number(number) => number.to_string(),
-            other => format!("{other:?}"),
-        };
-        (select::block(session.source(), Selector::Tag(tag))?, format!("block #{named} not found"))
+        let missing = format!("block #{} not found", tag.told());
+        (select::block(session.source(), Selector::Tag(tag))?, missing)
     };
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(missing))?;
@@ -256,16 +262,20 @@ impl Wanted {
                     if index > 0 {
                         out.push(',');
                     }
-                    let mut object = Object::new(&mut out);
-                    push_data(object.value("txHash"), hash.as_slice());
-                    object.raw("result", &result);
-                    object.end();
+                    write_traced(&mut out, hash, &result);
                 }
                 out.push(']');
                 Ok(Json::Owned(out))
             }
         }
     }
+}
+
+fn write_traced(out: &mut String, hash: B256, result: &str) {
+    let mut object = Object::new(out);
+    push_data(object.value("txHash"), hash.as_slice());
+    object.raw("result", result);
+    object.end();
 }
 
 impl WantedCall {

@@ -79,6 +79,23 @@ impl Source for Prestate {
     fn slot(&self, account: B256, key: B256, _: At) -> Result<U256, ReadError> {
         Ok(self.slots.get(&(account, key)).copied().unwrap_or_default())
     }
+    fn accounts(
+        &self,
+        _: B256,
+        _: At,
+        _: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError> {
+        panic!("a trace walks through no state")
+    }
+
+    fn slots(&self, _: B256, _: B256, _: At, _: &mut dyn FnMut(B256, U256) -> bool) -> Result<(), ReadError> {
+        panic!("a trace walks through no state")
+    }
+
+    fn changed(&self, _: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        panic!("a trace walks through no state")
+    }
+
     fn node(&self, _: &crate::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
     }

@@ -1,0 +1,128 @@
+//! `debug_subscribe("traceChain", …)`: the blocks of a range, traced one after the other as fast as the client takes them.
+//!
+//! Each block is looked up when its turn comes, so no view is held while the client takes its time.
+
+use super::config::{Config, Raw};
+use super::{Bounds, mined, nth, on_pool, replay, traceable, write_traced};
+use crate::evm::database::Overrides;
+use crate::rpc::block::Block;
+use crate::rpc::params::{self, Selector, Tag};
+use crate::rpc::{Shared, select, session::Session};
+use maidenlane_chain::BlockRef;
+use maidenlane_jsonrpc::json::{Object, push_data, push_str};
+use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, push};
+use serde_json::value::RawValue;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Weak};
+
+/// Begins to trace the blocks after the first one that is named, up to the second.
+pub(in crate::rpc) fn open(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+) -> Result<Events, Error> {
+    let mut args = Args::parse(params, 4)?;
+    args.required(params::plain)?;
+    let (start, end) = (args.required(Tag::read)?, args.required(Tag::read)?);
+    let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
+    session.fit()?;
+    let find = |tag| {
+        let found = select::block(session.source(), Selector::Tag(tag))?;
+        found.ok_or_else(|| Error::server(format!("block #{} not found", tag.told())))
+    };
+    let (first, last) = (find(start)?, find(end)?);
+    if first.number >= last.number {
+        let (start, end) = (start.told(), end.told());
+        let text = format!("end block (#{end}) needs to come after start block (#{start})");
+        return Err(Error::server(text));
+    }
+    let next = first.number.saturating_add(1);
+    mined(session, BlockRef::new(next, first.hash))?;
+    let (publisher, events) = push::paced();
+    let job = tell(Arc::downgrade(shared), publisher, next..=last.number, config.into());
+    shared.hub.spawn(job);
+    Ok(events)
+}
+
+/// Tells of the blocks, and stays silent then, as geth does.
+async fn tell(shared: Weak<Shared>, publisher: Publisher, blocks: RangeInclusive<u64>, config: Arc<Config>) {
+    let last = *blocks.end();
+    for number in blocks {
+        let Some(shared) = shared.upgrade() else { return };
+        let told = block(&shared, number, number == last, &config).await;
+        drop(shared);
+        match told {
+            Ok(None) => (),
+            Ok(Some(told)) => {
+                if !publisher.deliver(told).await {
+                    return;
+                }
+            }
+            Err(reason) => return publisher.close(reason),
+        }
+    }
+    publisher.closed().await;
+}
+
+/// One block's traces. Of blocks without transactions only the last is told of.
+async fn block(
+    shared: &Arc<Shared>,
+    number: u64,
+    is_last: bool,
+    config: &Arc<Config>,
+) -> Result<Option<Json>, Error> {
+    let session = Arc::new(Session::now(&*shared.live));
+    session.fit()?;
+    let hash = session.source().hash_of(number)?;
+    let hash = hash.ok_or_else(|| Error::server(format!("block #{number} not found")))?;
+    let block = traceable(shared, &session, BlockRef::new(number, hash))?;
+    if block.transactions.is_empty() && !is_last {
+        return Ok(None);
+    }
+    let config = Arc::clone(config);
+    let job = move |shared: &Shared, session: &Session, bounds: Bounds| {
+        traces(shared, session, &block, &config, &bounds)
+    };
+    on_pool(shared, &session, job).await.map(Some)
+}
+
+/// As geth, what follows a transaction that cannot be traced is null.
+fn traces(
+    shared: &Shared,
+    session: &Session,
+    block: &Block,
+    config: &Config,
+    bounds: &Bounds,
+) -> Result<Json, Error> {
+    let none = Overrides::default();
+    let mut replay = replay(shared, session, block, &none)?;
+    let mut traces = String::new();
+    let mut failed = false;
+    for index in 0..block.transactions.len() {
+        if index > 0 {
+            traces.push(',');
+        }
+        if failed {
+            traces.push_str("null");
+            continue;
+        }
+        let (tx, place) = nth(block, index)?;
+        let hash = place.hash.unwrap_or_default();
+        let left = bounds.most_bytes.saturating_sub(traces.len());
+        match config.trace(&mut replay, tx, place, bounds, left) {
+            Ok(result) => write_traced(&mut traces, hash, &result),
+            Err(error) => {
+                let mut object = Object::new(&mut traces);
+                push_data(object.value("txHash"), hash.as_slice());
+                push_str(object.value("error"), &error.message);
+                object.end();
+                failed = true;
+            }
+        }
+    }
+    Ok(Json::object(|object| {
+        object.quantity("block", block.header.number);
+        object.data("hash", block.hash.as_slice());
+        object.raw("traces", &format!("[{traces}]"));
+    }))
+}

@@ -1,0 +1,106 @@
+//! Walks through a state in the order of its keys, latest or past.
+
+use super::{Error, View, tables};
+use maidenlane_chain::{Account, Address, B256, BlockRef, U256};
+use maidenlane_wire::decode_rows;
+
+/// A table of what is now, and the one of what was before.
+struct Tables {
+    latest: &'static str,
+    history: &'static str,
+}
+
+const ACCOUNTS: Tables = Tables { latest: tables::ACCOUNTS, history: tables::ACCOUNT_HISTORY };
+const SLOTS: Tables = Tables { latest: tables::SLOTS, history: tables::SLOT_HISTORY };
+
+/// Who is told of keys and values, until they return false.
+type Told<'a> = dyn FnMut(B256, &[u8]) -> Result<bool, Error> + 'a;
+
+impl View {
+    /// Tells `told` of accounts and their keys, ascending from `from` on, as they were after block `at` (`None` = the head),
+    /// until it returns false.
+    ///
+    /// # Errors
+    /// When the database is damaged.
+    pub fn accounts(
+        &self,
+        from: B256,
+        at: Option<u64>,
+        told: &mut dyn FnMut(B256, Account) -> bool,
+    ) -> Result<(), Error> {
+        self.walk(&ACCOUNTS, &[], from, at, &mut |key, slim| {
+            let account = Account::decode_slim(slim).map_err(|_| self.damaged("account"))?;
+            Ok(told(key, account))
+        })
+    }
+
+    /// The same for the slots of one account, by keccak256 of its address.
+    ///
+    /// # Errors
+    /// When the database is damaged.
+    pub fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: Option<u64>,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), Error> {
+        self.walk(&SLOTS, account.as_slice(), from, at, &mut |key, value| {
+            Ok(told(key, U256::try_from_be_slice(value).ok_or_else(|| self.damaged("slot"))?))
+        })
+    }
+
+    /// Whose accounts a block changed; `None` when that is no longer kept. A change of storage changes its root, which
+    /// is part of the account.
+    ///
+    /// # Errors
+    /// When the database is damaged.
+    pub fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, Error> {
+        let Some(rows) = self.get(tables::UNDO, &tables::block_key(block))? else { return Ok(None) };
+        let rows = decode_rows(&rows).map_err(|_| self.damaged("undo rows"))?;
+        Ok(Some(rows.accounts.iter().map(|row| row.address).collect()))
+    }
+
+    /// Merges two sorted tables: a key is in the state if either has it, and the first change after `at` says what it was.
+    fn walk(
+        &self,
+        Tables { latest, history }: &Tables,
+        owner: &[u8],
+        from: B256,
+        at: Option<u64>,
+        told: &mut Told<'_>,
+    ) -> Result<(), Error> {
+        let first = [owner, from.as_slice()].concat();
+        let (mut now, mut past) = (self.cursor(latest)?, self.cursor(history)?);
+        now.seek(&first);
+        let after = at.and_then(|block| block.checked_add(1));
+        if after.is_some() {
+            past.seek(&first);
+        }
+        loop {
+            let of_owner =
+                |key: &[u8]| key.strip_prefix(owner).and_then(<[u8]>::first_chunk).map(|key| B256::new(*key));
+            let present = now.key().and_then(of_owner);
+            let changed = past.key().and_then(of_owner);
+            now.status().and_then(|()| past.status()).map_err(|source| self.rocks(source))?;
+            let Some(key) = present.into_iter().chain(changed).min() else { return Ok(()) };
+            let whole = [owner, key.as_slice()].concat();
+            let mut value = now.value().filter(|_| present == Some(key)).map(<[u8]>::to_vec);
+            if let Some(block) = after.filter(|_| changed == Some(key)) {
+                past.seek(tables::at_block(&whole, block));
+                if let Some(before) = past.value().filter(|_| past.key().and_then(of_owner) == Some(key)) {
+                    value = Some(before.to_vec()).filter(|before| !before.is_empty());
+                }
+                past.seek([&whole[..], &[0xff; 9]].concat());
+            }
+            if present == Some(key) {
+                now.next();
+            }
+            if let Some(value) = value
+                && !told(key, &value)?
+            {
+                return Ok(());
+            }
+        }
+    }
+}
