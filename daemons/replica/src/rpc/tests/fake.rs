@@ -3,12 +3,14 @@
 //! revm runs each block, and each block's receipts root and state root must come out as its header says. So what the
 //! tests read is right by the chain's own hashes, and geth is not needed to test the RPC against its answers.
 
+mod tries;
+
 use crate::evm::rules::Rules;
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::logs::query_matches;
 use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::trie::tests::Held;
-use crate::trie::{EMPTY_ROOT_HASH, Nodes as _, Nothing, Owner, Partial, Place};
+use crate::trie::{Nodes as _, Place};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::genesis::Genesis;
@@ -26,6 +28,7 @@ use revm::{Context, ExecuteCommitEvm as _};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use tries::{nodes, storage_trie};
 
 type Db = CacheDB<EmptyDB>;
 type State = BTreeMap<B256, (Account, BTreeMap<B256, U256>)>;
@@ -285,33 +288,6 @@ impl Source for Chain {
         }
         Ok(())
     }
-}
-
-/// All trie nodes of a state.
-fn nodes(state: &State) -> Held {
-    let mut held = Held::default();
-    let mut take = |owner: Owner, trie: &Partial<'_>| {
-        trie.seal(&mut |path, bytes| {
-            held.0.insert(Place { owner, path }, Bytes::copy_from_slice(bytes));
-        })
-    };
-    let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);
-    for (key, (account, slots)) in state {
-        let Account { nonce, balance, code_hash } = *account;
-        let storage_root = take(Some(*key), &storage_trie(*key, slots));
-        let account = alloy_trie::TrieAccount { nonce, balance, storage_root, code_hash };
-        accounts.set(*key, Some(rlp::encode(account))).expect("nothing to read");
-    }
-    take(None, &accounts);
-    held
-}
-
-fn storage_trie(key: B256, slots: &BTreeMap<B256, U256>) -> Partial<'static> {
-    let mut trie = Partial::new(&Nothing, Some(key), EMPTY_ROOT_HASH);
-    for (slot, value) in slots {
-        trie.set(*slot, Some(rlp::encode(value))).expect("nothing to read");
-    }
-    trie
 }
 
 /// Without the empty positions at the end.
