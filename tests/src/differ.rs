@@ -166,7 +166,7 @@ impl Findings {
         match known.and_then(|at| self.listed.get_mut(at)) {
             Some((_, met)) => *met += 1,
             None => self.differences.push(format!(
-                "{method} | {left} | {right} | {difference:.300}\n  request: {request:.300}\n  geth:    {geth:.300}\n  replica: {replica:.300}"
+                "{method} | {left} | {right} | {difference:.300}\n  request: {request:.4000}\n  geth:    {geth:.300}\n  replica: {replica:.300}"
             )),
         }
     }

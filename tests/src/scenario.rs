@@ -129,6 +129,14 @@ impl Net {
         Self::prepare(product, plan, false)
     }
 
+    /// The same with binaries that are there already, and with what [`Net::proving`] has more.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub fn proving_from(product: Product, plan: &Plan) -> Outcome<Self> {
+        Self::prepare(product, plan, true)
+    }
+
     /// Builds what [`Net::build`] does, with trie nodes written by the hook, published by the tap and
     /// kept by the replicas.
     ///

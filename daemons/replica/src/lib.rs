@@ -8,6 +8,7 @@
 //! | [`store`] | the database; the only place that knows RocksDB |
 //! | [`trie`] | pure: the state's Merkle-Patricia tries, node by node |
 //! | [`live`] | the newest head as the RPC sees it, and how fresh it is |
+//! | `memo` | what was read of one head's state, decoded |
 //! | [`rpc`], [`evm`] | the answers |
 //! | [`intake`] | transactions that clients send, into the log |
 //! | [`filters`] | where filters stand, in the log |
@@ -28,6 +29,7 @@ pub mod follow;
 pub mod intake;
 pub mod live;
 pub mod locate;
+mod memo;
 pub mod rpc;
 mod run;
 pub mod store;

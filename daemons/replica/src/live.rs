@@ -2,6 +2,7 @@
 
 use crate::config::Fresh;
 use crate::evm::rules::Rules;
+use crate::memo::Memo;
 use crate::rpc::source::{Account, At, Fitness, Head, Live, LogQuery, ReadError, Source};
 use crate::store::{self, View};
 use crate::trie::Place;
@@ -47,6 +48,7 @@ impl Parsed {
 pub struct Shown {
     view: View,
     head: Head,
+    memo: Memo,
 }
 
 impl Shown {
@@ -67,7 +69,7 @@ impl Shown {
             rules: parsed.rules(&facts.chain_config)?,
             client_version: facts.client_version.as_str().into(),
         };
-        Ok(Self { view, head })
+        Ok(Self { view, head, memo: Memo::new() })
     }
 }
 
@@ -88,16 +90,21 @@ impl Source for Shown {
     }
 
     fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError> {
-        let account = read("account", self.view.account(key, after(at)))?;
-        Ok(account.map(|account| Account {
-            nonce: account.nonce,
-            balance: account.balance,
-            code_hash: account.code_hash,
-        }))
+        let stored = || {
+            let account = read("account", self.view.account(key, after(at)))?;
+            let decoded = |account: maidenlane_chain::Account| Account {
+                nonce: account.nonce,
+                balance: account.balance,
+                code_hash: account.code_hash,
+            };
+            Ok(account.map(decoded))
+        };
+        if at == At::Latest { self.memo.account(key, stored) } else { stored() }
     }
 
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
-        read("slot", self.view.slot(account, key, after(at)))
+        let stored = || read("slot", self.view.slot(account, key, after(at)));
+        if at == At::Latest { self.memo.slot((account, key), stored) } else { stored() }
     }
 
     fn accounts(

@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Chooses the requests of `rpc`
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only the rows of `rpc` whose names have this in them
+    #[arg(long, default_value = "")]
+    row: String,
     /// Minutes of `soak`
     #[arg(long, default_value_t = 5)]
     minutes: u32,
@@ -98,7 +101,9 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             }
             What::Rpc => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
-                rpc::run(&release()?, &chain, arguments.seconds, arguments.seed, &stop)?;
+                let load =
+                    rpc::Load { seconds: arguments.seconds, seed: arguments.seed, row: &arguments.row };
+                rpc::run(&release()?, &chain, &load, &stop)?;
             }
             What::Soak => soak::run(&release()?, arguments.minutes, arguments.seed, &stop)?,
         }

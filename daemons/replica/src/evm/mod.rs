@@ -158,7 +158,8 @@ pub(crate) fn machine<DB: Database, I>(
         inspector,
         instruction,
         precompiles,
-        frame_stack: FrameStack::new_prealloc(8),
+        // Frames are made when they are needed: each has a stack of 32 kB, and most calls need one.
+        frame_stack: FrameStack::new(),
     }
 }
 

@@ -155,6 +155,14 @@ impl Steps {
             // All gas is gone. What was asked is only known where it does not depend on the operands.
             (_, Some(text)) if text.contains("gas") => fixed(),
             (Some(InstructionResult::NotActivated), _) => 0,
+            // geth has looked at the stack before it works out these.
+            (Some(InstructionResult::StackUnderflow), _)
+                if matches!(begun.op, opcode::EXP | opcode::LOG0..=opcode::LOG4)
+                    || (begun.op == opcode::SLOAD && self.spec.is_enabled_in(SpecId::BERLIN)) =>
+            {
+                0
+            }
+            (Some(InstructionResult::StackUnderflow), _) => fixed(),
             (Some(_), None) if begun.late_gas > 0 => fixed().saturating_add(begun.late_gas),
             // What a creation is given is no part of what it costs.
             _ => begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given),

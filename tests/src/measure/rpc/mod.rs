@@ -29,12 +29,25 @@ const SHARE: f64 = 0.4;
 /// Requests a second that nobody needs more of to see a latency.
 const RATE_MAX: f64 = 1_000.0;
 
-/// Imports the chain, lets a replica catch up, and asks both, every row for `seconds` in each of its ways.
-pub(super) fn run(product: &Product, chain: &Path, seconds: u32, seed: u64, stop: &Interrupt) -> Outcome<()> {
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load<'a> {
+    /// For each row in each of its ways.
+    pub(super) seconds: u32,
+    /// Chooses the requests.
+    pub(super) seed: u64,
+    /// Only rows whose names have this in them.
+    pub(super) row: &'a str,
+}
+
+/// Imports the chain, lets a replica catch up, and asks both.
+pub(super) fn run(product: &Product, chain: &Path, load: &Load<'_>, stop: &Interrupt) -> Outcome<()> {
+    let Load { seconds, seed, row: wanted } = *load;
     let time = Duration::from_secs(u64::from(seconds.max(1)));
     println!("rpc: {}, seed {seed}, 16 connections, {seconds} s each", chain.display());
     let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 1 };
-    let mut net = Net::build_from(product.clone(), &plan)?;
+    // With proofs: the roots of simulated blocks are compared, too.
+    let mut net = Net::proving_from(product.clone(), &plan)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;
@@ -46,7 +59,7 @@ pub(super) fn run(product: &Product, chain: &Path, seconds: u32, seed: u64, stop
         "  {:<38} {:>19} {:>6} {:>17} {:>6} {:>6}  p50/p99 ms",
         "", "CPU us", "ratio", "requests/s", "ratio", "rate"
     );
-    for row in &rows {
+    for row in rows.iter().filter(|row| row.name.contains(wanted)) {
         if stop.raised() {
             break;
         }

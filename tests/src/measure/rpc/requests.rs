@@ -106,6 +106,11 @@ pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
         "eth_getLogs, 100 blocks, none found",
         "eth_getLogs, 100 blocks, busy address",
         "debug_traceTransaction, callTracer",
+        "debug_traceTransaction, prestateTracer",
+        "debug_traceTransaction, struct logger",
+        "eth_getProof",
+        "eth_simulateV1",
+        "eth_createAccessList",
     ] {
         let drawn = if is_large(name) { DRAWN_LARGE } else { DRAWN };
         let bodies = (0..drawn).map(|_| found.body(name)).collect::<Option<_>>();
@@ -191,11 +196,19 @@ impl Found {
             ("eth_getBalance" | "eth_getTransactionCount", _) => json!([self.account()?, "latest"]),
             ("eth_getCode", _) => json!([self.store, "latest"]),
             ("eth_getStorageAt", _) => json!([self.store, self.slot(), "latest"]),
-            ("eth_call" | "eth_estimateGas", _) => {
+            ("eth_call" | "eth_estimateGas" | "eth_createAccessList", _) => {
                 json!([{"to": self.store, "input": self.slot()}, "latest"])
             }
             ("eth_getTransactionByHash" | "eth_getTransactionReceipt", _) => {
                 json!([self.dice.pick(&self.transactions)?.get("hash")?])
+            }
+            ("eth_getProof", _) => json!([self.store, [self.slot()], "latest"]),
+            ("eth_simulateV1", _) => {
+                let calls = json!([{"to": self.store, "input": self.slot()}, {"to": self.store, "input": self.slot()}]);
+                json!([{"blockStateCalls": [{"calls": calls}]}, "latest"])
+            }
+            ("debug_traceTransaction", "struct logger") => {
+                json!([self.dice.pick(&self.recent)?.get("hash")?, {}])
             }
             ("debug_traceTransaction", tracer) => {
                 json!([self.dice.pick(&self.recent)?.get("hash")?, {"tracer": tracer}])

@@ -68,3 +68,18 @@ fn a_contract_that_is_its_own_heir_is_told() {
     let script = json!({"tracer": "{step: function() {}}"});
     assert_eq!(ask(&rpc, "debug_traceCall", json!([{}, "latest", script]))["error"]["code"], -32000);
 }
+
+/// geth tells what it has added up before it looks at the stack.
+#[test]
+fn what_a_step_without_operands_costs_is_what_does_not_depend_on_them() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let here = "0x1234000000000000000000000000000000001234";
+    for (op, cost) in [("a4", 0), ("0a", 0), ("54", 0), ("20", 30), ("f0", 32_000), ("f1", 100), ("01", 3)] {
+        let config = json!({"stateOverrides": {here: {"code": format!("0x{op}")}}});
+        let answer = ask(&rpc, "debug_traceCall", json!([{"to": here}, "latest", config]));
+        let step = &answer["result"]["structLogs"][0];
+        assert!(step["error"].as_str().is_some_and(|text| text.starts_with("stack underflow")), "{answer}");
+        assert_eq!(step["gasCost"], cost, "{op}");
+    }
+}

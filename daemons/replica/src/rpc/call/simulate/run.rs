@@ -101,10 +101,11 @@ impl Run<'_> {
         call::executable(self.session, &header)?;
         header.parent_hash = self.hash;
         if self.rules.is_london(header.number) && header.base_fee_per_gas.is_none() {
-            let next = || parent.next_block_base_fee(BaseFeeParams::ethereum());
-            let first = alloy::eips::eip1559::INITIAL_BASE_FEE;
-            let fee = if self.plan.validation { next().unwrap_or(first) } else { 0 };
-            header.base_fee_per_gas = Some(fee);
+            // An override may have given a fee to a parent that is before the fork; it does not count.
+            let follows = self.rules.is_london(parent.number);
+            let next = follows.then(|| parent.next_block_base_fee(BaseFeeParams::ethereum())).flatten();
+            let next = next.unwrap_or(alloy::eips::eip1559::INITIAL_BASE_FEE);
+            header.base_fee_per_gas = Some(if self.plan.validation { next } else { 0 });
         }
         let spec = self.rules.spec(&header);
         if spec.is_enabled_in(SpecId::CANCUN) {
