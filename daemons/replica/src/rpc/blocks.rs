@@ -1,4 +1,4 @@
-//! Decoded blocks and ready JSON of whole blocks: the answers that cost every other node the most.
+//! Decoded blocks, their receipts and logs, and ready JSON of whole blocks: the answers that cost every other node the most.
 //!
 //! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
 
@@ -25,31 +25,37 @@ pub(crate) enum Whole {
     Receipts,
 }
 
+/// What is kept of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Decoded,
+    Receipts,
+    Logs,
+    Json(Whole),
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Decoded(Arc<Block>),
+    Receipts(Arc<Receipts>),
+    Logs(Arc<ReadyLogs>),
+    Json(Arc<str>),
+}
+
 #[derive(Clone, Debug)]
 struct Weight;
 
-impl Weighter<B256, Arc<Block>> for Weight {
-    fn weight(&self, _: &B256, block: &Arc<Block>) -> u64 {
-        // Decoded: some three times its bytes, and the struct itself.
-        block.size.saturating_mul(3).saturating_add(1_000)
-    }
-}
-
-impl Weighter<(B256, Whole), Arc<str>> for Weight {
-    fn weight(&self, _: &(B256, Whole), json: &Arc<str>) -> u64 {
-        u64::try_from(json.len()).unwrap_or(u64::MAX).saturating_add(100)
-    }
-}
-
-impl Weighter<B256, Arc<Receipts>> for Weight {
-    fn weight(&self, _: &B256, receipts: &Arc<Receipts>) -> u64 {
-        u64::try_from(receipts.size()).unwrap_or(u64::MAX).saturating_add(100)
-    }
-}
-
-impl Weighter<B256, Arc<ReadyLogs>> for Weight {
-    fn weight(&self, _: &B256, logs: &Arc<ReadyLogs>) -> u64 {
-        u64::try_from(logs.bytes()).unwrap_or(u64::MAX).saturating_add(100)
+impl Weighter<(B256, Kind), Kept> for Weight {
+    fn weight(&self, _: &(B256, Kind), kept: &Kept) -> u64 {
+        let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let of_kept = match kept {
+            // Some three times its bytes, and the struct itself.
+            Kept::Decoded(block) => block.size.saturating_mul(3).saturating_add(900),
+            Kept::Receipts(receipts) => bytes(receipts.size()),
+            Kept::Logs(logs) => bytes(logs.bytes()),
+            Kept::Json(json) => bytes(json.len()),
+        };
+        of_kept.saturating_add(100)
     }
 }
 
@@ -66,26 +72,17 @@ pub(crate) enum Found {
     Stored(BlockLogs),
 }
 
-/// The caches, each with a quarter of the memory.
+/// One cache of all kinds, so that each gets the memory that is asked for it.
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    receipts: Cache<B256, Arc<Receipts>, Weight>,
-    logs: Cache<B256, Arc<ReadyLogs>, Weight>,
-    decoded: Cache<B256, Arc<Block>, Weight>,
-    json: Cache<(B256, Whole), Arc<str>, Weight>,
+    kept: Cache<(B256, Kind), Kept, Weight>,
 }
 
 impl Blocks {
-    /// All caches together hold at most this many bytes.
+    /// Holds at most this many bytes.
     pub(crate) fn new(most_bytes: u64) -> Self {
-        let quarter = most_bytes / 4;
-        let entries = usize::try_from(quarter / 100_000).unwrap_or(1_024).max(16);
-        Self {
-            receipts: Cache::with_weighter(entries, quarter, Weight),
-            logs: Cache::with_weighter(entries, quarter, Weight),
-            decoded: Cache::with_weighter(entries, quarter, Weight),
-            json: Cache::with_weighter(entries, quarter, Weight),
-        }
+        let entries = usize::try_from(most_bytes / 100_000).unwrap_or(1_024).max(64);
+        Self { kept: Cache::with_weighter(entries, most_bytes, Weight) }
     }
 
     /// The logs of a block that is known to exist, for one who wants so many of them, or all: then they are made ready
@@ -96,7 +93,7 @@ impl Blocks {
         at: BlockRef,
         wanted: Option<usize>,
     ) -> Result<Found, Error> {
-        if let Some(ready) = self.logs.get(&at.hash) {
+        if let Some(Kept::Logs(ready)) = self.kept.get(&(at.hash, Kind::Logs)) {
             return Ok(Found::Ready(ready));
         }
         let logs = BlockLogs::read(session, at)?;
@@ -106,13 +103,13 @@ impl Blocks {
             return Ok(Found::Stored(logs));
         }
         let ready = Arc::new(logs.ready()?);
-        self.logs.insert(at.hash, Arc::clone(&ready));
+        self.kept.insert((at.hash, Kind::Logs), Kept::Logs(Arc::clone(&ready)));
         Ok(Found::Ready(ready))
     }
 
     /// A block that is known to exist, decoded.
     pub(crate) fn block(&self, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
-        if let Some(block) = self.decoded.get(&at.hash) {
+        if let Some(Kept::Decoded(block)) = self.kept.get(&(at.hash, Kind::Decoded)) {
             return Ok(block);
         }
         let source = session.source();
@@ -120,13 +117,13 @@ impl Blocks {
         let block = Block::decode(at.hash, &header, &body)
             .map_err(|error| Error::internal(format!("block {at} in the store: {error}")))?;
         let block = Arc::new(block);
-        self.decoded.insert(at.hash, Arc::clone(&block));
+        self.kept.insert((at.hash, Kind::Decoded), Kept::Decoded(Arc::clone(&block)));
         Ok(block)
     }
 
     /// Its receipts.
     pub(crate) fn receipts(&self, session: &Session, block: &Block) -> Result<Arc<Receipts>, Error> {
-        if let Some(receipts) = self.receipts.get(&block.hash) {
+        if let Some(Kept::Receipts(receipts)) = self.kept.get(&(block.hash, Kind::Receipts)) {
             return Ok(receipts);
         }
         let at = block.at();
@@ -137,7 +134,7 @@ impl Blocks {
             return Err(damaged(at, &format!("{receipts} for {txs} transactions")));
         }
         let receipts = Arc::new(receipts);
-        self.receipts.insert(block.hash, Arc::clone(&receipts));
+        self.kept.insert((block.hash, Kind::Receipts), Kept::Receipts(Arc::clone(&receipts)));
         Ok(receipts)
     }
 
@@ -151,7 +148,7 @@ impl Blocks {
 
     /// A whole-block answer, kept for the next client.
     pub(crate) fn whole(&self, session: &Session, at: BlockRef, what: Whole) -> Result<Json, Error> {
-        if let Some(json) = self.json.get(&(at.hash, what)) {
+        if let Some(Kept::Json(json)) = self.kept.get(&(at.hash, Kind::Json(what))) {
             return Ok(Json::Shared(json));
         }
         let block = self.block(session, at)?;
@@ -165,7 +162,7 @@ impl Blocks {
             }
         };
         let json: Arc<str> = json.as_str().into();
-        self.json.insert((at.hash, what), Arc::clone(&json));
+        self.kept.insert((at.hash, Kind::Json(what)), Kept::Json(Arc::clone(&json)));
         Ok(Json::Shared(json))
     }
 }
