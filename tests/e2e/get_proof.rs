@@ -43,8 +43,23 @@ fn compare(consensus: &mut Consensus) -> usize {
             slots += proofs.iter().filter(|slot| slot.get("value") != Some(&json!("0x0"))).count();
         }
     }
+    roots_within(&master, &replica, head);
     simulated(&master, &replica);
     slots
+}
+
+/// The state after each transaction of the newest blocks.
+fn roots_within(master: &Client, replica: &Client, head: u64) {
+    let mut roots = 0;
+    for number in head.saturating_sub(BLOCKS).max(1)..=head {
+        let block = master.call("eth_getHeaderByNumber", &json!([format!("{number:#x}")])).unwrap();
+        let hash = block.get("hash").unwrap();
+        let [theirs, ours] =
+            [master, replica].map(|side| side.respond("debug_intermediateRoots", &json!([hash])).unwrap());
+        assert_eq!(ours.get("result"), theirs.get("result"), "block {number}: {ours}, geth {theirs}");
+        roots += ours.get("result").and_then(Value::as_array).map_or(0, Vec::len);
+    }
+    assert!(roots > 5, "{roots}");
 }
 
 /// Two blocks made on the head: their roots are those of the state that they leave.

@@ -11,6 +11,7 @@ use super::rules::Rules;
 use super::{Ctx, Failure, machine, outcome};
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::source::{At, Source};
+use crate::trie::state;
 use alloy::consensus::Transaction as _;
 use alloy::eips::{eip2935, eip4788};
 use revm::bytecode::Bytecode;
@@ -26,6 +27,7 @@ use revm::primitives::map::{AddressMap, AddressSet};
 use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind, U256};
 use revm::state::AccountInfo;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// A block in the middle of being run again, or a call on a state.
 pub(crate) struct Replay<'a> {
@@ -87,6 +89,11 @@ impl<'a> Replay<'a> {
     /// The state as the transactions so far have left it.
     pub(crate) fn state(&mut self) -> Looked<'_, 'a> {
         Looked(RefCell::new(&mut self.state))
+    }
+
+    /// All that differs by now from the state before, by the trie's keys.
+    pub(crate) fn changes(&self) -> BTreeMap<B256, state::Changed> {
+        self.state.changes()
     }
 
     /// The block's fork.
@@ -171,10 +178,22 @@ impl<'a> Replay<'a> {
         I: Inspector<Ctx<&'d mut Overlay<'a>>>,
     {
         let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let is_free = tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or_default() == 0;
+        // Only calls have their nonces unchecked; in blocks nothing is paid, too, which touches the account.
+        let unpaid = (cfg.disable_nonce_check && is_free).then_some(env.beneficiary);
         let mut machine = machine(cfg, env, &mut self.state, budget, inspector, self.precompiles.clone());
         let done = machine.inspect_one_tx(tx);
         let result = outcome(&machine, done)?;
-        Ok(ResultAndState { result, state: machine.finalize() })
+        let mut state = machine.finalize();
+        if let Some(account) = unpaid
+            && state
+                .get(&account)
+                .is_some_and(|found| found.is_loaded_as_not_existing() && found.info.is_empty())
+        {
+            // geth pays nobody for a free call. Before Spurious Dragon to be paid nothing makes an account.
+            state.remove(&account);
+        }
+        Ok(ResultAndState { result, state })
     }
 
     /// Makes an inspected transaction part of the state.

@@ -95,7 +95,7 @@ const FAMILIES: &[Family] = &[
     ("block options?", &["debug_traceBlockByNumber", "debug_traceBlockByHash"]),
     ("rlp options?", &["debug_traceBlock"]),
     ("call block options?", &["debug_traceCall"]),
-    ("block options?", &["debug_traceBadBlock"]),
+    ("block options?", &["debug_traceBadBlock", "debug_intermediateRoots"]),
     ("block start accountsMax nocode nostorage incompletes", &["debug_accountRange"]),
     ("block transactionIndex address start slotsMax", &["debug_storageRangeAt"]),
     ("start end?", &["debug_getModifiedAccountsByNumber", "debug_getModifiedAccountsByHash"]),

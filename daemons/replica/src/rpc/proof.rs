@@ -91,7 +91,8 @@ fn slot(text: &str) -> Result<Slot, Error> {
     Ok(Slot { key: B256::left_padding_from(&bytes), whole: bytes.len() == 32 })
 }
 
-fn tries<'a>(session: &'a Session, state: &StateOf) -> Result<Tries<'a>, Error> {
+/// The tries of a state, or why they are not kept.
+pub(crate) fn tries<'a>(session: &'a Session, state: &StateOf) -> Result<Tries<'a>, Error> {
     let head = session.head();
     let Some(floor) = head.proofs_floor else {
         return Err(Error::server("proofs are not kept by this replica: its setting `proofs` is None"));

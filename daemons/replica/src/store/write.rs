@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// What is written and not yet in a file, at most, but for what is on its way there.
+const WRITE_BUFFERS_BYTES: usize = 256 << 20;
 /// History rows this far below the floor are dropped: a view that is still held may have an older floor.
 const FLOOR_MARGIN: u64 = 64;
 /// Undo rows are dropped for so many blocks at a time.
@@ -59,6 +61,8 @@ impl Store {
         database.create_missing_column_families(true);
         database.set_max_background_jobs(4);
         database.set_max_total_wal_size(512 << 20);
+        // Of all tables together; each may fill its own write buffer only while the others are small.
+        database.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
         database.set_bytes_per_sync(1 << 20);
         database.set_keep_log_file_num(4);
         let db = DB::open_cf_descriptors(&database, path, tables)

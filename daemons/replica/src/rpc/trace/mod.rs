@@ -6,6 +6,7 @@
 //! | [`calls`], [`prestate`] | what the named tracers answer |
 //! | [`chain`] | a range of blocks, as a subscription |
 //! | [`parity`], [`state_diff`] | `trace_…` |
+//! | [`roots`] | state roots in the middle of a block |
 //! | this one | which block or call, and the answer |
 
 mod calls;
@@ -13,6 +14,7 @@ pub(super) mod chain;
 mod config;
 pub(super) mod parity;
 mod prestate;
+mod roots;
 mod state_diff;
 
 use super::Shared;
@@ -42,13 +44,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// All methods here.
-pub(crate) const METHODS: [&str; 6] = [
+pub(crate) const METHODS: [&str; 7] = [
     "debug_traceTransaction",
     "debug_traceBlockByNumber",
     "debug_traceBlockByHash",
     "debug_traceBlock",
     "debug_traceBadBlock",
     "debug_traceCall",
+    roots::METHOD,
 ];
 
 /// What a trace may hold in memory, as a multiple of what may be answered.
@@ -61,6 +64,9 @@ pub(crate) async fn call(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
+    if method == roots::METHOD {
+        return roots::call(shared, session, params).await;
+    }
     let wanted = wanted(shared, session, method, params)?;
     on_pool(shared, session, move |shared, session, bounds| wanted.run(shared, session, &bounds)).await
 }

@@ -83,3 +83,14 @@ fn what_a_step_without_operands_costs_is_what_does_not_depend_on_them() {
         assert_eq!(step["gasCost"], cost, "{op}");
     }
 }
+
+#[test]
+fn a_free_call_makes_no_account_of_the_beneficiary() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let config = json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}});
+    let here = "0x1234000000000000000000000000000000001234";
+    let answer = ask(&rpc, "debug_traceCall", json!([{"from": here, "to": here}, "earliest", config]));
+    let nobody = json!({"codeHash": format!("0x{}", "00".repeat(32))});
+    assert_eq!(answer["result"]["post"]["0x0000000000000000000000000000000000000000"], nobody, "{answer}");
+}
