@@ -17,6 +17,7 @@ use alloy::eips::{eip2935, eip4788};
 use revm::bytecode::Bytecode;
 use revm::context::result::ResultAndState;
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context_interface::ContextTr as _;
 use revm::context_interface::either::Either;
 use revm::context_interface::transaction::AuthorizationTr as _;
 use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
@@ -156,14 +157,24 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Runs a transaction for what it leaves behind.
-    pub(crate) fn run(&mut self, tx: TxEnv, budget: Budget) -> Result<(), Failure> {
-        let (cfg, env) = (self.cfg.clone(), self.env.clone());
-        let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
-        let done = machine.transact_one(tx);
-        let result = outcome(&machine, done)?;
-        let state = machine.finalize();
-        self.keep(ResultAndState { result, state });
+    /// Runs transactions for what they leave behind, each within a budget of its own.
+    pub(crate) fn run(
+        &mut self,
+        txs: impl IntoIterator<Item = TxEnv>,
+        budget: impl Fn() -> Budget,
+    ) -> Result<(), Failure> {
+        let Self { state, env, cfg, precompiles, logs } = self;
+        let (cfg, env) = (cfg.clone(), env.clone());
+        // One machine for all: to make one takes longer than most transactions.
+        let mut machine = machine(cfg, env, state, Budget::default(), (), precompiles.clone());
+        for tx in txs {
+            machine.ctx.chain = budget();
+            let done = machine.transact_one(tx);
+            let result = outcome(&machine, done)?;
+            *logs = logs.saturating_add(result.logs().len());
+            let changes = machine.finalize();
+            machine.ctx.db_mut().commit(changes);
+        }
         Ok(())
     }
 

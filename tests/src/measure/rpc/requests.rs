@@ -196,7 +196,12 @@ impl Found {
             ("eth_getBalance" | "eth_getTransactionCount", _) => json!([self.account()?, "latest"]),
             ("eth_getCode", _) => json!([self.store, "latest"]),
             ("eth_getStorageAt", _) => json!([self.store, self.slot(), "latest"]),
-            ("eth_call" | "eth_estimateGas" | "eth_createAccessList", _) => {
+            ("eth_createAccessList", _) => {
+                // Whoever asks must be able to pay.
+                let from = self.dice.pick(&self.transactions)?.get("from")?.clone();
+                json!([{"from": from, "to": self.store, "input": self.slot(), "gas": "0x186a0"}, "latest"])
+            }
+            ("eth_call" | "eth_estimateGas", _) => {
                 json!([{"to": self.store, "input": self.slot()}, "latest"])
             }
             ("eth_getTransactionByHash" | "eth_getTransactionReceipt", _) => {

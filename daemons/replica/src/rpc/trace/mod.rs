@@ -333,10 +333,8 @@ fn run_before(
     index: usize,
     budget: impl Fn() -> Budget,
 ) -> Result<(), Error> {
-    for before in 0..index {
-        replay.run(nth(block, before)?.0, budget()).map_err(fault)?;
-    }
-    Ok(())
+    let before = (0..index).map(|before| nth(block, before).map(|(tx, _)| tx));
+    replay.run(before.collect::<Result<Vec<_>, _>>()?, budget).map_err(fault)
 }
 
 fn nth(block: &Block, index: usize) -> Result<(TxEnv, Place), Error> {

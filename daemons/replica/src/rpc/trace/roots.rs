@@ -52,7 +52,7 @@ fn roots(
         if bounds.cancelled.load(Ordering::Relaxed) {
             return Err(Error::server("execution aborted"));
         }
-        replay.run(nth(block, index)?.0, bounds.budget(timeout)).map_err(super::fault)?;
+        replay.run([nth(block, index)?.0], || bounds.budget(timeout)).map_err(super::fault)?;
         roots.push(tries.root_with(&replay.changes())?);
     }
     if roots.is_empty() {
