@@ -112,8 +112,7 @@ pub struct Net {
 }
 
 impl Net {
-    /// Builds what has to be built and prepares everything without starting a daemon. geth is started: its chain
-    /// id goes into the settings.
+    /// Builds and prepares everything, starts no daemon but geth: its chain id goes into the settings.
     ///
     /// # Errors
     /// Something does not build or start.
@@ -129,16 +128,7 @@ impl Net {
         Self::prepare(product, plan, false)
     }
 
-    /// The same with binaries that are there already, and with what [`Net::proving`] has more.
-    ///
-    /// # Errors
-    /// Something does not start.
-    pub fn proving_from(product: Product, plan: &Plan) -> Outcome<Self> {
-        Self::prepare(product, plan, true)
-    }
-
-    /// Builds what [`Net::build`] does, with trie nodes written by the hook, published by the tap and
-    /// kept by the replicas.
+    /// The same with trie nodes: written by the hook, published by the tap, kept by the replicas.
     ///
     /// # Errors
     /// Something does not build or start.
@@ -146,7 +136,11 @@ impl Net {
         Self::prepare(Product::build()?, plan, true)
     }
 
-    fn prepare(product: Product, plan: &Plan, proofs: bool) -> Outcome<Self> {
+    /// [`Net::build_from`], or [`Net::proving`] with binaries that are there already.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub fn prepare(product: Product, plan: &Plan, proofs: bool) -> Outcome<Self> {
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
         let (master, broker) = (Master::start(&plan.chain, dir.path(), proofs)?, broker(plan, dir.path())?);
         let carrier = match &broker {

@@ -47,7 +47,7 @@ pub(super) fn run(product: &Product, chain: &Path, load: &Load<'_>, stop: &Inter
     println!("rpc: {}, seed {seed}, 16 connections, {seconds} s each", chain.display());
     let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 1 };
     // With proofs: the roots of simulated blocks are compared, too.
-    let mut net = Net::proving_from(product.clone(), &plan)?;
+    let mut net = Net::prepare(product.clone(), &plan, true)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;
