@@ -56,7 +56,7 @@ fn slots(side: &Client, params: &Value) -> Value {
     told
 }
 
-/// The accounts of every block, page after page. Where they are not their owners', their keys.
+/// The accounts of every block, page after page, with and without their code.
 fn same_accounts(geth: &Client, replica: &Client) {
     let mut met = 0;
     for number in 0..=BLOCKS {
@@ -100,12 +100,11 @@ fn same_modified(geth: &Client, replica: &Client) {
 /// Storage before each block that left it as it was: of the others geth does not tell.
 fn same_slots(geth: &Client, replica: &Client) {
     let (mut met, mut untold) = (0, 0);
-    let (_, _, all) = accounts(geth, &json!(["latest", "0x", 256, true, true, true]));
     let told = result(geth, "debug_accountRange", &json!(["latest", "0x", 256, true, true, true]));
     let names =
         told["accounts"].as_object().unwrap().values().filter(|account| account["root"] != EMPTY_ROOT);
     let names: Vec<_> = names.filter_map(|account| account.get("address").cloned()).collect();
-    assert!(names.len() > 3, "{} contracts of {}", names.len(), all.len());
+    assert!(names.len() > 3, "{names:?}");
     for number in 1..=BLOCKS {
         for name in &names {
             for (from, most) in [("0x", 3), ("0x80", 5), ("0x", 0)] {

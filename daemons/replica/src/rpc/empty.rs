@@ -23,7 +23,7 @@ pub(crate) fn call(method: &str, params: Option<&RawValue>) -> Option<Result<Jso
             .and_then(|_| Err(Error::server("etherbase must be explicitly specified"))),
         "eth_sign" => refused(params, 2, NO_ACCOUNT, |args| {
             args.required(params::address)?;
-            args.required(|json| params::bytes_of(&params::string(json)?)).map(drop)
+            args.required(params::data).map(drop)
         }),
         "eth_signTransaction" | "eth_sendTransaction" => refused(params, 1, NO_ACCOUNT, transaction),
         "eth_resend" => refused(params, 3, "transaction not found: this replica has no pool", |args| {
@@ -77,6 +77,6 @@ fn modules() -> Json {
 }
 
 fn sha3(params: Option<&RawValue>) -> Result<Json, Error> {
-    let bytes = Args::parse(params, 1)?.required(|json| params::bytes_of(&params::string(json)?))?;
+    let bytes = Args::parse(params, 1)?.required(params::data)?;
     Ok(Json::data(keccak256(bytes).as_slice()))
 }

@@ -45,7 +45,7 @@ pub(crate) async fn call(
     };
     let waits = method.ends_with("Sync");
     let mut args = Args::parse(params, if waits { 2 } else { 1 })?;
-    let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
+    let bytes = args.required(params::data)?;
     let wait_ms = if waits { args.optional(milliseconds)? } else { None };
     let sent = raw::decode(bytes)?;
     let transaction = checked(shared, session, sent).await?;

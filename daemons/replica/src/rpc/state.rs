@@ -3,7 +3,7 @@
 use super::params::{self, Selector};
 use super::select::{self, StateOf};
 use super::session::Session;
-use super::source::Account;
+use super::source::{Account, Source};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use maidenlane_jsonrpc::json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
@@ -41,12 +41,15 @@ pub(crate) fn transaction_count(session: &Session, params: Option<&RawValue>) ->
 /// `eth_getCode`.
 pub(crate) fn code(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
     let hash = account(session, params)?.unwrap_or(NONE).code_hash;
+    Ok(Json::data(&code_of(session.source(), hash)?))
+}
+
+/// The code that an account names by its hash.
+pub(crate) fn code_of(source: &dyn Source, hash: B256) -> Result<Bytes, Error> {
     if hash == NONE.code_hash {
-        return Ok(Json::Static("\"0x\""));
+        return Ok(Bytes::new());
     }
-    let code: Bytes =
-        session.source().code(hash)?.ok_or_else(|| Error::internal(format!("code {hash} is missing")))?;
-    Ok(Json::data(&code))
+    source.code(hash)?.ok_or_else(|| Error::internal(format!("code {hash} is missing")))
 }
 
 /// An account that does not exist.

@@ -58,6 +58,14 @@ struct Inner {
     tasks: JoinSet<()>,
 }
 
+impl Inner {
+    /// Runs a task, and forgets those that have ended.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task);
+    }
+}
+
 impl Hub {
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,9 +81,7 @@ impl Hub {
 
     /// Runs a task for a single subscriber. It ends with the replica.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut inner = self.inner();
-        while inner.tasks.try_join_next().is_some() {}
-        inner.tasks.spawn(task);
+        self.inner().spawn(task);
     }
 
     /// Ends all subscriptions.
@@ -138,8 +144,7 @@ pub(crate) fn open(
     inner.subscribers.push(Subscriber { wanted, publisher });
     if !inner.running {
         inner.running = true;
-        while inner.tasks.try_join_next().is_some() {}
-        inner.tasks.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), session.block()));
+        inner.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), session.block()));
     }
     Ok(events)
 }

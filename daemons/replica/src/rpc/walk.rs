@@ -7,7 +7,8 @@
 use super::call::refused;
 use super::params::{self, Selector, Tag};
 use super::select::{self, StateOf, pruned};
-use super::source::{At, Source};
+use super::source::{At, ReadError, Source};
+use super::state;
 use super::{Session, Shared};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use maidenlane_chain::{Account, BlockRef};
@@ -74,7 +75,7 @@ impl Wanted {
             "debug_accountRange" => Self::accounts(session, params),
             "debug_dumpBlock" => {
                 let tag = Args::parse(params, 1)?.required(Tag::read)?;
-                let state = state(session.source(), Selector::Tag(tag))?;
+                let state = walkable(session.source(), Selector::Tag(tag))?;
                 let range = Range { from: B256::ZERO, most: ACCOUNTS_MAX, incompletes: false, code: true };
                 Ok(Self::Accounts { state, range })
             }
@@ -95,7 +96,7 @@ impl Wanted {
         // As geth makes a hash of bytes: the last 32 of them.
         let from = start.last_chunk().map_or_else(|| B256::left_padding_from(&start), B256::from);
         let range = Range { from, most: most.unwrap_or(ACCOUNTS_MAX), incompletes, code: !nocode };
-        Ok(Self::Accounts { state: state(session.source(), selector)?, range })
+        Ok(Self::Accounts { state: walkable(session.source(), selector)?, range })
     }
 
     /// As in geth the slots are those before the block's first transaction, whatever index is asked for.
@@ -169,7 +170,7 @@ impl Wanted {
 }
 
 /// A state that is walked through, with geth's errors here.
-fn state(source: &dyn Source, selector: Selector) -> Result<StateOf, Error> {
+fn walkable(source: &dyn Source, selector: Selector) -> Result<StateOf, Error> {
     let head = source.head();
     let missing = |what: String| Err(Error::server(format!("block {what} not found")));
     match selector {
@@ -199,26 +200,39 @@ fn parent_of(source: &dyn Source, block: BlockRef) -> Result<BlockRef, Error> {
     Ok(BlockRef::new(parent, source.hash_of(parent)?.ok_or_else(pruned)?))
 }
 
+/// What a walk tells, by key.
+type Page<T> = Vec<(B256, T)>;
+
+/// The first `most` things that a walk tells, and the key of the one after them.
+fn page<T>(
+    most: usize,
+    walk: impl FnOnce(&mut dyn FnMut(B256, T) -> bool) -> Result<(), ReadError>,
+) -> Result<(Page<T>, Option<B256>), ReadError> {
+    let (mut page, mut next) = (Vec::new(), None);
+    walk(&mut |key, item| {
+        if page.len() == most {
+            next = Some(key);
+            return false;
+        }
+        page.push((key, item));
+        true
+    })?;
+    Ok((page, next))
+}
+
 /// Accounts as geth dumps them.
 fn dump(source: &dyn Source, state: &StateOf, range: &Range, most_bytes: usize) -> Result<Json, Error> {
-    let (mut accounts, mut next) = (Vec::new(), None);
-    if range.incompletes {
-        source.accounts(range.from, state.at, &mut |key, account| {
-            if accounts.len() == range.most {
-                next = Some(key);
-                return false;
-            }
-            accounts.push((key, account));
-            true
-        })?;
-    }
+    let (accounts, next) = match range.incompletes {
+        true => page(range.most, |told| source.accounts(range.from, state.at, told))?,
+        false => (Vec::new(), None),
+    };
     let mut out = String::new();
     let mut object = Object::new(&mut out);
     object.raw("root", &format!("\"{:x}\"", state.header.state_root));
     let mut told = Object::new(object.value("accounts"));
     let mut left_bytes = most_bytes;
     for (key, account) in &accounts {
-        let code = if range.code { code(source, account)? } else { Bytes::new() };
+        let code = if range.code { state::code_of(source, account.code_hash)? } else { Bytes::new() };
         // Each byte is two digits.
         left_bytes = left_bytes.checked_sub(code.len() * 2).ok_or_else(too_large)?;
         write_account(told.value(&format!("pre({key})")), *key, account, &code);
@@ -229,14 +243,6 @@ fn dump(source: &dyn Source, state: &StateOf, range: &Range, most_bytes: usize) 
     }
     object.end();
     Ok(Json::Owned(out))
-}
-
-fn code(source: &dyn Source, account: &Account) -> Result<Bytes, Error> {
-    if account.code_hash == Account::default().code_hash {
-        return Ok(Bytes::new());
-    }
-    let missing = || Error::internal(format!("code {} is missing", account.code_hash));
-    source.code(account.code_hash)?.ok_or_else(missing)
 }
 
 fn write_account(out: &mut String, key: B256, account: &Account, code: &[u8]) {
@@ -258,17 +264,10 @@ fn too_large() -> Error {
 
 /// A part of an account's storage, and where the next begins.
 fn slots(source: &dyn Source, at: At, account: B256, from: Option<B256>, most: usize) -> Result<Json, Error> {
-    let (mut slots, mut next) = (Vec::new(), None);
-    if let Some(from) = from {
-        source.slots(account, from, at, &mut |key, value| {
-            if slots.len() == most {
-                next = Some(key);
-                return false;
-            }
-            slots.push((key, value));
-            true
-        })?;
-    }
+    let (slots, next) = match from {
+        Some(from) => page(most, |told| source.slots(account, from, at, told))?,
+        None => (Vec::new(), None),
+    };
     let mut empty = slots.is_empty() && next.is_none();
     if empty {
         // geth says so of an account without storage, not of a part where nothing is.

@@ -154,7 +154,7 @@ fn wanted(
         return Err(Error::server(format!("bad block {hash} not found")));
     }
     if method == "debug_traceBlock" {
-        let bytes = args.required(|json| params::bytes_of(&params::string(json)?))?;
+        let bytes = args.required(params::data)?;
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
         let block = decode(&bytes)?;
         mined(session, BlockRef::new(block.header.number, block.header.parent_hash))?;
