@@ -1,4 +1,4 @@
-//! What a replica proves, and the roots of what it simulates, beside a real geth's: through all forks and reorgs.
+//! What a replica proves, the roots of what it simulates, and witnesses of blocks, beside a real geth's: through all forks and reorgs.
 
 use std::collections::BTreeSet;
 
@@ -44,6 +44,7 @@ fn compare(consensus: &mut Consensus) -> usize {
         }
     }
     roots_within(&master, &replica, head);
+    witnesses(&master, &replica, head);
     simulated(&master, &replica);
     slots
 }
@@ -60,6 +61,31 @@ fn roots_within(master: &Client, replica: &Client, head: u64) {
         roots += ours.get("result").and_then(Value::as_array).map_or(0, Vec::len);
     }
     assert!(roots > 5, "{roots}");
+}
+
+/// All that the newest blocks need of the states before them.
+fn witnesses(master: &Client, replica: &Client, head: u64) {
+    let mut nodes = 0;
+    for number in head.saturating_sub(BLOCKS).max(1)..=head {
+        let params = json!([format!("{number:#x}")]);
+        let [theirs, ours] =
+            [master, replica].map(|side| side.respond("debug_executionWitness", &params).unwrap());
+        for part in ["codes", "state"] {
+            let [theirs, ours] = [&theirs, &ours].map(|answer| listed(answer, part));
+            let (lacks, more) = (theirs.difference(&ours), ours.difference(&theirs));
+            let differs: (Vec<_>, Vec<_>) = (lacks.collect(), more.collect());
+            assert_eq!(differs, (vec![], vec![]), "{part} of block {number} that only one tells: geth, we");
+        }
+        assert_eq!(ours.get("result"), theirs.get("result"), "block {number}");
+        nodes += ours.pointer("/result/state").and_then(Value::as_array).map_or(0, Vec::len);
+    }
+    assert!(nodes > 50, "{nodes}");
+}
+
+/// A list of a witness.
+fn listed(answer: &Value, part: &str) -> BTreeSet<String> {
+    let list = answer.pointer(&format!("/result/{part}")).and_then(Value::as_array);
+    list.unwrap_or_else(|| panic!("{answer}")).iter().map(ToString::to_string).collect()
 }
 
 /// Two blocks made on the head: their roots are those of the state that they leave.

@@ -86,14 +86,15 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     Ok(findings.differences.is_empty())
 }
 
-/// geth and one replica on the generated chain, both at its end.
+/// geth and one replica on the generated chain, both at its end. The replica keeps trie nodes, so that it can tell all that
+/// geth tells.
 ///
 /// # Errors
 /// Something does not build or start.
 pub fn network() -> Outcome<Net> {
     let chain = chaingen::varied(CHAIN.0, CHAIN.1)?;
     let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-    let mut net = Net::build(&plan)?;
+    let mut net = Net::proving(&plan)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;

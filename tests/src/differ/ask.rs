@@ -24,6 +24,7 @@ enum Kind {
     Transaction,
     RawBlock,
     Slot,
+    Slots,
     Index,
     Flag,
     Call,
@@ -42,11 +43,11 @@ enum Kind {
 
 use Kind::{
     Account, Block, BlockHash, BlockOverrides, Call, CallTracer, Count, Filter, Flag, Index, Key, Message,
-    Number, Overrides, Payload, Percentiles, RawBlock, Slot, Storage, Tracer, Transaction,
+    Number, Overrides, Payload, Percentiles, RawBlock, Slot, Slots, Storage, Tracer, Transaction,
 };
 
 /// Methods with the kinds of their parameters.
-const METHODS: [(&str, &[Kind]); 72] = [
+const METHODS: [(&str, &[Kind]); 76] = [
     ("eth_blockNumber", &[]),
     ("eth_chainId", &[]),
     ("net_version", &[]),
@@ -56,6 +57,7 @@ const METHODS: [(&str, &[Kind]); 72] = [
     ("eth_getTransactionCount", &[Account, Block]),
     ("eth_getCode", &[Account, Block]),
     ("eth_getStorageAt", &[Account, Slot, Block]),
+    ("eth_getProof", &[Account, Slots, Block]),
     ("eth_call", &[Call, Block]),
     ("eth_call", &[Call, Block, Overrides]),
     ("eth_estimateGas", &[Call, Block]),
@@ -115,6 +117,9 @@ const METHODS: [(&str, &[Kind]); 72] = [
     ("debug_traceCall", &[Call, Block, CallTracer]),
     ("debug_getBadBlocks", &[]),
     ("debug_traceBadBlock", &[BlockHash, Tracer]),
+    ("debug_intermediateRoots", &[BlockHash]),
+    ("debug_executionWitness", &[Block]),
+    ("debug_executionWitness", &[Number]),
     ("debug_accountRange", &[Block, Key, Count, Flag, Flag, Flag]),
     ("debug_dumpBlock", &[Number]),
     ("debug_storageRangeAt", &[Block, Count, Account, Key, Count]),
@@ -227,6 +232,7 @@ impl Asker {
             },
             Block => self.block(),
             Slot => json!(format!("0x{:064x}", self.dice.roll(260))),
+            Slots => (0..self.dice.roll(4)).map(|_| self.slot_key()).collect(),
             Index => json!(self.dice.quantity(6)),
             Flag => json!(self.dice.one_in(2)),
             Call => self.message(),
@@ -249,6 +255,16 @@ impl Asker {
                 _ => json!(format!("0x{:064x}", self.dice.roll(256))),
             },
             Count => json!(self.dice.roll(5)),
+        }
+    }
+
+    /// A slot in any of the forms that proofs take.
+    fn slot_key(&mut self) -> Value {
+        let slot = self.dice.roll(260);
+        match self.dice.roll(3) {
+            0 => json!(format!("0x{slot:x}")),
+            1 => json!(format!("0x{slot:02x}")),
+            _ => json!(format!("0x{slot:064x}")),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use revm::bytecode::opcode::{self, OpCode};
 use revm::context_interface::journaled_state::JournalTr as _;
-use revm::context_interface::{ContextTr, CreateScheme};
+use revm::context_interface::{ContextTr, CreateScheme, LocalContextTr as _};
 use revm::inspector::Inspector;
 use revm::interpreter::interpreter_types::{Jumps as _, LoopControl as _};
 use revm::interpreter::{
@@ -89,10 +89,11 @@ impl Frames {
         self.open.push(frame);
     }
 
-    fn close(&mut self, result: &InterpreterResult, created: Option<Address>) {
+    /// `failed` is what a precompile said.
+    fn close(&mut self, result: &InterpreterResult, created: Option<Address>, failed: Option<String>) {
         let Some(mut frame) = self.open.pop() else { return };
         frame.output = result.output.clone();
-        frame.error = self.error(result.result, frame.creates());
+        frame.error = failed.or_else(|| self.error(result.result, frame.creates()));
         let used = frame.gas.saturating_sub(result.gas.remaining());
         frame.gas_used = if result.result.is_ok_or_revert() { used } else { frame.gas };
         if frame.creates() {
@@ -134,7 +135,6 @@ impl Frames {
                 "invalid code: must not begin with 0xef"
             }
             R::NonceOverflow => "nonce uint64 overflow",
-            R::PrecompileError => "precompiled failed",
             other => return Some(format!("{other:?}")),
         };
         Some(text.to_owned())
@@ -239,8 +239,14 @@ impl<CTX: ContextTr> Inspector<CTX> for Frames {
         None
     }
 
-    fn call_end(&mut self, _: &mut CTX, _: &CallInputs, outcome: &mut CallOutcome) {
-        self.close(&outcome.result, None);
+    fn call_end(&mut self, context: &mut CTX, _: &CallInputs, outcome: &mut CallOutcome) {
+        let refused = outcome.result.result == InstructionResult::PrecompileError;
+        let failed = refused.then(|| context.local_mut().take_precompile_error_context()).flatten();
+        if let Some(text) = &failed {
+            // The result of the transaction is made of it, too, if this was its own call.
+            context.local_mut().set_precompile_error_context(text.clone());
+        }
+        self.close(&outcome.result, None, failed);
     }
 
     fn create(&mut self, _: &mut CTX, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
@@ -260,6 +266,6 @@ impl<CTX: ContextTr> Inspector<CTX> for Frames {
     }
 
     fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, outcome: &mut CreateOutcome) {
-        self.close(&outcome.result, outcome.address);
+        self.close(&outcome.result, outcome.address, None);
     }
 }

@@ -10,6 +10,7 @@
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, checked in jumps and calls |
 //! | `replay` | mined blocks run again |
+//! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | what tracers see: instructions, calls, accounts |
 //! | `watch` | how much a tracer may keep |
 //! | `pool` | the few threads that run what takes longer |
@@ -24,6 +25,7 @@ pub(crate) mod pool;
 pub(crate) mod precompiles;
 pub(crate) mod replay;
 pub mod rules;
+pub(crate) mod settle;
 pub(crate) mod steps;
 pub(crate) mod touched;
 pub(crate) mod watch;

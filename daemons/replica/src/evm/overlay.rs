@@ -91,10 +91,11 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Adds to a balance: withdrawals. Nothing makes no account.
+    /// Adds to a balance: withdrawals and rewards. Nothing makes no account, but looks at it.
     pub(crate) fn pay(&mut self, address: Address, wei: U256) -> Result<(), ReadFault> {
+        let info = &mut self.entry(address)?.info;
         if !wei.is_zero() {
-            let info = self.entry(address)?.info.get_or_insert_default();
+            let info = info.get_or_insert_default();
             info.balance = info.balance.saturating_add(wei);
         }
         Ok(())

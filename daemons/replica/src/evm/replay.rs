@@ -1,6 +1,7 @@
 //! Running a mined block again, transaction by transaction, on the state before it.
 //!
-//! What a block does at its end (rewards, withdrawals, requests) is not replayed: no transaction of it can see that.
+//! What a block does at its end (requests, withdrawals, rewards) no transaction of it can see: [`Replay::end`] is for
+//! those who want the state after it.
 
 use super::budget::Budget;
 use super::codes::Codes;
@@ -8,7 +9,7 @@ use super::database::{Overrides, ReadFault, StateDb};
 use super::overlay::Overlay;
 use super::precompiles::Precompiles;
 use super::rules::Rules;
-use super::{Ctx, Failure, machine, outcome};
+use super::{Ctx, Failure, machine, outcome, settle};
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::source::{At, Source};
 use crate::trie::state;
@@ -155,6 +156,18 @@ impl<'a> Replay<'a> {
         let changes = machine.finalize();
         self.state.commit(changes);
         Ok(())
+    }
+
+    /// What the block does after its transactions.
+    pub(crate) fn end(&mut self, block: &Block, rules: &Rules) -> Result<(), Failure> {
+        if self.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
+            for (_, queue) in settle::QUEUES {
+                self.system_call(queue, Bytes::new())?;
+            }
+        }
+        let withdrawals = block.withdrawals.as_deref().unwrap_or_default();
+        settle::settle(&mut self.state, rules, &block.header, &block.uncles, withdrawals)
+            .map_err(Failure::Read)
     }
 
     /// Runs transactions for what they leave behind, each within a budget of its own.

@@ -164,6 +164,57 @@ pub(crate) fn header_json(header: &Header, hash: B256) -> Json {
     Json::object(|object| write_header(object, header, hash))
 }
 
+/// A header as geth writes its own: with null for what its fork does not have.
+pub(crate) fn own_header_json(header: &Header, hash: B256) -> Json {
+    Json::object(|object| {
+        let hashes = [
+            ("parentHash", header.parent_hash),
+            ("sha3Uncles", header.ommers_hash),
+            ("stateRoot", header.state_root),
+            ("transactionsRoot", header.transactions_root),
+            ("receiptsRoot", header.receipts_root),
+            ("mixHash", header.mix_hash),
+            ("hash", hash),
+        ];
+        for (name, value) in hashes {
+            object.data(name, value.as_slice());
+        }
+        object.data("miner", header.beneficiary.as_slice());
+        object.data("logsBloom", header.logs_bloom.as_slice());
+        object.data("extraData", &header.extra_data);
+        object.data("nonce", header.nonce.as_slice());
+        object.big("difficulty", &header.difficulty.to_be_bytes::<32>());
+        object.quantity("number", header.number);
+        object.quantity("gasLimit", header.gas_limit);
+        object.quantity("gasUsed", header.gas_used);
+        object.quantity("timestamp", header.timestamp);
+        let quantities = [
+            ("baseFeePerGas", header.base_fee_per_gas),
+            ("blobGasUsed", header.blob_gas_used),
+            ("excessBlobGas", header.excess_blob_gas),
+            ("slotNumber", header.slot_number),
+        ];
+        for (name, value) in quantities {
+            match value {
+                Some(value) => object.quantity(name, value),
+                None => object.raw(name, "null"),
+            }
+        }
+        let hashes = [
+            ("withdrawalsRoot", header.withdrawals_root),
+            ("parentBeaconBlockRoot", header.parent_beacon_block_root),
+            ("requestsHash", header.requests_hash),
+            ("blockAccessListHash", header.block_access_list_hash),
+        ];
+        for (name, value) in hashes {
+            match value {
+                Some(value) => object.data(name, value.as_slice()),
+                None => object.raw(name, "null"),
+            }
+        }
+    })
+}
+
 /// Length of an RLP list with this payload, head included.
 fn list_len(payload: usize) -> u64 {
     let head = rlp::Header { list: true, payload_length: payload }.length();

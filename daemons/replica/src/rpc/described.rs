@@ -96,6 +96,7 @@ const FAMILIES: &[Family] = &[
     ("rlp options?", &["debug_traceBlock"]),
     ("call block options?", &["debug_traceCall"]),
     ("block options?", &["debug_traceBadBlock", "debug_intermediateRoots"]),
+    ("block", &["debug_executionWitness"]),
     ("block start accountsMax nocode nostorage incompletes", &["debug_accountRange"]),
     ("block transactionIndex address start slotsMax", &["debug_storageRangeAt"]),
     ("start end?", &["debug_getModifiedAccountsByNumber", "debug_getModifiedAccountsByHash"]),

@@ -6,6 +6,7 @@ use super::select::{self, StateOf};
 use super::source::{At, ReadError, Source};
 use super::{Session, Shared};
 use crate::trie::{self, EMPTY_ROOT_HASH, Fault, Nibbles, Nodes, Owner, Place, Walk, state, walk};
+use alloy::consensus::TrieAccount;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rlp::Decodable as _;
 use maidenlane_jsonrpc::json::{Object, push_data, push_list};
@@ -36,12 +37,23 @@ impl<'a> Tries<'a> {
         kept.then(|| Self { source, at: state.at, root: state.header.state_root })
     }
 
+    /// The same, read through another source.
+    pub(crate) fn through<'b>(&self, source: &'b dyn Source) -> Tries<'b> {
+        Tries { source, at: self.at, root: self.root }
+    }
+
+    /// An account by keccak256 of its address.
+    pub(crate) fn account(&self, key: B256) -> Result<Option<TrieAccount>, ReadError> {
+        state::account(self, self.root, key).map_err(unreadable)
+    }
+
     /// The state root with changes on it.
     pub(crate) fn root_with(&self, changes: &BTreeMap<B256, state::Changed>) -> Result<B256, ReadError> {
         state::root(self, self.root, changes).map_err(unreadable)
     }
 
-    fn walk(&self, owner: Owner, root: B256, key: B256) -> Result<Walk, ReadError> {
+    /// From the root of one of the tries towards a key.
+    pub(crate) fn walk(&self, owner: Owner, root: B256, key: B256) -> Result<Walk, ReadError> {
         walk(self, owner, root, key).map_err(unreadable)
     }
 }

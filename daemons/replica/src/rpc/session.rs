@@ -50,6 +50,11 @@ impl Session {
         &*self.source
     }
 
+    /// The view, to be held.
+    pub(crate) fn view(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.source)
+    }
+
     /// How the replica stood when the request came.
     pub(crate) fn fitness(&self) -> &Fitness {
         &self.fitness

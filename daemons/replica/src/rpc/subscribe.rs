@@ -1,5 +1,6 @@
 //! `eth_subscribe`: each head change is worked out once, and told to all who asked.
 
+use super::block::own_header_json;
 use super::changes::{self, Changes};
 use super::logs::Criteria;
 use super::params;
@@ -7,10 +8,8 @@ use super::select;
 use super::session::Session;
 use super::trace;
 use super::{Shared, source::Live};
-use alloy::consensus::Header;
 use alloy::primitives::{B256, map::B256Set};
 use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::json::Object;
 use maidenlane_jsonrpc::push::channel;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_jsonrpc::{Events, Publisher};
@@ -262,60 +261,10 @@ impl Told<'_> {
     }
 }
 
-/// A header as geth announces it: with null for what its fork does not have.
+/// A header as geth announces it.
 fn header(session: &Session, at: BlockRef) -> Result<Arc<str>, Error> {
     let header = select::header(session.source(), at)?;
-    Ok(write_header(&header, at.hash).as_str().into())
-}
-
-fn write_header(header: &Header, hash: B256) -> Json {
-    Json::object(|object: &mut Object<'_>| {
-        let hashes = [
-            ("parentHash", header.parent_hash),
-            ("sha3Uncles", header.ommers_hash),
-            ("stateRoot", header.state_root),
-            ("transactionsRoot", header.transactions_root),
-            ("receiptsRoot", header.receipts_root),
-            ("mixHash", header.mix_hash),
-            ("hash", hash),
-        ];
-        for (name, value) in hashes {
-            object.data(name, value.as_slice());
-        }
-        object.data("miner", header.beneficiary.as_slice());
-        object.data("logsBloom", header.logs_bloom.as_slice());
-        object.data("extraData", &header.extra_data);
-        object.data("nonce", header.nonce.as_slice());
-        object.big("difficulty", &header.difficulty.to_be_bytes::<32>());
-        object.quantity("number", header.number);
-        object.quantity("gasLimit", header.gas_limit);
-        object.quantity("gasUsed", header.gas_used);
-        object.quantity("timestamp", header.timestamp);
-        let quantities = [
-            ("baseFeePerGas", header.base_fee_per_gas),
-            ("blobGasUsed", header.blob_gas_used),
-            ("excessBlobGas", header.excess_blob_gas),
-            ("slotNumber", header.slot_number),
-        ];
-        for (name, value) in quantities {
-            match value {
-                Some(value) => object.quantity(name, value),
-                None => object.raw(name, "null"),
-            }
-        }
-        let hashes = [
-            ("withdrawalsRoot", header.withdrawals_root),
-            ("parentBeaconBlockRoot", header.parent_beacon_block_root),
-            ("requestsHash", header.requests_hash),
-            ("blockAccessListHash", header.block_access_list_hash),
-        ];
-        for (name, value) in hashes {
-            match value {
-                Some(value) => object.data(name, value.as_slice()),
-                None => object.raw(name, "null"),
-            }
-        }
-    })
+    Ok(own_header_json(&header, at.hash).as_str().into())
 }
 
 #[cfg(test)]

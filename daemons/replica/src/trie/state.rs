@@ -36,19 +36,21 @@ pub fn decode(key: B256, leaf: &[u8]) -> Result<TrieAccount, Error> {
 
 /// The root of the state with this root after changes, by keccak256 of the address.
 ///
+/// As in geth, what is put comes before what is taken away: a branch that keeps two children is not folded meanwhile,
+/// and the one that it would have been folded into is not read.
+///
 /// # Errors
 /// When a node that is needed cannot be read.
 pub fn root(nodes: &dyn Nodes, root: B256, changes: &BTreeMap<B256, Changed>) -> Result<B256, Error> {
     let mut accounts = Partial::new(nodes, None, root);
     for (key, changed) in changes {
-        let leaf = match changed.account {
-            None => None,
-            Some(now) => {
-                let storage_root = storage(nodes, root, *key, changed)?;
-                Some(rlp::encode(Account { storage_root, ..now }.trie()))
-            }
-        };
-        accounts.set(*key, leaf)?;
+        if let Some(now) = changed.account {
+            let storage_root = storage(nodes, root, *key, changed)?;
+            accounts.set(*key, Some(rlp::encode(Account { storage_root, ..now }.trie())))?;
+        }
+    }
+    for (key, _) in changes.iter().filter(|(_, changed)| changed.account.is_none()) {
+        accounts.set(*key, None)?;
     }
     Ok(accounts.root())
 }
@@ -57,8 +59,12 @@ fn storage(nodes: &dyn Nodes, root: B256, key: B256, changed: &Changed) -> Resul
     let before = if changed.wiped { None } else { account(nodes, root, key)? };
     let before = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let mut slots = Partial::new(nodes, Some(key), before);
-    for (slot, value) in &changed.slots {
-        slots.set(*slot, (!value.is_zero()).then(|| rlp::encode(value)))?;
+    let (put, taken): (Vec<_>, Vec<_>) = changed.slots.iter().partition(|(_, value)| !value.is_zero());
+    for (slot, value) in put {
+        slots.set(*slot, Some(rlp::encode(value)))?;
+    }
+    for (slot, _) in taken {
+        slots.set(*slot, None)?;
     }
     Ok(slots.root())
 }

@@ -37,6 +37,7 @@ pub(in crate::rpc) fn halted(reason: &HaltReason) -> String {
         HaltReason::CreateContractStartingWithEF => "invalid code: must not begin with 0xef".into(),
         HaltReason::OutOfOffset => "return data out of bounds".into(),
         HaltReason::CallTooDeep => "max call depth exceeded".into(),
+        HaltReason::PrecompileErrorWithContext(text) => text.clone(),
         other => other.to_string(),
     }
 }

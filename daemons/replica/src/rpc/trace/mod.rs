@@ -7,6 +7,7 @@
 //! | [`chain`] | a range of blocks, as a subscription |
 //! | [`parity`], [`state_diff`] | `trace_…` |
 //! | [`roots`] | state roots in the middle of a block |
+//! | [`witness`] | all of the state that a block needs |
 //! | this one | which block or call, and the answer |
 
 mod calls;
@@ -16,6 +17,7 @@ pub(super) mod parity;
 mod prestate;
 mod roots;
 mod state_diff;
+mod witness;
 
 use super::Shared;
 use super::block::Block;
@@ -24,8 +26,10 @@ use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
 use super::params::{self, Number, Selector, Tag};
 use super::select::{self, pruned};
 use super::session::Session;
+use super::source::Source;
 use crate::evm::Failure;
 use crate::evm::budget::{Budget, Spent};
+use crate::evm::codes::Codes;
 use crate::evm::database::{Overrides, StateDb};
 use crate::evm::precompiles::Precompiles;
 use crate::evm::replay::{Replay, tx_env};
@@ -44,7 +48,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// All methods here.
-pub(crate) const METHODS: [&str; 7] = [
+pub(crate) const METHODS: [&str; 8] = [
     "debug_traceTransaction",
     "debug_traceBlockByNumber",
     "debug_traceBlockByHash",
@@ -52,6 +56,7 @@ pub(crate) const METHODS: [&str; 7] = [
     "debug_traceBadBlock",
     "debug_traceCall",
     roots::METHOD,
+    witness::METHOD,
 ];
 
 /// What a trace may hold in memory, as a multiple of what may be answered.
@@ -64,11 +69,15 @@ pub(crate) async fn call(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    if method == roots::METHOD {
-        return roots::call(shared, session, params).await;
+    match method {
+        roots::METHOD => roots::call(shared, session, params).await,
+        witness::METHOD => witness::call(shared, session, params).await,
+        _ => {
+            let wanted = wanted(shared, session, method, params)?;
+            on_pool(shared, session, move |shared, session, bounds| wanted.run(shared, session, &bounds))
+                .await
+        }
     }
-    let wanted = wanted(shared, session, method, params)?;
-    on_pool(shared, session, move |shared, session, bounds| wanted.run(shared, session, &bounds)).await
 }
 
 /// Runs a trace on the pool, within what may be answered.
@@ -318,12 +327,23 @@ fn replay<'a>(
     block: &Block,
     overrides: &'a Overrides,
 ) -> Result<Replay<'a>, Error> {
+    replay_on(session, session.source(), &shared.codes, block, overrides)
+}
+
+/// The same with everything read through a source.
+fn replay_on<'a>(
+    session: &Session,
+    source: &'a dyn Source,
+    codes: &'a Codes,
+    block: &Block,
+    overrides: &'a Overrides,
+) -> Result<Replay<'a>, Error> {
     let rules = &session.head().rules;
     if let Some(fork) = rules.unknown_at(&block.header) {
         let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
         return Err(Error::new(codes::UNKNOWN_FORK, text));
     }
-    Replay::of(block, rules, session.source(), &shared.codes, overrides).map_err(fault)
+    Replay::of(block, rules, source, codes, overrides).map_err(fault)
 }
 
 /// Runs the transactions before `index`, each within a budget of its own.

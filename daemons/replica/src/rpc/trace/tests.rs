@@ -69,6 +69,44 @@ fn a_contract_that_is_its_own_heir_is_told() {
     assert_eq!(ask(&rpc, "debug_traceCall", json!([{}, "latest", script]))["error"]["code"], -32000);
 }
 
+/// By the texts of geth's precompiles, whoever calls them.
+#[test]
+fn precompiles_say_why_they_failed() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let zeros = |bytes: usize| "00".repeat(bytes);
+    let one = format!("{}01", zeros(31));
+    let refused = [
+        (0x06, format!("{one}{one}"), "point is not on curve"),
+        (0x06, "ff".repeat(32), "invalid fp.Element encoding"),
+        (0x08, zeros(1), "bad elliptic curve pairing size"),
+        (0x09, zeros(1), "invalid input length"),
+        (0x09, format!("{}02", zeros(212)), "invalid final flag"),
+        (0x0a, zeros(1), "invalid input length"),
+        (0x0a, zeros(192), "mismatched versioned hash"),
+        (0x0b, zeros(1), "invalid input length"),
+        (0x0b, "ff".repeat(256), "invalid field element top bytes"),
+        (0x0b, format!("{}01{}", zeros(63), zeros(192)), "invalid point: not on curve"),
+    ];
+    let here = "0x1234000000000000000000000000000000001234";
+    for (number, input, text) in refused {
+        let to = format!("0x{number:040x}");
+        let call = json!({"to": to, "input": format!("0x{input}")});
+        let answer = ask(&rpc, "eth_call", json!([call, "latest"]));
+        assert_eq!(answer["error"]["message"], text, "{to} {input}: {answer}");
+        let config = json!({"tracer": "callTracer"});
+        let answer = ask(&rpc, "debug_traceCall", json!([call, "latest", config]));
+        assert_eq!(answer["result"]["error"], text, "{to} {input}: {answer}");
+        // Hands its input on.
+        let code = format!("0x365f5f375f5f365f5f60{number:02x}5af100");
+        let config = json!({"tracer": "callTracer", "stateOverrides": {here: {"code": code}}});
+        let call = json!({"to": here, "input": format!("0x{input}")});
+        let answer = ask(&rpc, "debug_traceCall", json!([call, "latest", config]));
+        assert_eq!(answer["result"]["calls"][0]["error"], text, "{to} {input}: {answer}");
+        assert_eq!(answer["result"]["error"], Value::Null, "{answer}");
+    }
+}
+
 /// geth tells what it has added up before it looks at the stack.
 #[test]
 fn what_a_step_without_operands_costs_is_what_does_not_depend_on_them() {

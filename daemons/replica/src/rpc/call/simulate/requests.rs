@@ -1,6 +1,6 @@
 //! What a block asks of the consensus layer (EIP-7685): deposits from its logs, the rest from system contracts.
 
-use alloy::primitives::{Address, B256, Bytes, Log, address, b256};
+use alloy::primitives::{Address, B256, Bytes, Log, b256};
 use maidenlane_jsonrpc::Error;
 
 /// `DepositEvent(bytes,bytes,bytes,bytes,bytes)`.
@@ -9,12 +9,6 @@ const DEPOSIT: B256 = b256!("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa79
 const DEPOSIT_LOG_BYTES: usize = 576;
 /// Where in it the key, credentials, amount, signature and index stand, and how long they are.
 const DEPOSIT_PARTS: [(usize, usize); 5] = [(192, 48), (288, 32), (352, 8), (416, 96), (544, 8)];
-
-/// The contracts that hold queues, with the types of their requests (EIP-7002, EIP-7251).
-pub(super) const QUEUES: [(u8, Address); 2] = [
-    (1, address!("00000961Ef480Eb55e80D19ad83579A64c007002")),
-    (2, address!("0000BBdDc7CE488642fb579F8B00f3a590007251")),
-];
 
 /// The request that holds all deposits, if there are any.
 pub(super) fn deposits<'l>(

@@ -10,7 +10,7 @@ use crate::evm::database::Overrides;
 use crate::evm::overlay::Overlay;
 use crate::evm::precompiles::Precompiles;
 use crate::evm::rules::Rules;
-use crate::evm::{self, Call, Failure};
+use crate::evm::{self, Call, Failure, settle};
 use crate::rpc::call::unsigned;
 use crate::rpc::call_args::CallArgs;
 use crate::rpc::params::{Big, Number};
@@ -34,7 +34,6 @@ use revm::primitives::hardfork::SpecId;
 
 /// Gas of a blob.
 const BLOB_GAS: u64 = 131_072;
-const WEI_PER_GWEI: u64 = 1_000_000_000;
 
 /// Runs a plan.
 pub(super) fn run(
@@ -154,26 +153,10 @@ impl Run<'_> {
         }
         let withdrawals = planned.block.withdrawals.clone().unwrap_or_default();
         let withdrawals = scene.spec.is_enabled_in(SpecId::SHANGHAI).then_some(withdrawals);
-        self.settle(&scene.header, withdrawals.as_deref().unwrap_or_default())?;
+        let paid = withdrawals.as_deref().unwrap_or_default();
+        settle::settle(&mut self.state, self.rules, &scene.header, &[], paid)?;
         scene.header.state_root = self.root()?;
         Ok(Made::new(scene.header, calls, withdrawals))
-    }
-
-    /// Withdrawals, or before the merge the miner's reward.
-    fn settle(
-        &mut self,
-        header: &Header,
-        withdrawals: &[alloy::eips::eip4895::Withdrawal],
-    ) -> Result<(), Stop> {
-        if header.difficulty.is_zero() {
-            for withdrawal in withdrawals {
-                let wei = U256::from(withdrawal.amount).saturating_mul(U256::from(WEI_PER_GWEI));
-                self.state.pay(withdrawal.address, wei)?;
-            }
-        } else if let Some(wei) = self.rules.reward(header.number) {
-            self.state.pay(header.beneficiary, wei)?;
-        }
-        Ok(())
     }
 
     fn root(&mut self) -> Result<B256, Stop> {
@@ -206,7 +189,7 @@ impl Run<'_> {
         let logs = calls.iter().filter(|called| called.is_success()).flat_map(Called::logs);
         let contract = self.rules.forks().config().deposit_contract_address;
         let mut all: Vec<Bytes> = requests::deposits(logs, contract)?.into_iter().collect();
-        for (kind, queue) in requests::QUEUES {
+        for (kind, queue) in settle::QUEUES {
             match self.system_call(scene, queue, Bytes::new())? {
                 ExecutionResult::Success { output, .. } => {
                     all.extend(requests::request(kind, output.data()));

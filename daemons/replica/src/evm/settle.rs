@@ -1,0 +1,40 @@
+//! How a block ends: withdrawals or, before the merge, rewards; and the contracts that it asks before (EIP-7685).
+
+use super::database::ReadFault;
+use super::overlay::Overlay;
+use super::rules::Rules;
+use alloy::consensus::Header;
+use alloy::eips::eip4895::Withdrawal;
+use revm::primitives::{Address, U256, address};
+
+/// The contracts that hold queues, with the types of their requests (EIP-7002, EIP-7251).
+pub(crate) const QUEUES: [(u8, Address); 2] = [
+    (1, address!("00000961Ef480Eb55e80D19ad83579A64c007002")),
+    (2, address!("0000BBdDc7CE488642fb579F8B00f3a590007251")),
+];
+
+const WEI_PER_GWEI: u64 = 1_000_000_000;
+
+/// Pays withdrawals, or who mined the block and its uncles.
+pub(crate) fn settle(
+    state: &mut Overlay<'_>,
+    rules: &Rules,
+    header: &Header,
+    uncles: &[Header],
+    withdrawals: &[Withdrawal],
+) -> Result<(), ReadFault> {
+    if header.difficulty.is_zero() {
+        return withdrawals.iter().try_for_each(|withdrawal| {
+            let wei = U256::from(withdrawal.amount).saturating_mul(U256::from(WEI_PER_GWEI));
+            state.pay(withdrawal.address, wei)
+        });
+    }
+    let Some(reward) = rules.reward(header.number) else { return Ok(()) };
+    let mut mined = reward;
+    for uncle in uncles {
+        let eighths = uncle.number.saturating_add(8).saturating_sub(header.number);
+        state.pay(uncle.beneficiary, reward.saturating_mul(U256::from(eighths)) >> 3)?;
+        mined = mined.saturating_add(reward >> 5);
+    }
+    state.pay(header.beneficiary, mined)
+}

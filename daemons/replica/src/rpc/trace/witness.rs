@@ -1,0 +1,138 @@
+//! `debug_executionWitness`: what of a state a block needs to be executed with nothing else, where trie nodes are kept.
+//!
+//! The block is run again on a source that notes what is read. The accounts and slots say which ways through the tries
+//! a verifier has to go; the nodes that only a new root needs show when it is computed. Unless that root is the
+//! header's, there is no answer.
+
+mod noted;
+
+use super::{Bounds, fault, nth, on_pool, replay_on, too_large, traceable};
+use crate::evm::codes::Codes;
+use crate::evm::database::Overrides;
+use crate::rpc::block::{Block, own_header_json};
+use crate::rpc::params::{Selector, Tag};
+use crate::rpc::proof::{Tries, tries};
+use crate::rpc::{Shared, select, session::Session};
+use maidenlane_chain::{Address, BlockRef, Bytes};
+use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_jsonrpc::{Args, Error, Json};
+use noted::{Noted, Seen};
+use revm::context_interface::{ContextTr, JournalTr as _};
+use revm::inspector::{Inspector, JournalExt};
+use revm::interpreter::{CallInputs, CallOutcome};
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The one method here.
+pub(super) const METHOD: &str = "debug_executionWitness";
+
+/// For each transaction, as for traces where nothing else is asked.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Analysed code, for as long as it takes: the shared cache would hide what is read.
+const CODES_BYTES: u64 = 16 << 20;
+
+/// Answers it.
+pub(super) async fn call(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 1)?;
+    let selector = args.required(Selector::read)?;
+    let told = match selector {
+        Selector::Tag(tag) => tag.told().to_string(),
+        Selector::Hash { hash, .. } => hash.to_string(),
+    };
+    let found = select::block(session.source(), selector)?;
+    let at = found.ok_or_else(|| Error::server(format!("block {told} not found")))?;
+    if at.number == 0 {
+        return Err(Error::server(format!("block {told} found, but parent missing")));
+    }
+    let block = traceable(shared, session, at)?;
+    on_pool(shared, session, move |_, session, bounds| witness(session, &block, &bounds)).await
+}
+
+/// Code that was called. What the block itself put there is in no store yet, and geth tells it, too.
+#[derive(Default)]
+struct Called(BTreeSet<Bytes>);
+
+impl Called {
+    fn look<CTX: ContextTr<Journal: JournalExt>>(&mut self, context: &CTX, address: Address) {
+        let account = context.journal_ref().evm_state().get(&address);
+        let Some(code) = account.and_then(|account| account.info.code.as_ref()) else { return };
+        self.0.insert(code.original_bytes());
+    }
+}
+
+impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX> for Called {
+    fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        // The caller may be an account that delegates; who called is looked at before a transaction runs.
+        self.look(context, inputs.caller);
+        self.look(context, inputs.bytecode_address);
+        None
+    }
+}
+
+fn witness(session: &Session, block: &Block, bounds: &Bounds) -> Result<Json, Error> {
+    let parent = block.header.number.saturating_sub(1);
+    let before = select::state(session.source(), Selector::Tag(Tag::Number(parent)))?;
+    let noted = Noted::new(session.view());
+    let tries = tries(session, &before)?.through(&noted);
+    let (codes, none) = (Codes::new(CODES_BYTES), Overrides::default());
+    let mut replay = replay_on(session, &noted, &codes, block, &none)?;
+    let mut called = Called::default();
+    for index in 0..block.transactions.len() {
+        let (tx, _) = nth(block, index)?;
+        let done = replay.inspect(tx, bounds.budget(TIMEOUT), &mut called).map_err(fault)?;
+        replay.keep(done);
+    }
+    replay.end(block, &session.head().rules).map_err(fault)?;
+    follow(&tries, &noted.seen(), || noted.bytes() > bounds.most_bytes)?;
+    let root = tries.root_with(&replay.changes())?;
+    if root != block.header.state_root {
+        return Err(Error::internal(format!(
+            "block {} run again leaves another state root, {root}",
+            block.at()
+        )));
+    }
+    let mut seen = noted.seen();
+    seen.codes.append(&mut called.0);
+    seen.codes.remove(&Bytes::new());
+    answer(session, parent, &seen, bounds.most_bytes)
+}
+
+/// Goes all ways that the keys name; what is on them is noted.
+fn follow(tries: &Tries<'_>, seen: &Seen, full: impl Fn() -> bool) -> Result<(), Error> {
+    for (account, slots) in &seen.read {
+        let storage_root = tries.account(*account)?.map(|account| account.storage_root);
+        for slot in slots {
+            if full() {
+                return Err(too_large());
+            }
+            if let Some(root) = storage_root {
+                tries.walk(Some(*account), root, *slot)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answer(session: &Session, parent: u64, seen: &Seen, most_bytes: usize) -> Result<Json, Error> {
+    let source = session.source();
+    let mut headers = Vec::new();
+    for number in seen.oldest.unwrap_or(parent).min(parent)..=parent {
+        let missing = || Error::server(format!("header of block {number} is no longer kept"));
+        let at = BlockRef::new(number, source.hash_of(number)?.ok_or_else(missing)?);
+        headers.push(own_header_json(&select::header(source, at)?, at.hash));
+    }
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.list("headers", &headers, |out, header| out.push_str(header.as_str()));
+    object.list("codes", &seen.codes, |out, code| push_data(out, code));
+    object.list("state", &seen.nodes, |out, node| push_data(out, node));
+    object.raw("keys", "null");
+    object.end();
+    if out.len() > most_bytes { Err(too_large()) } else { Ok(Json::Owned(out)) }
+}
