@@ -35,8 +35,15 @@ pub(crate) struct Overlay<'a> {
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub(crate) fn new(base: StateDb<'a>, spec: SpecId) -> Self {
-        let keeps_empty = !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-        Self { base, changed: AddressMap::default(), hashes: BTreeMap::new(), keeps_empty }
+        let mut overlay =
+            Self { base, changed: AddressMap::default(), hashes: BTreeMap::new(), keeps_empty: false };
+        overlay.enter(spec);
+        overlay
+    }
+
+    /// What comes next runs under this fork.
+    pub(crate) fn enter(&mut self, spec: SpecId) {
+        self.keeps_empty = !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
     }
 
     /// `BLOCKHASH` of a block that is not on the chain.

@@ -79,6 +79,7 @@ impl<'a> Replay<'a> {
         precompiles: Precompiles,
         overrides: &Overrides,
     ) -> Result<(), Failure> {
+        self.state.enter(cfg.spec);
         (self.env, self.cfg, self.precompiles) = (env, cfg, precompiles);
         self.state.apply(overrides).map_err(Failure::Read)
     }
@@ -202,20 +203,14 @@ impl<'a> Replay<'a> {
         I: Inspector<Ctx<&'d mut Overlay<'a>>>,
     {
         let (cfg, env) = (self.cfg.clone(), self.env.clone());
-        let is_free = tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or_default() == 0;
         // Only calls have their nonces unchecked; in blocks nothing is paid, too, which touches the account.
-        let unpaid = (cfg.disable_nonce_check && is_free).then_some(env.beneficiary);
+        let unpaid = (cfg.disable_nonce_check && settle::is_free(&tx)).then_some(env.beneficiary);
         let mut machine = machine(cfg, env, &mut self.state, budget, inspector, self.precompiles.clone());
         let done = machine.inspect_one_tx(tx);
         let result = outcome(&machine, done)?;
         let mut state = machine.finalize();
-        if let Some(account) = unpaid
-            && state
-                .get(&account)
-                .is_some_and(|found| found.is_loaded_as_not_existing() && found.info.is_empty())
-        {
-            // geth pays nobody for a free call. Before Spurious Dragon to be paid nothing makes an account.
-            state.remove(&account);
+        if let Some(beneficiary) = unpaid {
+            settle::unpay(&mut state, beneficiary);
         }
         Ok(ResultAndState { result, state })
     }

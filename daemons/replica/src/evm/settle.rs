@@ -1,11 +1,14 @@
-//! How a block ends: withdrawals or, before the merge, rewards; and the contracts that it asks before (EIP-7685).
+//! Who is paid: for a call, and at a block's end; and the contracts that a block asks before that (EIP-7685).
 
 use super::database::ReadFault;
 use super::overlay::Overlay;
 use super::rules::Rules;
 use alloy::consensus::Header;
 use alloy::eips::eip4895::Withdrawal;
+use revm::context::TxEnv;
+use revm::primitives::map::AddressMap;
 use revm::primitives::{Address, U256, address};
+use revm::state::Account;
 
 /// The contracts that hold queues, with the types of their requests (EIP-7002, EIP-7251).
 pub(crate) const QUEUES: [(u8, Address); 2] = [
@@ -37,4 +40,18 @@ pub(crate) fn settle(
         mined = mined.saturating_add(reward >> 5);
     }
     state.pay(header.beneficiary, mined)
+}
+
+/// Whether a call offers nothing for its gas.
+pub(crate) fn is_free(tx: &TxEnv) -> bool {
+    tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or_default() == 0
+}
+
+/// Takes out of a call's changes that its beneficiary was paid nothing, which before Spurious Dragon makes an account:
+/// geth pays nobody for a free call.
+pub(crate) fn unpay(changes: &mut AddressMap<Account>, beneficiary: Address) {
+    let made = |account: &Account| account.is_loaded_as_not_existing() && account.info.is_empty();
+    if changes.get(&beneficiary).is_some_and(made) {
+        changes.remove(&beneficiary);
+    }
 }

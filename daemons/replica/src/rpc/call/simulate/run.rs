@@ -107,6 +107,7 @@ impl Run<'_> {
             header.base_fee_per_gas = Some(if self.plan.validation { next } else { 0 });
         }
         let spec = self.rules.spec(&header);
+        self.state.enter(spec);
         if spec.is_enabled_in(SpecId::CANCUN) {
             let blobs = self.rules.blobs(header.timestamp).filter(|_| parent.excess_blob_gas.is_some());
             let excess = blobs.and_then(|blobs| parent.next_block_excess_blob_gas(blobs));
@@ -298,13 +299,17 @@ impl Run<'_> {
         cfg.disable_nonce_check = true;
         cfg.disable_base_fee = true;
         let tx = call.tx.clone();
+        let unpaid = (!self.plan.validation && settle::is_free(&tx)).then_some(call.block.beneficiary);
         let (env, budget) = (call.block.clone(), self.budget.clone());
         let mut machine =
             evm::machine(cfg, env, &mut self.state, budget, transfers, scene.precompiles.clone());
         let done = machine.inspect_one_tx(tx);
         match evm::outcome(&machine, done) {
             Ok(result) => {
-                let changes = machine.finalize();
+                let mut changes = machine.finalize();
+                if let Some(beneficiary) = unpaid {
+                    settle::unpay(&mut changes, beneficiary);
+                }
                 self.state.commit(changes);
                 Ok(result)
             }
