@@ -211,6 +211,9 @@ impl Asker {
         if method.starts_with("debug_traceBlock") {
             params.iter_mut().for_each(tracer::no_script);
         }
+        if method == "eth_simulateV1" {
+            simulate::no_early_authorizations(&mut params);
+        }
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
     }
 

@@ -105,7 +105,8 @@ impl CallArgs {
             caller: self.from.unwrap_or_default(),
             gas_limit: self.gas.map_or(gas_cap, |gas| gas.0.min(gas_cap)),
             gas_price: fits(if modern { fees.cap } else { fees.legacy_price(header.base_fee_per_gas) }),
-            gas_priority_fee: modern.then(|| fits(fees.tip)),
+            // Before London nobody looks at it, but a call that offers it is not free.
+            gas_priority_fee: Some(fits(fees.tip)),
             kind: self.to.map_or(TxKind::Create, TxKind::Call),
             value: self.value.map_or(U256::ZERO, |value| value.0),
             data: self.input.or(self.data).map(|data| data.0).unwrap_or_default(),

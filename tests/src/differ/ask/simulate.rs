@@ -57,3 +57,17 @@ impl Asker {
 fn remove(object: &mut Value, field: &str) {
     object.as_object_mut().map(|fields| fields.remove(field));
 }
+
+/// geth applies authorizations before the fork that brings them, too, and revm does not: only the state root tells. Only
+/// the chain's last blocks, by their names, are surely after it.
+pub(super) fn no_early_authorizations(params: &mut [Value]) {
+    let late = ["latest", "safe", "finalized"].map(Value::from);
+    let [payload, at, ..] = params else { return };
+    let blocks = payload.get_mut("blockStateCalls").and_then(Value::as_array_mut);
+    for block in blocks.filter(|_| !late.contains(at)).into_iter().flatten() {
+        let calls = block.get_mut("calls").and_then(Value::as_array_mut);
+        for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
+            call.remove("authorizationList");
+        }
+    }
+}
