@@ -166,53 +166,7 @@ pub(crate) fn header_json(header: &Header, hash: B256) -> Json {
 
 /// A header as geth writes its own: with null for what its fork does not have.
 pub(crate) fn own_header_json(header: &Header, hash: B256) -> Json {
-    Json::object(|object| {
-        let hashes = [
-            ("parentHash", header.parent_hash),
-            ("sha3Uncles", header.ommers_hash),
-            ("stateRoot", header.state_root),
-            ("transactionsRoot", header.transactions_root),
-            ("receiptsRoot", header.receipts_root),
-            ("mixHash", header.mix_hash),
-            ("hash", hash),
-        ];
-        for (name, value) in hashes {
-            object.data(name, value.as_slice());
-        }
-        object.data("miner", header.beneficiary.as_slice());
-        object.data("logsBloom", header.logs_bloom.as_slice());
-        object.data("extraData", &header.extra_data);
-        object.data("nonce", header.nonce.as_slice());
-        object.big("difficulty", &header.difficulty.to_be_bytes::<32>());
-        object.quantity("number", header.number);
-        object.quantity("gasLimit", header.gas_limit);
-        object.quantity("gasUsed", header.gas_used);
-        object.quantity("timestamp", header.timestamp);
-        let quantities = [
-            ("baseFeePerGas", header.base_fee_per_gas),
-            ("blobGasUsed", header.blob_gas_used),
-            ("excessBlobGas", header.excess_blob_gas),
-            ("slotNumber", header.slot_number),
-        ];
-        for (name, value) in quantities {
-            match value {
-                Some(value) => object.quantity(name, value),
-                None => object.raw(name, "null"),
-            }
-        }
-        let hashes = [
-            ("withdrawalsRoot", header.withdrawals_root),
-            ("parentBeaconBlockRoot", header.parent_beacon_block_root),
-            ("requestsHash", header.requests_hash),
-            ("blockAccessListHash", header.block_access_list_hash),
-        ];
-        for (name, value) in hashes {
-            match value {
-                Some(value) => object.data(name, value.as_slice()),
-                None => object.raw(name, "null"),
-            }
-        }
-    })
+    Json::object(|object| write_fields(object, header, hash, |object, name| object.raw(name, "null")))
 }
 
 /// Length of an RLP list with this payload, head included.
@@ -234,6 +188,16 @@ pub(crate) fn raw(header: &[u8], body: &[u8]) -> Result<Vec<u8>, rlp::Error> {
 }
 
 fn write_header(object: &mut Object<'_>, header: &Header, hash: B256) {
+    write_fields(object, header, hash, |_, _| ());
+}
+
+/// `absent` says what is written of a field that the header's fork does not have.
+fn write_fields(
+    object: &mut Object<'_>,
+    header: &Header,
+    hash: B256,
+    absent: impl Fn(&mut Object<'_>, &str),
+) {
     object.quantity("number", header.number);
     object.data("hash", hash.as_slice());
     object.data("parentHash", header.parent_hash.as_slice());
@@ -257,8 +221,9 @@ fn write_header(object: &mut Object<'_>, header: &Header, hash: B256) {
         ("slotNumber", header.slot_number),
     ];
     for (name, value) in quantities {
-        if let Some(value) = value {
-            object.quantity(name, value);
+        match value {
+            Some(value) => object.quantity(name, value),
+            None => absent(object, name),
         }
     }
     let hashes = [
@@ -268,8 +233,9 @@ fn write_header(object: &mut Object<'_>, header: &Header, hash: B256) {
         ("blockAccessListHash", header.block_access_list_hash),
     ];
     for (name, value) in hashes {
-        if let Some(value) = value {
-            object.data(name, value.as_slice());
+        match value {
+            Some(value) => object.data(name, value.as_slice()),
+            None => absent(object, name),
         }
     }
 }
