@@ -21,6 +21,7 @@ use crate::{
     rpc_compat,
     scenario::{Carrier, Chain, Net, Plan},
 };
+use unlike::Unlike;
 
 /// The generated chain: all forks, every kind of contract and transaction.
 pub const CHAIN: (u32, u32) = (64, 3);
@@ -48,6 +49,13 @@ struct Listed {
     replica: String,
     /// Part of the first difference's path and values.
     at: String,
+}
+
+/// What answers may differ in.
+#[derive(Debug)]
+struct Rules {
+    listed: Vec<Listed>,
+    unlike: Unlike,
 }
 
 /// What came of it.
@@ -113,14 +121,14 @@ pub fn ask_all(
     requests: Option<u32>,
     stop: &Interrupt,
 ) -> Outcome<Findings> {
-    let list = listed()?;
     let mut asker = ask::Asker::new(master, seed)?;
-    let met = list.iter().map(|each| (each.to_string(), 0)).collect();
+    let rules = Rules { listed: listed()?, unlike: Unlike { cancun: asker.cancun() } };
+    let met = rules.listed.iter().map(|each| (each.to_string(), 0)).collect();
     let mut findings = Findings { listed: met, ..Findings::default() };
     let (mut asked, mut told) = (0, Instant::now());
     while requests.is_none_or(|most| asked < most) && !stop.raised() {
         let request = asker.request();
-        findings.take(&list, &request, master.post(&request)?.1.trim(), replica.post(&request)?.1.trim());
+        findings.take(&rules, &request, master.post(&request)?.1.trim(), replica.post(&request)?.1.trim());
         asked += 1;
         if requests.is_none() && told.elapsed() > Duration::from_secs(10) {
             println!("{asked} requests, {} different", findings.differences.len());
@@ -132,25 +140,25 @@ pub fn ask_all(
 
 impl Findings {
     /// Compares two answers, those to a batch call by call.
-    fn take(&mut self, list: &[Listed], request: &str, left: &str, right: &str) {
+    fn take(&mut self, rules: &Rules, request: &str, left: &str, right: &str) {
         let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
         let (asked, left, right) = (json(request), json(left), json(right));
         if let (Value::Array(calls), Value::Array(left), Value::Array(right)) = (&asked, &left, &right)
             && (left.len(), right.len()) == (calls.len(), calls.len())
         {
             for ((call, left), right) in calls.iter().zip(left).zip(right) {
-                self.take_one(list, call, &call.to_string(), left, right);
+                self.take_one(rules, call, &call.to_string(), left, right);
             }
             return;
         }
-        self.take_one(list, &asked, request, &left, &right);
+        self.take_one(rules, &asked, request, &left, &right);
     }
 
-    fn take_one(&mut self, list: &[Listed], asked: &Value, request: &str, geth: &Value, replica: &Value) {
+    fn take_one(&mut self, rules: &Rules, asked: &Value, request: &str, geth: &Value, replica: &Value) {
         let method = asked.get("method").and_then(Value::as_str).unwrap_or("-").to_owned();
         let [left, right] = [geth, replica].map(|answer| {
             let mut answer = answer.clone();
-            unlike::forget(&method, &mut answer);
+            rules.unlike.forget(&method, &mut answer);
             answer
         });
         let Err(difference) = rpc_compat::compare(&right, &left, false) else {
@@ -158,7 +166,7 @@ impl Findings {
             return;
         };
         let (left, right) = (kind(geth), kind(replica));
-        let known = list.iter().position(|each| {
+        let known = rules.listed.iter().position(|each| {
             each.covers(&method)
                 && each.geth == left
                 && (each.replica == right || each.replica == "*")
@@ -217,17 +225,17 @@ mod tests {
 
     #[test]
     fn only_what_is_listed_may_differ_and_only_in_that_way() {
-        let list: Vec<Listed> =
-            ["m | result | -32601 | .error | why"].iter().filter_map(|line| parse(line)).collect();
+        let listed = ["m | result | -32601 | .error | why"].iter().filter_map(|line| parse(line)).collect();
+        let rules = Rules { listed, unlike: Unlike::default() };
         let mut findings = Findings { listed: vec![(String::new(), 0)], ..Findings::default() };
         let request = r#"{"method":"m"}"#;
         let refusal = r#"{"error":{"code":-32601,"message":"no"}}"#;
-        findings.take(&list, request, r#"{"result":1}"#, refusal);
-        findings.take(&list, request, refusal, r#"{"error":{"code":-32601,"message":"never"}}"#);
+        findings.take(&rules, request, r#"{"result":1}"#, refusal);
+        findings.take(&rules, request, refusal, r#"{"error":{"code":-32601,"message":"never"}}"#);
         assert_eq!((findings.equal.len(), findings.differences.len()), (1, 0), "{findings}");
         assert_eq!(findings.listed.first().map(|(_, met)| *met), Some(1));
-        findings.take(&list, request, r#"{"result":1}"#, r#"{"result":2}"#);
-        findings.take(&list, request, refusal, r#"{"result":2}"#);
+        findings.take(&rules, request, r#"{"result":1}"#, r#"{"result":2}"#);
+        findings.take(&rules, request, refusal, r#"{"result":2}"#);
         assert_eq!(findings.differences.len(), 2, "{findings}");
     }
 

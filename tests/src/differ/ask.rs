@@ -172,6 +172,11 @@ impl Asker {
         Ok(Self { chain: Chain::read(master)?, dice: Dice(seed) })
     }
 
+    /// The chain's first block with a blob fee.
+    pub(super) fn cancun(&self) -> Option<u64> {
+        self.chain.cancun
+    }
+
     /// The next body to post.
     pub(super) fn request(&mut self) -> String {
         match self.dice.roll(40) {

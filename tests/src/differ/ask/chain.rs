@@ -28,6 +28,8 @@ const RAW_BLOCKS: u64 = 8;
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     pub(super) head: u64,
+    /// The first block that has a blob fee.
+    pub(super) cancun: Option<u64>,
     pub(super) accounts: Vec<Value>,
     pub(super) blocks: Vec<Value>,
     pub(super) transactions: Vec<Value>,
@@ -47,6 +49,9 @@ impl Chain {
             let tag = format!("0x{number:x}");
             let block = master.call("eth_getBlockByNumber", &json!([tag, true]))?;
             chain.blocks.extend(block.get("hash").cloned());
+            if chain.cancun.is_none() && block.get("excessBlobGas").is_some() {
+                chain.cancun = Some(number);
+            }
             for each in array(&block, "transactions") {
                 chain.transactions.extend(each.get("hash").cloned());
                 chain.inputs.extend(each.get("input").cloned());
