@@ -35,7 +35,22 @@ fn a_developer_chain_is_published_as_it_grows() {
         if end >= 7 { Ok(()) } else { Err(format!("end {end}")) }
     })
     .unwrap();
+    checked_ahead(&mut net);
     net.stop().unwrap();
+}
+
+/// geth executes a block before it announces it, and has proofs of it by then.
+fn checked_ahead(net: &mut Net) {
+    wait::until("blocks checked and proved before they are announced", Duration::from_secs(20), || {
+        let metrics = net.tap().admin("metrics").map_err(|failure| failure.to_string())?;
+        let count = |name: &str| {
+            let name = format!("maidenlane_tap_{name}_total ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok())
+        };
+        let counts = (count("blocks_checked_ahead"), count("keys_audited"), count("audits_failed"));
+        if matches!(counts, (Some(1..), Some(1..), Some(0))) { Ok(()) } else { Err(format!("{counts:?}")) }
+    })
+    .unwrap();
 }
 
 #[test]

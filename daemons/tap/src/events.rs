@@ -60,6 +60,11 @@ pub enum Event {
         /// Torn tails.
         torn: usize,
     },
+    /// A block was checked before it was announced.
+    Ahead {
+        /// It may be published.
+        fit: bool,
+    },
     /// Keys of a block were proved by the master.
     Audited {
         /// How many.
@@ -111,7 +116,11 @@ impl Told for Event {
             }
             Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
             Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
-            Self::Audited { .. } | Self::Finalized { .. } | Self::Nodes { .. } | Self::Heartbeat => {
+            Self::Ahead { .. }
+            | Self::Audited { .. }
+            | Self::Finalized { .. }
+            | Self::Nodes { .. }
+            | Self::Heartbeat => {
                 return None;
             }
         };
@@ -143,6 +152,7 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
     let sets = counter("node_sets", "Sets of trie nodes published, of one block each");
     let set_bytes = counter("node_set_bytes", "Bytes of the entries that carry them");
     let gaps = counter("spool_gaps", "Marked holes and torn tails in the spool");
+    let ahead = counter("blocks_checked_ahead", "Blocks checked before they were announced");
     let audited = counter("keys_audited", "Changed keys proved by the master");
     let unaudited = counter("audits_failed", "Audits that the master could not answer");
     let heartbeats = counter("heartbeats", "Heartbeats published");
@@ -163,6 +173,7 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
             set_bytes.inc_by(many(bytes));
         }
         Event::SpoolGap { holes, torn } => drop(gaps.inc_by(many(holes).saturating_add(many(torn)))),
+        Event::Ahead { .. } => drop(ahead.inc()),
         Event::Audited { keys } => drop(audited.inc_by(many(keys))),
         Event::Unaudited { .. } => drop(unaudited.inc()),
         Event::Finalized { number } => drop(finalized.set(signed(*number))),

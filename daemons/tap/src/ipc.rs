@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -111,7 +112,11 @@ impl Client {
             what: "connect",
             source,
         })?;
-        Ok(Self { stream, path: name, buffer: Vec::new(), next_id: 1, notifications: VecDeque::new() })
+        Ok(Self::over(stream, &name))
+    }
+
+    fn over(stream: UnixStream, path: &str) -> Self {
+        Self { stream, path: path.to_owned(), buffer: Vec::new(), next_id: 1, notifications: VecDeque::new() }
     }
 
     /// Calls `method` and waits for its answer.
@@ -184,6 +189,18 @@ impl Client {
         serde_json::from_str(raw.get()).map(Some).map_err(nonsense)
     }
 
+    /// Whether a notification was read already. If not, the next one makes the socket readable.
+    ///
+    /// # Errors
+    /// When what was read makes no sense.
+    pub fn has_notification(&mut self) -> Result<bool, Error> {
+        while self.notifications.is_empty() {
+            let Some(message) = self.cut()? else { return Ok(false) };
+            self.keep(message);
+        }
+        Ok(true)
+    }
+
     fn keep(&mut self, message: Incoming) {
         if let Some(Notification { result }) = message.params {
             if self.notifications.len() >= NOTIFICATIONS_MAX {
@@ -199,16 +216,17 @@ impl Client {
         sent.map_err(|source| Error::Socket { path: self.path.clone(), what: "write", source })
     }
 
-    /// The next message, or `None` at `until`.
+    /// The next message, or `None` at `until`. What has arrived by then is still taken, once.
     fn receive(&mut self, until: Instant) -> Result<Option<Incoming>, Error> {
+        let mut left = Duration::MAX;
         loop {
             if let Some(message) = self.cut()? {
                 return Ok(Some(message));
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() && !self.readable_now() {
+            if left.is_zero() {
                 return Ok(None);
             }
+            left = until.saturating_duration_since(Instant::now());
             match self.fill(left) {
                 Ok(0) => return Err(Error::Closed),
                 Ok(_) => {}
@@ -219,11 +237,6 @@ impl Client {
                 Err(source) => return Err(Error::Socket { path: self.path.clone(), what: "read", source }),
             }
         }
-    }
-
-    /// A wait of zero still takes what has arrived.
-    const fn readable_now(&self) -> bool {
-        self.buffer.is_empty()
     }
 
     fn fill(&mut self, wait: Duration) -> std::io::Result<usize> {
@@ -270,6 +283,12 @@ impl Client {
         }
         let what = format!("a message of more than {MESSAGE_MAX_BYTES} bytes");
         Err(Error::Nonsense { method: "the connection".to_owned(), what })
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

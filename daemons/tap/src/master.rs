@@ -1,6 +1,7 @@
 //! What the tap asks of its master.
 
 use crate::ipc::{Client, Error};
+use crate::spool::Watch;
 use alloy::primitives::{U64, U256};
 use alloy::rpc::types::EIP1186AccountProofResponse;
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
@@ -51,12 +52,21 @@ impl Master {
         Ok((id.to(), genesis.hash))
     }
 
-    /// The next announced head, if one comes within `wait`.
+    /// Waits until a head may have been announced or something was written, `most` at longest. Whether it was written.
     ///
     /// # Errors
     /// When the connection broke.
-    pub fn announced(&mut self, wait: Duration) -> Result<Option<BlockRef>, Error> {
-        Ok(self.0.notification::<Header>(wait)?.map(BlockRef::from))
+    pub fn wait(&mut self, watch: &Watch, most: Duration) -> Result<bool, Error> {
+        let most = if self.0.has_notification()? { Duration::ZERO } else { most };
+        Ok(watch.wait(&self.0, most))
+    }
+
+    /// The next head that has been announced by now.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub fn announced(&mut self) -> Result<Option<BlockRef>, Error> {
+        Ok(self.0.notification::<Header>(Duration::ZERO)?.map(BlockRef::from))
     }
 
     /// The master's head now.

@@ -4,6 +4,7 @@
 
 mod begin;
 mod blocks;
+mod check;
 mod tell;
 
 use crate::config::Settings;
@@ -13,9 +14,10 @@ use crate::follow::{Follow, Input, Step};
 use crate::master::Master;
 use crate::nodes::Sets;
 use crate::publish::Publisher;
-use crate::spool::Spool;
+use crate::spool::{Spool, Watch};
 use crate::tail::Chain;
-use maidenlane_chain::BlockRef;
+use check::Ahead;
+use maidenlane_chain::{B256, BlockRef};
 use maidenlane_log::Backend;
 use maidenlane_service::{Current, Health, Shutdown, Tracer};
 use maidenlane_wire::Open;
@@ -41,6 +43,10 @@ pub struct Tap {
     health: Health,
     shutdown: Shutdown,
     spool: Spool,
+    /// Tells of frames that come.
+    watch: Watch,
+    /// The block that came last, if it may be announced next.
+    ahead: Option<Ahead>,
     follow: Follow,
     publisher: Publisher,
     /// What publishes trie nodes, if that is asked for.
@@ -80,6 +86,8 @@ impl Tap {
             health,
             shutdown,
             spool,
+            watch: Watch::default(),
+            ahead: None,
             follow: Follow::default(),
             publisher,
             sets,
@@ -138,10 +146,13 @@ impl Tap {
 
     fn turn(&mut self) -> Result<(), Error> {
         self.connect()?;
-        let announced = self.listen()?;
+        let (announced, written) = self.listen()?;
         let ticked = Instant::now() >= self.next_tick;
-        if !announced.is_empty() || ticked || self.waiting.is_some() {
-            self.look()?;
+        if written || !announced.is_empty() || ticked || self.waiting.is_some() {
+            let newest = self.look()?;
+            if let Some(block) = newest.filter(|_| announced.is_empty()) {
+                self.look_ahead(block)?;
+            }
         }
         for head in announced {
             self.follow.note(Input::Announced(head));
@@ -173,6 +184,7 @@ impl Tap {
             return Err(Error::WrongChain { wanted_id, wanted, found_id: id, found: genesis });
         }
         self.master = Some(master);
+        self.watch = Watch::new(&self.settings.get().spool);
         self.waiting = None;
         self.follow.note(Input::Restarted);
         self.events.emit(&Event::Connected { published: self.publisher.tail().published.head() });
@@ -183,24 +195,23 @@ impl Tap {
         self.master.as_mut().ok_or(Error::Master(crate::ipc::Error::Closed))
     }
 
-    /// Heads announced by now, or until the next tick.
-    fn listen(&mut self) -> Result<Vec<BlockRef>, Error> {
-        let tick = self.next_tick.saturating_duration_since(Instant::now());
-        let (mut heads, mut wait) = (Vec::new(), tick);
+    /// Heads announced by now, or until the next tick; and whether frames came, which end the wait as well.
+    fn listen(&mut self) -> Result<(Vec<BlockRef>, bool), Error> {
+        let mut most = self.next_tick.saturating_duration_since(Instant::now());
         if let Some((_, since)) = self.waiting {
-            // Not on the socket, whose timeouts are ticks of the kernel's clock, several milliseconds long.
-            let again = if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN };
-            std::thread::sleep(again.min(tick));
-            wait = Duration::ZERO;
+            most = most.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN });
         }
-        while let Some(head) = self.master()?.announced(wait)? {
+        let master = self.master.as_mut().ok_or(Error::Master(crate::ipc::Error::Closed))?;
+        let written = master.wait(&self.watch, most)?;
+        let mut heads = Vec::new();
+        while let Some(head) = master.announced()? {
             heads.push(head);
-            wait = Duration::ZERO;
         }
-        Ok(heads)
+        Ok((heads, written))
     }
 
-    fn look(&mut self) -> Result<(), Error> {
+    /// Looks for frames; tells the newest block that is new.
+    fn look(&mut self) -> Result<Option<B256>, Error> {
         let found = self.spool.scan()?;
         if found.init {
             self.follow.note(Input::Restarted);
@@ -208,7 +219,7 @@ impl Tap {
         if found.holes + found.torn > 0 {
             self.events.emit(&Event::SpoolGap { holes: found.holes, torn: found.torn });
         }
-        Ok(())
+        Ok(found.newest)
     }
 
     fn ask(&mut self) -> Result<(), Error> {

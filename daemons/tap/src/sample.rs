@@ -6,6 +6,7 @@ use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::NodeRow;
 use maidenlane_wire::frame::{Frame, encode, wrap};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// A block without transactions that changes one account.
 #[derive(Clone, Debug)]
@@ -45,6 +46,13 @@ impl Sample {
     /// A child; `salt` tells siblings apart, also in their state root.
     pub(crate) fn child(&self, salt: &str) -> Self {
         self.child_with_root(salt, keccak256(format!("{salt} on {}", self.block)))
+    }
+
+    /// A child that is made now.
+    pub(crate) fn young_child(&self) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let header = Header { timestamp: now.as_secs(), ..self.child("young").header };
+        Self::of(header, self.header.state_root)
     }
 
     pub(crate) fn child_with_root(&self, salt: &str, state_root: B256) -> Self {

@@ -5,6 +5,7 @@
 //! more behind it is corruption. Whether a block is missing is not decided here but by the chain of hashes.
 
 mod segment;
+mod watch;
 
 use crate::error::Error;
 use crate::failpoints;
@@ -16,6 +17,8 @@ use maidenlane_wire::frame::{Allocation, Frame, State};
 use segment::Segment;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+
+pub use watch::Watch;
 
 /// Where a block's frames are, and what is needed to join it to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,8 @@ struct Place {
 pub struct Found {
     /// Blocks whose frames are now complete.
     pub blocks: usize,
+    /// The last of them.
+    pub newest: Option<B256>,
     /// geth was started: a new INIT frame.
     pub init: bool,
     /// The hook says that it lost frames.
@@ -308,6 +313,7 @@ impl Spool {
                 self.blocks.insert(hash, located);
                 self.by_roots.insert((origin_root, root), hash);
                 found.blocks += 1;
+                found.newest = Some(hash);
             }
         }
     }

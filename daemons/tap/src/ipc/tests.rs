@@ -3,7 +3,7 @@
 use super::{Client, Error};
 use serde_json::json;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(10);
@@ -52,6 +52,21 @@ fn answers_are_found_between_notifications_and_in_pieces() {
         &[7, 8],
     );
     check(&[r#"{"jsonrpc":"2.0","id":1,"result":null}"#], true, Ok(json!(null)), &[]);
+}
+
+#[test]
+fn a_notification_in_pieces_is_taken_without_waiting() {
+    let (mut geth, stream) = UnixStream::pair().unwrap();
+    let mut client = Client::over(stream, "here");
+    for piece in [r#"{"method":"eth_subscription","par"#, r#"ams":{"subscription":"0x1","#] {
+        geth.write_all(piece.as_bytes()).unwrap();
+        assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), None);
+        assert!(!client.has_notification().unwrap());
+    }
+    geth.write_all(br#""result":7}}{"method":"m","params":{"result":8}}"#).unwrap();
+    assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), Some(7));
+    assert!(client.has_notification().unwrap(), "read with the first");
+    assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), Some(8));
 }
 
 #[test]

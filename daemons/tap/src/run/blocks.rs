@@ -1,8 +1,8 @@
 //! From frames to records: what is put into a head change.
 
 use super::Tap;
-use crate::audit;
-use crate::block::{self, Facts};
+use super::check::Checked;
+use crate::block;
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
@@ -16,10 +16,7 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::failpoint;
 use maidenlane_wire::frame::State;
 use maidenlane_wire::{Advance, NodeRow, NodeSet, Record, Rows, Undo};
-use std::time::{Duration, SystemTime};
 
-/// Blocks younger than this are audited, and whatever is the master's head.
-const AUDIT_AGE_MAX: Duration = Duration::from_secs(600);
 /// Blocks in one append.
 const BATCH_BLOCKS: usize = 32;
 
@@ -86,18 +83,9 @@ impl Tap {
     /// The record of a block, checked against its header, its parent `(hash, state root)` and, at the head, the
     /// master's proofs. Also returns its state root.
     fn advance(&mut self, hash: B256, parent: (B256, B256), head: bool) -> Result<(Advance, B256), Error> {
-        let executed = self.spool.load(&hash)?;
-        let unknown = BlockRef::new(self.spool.find(&hash).map_or(0, |located| located.number), hash);
-        let executed = executed.ok_or(Error::Hole(unknown))?;
-        let segment = self.spool.segment_of(&hash);
-        let bad = |what: String| Error::BadFrames { block: unknown, segment: segment.clone(), what };
-        let facts = block::examine(hash, &executed.block).map_err(bad)?;
-        block::examine_receipts(&facts, &executed.receipts).map_err(bad)?;
+        let Checked { facts, executed, .. } = self.checked(hash, head)?;
         let state = (executed.state.origin_root, executed.state.root);
-        block::examine_roots(&facts, parent, state).map_err(bad)?;
-        if head && self.is_near_head(&facts) {
-            self.audit(&facts, &executed.state.rows)?;
-        }
+        block::examine_roots(&facts, parent, state).map_err(|what| self.bad_frames(facts.block, what))?;
         let proofs = self.nodes(facts.block, parent.0, executed.nodes, &executed.state.rows)?;
         let advance = Advance {
             block: facts.block,
@@ -133,37 +121,6 @@ impl Tap {
             failpoint(failpoints::BETWEEN_NODES_AND_ADVANCE);
             self.events.emit(&Event::Nodes { sets, bytes });
         }
-        Ok(())
-    }
-
-    /// Old states are gone from the master, and proving them would slow down a sync.
-    fn is_near_head(&self, facts: &Facts) -> bool {
-        let born = SystemTime::UNIX_EPOCH + Duration::from_secs(facts.header.timestamp);
-        let young = born.elapsed().is_ok_and(|age| age <= AUDIT_AGE_MAX);
-        young || self.seen.is_some_and(|(head, _)| head == facts.block)
-    }
-
-    fn audit(&mut self, facts: &Facts, rows: &Rows) -> Result<(), Error> {
-        let questions =
-            audit::choose(rows, self.settings.get().audit_keys, |below| rand::random_range(0..below));
-        let wanted = questions.iter().map(|question| {
-            (question.address, question.slot.iter().map(|(plain, ..)| *plain).collect::<Vec<B256>>())
-        });
-        let proofs = match self.master()?.proofs(wanted, facts.block.hash) {
-            Ok(proofs) => proofs,
-            Err(error) if error.is_refusal() => {
-                self.events.emit(&Event::Unaudited { reason: error.to_string() });
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        for (question, proof) in questions.iter().zip(&proofs) {
-            audit::verify(question, facts.header.state_root, proof).map_err(|what| {
-                let (block, segment) = (facts.block, self.spool.segment_of(&facts.block.hash));
-                Error::BadFrames { block, segment, what: format!("audit: {what}") }
-            })?;
-        }
-        self.events.emit(&Event::Audited { keys: questions.len() });
         Ok(())
     }
 

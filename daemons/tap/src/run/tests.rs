@@ -15,9 +15,10 @@ use maidenlane_log::{Backend, From, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
 use maidenlane_wire::{Open, Record, Rows, Undo};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+mod ahead;
 mod geth;
 mod proofs;
 
@@ -31,7 +32,8 @@ struct World {
     log: Backend,
     begin: Begin,
     proofs: bool,
-    running: Option<(Shutdown, JoinHandle<Result<(), Error>>)>,
+    audit_keys: usize,
+    running: Option<(Shutdown, Receiver<Result<(), Error>>)>,
     events: Option<Recorder<Event>>,
 }
 
@@ -45,8 +47,8 @@ impl World {
             log.create(topic, &TopicOptions::default()).unwrap();
         }
         let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
-        let world =
-            Self { dir, geth, log, begin: Begin::Genesis, proofs: false, running: None, events: None };
+        let begin = Begin::Genesis;
+        let world = Self { dir, geth, log, begin, proofs: false, audit_keys: 0, running: None, events: None };
         world.spool(1, &crate::begin::tests::frame());
         world
     }
@@ -69,7 +71,7 @@ impl World {
             proofs_topic: self.proofs.then(|| PROOFS.to_owned()),
             log: shapes::Log::Segment { dir: self.dir.path().join("log") },
             begin: self.begin,
-            audit_keys: 0,
+            audit_keys: self.audit_keys,
             heartbeat: Duration::from_millis(50),
             keep_depth: 64,
             daemon: shapes::Daemon {
@@ -86,22 +88,24 @@ impl World {
         let shutdown = Shutdown::new();
         let (recorder, events) = Recorder::new();
         let (log, stop) = (self.log.clone(), shutdown.clone());
-        let thread = std::thread::spawn(move || {
-            Tap::new(settings.into(), Self::chain(), &log, events, Health::default(), stop)?.run()
+        let (over, ended) = sync_channel(1);
+        std::thread::spawn(move || {
+            let tap = Tap::new(settings.into(), Self::chain(), &log, events, Health::default(), stop);
+            over.send(tap.and_then(Tap::run))
         });
-        (self.running, self.events) = (Some((shutdown, thread)), Some(recorder));
+        (self.running, self.events) = (Some((shutdown, ended)), Some(recorder));
     }
 
     fn stop(&mut self) -> Result<(), Error> {
-        let (shutdown, thread) = self.running.take().unwrap();
+        let (shutdown, ended) = self.running.take().unwrap();
         shutdown.trigger();
-        thread.join().unwrap()
+        ended.recv_timeout(LONG).unwrap()
     }
 
     /// Waits for the tap to end by itself.
     fn failure(&mut self) -> Error {
-        let (_, thread) = self.running.take().unwrap();
-        thread.join().unwrap().unwrap_err()
+        let (_shutdown, ended) = self.running.take().unwrap();
+        ended.recv_timeout(LONG).unwrap().unwrap_err()
     }
 
     /// The records of the feed that move a head, short: `G`, `S`, `+n`, `-n`, `*` after those with `more`.
@@ -163,8 +167,14 @@ fn spooled(world: &World, segment: u64, blocks: &[Sample]) {
 
 /// The feed a0..a`length` published by a running tap.
 fn following(length: usize) -> (World, Vec<Sample>) {
+    auditing(length, 0)
+}
+
+/// The same with so many keys to be proved of each block.
+fn auditing(length: usize, audit_keys: usize) -> (World, Vec<Sample>) {
     let chain = chain(length);
     let mut world = World::new(&chain);
+    world.audit_keys = audit_keys;
     spooled(&world, 1, &chain[1..]);
     world.start();
     world.saw(|event| *event == Event::Resumed);
@@ -352,10 +362,9 @@ fn rows_that_do_not_join_their_parent_stop_the_tap() {
 fn a_second_tap_displaces_the_first() {
     let (mut world, chain) = following(1);
     world.expect(&chain[1], "G +1");
-    let (shutdown, thread) = world.running.take().unwrap();
+    let (_shutdown, ended) = world.running.take().unwrap();
     world.start();
-    assert!(matches!(thread.join().unwrap(), Err(Error::Displaced { epoch: 2 })));
-    drop(shutdown);
+    assert!(matches!(ended.recv_timeout(LONG), Ok(Err(Error::Displaced { epoch: 2 }))));
     world.stop().unwrap();
 }
 
@@ -376,7 +385,7 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
             while !late.is_empty() && world.geth.number() == 3 && Instant::now() < until {
                 std::thread::yield_now();
             }
-            world.spool(1, &frames(late));
+            sample::write(&world.dir.path().join("spool"), 1, &frames(late));
         });
         repair(&world.settings(), World::chain(), patience, drop)
     });

@@ -13,6 +13,7 @@ struct State {
     head: usize,
     connections: Vec<UnixStream>,
     up: bool,
+    proves: bool,
 }
 
 pub(super) struct Geth {
@@ -22,8 +23,7 @@ pub(super) struct Geth {
 
 impl Geth {
     pub(super) fn start(path: &Path, chain: &[Sample]) -> Self {
-        let state =
-            State { blocks: chain.to_vec(), head: chain.len() - 1, connections: Vec::new(), up: false };
+        let state = State { blocks: chain.to_vec(), head: chain.len() - 1, ..State::default() };
         let geth = Self { path: path.to_owned(), state: Arc::new(Mutex::new(state)) };
         geth.back();
         geth
@@ -42,6 +42,11 @@ impl Geth {
         let mut state = self.state.lock().unwrap();
         state.head = state.blocks.iter().position(|known| known.block == to.block).unwrap();
         state.announce();
+    }
+
+    /// From now on answers what is asked for proofs, and wrongly; before, it has none.
+    pub(super) fn prove(&self, proves: bool) {
+        self.state.lock().unwrap().proves = proves;
     }
 
     /// Number of its head.
@@ -106,6 +111,12 @@ impl State {
             "debug_getRawHeader" => json!(known(params).ok_or("header not found")?.header_raw),
             "debug_getRawBlock" => json!(known(params).ok_or("block not found")?.raw),
             "debug_getRawReceipts" => json!([]),
+            // An empty proof proves nothing.
+            "eth_getProof" if self.proves => json!({
+                "address": params[0], "accountProof": [], "balance": "0x0", "codeHash": params[2],
+                "nonce": "0x0", "storageHash": params[2], "storageProof": [],
+            }),
+            "eth_getProof" => return Err("header not found"),
             _ => return Err("no such method"),
         })
     }
