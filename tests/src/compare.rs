@@ -118,7 +118,7 @@ fn answers(side: &Client, batch: &[Question]) -> Outcome<Vec<Value>> {
         .doing(|| format!("HTTP {status} from {} is no batch of answers ({text:.200})", side.url()))?;
     let mut ordered = vec![Value::Null; batch.len()];
     for mut answer in answers {
-        forget_message(&mut answer);
+        forget_free(&mut answer);
         let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
         let place = id.and_then(|id| ordered.get_mut(id));
         *place.ok_or_else(|| Failure::new(format!("{} answers what nobody asked", side.url())))? = answer;
@@ -127,7 +127,7 @@ fn answers(side: &Client, batch: &[Question]) -> Outcome<Vec<Value>> {
     for (id, (question, answer)) in batch.iter().zip(&mut ordered).enumerate() {
         if answer.pointer("/error/code") == Some(&json!(TOO_LARGE)) {
             *answer = side.respond(question.method, &question.params)?;
-            forget_message(answer);
+            forget_free(answer);
             if let Some(fields) = answer.as_object_mut() {
                 fields.insert("id".to_owned(), id.into());
             }
@@ -141,8 +141,8 @@ fn answers(side: &Client, batch: &[Question]) -> Outcome<Vec<Value>> {
     }
 }
 
-/// The words of an error are free, its code and data are not.
-fn forget_message(answer: &mut Value) {
+/// Takes out of an answer what a right one may tell otherwise: the words of an error are free, its code and data are not.
+pub fn forget_free(answer: &mut Value) {
     if let Some(error) = answer.get_mut("error").and_then(Value::as_object_mut) {
         error.remove("message");
     }
@@ -360,12 +360,12 @@ mod tests {
     fn words_of_errors_are_free_codes_are_not() {
         let mut left = json!({"id": 1, "error": {"code": -32000, "message": "one"}});
         let mut right = json!({"id": 1, "error": {"code": -32000, "message": "two"}});
-        forget_message(&mut left);
-        forget_message(&mut right);
+        forget_free(&mut left);
+        forget_free(&mut right);
         assert_eq!(left, right);
         assert_ne!(left, json!({"id": 1, "error": {"code": 3}}));
         let mut steps = json!({"result": [{"gasCost": 1}, {"gasCost": 2, "error": "out of gas"}]});
-        forget_message(&mut steps);
+        forget_free(&mut steps);
         assert_eq!(steps, json!({"result": [{"gasCost": 1}, {"error": "out of gas"}]}));
     }
 }
