@@ -35,14 +35,7 @@ impl Client {
     /// # Errors
     /// No answer.
     pub fn post(&self, body: &str) -> Outcome<(u16, String)> {
-        self.post_with(&[], body)
-    }
-
-    fn post_with(&self, headers: &[(&str, &str)], body: &str) -> Outcome<(u16, String)> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+        let request = self.agent.post(&self.url).header("content-type", "application/json");
         let mut answer = request.send(body).doing(|| format!("ask {}", self.url))?;
         let limit = answer.body_mut().with_config().limit(256 << 20);
         let text = limit.read_to_string().doing(|| format!("read the answer of {}", self.url))?;
@@ -54,20 +47,8 @@ impl Client {
     /// # Errors
     /// No answer, or one that is not JSON.
     pub fn respond(&self, method: &str, params: &Value) -> Outcome<Value> {
-        self.respond_with(&[], method, params)
-    }
-
-    /// The same from a replica that waits until it has this block, `number,hash`.
-    ///
-    /// # Errors
-    /// As [`Client::respond`].
-    pub fn respond_from(&self, block: &str, method: &str, params: &Value) -> Outcome<Value> {
-        self.respond_with(&[("X-Maidenlane-Min-Block", block)], method, params)
-    }
-
-    fn respond_with(&self, headers: &[(&str, &str)], method: &str, params: &Value) -> Outcome<Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let (status, text) = self.post_with(headers, &request.to_string())?;
+        let (status, text) = self.post(&request.to_string())?;
         serde_json::from_str(&text)
             .doing(|| format!("HTTP {status} from {} is not JSON ({text:.200})", self.url))
     }

@@ -40,8 +40,13 @@ impl Connection {
 
     /// Posts one body and returns the answer's, as it came.
     pub(super) fn ask(&mut self, body: &str) -> Outcome<&[u8]> {
+        self.ask_with("", body)
+    }
+
+    /// The same with one more header, a whole line.
+    pub(super) fn ask_with(&mut self, header: &str, body: &str) -> Outcome<&[u8]> {
         self.request.clear();
-        write!(self.request, "{}{}\r\n\r\n{body}", self.head, body.len())?;
+        write!(self.request, "{}{}\r\n{header}\r\n{body}", self.head, body.len())?;
         self.stream.get_mut().write_all(&self.request).doing(|| "send a request".to_owned())?;
         let (mut length, mut line) = (None, String::new());
         self.line(&mut line)?;

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{no_broker, quantile};
+use super::{connection::Connection, load::address_of, no_broker, quantile};
 use crate::{
     failure::{Doing, Failure, Outcome},
     process::Interrupt,
@@ -70,24 +70,26 @@ pub(super) fn lags(
     stop: &Interrupt,
 ) -> Outcome<(Vec<f64>, Vec<f64>)> {
     let (transactions, fewest, ..) = load;
-    let (master, replica) = (net.master(), net.replica(0)?);
-    let mut traffic = Traffic::open(&master)?;
+    let mut traffic = Traffic::open(&net.master())?;
+    let connect = |client: &rpc::Client| Connection::open(&address_of(client.url()), false);
+    let (mut geth, mut replica) = (connect(&net.master())?, connect(&net.replica(0)?)?);
+    let request =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", false]});
+    let request = request.to_string();
     let heads = new_heads(&net.node().ipc())?;
     let (mut lags, mut own) = (Vec::new(), Vec::new());
     for head in heads {
         let (head, seen) = head?;
         let (number, hash) = place(&head)?;
-        let block = replica.respond_from(
-            &format!("{number},{hash}"),
-            "eth_getBlockByNumber",
-            &json!(["latest", false]),
-        )?;
+        let from = format!("x-maidenlane-min-block: {number},{hash}\r\n");
+        let answer = replica.ask_with(&from, &request)?;
         let lag = seen.elapsed();
+        let block: Value = serde_json::from_slice(answer).doing(|| format!("read block {number}"))?;
         if block.pointer("/result/hash").and_then(Value::as_str) != Some(hash) {
             return Err(Failure::new(format!("asked for {hash}, the replica answered {block}")));
         }
         let asked = Instant::now();
-        master.respond("eth_getBlockByNumber", &json!(["latest", false]))?;
+        geth.ask(&request)?;
         let held = block.pointer("/result/transactions").and_then(Value::as_array).map_or(0, Vec::len);
         if held >= fewest {
             lags.push(lag.as_secs_f64() * 1_000.0);

@@ -76,6 +76,8 @@ impl Producer {
             ("acks", "all"),
             ("enable.idempotence", "true"),
             ("compression.codec", "zstd"),
+            // Blocks come out one or two parts in a hundred larger than at librdkafka's own level, in half the time.
+            ("compression.level", "1"),
             ("linger.ms", "0"),
             // As Java clients choose; a key stays in its partition whoever appends it.
             ("partitioner", "murmur2_random"),
