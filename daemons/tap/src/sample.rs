@@ -6,7 +6,6 @@ use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::NodeRow;
 use maidenlane_wire::frame::{Frame, encode, wrap};
 use std::path::Path;
-use std::time::SystemTime;
 
 /// A block without transactions that changes one account.
 #[derive(Clone, Debug)]
@@ -48,10 +47,9 @@ impl Sample {
         self.child_with_root(salt, keccak256(format!("{salt} on {}", self.block)))
     }
 
-    /// A child that is made now.
-    pub(crate) fn young_child(&self) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let header = Header { timestamp: now.as_secs(), ..self.child("young").header };
+    /// A child that was made at `timestamp`.
+    pub(crate) fn child_at(&self, timestamp: u64) -> Self {
+        let header = Header { timestamp, ..self.child("dated").header };
         Self::of(header, self.header.state_root)
     }
 
