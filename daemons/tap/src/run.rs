@@ -150,7 +150,8 @@ impl Tap {
         let ticked = Instant::now() >= self.next_tick;
         if written || !announced.is_empty() || ticked || self.waiting.is_some() {
             let newest = self.look()?;
-            if let Some(block) = newest.filter(|_| announced.is_empty()) {
+            // What was announced already is checked where it is published.
+            if let Some(block) = newest.filter(|_| announced.is_empty() && self.waiting.is_none()) {
                 self.look_ahead(block)?;
             }
         }

@@ -18,8 +18,9 @@ pub(super) struct Unlike {
 impl Unlike {
     /// Takes that out.
     ///
-    /// geth may tell a guess of a blob fee as the fee. Of a step that runs out of gas a replica tells the part of the cost that does not depend on operands. An access
-    /// list tells among its results why its call failed, in words that are free as those of errors are.
+    /// geth may tell a guess of a blob fee as the fee. Of a step that runs out of gas a replica tells the part of the
+    /// cost that does not depend on operands. An access list tells among its results why its call failed, in words that
+    /// are free as those of errors are.
     pub(super) fn forget(&self, method: &str, answer: &mut Value) {
         match method {
             "eth_createAccessList" => compare::forget_reason(answer),

@@ -26,11 +26,8 @@ impl Watch {
     /// Waits until something was written or `other` can be read, `most` at longest. Whether something was written.
     pub fn wait(&self, other: &impl AsFd, most: Duration) -> bool {
         let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-        let mut all: Vec<_> = [Some(other.as_fd()), self.0.as_ref().map(AsFd::as_fd)]
-            .into_iter()
-            .flatten()
-            .map(readable)
-            .collect();
+        let watched = self.0.as_ref().map(AsFd::as_fd);
+        let mut all: Vec<_> = std::iter::once(other.as_fd()).chain(watched).map(readable).collect();
         let seconds = i64::try_from(most.as_secs()).unwrap_or(i64::MAX);
         let timeout = Timespec { tv_sec: seconds, tv_nsec: most.subsec_nanos().into() };
         // Interrupted or refused, it is looked at again a little later.

@@ -49,9 +49,7 @@ impl Chain {
             let tag = format!("0x{number:x}");
             let block = master.call("eth_getBlockByNumber", &json!([tag, true]))?;
             chain.blocks.extend(block.get("hash").cloned());
-            if chain.cancun.is_none() && block.get("excessBlobGas").is_some() {
-                chain.cancun = Some(number);
-            }
+            chain.cancun = chain.cancun.or_else(|| block.get("excessBlobGas").map(|_| number));
             for each in array(&block, "transactions") {
                 chain.transactions.extend(each.get("hash").cloned());
                 chain.inputs.extend(each.get("input").cloned());

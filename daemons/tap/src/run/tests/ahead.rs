@@ -19,6 +19,14 @@ fn young(parent: &Sample) -> Sample {
     parent.child_at(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
+/// Announced, it is refused for what a proof said, and nothing of it is published.
+fn refuted(mut world: World, next: &Sample) {
+    world.geth.head(std::slice::from_ref(next));
+    let error = world.failure();
+    assert!(error.to_string().contains("audit: "), "{error}");
+    assert_eq!(world.told().0, "G +1");
+}
+
 fn mixed_up(parent: &Sample) -> Sample {
     Sample { raw: parent.raw.clone(), ..parent.child("b") }
 }
@@ -48,21 +56,15 @@ fn a_bad_block_is_nobodys_trouble_until_it_is_announced() {
 fn what_a_proof_refuted_ahead_is_not_forgotten() {
     // A clock ahead of ours makes no block old.
     for dated in [young, |parent: &Sample| parent.child_at(u64::MAX)] {
-        let (mut world, next) = spooled_ahead(dated, false, true);
+        let (world, next) = spooled_ahead(dated, false, true);
         world.geth.prove(false);
-        world.geth.head(std::slice::from_ref(&next));
-        let error = world.failure();
-        assert!(error.to_string().contains("audit: "), "{error}");
-        assert_eq!(world.told().0, "G +1");
+        refuted(world, &next);
     }
 }
 
 #[test]
 fn a_master_that_could_not_prove_ahead_is_asked_again() {
-    let (mut world, next) = spooled_ahead(young, true, false);
+    let (world, next) = spooled_ahead(young, true, false);
     world.geth.prove(true);
-    world.geth.head(std::slice::from_ref(&next));
-    let error = world.failure();
-    assert!(error.to_string().contains("audit: "), "{error}");
-    assert_eq!(world.told().0, "G +1");
+    refuted(world, &next);
 }
