@@ -100,9 +100,18 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
 /// # Errors
 /// Something does not build or start.
 pub fn network() -> Outcome<Net> {
+    network_with(|_| Ok(()))
+}
+
+/// The same, with something done before the daemons start.
+///
+/// # Errors
+/// Something does not build or start.
+pub fn network_with(prepare: impl FnOnce(&mut Net) -> Outcome<()>) -> Outcome<Net> {
     let chain = chaingen::varied(CHAIN.0, CHAIN.1)?;
     let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
     let mut net = Net::proving(&plan)?;
+    prepare(&mut net)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;

@@ -9,8 +9,10 @@
 #![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
 
 pub mod compare;
+mod connection;
 pub mod daemon;
 pub mod demo;
+mod dice;
 pub mod differ;
 pub mod failure;
 pub mod geth;
@@ -30,6 +32,7 @@ pub mod rpc_compat;
 pub mod scenario;
 pub mod settings;
 pub mod socket;
+pub mod stall;
 pub mod suite;
 pub mod traffic;
 pub mod wait;

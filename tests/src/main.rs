@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::{demo, differ, geth::record, measure, reproduce, suite};
+use maidenlane_tests::{demo, differ, geth::record, measure, reproduce, stall, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -22,6 +22,8 @@ enum Task {
     Measure(measure::Arguments),
     /// Ask geth and a replica at random, and tell where they differ
     Differ(differ::Arguments),
+    /// Run short programs under every method that executes, and tell how long a client beside them waits
+    Stall(stall::Arguments),
     /// Build releases twice, in different places, and compare them byte for byte; takes the better part of an hour
     Reproduce(reproduce::Arguments),
     /// Make the recordings under tests/vectors again, with a real geth
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Task::Suite(arguments) => suite::run(&arguments),
         Task::Measure(arguments) => measure::run(&arguments),
         Task::Differ(arguments) => differ::run(&arguments),
+        Task::Stall(arguments) => stall::run(&arguments),
         Task::Reproduce(arguments) => reproduce::run(&arguments),
         Task::Record => record::run(),
     };

@@ -3,16 +3,14 @@
 mod call;
 mod chain;
 mod code;
-mod dice;
 mod filter;
 mod simulate;
 mod tracer;
 
 use serde_json::{Value, json};
 
-use crate::{failure::Outcome, rpc::Client};
+use crate::{dice::Dice, failure::Outcome, rpc::Client};
 use chain::Chain;
-use dice::Dice;
 
 /// A kind of parameter.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +167,7 @@ pub(super) struct Asker {
 
 impl Asker {
     pub(super) fn new(master: &Client, seed: u64) -> Outcome<Self> {
-        Ok(Self { chain: Chain::read(master)?, dice: Dice(seed) })
+        Ok(Self { chain: Chain::read(master)?, dice: Dice::new(seed) })
     }
 
     /// The chain's first block with a blob fee.

@@ -10,8 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{connection::Connection, load::address_of, no_broker, quantile};
+use super::{load::address_of, no_broker, quantile};
 use crate::{
+    connection::Connection,
     failure::{Doing, Failure, Outcome},
     process::Interrupt,
     product::Product,

@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::connection::Connection;
 use crate::{
+    connection::Connection,
     failure::{Doing, Failure, Outcome},
     measure::quantile,
     scenario::Net,

@@ -2,7 +2,6 @@
 //! absolute numbers of a shared machine mean little. Nothing here passes or fails.
 
 mod catch_up;
-mod connection;
 mod head_lag;
 mod hook;
 mod load;

@@ -2,9 +2,10 @@
 
 use crate::codes;
 use crate::error::Error;
-use crate::exchange::{self, Answer, Api, MinBlock, Peer};
+use crate::exchange::{self, Answer, Api, Peer};
 use crate::limits::Limits;
 use crate::listener::Guest;
+use crate::min_block::MinBlock;
 use crate::push::{Failed, Subscriptions};
 use crate::server::told;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};

@@ -1,11 +1,13 @@
 //! From one request body to one answer body, with geth's rules for batches, ids and sizes.
 
 use crate::args::Args;
+use crate::batch;
 use crate::codes;
 use crate::error::Error;
 use crate::json::{Json, Object};
 use crate::limits::Limits;
 use crate::listener::Guest;
+use crate::min_block::MinBlock;
 use crate::openrpc::Described;
 use crate::push::{Events, Opened, Subscriptions};
 use serde::Deserialize;
@@ -14,6 +16,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Calls of a batch run one after the other for this long before others on the same thread have their turn: many that
+/// are quick must not hold it as one that is not.
+const TURN: Duration = Duration::from_micros(500);
 
 /// What the server serves. One HTTP request, also a batch, is answered from one pin.
 pub trait Api: Send + Sync + 'static {
@@ -73,46 +79,6 @@ pub(crate) struct Peer<'a> {
     pub(crate) subscriptions: Option<&'a Subscriptions>,
     /// There wherever a listener stands between.
     pub(crate) guest: Option<&'a Guest>,
-}
-
-/// The wish of `X-Maidenlane-Min-Block: N[,hash]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MinBlock {
-    /// At least this block.
-    pub number: u64,
-    /// And this one canonical at that number: 32 bytes.
-    pub hash: Option<[u8; 32]>,
-}
-
-impl MinBlock {
-    /// Parses the header's value: a decimal or `0x` number, optionally with `,0x` and 64 digits.
-    pub fn parse(value: &str) -> Result<Self, Error> {
-        let bad = || {
-            Error::params("invalid X-Maidenlane-Min-Block: want a number, optionally ',' and a block hash")
-        };
-        let (number, hash) = match value.split_once(',') {
-            Some((number, hash)) => (number.trim(), Some(hash.trim())),
-            None => (value.trim(), None),
-        };
-        let number = match number.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => number.parse(),
-        };
-        let hash = match hash {
-            Some(text) => Some(parse_hash(text).ok_or_else(bad)?),
-            None => None,
-        };
-        Ok(Self { number: number.map_err(|_| bad())?, hash })
-    }
-}
-
-fn parse_hash(text: &str) -> Option<[u8; 32]> {
-    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 64 && digits.is_ascii())?;
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(hash)
 }
 
 /// An answer body and what HTTP has to say about it.
@@ -213,7 +179,7 @@ fn refused(code: i32, message: &'static str) -> Answer {
     Answer::ok(body)
 }
 
-/// geth answers a batch that is too large once, under the id of its first call.
+/// geth answers a batch that is too large once, under the id of its first call; here the first that could be answered.
 fn too_many(batch: &[&RawValue]) -> Answer {
     let first = batch.iter().find_map(|message| match parse(message.get()) {
         Parsed::Call { id, .. } => Some(id),
@@ -249,18 +215,23 @@ pub(crate) async fn answer_to<A: Api>(
         run.message(raw.get(), "").await;
         return run.end();
     }
-    let Ok(batch) = serde_json::from_str::<Vec<&RawValue>>(text) else {
+    let Ok(batch) = batch::split(text, limits.batch_calls) else {
         return refused(codes::PARSE, "parse error");
     };
-    if batch.is_empty() {
+    if batch.messages.is_empty() {
         return refused(codes::INVALID_REQUEST, "empty batch");
     }
-    if batch.len() > limits.batch_calls {
-        return too_many(&batch);
+    if batch.is_too_large {
+        return too_many(&batch.messages);
     }
-    for message in batch {
+    let mut began = Instant::now();
+    for message in batch.messages {
         let separator = if run.body.is_empty() { "[" } else { "," };
         run.message(message.get(), separator).await;
+        if began.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            began = Instant::now();
+        }
     }
     if !run.body.is_empty() {
         run.body.push(']');
@@ -337,8 +308,12 @@ impl<A: Api> Run<'_, A> {
                 None => self.api.call(self.pin, method, params).await,
             }
         };
-        let late = |_| Err(Error::new(codes::TIMEOUT, "request timed out"));
-        tokio::time::timeout_at(limit.into(), calling).await.unwrap_or_else(late)
+        let late = || Err(Error::new(codes::TIMEOUT, "request timed out"));
+        // A call that never waits is asked for its answer, not for the time.
+        if Instant::now() >= limit {
+            return late();
+        }
+        tokio::time::timeout_at(limit.into(), calling).await.unwrap_or_else(|_| late())
     }
 
     async fn subscribe(&mut self, namespace: &str, params: Option<&RawValue>) -> Result<Json, Error> {

@@ -8,6 +8,8 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`exchange`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
+//! | `batch` | the messages of a batch |
+//! | `min_block` | how new a block a client wants |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`push`] | subscriptions: what is sent unasked |
 //! | [`server`] | listeners and connections |
@@ -28,6 +30,7 @@
 
 pub mod access;
 pub mod args;
+mod batch;
 pub mod codes;
 mod duplex;
 pub mod error;
@@ -37,6 +40,7 @@ pub mod ipc;
 pub mod json;
 pub mod limits;
 pub mod listener;
+mod min_block;
 pub mod openrpc;
 pub mod origin;
 mod pace;
@@ -48,10 +52,11 @@ mod websocket;
 
 pub use args::Args;
 pub use error::Error;
-pub use exchange::{Api, MinBlock};
+pub use exchange::Api;
 pub use json::Json;
 pub use limits::Limits;
 pub use listener::Listener;
+pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};
 pub use push::{Events, Publisher};

@@ -1,9 +1,10 @@
 //! One HTTP request to its answer.
 
 use crate::error::Error;
-use crate::exchange::{self, Api, MinBlock, Peer};
+use crate::exchange::{self, Api, Peer};
 use crate::gzip;
 use crate::listener::{Guest, Listener};
+use crate::min_block::MinBlock;
 use crate::openrpc;
 use crate::origin::Origins;
 use crate::server::{BLOCK, BLOCK_HASH, MIN_BLOCK};

@@ -29,6 +29,10 @@ enum FateRaw {
     End,
     Panic,
     Fail,
+    /// Does its work, and holds all IO threads but one for ever.
+    HoldSome,
+    /// The same with all of them.
+    HoldAll,
 }
 
 struct Settings {
@@ -87,6 +91,22 @@ impl Daemon for Hello {
             .metrics
             .register(|registry| registry.register("greetings", "Greetings said", greetings.clone()));
         let events = logging().and(&counting(greetings));
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        let held = match context.settings.get().fate {
+            FateRaw::HoldAll => threads,
+            FateRaw::HoldSome => threads.saturating_sub(1),
+            _ => 0,
+        };
+        for number in 0..held {
+            context.tasks.spawn(
+                &format!("endless {number}"),
+                std::future::poll_fn(|_| {
+                    loop {
+                        std::thread::park();
+                    }
+                }),
+            );
+        }
         let (health, shutdown) = (context.health.clone(), context.tasks.shutdown().clone());
         // Async work goes to `spawn`, a blocking loop to a thread that polls the shutdown.
         context.tasks.spawn_thread("greeter", move || {
@@ -95,7 +115,7 @@ impl Daemon for Hello {
                 failpoint("hello.before_greeting");
                 let settings = context.settings.get();
                 match settings.fate {
-                    FateRaw::Greet => {}
+                    FateRaw::Greet | FateRaw::HoldSome | FateRaw::HoldAll => {}
                     FateRaw::End => return Ok(()),
                     FateRaw::Panic => panic!("no words"),
                     FateRaw::Fail => return Err(Failure::new(Exit::Data, "the words are corrupt")),

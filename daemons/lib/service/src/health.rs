@@ -26,6 +26,7 @@ struct State {
     told_ready: bool,
     stopping: bool,
     progress_at: Option<Instant>,
+    io_answered_at: Option<Instant>,
     watchdog: Option<Duration>,
 }
 
@@ -55,6 +56,7 @@ impl Health {
             told_ready: false,
             stopping: false,
             progress_at: None,
+            io_answered_at: None,
             watchdog: sd_notify::watchdog_enabled(),
         };
         Self { ready: watch::Sender::new(Err("starting".to_owned())), state: Arc::new(Mutex::new(state)) }
@@ -151,10 +153,23 @@ impl Health {
         self.lock().note = note.map(|note| note.chars().take(STATUS_CHARS).collect());
     }
 
+    /// The time in which the service manager wants to be told of progress, if it watches.
+    pub(crate) fn watchdog(&self) -> Option<Duration> {
+        self.lock().watchdog
+    }
+
+    /// The IO threads answer: while they do not, no progress feeds the watchdog.
+    pub(crate) fn io_answered(&self) {
+        self.lock().io_answered_at = Some(Instant::now());
+    }
+
     /// Work went on: feeds the watchdog. Call it from the loop that matters, never from a timer.
     pub fn progress(&self) {
         let mut state = self.lock();
         let Some(limit) = state.watchdog else { return };
+        if state.io_answered_at.is_some_and(|at| at.elapsed() >= limit) {
+            return;
+        }
         if state.progress_at.is_none_or(|at| at.elapsed() >= limit / 4) {
             state.progress_at = Some(Instant::now());
             notify(&[sd_notify::NotifyState::Watchdog]);

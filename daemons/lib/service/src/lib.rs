@@ -8,6 +8,7 @@
 //! | `lifecycle` | args → settings → telemetry → runtime → `run` → exit code |
 //! | `tasks` | named tasks and threads; any unexpected end is fatal |
 //! | `reload`, `current` | SIGHUP: what an edited file changes in a running daemon |
+//! | `io` | whether the IO threads still answer |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
 //! | `tracer` | typed events, `contramap` |
@@ -20,6 +21,7 @@ mod current;
 mod exit;
 mod failpoint;
 mod health;
+mod io;
 mod lifecycle;
 mod reload;
 mod tasks;

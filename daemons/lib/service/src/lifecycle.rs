@@ -1,6 +1,10 @@
-//! One lifecycle for every daemon: args, settings, telemetry, runtime, `run`, exit code.
+//! One lifecycle for every daemon: args, settings, telemetry, runtimes, `run`, exit code.
+//!
+//! There are two runtimes. A daemon's work runs on the IO threads, one for each core. Signals, the admin listener, the
+//! drain and the watch over the IO threads run on the main thread, so no work can hold them.
 
 use crate::admin::{self, Metrics};
+use crate::io;
 use crate::reload::Reload;
 use crate::telemetry::{self, Filter};
 use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
@@ -11,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Time that tasks get to finish after a stop was asked for; below the units' `TimeoutStopSec`.
@@ -32,7 +37,7 @@ pub trait Daemon: 'static {
     ///
     /// # Errors
     /// What keeps the daemon from starting.
-    fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
 }
 
 /// What a daemon is given to run with.
@@ -145,13 +150,15 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
         Failure::new(Exit::Settings, format!("create stateDir {}: {error}", shared.state_dir.display()))
     })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::TaskDied, error))?;
-    let result = runtime.block_on(Box::pin(supervise::<D>(args.config.clone(), loaded, filter)));
-    // Blocking work that ignores the shutdown must not hold the process.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    let build = |mut builder: Builder| {
+        builder.enable_all().build().map_err(|error| Failure::new(Exit::TaskDied, error))
+    };
+    let (io, control) = (build(Builder::new_multi_thread())?, build(Builder::new_current_thread())?);
+    let supervised = supervise::<D>(args.config.clone(), loaded, filter, io.handle().clone());
+    let result = control.block_on(Box::pin(supervised));
+    // Work that ignores the shutdown must not hold the process.
+    io.shutdown_timeout(Duration::from_secs(1));
+    control.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
@@ -159,6 +166,7 @@ async fn supervise<D: Daemon>(
     file: PathBuf,
     loaded: Loaded<D::Settings>,
     filter: Filter,
+    io: Handle,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let (tasks, supervisor) = TaskGroup::new(shutdown.clone());
@@ -176,9 +184,13 @@ async fn supervise<D: Daemon>(
         addresses.add("admin", address)?;
     }
     tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
+    tasks.spawn("io watch", io::watch(io.clone(), health.clone(), shutdown.clone()));
+    let tasks = tasks.on(io.clone());
     let context = Context { settings, tasks, health, metrics, addresses: addresses.clone() };
     let started = tokio::select! {
-        started = D::run(context) => started,
+        started = io.spawn(D::run(context)) => {
+            started.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic)))
+        }
         () = overdue(&shutdown) => Err(Failure::new(Exit::TaskDied, "the start did not end at the stop")),
     };
     if started.is_err() {

@@ -4,6 +4,7 @@ use crate::{Exit, Failure};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 /// Tells everybody to stop. Cheap to clone; can be awaited, or polled from a blocking thread.
@@ -45,6 +46,10 @@ type Ended = (String, Result<(), Failure>);
 #[derive(Clone, Debug)]
 pub struct TaskGroup {
     shutdown: Shutdown,
+    /// Runs the tasks.
+    runtime: Handle,
+    /// Tells of their ends, also when tasks hold all threads of the other one.
+    control: Handle,
     ended: tokio::sync::mpsc::Sender<Ended>,
     running: Arc<Mutex<Vec<String>>>,
 }
@@ -57,12 +62,18 @@ pub struct Supervisor {
 }
 
 impl TaskGroup {
-    /// An empty group under `shutdown`, and its supervisor.
+    /// An empty group under `shutdown`, and its supervisor, on the runtime that the caller is on.
     #[must_use]
     pub fn new(shutdown: Shutdown) -> (Self, Supervisor) {
         let (ended, ends) = tokio::sync::mpsc::channel(64);
-        let group = Self { shutdown, ended, running: Arc::default() };
+        let (runtime, control) = (Handle::current(), Handle::current());
+        let group = Self { shutdown, runtime, control, ended, running: Arc::default() };
         (group.clone(), Supervisor { group, ends })
+    }
+
+    /// The same group, for tasks on another runtime.
+    pub(crate) fn on(&self, runtime: Handle) -> Self {
+        Self { runtime, ..self.clone() }
     }
 
     /// The token that all tasks of this group obey.
@@ -77,13 +88,9 @@ impl TaskGroup {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let (name, ended) = (self.enter(name), self.ended.clone());
-        #[expect(clippy::disallowed_methods, reason = "this is the owner that all tasks have")]
-        let handle = tokio::spawn(future);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "carries the task's end, panic included, to the supervisor"
-        )]
-        tokio::spawn(async move {
+        let handle = self.runtime.spawn(future);
+        // Carries the task's end, panic included, to the supervisor.
+        self.control.spawn(async move {
             let result = handle.await.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic)));
             // The supervisor outlives its tasks; if it is gone the process is ending anyway.
             let _ = ended.send((name, result)).await;

@@ -27,7 +27,7 @@ fn settings(dir: &std::path::Path, fate: &str) -> String {
     format!(
         "{{ admin = {{ listen = \"127.0.0.1:0\", behindProxy = False }}\n\
          , logging = {{ filter = \"info\", json = False }}, every_ms = 5\n\
-         , stateDir = \"{}/state\", fate = < End | Fail | Greet | Panic >.{fate} }}\n",
+         , stateDir = \"{}/state\", fate = < End | Fail | Greet | HoldAll | HoldSome | Panic >.{fate} }}\n",
         dir.display()
     )
 }
@@ -224,6 +224,38 @@ fn every_unexpected_end_has_its_code_and_name() {
         assert_eq!(status.code(), Some(code), "{fate}: {log}");
         assert!(log.contains(message), "{fate}: {log}");
     }
+}
+
+#[test]
+fn work_that_holds_all_io_threads_holds_neither_the_admin_listener_nor_a_stop() {
+    let hello = Hello::start("HoldAll", &[]);
+    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.get("/live").0, 200);
+    assert_eq!(hello.get("/ready").0, 200);
+    assert_eq!(hello.get("/status").0, 200);
+    hello.signal(rustix::process::Signal::TERM);
+    assert_eq!(hello.told(), "STOPPING=1");
+    let (status, log) = hello.end();
+    assert_eq!(status.code(), Some(70), "{log}");
+    assert!(log.contains("did not stop within 30000 ms: endless "), "{log}");
+}
+
+#[test]
+fn the_watch_ends_a_process_whose_io_threads_run_nothing() {
+    let (status, log) = Hello::start("HoldAll", &[("WATCHDOG_USEC", "1500000")]).end();
+    assert_eq!(status.code(), Some(70), "{log}");
+    assert!(log.contains("task io watch: no IO thread ran anything for 1000 ms"), "{log}");
+}
+
+#[test]
+fn one_io_thread_that_answers_is_enough() {
+    let hello = Hello::start("HoldSome", &[("WATCHDOG_USEC", "1500000")]);
+    // The greeter feeds the watchdog, and only while the IO threads answer: longer than that may last without.
+    let mut fed = 0;
+    while fed < 10 {
+        fed += usize::from(hello.told() == "WATCHDOG=1");
+    }
+    assert_eq!(hello.get("/ready").0, 200);
 }
 
 #[test]

@@ -1,27 +1,18 @@
-//! A call's time. An inspector per instruction would halve the speed of everything, so only what can repeat is
-//! wrapped: jumps, calls, creates and reads of state. Straight code between them is bounded by the size of code.
+//! A call's time. One budget serves all rounds of one request: it is lent to each run of the EVM and cannot be copied,
+//! so no loop around the EVM can begin with a fresh one.
+//!
+//! An inspector per instruction would halve the speed of everything, so work is counted where it can repeat or is long
+//! (see `instructions`), by what [`cost`](super::cost) says it costs, and the clock is looked at when enough has come
+//! together.
 
-use super::Ctx;
-use revm::bytecode::opcode;
-use revm::context_interface::context::ContextError;
-use revm::database_interface::Database;
-use revm::handler::instructions::EthInstructions;
-use revm::interpreter::instructions::{contract, control, host};
-use revm::interpreter::interpreter::EthInterpreter;
-use revm::interpreter::{Instruction, InstructionContext, InstructionExecResult, InstructionResult};
-use revm::primitives::U256;
-use revm::primitives::hardfork::SpecId;
+use super::{Failure, cost};
+use revm::context::TxEnv;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Ticks between two looks at the clock: a jump is some 10 ns, a look some 30.
-const TICKS: u32 = 128;
-/// What a read of state counts: it may go to the disk.
-const READ_TICKS: u32 = 32;
-/// Precompiles at or above this address (modexp, pairings) take milliseconds and never run on an IO thread.
-const HEAVY_FROM: u64 = 5;
-const HEAVY_TO: u64 = 0x100;
+/// Work between two looks at the clock, in nanoseconds: a look itself takes some 30.
+pub(crate) const LOOK: u64 = 1_280;
 
 /// Why a call was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +23,16 @@ pub(crate) enum Spent {
     Cancelled,
 }
 
-/// Time left for a call. Lives in the context, where wrapped instructions find it.
-#[derive(Clone, Debug, Default)]
+/// Time left for a request. The EVM's context borrows it, where wrapped instructions find it.
+#[derive(Debug)]
 pub(crate) struct Budget {
-    ticks: u32,
-    until: Option<Instant>,
+    /// Work since the last look at the clock, in nanoseconds.
+    unseen: u64,
+    deadline: Option<Instant>,
+    /// What each transaction may take within it, and when that ends for the present one.
+    each: Option<(Duration, Option<Instant>)>,
     cancelled: Option<Arc<AtomicBool>>,
+    /// Nothing is begun that would end after the deadline.
     light: bool,
     spent: Option<Spent>,
 }
@@ -45,12 +40,19 @@ pub(crate) struct Budget {
 impl Budget {
     /// For a first try on an IO thread.
     pub(crate) fn light(time: Duration) -> Self {
-        Self { until: Instant::now().checked_add(time), light: true, ..Self::default() }
+        let deadline = Instant::now().checked_add(time);
+        Self { unseen: 0, deadline, each: None, cancelled: None, light: true, spent: None }
     }
 
     /// For the pool: until a deadline, or `cancelled` turns true.
     pub(crate) fn until(deadline: Instant, cancelled: Arc<AtomicBool>) -> Self {
-        Self { until: Some(deadline), cancelled: Some(cancelled), ..Self::default() }
+        let (deadline, cancelled) = (Some(deadline), Some(cancelled));
+        Self { unseen: 0, deadline, each: None, cancelled, light: false, spent: None }
+    }
+
+    /// From now on no transaction may take longer than this.
+    pub(crate) fn limit_each(&mut self, time: Duration) {
+        self.each = Some((time, None));
     }
 
     /// Why the call was stopped, if it was.
@@ -58,114 +60,50 @@ impl Budget {
         self.spent
     }
 
+    /// Counts work of `cost` nanoseconds that is about to be done. `false`: it must not be, nor anything else.
     #[inline]
-    fn tick(&mut self, ticks: u32) -> bool {
-        self.ticks += ticks;
-        if self.ticks < TICKS {
-            return true;
-        }
-        self.ticks = 0;
-        self.look().is_none()
+    pub(crate) fn spend(&mut self, cost: u64) -> bool {
+        self.unseen = self.unseen.saturating_add(cost);
+        self.unseen < LOOK || self.has_time()
     }
 
-    /// Looks at the clock now: between calls of which none may last long enough to do it.
+    /// The same, for code that is not the EVM's.
+    pub(crate) fn charge(&mut self, cost: u64) -> Result<(), Failure> {
+        if self.spend(cost) { Ok(()) } else { Err(self.failure()) }
+    }
+
+    /// Looks at the clock now: every loop does it in each round.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        if self.has_time() { Ok(()) } else { Err(self.failure()) }
+    }
+
+    /// A transaction begins: looks at the clock, and starts the time that each may take.
+    pub(super) fn begin(&mut self, tx: &TxEnv) -> Result<(), Failure> {
+        if let Some((time, until)) = &mut self.each {
+            *until = Instant::now().checked_add(*time);
+        }
+        self.charge(cost::transaction(tx).saturating_add(LOOK))
+    }
+
     #[cold]
-    pub(crate) fn look(&mut self) -> Option<Spent> {
-        if self.cancelled.as_ref().is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
-            self.spent = Some(Spent::Cancelled);
-        } else if self.until.is_some_and(|until| Instant::now() >= until) {
-            self.spent = Some(Spent::Time);
-        }
-        self.spent
-    }
-
-    /// A light budget gives up at once before a heavy precompile.
-    fn may_call(&mut self, target: Option<U256>) -> bool {
-        let heavy = |target: U256| target >= U256::from(HEAVY_FROM) && target <= U256::from(HEAVY_TO);
-        if self.light && target.is_some_and(heavy) {
-            self.spent = Some(Spent::Time);
+    fn has_time(&mut self) -> bool {
+        let ahead = Duration::from_nanos(std::mem::take(&mut self.unseen));
+        if self.spent.is_some() {
             return false;
         }
-        self.tick(READ_TICKS)
+        let now = Instant::now();
+        let ends = if self.light { now.checked_add(ahead) } else { Some(now) };
+        let is_over = |until: Instant| ends.is_none_or(|ends| ends >= until);
+        let each = self.each.and_then(|(_, until)| until);
+        if self.cancelled.as_ref().is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
+            self.spent = Some(Spent::Cancelled);
+        } else if self.deadline.is_some_and(is_over) || each.is_some_and(is_over) {
+            self.spent = Some(Spent::Time);
+        }
+        self.spent.is_none()
     }
-}
 
-/// Whether a transaction to this address goes straight to a heavy precompile.
-pub(crate) fn is_heavy(target: revm::primitives::Address) -> bool {
-    let number = U256::from_be_slice(target.as_slice());
-    number >= U256::from(HEAVY_FROM) && number <= U256::from(HEAVY_TO)
-}
-
-type Context<'c, DB> = InstructionContext<'c, Ctx<DB>, EthInterpreter>;
-
-/// Ends the whole call, not just the frame: without an error in the context a caller could catch it.
-#[cold]
-fn stop<DB: Database>(context: &mut Context<'_, DB>) -> InstructionExecResult {
-    context.host.error = Err(ContextError::Custom("out of time".to_owned()));
-    Err(InstructionResult::FatalExternalError)
-}
-
-/// Runs `$inner` after counting `$ticks`.
-macro_rules! counted {
-    ($name:ident, $ticks:expr, $inner:expr) => {
-        fn $name<DB: Database>(mut context: Context<'_, DB>) -> InstructionExecResult {
-            if !context.host.chain.tick($ticks) {
-                return stop(&mut context);
-            }
-            ($inner)(context)
-        }
-    };
-}
-
-/// The same for calls, which have their target second on the stack.
-macro_rules! counted_call {
-    ($name:ident, $inner:expr) => {
-        fn $name<DB: Database>(mut context: Context<'_, DB>) -> InstructionExecResult {
-            let target = context.interpreter.stack.peek(1).ok();
-            if !context.host.chain.may_call(target) {
-                return stop(&mut context);
-            }
-            ($inner)(context)
-        }
-    };
-}
-
-counted!(jump, 1, control::jump);
-counted!(jumpi, 1, control::jumpi);
-counted!(sload, READ_TICKS, host::sload);
-counted!(balance, READ_TICKS, host::balance);
-counted!(extcodesize, READ_TICKS, host::extcodesize);
-counted!(extcodehash, READ_TICKS, host::extcodehash);
-counted!(extcodecopy, READ_TICKS, host::extcodecopy);
-counted!(create, READ_TICKS, contract::create::<false, _, _>);
-counted!(create2, READ_TICKS, contract::create::<true, _, _>);
-counted_call!(call, contract::call::<{ opcode::CALL }, _, _>);
-counted_call!(call_code, contract::call::<{ opcode::CALLCODE }, _, _>);
-counted_call!(delegate_call, contract::call::<{ opcode::DELEGATECALL }, _, _>);
-counted_call!(static_call, contract::call::<{ opcode::STATICCALL }, _, _>);
-
-/// The mainnet table with the wrapped instructions in it; gas costs stay as they are.
-pub(crate) fn instructions<DB: Database>(spec: SpecId) -> EthInstructions<EthInterpreter, Ctx<DB>> {
-    let mut table = EthInstructions::new_mainnet_with_spec(spec);
-    let wrapped: [(u8, Instruction<EthInterpreter, Ctx<DB>>); 13] = [
-        (opcode::JUMP, Instruction::new(jump)),
-        (opcode::JUMPI, Instruction::new(jumpi)),
-        (opcode::SLOAD, Instruction::new(sload)),
-        (opcode::BALANCE, Instruction::new(balance)),
-        (opcode::EXTCODESIZE, Instruction::new(extcodesize)),
-        (opcode::EXTCODEHASH, Instruction::new(extcodehash)),
-        (opcode::EXTCODECOPY, Instruction::new(extcodecopy)),
-        (opcode::CREATE, Instruction::new(create)),
-        (opcode::CREATE2, Instruction::new(create2)),
-        (opcode::CALL, Instruction::new(call)),
-        (opcode::CALLCODE, Instruction::new(call_code)),
-        (opcode::DELEGATECALL, Instruction::new(delegate_call)),
-        (opcode::STATICCALL, Instruction::new(static_call)),
-    ];
-    for (op, instruction) in wrapped {
-        if let Some(slot) = table.instruction_table_mut().get_mut(usize::from(op)) {
-            *slot = instruction;
-        }
+    fn failure(&self) -> Failure {
+        Failure::Spent(self.spent.unwrap_or(Spent::Time))
     }
-    table
 }

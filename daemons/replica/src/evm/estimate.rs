@@ -16,6 +16,9 @@ const TX_GAS_MAX: u64 = 1 << 24;
 const CALL_STIPEND: u64 = 2_300;
 /// Gas of one blob.
 const BLOB_GAS: u64 = 131_072;
+/// More tries than any search takes: it doubles what is too little at most 64 times, and then halves what is left as
+/// often.
+const TRIES_MAX: u32 = 130;
 
 /// Why there is no estimate.
 #[derive(Debug)]
@@ -56,14 +59,14 @@ enum Try {
 struct Search<'d, DB> {
     call: &'d Call,
     db: &'d mut DB,
-    budget: Budget,
+    budget: &'d mut Budget,
 }
 
 impl<DB: Database<Error = ReadFault>> Search<'_, DB> {
     fn run(&mut self, gas: u64) -> Result<Try, Failure> {
         let mut call = self.call.clone();
         call.tx.gas_limit = gas;
-        match execute(call, &mut *self.db, self.budget.clone()) {
+        match execute(call, &mut *self.db, self.budget) {
             Ok(result) => Ok(Try::Done(result)),
             Err(Failure::Invalid(InvalidTransaction::CallGasCostMoreThanGasLimit { .. })) => Ok(Try::TooLow),
             Err(Failure::Invalid(invalid)) => Ok(Try::Invalid(invalid)),
@@ -124,7 +127,7 @@ pub(crate) fn estimate<DB: Database<Error = ReadFault>>(
     call: &Call,
     db: &mut DB,
     bounds: Bounds,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<Result<u64, Denied>, Failure> {
     let mut search = Search { call, db, budget };
     let mut high = match search.highest(bounds)? {
@@ -148,7 +151,7 @@ pub(crate) fn estimate<DB: Database<Error = ReadFault>>(
     // Very often enough: what it held at its highest, and what calls inside must leave to their callers.
     let peak = gas.total_gas_spent().max(gas.floor_gas()).saturating_add(CALL_STIPEND);
     let mut next = Some(peak.saturating_mul(64) / 63).filter(|guess| *guess < high);
-    loop {
+    for _ in 0..TRIES_MAX {
         if let Some(gas) = next {
             match search.succeeds(gas)? {
                 Ok(true) => high = gas,
@@ -163,6 +166,7 @@ pub(crate) fn estimate<DB: Database<Error = ReadFault>>(
         let middle = low.saturating_add((high - low) / 2);
         next = Some(middle.min(low.saturating_mul(2)).max(low.saturating_add(1)));
     }
+    Ok(Ok(high))
 }
 
 /// Whether the answer is already as good as it needs to be.

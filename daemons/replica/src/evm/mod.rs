@@ -8,7 +8,9 @@
 //! | `estimate` | the least gas for a call |
 //! | `precompiles` | the fork's, where overrides leave them |
 //! | `codes` | analysed bytecode, shared by all calls |
-//! | `budget` | time and cancellation, checked in jumps and calls |
+//! | `budget` | time and cancellation, one for all runs of a request |
+//! | `cost` | what work costs |
+//! | `instructions` | those that count it |
 //! | `replay` | mined blocks run again |
 //! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | what tracers see: instructions, calls, accounts |
@@ -17,9 +19,11 @@
 
 pub(crate) mod budget;
 pub(crate) mod codes;
+pub(crate) mod cost;
 pub(crate) mod database;
 pub(crate) mod estimate;
 pub(crate) mod frames;
+mod instructions;
 pub(crate) mod overlay;
 pub(crate) mod pool;
 pub(crate) mod precompiles;
@@ -36,19 +40,22 @@ use precompiles::{Moved, Precompiles};
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
 use revm::context_interface::cfg::GasId;
+use revm::context_interface::either::Either;
 use revm::database_interface::Database;
 use revm::handler::instructions::EthInstructions;
-use revm::handler::{EthFrame, ExecuteEvm as _};
+use revm::handler::{EthFrame, ExecuteEvm as _, SystemCallEvm as _};
+use revm::inspector::{InspectEvm as _, Inspector};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::primitives::hardfork::SpecId;
+use revm::primitives::{Address, Bytes};
 use std::sync::Arc;
 
 /// The concrete context: any database, and the budget where revm keeps chain-specific data.
-pub(crate) type Ctx<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, Budget>;
+pub(crate) type Ctx<'b, DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, &'b mut Budget>;
 
 /// The EVM as everything here runs it, with `()` or an inspector.
-pub(crate) type Machine<DB, I = ()> =
-    Evm<Ctx<DB>, I, EthInstructions<EthInterpreter, Ctx<DB>>, Precompiles, EthFrame<EthInterpreter>>;
+pub(crate) type Machine<'b, DB, I = ()> =
+    Evm<Ctx<'b, DB>, I, EthInstructions<EthInterpreter, Ctx<'b, DB>>, Precompiles, EthFrame<EthInterpreter>>;
 
 /// Blobs in one transaction from Osaka on (EIP-7594).
 const BLOBS_MAX: u64 = 6;
@@ -71,6 +78,11 @@ pub(crate) enum Failure {
     Read(ReadFault),
     /// revm refused for another reason.
     Other(String),
+}
+
+impl Failure {
+    /// Time is up.
+    pub(crate) const TIMEOUT: Self = Self::Spent(Spent::Time);
 }
 
 /// Everything about one call but the state.
@@ -126,11 +138,32 @@ impl Call {
         gas
     }
 
-    /// An EVM for this call. Run it with `transact_one` or `inspect_one_tx`, and give the result to [`outcome`].
-    pub(crate) fn machine<DB: Database, I>(&self, db: DB, budget: Budget, inspector: I) -> Machine<DB, I> {
+    /// An EVM for this call.
+    pub(crate) fn machine<'b, DB: Database, I>(
+        &self,
+        db: DB,
+        budget: &'b mut Budget,
+        inspector: I,
+    ) -> Machine<'b, DB, I> {
         let precompiles = Precompiles::new(self.spec, self.moved.clone());
         machine(self.cfg(), self.block.clone(), db, budget, inspector, precompiles)
     }
+}
+
+/// Finds out who signed a transaction's authorizations, so that this is not done anew whenever it runs. There may be
+/// more of them than its gas pays for: then it does not run, whoever signed them.
+pub(crate) fn recover(tx: &mut TxEnv, budget: &mut Budget) -> Result<(), Failure> {
+    let count = u64::try_from(tx.authorization_list.len()).unwrap_or(u64::MAX);
+    if count.saturating_mul(AUTHORIZATION_GAS) > tx.gas_limit {
+        return Ok(());
+    }
+    for authorization in &mut tx.authorization_list {
+        if let Either::Left(signed) = authorization {
+            budget.charge(cost::RECOVERY)?;
+            *authorization = Either::Right(signed.clone().into_recovered());
+        }
+    }
+    Ok(())
 }
 
 /// The rules of a fork for transactions as they are in blocks.
@@ -142,19 +175,19 @@ pub(crate) fn cfg(spec: SpecId, chain_id: u64) -> CfgEnv {
 
 /// An EVM under a budget. One machine may run many transactions; what they change stays in its journal until it is
 /// finalised.
-pub(crate) fn machine<DB: Database, I>(
+pub(crate) fn machine<'b, DB: Database, I>(
     cfg: CfgEnv,
     block: BlockEnv,
     db: DB,
-    budget: Budget,
+    budget: &'b mut Budget,
     inspector: I,
     precompiles: Precompiles,
-) -> Machine<DB, I> {
+) -> Machine<'b, DB, I> {
     let spec = cfg.spec;
-    let mut ctx: Ctx<DB> = Context::new(db, spec);
+    let ctx: Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>> = Context::new(db, spec);
+    let mut ctx: Ctx<'b, DB> = ctx.with_chain(budget);
     ctx.block = block;
-    ctx.chain = budget;
-    let instruction = budget::instructions(spec);
+    let instruction = instructions::table(spec);
     Evm {
         ctx: ctx.with_cfg(cfg),
         inspector,
@@ -165,9 +198,48 @@ pub(crate) fn machine<DB: Database, I>(
     }
 }
 
-/// What a machine's run came to: a spent budget goes before what it made the EVM say.
-pub(crate) fn outcome<DB: Database, I, T>(
-    machine: &Machine<DB, I>,
+/// Runs a transaction. All runs of the EVM go through here, [`inspect`] or [`system_call`], which look at the clock
+/// first: no loop around them outlasts its budget.
+pub(crate) fn transact<DB>(machine: &mut Machine<'_, DB>, tx: TxEnv) -> Result<ExecutionResult, Failure>
+where
+    DB: Database<Error = ReadFault>,
+{
+    machine.ctx.chain.begin(&tx)?;
+    let result = machine.transact_one(tx);
+    outcome(machine, result)
+}
+
+/// Runs a transaction under the machine's inspector.
+pub(crate) fn inspect<'b, DB, I>(
+    machine: &mut Machine<'b, DB, I>,
+    tx: TxEnv,
+) -> Result<ExecutionResult, Failure>
+where
+    DB: Database<Error = ReadFault>,
+    I: Inspector<Ctx<'b, DB>>,
+{
+    machine.ctx.chain.begin(&tx)?;
+    let result = machine.inspect_one_tx(tx);
+    outcome(machine, result)
+}
+
+/// Calls a contract as the protocol does.
+pub(crate) fn system_call<DB>(
+    machine: &mut Machine<'_, DB>,
+    contract: Address,
+    data: Bytes,
+) -> Result<ExecutionResult, Failure>
+where
+    DB: Database<Error = ReadFault>,
+{
+    machine.ctx.chain.begin(&TxEnv::default())?;
+    let result = machine.system_call_one(contract, data);
+    outcome(machine, result)
+}
+
+/// What a run came to: a spent budget goes before what it made the EVM say.
+fn outcome<DB: Database, I, T>(
+    machine: &Machine<'_, DB, I>,
     result: Result<T, EVMError<ReadFault>>,
 ) -> Result<T, Failure> {
     if let Some(spent) = machine.ctx.chain.spent() {
@@ -181,13 +253,11 @@ pub(crate) fn outcome<DB: Database, I, T>(
 }
 
 /// Runs one call. Nothing is written anywhere.
-pub(crate) fn execute<DB>(call: Call, db: DB, budget: Budget) -> Result<ExecutionResult, Failure>
+pub(crate) fn execute<DB>(call: Call, db: DB, budget: &mut Budget) -> Result<ExecutionResult, Failure>
 where
     DB: Database<Error = ReadFault>,
 {
-    let mut machine = call.machine(db, budget, ());
-    let result = machine.transact_one(call.tx);
-    outcome(&machine, result)
+    transact(&mut call.machine(db, budget, ()), call.tx)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The fork's precompiles, less those that state overrides replace, plus those that they move; and why one failed, in
 //! geth's words.
 
+use super::budget::Budget;
+use super::cost;
 use revm::context_interface::cfg::Cfg;
 use revm::context_interface::{ContextTr, LocalContextTr as _};
 use revm::handler::{EthPrecompiles, PrecompileProvider, precompile_output_to_interpreter_result};
@@ -33,7 +35,7 @@ impl Precompiles {
     }
 }
 
-impl<CTX: ContextTr> PrecompileProvider<CTX> for Precompiles {
+impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Precompiles {
     type Output = InterpreterResult;
 
     fn set_spec(&mut self, spec: <CTX::Cfg as Cfg>::Spec) -> bool {
@@ -48,6 +50,10 @@ impl<CTX: ContextTr> PrecompileProvider<CTX> for Precompiles {
             Some(Some(from)) => *from,
         };
         let Some(precompile) = self.fork.precompiles.get(&at) else { return Ok(None) };
+        // A caller sees an error that ends the whole call, whatever it says here.
+        if !ctx.chain_mut().spend(cost::precompile(at, inputs.input.len())) {
+            return Err("out of time".to_owned());
+        }
         let output = precompile
             .execute(&inputs.input.as_bytes(ctx), inputs.gas_limit, inputs.reservoir)
             .map_err(|error| error.to_string())?;

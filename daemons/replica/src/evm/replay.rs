@@ -9,7 +9,7 @@ use super::database::{Overrides, ReadFault, StateDb};
 use super::overlay::Overlay;
 use super::precompiles::Precompiles;
 use super::rules::Rules;
-use super::{Ctx, Failure, machine, outcome, settle};
+use super::{Ctx, Failure, machine, settle};
 use crate::rpc::block::{Block, Transaction};
 use crate::rpc::source::{At, Source};
 use crate::trie::state;
@@ -22,8 +22,8 @@ use revm::context_interface::ContextTr as _;
 use revm::context_interface::either::Either;
 use revm::context_interface::transaction::AuthorizationTr as _;
 use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
-use revm::handler::{ExecuteEvm as _, SystemCallEvm as _};
-use revm::inspector::{InspectEvm as _, Inspector};
+use revm::handler::ExecuteEvm as _;
+use revm::inspector::Inspector;
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::map::{AddressMap, AddressSet};
 use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind, U256};
@@ -48,6 +48,7 @@ impl<'a> Replay<'a> {
         source: &'a dyn Source,
         codes: &'a Codes,
         none: &'a Overrides,
+        budget: &mut Budget,
     ) -> Result<Self, Failure> {
         let header = &block.header;
         let spec = rules.spec(header);
@@ -58,10 +59,10 @@ impl<'a> Replay<'a> {
         let db = StateDb::new(source, before, header.number, codes, none);
         let mut replay = Self::on(db, rules.block_env(header), cfg, Precompiles::new(spec, None));
         if let Some(root) = header.parent_beacon_block_root {
-            replay.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
+            replay.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into(), budget)?;
         }
         if spec.is_enabled_in(SpecId::PRAGUE) {
-            replay.system_call(eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash.into())?;
+            replay.system_call(eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash.into(), budget)?;
         }
         Ok(replay)
     }
@@ -147,23 +148,21 @@ impl<'a> Replay<'a> {
         Ok(refund)
     }
 
-    fn system_call(&mut self, contract: Address, data: Bytes) -> Result<(), Failure> {
+    fn system_call(&mut self, contract: Address, data: Bytes, budget: &mut Budget) -> Result<(), Failure> {
         let (cfg, env) = (self.cfg.clone(), self.env.clone());
-        let budget = Budget::default();
         let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
         // What the contract answers is no matter of the block, nor whether it is there.
-        let done = machine.system_call_one(contract, data);
-        outcome(&machine, done)?;
+        super::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
         self.state.commit(changes);
         Ok(())
     }
 
     /// What the block does after its transactions.
-    pub(crate) fn end(&mut self, block: &Block, rules: &Rules) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self, block: &Block, rules: &Rules, budget: &mut Budget) -> Result<(), Failure> {
         if self.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
             for (_, queue) in settle::QUEUES {
-                self.system_call(queue, Bytes::new())?;
+                self.system_call(queue, Bytes::new(), budget)?;
             }
         }
         let withdrawals = block.withdrawals.as_deref().unwrap_or_default();
@@ -171,20 +170,18 @@ impl<'a> Replay<'a> {
             .map_err(Failure::Read)
     }
 
-    /// Runs transactions for what they leave behind, each within a budget of its own.
+    /// Runs transactions for what they leave behind.
     pub(crate) fn run(
         &mut self,
         txs: impl IntoIterator<Item = TxEnv>,
-        budget: impl Fn() -> Budget,
+        budget: &mut Budget,
     ) -> Result<(), Failure> {
         let Self { state, env, cfg, precompiles, logs } = self;
         let (cfg, env) = (cfg.clone(), env.clone());
         // One machine for all: to make one takes longer than most transactions.
-        let mut machine = machine(cfg, env, state, Budget::default(), (), precompiles.clone());
+        let mut machine = machine(cfg, env, state, budget, (), precompiles.clone());
         for tx in txs {
-            machine.ctx.chain = budget();
-            let done = machine.transact_one(tx);
-            let result = outcome(&machine, done)?;
+            let result = super::transact(&mut machine, tx)?;
             *logs = logs.saturating_add(result.logs().len());
             let changes = machine.finalize();
             machine.ctx.db_mut().commit(changes);
@@ -193,21 +190,20 @@ impl<'a> Replay<'a> {
     }
 
     /// Runs a transaction under an inspector, and leaves nothing behind yet: see [`Replay::keep`].
-    pub(crate) fn inspect<'d, I>(
+    pub(crate) fn inspect<'b, 'd, I>(
         &'d mut self,
         tx: TxEnv,
-        budget: Budget,
+        budget: &'b mut Budget,
         inspector: I,
     ) -> Result<ResultAndState, Failure>
     where
-        I: Inspector<Ctx<&'d mut Overlay<'a>>>,
+        I: Inspector<Ctx<'b, &'d mut Overlay<'a>>>,
     {
         let (cfg, env) = (self.cfg.clone(), self.env.clone());
         // Only calls have their nonces unchecked; in blocks nothing is paid, too, which touches the account.
         let unpaid = (cfg.disable_nonce_check && settle::is_free(&tx)).then_some(env.beneficiary);
         let mut machine = machine(cfg, env, &mut self.state, budget, inspector, self.precompiles.clone());
-        let done = machine.inspect_one_tx(tx);
-        let result = outcome(&machine, done)?;
+        let result = super::inspect(&mut machine, tx)?;
         let mut state = machine.finalize();
         if let Some(beneficiary) = unpaid {
             settle::unpay(&mut state, beneficiary);

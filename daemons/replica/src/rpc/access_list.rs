@@ -4,29 +4,33 @@
 use super::Shared;
 use super::call::{self, Desk};
 use super::call_args::CallArgs;
+use super::execute::Stop;
 use super::fill;
 use super::session::Session;
 use crate::evm::budget::Budget;
 use crate::evm::database::StateDb;
-use crate::evm::{self, Call, Failure};
+use crate::evm::{self, Call, Failure, cost};
 use alloy::eips::eip2930::{AccessList, AccessListItem};
-use alloy::eips::eip7702::SignedAuthorization;
 use alloy::primitives::map::AddressSet;
 use alloy::primitives::{Address, B256, U256};
 use maidenlane_jsonrpc::json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use revm::bytecode::opcode;
 use revm::context::result::ExecutionResult;
+use revm::context_interface::transaction::AuthorizationTr;
 use revm::database_interface::Database as _;
 use revm::handler::EthPrecompiles;
-use revm::inspector::{InspectEvm as _, Inspector};
+use revm::inspector::Inspector;
 use revm::interpreter::Interpreter;
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::interpreter_types::{InputsTr as _, Jumps as _};
 use revm::primitives::TxKind;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+
+/// Most lists take two rounds, and one more for each read that hangs on how much gas an earlier list has left. What
+/// takes this many swings for ever, and is told at once what the time's end would say.
+const ROUNDS_MAX: usize = 256;
 
 /// Accounts and slots, in the order that geth lists them.
 type Touched = BTreeMap<Address, BTreeSet<B256>>;
@@ -99,46 +103,51 @@ struct Created {
     result: ExecutionResult,
 }
 
+impl Created {
+    /// Accounts and slots on the list.
+    fn listed(&self) -> usize {
+        self.list.iter().map(|item| item.storage_keys.len().saturating_add(1)).sum()
+    }
+}
+
 /// `eth_createAccessList`: call, block, state overrides.
-pub(crate) async fn create(
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
+pub(crate) fn create(
+    shared: &Shared,
+    session: &Session,
     params: Option<&RawValue>,
-) -> Result<Json, Error> {
+    budget: &mut Budget,
+) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 3)?;
     let mut wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
     let desk = Desk::open(session, &mut args)?;
     let header = desk.header(session)?;
-    fill::fees(&mut wanted, &session.head().rules, &header, || shared.fees.suggestion(shared, session))?;
+    fill::fees(&mut wanted, &session.head().rules, &header, || {
+        shared.fees.suggestion_within(shared, session, budget)
+    })?;
     let nonce = wanted.nonce.map(|nonce| nonce.0);
-    let authorizations = wanted.authorization_list.clone().unwrap_or_default();
-    let call = desk.prepare(shared, session, wanted)?;
-    if u64::try_from(authorizations.len()).unwrap_or(u64::MAX) > call.tx.gas_limit / evm::AUTHORIZATION_GAS {
-        return Err(Error::server("insufficient gas to process all authorizations"));
+    let authorizations = wanted.authorization_list.as_ref().map_or(0, Vec::len);
+    let mut call = desk.prepare(shared, session, wanted)?;
+    if u64::try_from(authorizations).unwrap_or(u64::MAX) > call.tx.gas_limit / evm::AUTHORIZATION_GAS {
+        return Err(Error::server("insufficient gas to process all authorizations").into());
     }
+    evm::recover(&mut call.tx, budget)?;
     let (overrides, _) = desk.overrides.resolve(None)?;
-    let state = desk.state;
-    let job = move |shared: &Shared, session: &Session, budget| {
-        let mut db = call::database(shared, session, &state, &overrides);
-        let excluded = excluded(&call, nonce, &authorizations, &mut db)?;
-        search(&call, &mut db, &excluded, budget)
-    };
-    match call::bounded(shared, session, false, job).await? {
-        Ok(created) => Ok(json(&created)),
-        Err(Failure::Invalid(invalid)) => {
-            Err(Error::server(format!("failed to apply transaction: {}", call::told(&invalid))))
+    let mut db = call::database(shared, session, &desk.state, &overrides);
+    let excluded = excluded(&call, nonce, &mut db)?;
+    match search(&call, &mut db, &excluded, budget) {
+        Ok(created) => {
+            budget.charge(cost::json(created.listed().saturating_mul(64)))?;
+            Ok(json(&created))
         }
-        Err(failure) => Err(call::failed(shared, failure)),
+        Err(Failure::Invalid(invalid)) => {
+            Err(Error::server(format!("failed to apply transaction: {}", call::told(&invalid))).into())
+        }
+        Err(failure) => Err(failure.into()),
     }
 }
 
 /// Sender, receiver, precompiles and whoever signed an authorization are known before the first instruction.
-fn excluded(
-    call: &Call,
-    nonce: Option<u64>,
-    authorizations: &[SignedAuthorization],
-    db: &mut StateDb<'_>,
-) -> Result<AddressSet, Failure> {
+fn excluded(call: &Call, nonce: Option<u64>, db: &mut StateDb<'_>) -> Result<AddressSet, Failure> {
     let from = call.tx.caller;
     let to = match (call.tx.kind, nonce) {
         (TxKind::Call(to), _) => to,
@@ -149,34 +158,38 @@ fn excluded(
     };
     let mut excluded = EthPrecompiles::new(call.spec).warm_addresses().clone();
     excluded.extend([from, to]);
-    let valid = authorizations.iter().filter(|signed| {
-        (signed.chain_id.is_zero() || signed.chain_id == U256::from(call.chain_id)) && signed.nonce < u64::MAX
+    let valid = call.tx.authorization_list.iter().filter(|signed| {
+        let here = signed.chain_id().is_zero() || signed.chain_id() == U256::from(call.chain_id);
+        here && signed.nonce() < u64::MAX
     });
-    excluded.extend(valid.filter_map(|signed| signed.recover_authority().ok()));
+    excluded.extend(valid.filter_map(AuthorizationTr::authority));
     Ok(excluded)
 }
 
 /// Runs the call with what it touched the last time, until that does not change.
+///
+/// It need not end: with its list a call may run out of gas earlier and touch less, so that the next list is shorter and
+/// the call touches more again. geth goes on until its time is up.
 fn search(
     call: &Call,
     db: &mut StateDb<'_>,
     excluded: &AddressSet,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<Created, Failure> {
     let mut before = Watch::new(&call.tx.access_list, excluded);
-    loop {
+    for _ in 0..ROUNDS_MAX {
         let list = before.list();
         let mut call = call.clone();
         call.tx.access_list = list.clone();
-        let mut machine = call.machine(&mut *db, budget.clone(), Watch::new(&list, excluded));
-        let result = machine.inspect_one_tx(call.tx);
-        let result = evm::outcome(&machine, result)?;
+        let mut machine = call.machine(&mut *db, budget, Watch::new(&list, excluded));
+        let result = evm::inspect(&mut machine, call.tx)?;
         let after = machine.inspector;
         if after.touched == before.touched {
             return Ok(Created { list, result });
         }
         before = after;
     }
+    Err(Failure::TIMEOUT)
 }
 
 fn json(created: &Created) -> Json {
@@ -198,3 +211,6 @@ fn json(created: &Created) -> Json {
         object.quantity("gasUsed", created.result.tx_gas_used());
     })
 }
+
+#[cfg(test)]
+mod tests;

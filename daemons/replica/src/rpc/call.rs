@@ -1,19 +1,18 @@
-//! `eth_call`, and how everything that executes is bounded. A call starts on the IO thread with a small budget,
-//! because a hand-over costs more than most calls; what exceeds it starts again on the pool.
+//! `eth_call`, and what all methods that execute begin with: the state, the block and the overrides of a call.
 
 pub(crate) mod errors;
 mod simulate;
 pub(super) mod unsigned;
 
 use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use super::execute::{self, Method, Start, Stop};
 use super::params::Selector;
 use super::select::{self, StateOf};
 use super::session::Session;
 use super::{Shared, access_list, estimate, fill};
-use crate::evm::budget::{Budget, is_heavy};
+use crate::evm::budget::Budget;
 use crate::evm::database::{Overrides, StateDb};
-use crate::evm::pool::Refused;
-use crate::evm::{self, Call, Failure};
+use crate::evm::{self, Call, Failure, cost};
 use alloy::consensus::Header;
 pub(super) use errors::{failed, halted, reverted, told};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
@@ -21,7 +20,7 @@ use revm::context::result::ExecutionResult;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The methods that execute.
 pub(crate) const METHODS: [&str; 6] = [
@@ -40,22 +39,15 @@ pub(crate) async fn call(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    match method {
-        "eth_estimateGas" => estimate::one(shared, session, params).await,
-        "ethercattle_estimateGasList" => estimate::list(shared, session, params).await,
-        "eth_simulateV1" => simulate::call(shared, session, params).await,
-        "eth_fillTransaction" => fill::transaction(shared, session, params).await,
-        "eth_createAccessList" => access_list::create(shared, session, params).await,
-        _ => eth_call(shared, session, params).await,
-    }
-}
-
-/// What a full or failed pool is told as.
-pub(crate) fn refused(reason: Refused) -> Error {
-    match reason {
-        Refused::Full => Error::new(codes::LIMIT_EXCEEDED, "too many expensive calls at once; try again"),
-        Refused::Panicked => Error::internal("the call failed inside this replica"),
-    }
+    let (start, method): (Start, Method) = match method {
+        "eth_estimateGas" => (Start::Here, estimate::one),
+        "ethercattle_estimateGasList" => (Start::OnPool, estimate::list),
+        "eth_simulateV1" => (Start::OnPool, simulate::call),
+        "eth_fillTransaction" => (Start::Here, fill::transaction),
+        "eth_createAccessList" => (Start::Here, access_list::create),
+        _ => (Start::Here, eth_call),
+    };
+    execute::answer(shared, session, params, start, method).await
 }
 
 /// A parameter of its own type.
@@ -63,33 +55,31 @@ pub(super) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
-async fn eth_call(
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
+fn eth_call(
+    shared: &Shared,
+    session: &Session,
     params: Option<&RawValue>,
-) -> Result<Json, Error> {
+    budget: &mut Budget,
+) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
     // As in geth, null is a call without any field.
     let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
     let desk = Desk::open(session, &mut args)?;
-    let heavy = wanted.to().is_some_and(is_heavy);
     let mut call = desk.prepare(shared, session, wanted)?;
     let (overrides, moved) = desk.overrides.resolve(Some(call.spec))?;
     call.moved = moved;
-    // A heavy precompile is known by its address, unless it was moved.
-    let heavy = heavy || call.moved.is_some();
-    let (gas, state) = (call.tx.gas_limit, desk.state);
-    let job = move |shared: &Shared, session: &Session, budget| {
-        evm::execute(call.clone(), database(shared, session, &state, &overrides), budget)
-    };
-    match bounded(shared, session, heavy, job).await? {
+    let gas = call.tx.gas_limit;
+    let done = evm::execute(call, database(shared, session, &desk.state, &overrides), budget);
+    let output = done.as_ref().ok().and_then(ExecutionResult::output).map_or(0, |output| output.len());
+    budget.charge(cost::json(output))?;
+    match done {
         Ok(ExecutionResult::Success { output, .. }) => Ok(Json::data(output.data())),
-        Ok(ExecutionResult::Revert { output, .. }) => Err(reverted(&output)),
-        Ok(ExecutionResult::Halt { reason, .. }) => Err(Error::server(halted(&reason))),
+        Ok(ExecutionResult::Revert { output, .. }) => Err(reverted(&output).into()),
+        Ok(ExecutionResult::Halt { reason, .. }) => Err(Error::server(halted(&reason)).into()),
         Err(Failure::Invalid(invalid)) => {
-            Err(Error::server(format!("err: {} (supplied gas {gas})", told(&invalid))))
+            Err(Error::server(format!("err: {} (supplied gas {gas})", told(&invalid))).into())
         }
-        Err(failure) => Err(failed(shared, failure)),
+        Err(failure) => Err(failure.into()),
     }
 }
 
@@ -176,27 +166,6 @@ pub(super) fn database<'a>(
     overrides: &'a Overrides,
 ) -> StateDb<'a> {
     StateDb::new(session.source(), state.at, state.hashes_below(), &shared.codes, overrides)
-}
-
-/// Runs `job` here within what an IO thread may be held, else from its start on the pool until the deadline.
-pub(super) async fn bounded<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
-    heavy: bool,
-    job: impl Fn(&Shared, &Session, Budget) -> Result<T, Failure> + Send + 'static,
-) -> Result<Result<T, Failure>, Error> {
-    if !heavy {
-        match job(shared, session, Budget::light(shared.settings.get().call_inline)) {
-            Err(Failure::Spent(_)) => (),
-            done => return Ok(done),
-        }
-    }
-    let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
-    // The deadline holds from now on: time in the queue is time the client waits.
-    let now = Instant::now();
-    let deadline = now.checked_add(shared.settings.get().call_timeout).unwrap_or(now);
-    let job = move |cancelled| job(&shared_there, &session_there, Budget::until(deadline, cancelled));
-    shared.pool.run(job).await.map_err(refused)
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use super::Shared;
 use super::block::Block;
+use super::execute::Stop;
 use super::params::Tag;
 use super::select::{self, pruned};
 use super::session::Session;
 use super::transaction::effective_gas_price;
+use crate::evm::budget::Budget;
+use crate::evm::cost;
 use alloy::consensus::Header;
 use alloy::eips::eip1559::{BaseFeeParams, INITIAL_BASE_FEE};
 use alloy::primitives::B256;
@@ -88,6 +91,19 @@ impl Fees {
         let tips = Arc::new(Tips::of(&block, receipts.gas_used()));
         self.tips.insert(at.hash, Arc::clone(&tips));
         Ok(tips)
+    }
+
+    /// [`Fees::suggestion`] for one who has only so much time.
+    pub(super) fn suggestion_within(
+        &self,
+        shared: &Shared,
+        session: &Session,
+        budget: &mut Budget,
+    ) -> Result<u128, Stop> {
+        if self.suggested.load().0 != session.block().hash {
+            budget.charge(cost::FEES)?;
+        }
+        Ok(self.suggestion(shared, session)?)
     }
 
     /// A tip that gets a transaction into one of the next blocks.
@@ -288,7 +304,7 @@ async fn history(
     }
     let (there, session) = (Arc::clone(shared), Arc::clone(session));
     let job = move |cancelled: Arc<AtomicBool>| told(&there, &session, &wanted, &cancelled);
-    shared.pool.run(job).await.map_err(super::call::refused)?
+    shared.pool.run(job).await.map_err(super::execute::refused)?
 }
 
 /// One block's line in the history.

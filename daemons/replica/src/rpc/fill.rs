@@ -3,11 +3,13 @@
 use super::block::Transaction;
 use super::call::{self, Desk, unsigned};
 use super::call_args::{CallArgs, StateOverrides};
+use super::execute::Stop;
 use super::params::{Big, Selector};
 use super::session::Session;
 use super::source::At;
 use super::transaction::{write_access_list, write_authorization};
 use super::{Shared, estimate, select};
+use crate::evm::budget::Budget;
 use crate::evm::rules::Rules;
 use alloy::consensus::{Header, Transaction as _};
 use alloy::primitives::{U256, keccak256};
@@ -17,7 +19,6 @@ use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use std::sync::Arc;
 
 /// Blobs in one transaction.
 const BLOBS_MAX: usize = 6;
@@ -31,21 +32,23 @@ struct Wanted {
 }
 
 /// `eth_fillTransaction`.
-pub(crate) async fn transaction(
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
+pub(crate) fn transaction(
+    shared: &Shared,
+    session: &Session,
     params: Option<&RawValue>,
-) -> Result<Json, Error> {
+    budget: &mut Budget,
+) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 1)?;
     let Wanted { call: mut wanted, blobs } = args.required(call::read::<Option<Wanted>>)?.unwrap_or_default();
     if let Some(blobs) = blobs {
         if !blobs.is_empty() {
-            return Err(Error::server("blobs are not filled in by a replica; give blobVersionedHashes"));
+            let text = "blobs are not filled in by a replica; give blobVersionedHashes";
+            return Err(Error::server(text).into());
         }
         wanted.blob_versioned_hashes = Some(Vec::new());
     }
     let (rules, header) = (&session.head().rules, &session.head().header);
-    fees(&mut wanted, rules, header, || shared.fees.suggestion(shared, session))?;
+    fees(&mut wanted, rules, header, || shared.fees.suggestion_within(shared, session, budget))?;
     let nonce = match wanted.nonce {
         Some(nonce) => nonce.0,
         None => {
@@ -61,7 +64,7 @@ pub(crate) async fn transaction(
             let desk = Desk { state, overrides: StateOverrides::default(), block: None };
             // The chain is checked last, and the nonce does not matter.
             let call = CallArgs { chain_id: None, nonce: None, ..wanted.clone() };
-            estimate::gas(shared, session, call, desk).await?
+            estimate::gas(shared, session, call, desk, budget)?
         }
     };
     wanted.check_chain(rules)?;
@@ -160,10 +163,10 @@ pub(crate) fn fees(
     wanted: &mut CallArgs,
     rules: &Rules,
     header: &Header,
-    tip: impl FnOnce() -> Result<u128, Error>,
-) -> Result<(), Error> {
+    tip: impl FnOnce() -> Result<u128, Stop>,
+) -> Result<(), Stop> {
     if wanted.max_fee_per_blob_gas.is_some_and(|fee| fee.0.is_zero()) {
-        return Err(Error::server("maxFeePerBlobGas, if specified, must be non-zero"));
+        return Err(Error::server("maxFeePerBlobGas, if specified, must be non-zero").into());
     }
     let wants_blobs = wanted.blob_versioned_hashes.is_some() && wanted.max_fee_per_blob_gas.is_none();
     if wants_blobs && rules.spec(header).is_enabled_in(SpecId::CANCUN) {
@@ -174,23 +177,25 @@ pub(crate) fn fees(
     let (cap, given) = (wanted.max_fee_per_gas, wanted.max_priority_fee_per_gas);
     if wanted.gas_price.is_some() {
         if cap.is_some() || given.is_some() {
-            return Err(Error::server("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
+            return Err(
+                Error::server("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified").into()
+            );
         }
         if wanted.authorization_list.is_some() {
-            return Err(Error::server("both gasPrice and authorizationList specified"));
+            return Err(Error::server("both gasPrice and authorizationList specified").into());
         }
         if wanted.gas_price.is_some_and(|price| price.0.is_zero()) && rules.is_london(header.number) {
-            return Err(Error::server("gasPrice must be non-zero after london fork"));
+            return Err(Error::server("gasPrice must be non-zero after london fork").into());
         }
         return Ok(());
     }
     if given.is_some() && cap.is_some_and(|cap| cap.0.is_zero()) {
-        return Err(Error::server("maxFeePerGas must be non-zero"));
+        return Err(Error::server("maxFeePerGas must be non-zero").into());
     }
     if !rules.is_london(header.number) && (cap.is_none() || given.is_none()) {
         if cap.is_some() || given.is_some() {
             let text = "maxFeePerGas and maxPriorityFeePerGas are not valid before London is active";
-            return Err(Error::server(text));
+            return Err(Error::server(text).into());
         }
         wanted.gas_price = Some(Big(U256::from(tip()?)));
         return Ok(());
@@ -200,7 +205,7 @@ pub(crate) fn fees(
     let cap = cap.unwrap_or(Big(tip.0.saturating_add(twice)));
     if cap.0 < tip.0 {
         let text = format!("maxFeePerGas ({:#x}) < maxPriorityFeePerGas ({:#x})", cap.0, tip.0);
-        return Err(Error::server(text));
+        return Err(Error::server(text).into());
     }
     (wanted.max_fee_per_gas, wanted.max_priority_fee_per_gas) = (Some(cap), Some(tip));
     Ok(())

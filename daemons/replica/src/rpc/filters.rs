@@ -9,8 +9,8 @@
 //! So no routing repeats or skips anything; an answer that is lost on its way is lost, as with geth.
 
 use super::Shared;
-use super::call::refused;
 use super::changes::{self, Changes};
+use super::execute::refused;
 use super::logs::{self, Criteria};
 use super::params;
 use super::session::{self, Session};

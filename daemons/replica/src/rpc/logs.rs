@@ -6,7 +6,7 @@ use super::params::{self, Tag};
 use super::select::{self, pruned};
 use super::session::Session;
 use super::source::LogQuery;
-use super::{Shared, call::refused};
+use super::{Shared, execute::refused};
 use alloy::primitives::{Address, B256};
 use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_jsonrpc::{Args, Error, Json};

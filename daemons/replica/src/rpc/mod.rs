@@ -9,6 +9,7 @@
 //! | `block`, `block_logs`, `log_json`, `transaction`, `receipt` | consensus bytes to JSON |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
+//! | `execute` | how methods that execute are bounded |
 //! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `walk`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
 //! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
@@ -28,6 +29,7 @@ mod debug;
 mod described;
 mod empty;
 mod estimate;
+mod execute;
 mod facts;
 mod fees;
 mod fill;

@@ -1,6 +1,6 @@
 //! `eth_getProof`, and the tries of a state where their nodes are kept.
 
-use super::call::refused;
+use super::execute::refused;
 use super::params::{self, Selector};
 use super::select::{self, StateOf};
 use super::source::{At, ReadError, Source};

@@ -11,7 +11,8 @@ mod admit;
 mod raw;
 
 use super::Shared;
-use super::call::{executable, refused};
+use super::call::executable;
+use super::execute::refused;
 use super::params;
 use super::session::Session;
 use super::source::At;

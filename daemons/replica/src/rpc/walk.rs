@@ -4,7 +4,7 @@
 //! key, and of its storage, whose keys geth does not tell either then, only the root is told. What a block changed is kept
 //! with addresses, as long as it can be undone.
 
-use super::call::refused;
+use super::execute::refused;
 use super::params::{self, Selector, Tag};
 use super::select::{self, StateOf, pruned};
 use super::source::{At, ReadError, Source};

@@ -13,11 +13,9 @@ use std::{
 use serde_json::Value;
 
 use self::requests::Row;
-use super::{
-    connection::Connection,
-    load::{Paced, Saturated, Server, address_of},
-};
+use super::load::{Paced, Saturated, Server, address_of};
 use crate::{
+    connection::Connection,
     failure::{Doing, Failure, Outcome},
     process::Interrupt,
     product::Product,

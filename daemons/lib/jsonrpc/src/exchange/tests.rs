@@ -1,7 +1,8 @@
 use super::*;
 use serde_json::Value;
 
-/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `pin` tells the pin.
+/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `work` holds its thread
+/// for a turn, `pin` tells the pin.
 /// `eth_subscribe` knows `count`, which sends its second parameter's numbers at once.
 #[derive(Default)]
 pub(crate) struct Fake {
@@ -38,6 +39,11 @@ impl Api for Fake {
             "pin" => Ok(Json::string(&format!("{pin:?}"))),
             "rpc_modules" => Ok(Json::Static(r#"{"debug":"1.0","echo":"1.0"}"#)),
             "hang" => std::future::pending().await,
+            "work" => {
+                // Holds its thread, as a call does that is answered at once.
+                std::thread::sleep(TURN);
+                Ok(Json::TRUE)
+            }
             other => Err(Error::no_method(other)),
         }
     }
@@ -186,12 +192,25 @@ fn status_is_told_when_all_calls_agree() {
 }
 
 #[test]
-fn min_block_header() {
-    let hash = format!("0x{}", "ab".repeat(32));
-    assert_eq!(MinBlock::parse("17"), Ok(MinBlock { number: 17, hash: None }));
-    assert_eq!(MinBlock::parse("0x11"), Ok(MinBlock { number: 17, hash: None }));
-    assert_eq!(MinBlock::parse(&format!("17, {hash}")), Ok(MinBlock { number: 17, hash: Some([0xab; 32]) }));
-    for bad in ["", "x", "-1", "17,", "17,0x12", &format!("17,{hash}00"), "17,é"] {
-        assert!(MinBlock::parse(bad).is_err(), "{bad}");
-    }
+fn a_batch_of_quick_calls_lets_others_have_their_turn() {
+    let batch = format!("[{}]", vec![call("1", "work", "[]"); 5].join(","));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let limits = Limits::default();
+    let (fake, pin) = (Fake::default(), Arc::new(None));
+    let answering = async {
+        answer(&fake, &pin, batch.as_bytes(), &limits).await;
+        Instant::now()
+    };
+    let beside = async { Instant::now() };
+    let (batch, beside) = runtime.block_on(async { tokio::join!(answering, beside) });
+    assert!(beside + TURN * 3 < batch, "the client beside waited for the whole batch");
+}
+
+#[test]
+fn a_batch_of_quick_calls_has_a_deadline() {
+    let limits = Limits { answer: TURN * 3 / 2, ..Limits::default() };
+    let got = ask(&format!("[{}]", vec![call("1", "work", "[]"); 5].join(",")), &limits);
+    let got: Vec<Value> = serde_json::from_str(&got.body).expect("a list");
+    assert_eq!(got.first().map(|answer| &answer["result"]), Some(&Value::Bool(true)));
+    assert_eq!(got.last().map(|answer| &answer["error"]["code"]), Some(&Value::from(codes::TIMEOUT)));
 }

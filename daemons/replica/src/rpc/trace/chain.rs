@@ -75,15 +75,16 @@ async fn block(
     session.fit()?;
     let hash = session.source().hash_of(number)?;
     let hash = hash.ok_or_else(|| Error::server(format!("block #{number} not found")))?;
-    let block = traceable(shared, &session, BlockRef::new(number, hash))?;
-    if block.transactions.is_empty() && !is_last {
-        return Ok(None);
-    }
     let config = Arc::clone(config);
-    let job = move |shared: &Shared, session: &Session, bounds: Bounds| {
-        traces(shared, session, &block, &config, &bounds)
+    let job = move |shared: &Shared, session: &Session, _: Option<&RawValue>, bounds: &mut Bounds| {
+        let block = traceable(shared, session, BlockRef::new(number, hash))?;
+        if block.transactions.is_empty() && !is_last {
+            return Ok(Json::NULL);
+        }
+        traces(shared, session, &block, &config, bounds)
     };
-    on_pool(shared, &session, job).await.map(Some)
+    let told = on_pool(shared, &session, None, job).await?;
+    Ok(Some(told).filter(|told| told.as_str() != Json::NULL.as_str()))
 }
 
 /// As geth, what follows a transaction that cannot be traced is null.
@@ -92,10 +93,11 @@ fn traces(
     session: &Session,
     block: &Block,
     config: &Config,
-    bounds: &Bounds,
+    bounds: &mut Bounds,
 ) -> Result<Json, Error> {
+    bounds.budget.limit_each(config.timeout);
     let none = Overrides::default();
-    let mut replay = replay(shared, session, block, &none)?;
+    let mut replay = replay(shared, session, block, &none, bounds)?;
     let mut traces = String::new();
     let mut failed = false;
     for index in 0..block.transactions.len() {

@@ -3,11 +3,11 @@
 use super::calls::{Flat, Nested, selectors};
 use super::prestate::{self, Prestate, Reader};
 use super::{Bounds, fault, too_large};
-use crate::evm::Failure;
 use crate::evm::frames::Frames;
 use crate::evm::replay::Replay;
 use crate::evm::steps::{Steps, Wanted};
 use crate::evm::touched::Touched;
+use crate::evm::{Failure, recover};
 use crate::rpc::params::or_default;
 use alloy::primitives::B256;
 use maidenlane_jsonrpc::Error;
@@ -165,17 +165,18 @@ impl Config {
     pub(super) fn trace(
         &self,
         replay: &mut Replay<'_>,
-        tx: TxEnv,
+        mut tx: TxEnv,
         place: Place,
-        bounds: &Bounds,
+        bounds: &mut Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
+        recover(&mut tx, &mut bounds.budget).map_err(fault)?;
         let Tracer::Steps(wanted) = &self.tracer else {
             return self.trace_calls(replay, tx, place, bounds, most_bytes);
         };
         let refund = replay.authorization_refund(&tx).map_err(fault)?;
         let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
-        let done = replay.inspect(tx, bounds.budget(self.timeout), &mut steps).map_err(fault)?;
+        let done = replay.inspect(tx, &mut bounds.budget, &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
         replay.keep(done);
@@ -188,13 +189,13 @@ impl Config {
         replay: &mut Replay<'_>,
         tx: TxEnv,
         place: Place,
-        bounds: &Bounds,
+        bounds: &mut Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
         let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
         prestate::begin(&mut touched, &tx, replay).map_err(fault)?;
         let gas_limit = tx.gas_limit;
-        let budget = bounds.budget(self.timeout);
+        let budget = &mut bounds.budget;
         // Each collector that looks at every instruction costs, so only those that are told from run.
         let done = match (self.tracer.uses_frames(), self.tracer.uses_touched()) {
             (true, true) => replay.inspect(tx, budget, (&mut watch, (&mut frames, &mut touched))),

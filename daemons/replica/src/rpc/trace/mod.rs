@@ -23,6 +23,7 @@ use super::Shared;
 use super::block::Block;
 use super::call::{self, told};
 use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use super::execute::refused;
 use super::params::{self, Number, Selector, Tag};
 use super::select::{self, pruned};
 use super::session::Session;
@@ -44,8 +45,7 @@ use revm::context::TxEnv;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// All methods here.
 pub(crate) const METHODS: [&str; 8] = [
@@ -70,44 +70,47 @@ pub(crate) async fn call(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     match method {
-        roots::METHOD => roots::call(shared, session, params).await,
-        witness::METHOD => witness::call(shared, session, params).await,
+        roots::METHOD => on_pool(shared, session, params, roots::answer).await,
+        witness::METHOD => on_pool(shared, session, params, witness::answer).await,
         _ => {
-            let wanted = wanted(shared, session, method, params)?;
-            on_pool(shared, session, move |shared, session, bounds| wanted.run(shared, session, &bounds))
-                .await
+            let method = method.to_owned();
+            let job =
+                move |shared: &Shared, session: &Session, params: Option<&RawValue>, bounds: &mut Bounds| {
+                    wanted(shared, session, &method, params)?.run(shared, session, bounds)
+                };
+            on_pool(shared, session, params, job).await
         }
     }
 }
 
-/// Runs a trace on the pool, within what may be answered.
+/// Answers on the pool, within what may be answered: a block that is looked up may have to be decoded, and who sent its
+/// transactions be found out.
 async fn on_pool(
     shared: &Arc<Shared>,
     session: &Arc<Session>,
-    job: impl FnOnce(&Shared, &Session, Bounds) -> Result<Json, Error> + Send + 'static,
+    params: Option<&RawValue>,
+    job: impl FnOnce(&Shared, &Session, Option<&RawValue>, &mut Bounds) -> Result<Json, Error> + Send + 'static,
 ) -> Result<Json, Error> {
-    let (there, session) = (Arc::clone(shared), Arc::clone(session));
+    let (there, session, params) = (Arc::clone(shared), Arc::clone(session), params.map(ToOwned::to_owned));
+    let limits = shared.settings.get().limits;
+    let now = Instant::now();
+    let deadline = now.checked_add(limits.answer).unwrap_or(now);
     let job = move |cancelled| {
-        let bounds = Bounds { most_bytes: there.settings.get().limits.answer_bytes, cancelled };
-        job(&there, &session, bounds)
+        let budget = Budget::until(deadline, cancelled);
+        let mut bounds = Bounds { most_bytes: limits.answer_bytes, budget };
+        job(&there, &session, params.as_deref(), &mut bounds)
     };
-    shared.pool.run(job).await.map_err(call::refused)?
+    shared.pool.run(job).await.map_err(refused)?
 }
 
-/// What ends a trace but its time.
+/// What ends a trace.
 struct Bounds {
     most_bytes: usize,
-    cancelled: Arc<AtomicBool>,
+    /// For all that is run. As in geth, each transaction also has a time of its own.
+    budget: Budget,
 }
 
 impl Bounds {
-    /// Time runs for each transaction on its own, as in geth.
-    fn budget(&self, timeout: Duration) -> Budget {
-        let now = Instant::now();
-        let until = now.checked_add(timeout).unwrap_or(now);
-        Budget::until(until, Arc::clone(&self.cancelled))
-    }
-
     fn watch(&self) -> Watch {
         Watch::new(self.most_bytes.saturating_mul(HELD_TIMES))
     }
@@ -256,18 +259,20 @@ fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) ->
 }
 
 impl Wanted {
-    fn run(self, shared: &Shared, session: &Session, bounds: &Bounds) -> Result<Json, Error> {
+    fn run(self, shared: &Shared, session: &Session, bounds: &mut Bounds) -> Result<Json, Error> {
         let none = Overrides::default();
         match self {
             Self::Call(call) => call.run(shared, session, bounds),
             Self::Transaction { block, index, config } => {
-                let mut replay = replay(shared, session, &block, &none)?;
-                run_before(&mut replay, &block, index, || bounds.budget(config.timeout))?;
+                bounds.budget.limit_each(config.timeout);
+                let mut replay = replay(shared, session, &block, &none, bounds)?;
+                run_before(&mut replay, &block, index, bounds)?;
                 let (tx, place) = nth(&block, index)?;
                 config.trace(&mut replay, tx, place, bounds, bounds.most_bytes).map(Json::Owned)
             }
             Self::Block { block, config } => {
-                let mut replay = replay(shared, session, &block, &none)?;
+                bounds.budget.limit_each(config.timeout);
+                let mut replay = replay(shared, session, &block, &none, bounds)?;
                 let mut out = String::from("[");
                 for index in 0..block.transactions.len() {
                     let left = bounds.most_bytes.saturating_sub(out.len());
@@ -294,8 +299,9 @@ fn write_traced(out: &mut String, hash: B256, result: &str) {
 }
 
 impl WantedCall {
-    fn run(self, shared: &Shared, session: &Session, bounds: &Bounds) -> Result<Json, Error> {
+    fn run(self, shared: &Shared, session: &Session, bounds: &mut Bounds) -> Result<Json, Error> {
         let Self { args, state, after, overrides, block, config } = self;
+        bounds.budget.limit_each(config.timeout);
         let mut call = call::prepare(shared, session, args, &state, block.as_ref())?;
         let (overrides, moved) = overrides.resolve(Some(call.spec))?;
         call.moved = moved;
@@ -303,8 +309,8 @@ impl WantedCall {
         let precompiles = Precompiles::new(call.spec, call.moved.clone());
         let mut replay = match &after {
             Some((block, index)) => {
-                let mut replay = replay(shared, session, block, &none)?;
-                run_before(&mut replay, block, *index, || bounds.budget(config.timeout))?;
+                let mut replay = replay(shared, session, block, &none, bounds)?;
+                run_before(&mut replay, block, *index, bounds)?;
                 replay.change(call.block.clone(), call.cfg(), precompiles, &overrides).map_err(fault)?;
                 replay
             }
@@ -326,8 +332,9 @@ fn replay<'a>(
     session: &'a Session,
     block: &Block,
     overrides: &'a Overrides,
+    bounds: &mut Bounds,
 ) -> Result<Replay<'a>, Error> {
-    replay_on(session, session.source(), &shared.codes, block, overrides)
+    replay_on(session, session.source(), &shared.codes, block, overrides, bounds)
 }
 
 /// The same with everything read through a source.
@@ -337,24 +344,25 @@ fn replay_on<'a>(
     codes: &'a Codes,
     block: &Block,
     overrides: &'a Overrides,
+    bounds: &mut Bounds,
 ) -> Result<Replay<'a>, Error> {
     let rules = &session.head().rules;
     if let Some(fork) = rules.unknown_at(&block.header) {
         let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
         return Err(Error::new(codes::UNKNOWN_FORK, text));
     }
-    Replay::of(block, rules, source, codes, overrides).map_err(fault)
+    Replay::of(block, rules, source, codes, overrides, &mut bounds.budget).map_err(fault)
 }
 
-/// Runs the transactions before `index`, each within a budget of its own.
+/// Runs the transactions before `index`.
 fn run_before(
     replay: &mut Replay<'_>,
     block: &Block,
     index: usize,
-    budget: impl Fn() -> Budget,
+    bounds: &mut Bounds,
 ) -> Result<(), Error> {
     let before = (0..index).map(|before| nth(block, before).map(|(tx, _)| tx));
-    replay.run(before.collect::<Result<Vec<_>, _>>()?, budget).map_err(fault)
+    replay.run(before.collect::<Result<Vec<_>, _>>()?, &mut bounds.budget).map_err(fault)
 }
 
 fn nth(block: &Block, index: usize) -> Result<(TxEnv, Place), Error> {

@@ -5,12 +5,11 @@ use super::calls::{Flat, Picked};
 use super::config::{Place, TIMEOUT};
 use super::prestate::Reader;
 use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large, traceable};
-use crate::evm::Failure;
-use crate::evm::budget::Budget;
 use crate::evm::database::{Overrides, StateDb};
 use crate::evm::frames::{Frame, Frames};
 use crate::evm::precompiles::Precompiles;
 use crate::evm::replay::Replay;
+use crate::evm::{Failure, recover};
 use crate::rpc::Shared;
 use crate::rpc::block::Block;
 use crate::rpc::call::{prepare, read};
@@ -97,8 +96,13 @@ pub(crate) async fn call(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let wanted = wanted(shared, session, method, params)?;
-    on_pool(shared, session, move |shared, session, bounds| Job { shared, session, bounds }.run(wanted)).await
+    let method = method.to_owned();
+    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, bounds: &mut Bounds| {
+        let wanted = wanted(shared, session, &method, params)?;
+        bounds.budget.limit_each(TIMEOUT);
+        Job { shared, session, bounds }.run(wanted)
+    };
+    on_pool(shared, session, params, job).await
 }
 
 fn wanted(
@@ -196,18 +200,18 @@ struct Traced {
 struct Job<'a> {
     shared: &'a Shared,
     session: &'a Session,
-    bounds: Bounds,
+    bounds: &'a mut Bounds,
 }
 
 impl Job<'_> {
-    fn run(&self, wanted: Wanted) -> Result<Json, Error> {
+    fn run(mut self, wanted: Wanted) -> Result<Json, Error> {
         let mut out = String::new();
         match wanted {
             Wanted::Null => return Ok(Json::NULL),
             Wanted::Transaction(block, index) => {
                 let none = Overrides::default();
-                let mut replay = replay(self.shared, self.session, &block, &none)?;
-                run_before(&mut replay, &block, index, || self.budget())?;
+                let mut replay = replay(self.shared, self.session, &block, &none, self.bounds)?;
+                run_before(&mut replay, &block, index, self.bounds)?;
                 out.push('[');
                 self.frames(&mut out, &mut replay, &block, index, &mut Picked::default())?;
                 out.push(']');
@@ -225,23 +229,20 @@ impl Job<'_> {
         Ok(Json::Owned(out))
     }
 
-    /// For one transaction, as for `debug_trace…`.
-    fn budget(&self) -> Budget {
-        self.bounds.budget(TIMEOUT)
-    }
-
     /// All that is picked of a canonical block's frames.
-    fn block(&self, out: &mut String, number: u64, picked: &mut Picked) -> Result<(), Error> {
+    fn block(&mut self, out: &mut String, number: u64, picked: &mut Picked) -> Result<(), Error> {
         if picked.is_full() {
             return Ok(());
         }
+        // Blocks without transactions run nothing, and there may be millions.
+        self.bounds.budget.look().map_err(fault)?;
         let hash = self.session.source().hash_of(number)?.ok_or_else(select::pruned)?;
         let block = traceable(self.shared, self.session, BlockRef::new(number, hash))?;
         if block.transactions.is_empty() {
             return Ok(());
         }
         let none = Overrides::default();
-        let mut replay = replay(self.shared, self.session, &block, &none)?;
+        let mut replay = replay(self.shared, self.session, &block, &none, self.bounds)?;
         for index in 0..block.transactions.len() {
             if picked.is_full() {
                 return Ok(());
@@ -252,7 +253,7 @@ impl Job<'_> {
     }
 
     fn frames(
-        &self,
+        &mut self,
         out: &mut String,
         replay: &mut Replay<'_>,
         block: &Block,
@@ -267,16 +268,16 @@ impl Job<'_> {
     }
 
     fn replayed(
-        &self,
+        &mut self,
         out: &mut String,
         block: &Block,
         only: Option<usize>,
         types: Types,
     ) -> Result<(), Error> {
         let none = Overrides::default();
-        let mut replay = replay(self.shared, self.session, block, &none)?;
+        let mut replay = replay(self.shared, self.session, block, &none, self.bounds)?;
         if let Some(index) = only {
-            run_before(&mut replay, block, index, || self.budget())?;
+            run_before(&mut replay, block, index, self.bounds)?;
             let (tx, _) = nth(block, index)?;
             return self.answer(out, &mut replay, tx, types, None);
         }
@@ -293,7 +294,7 @@ impl Job<'_> {
     }
 
     fn calls(
-        &self,
+        &mut self,
         out: &mut String,
         calls: Vec<(CallArgs, Types)>,
         state: &StateOf,
@@ -318,7 +319,7 @@ impl Job<'_> {
 
     /// What is told of a call or a replayed transaction.
     fn answer(
-        &self,
+        &mut self,
         out: &mut String,
         replay: &mut Replay<'_>,
         tx: TxEnv,
@@ -344,9 +345,10 @@ impl Job<'_> {
     }
 
     /// Runs a transaction and leaves it in the state.
-    fn trace(&self, replay: &mut Replay<'_>, tx: TxEnv, state_diff: bool) -> Result<Traced, Error> {
+    fn trace(&mut self, replay: &mut Replay<'_>, mut tx: TxEnv, state_diff: bool) -> Result<Traced, Error> {
+        recover(&mut tx, &mut self.bounds.budget).map_err(fault)?;
         let (mut watch, mut frames, gas_limit) = (self.bounds.watch(), Frames::default(), tx.gas_limit);
-        let done = replay.inspect(tx, self.budget(), (&mut watch, &mut frames));
+        let done = replay.inspect(tx, &mut self.bounds.budget, (&mut watch, &mut frames));
         if watch.is_full() {
             return Err(too_large());
         }

@@ -6,8 +6,10 @@
 
 mod noted;
 
-use super::{Bounds, fault, nth, on_pool, replay_on, too_large, traceable};
+use super::{Bounds, fault, nth, replay_on, too_large, traceable};
+use crate::evm::budget::Budget;
 use crate::evm::codes::Codes;
+use crate::evm::cost;
 use crate::evm::database::Overrides;
 use crate::rpc::block::{Block, own_header_json};
 use crate::rpc::params::{Selector, Tag};
@@ -22,7 +24,6 @@ use revm::inspector::{Inspector, JournalExt};
 use revm::interpreter::{CallInputs, CallOutcome};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The one method here.
@@ -34,10 +35,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const CODES_BYTES: u64 = 16 << 20;
 
 /// Answers it.
-pub(super) async fn call(
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
+pub(super) fn answer(
+    shared: &Shared,
+    session: &Session,
     params: Option<&RawValue>,
+    bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 1)?;
     let selector = args.required(Selector::read)?;
@@ -50,8 +52,7 @@ pub(super) async fn call(
     if at.number == 0 {
         return Err(Error::server(format!("block {told} found, but parent missing")));
     }
-    let block = traceable(shared, session, at)?;
-    on_pool(shared, session, move |_, session, bounds| witness(session, &block, &bounds)).await
+    witness(session, &*traceable(shared, session, at)?, bounds)
 }
 
 /// Code that was called. What the block itself put there is in no store yet, and geth tells it, too.
@@ -75,21 +76,23 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX> for Called {
     }
 }
 
-fn witness(session: &Session, block: &Block, bounds: &Bounds) -> Result<Json, Error> {
+fn witness(session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
     let parent = block.header.number.saturating_sub(1);
     let before = select::state(session.source(), Selector::Tag(Tag::Number(parent)))?;
     let noted = Noted::new(session.view());
     let tries = tries(session, &before)?.through(&noted);
     let (codes, none) = (Codes::new(CODES_BYTES), Overrides::default());
-    let mut replay = replay_on(session, &noted, &codes, block, &none)?;
+    bounds.budget.limit_each(TIMEOUT);
+    let mut replay = replay_on(session, &noted, &codes, block, &none, bounds)?;
     let mut called = Called::default();
     for index in 0..block.transactions.len() {
         let (tx, _) = nth(block, index)?;
-        let done = replay.inspect(tx, bounds.budget(TIMEOUT), &mut called).map_err(fault)?;
+        let done = replay.inspect(tx, &mut bounds.budget, &mut called).map_err(fault)?;
         replay.keep(done);
     }
-    replay.end(block, &session.head().rules).map_err(fault)?;
-    follow(&tries, &noted.seen(), || noted.bytes() > bounds.most_bytes)?;
+    replay.end(block, &session.head().rules, &mut bounds.budget).map_err(fault)?;
+    let most_bytes = bounds.most_bytes;
+    follow(&tries, &noted.seen(), &mut bounds.budget, || noted.bytes() > most_bytes)?;
     let root = tries.root_with(&replay.changes())?;
     if root != block.header.state_root {
         return Err(Error::internal(format!(
@@ -100,17 +103,19 @@ fn witness(session: &Session, block: &Block, bounds: &Bounds) -> Result<Json, Er
     let mut seen = noted.seen();
     seen.codes.append(&mut called.0);
     seen.codes.remove(&Bytes::new());
-    answer(session, parent, &seen, bounds.most_bytes)
+    written(session, parent, &seen, most_bytes)
 }
 
 /// Goes all ways that the keys name; what is on them is noted.
-fn follow(tries: &Tries<'_>, seen: &Seen, full: impl Fn() -> bool) -> Result<(), Error> {
+fn follow(tries: &Tries<'_>, seen: &Seen, budget: &mut Budget, full: impl Fn() -> bool) -> Result<(), Error> {
     for (account, slots) in &seen.read {
+        budget.look().map_err(fault)?;
         let storage_root = tries.account(*account)?.map(|account| account.storage_root);
         for slot in slots {
             if full() {
                 return Err(too_large());
             }
+            budget.charge(cost::READ).map_err(fault)?;
             if let Some(root) = storage_root {
                 tries.walk(Some(*account), root, *slot)?;
             }
@@ -119,7 +124,7 @@ fn follow(tries: &Tries<'_>, seen: &Seen, full: impl Fn() -> bool) -> Result<(),
     Ok(())
 }
 
-fn answer(session: &Session, parent: u64, seen: &Seen, most_bytes: usize) -> Result<Json, Error> {
+fn written(session: &Session, parent: u64, seen: &Seen, most_bytes: usize) -> Result<Json, Error> {
     let source = session.source();
     let mut headers = Vec::new();
     for number in seen.oldest.unwrap_or(parent).min(parent)..=parent {

@@ -1,6 +1,5 @@
 //! The blocks, one after another, on one overlay.
 
-use super::Stop;
 use super::assemble::{Called, Made, Outcome};
 use super::plan::{Plan, Planned};
 use super::requests;
@@ -13,6 +12,7 @@ use crate::evm::rules::Rules;
 use crate::evm::{self, Call, Failure, settle};
 use crate::rpc::call::unsigned;
 use crate::rpc::call_args::CallArgs;
+use crate::rpc::execute::Stop;
 use crate::rpc::params::{Big, Number};
 use crate::rpc::proof::Tries;
 use crate::rpc::select::StateOf;
@@ -28,8 +28,7 @@ use maidenlane_jsonrpc::{Error, Json, codes};
 use revm::context::BlockEnv;
 use revm::context::result::{ExecutionResult, InvalidTransaction};
 use revm::database_interface::{Database as _, DatabaseCommit as _};
-use revm::handler::{ExecuteEvm as _, SystemCallEvm as _};
-use revm::inspector::InspectEvm as _;
+use revm::handler::ExecuteEvm as _;
 use revm::primitives::hardfork::SpecId;
 
 /// Gas of a blob.
@@ -41,7 +40,7 @@ pub(super) fn run(
     session: &Session,
     base: &StateOf,
     plan: &Plan,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let none = Overrides::default();
     let rules = &*session.head().rules;
@@ -76,7 +75,7 @@ struct Run<'a> {
     rules: &'a Rules,
     base: &'a StateOf,
     plan: &'a Plan,
-    budget: Budget,
+    budget: &'a mut Budget,
     state: Overlay<'a>,
     /// For all calls of all blocks together.
     gas_left: u64,
@@ -125,6 +124,7 @@ impl Run<'_> {
     }
 
     fn block(&mut self, planned: &Planned, parent: &Header) -> Result<Made, Stop> {
+        self.budget.look()?;
         let mut scene = self.scene(planned, parent)?;
         if let Some(root) = scene.header.parent_beacon_block_root {
             self.system_call(&scene, eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
@@ -173,14 +173,10 @@ impl Run<'_> {
         contract: Address,
         data: Bytes,
     ) -> Result<ExecutionResult, Failure> {
-        if let Some(spent) = self.budget.look() {
-            return Err(Failure::Spent(spent));
-        }
         let cfg = evm::cfg(scene.spec, self.rules.chain_id());
-        let (env, budget) = (scene.env.clone(), self.budget.clone());
-        let mut machine = evm::machine(cfg, env, &mut self.state, budget, (), scene.precompiles.clone());
-        let done = machine.system_call_one(contract, data);
-        let result = evm::outcome(&machine, done)?;
+        let (env, precompiles) = (scene.env.clone(), scene.precompiles.clone());
+        let mut machine = evm::machine(cfg, env, &mut self.state, self.budget, (), precompiles);
+        let result = evm::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
         self.state.commit(changes);
         Ok(result)
@@ -209,9 +205,7 @@ impl Run<'_> {
         used: u64,
         transfers: &mut Transfers,
     ) -> Result<Called, Stop> {
-        if let Some(spent) = self.budget.look() {
-            return Err(Failure::Spent(spent).into());
-        }
+        self.budget.look()?;
         let from = wanted.from.unwrap_or_default();
         let account = self.state.basic(from)?.unwrap_or_default();
         let Number(nonce) = wanted.nonce.unwrap_or(Number(account.nonce));
@@ -300,11 +294,9 @@ impl Run<'_> {
         cfg.disable_base_fee = true;
         let tx = call.tx.clone();
         let unpaid = (!self.plan.validation && settle::is_free(&tx)).then_some(call.block.beneficiary);
-        let (env, budget) = (call.block.clone(), self.budget.clone());
-        let mut machine =
-            evm::machine(cfg, env, &mut self.state, budget, transfers, scene.precompiles.clone());
-        let done = machine.inspect_one_tx(tx);
-        match evm::outcome(&machine, done) {
+        let (env, precompiles) = (call.block.clone(), scene.precompiles.clone());
+        let mut machine = evm::machine(cfg, env, &mut self.state, self.budget, transfers, precompiles);
+        match evm::inspect(&mut machine, tx) {
             Ok(result) => {
                 let mut changes = machine.finalize();
                 if let Some(beneficiary) = unpaid {

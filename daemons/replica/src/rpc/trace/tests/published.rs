@@ -3,6 +3,7 @@
 use super::super::Bounds;
 use super::super::config::{Place, Raw};
 use super::difference;
+use crate::evm::budget::Budget;
 use crate::evm::codes::Codes;
 use crate::evm::database::{Overrides, StateDb};
 use crate::evm::precompiles::Precompiles;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The module that the harness builds geth from.
 const MODULE: &str = "github.com/ethereum/go-ethereum@v1.17.5";
@@ -181,9 +183,10 @@ fn told(tracer: &str, case: &Value) -> Value {
     let mut replay = Replay::on(db, env, cfg, Precompiles::new(spec, None));
     let wanted = json!({"tracer": tracer, "tracerConfig": case["tracerConfig"], "timeout": "60s"});
     let config = Raw::read(&wanted.to_string()).and_then(|raw| raw.checked().map_err(|e| e.to_string()));
-    let bounds = Bounds { most_bytes: 1 << 30, cancelled: Arc::default() };
+    let far = Instant::now() + Duration::from_secs(60);
+    let mut bounds = Bounds { most_bytes: 1 << 30, budget: Budget::until(far, Arc::default()) };
     let env = tx_env(&tx, sender(&tx));
-    let text = config.expect("served").trace(&mut replay, env, Place::default(), &bounds, 1 << 30);
+    let text = config.expect("served").trace(&mut replay, env, Place::default(), &mut bounds, 1 << 30);
     text.map_or_else(|error| json!(error.to_string()), |text| serde_json::from_str(&text).expect("JSON"))
 }
 

@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One client.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     head: String,
     request: Vec<u8>,
@@ -22,7 +22,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to `address`, with or without asking for compressed answers.
-    pub(super) fn open(address: &str, gzip: bool) -> Outcome<Self> {
+    pub(crate) fn open(address: &str, gzip: bool) -> Outcome<Self> {
         let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
@@ -39,12 +39,12 @@ impl Connection {
     }
 
     /// Posts one body and returns the answer's, as it came.
-    pub(super) fn ask(&mut self, body: &str) -> Outcome<&[u8]> {
+    pub(crate) fn ask(&mut self, body: &str) -> Outcome<&[u8]> {
         self.ask_with("", body)
     }
 
     /// The same with one more header, a whole line.
-    pub(super) fn ask_with(&mut self, header: &str, body: &str) -> Outcome<&[u8]> {
+    pub(crate) fn ask_with(&mut self, header: &str, body: &str) -> Outcome<&[u8]> {
         self.request.clear();
         write!(self.request, "{}{}\r\n{header}\r\n{body}", self.head, body.len())?;
         self.stream.get_mut().write_all(&self.request).doing(|| "send a request".to_owned())?;

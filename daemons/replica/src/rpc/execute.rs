@@ -1,0 +1,124 @@
+//! How everything that executes is bounded. A method is a function from its parameters to its answer under one budget,
+//! which pays for reading the parameters, for all that the EVM does, and for writing the answer. It starts on the IO
+//! thread with a small budget, because a hand-over costs more than most calls; what exceeds that starts again on the
+//! pool.
+
+use super::Shared;
+use super::call::failed;
+use super::session::Session;
+use crate::evm::budget::Budget;
+use crate::evm::database::ReadFault;
+use crate::evm::pool::Refused;
+use crate::evm::{Failure, cost};
+use crate::rpc::source::ReadError;
+use maidenlane_jsonrpc::{Error, Json, codes};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Why a method that executes ended early.
+pub(super) enum Stop {
+    /// It could not be run.
+    Failure(Failure),
+    /// It was refused.
+    Refused(Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<ReadFault> for Stop {
+    fn from(fault: ReadFault) -> Self {
+        Self::Failure(Failure::Read(fault))
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        ReadFault::from(error).into()
+    }
+}
+
+/// A method: the same answer wherever it runs.
+pub(super) type Method = fn(&Shared, &Session, Option<&RawValue>, &mut Budget) -> Result<Json, Stop>;
+
+/// Where a method starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// On the IO thread.
+    Here,
+    /// On the pool, because it hardly ever ends within what an IO thread may be held.
+    OnPool,
+}
+
+/// An overdue job is given this much longer to say so itself, before it is said for it.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Answers a request.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+    start: Start,
+    method: Method,
+) -> Result<Json, Error> {
+    let settings = shared.settings.get();
+    if start == Start::Here {
+        match paid(shared, session, params, &mut Budget::light(settings.call_inline), method) {
+            Err(Stop::Failure(Failure::Spent(_))) => (),
+            done => return told(shared, done),
+        }
+    }
+    // The deadline holds from now on: time in the queue is time the client waits.
+    let now = Instant::now();
+    let deadline = now.checked_add(settings.call_timeout).unwrap_or(now);
+    let (there, session, params) = (Arc::clone(shared), Arc::clone(session), params.map(ToOwned::to_owned));
+    let job = shared.pool.run(move |cancelled| {
+        let mut budget = Budget::until(deadline, cancelled);
+        told(&there, paid(&there, &session, params.as_deref(), &mut budget, method))
+    });
+    // A single instruction may last: its client need not wait for it, nor for what never ends.
+    let late = deadline.checked_add(GRACE).unwrap_or(deadline);
+    match tokio::time::timeout_at(late.into(), job).await {
+        Ok(done) => done.map_err(refused)?,
+        Err(_) => Err(failed(shared, Failure::TIMEOUT)),
+    }
+}
+
+fn paid(
+    shared: &Shared,
+    session: &Session,
+    params: Option<&RawValue>,
+    budget: &mut Budget,
+    method: Method,
+) -> Result<Json, Stop> {
+    budget.charge(cost::json(params.map_or(0, |params| params.get().len())))?;
+    method(shared, session, params, budget)
+}
+
+fn told(shared: &Shared, done: Result<Json, Stop>) -> Result<Json, Error> {
+    done.map_err(|stop| match stop {
+        Stop::Refused(error) => error,
+        Stop::Failure(failure) => failed(shared, failure),
+    })
+}
+
+/// What a full or failed pool is told as.
+pub(super) fn refused(reason: Refused) -> Error {
+    match reason {
+        Refused::Full => Error::new(codes::LIMIT_EXCEEDED, "too many expensive calls at once; try again"),
+        Refused::Panicked => Error::internal("the call failed inside this replica"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Methods that do not do what is asked of them.
+
+use super::*;
+use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::{Rpc, Settings};
+use maidenlane_jsonrpc::Api as _;
+
+/// A replica whose calls have 50 ms, on threads as a daemon has them.
+fn scene() -> Option<(tokio::runtime::Runtime, Rpc)> {
+    let settings =
+        Settings { call_timeout: Duration::from_millis(50), pool_threads: 2, ..Settings::default() };
+    let rpc = Rpc::new(Arc::new(Still::new(fake::chain()?)), settings).expect("threads");
+    Some((tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"), rpc))
+}
+
+async fn run(rpc: &Rpc, start: Start, method: Method) -> Result<Json, Error> {
+    let session = Arc::new(rpc.pin(None).await);
+    answer(&rpc.shared, &session, None, start, method).await
+}
+
+#[test]
+fn a_call_that_never_returns_costs_its_own_thread_only() {
+    let Some((runtime, rpc)) = scene() else { return };
+    let endless: Method = |_, _, _, _| {
+        loop {
+            std::thread::park();
+        }
+    };
+    runtime.block_on(async {
+        // As many as the pool has threads, and they are replaced: whoever waits behind them is answered in the end.
+        for _ in 0..2 {
+            let late = run(&rpc, Start::OnPool, endless).await.expect_err("it never returns");
+            assert_eq!(late.message, "execution aborted (timeout = 50ms)");
+        }
+        let session = Arc::new(rpc.pin(None).await);
+        let cheap = rpc.call(&session, "eth_blockNumber", None).await;
+        assert_eq!(cheap.expect("needs no thread").as_str(), "\"0x36\"");
+        let fine: Method = |_, _, _, _| Ok(Json::TRUE);
+        while run(&rpc, Start::OnPool, fine).await.is_err() {}
+    });
+}
+
+#[test]
+fn what_exceeds_an_io_threads_time_starts_again_on_the_pool() {
+    let Some((runtime, rpc)) = scene() else { return };
+    let tells_its_thread: Method = |_, _, _, budget| {
+        budget.charge(10_000_000)?;
+        Ok(Json::string(std::thread::current().name().unwrap_or_default()))
+    };
+    let told = runtime.block_on(run(&rpc, Start::Here, tells_its_thread)).expect("there is time on the pool");
+    assert!(told.as_str().starts_with("\"evm-"), "{}", told.as_str());
+}
+
+#[test]
+fn long_parameters_are_not_read_on_an_io_thread() {
+    let Some((runtime, rpc)) = scene() else { return };
+    let tells_its_thread: Method =
+        |_, _, _, _| Ok(Json::string(std::thread::current().name().unwrap_or_default()));
+    let told = |len: usize| {
+        let params = RawValue::from_string(format!("[\"{}\"]", "x".repeat(len))).expect("JSON");
+        runtime.block_on(async {
+            let session = Arc::new(rpc.pin(None).await);
+            answer(&rpc.shared, &session, Some(&params), Start::Here, tells_its_thread).await
+        })
+    };
+    assert!(!told(10).expect("an answer").as_str().starts_with("\"evm-"));
+    assert!(told(1 << 20).expect("an answer").as_str().starts_with("\"evm-"));
+}

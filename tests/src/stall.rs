@@ -1,0 +1,192 @@
+//! Short programs under every method that executes, each asked for by several clients at once, and how long a client
+//! beside them waits for an answer that costs nothing. No program may hold what others need.
+
+mod program;
+mod request;
+
+use std::{
+    fmt, fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    connection::Connection,
+    differ,
+    failure::{Doing, Failure, Outcome},
+    process::Interrupt,
+    scenario::Net,
+};
+
+/// Clients that ask for the same program at once.
+const CLIENTS: usize = 4;
+/// A client beside them must not wait longer.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Nor may those that ask: a call has [`CALL_TIMEOUT_MS`], and they share the threads.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Short, since many programs run until it ends.
+const CALL_TIMEOUT_MS: u32 = 50;
+/// What was too slow is tried again so often: a machine that others use is slow now and then, a defect always.
+const AGAIN: u32 = 4;
+/// Programs that are told with their waits.
+const TOLD: usize = 5;
+
+/// What to run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Programs; without it they go on until an interrupt
+    #[arg(long)]
+    programs: Option<u32>,
+    /// Chooses them
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What one program did.
+#[derive(Debug, Clone)]
+struct Seen {
+    /// The longest that the client beside waited.
+    wait: Duration,
+    /// The longest that one who asked for it waited.
+    answer: Duration,
+    request: String,
+}
+
+impl Seen {
+    fn is_slow(&self) -> bool {
+        self.wait > WAIT_MAX || self.answer > ANSWER_MAX
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wait, answer) = (self.wait.as_secs_f64() * 1e3, self.answer.as_secs_f64() * 1e3);
+        write!(f, "beside it {wait:.1} ms, itself {answer:.1} ms: {:.1500}", self.request)
+    }
+}
+
+/// What came of all.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Programs that ran.
+    pub programs: u32,
+    /// Those that were too slow each time, with their waits.
+    pub slow: Vec<String>,
+    /// The slowest of the others, slowest first.
+    rest: Vec<Seen>,
+}
+
+impl Findings {
+    fn take(&mut self, seen: Seen) {
+        self.programs += 1;
+        if seen.is_slow() {
+            self.slow.push(seen.to_string());
+            return;
+        }
+        let at = self.rest.partition_point(|slower| slower.wait > seen.wait);
+        self.rest.insert(at, seen);
+        self.rest.truncate(TOLD);
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for seen in &self.rest {
+            writeln!(f, "{seen}")?;
+        }
+        for slow in &self.slow {
+            writeln!(f, "TOO SLOW {slow}")?;
+        }
+        write!(f, "{} programs, {} too slow", self.programs, self.slow.len())
+    }
+}
+
+/// The command: goes on until told to stop.
+///
+/// # Errors
+/// Something does not build or start, or the replica died.
+pub fn run(arguments: &Arguments) -> Outcome<bool> {
+    let stop = Interrupt::on_signals()?;
+    let mut net = network()?;
+    let findings = run_all(&mut net, arguments.seed, arguments.programs, &stop)?;
+    println!("{findings}");
+    net.stop()?;
+    Ok(findings.slow.is_empty())
+}
+
+/// A replica with trie nodes on a chain of all forks, with little time for each call.
+///
+/// # Errors
+/// Something does not build or start.
+pub fn network() -> Outcome<Net> {
+    differ::network_with(|net| {
+        let path = net.replica_daemon(0)?.config();
+        let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
+        let limit = |name| format!("{{ method = \"{name}\", timeout_ms = {CALL_TIMEOUT_MS} }}");
+        let limits = request::methods().map(limit).collect::<Vec<_>>().join(", ");
+        let text = text
+            .replace("[] : List { method : Text, timeout_ms : Natural }", &format!("[ {limits} ]"))
+            .replace("callTimeout_ms = 5000", &format!("callTimeout_ms = {CALL_TIMEOUT_MS}"));
+        fs::write(path, text).doing(|| format!("write {}", path.display()))
+    })
+}
+
+/// Runs so many programs, without a number until an interrupt.
+///
+/// # Errors
+/// The replica does not answer any more.
+pub fn run_all(net: &mut Net, seed: u64, programs: Option<u32>, stop: &Interrupt) -> Outcome<Findings> {
+    let replica = net.replica(0)?;
+    let address = replica.url().trim_start_matches("http://").to_owned();
+    let open = || Connection::open(&address, false);
+    let mut beside = open()?;
+    let mut clients = (0..CLIENTS).map(|_| open()).collect::<Outcome<Vec<_>>>()?;
+    let mut requests = request::Requests::new(seed, request::Blocks::read(&replica)?);
+    let (mut findings, mut told) = (Findings::default(), Instant::now());
+    while programs.is_none_or(|most| findings.programs < most) && !stop.raised() {
+        let request = requests.next();
+        let mut best = once(&mut beside, &mut clients, &request)?;
+        for _ in 0..AGAIN {
+            if !best.is_slow() {
+                break;
+            }
+            let again = once(&mut beside, &mut clients, &request)?;
+            best.wait = best.wait.min(again.wait);
+            best.answer = best.answer.min(again.answer);
+        }
+        findings.take(best);
+        if programs.is_none() && told.elapsed() > Duration::from_secs(10) {
+            println!("{} programs, {} too slow", findings.programs, findings.slow.len());
+            told = Instant::now();
+        }
+    }
+    Ok(findings)
+}
+
+/// All clients ask for it at once; meanwhile the one beside asks for what costs nothing, again and again.
+fn once(beside: &mut Connection, clients: &mut [Connection], request: &str) -> Outcome<Seen> {
+    const CHEAP: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
+    let running = AtomicUsize::new(clients.len());
+    let ask = |client: &mut Connection| {
+        let begun = Instant::now();
+        let asked = client.ask(request).map(|_| begun.elapsed());
+        running.fetch_sub(1, Ordering::Relaxed);
+        asked
+    };
+    thread::scope(|scope| {
+        let asking: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| ask(client))).collect();
+        let mut wait = Duration::ZERO;
+        while running.load(Ordering::Relaxed) > 0 {
+            let begun = Instant::now();
+            beside.ask(CHEAP)?;
+            wait = wait.max(begun.elapsed());
+        }
+        let mut answer = Duration::ZERO;
+        for client in asking {
+            let took = client.join().unwrap_or_else(|_| Err(Failure::new("a client panicked")));
+            answer = answer.max(took.doing(|| format!("ask {request:.2000}"))?);
+        }
+        Ok(Seen { wait, answer, request: request.to_owned() })
+    })
+}
