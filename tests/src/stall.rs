@@ -16,6 +16,7 @@ use crate::{
     differ,
     failure::{Doing, Failure, Outcome},
     process::Interrupt,
+    rpc::Client,
     scenario::Net,
 };
 
@@ -23,7 +24,7 @@ use crate::{
 const CLIENTS: usize = 4;
 /// A client beside them must not wait longer.
 const WAIT_MAX: Duration = Duration::from_millis(100);
-/// Nor may those that ask: a call has [`CALL_TIMEOUT_MS`], and they share the threads.
+/// Nor may those that ask, for each of their calls: it has [`CALL_TIMEOUT_MS`], and they share the threads.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Short, since many programs run until it ends.
 const CALL_TIMEOUT_MS: u32 = 50;
@@ -43,19 +44,20 @@ pub struct Arguments {
     seed: u64,
 }
 
-/// What one program did.
+/// What one request did.
 #[derive(Debug, Clone)]
 struct Seen {
     /// The longest that the client beside waited.
     wait: Duration,
     /// The longest that one who asked for it waited.
     answer: Duration,
+    answer_max: Duration,
     request: String,
 }
 
 impl Seen {
     fn is_slow(&self) -> bool {
-        self.wait > WAIT_MAX || self.answer > ANSWER_MAX
+        self.wait > WAIT_MAX || self.answer > self.answer_max
     }
 }
 
@@ -138,24 +140,12 @@ pub fn network() -> Outcome<Net> {
 /// The replica does not answer any more.
 pub fn run_all(net: &mut Net, seed: u64, programs: Option<u32>, stop: &Interrupt) -> Outcome<Findings> {
     let replica = net.replica(0)?;
-    let address = replica.url().trim_start_matches("http://").to_owned();
-    let open = || Connection::open(&address, false);
-    let mut beside = open()?;
-    let mut clients = (0..CLIENTS).map(|_| open()).collect::<Outcome<Vec<_>>>()?;
+    let mut crowd = Crowd::at(&replica)?;
     let mut requests = request::Requests::new(seed, request::Blocks::read(&replica)?);
     let (mut findings, mut told) = (Findings::default(), Instant::now());
     while programs.is_none_or(|most| findings.programs < most) && !stop.raised() {
-        let request = requests.next();
-        let mut best = once(&mut beside, &mut clients, &request)?;
-        for _ in 0..AGAIN {
-            if !best.is_slow() {
-                break;
-            }
-            let again = once(&mut beside, &mut clients, &request)?;
-            best.wait = best.wait.min(again.wait);
-            best.answer = best.answer.min(again.answer);
-        }
-        findings.take(best);
+        let (request, calls) = requests.next();
+        findings.take(crowd.ask(&request, ANSWER_MAX * calls)?);
         if programs.is_none() && told.elapsed() > Duration::from_secs(10) {
             println!("{} programs, {} too slow", findings.programs, findings.slow.len());
             told = Instant::now();
@@ -164,9 +154,55 @@ pub fn run_all(net: &mut Net, seed: u64, programs: Option<u32>, stop: &Interrupt
     Ok(findings)
 }
 
+/// Clients that ask for the same, and the one beside them.
+#[derive(Debug)]
+pub struct Crowd {
+    clients: Vec<Connection>,
+    beside: Connection,
+}
+
+impl Crowd {
+    /// Connects all of them.
+    ///
+    /// # Errors
+    /// Nobody is there.
+    pub fn at(server: &Client) -> Outcome<Self> {
+        let address = server.url().trim_start_matches("http://");
+        let open = || Connection::open(address, false);
+        Ok(Self { clients: (0..CLIENTS).map(|_| open()).collect::<Outcome<_>>()?, beside: open()? })
+    }
+
+    /// Asks, again if it was slow, and tells the least that was waited.
+    ///
+    /// # Errors
+    /// Somebody got no answer.
+    fn ask(&mut self, request: &str, answer_max: Duration) -> Outcome<Seen> {
+        let mut best = Seen { answer_max, ..once(self, request)? };
+        for _ in 0..AGAIN {
+            if !best.is_slow() {
+                break;
+            }
+            let again = once(self, request)?;
+            best.wait = best.wait.min(again.wait);
+            best.answer = best.answer.min(again.answer);
+        }
+        Ok(best)
+    }
+
+    /// Asks for what may take so long, and tells what was waited.
+    ///
+    /// # Errors
+    /// Somebody waited for too long, each time.
+    pub fn bear(&mut self, request: &str, answer_max: Duration) -> Outcome<String> {
+        let seen = self.ask(request, answer_max)?;
+        if seen.is_slow() { Err(Failure::new(format!("too slow: {seen}"))) } else { Ok(seen.to_string()) }
+    }
+}
+
 /// All clients ask for it at once; meanwhile the one beside asks for what costs nothing, again and again.
-fn once(beside: &mut Connection, clients: &mut [Connection], request: &str) -> Outcome<Seen> {
+fn once(crowd: &mut Crowd, request: &str) -> Outcome<Seen> {
     const CHEAP: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
+    let Crowd { clients, beside } = crowd;
     let running = AtomicUsize::new(clients.len());
     let ask = |client: &mut Connection| {
         let begun = Instant::now();
@@ -187,6 +223,6 @@ fn once(beside: &mut Connection, clients: &mut [Connection], request: &str) -> O
             let took = client.join().unwrap_or_else(|_| Err(Failure::new("a client panicked")));
             answer = answer.max(took.doing(|| format!("ask {request:.2000}"))?);
         }
-        Ok(Seen { wait, answer, request: request.to_owned() })
+        Ok(Seen { wait, answer, answer_max: ANSWER_MAX, request: request.to_owned() })
     })
 }

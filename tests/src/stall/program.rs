@@ -9,7 +9,9 @@ const BYTES_MAX: [usize; 6] = [64, 400, 400, 2_000, 2_000, 48_000];
 
 /// A program as hex digits.
 pub(super) fn program(dice: &mut Dice) -> String {
-    let body: String = (0..=dice.roll(3)).map(|_| piece(dice)).collect();
+    // One alone often: others beside it may be what makes the clock be looked at.
+    let pieces = if dice.one_in(2) { 1 } else { 1 + dice.roll(3) };
+    let body: String = (0..pieces).map(|_| piece(dice)).collect();
     match dice.roll(8) {
         // JUMPDEST … PUSH0 JUMP
         0 | 1 => format!("5b{body}5f56"),

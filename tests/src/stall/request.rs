@@ -73,18 +73,20 @@ impl Requests {
         Self { dice: Dice::new(seed), blocks }
     }
 
-    /// The next body: a call, or now and then a batch of the same one.
-    pub(super) fn next(&mut self) -> String {
+    /// The next body, and how many calls it has: one, or now and then a batch of the same one.
+    pub(super) fn next(&mut self) -> (String, u32) {
         let code = format!("0x{}", program(&mut self.dice));
         // What runs blocks knows no programs, so there is less to find.
         let methods = if self.dice.one_in(8) { BLOCKS } else { PROGRAMS };
         let method = self.dice.choice(&methods).unwrap_or("eth_call");
         let params = self.params(method, &code);
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        if self.dice.one_in(40) && code.len() < 2_000 {
-            return Value::from(vec![request; 100]).to_string();
+        let most = if self.dice.one_in(100) { 100 } else { 1 };
+        let mut calls = repeated(&request, most);
+        match calls.len() {
+            1 => (calls.remove(0).to_string(), 1),
+            count => (Value::from(calls).to_string(), u32::try_from(count).unwrap_or(u32::MAX)),
         }
-        request.to_string()
     }
 
     fn params(&mut self, method: &str, code: &str) -> Value {
@@ -97,16 +99,17 @@ impl Requests {
             "trace_call" => json!([creation(dice, code), ["trace", "stateDiff"], "latest"]),
             "trace_callMany" => {
                 let one = json!([creation(dice, code), ["trace"]]);
-                json!([vec![one; 1 + dice.below(50)], "latest"])
+                json!([repeated(&one, 1 + dice.below(50)), "latest"])
             }
             "eth_simulateV1" => {
-                let calls = vec![call(dice); 1 + dice.below(20)];
+                let calls = repeated(&call(dice), 1 + dice.below(20));
                 let block = json!({"calls": calls, "stateOverrides": overrides(code)});
-                let blocks = vec![block; 1 + dice.below(4)];
+                let blocks = repeated(&block, 1 + dice.below(4));
                 json!([{"blockStateCalls": blocks, "traceTransfers": true}, "latest"])
             }
             "ethercattle_estimateGasList" => {
-                json!([vec![call(dice); 1 + dice.below(20)], dice.one_in(2), "latest", overrides(code)])
+                let calls = repeated(&call(dice), 1 + dice.below(20));
+                json!([calls, dice.one_in(2), "latest", overrides(code)])
             }
             "debug_traceCall" => {
                 let mut config = tracer(dice);
@@ -126,6 +129,12 @@ impl Requests {
             _ => json!([call(dice), "latest", overrides(code)]),
         }
     }
+}
+
+/// The same value at most so many times, as often as a body may hold it.
+fn repeated(value: &Value, most: usize) -> Vec<Value> {
+    const BYTES_MAX: usize = 4 << 20;
+    vec![value.clone(); most.min(BYTES_MAX / value.to_string().len()).max(1)]
 }
 
 fn tracer(dice: &mut Dice) -> Value {
@@ -189,7 +198,7 @@ mod tests {
         let mut requests = Requests::new(1, Blocks::default());
         let asked: BTreeSet<String> = (0..2_000)
             .map(|_| {
-                let request: Value = serde_json::from_str(&requests.next()).unwrap();
+                let request: Value = serde_json::from_str(&requests.next().0).unwrap();
                 let one = request.get(0).unwrap_or(&request);
                 one.get("method").and_then(Value::as_str).unwrap().to_owned()
             })

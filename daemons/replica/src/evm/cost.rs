@@ -1,6 +1,9 @@
 //! Estimates of what work costs, in nanoseconds of one core. They decide when the clock is looked at, and what is too
-//! long to begin on an IO thread; they need not be exact, but never far too low. The values are above what a 2-core
-//! AMD EPYC took in a release build.
+//! long to begin on an IO thread; they need not be exact, but never far too low.
+//!
+//! Measured with revm 43.0.3 on a 2-core AMD EPYC, release build: KECCAK256 2.6 ns a byte and 390 for a word; copies
+//! 0.02 and logs 0.6 a byte; EXP 7.8 a bit; SLOAD, SSTORE and BALANCE of what is in memory 120 to 220; TSTORE 70;
+//! CREATE2 4.4 a byte; a signature 38,600; SHA-256 0.6 (with the processor's help) and RIPEMD-160 3.1 a byte.
 
 use revm::context::TxEnv;
 use revm::context_interface::either::Either;
@@ -22,17 +25,17 @@ const HEAVY: u64 = 1_000_000;
 
 /// `KECCAK256` of so many bytes.
 pub(crate) fn hash(len: u64) -> u64 {
-    len.saturating_mul(3).saturating_add(60)
+    len.saturating_mul(3).saturating_add(400)
 }
 
 /// A copy of so many bytes, to memory that may have to grow.
 pub(crate) fn copy(len: u64) -> u64 {
-    len.div_ceil(2)
+    len
 }
 
 /// Looking for the jump destinations of new code, and hashing it.
 pub(crate) fn code(len: u64) -> u64 {
-    len.saturating_mul(4)
+    len.saturating_mul(5)
 }
 
 /// `EXP`: a squaring for each bit of the exponent, and at most as many multiplications.
