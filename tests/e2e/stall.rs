@@ -1,7 +1,7 @@
 //! What some ask for never holds what others need: known requests that did, and random programs under every method that
 //! executes.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use maidenlane_tests::{
     process::Interrupt,
@@ -51,14 +51,22 @@ fn no_known_request_holds_what_others_need() {
     // 220 times KECCAK256 of 1 MiB.
     let hashes = format!("0x{}", "621000005f2050".repeat(220));
     let call = json!({"to": HERE, "gas": "0x2faf080"});
-    check(&mut crowd, &request("eth_call", &json!([call, "latest", {HERE: {"code": hashes}}])));
+    let hashing = request("eth_call", &json!([call, "latest", {HERE: {"code": hashes}}]));
+    check(&mut crowd, &hashing);
     let authorizations: Vec<Value> = (1..1_900).map(authorization).collect();
     let call = json!({"to": HERE, "authorizationList": authorizations});
     for method in ["eth_createAccessList", "eth_estimateGas"] {
         check(&mut crowd, &request(method, &json!([call])));
     }
     check(&mut crowd, &format!("[1{}]", ",1".repeat(2 << 20)));
-    net.stop().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            // Cut off by the stop, which does not wait for them.
+            scope.spawn(|| replica.post(&hashing).is_err());
+        }
+        replica.block_number().unwrap();
+        net.stop().unwrap();
+    });
 }
 
 fn request(method: &str, params: &Value) -> String {

@@ -100,7 +100,9 @@ async fn serve(
     let calls = settings.part(|settings| settings.rpc.clone());
     let rpc = Rpc::with(heads, calls, sinks).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();
-    doors::serve(doors, rpc, shutdown).await
+    let served = doors::serve(doors, rpc.clone(), shutdown).await;
+    rpc.stop().await;
+    served
 }
 
 /// Starts the thread that reads where filters stand.

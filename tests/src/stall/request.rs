@@ -18,8 +18,9 @@ const PROGRAMS: [&str; 9] = [
     "trace_callMany",
 ];
 /// Run blocks of the chain again.
-const BLOCKS: [&str; 9] = [
+const BLOCKS: [&str; 11] = [
     "debug_traceTransaction",
+    "debug_traceBlock",
     "debug_traceBlockByNumber",
     "debug_traceBlockByHash",
     "debug_intermediateRoots",
@@ -27,6 +28,7 @@ const BLOCKS: [&str; 9] = [
     "trace_transaction",
     "trace_block",
     "trace_filter",
+    "trace_replayTransaction",
     "trace_replayBlockTransactions",
 ];
 
@@ -45,6 +47,7 @@ pub(super) fn methods() -> impl Iterator<Item = &'static str> {
 pub(super) struct Blocks {
     /// Hashes by number, from 1 on.
     hashes: Vec<Value>,
+    raw: Vec<Value>,
     transactions: Vec<Value>,
 }
 
@@ -52,7 +55,9 @@ impl Blocks {
     pub(super) fn read(chain: &Client) -> Outcome<Self> {
         let mut blocks = Self::default();
         for number in 1..=chain.block_number()? {
-            let block = chain.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), false]))?;
+            let tag = format!("0x{number:x}");
+            let block = chain.call("eth_getBlockByNumber", &json!([tag, false]))?;
+            blocks.raw.push(chain.call("debug_getRawBlock", &json!([tag]))?);
             blocks.hashes.push(block.get("hash").cloned().unwrap_or_default());
             blocks
                 .transactions
@@ -77,8 +82,8 @@ impl Requests {
     pub(super) fn next(&mut self) -> (String, u32) {
         let code = format!("0x{}", program(&mut self.dice));
         // What runs blocks knows no programs, so there is less to find.
-        let methods = if self.dice.one_in(8) { BLOCKS } else { PROGRAMS };
-        let method = self.dice.choice(&methods).unwrap_or("eth_call");
+        let methods = if self.dice.one_in(8) { &BLOCKS[..] } else { &PROGRAMS };
+        let method = self.dice.choice(methods).unwrap_or("eth_call");
         let params = self.params(method, &code);
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let most = if self.dice.one_in(100) { 100 } else { 1 };
@@ -120,6 +125,8 @@ impl Requests {
             }
             "debug_traceTransaction" => json!([transaction, tracer(dice)]),
             "trace_transaction" => json!([transaction]),
+            "trace_replayTransaction" => json!([transaction, ["trace", "stateDiff"]]),
+            "debug_traceBlock" => json!([dice.choice(&blocks.raw), tracer(dice)]),
             "debug_traceBlockByHash" => json!([hash, tracer(dice)]),
             "debug_traceBlockByNumber" => json!([number, tracer(dice)]),
             "debug_intermediateRoots" => json!([hash]),
@@ -178,7 +185,9 @@ fn fill(dice: &mut Dice, call: &mut Value) {
     }
     if dice.one_in(30) {
         let signed = |n: usize| json!({"chainId": "0x0", "address": HERE, "nonce": "0x0", "yParity": "0x1", "r": format!("0x{:x}", n + 1), "s": "0x7"});
-        let list: Vec<Value> = (0..=dice.below(1_900)).map(signed).collect();
+        // With the most there is gas for some 2,000.
+        let most = if dice.one_in(5) { 20_000 } else { 1_900 };
+        let list: Vec<Value> = (0..=dice.below(most)).map(signed).collect();
         fields.insert("authorizationList".to_owned(), list.into());
     }
     if dice.one_in(30) {

@@ -2,6 +2,7 @@
 //! counts as missing there), and superfluous ones are refused.
 
 use crate::error::Error;
+use crate::list;
 use serde_json::value::RawValue;
 
 /// The parameters of one call, taken from left to right.
@@ -21,12 +22,11 @@ impl<'a> Args<'a> {
         if !text.starts_with('[') {
             return Err(Error::params("non-array args"));
         }
-        let values: Vec<&'a RawValue> =
-            serde_json::from_str(text).map_err(|e| Error::params(format!("invalid params: {e}")))?;
-        if values.len() > most {
+        let values = list::split(text, most).map_err(|e| Error::params(format!("invalid params: {e}")))?;
+        if values.is_longer {
             return Err(Error::params(format!("too many arguments, want at most {most}")));
         }
-        Ok(Self { values: values.into_iter(), next: 0 })
+        Ok(Self { values: values.values.into_iter(), next: 0 })
     }
 
     /// The next parameter, which must be there. What null means is up to `read`, as it is up to Go's types in geth.

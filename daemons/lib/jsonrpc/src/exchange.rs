@@ -1,11 +1,11 @@
 //! From one request body to one answer body, with geth's rules for batches, ids and sizes.
 
 use crate::args::Args;
-use crate::batch;
 use crate::codes;
 use crate::error::Error;
 use crate::json::{Json, Object};
 use crate::limits::Limits;
+use crate::list;
 use crate::listener::Guest;
 use crate::min_block::MinBlock;
 use crate::openrpc::Described;
@@ -215,17 +215,17 @@ pub(crate) async fn answer_to<A: Api>(
         run.message(raw.get(), "").await;
         return run.end();
     }
-    let Ok(batch) = batch::split(text, limits.batch_calls) else {
+    let Ok(batch) = list::split(text, limits.batch_calls) else {
         return refused(codes::PARSE, "parse error");
     };
-    if batch.messages.is_empty() {
+    if batch.values.is_empty() {
         return refused(codes::INVALID_REQUEST, "empty batch");
     }
-    if batch.is_too_large {
-        return too_many(&batch.messages);
+    if batch.is_longer {
+        return too_many(&batch.values);
     }
     let mut began = Instant::now();
-    for message in batch.messages {
+    for message in batch.values {
         let separator = if run.body.is_empty() { "[" } else { "," };
         run.message(message.get(), separator).await;
         if began.elapsed() >= TURN {
@@ -367,9 +367,8 @@ fn kind_of(params: Option<&RawValue>) -> Result<String, Error> {
     if !text.starts_with('[') {
         return Err(Error::params("non-array args"));
     }
-    let values: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|error| Error::params(error.to_string()))?;
-    let kind = values.first().and_then(|first| text_of(first));
+    let values = list::split(text, 1).map_err(|error| Error::params(error.to_string()))?;
+    let kind = values.values.first().and_then(|first| text_of(first));
     kind.map(Cow::into_owned).ok_or_else(|| Error::params("expected subscription name as first argument"))
 }
 

@@ -8,7 +8,7 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`exchange`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
-//! | `batch` | the messages of a batch |
+//! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | how new a block a client wants |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`push`] | subscriptions: what is sent unasked |
@@ -30,7 +30,6 @@
 
 pub mod access;
 pub mod args;
-mod batch;
 pub mod codes;
 mod duplex;
 pub mod error;
@@ -39,6 +38,7 @@ mod gzip;
 pub mod ipc;
 pub mod json;
 pub mod limits;
+mod list;
 pub mod listener;
 mod min_block;
 pub mod openrpc;

@@ -41,13 +41,20 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// The code to exit with.
     pub exit: Exit,
+    /// Nothing can be drained after it.
+    pub(crate) at_once: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// A failure that ends the process with `exit`.
     pub fn new(exit: Exit, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit, source: source.into() }
+        Self { exit, at_once: false, source: source.into() }
+    }
+
+    /// The same, for one after which no task can end in order.
+    pub(crate) fn at_once(self) -> Self {
+        Self { at_once: true, ..self }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn watch(io: Handle, health: Health, shutdown: Shutdown) -> Res
                 "no IO thread ran anything for {} ms: work holds all of them",
                 silent_max.as_millis()
             );
-            return Err(Failure::new(Exit::TaskDied, text));
+            return Err(Failure::new(Exit::TaskDied, text).at_once());
         }
         health.io_answered();
         shutdown.unless(tokio::time::sleep(EVERY)).await;

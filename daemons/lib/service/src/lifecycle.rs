@@ -189,16 +189,20 @@ async fn supervise<D: Daemon>(
     let context = Context { settings, tasks, health, metrics, addresses: addresses.clone() };
     let started = tokio::select! {
         started = io.spawn(D::run(context)) => {
-            started.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic)))
+            Some(started.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic))))
         }
-        () = overdue(&shutdown) => Err(Failure::new(Exit::TaskDied, "the start did not end at the stop")),
+        () = overdue(&shutdown) => None,
     };
-    if started.is_err() {
+    if !matches!(started, Some(Ok(()))) {
         shutdown.trigger();
     }
     let ended = supervisor.join(DRAIN).await;
     addresses.remove();
-    started.and(ended)
+    let overdue = || Failure::new(Exit::TaskDied, "the start did not end at the stop");
+    match started {
+        Some(started) => started.and(ended),
+        None => ended.and_then(|()| Err(overdue())),
+    }
 }
 
 /// A stop during a long start must not wait for its end for ever.

@@ -87,13 +87,18 @@ impl TaskGroup {
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let (name, ended) = (self.enter(name), self.ended.clone());
+        let (name, ended, shutdown) = (self.enter(name), self.ended.clone(), self.shutdown.clone());
         let handle = self.runtime.spawn(future);
         // Carries the task's end, panic included, to the supervisor.
         self.control.spawn(async move {
             let result = handle.await.unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic)));
+            let failed = result.is_err();
             // The supervisor outlives its tasks; if it is gone the process is ending anyway.
             let _ = ended.send((name, result)).await;
+            // It may not listen yet: a start that hangs must end, too.
+            if failed {
+                shutdown.trigger();
+            }
         });
     }
 
@@ -105,14 +110,18 @@ impl TaskGroup {
     where
         F: FnOnce() -> Result<(), Failure> + Send + 'static,
     {
-        let (name, ended) = (self.enter(name), self.ended.clone());
+        let (name, ended, shutdown) = (self.enter(name), self.ended.clone(), self.shutdown.clone());
         let thread_name = name.clone();
         std::thread::Builder::new()
             .name(thread_name)
             .spawn(move || {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
                     .unwrap_or_else(|panic| Err(Failure::new(Exit::TaskDied, panic_text(panic.as_ref()))));
+                let failed = result.is_err();
                 let _ = ended.blocking_send((name, result));
+                if failed {
+                    shutdown.trigger();
+                }
             })
             .map(drop)
             .map_err(|error| Failure::new(Exit::TaskDied, error))
@@ -144,7 +153,7 @@ impl Supervisor {
         }
         shutdown.trigger();
         let drained = tokio::time::timeout(drain, async {
-            while !self.idle() {
+            while !self.idle() && !first.as_ref().is_err_and(|failure| failure.at_once) {
                 let end = self.ends.recv().await;
                 let result = self.settle(end, true);
                 if first.is_ok() {
@@ -173,7 +182,11 @@ impl Supervisor {
         match result {
             Ok(()) if expected => Ok(()),
             Ok(()) => Err(Failure::new(Exit::TaskDied, format!("task {name} ended by itself"))),
-            Err(failure) => Err(Failure::new(failure.exit, format!("task {name}: {failure}"))),
+            Err(failure) => {
+                let at_once = failure.at_once;
+                let failure = Failure::new(failure.exit, format!("task {name}: {failure}"));
+                Err(if at_once { failure.at_once() } else { failure })
+            }
         }
     }
 }

@@ -55,11 +55,6 @@ impl Budget {
         self.each = Some((time, None));
     }
 
-    /// Why the call was stopped, if it was.
-    pub(crate) fn spent(&self) -> Option<Spent> {
-        self.spent
-    }
-
     /// Counts work of `cost` nanoseconds that is about to be done. `false`: it must not be, nor anything else.
     #[inline]
     pub(crate) fn spend(&mut self, cost: u64) -> bool {
@@ -77,7 +72,7 @@ impl Budget {
         if self.has_time() { Ok(()) } else { Err(self.failure()) }
     }
 
-    /// A transaction begins: looks at the clock, and starts the time that each may take.
+    /// A transaction begins: looks at the clock, and starts the time that each may take, which [`Budget::end`] ends.
     pub(super) fn begin(&mut self, tx: &TxEnv) -> Result<(), Failure> {
         if let Some((time, until)) = &mut self.each {
             *until = Instant::now().checked_add(*time);
@@ -85,12 +80,20 @@ impl Budget {
         self.charge(cost::transaction(tx).saturating_add(LOOK))
     }
 
+    /// The transaction has ended: what comes after it has the deadline only.
+    pub(super) fn end(&mut self) -> Option<Spent> {
+        if let Some((_, until)) = &mut self.each {
+            *until = None;
+        }
+        self.spent
+    }
+
     #[cold]
     fn has_time(&mut self) -> bool {
-        let ahead = Duration::from_nanos(std::mem::take(&mut self.unseen));
         if self.spent.is_some() {
             return false;
         }
+        let ahead = Duration::from_nanos(std::mem::take(&mut self.unseen));
         let now = Instant::now();
         let ends = if self.light { now.checked_add(ahead) } else { Some(now) };
         let is_over = |until: Instant| ends.is_none_or(|ends| ends >= until);
@@ -99,6 +102,10 @@ impl Budget {
             self.spent = Some(Spent::Cancelled);
         } else if self.deadline.is_some_and(is_over) || each.is_some_and(is_over) {
             self.spent = Some(Spent::Time);
+        }
+        if self.spent.is_some() {
+            // So that nothing else is begun either.
+            self.unseen = LOOK;
         }
         self.spent.is_none()
     }

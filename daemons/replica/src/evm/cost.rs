@@ -20,8 +20,8 @@ pub(crate) const RECOVERY: u64 = 60_000;
 /// A look-up of fees that nobody asked for since the last head: some 20 blocks are decoded.
 pub(crate) const FEES: u64 = 20_000_000;
 /// Precompiles with pairings, exponentiations and curves: what they cost hangs on more than the length of their input,
-/// and most take milliseconds.
-const HEAVY: u64 = 1_000_000;
+/// and may be anything up to a second.
+const HEAVY: u64 = 1_000_000_000;
 
 /// `KECCAK256` of so many bytes.
 pub(crate) fn hash(len: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! Instructions that count what they cost before they run: all that repeat (jumps, calls, creates), read state, or work
 //! on as many bytes as they are told. The others are bounded by the size of code, which is some 10 ns a byte at worst,
-//! and by what a frame's memory may cost: 5 MB with 50 million gas.
+//! and by what a frame's memory may cost: 5 MB with the 50 million gas that `callGasCap` is where nobody changes it.
 
 use super::budget::LOOK;
 use super::{Ctx, cost};

@@ -239,10 +239,10 @@ where
 
 /// What a run came to: a spent budget goes before what it made the EVM say.
 fn outcome<DB: Database, I, T>(
-    machine: &Machine<'_, DB, I>,
+    machine: &mut Machine<'_, DB, I>,
     result: Result<T, EVMError<ReadFault>>,
 ) -> Result<T, Failure> {
-    if let Some(spent) = machine.ctx.chain.spent() {
+    if let Some(spent) = machine.ctx.chain.end() {
         return Err(Failure::Spent(spent));
     }
     result.map_err(|error| match error {

@@ -4,7 +4,7 @@
 //! A job is told when nobody waits for it any more, and looks often whether that is so. One that does not come back all
 //! the same costs its thread only: another takes its place.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +13,9 @@ use tokio::sync::oneshot;
 
 /// How long a job that nobody waits for may go on before its thread is given up.
 const GRACE: Duration = Duration::from_secs(2);
-/// Threads that may be given up; after that the pool shrinks, as each holds memory.
+/// Between two looks whether all jobs have ended.
+const LOOK: Duration = Duration::from_millis(5);
+/// Threads that may be given up and not have come back; after that the pool shrinks, as each holds memory.
 const LOST_MAX: usize = 64;
 
 /// Why nothing came back.
@@ -35,6 +37,7 @@ struct Job {
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: SyncSender<Job>,
+    seats: Seats,
     /// Dropped with the pool: the end of the thread that watches the others.
     _watched: SyncSender<()>,
 }
@@ -56,13 +59,33 @@ impl Pool {
 
     fn start_with(threads: usize, waiting: usize, grace: Duration) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel::<Job>(waiting);
-        let mut watch = Watch { jobs: Arc::new(Mutex::new(jobs)), seats: Vec::new(), grace, lost: 0 };
+        let jobs = Arc::new(Mutex::new(jobs));
+        let seats = Seats::default();
+        let mut watch = Watch { jobs, seats: Arc::clone(&seats), started: 0, grace, lost: Arc::default() };
         for _ in 0..threads.max(1) {
             watch.seat()?;
         }
         let (watched, ended) = sync_channel(0);
         thread::Builder::new().name("evm-watch".to_owned()).spawn(move || watch.run(&ended))?;
-        Ok(Self { queue, _watched: watched })
+        Ok(Self { queue, seats, _watched: watched })
+    }
+
+    /// Tells all jobs to end, and waits until they have, at most so long. A process must not exit while a job still reads
+    /// the database: what its library cleans up at the exit is used by both.
+    pub(crate) async fn quiet(&self, most: Duration) {
+        let is_running = |seat: &Shared<Seat>| {
+            let seat = lock(seat);
+            let running = seat.running.as_ref();
+            running.inspect(|(cancelled, _)| cancelled.store(true, Ordering::Relaxed)).is_some()
+        };
+        let all_ended = async {
+            // Every one is told, so no short cut.
+            while lock(&self.seats).iter().filter(|seat| is_running(seat)).count() > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // What does not come back is not waited for either.
+        let _late = tokio::time::timeout(most, all_ended).await;
     }
 
     /// Runs `job` on a pool thread. It is given a flag that turns true when the caller stops waiting.
@@ -91,7 +114,7 @@ impl Pool {
 }
 
 /// A thread's place: what it runs, and whether another has taken over.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seat {
     /// The flag of the job that runs now, and when it was first seen raised.
     running: Option<(Arc<AtomicBool>, Option<Instant>)>,
@@ -110,6 +133,7 @@ impl Seat {
 }
 
 type Shared<T> = Arc<Mutex<T>>;
+type Seats = Shared<Vec<Shared<Seat>>>;
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -118,41 +142,54 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Looks after the threads.
 struct Watch {
     jobs: Shared<Receiver<Job>>,
-    seats: Vec<Shared<Seat>>,
+    seats: Seats,
+    /// Threads ever.
+    started: usize,
     grace: Duration,
-    lost: usize,
+    /// Threads that were given up and have not come back.
+    lost: Arc<AtomicUsize>,
 }
 
 impl Watch {
     /// Starts one more thread.
     fn seat(&mut self) -> std::io::Result<()> {
-        let (jobs, seat) = (Arc::clone(&self.jobs), Shared::<Seat>::default());
-        let name = format!("evm-{}", self.lost.saturating_add(self.seats.len()));
-        self.seats.push(Arc::clone(&seat));
-        thread::Builder::new().name(name).spawn(move || work(&jobs, &seat)).map(drop)
+        let seat = Shared::<Seat>::default();
+        let (jobs, taken, lost) = (Arc::clone(&self.jobs), Arc::clone(&seat), Arc::clone(&self.lost));
+        let thread = thread::Builder::new().name(format!("evm-{}", self.started));
+        thread.spawn(move || {
+            work(&jobs, &taken);
+            if lock(&taken).given_up {
+                lost.fetch_sub(1, Ordering::Relaxed);
+            }
+        })?;
+        self.started = self.started.saturating_add(1);
+        lock(&self.seats).push(seat);
+        Ok(())
     }
 
     fn run(mut self, ended: &Receiver<()>) {
         while ended.recv_timeout(self.grace / 4) == Err(RecvTimeoutError::Timeout) {
             let grace = self.grace;
-            let lost = self.seats.iter().position(|seat| lock(seat).is_lost(grace));
-            if let Some(lost) = lost.filter(|_| self.lost < LOST_MAX) {
+            let lost = lock(&self.seats).iter().position(|seat| lock(seat).is_lost(grace));
+            if let Some(lost) = lost.filter(|_| self.lost.load(Ordering::Relaxed) < LOST_MAX) {
                 self.replace(lost);
             }
         }
     }
 
     fn replace(&mut self, lost: usize) {
-        lock(&self.seats.swap_remove(lost)).given_up = true;
-        self.lost = self.lost.saturating_add(1);
-        let lost = self.lost;
+        if let Err(error) = self.seat() {
+            return tracing::error!(%error, "no thread replaces one that a call holds for too long");
+        }
+        let seat = lock(&self.seats).swap_remove(lost);
+        // Under the lock: a thread that comes back now counts itself out after it was counted in.
+        let mut seat = lock(&seat);
+        seat.given_up = true;
+        let lost = self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         tracing::error!(
             lost,
             "a call that nobody waits for does not come back; another thread replaces its own"
         );
-        if let Err(error) = self.seat() {
-            tracing::error!(%error, "no thread replaces the one that was lost");
-        }
     }
 }
 
@@ -211,6 +248,31 @@ mod tests {
             drop(first);
             end.recv().expect("dropping the future cancelled the job");
             assert_eq!(second.await, Ok(()));
+        });
+    }
+
+    #[test]
+    fn jobs_end_before_the_process_does() {
+        let pool = Pool::start(2, 1).expect("threads");
+        let (started, running) = sync_channel(2);
+        let ended = Arc::new(AtomicUsize::new(0));
+        block_on(async {
+            let mut jobs = Vec::new();
+            for _ in 0..2 {
+                let (started, ended) = (started.clone(), Arc::clone(&ended));
+                let mut job = Box::pin(pool.run(move |cancelled| {
+                    started.send(()).expect("the test waits");
+                    while !cancelled.load(Ordering::Relaxed) {
+                        thread::yield_now();
+                    }
+                    ended.fetch_add(1, Ordering::Relaxed);
+                }));
+                assert!(futures_poll_once(job.as_mut()).await, "still running");
+                running.recv().expect("the job started");
+                jobs.push(job);
+            }
+            pool.quiet(Duration::from_secs(60)).await;
+            assert_eq!(ended.load(Ordering::Relaxed), 2);
         });
     }
 

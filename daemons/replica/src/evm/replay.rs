@@ -20,7 +20,6 @@ use revm::context::result::ResultAndState;
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::context_interface::ContextTr as _;
 use revm::context_interface::either::Either;
-use revm::context_interface::transaction::AuthorizationTr as _;
 use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
 use revm::handler::ExecuteEvm as _;
 use revm::inspector::Inspector;
@@ -121,15 +120,16 @@ impl<'a> Replay<'a> {
         Ok(caller.create(info.unwrap_or_default().nonce))
     }
 
-    /// What the accounts that a transaction's authorizations found give back (EIP-7702), before it runs.
+    /// What the accounts that a transaction's authorizations found give back (EIP-7702), before it runs; of those whose
+    /// signers were found out.
     pub(crate) fn authorization_refund(&mut self, tx: &TxEnv) -> Result<i64, Failure> {
         const REFUND: i64 = 12_500;
         let caller = self.state.basic(tx.caller).map_err(Failure::Read)?.unwrap_or_default();
         let mut nonces = AddressMap::from_iter([(tx.caller, caller.nonce.saturating_add(1))]);
         let mut refund = 0;
-        for signed in &tx.authorization_list {
+        for signed in tx.authorization_list.iter().filter_map(|signed| signed.as_ref().right()) {
             let Some(authority) = signed.authority() else { continue };
-            let here = signed.chain_id().is_zero() || signed.chain_id() == U256::from(self.cfg.chain_id);
+            let here = signed.chain_id.is_zero() || signed.chain_id == U256::from(self.cfg.chain_id);
             let info = self.state.basic(authority).map_err(Failure::Read)?;
             let nonce = nonces.get(&authority).copied().or(info.as_ref().map(|info| info.nonce));
             let seen = nonces.contains_key(&authority);
@@ -138,8 +138,8 @@ impl<'a> Replay<'a> {
                 code = Some(self.state.code_by_hash(info.code_hash).map_err(Failure::Read)?);
             }
             let free = code.is_none_or(|code| code.is_empty() || code.is_eip7702());
-            if here && free && signed.nonce() == nonce.unwrap_or_default() && signed.nonce() < u64::MAX {
-                nonces.insert(authority, signed.nonce().saturating_add(1));
+            if here && free && signed.nonce == nonce.unwrap_or_default() && signed.nonce < u64::MAX {
+                nonces.insert(authority, signed.nonce.saturating_add(1));
                 if seen || info.is_some() {
                     refund += REFUND;
                 }

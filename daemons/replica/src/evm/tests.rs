@@ -136,3 +136,18 @@ fn who_signed_is_found_out_within_the_budget() {
     let done = run_tx(&[0x00], tx, &mut patient()).expect("fixtures are there");
     assert!(done.as_ref().is_ok_and(ExecutionResult::is_success), "{done:?}");
 }
+
+#[test]
+fn a_transactions_time_ends_with_it() {
+    let mut budget = patient();
+    budget.limit_each(Duration::from_millis(5));
+    let Some(done) = run(&[0x00], &mut budget) else { return };
+    assert!(done.is_ok(), "{done:?}");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(10) {
+        budget.look().expect("only the deadline counts between transactions");
+    }
+    let done = run(LOOP, &mut budget).expect("fixtures are there");
+    assert!(matches!(done, Err(Failure::Spent(Spent::Time))), "{done:?}");
+    assert!(!budget.spend(1), "nothing is begun any more");
+}

@@ -78,20 +78,32 @@ pub(super) async fn answer(
             done => return told(shared, done),
         }
     }
-    // The deadline holds from now on: time in the queue is time the client waits.
+    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, mut budget: Budget| {
+        budget.look().map_err(|failure| failed(shared, failure))?;
+        told(shared, paid(shared, session, params, &mut budget, method))
+    };
+    let done = on_pool(shared, session, params, settings.call_timeout, job).await;
+    done.unwrap_or_else(|| Err(failed(shared, Failure::TIMEOUT)))
+}
+
+/// Runs `job` on the pool with so much time, which begins now: in the queue, too, the client waits. `None` when it is not
+/// back by then: a single instruction may last, and a client need not wait for it, nor for what never ends.
+pub(super) async fn on_pool(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    params: Option<&RawValue>,
+    time: Duration,
+    job: impl FnOnce(&Shared, &Session, Option<&RawValue>, Budget) -> Result<Json, Error> + Send + 'static,
+) -> Option<Result<Json, Error>> {
     let now = Instant::now();
-    let deadline = now.checked_add(settings.call_timeout).unwrap_or(now);
+    let deadline = now.checked_add(time).unwrap_or(now);
     let (there, session, params) = (Arc::clone(shared), Arc::clone(session), params.map(ToOwned::to_owned));
-    let job = shared.pool.run(move |cancelled| {
-        let mut budget = Budget::until(deadline, cancelled);
-        told(&there, paid(&there, &session, params.as_deref(), &mut budget, method))
-    });
-    // A single instruction may last: its client need not wait for it, nor for what never ends.
+    let job = shared
+        .pool
+        .run(move |cancelled| job(&there, &session, params.as_deref(), Budget::until(deadline, cancelled)));
     let late = deadline.checked_add(GRACE).unwrap_or(deadline);
-    match tokio::time::timeout_at(late.into(), job).await {
-        Ok(done) => done.map_err(refused)?,
-        Err(_) => Err(failed(shared, Failure::TIMEOUT)),
-    }
+    let done = tokio::time::timeout_at(late.into(), job).await.ok()?;
+    Some(done.map_err(refused).and_then(|answer| answer))
 }
 
 fn paid(

@@ -109,6 +109,8 @@ impl Default for Settings {
     }
 }
 
+/// How long the end of running calls is waited for at a stop.
+const STOP: Duration = Duration::from_secs(2);
 /// Requests that may wait for a block at one time.
 const WAITERS_MAX: usize = 1_000;
 
@@ -176,6 +178,11 @@ impl Rpc {
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Ends all that still runs though nobody is served any more.
+    pub async fn stop(&self) {
+        self.shared.pool.quiet(STOP).await;
     }
 }
 

@@ -3,17 +3,25 @@
 //! Each block is looked up when its turn comes, so no view is held while the client takes its time.
 
 use super::config::{Config, Raw};
-use super::{Bounds, mined, nth, on_pool, replay, traceable, write_traced};
+use super::traceable::{mined, traceable};
+use super::{Bounds, nth, on_pool, replay, write_traced};
 use crate::evm::database::Overrides;
 use crate::rpc::block::Block;
 use crate::rpc::params::{self, Selector, Tag};
 use crate::rpc::{Shared, select, session::Session};
+use alloy::consensus::EMPTY_ROOT_HASH;
 use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, push};
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// For a whole block: nobody waits for its end as for an answer, and each of its transactions has a time of its own.
+const BLOCK_TIME: Duration = Duration::from_secs(600);
+/// Of what says which blocks and how: it is read on an IO thread.
+const PARAMS_BYTES_MAX: usize = 64 << 10;
 
 /// Begins to trace the blocks after the first one that is named, up to the second.
 pub(in crate::rpc) fn open(
@@ -21,6 +29,11 @@ pub(in crate::rpc) fn open(
     session: &Arc<Session>,
     params: Option<&RawValue>,
 ) -> Result<Events, Error> {
+    if params.is_some_and(|params| params.get().len() > PARAMS_BYTES_MAX) {
+        return Err(Error::params(format!(
+            "the parameters of a subscription have {PARAMS_BYTES_MAX} bytes at most"
+        )));
+    }
     let mut args = Args::parse(params, 4)?;
     args.required(params::plain)?;
     let (start, end) = (args.required(Tag::read)?, args.required(Tag::read)?);
@@ -49,7 +62,11 @@ async fn tell(shared: Weak<Shared>, publisher: Publisher, blocks: RangeInclusive
     let last = *blocks.end();
     for number in blocks {
         let Some(shared) = shared.upgrade() else { return };
-        let told = block(&shared, number, number == last, &config).await;
+        // Dropped, it ends a block's traces when their client leaves.
+        let told = tokio::select! {
+            told = block(&shared, number, number == last, &config) => told,
+            () = publisher.closed() => return,
+        };
         drop(shared);
         match told {
             Ok(None) => (),
@@ -75,16 +92,15 @@ async fn block(
     session.fit()?;
     let hash = session.source().hash_of(number)?;
     let hash = hash.ok_or_else(|| Error::server(format!("block #{number} not found")))?;
+    let at = BlockRef::new(number, hash);
+    if !is_last && select::header(session.source(), at)?.transactions_root == EMPTY_ROOT_HASH {
+        return Ok(None);
+    }
     let config = Arc::clone(config);
     let job = move |shared: &Shared, session: &Session, _: Option<&RawValue>, bounds: &mut Bounds| {
-        let block = traceable(shared, session, BlockRef::new(number, hash))?;
-        if block.transactions.is_empty() && !is_last {
-            return Ok(Json::NULL);
-        }
-        traces(shared, session, &block, &config, bounds)
+        traces(shared, session, &*traceable(shared, session, at)?, &config, bounds)
     };
-    let told = on_pool(shared, &session, None, job).await?;
-    Ok(Some(told).filter(|told| told.as_str() != Json::NULL.as_str()))
+    on_pool(shared, &session, None, BLOCK_TIME, job).await.map(Some)
 }
 
 /// As geth, what follows a transaction that cannot be traced is null.

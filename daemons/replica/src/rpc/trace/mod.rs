@@ -7,6 +7,7 @@
 //! | [`chain`] | a range of blocks, as a subscription |
 //! | [`parity`], [`state_diff`] | `trace_…` |
 //! | [`roots`] | state roots in the middle of a block |
+//! | [`traceable`] | which blocks can be run again |
 //! | [`witness`] | all of the state that a block needs |
 //! | this one | which block or call, and the answer |
 
@@ -17,13 +18,14 @@ pub(super) mod parity;
 mod prestate;
 mod roots;
 mod state_diff;
+mod traceable;
 mod witness;
 
 use super::Shared;
 use super::block::Block;
 use super::call::{self, told};
 use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
-use super::execute::refused;
+use super::execute;
 use super::params::{self, Number, Selector, Tag};
 use super::select::{self, pruned};
 use super::session::Session;
@@ -36,7 +38,6 @@ use crate::evm::precompiles::Precompiles;
 use crate::evm::replay::{Replay, tx_env};
 use crate::evm::watch::Watch;
 use alloy::primitives::{B256, U256};
-use alloy::rlp;
 use config::{Config, Place, Raw};
 use maidenlane_chain::BlockRef;
 use maidenlane_jsonrpc::json::{Object, push_data};
@@ -45,7 +46,8 @@ use revm::context::TxEnv;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
+use traceable::{affordable, decode, mined, traceable};
 
 /// All methods here.
 pub(crate) const METHODS: [&str; 8] = [
@@ -69,16 +71,17 @@ pub(crate) async fn call(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
+    let time = shared.settings.get().limits.answer;
     match method {
-        roots::METHOD => on_pool(shared, session, params, roots::answer).await,
-        witness::METHOD => on_pool(shared, session, params, witness::answer).await,
+        roots::METHOD => on_pool(shared, session, params, time, roots::answer).await,
+        witness::METHOD => on_pool(shared, session, params, time, witness::answer).await,
         _ => {
             let method = method.to_owned();
             let job =
                 move |shared: &Shared, session: &Session, params: Option<&RawValue>, bounds: &mut Bounds| {
                     wanted(shared, session, &method, params)?.run(shared, session, bounds)
                 };
-            on_pool(shared, session, params, job).await
+            on_pool(shared, session, params, time, job).await
         }
     }
 }
@@ -89,18 +92,15 @@ async fn on_pool(
     shared: &Arc<Shared>,
     session: &Arc<Session>,
     params: Option<&RawValue>,
+    time: Duration,
     job: impl FnOnce(&Shared, &Session, Option<&RawValue>, &mut Bounds) -> Result<Json, Error> + Send + 'static,
 ) -> Result<Json, Error> {
-    let (there, session, params) = (Arc::clone(shared), Arc::clone(session), params.map(ToOwned::to_owned));
-    let limits = shared.settings.get().limits;
-    let now = Instant::now();
-    let deadline = now.checked_add(limits.answer).unwrap_or(now);
-    let job = move |cancelled| {
-        let budget = Budget::until(deadline, cancelled);
-        let mut bounds = Bounds { most_bytes: limits.answer_bytes, budget };
-        job(&there, &session, params.as_deref(), &mut bounds)
+    let most_bytes = shared.settings.get().limits.answer_bytes;
+    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, budget: Budget| {
+        job(shared, session, params, &mut Bounds { most_bytes, budget })
     };
-    shared.pool.run(job).await.map_err(refused)?
+    let done = execute::on_pool(shared, session, params, time, job).await;
+    done.unwrap_or_else(|| Err(fault(Failure::TIMEOUT)))
 }
 
 /// What ends a trace.
@@ -170,6 +170,7 @@ fn wanted(
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
         let block = decode(&bytes)?;
         mined(session, BlockRef::new(block.header.number, block.header.parent_hash))?;
+        affordable(shared, session, &block)?;
         return Ok(Wanted::Block { block: Arc::new(block), config });
     }
     let (found, missing) = if method == "debug_traceBlockByHash" {
@@ -184,45 +185,6 @@ fn wanted(
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(missing))?;
     Ok(Wanted::Block { block: traceable(shared, session, at)?, config })
-}
-
-/// A block whose parent's state is there.
-fn traceable(shared: &Shared, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
-    if at.number == 0 {
-        return Err(Error::server("genesis is not traceable"));
-    }
-    let block = shared.blocks.block(session, at)?;
-    mined(session, BlockRef::new(at.number, block.header.parent_hash))?;
-    Ok(block)
-}
-
-/// Refuses what has no state to be run on: `child` names a block's number and its parent's hash.
-fn mined(session: &Session, child: BlockRef) -> Result<(), Error> {
-    let Some(parent) = child.number.checked_sub(1) else {
-        return Err(Error::server("genesis is not traceable"));
-    };
-    if session.source().hash_of(parent)? != Some(child.hash) {
-        // Undone blocks have taken their states with them.
-        return Err(Error::server(format!("block {} not found", child.hash)));
-    }
-    if parent < session.head().state_floor { Err(pruned()) } else { Ok(()) }
-}
-
-/// A whole block as `debug_getRawBlock` gives it.
-fn decode(bytes: &[u8]) -> Result<Block, Error> {
-    let parsed = (|| {
-        let mut rest = bytes;
-        let list = rlp::Header::decode(&mut rest)?;
-        let mut after = rest;
-        let header = rlp::Header::decode(&mut after)?;
-        let header_len = rest.len() - after.len() + header.payload_length;
-        let (header, rest) = rest.split_at_checked(header_len).ok_or(rlp::Error::InputTooShort)?;
-        let mut body = Vec::with_capacity(rest.len() + 9);
-        rlp::Header { list: list.list, payload_length: rest.len() }.encode(&mut body);
-        body.extend_from_slice(rest);
-        Block::decode(alloy::primitives::keccak256(header), header, &body)
-    })();
-    parsed.map_err(|error| Error::server(format!("could not decode block: {error}")))
 }
 
 fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) -> Result<Wanted, Error> {

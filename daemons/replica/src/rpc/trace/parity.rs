@@ -4,7 +4,8 @@
 use super::calls::{Flat, Picked};
 use super::config::{Place, TIMEOUT};
 use super::prestate::Reader;
-use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large, traceable};
+use super::traceable::traceable;
+use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large};
 use crate::evm::database::{Overrides, StateDb};
 use crate::evm::frames::{Frame, Frames};
 use crate::evm::precompiles::Precompiles;
@@ -102,7 +103,7 @@ pub(crate) async fn call(
         bounds.budget.limit_each(TIMEOUT);
         Job { shared, session, bounds }.run(wanted)
     };
-    on_pool(shared, session, params, job).await
+    on_pool(shared, session, params, shared.settings.get().limits.answer, job).await
 }
 
 fn wanted(

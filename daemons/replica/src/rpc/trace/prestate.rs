@@ -9,7 +9,6 @@ use alloy::primitives::map::AddressMap;
 use maidenlane_jsonrpc::json::{Object, push_data};
 use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
-use revm::context_interface::transaction::AuthorizationTr as _;
 use revm::database_interface::DatabaseRef;
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, KECCAK_EMPTY, TxKind, U256};
@@ -82,8 +81,9 @@ pub(super) fn begin(touched: &mut Touched, tx: &TxEnv, replay: &mut Replay<'_>) 
     }
     touched.account(tx.caller);
     touched.account(replay.env().beneficiary);
-    for authority in tx.authorization_list.iter().filter_map(|signed| signed.authority()) {
-        touched.account(authority);
+    // Who signed is known by now, but for more than the gas pays for: then nothing runs.
+    for signed in tx.authorization_list.iter().filter_map(|signed| signed.as_ref().right()) {
+        signed.authority().into_iter().for_each(|authority| touched.account(authority));
     }
     Ok(())
 }

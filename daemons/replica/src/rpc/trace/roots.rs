@@ -1,7 +1,8 @@
 //! `debug_intermediateRoots`: the state root after each transaction of a block, where trie nodes are kept.
 
 use super::config::Raw;
-use super::{Bounds, fault, nth, replay, traceable};
+use super::traceable::traceable;
+use super::{Bounds, fault, nth, replay};
 use crate::evm::database::Overrides;
 use crate::rpc::block::Block;
 use crate::rpc::params::{self, Selector, Tag};

@@ -4,6 +4,8 @@ mod published;
 
 use crate::rpc::tests::fake::{self, Still};
 use crate::rpc::tests::{ask, ask_text, rpc, rpc_compat};
+use alloy::consensus::{Block, BlockBody, EthereumTxEnvelope, Header, Signed, TxEip4844, TxLegacy};
+use alloy::primitives::{Signature, U256};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -131,4 +133,28 @@ fn a_free_call_makes_no_account_of_the_beneficiary() {
     let answer = ask(&rpc, "debug_traceCall", json!([{"from": here, "to": here}, "earliest", config]));
     let nobody = json!({"codeHash": format!("0x{}", "00".repeat(32))});
     assert_eq!(answer["result"]["post"]["0x0000000000000000000000000000000000000000"], nobody, "{answer}");
+}
+
+#[test]
+fn a_block_that_a_client_made_has_no_more_gas_than_others() {
+    let Some(chain) = fake::chain() else { return };
+    let head = crate::rpc::source::Source::head(&chain).clone();
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    // Of proof of work, so that its fork puts no cap on a transaction.
+    let header = Header {
+        parent_hash: head.block.hash,
+        number: head.block.number + 1,
+        difficulty: U256::ONE,
+        gas_limit: u64::MAX,
+        ..Header::default()
+    };
+    let tx = TxLegacy { gas_limit: 1 << 62, input: vec![0x60, 0x00].into(), ..TxLegacy::default() };
+    let signature = Signature::new(U256::ONE, U256::ONE, false);
+    let tx = Signed::new_unhashed(tx, signature);
+    let transactions = vec![EthereumTxEnvelope::<TxEip4844>::Legacy(tx)];
+    let block = Block { header, body: BlockBody { transactions, ommers: Vec::new(), withdrawals: None } };
+    let bytes = alloy::primitives::hex::encode_prefixed(alloy::rlp::encode(&block));
+    let answer = ask(&rpc, "debug_traceBlock", json!([bytes]));
+    let told = answer["error"]["message"].as_str().unwrap_or_default();
+    assert!(told.starts_with("the block's transactions have 4611686018427387904 gas"), "{answer}");
 }

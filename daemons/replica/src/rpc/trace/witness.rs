@@ -6,7 +6,8 @@
 
 mod noted;
 
-use super::{Bounds, fault, nth, replay_on, too_large, traceable};
+use super::traceable::traceable;
+use super::{Bounds, fault, nth, replay_on, too_large};
 use crate::evm::budget::Budget;
 use crate::evm::codes::Codes;
 use crate::evm::cost;

@@ -65,6 +65,12 @@ impl Called {
         self.told.iter().map(|(_, log)| log)
     }
 
+    /// What it returned and logged.
+    pub(super) fn bytes_told(&self) -> usize {
+        let output = self.result.output().map_or(0, |output| output.len());
+        self.logs().map(|log| log.data.data.len()).fold(output, usize::saturating_add)
+    }
+
     fn write(&self, out: &mut String, block: &Block, index: usize) {
         let mut object = Object::new(out);
         let output = match &self.result {

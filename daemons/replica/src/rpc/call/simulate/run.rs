@@ -55,6 +55,7 @@ pub(super) fn run(
         budget,
         state: Overlay::new(db, rules.spec(&base.header)),
         gas_left: shared.settings.get().call_gas_cap,
+        bytes_left: shared.settings.get().limits.answer_bytes,
         hash: base.header.hash_slow(),
     };
     let mut blocks: Vec<Made> = Vec::with_capacity(plan.blocks.len());
@@ -65,8 +66,13 @@ pub(super) fn run(
         run.state.set_hash(planned.number, made.block.hash);
         blocks.push(made);
     }
+    let mut answers = Vec::with_capacity(blocks.len());
+    for made in &blocks {
+        run.budget.look()?;
+        answers.push(made.json(plan.full_transactions));
+    }
     let mut out = String::new();
-    push_list(&mut out, &blocks, |out, made| out.push_str(made.json(plan.full_transactions).as_str()));
+    push_list(&mut out, answers, |out, answer| out.push_str(answer.as_str()));
     Ok(Json::Owned(out))
 }
 
@@ -79,6 +85,8 @@ struct Run<'a> {
     state: Overlay<'a>,
     /// For all calls of all blocks together.
     gas_left: u64,
+    /// Of outputs and logs, for all blocks together: as text they are twice as long.
+    bytes_left: usize,
     /// Of the last block.
     hash: B256,
 }
@@ -119,6 +127,7 @@ impl Run<'_> {
             blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
         }
         let (overrides, moved) = planned.state.clone().resolve(Some(spec))?;
+        self.budget.look()?;
         self.state.apply(&overrides)?;
         Ok(Scene { precompiles: Precompiles::new(spec, moved), header, spec, env })
     }
@@ -140,6 +149,8 @@ impl Run<'_> {
             let blobs = wanted.blob_versioned_hashes.as_ref().map_or(0, Vec::len);
             let called = self.transact(&scene, wanted.clone(), used, &mut transfers)?;
             used = used.saturating_add(called.used());
+            let too_large = || Error::new(codes::RESPONSE_TOO_LARGE, "response too large");
+            self.bytes_left = self.bytes_left.checked_sub(called.bytes_told()).ok_or_else(too_large)?;
             if called.transaction.is_eip4844() {
                 let gas = u64::try_from(blobs).unwrap_or_default().saturating_mul(BLOB_GAS);
                 blob_gas = blob_gas.saturating_add(gas);
