@@ -18,8 +18,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Time that tasks get to finish after a stop was asked for; below the units' `TimeoutStopSec`.
+/// Time that tasks get to finish after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
+/// The same for a start that is still going on; both together are below the units' `TimeoutStopSec`.
+const START_END: Duration = Duration::from_secs(10);
 
 /// A daemon: a name, its settings, and one function.
 pub trait Daemon: 'static {
@@ -208,7 +210,7 @@ async fn supervise<D: Daemon>(
 /// A stop during a long start must not wait for its end for ever.
 async fn overdue(shutdown: &Shutdown) {
     shutdown.triggered().await;
-    tokio::time::sleep(DRAIN).await;
+    tokio::time::sleep(START_END).await;
 }
 
 /// SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
