@@ -5,10 +5,9 @@ use crate::rpc::tests::fake::{self, Still};
 use crate::rpc::{Rpc, Settings};
 use maidenlane_jsonrpc::Api as _;
 
-/// A replica whose calls have 50 ms, on threads as a daemon has them.
-fn scene() -> Option<(tokio::runtime::Runtime, Rpc)> {
-    let settings =
-        Settings { call_timeout: Duration::from_millis(50), pool_threads: 2, ..Settings::default() };
+/// A replica whose calls have so much time, on threads as a daemon has them.
+fn scene(call_timeout: Duration) -> Option<(tokio::runtime::Runtime, Rpc)> {
+    let settings = Settings { call_timeout, pool_threads: 2, ..Settings::default() };
     let rpc = Rpc::new(Arc::new(Still::new(fake::chain()?)), settings).expect("threads");
     Some((tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"), rpc))
 }
@@ -20,7 +19,7 @@ async fn run(rpc: &Rpc, start: Start, method: Method) -> Result<Json, Error> {
 
 #[test]
 fn a_call_that_never_returns_costs_its_own_thread_only() {
-    let Some((runtime, rpc)) = scene() else { return };
+    let Some((runtime, rpc)) = scene(Duration::from_millis(50)) else { return };
     let endless: Method = |_, _, _, _| {
         loop {
             std::thread::park();
@@ -42,7 +41,7 @@ fn a_call_that_never_returns_costs_its_own_thread_only() {
 
 #[test]
 fn what_exceeds_an_io_threads_time_starts_again_on_the_pool() {
-    let Some((runtime, rpc)) = scene() else { return };
+    let Some((runtime, rpc)) = scene(Duration::from_secs(60)) else { return };
     let tells_its_thread: Method = |_, _, _, budget| {
         budget.charge(10_000_000)?;
         Ok(Json::string(std::thread::current().name().unwrap_or_default()))
@@ -53,7 +52,7 @@ fn what_exceeds_an_io_threads_time_starts_again_on_the_pool() {
 
 #[test]
 fn long_parameters_are_not_read_on_an_io_thread() {
-    let Some((runtime, rpc)) = scene() else { return };
+    let Some((runtime, rpc)) = scene(Duration::from_secs(60)) else { return };
     let tells_its_thread: Method =
         |_, _, _, _| Ok(Json::string(std::thread::current().name().unwrap_or_default()));
     let told = |len: usize| {
