@@ -19,7 +19,4 @@ mod two_taps;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 mod walks;
 
-/// Whether to run the full counts.
-fn long() -> bool {
-    std::env::var_os("MAIDENLANE_LONG").is_some()
-}
+use maidenlane_tests::suite::long;

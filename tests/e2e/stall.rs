@@ -20,7 +20,7 @@ const SENDER: &str = "0x00000000000000000000000000000000c0ffee02";
 #[test]
 fn no_program_holds_what_others_need() {
     let mut net = stall::network().unwrap();
-    let programs = if std::env::var_os("MAIDENLANE_LONG").is_some() { 50_000 } else { PROGRAMS };
+    let programs = if super::long() { 50_000 } else { PROGRAMS };
     let findings = stall::run_all(&mut net, SEED, Some(programs), &Interrupt::default()).unwrap();
     println!("{findings}");
     assert!(findings.slow.is_empty(), "{findings}");

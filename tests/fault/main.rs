@@ -15,6 +15,7 @@ use maidenlane_tests::{
     install::GETH,
     kafka,
     scenario::{Carrier, Chain, Net, Plan},
+    suite::long,
 };
 
 /// A network on a developer chain, or `None`, said aloud, on a machine without Go or without what the carrier needs.
@@ -35,11 +36,6 @@ fn net(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Net> {
     let mut net = build(&plan).unwrap();
     net.start().unwrap();
     Some(net)
-}
-
-/// Whether the full counts are wanted.
-fn long() -> bool {
-    std::env::var_os("MAIDENLANE_LONG").is_some()
 }
 
 /// The oracle of every scenario: the replica answers as geth does and has the state of a fresh replay, whose root is

@@ -5,6 +5,7 @@ mod steps;
 mod tally;
 
 use std::{
+    env,
     fs::{self, File},
     path::Path,
     time::Instant,
@@ -16,6 +17,15 @@ use crate::{
 };
 use steps::Step;
 use tally::Tally;
+
+/// Tells a step's tests that the full counts are wanted.
+const LONG_ENV: &str = "MAIDENLANE_LONG";
+
+/// Whether this test runs under `--long`.
+#[must_use]
+pub fn long() -> bool {
+    env::var_os(LONG_ENV).is_some()
+}
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -81,7 +91,7 @@ fn run_command(command: &[&str], step: &Step, log: &Path, long: bool) -> Outcome
         cargo.env(name, value);
     }
     if long {
-        cargo.env("MAIDENLANE_LONG", "1");
+        cargo.env(LONG_ENV, "1");
     }
     let passed = cargo.status().doing(|| "run cargo".to_owned())?.success();
     let bytes = fs::read(log).doing(|| format!("read {}", log.display()))?;

@@ -22,11 +22,11 @@ impl<'a> Args<'a> {
         if !text.starts_with('[') {
             return Err(Error::params("non-array args"));
         }
-        let values = list::split(text, most).map_err(|e| Error::params(format!("invalid params: {e}")))?;
-        if values.is_longer {
+        let given = list::split(text, most).map_err(|e| Error::params(format!("invalid params: {e}")))?;
+        if given.is_longer {
             return Err(Error::params(format!("too many arguments, want at most {most}")));
         }
-        Ok(Self { values: values.values.into_iter(), next: 0 })
+        Ok(Self { values: given.values.into_iter(), next: 0 })
     }
 
     /// The next parameter, which must be there. What null means is up to `read`, as it is up to Go's types in geth.

@@ -367,8 +367,8 @@ fn kind_of(params: Option<&RawValue>) -> Result<String, Error> {
     if !text.starts_with('[') {
         return Err(Error::params("non-array args"));
     }
-    let values = list::split(text, 1).map_err(|error| Error::params(error.to_string()))?;
-    let kind = values.values.first().and_then(|first| text_of(first));
+    let given = list::split(text, 1).map_err(|error| Error::params(error.to_string()))?;
+    let kind = given.values.first().and_then(|first| text_of(first));
     kind.map(Cow::into_owned).ok_or_else(|| Error::params("expected subscription name as first argument"))
 }
 

@@ -56,6 +56,11 @@ impl Failure {
     pub(crate) fn at_once(self) -> Self {
         Self { at_once: true, ..self }
     }
+
+    /// The same, said of a task.
+    pub(crate) fn in_task(self, name: &str) -> Self {
+        Self { source: format!("task {name}: {self}").into(), ..self }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -182,11 +182,7 @@ impl Supervisor {
         match result {
             Ok(()) if expected => Ok(()),
             Ok(()) => Err(Failure::new(Exit::TaskDied, format!("task {name} ended by itself"))),
-            Err(failure) => {
-                let at_once = failure.at_once;
-                let failure = Failure::new(failure.exit, format!("task {name}: {failure}"));
-                Err(if at_once { failure.at_once() } else { failure })
-            }
+            Err(failure) => Err(failure.in_task(&name)),
         }
     }
 }

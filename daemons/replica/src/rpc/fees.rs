@@ -100,18 +100,23 @@ impl Fees {
         session: &Session,
         budget: &mut Budget,
     ) -> Result<u128, Stop> {
-        if self.suggested.load().0 != session.block().hash {
+        if self.known(session.block()).is_none() {
             budget.charge(cost::FEES)?;
         }
         Ok(self.suggestion(shared, session)?)
     }
 
+    /// What was suggested at this head already.
+    fn known(&self, head: BlockRef) -> Option<u128> {
+        let known = self.suggested.load();
+        (known.0 == head.hash).then_some(known.1)
+    }
+
     /// A tip that gets a transaction into one of the next blocks.
     pub(crate) fn suggestion(&self, shared: &Shared, session: &Session) -> Result<u128, Error> {
         let head = session.block();
-        let known = self.suggested.load();
-        if known.0 == head.hash {
-            return Ok(known.1);
+        if let Some(known) = self.known(head) {
+            return Ok(known);
         }
         let mut seen: Vec<u128> = Vec::new();
         let (mut wanted, mut number) = (SAMPLE_BLOCKS, head.number);

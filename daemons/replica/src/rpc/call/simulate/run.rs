@@ -133,7 +133,6 @@ impl Run<'_> {
     }
 
     fn block(&mut self, planned: &Planned, parent: &Header) -> Result<Made, Stop> {
-        self.budget.look()?;
         let mut scene = self.scene(planned, parent)?;
         if let Some(root) = scene.header.parent_beacon_block_root {
             self.system_call(&scene, eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
@@ -216,7 +215,6 @@ impl Run<'_> {
         used: u64,
         transfers: &mut Transfers,
     ) -> Result<Called, Stop> {
-        self.budget.look()?;
         let from = wanted.from.unwrap_or_default();
         let account = self.state.basic(from)?.unwrap_or_default();
         let Number(nonce) = wanted.nonce.unwrap_or(Number(account.nonce));
