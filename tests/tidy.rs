@@ -27,8 +27,8 @@ const ABSENCES: &[Absence] = &[
     Absence {
         words: &["rocksdb"],
         within: &["daemons/"],
-        except: &["daemons/replica/src/store/", "daemons/replica/Cargo.toml"],
-        why: "only replica::store knows RocksDB",
+        except: &["daemons/lib/store/"],
+        why: "only lib/store knows RocksDB",
     },
     Absence {
         words: &["serde_dhall::", "dhall::"],
@@ -44,9 +44,14 @@ const ABSENCES: &[Absence] = &[
     },
     Absence {
         words: &["tokio", "std::fs", "std::net", "std::env", "Instant", "SystemTime", "std::thread"],
-        within: &["daemons/lib/wire/src/", "daemons/lib/chain/src/"],
+        within: &[
+            "daemons/lib/wire/src/",
+            "daemons/lib/chain/src/",
+            "daemons/lib/state/src/",
+            "daemons/lib/json/src/",
+        ],
         except: &[],
-        why: "wire and chain do no IO, read no clock and know no runtime",
+        why: "wire, chain, state and json do no IO, read no clock and know no runtime",
     },
     Absence {
         words: &["maidenlane-wire", "maidenlane-chain", "maidenlane_wire", "maidenlane_chain", "alloy"],
@@ -55,10 +60,28 @@ const ABSENCES: &[Absence] = &[
         why: "log, service and config know nothing of Ethereum",
     },
     Absence {
-        words: &["jsonrpsee", "rpc_types", "crate::rpc", "maidenlane_jsonrpc"],
-        within: &["daemons/replica/src/store/", "daemons/replica/src/apply/"],
+        words: &["jsonrpsee", "rpc_types", "maidenlane_jsonrpc", "maidenlane-jsonrpc", "ethjson"],
+        within: &["daemons/lib/state/", "daemons/lib/store/", "daemons/lib/replay/", "daemons/lib/evm/"],
         except: &[],
-        why: "RPC types never reach the store",
+        why: "state, store, replay and EVM know nothing of the RPC",
+    },
+    Absence {
+        words: &["maidenlane-store", "maidenlane-replay", "maidenlane-log", "maidenlane-service"],
+        within: &["daemons/lib/state/", "daemons/lib/evm/", "daemons/lib/ethjson/"],
+        except: &[],
+        why: "what answers from a view knows no database and no feed",
+    },
+    Absence {
+        words: &["tokio", "hyper", "tungstenite"],
+        within: &["daemons/lib/ethjson/"],
+        except: &[],
+        why: "geth's JSON knows no transport",
+    },
+    Absence {
+        words: &["testkit"],
+        within: &["daemons/"],
+        except: &["daemons/lib/testkit/"],
+        why: "the testkit is for tests alone",
     },
     Absence {
         words: &["maidenlane-replica", "maidenlane-cli"],
@@ -118,7 +141,7 @@ fn files(endings: &[&str]) -> Vec<(String, String)> {
 
 fn is_test(path: &str) -> bool {
     path.ends_with("tests.rs")
-        || ["/tests/", "/benches/"].iter().any(|dir| path.contains(dir))
+        || ["/tests/", "/benches/", "lib/testkit/"].iter().any(|dir| path.contains(dir))
         || path.ends_with("_test.go")
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use maidenlane_replica::{store, verify};
+use maidenlane_replay::verify;
 use maidenlane_service::{Exit, Failure};
 
 /// Why a command failed.
@@ -48,7 +48,9 @@ impl Error {
     /// Data that is not what it was is told apart from wrong usage and from an unreachable dependency.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Replica(verify::Error::Store(store::Error::InUse { .. }) | verify::Error::Empty(_))
+            Self::Replica(
+                verify::Error::Store(maidenlane_store::Error::InUse { .. }) | verify::Error::Empty(_),
+            )
             | Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
             | Self::Settings(_)
             | Self::Read { .. }

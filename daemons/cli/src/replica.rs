@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use maidenlane_replica::{config::Settings, verify};
+use maidenlane_replay::verify;
+use maidenlane_replica::config::Settings;
 use serde_json::json;
 
 use crate::{error::Error, output::Output};

@@ -1,6 +1,5 @@
 //! The replica's settings.
 
-use crate::store::{Keep, Past};
 use crate::{filters, intake, rpc};
 use maidenlane_chain::B256;
 use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
@@ -8,6 +7,8 @@ use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
 use maidenlane_log::{Backend, kafka, segment};
+use maidenlane_replay::Fresh;
+use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -171,17 +172,6 @@ pub struct Settings {
     pub store_cache_bytes: u64,
     /// What every daemon has.
     pub daemon: shapes::Daemon,
-}
-
-/// Beyond any of these the replica is stale and refuses to answer for the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fresh {
-    /// Blocks behind the master's head.
-    pub lag_blocks_max: u64,
-    /// Time without a sign of life from the feed.
-    pub silence_max: Duration,
-    /// Age of the head; `None` for chains that may halt.
-    pub head_age_max: Option<Duration>,
 }
 
 impl maidenlane_config::Settings for Settings {

@@ -40,8 +40,6 @@ pub struct Settings {
     pub retention: Duration,
 }
 
-/// Largest entry, with the sender's address as its key: the least that a topic may be made with.
-pub const ENTRY_MAX_BYTES: usize = 1_000_000;
 /// Transactions that wait to be appended.
 const QUEUE_MAX: usize = 16_384;
 /// And their size in KiB.

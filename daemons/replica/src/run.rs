@@ -1,23 +1,23 @@
 //! The daemon: the follower on a thread of its own, the JSON-RPC once the replica first follows.
 
-use crate::apply::Demands;
-use crate::catch_up::CatchUp;
-use crate::config::{Fresh, Settings};
+use crate::config::Settings;
 use crate::doors;
-use crate::error::Error;
-use crate::events::Event;
 use crate::filters::{self, Filters};
-use crate::follow::{Follower, Logs};
 use crate::intake;
-use crate::live::{Heads, Signs, missing};
-use crate::rpc::source::Live;
 use crate::rpc::{Rpc, Sinks};
-use crate::store::Store;
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
+use maidenlane_replay::apply::Demands;
+use maidenlane_replay::catch_up::CatchUp;
+use maidenlane_replay::error::Error;
+use maidenlane_replay::events::Event;
+use maidenlane_replay::follow::{Follower, Logs};
+use maidenlane_replay::live::{Heads, Signs, missing};
+use maidenlane_replay::{Fitness, Fresh, Live};
 use maidenlane_service::{
     Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, TaskGroup, Tracer, tracer,
 };
+use maidenlane_store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -139,7 +139,7 @@ struct Loop {
 impl Loop {
     fn run(mut self) -> Result<(), Error> {
         self.health.set_unready("bootstrapping");
-        let path = crate::store_path(&self.settings.get().daemon.state_dir);
+        let path = maidenlane_replay::store_path(&self.settings.get().daemon.state_dir);
         let cache = usize::try_from(self.settings.get().store_cache_bytes).unwrap_or(usize::MAX);
         let store = Arc::new(Store::open(&path, cache)?);
         let signs = Arc::new(Signs::default());
@@ -358,7 +358,7 @@ impl Loop {
         self.health.set_section("replica", value);
     }
 
-    fn section(&self, state: &str, head: u64, fitness: Option<crate::rpc::source::Fitness>) {
+    fn section(&self, state: &str, head: u64, fitness: Option<Fitness>) {
         let expected = fitness.as_ref().map(|fitness| fitness.expected);
         let silent_ms = fitness.as_ref().map(|fitness| fitness.silent_ms);
         let value = serde_json::json!({

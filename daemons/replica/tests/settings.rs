@@ -2,10 +2,11 @@
 
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{load, shapes};
+use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
-    AcceptRaw, FiltersRaw, Fresh, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
+    AcceptRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
 };
-use maidenlane_replica::store::{Keep, Past};
+use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -4,24 +4,33 @@
 //! |---|---|
 //! | [`account`] | accounts as slim RLP |
 //! | [`block`] | blocks as consensus bytes, held against their header |
+//! | [`decoded`] | blocks decoded, with their senders |
 //! | [`forks`] | the fork schedule, and what of it this build implements |
 //! | [`heads`] | from one head to another in single steps |
 //! | [`logs`] | logs straight from receipts |
 //! | [`receipts`] | receipts as consensus bytes |
+//! | [`rules`] | what the chain config says of a block |
+//! | [`transaction`] | transactions, and who signed them |
 
 pub mod account;
 pub mod block;
+pub mod decoded;
 pub mod forks;
 pub mod heads;
 pub mod logs;
 pub mod receipts;
+pub mod rules;
+pub mod transaction;
 
 pub use account::Account;
 pub use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+pub use decoded::Block;
 pub use forks::{Fork, Forks};
 pub use logs::{LogRef, Logs};
 pub use receipts::{Receipt, Receipts};
+pub use rules::Rules;
 use std::fmt;
+pub use transaction::Transaction;
 
 /// A block named by number and hash. The hash decides; the number tells where it stands.
 #[derive(

@@ -8,6 +8,9 @@ use crate::schema;
 use maidenlane_chain::{Address, B256, Bytes};
 use serde_json::{Value, json};
 
+/// Largest entry, with the sender's address as its key: the least that a topic may be made with.
+pub const ENTRY_MAX_BYTES: usize = 1_000_000;
+
 /// A transaction that was checked and taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {

@@ -20,7 +20,7 @@ type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 pub const fn needs(settings: &Settings) -> TopicNeeds {
     TopicNeeds {
         partitions: None,
-        entry_bytes: super::ENTRY_MAX_BYTES,
+        entry_bytes: maidenlane_wire::transaction::ENTRY_MAX_BYTES,
         retention_min_age: settings.retention,
         retention_min_bytes: 0,
     }

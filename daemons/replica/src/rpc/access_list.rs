@@ -3,17 +3,18 @@
 
 use super::Shared;
 use super::call::{self, Desk};
-use super::call_args::CallArgs;
 use super::execute::Stop;
 use super::fill;
 use super::session::Session;
-use crate::evm::budget::Budget;
-use crate::evm::database::StateDb;
-use crate::evm::{self, Call, Failure, cost};
 use alloy::eips::eip2930::{AccessList, AccessListItem};
 use alloy::primitives::map::AddressSet;
 use alloy::primitives::{Address, B256, U256};
-use maidenlane_jsonrpc::json::{Object, push_data, push_str};
+use maidenlane_ethjson::call_args::CallArgs;
+use maidenlane_ethjson::errors;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::database::StateDb;
+use maidenlane_evm::{Call, Failure, cost};
+use maidenlane_json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use revm::bytecode::opcode;
 use revm::context::result::ExecutionResult;
@@ -127,10 +128,12 @@ pub(crate) fn create(
     let nonce = wanted.nonce.map(|nonce| nonce.0);
     let authorizations = wanted.authorization_list.as_ref().map_or(0, Vec::len);
     let mut call = desk.prepare(shared, session, wanted)?;
-    if u64::try_from(authorizations).unwrap_or(u64::MAX) > call.tx.gas_limit / evm::AUTHORIZATION_GAS {
+    if u64::try_from(authorizations).unwrap_or(u64::MAX)
+        > call.tx.gas_limit / maidenlane_evm::AUTHORIZATION_GAS
+    {
         return Err(Error::server("insufficient gas to process all authorizations").into());
     }
-    evm::recover(&mut call.tx, budget)?;
+    maidenlane_evm::recover(&mut call.tx, budget)?;
     let (overrides, _) = desk.overrides.resolve(None)?;
     let mut db = call::database(shared, session, &desk.state, &overrides);
     let excluded = excluded(&call, nonce, &mut db)?;
@@ -140,7 +143,7 @@ pub(crate) fn create(
             Ok(json(&created))
         }
         Err(Failure::Invalid(invalid)) => {
-            Err(Error::server(format!("failed to apply transaction: {}", call::told(&invalid))).into())
+            Err(Error::server(format!("failed to apply transaction: {}", errors::invalid(&invalid))).into())
         }
         Err(failure) => Err(failure.into()),
     }
@@ -182,7 +185,7 @@ fn search(
         let mut call = call.clone();
         call.tx.access_list = list.clone();
         let mut machine = call.machine(&mut *db, budget, Watch::new(&list, excluded));
-        let result = evm::inspect(&mut machine, call.tx)?;
+        let result = maidenlane_evm::inspect(&mut machine, call.tx)?;
         let after = machine.inspector;
         if after.touched == before.touched {
             return Ok(Created { list, result });
@@ -203,7 +206,7 @@ fn json(created: &Created) -> Json {
         let error = match &created.result {
             ExecutionResult::Success { .. } => None,
             ExecutionResult::Revert { .. } => Some("execution reverted".to_owned()),
-            ExecutionResult::Halt { reason, .. } => Some(call::halted(reason)),
+            ExecutionResult::Halt { reason, .. } => Some(errors::halted(reason)),
         };
         if let Some(error) = error {
             push_str(object.value("error"), &error);

@@ -1,11 +1,12 @@
 //! The logs of one block: read straight from its receipts, or ready as JSON for the next who asks.
 
-use super::log_json::LogWriter;
-use super::select::{self, pruned};
 use super::session::Session;
 use alloy::primitives::{Bytes, keccak256};
 use maidenlane_chain::block::Body;
 use maidenlane_chain::{BlockRef, LogRef, Logs};
+use maidenlane_ethjson::log_json::LogWriter;
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::Error;
 use std::iter::Peekable;
 use std::ops::Range;
@@ -22,7 +23,9 @@ impl BlockLogs {
     /// Of a block that is known to exist.
     pub(crate) fn read(session: &Session, at: BlockRef) -> Result<Self, Error> {
         let source = session.source();
-        let (Some(body), Some(receipts)) = (source.body(at)?, source.receipts(at)?) else {
+        let (Some(body), Some(receipts)) =
+            (source.body(at).map_err(unreadable)?, source.receipts(at).map_err(unreadable)?)
+        else {
             return Err(pruned());
         };
         Ok(Self { at, timestamp: select::header(source, at)?.timestamp, body, receipts })

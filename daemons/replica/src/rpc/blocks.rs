@@ -2,13 +2,15 @@
 //!
 //! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
 
-use super::block::Block;
 use super::block_logs::{BlockLogs, ReadyLogs};
-use super::receipt::Receipts;
-use super::select::pruned;
 use super::session::Session;
 use alloy::primitives::B256;
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
+use maidenlane_ethjson::block::BlockJson as _;
+use maidenlane_ethjson::receipt::Receipts;
+use maidenlane_ethjson::select::pruned;
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Error, Json};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -113,7 +115,11 @@ impl Blocks {
             return Ok(block);
         }
         let source = session.source();
-        let (Some(header), Some(body)) = (source.header(at)?, source.body(at)?) else { return Err(pruned()) };
+        let (Some(header), Some(body)) =
+            (source.header(at).map_err(unreadable)?, source.body(at).map_err(unreadable)?)
+        else {
+            return Err(pruned());
+        };
         let block = Block::decode(at.hash, &header, &body)
             .map_err(|error| Error::internal(format!("block {at} in the store: {error}")))?;
         let block = Arc::new(block);
@@ -127,10 +133,10 @@ impl Blocks {
             return Ok(receipts);
         }
         let at = block.at();
-        let Some(bytes) = session.source().receipts(at)? else { return Err(pruned()) };
+        let Some(bytes) = session.source().receipts(at).map_err(unreadable)? else { return Err(pruned()) };
         let receipts = Receipts::read(bytes).map_err(|error| damaged(at, &error))?;
-        if receipts.len() != block.transactions.len() {
-            let (txs, receipts) = (block.transactions.len(), receipts.len());
+        if receipts.count() != block.transactions.len() {
+            let (txs, receipts) = (block.transactions.len(), receipts.count());
             return Err(damaged(at, &format!("{receipts} for {txs} transactions")));
         }
         let receipts = Arc::new(receipts);

@@ -1,20 +1,18 @@
 //! `eth_call`, and what all methods that execute begin with: the state, the block and the overrides of a call.
 
-pub(crate) mod errors;
 mod simulate;
-pub(super) mod unsigned;
 
-use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
 use super::execute::{self, Method, Start, Stop};
-use super::params::Selector;
-use super::select::{self, StateOf};
 use super::session::Session;
 use super::{Shared, access_list, estimate, fill};
-use crate::evm::budget::Budget;
-use crate::evm::database::{Overrides, StateDb};
-use crate::evm::{self, Call, Failure, cost};
 use alloy::consensus::Header;
-pub(super) use errors::{failed, halted, reverted, told};
+use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params::Selector;
+use maidenlane_ethjson::select::{self, StateOf};
+use maidenlane_evm::budget::{Budget, Spent};
+use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::{Call, Failure, cost};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use revm::context::result::ExecutionResult;
 use serde::de::DeserializeOwned;
@@ -69,17 +67,34 @@ fn eth_call(
     let (overrides, moved) = desk.overrides.resolve(Some(call.spec))?;
     call.moved = moved;
     let gas = call.tx.gas_limit;
-    let done = evm::execute(call, database(shared, session, &desk.state, &overrides), budget);
+    let done = maidenlane_evm::execute(call, database(shared, session, &desk.state, &overrides), budget);
     let output = done.as_ref().ok().and_then(ExecutionResult::output).map_or(0, |output| output.len());
     budget.charge(cost::json(output))?;
     match done {
         Ok(ExecutionResult::Success { output, .. }) => Ok(Json::data(output.data())),
-        Ok(ExecutionResult::Revert { output, .. }) => Err(reverted(&output).into()),
-        Ok(ExecutionResult::Halt { reason, .. }) => Err(Error::server(halted(&reason)).into()),
+        Ok(ExecutionResult::Revert { output, .. }) => Err(errors::reverted(&output).into()),
+        Ok(ExecutionResult::Halt { reason, .. }) => Err(Error::server(errors::halted(&reason)).into()),
         Err(Failure::Invalid(invalid)) => {
-            Err(Error::server(format!("err: {} (supplied gas {gas})", told(&invalid))).into())
+            Err(Error::server(format!("err: {} (supplied gas {gas})", errors::invalid(&invalid))).into())
         }
         Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The error of a call that did not run.
+pub(super) fn failed(shared: &Shared, failure: Failure) -> Error {
+    match failure {
+        Failure::Spent(Spent::Time) => {
+            let timeout = shared.settings.get().call_timeout;
+            Error::server(format!("execution aborted (timeout = {timeout:?})"))
+        }
+        Failure::Spent(Spent::Cancelled) => Error::server("execution aborted"),
+        Failure::Invalid(reason) => Error::server(errors::invalid(&reason)),
+        Failure::Read(fault) => {
+            tracing::error!(%fault, "state cannot be read in a call");
+            Error::internal(fault)
+        }
+        Failure::Other(text) => Error::internal(text),
     }
 }
 

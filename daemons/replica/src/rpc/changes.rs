@@ -1,12 +1,13 @@
 //! What happened between two heads: pure, from one view. Subscriptions and filters tell it.
 
 use super::block_logs::BlockLogs;
-use super::logs::{Criteria, query_matches};
-use super::select;
+use super::logs::Criteria;
 use super::session::Session;
-use super::source::Source;
 use maidenlane_chain::{BlockRef, LogRef};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::Error;
+use maidenlane_state::StateView;
 
 /// Blocks that left the chain and blocks that came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,14 +23,15 @@ pub(crate) struct Changes {
 ///
 /// # Errors
 /// The store cannot be read.
-pub(crate) fn between(source: &dyn Source, from: BlockRef, most: u64) -> Result<Option<Changes>, Error> {
+pub(crate) fn between(source: &dyn StateView, from: BlockRef, most: u64) -> Result<Option<Changes>, Error> {
     let head = source.head().block;
     let mut gone = Vec::new();
     let mut at = from;
-    while source.hash_of(at.number)?.filter(|_| at.number <= head.number) != Some(at.hash) {
+    while source.hash_of(at.number).map_err(unreadable)?.filter(|_| at.number <= head.number) != Some(at.hash)
+    {
         let full = u64::try_from(gone.len()).is_ok_and(|gone| gone >= most);
         let Some(parent) = at.number.checked_sub(1).filter(|_| !full) else { return Ok(None) };
-        if source.header(at)?.is_none() {
+        if source.header(at).map_err(unreadable)?.is_none() {
             return Ok(None);
         }
         let header = select::header(source, at)?;
@@ -41,7 +43,7 @@ pub(crate) fn between(source: &dyn Source, from: BlockRef, most: u64) -> Result<
     }
     let mut came = Vec::new();
     for number in at.number.saturating_add(1)..=head.number {
-        let Some(hash) = source.hash_of(number)? else { return Ok(None) };
+        let Some(hash) = source.hash_of(number).map_err(unreadable)? else { return Ok(None) };
         came.push(BlockRef::new(number, hash));
     }
     gone.reverse();
@@ -63,7 +65,7 @@ pub(crate) fn logs(
         return Ok(true);
     }
     let mut listens = true;
-    let wants = |_, log: &LogRef<'_>| query_matches(&criteria.query, log);
+    let wants = |_, log: &LogRef<'_>| criteria.query.matches(log);
     BlockLogs::read(session, at)?.each(removed, wants, |write| {
         let mut out = String::new();
         write(&mut out);

@@ -1,14 +1,15 @@
 //! Consensus bytes as they are stored.
 
-use super::block;
-use super::params::{self, Selector};
-use super::receipt::Receipts;
-use super::select::{self, pruned};
 use super::session::Session;
 use alloy::consensus::{EthereumTxEnvelope, TxEip4844};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::rlp::{self, Decodable};
 use maidenlane_chain::BlockRef;
+use maidenlane_chain::block::join;
+use maidenlane_ethjson::params::{self, Selector};
+use maidenlane_ethjson::receipt::Receipts;
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
@@ -33,14 +34,16 @@ pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -
     let Some(at) = found else { return missing(method, selector) };
     let source = session.source();
     match method {
-        "debug_getRawHeader" => Ok(Json::data(&source.header(at)?.ok_or_else(pruned)?)),
+        "debug_getRawHeader" => Ok(Json::data(&source.header(at).map_err(unreadable)?.ok_or_else(pruned)?)),
         "debug_getRawBlock" => {
-            let (header, body) =
-                (source.header(at)?.ok_or_else(pruned)?, source.body(at)?.ok_or_else(pruned)?);
-            Ok(Json::data(&block::raw(&header, &body).map_err(|error| damaged(at, error))?))
+            let (header, body) = (
+                source.header(at).map_err(unreadable)?.ok_or_else(pruned)?,
+                source.body(at).map_err(unreadable)?.ok_or_else(pruned)?,
+            );
+            Ok(Json::data(&join(&header, &body).map_err(|error| damaged(at, error))?))
         }
         _ => {
-            let receipts = source.receipts(at)?.ok_or_else(pruned)?;
+            let receipts = source.receipts(at).map_err(unreadable)?.ok_or_else(pruned)?;
             Ok(Receipts::read(receipts).map_err(|error| damaged(at, error))?.raw())
         }
     }
@@ -66,8 +69,10 @@ fn missing(method: &str, selector: Selector) -> Result<Json, Error> {
 fn transaction(session: &Session, args: &mut Args<'_>) -> Result<Json, Error> {
     let hash = args.required(params::hash)?;
     let source = session.source();
-    let Some((at, index)) = source.transaction(hash)? else { return Ok(Json::Static("\"0x\"")) };
-    let body = source.body(at)?.ok_or_else(pruned)?;
+    let Some((at, index)) = source.transaction(hash).map_err(unreadable)? else {
+        return Ok(Json::Static("\"0x\""));
+    };
+    let body = source.body(at).map_err(unreadable)?.ok_or_else(pruned)?;
     let mut rest: &[u8] = &body;
     let txs = rlp::Header::decode(&mut rest)
         .and_then(|_| Vec::<EthereumTxEnvelope<TxEip4844>>::decode(&mut rest))

@@ -1,8 +1,9 @@
 //! What a node without keys, miner and pool says: a replica never has any. Nothing here depends on the chain.
 
-use super::call_args::CallArgs;
-use super::{call, params};
+use super::call;
 use alloy::primitives::keccak256;
+use maidenlane_ethjson::call_args::CallArgs;
+use maidenlane_ethjson::params;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 

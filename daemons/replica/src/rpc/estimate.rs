@@ -2,15 +2,16 @@
 
 use super::Shared;
 use super::call::{self, Desk};
-use super::call_args::CallArgs;
 use super::execute::Stop;
-use super::params::boolean;
 use super::session::Session;
-use crate::evm::budget::Budget;
-use crate::evm::estimate::{Bounds, Denied, estimate};
-use crate::evm::overlay::Overlay;
-use crate::evm::{self, Call, Failure};
-use maidenlane_jsonrpc::json::{push_list, push_quantity};
+use maidenlane_ethjson::call_args::CallArgs;
+use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params::boolean;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::estimate::{Bounds, Denied, estimate};
+use maidenlane_evm::overlay::Overlay;
+use maidenlane_evm::{Call, Failure};
+use maidenlane_json::{push_list, push_quantity};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use revm::context::TxEnv;
 use revm::context_interface::ContextTr as _;
@@ -46,11 +47,11 @@ pub(crate) fn gas(
 ) -> Result<u64, Stop> {
     let bounds = bounds(shared, &wanted, ERROR_PERMILLE);
     let mut call = desk.prepare(shared, session, wanted)?;
-    evm::recover(&mut call.tx, budget)?;
+    maidenlane_evm::recover(&mut call.tx, budget)?;
     // As in geth, an estimate checks where precompiles are moved to, and leaves them where they are.
     let (overrides, _) = desk.overrides.resolve(Some(call.spec))?;
     let mut db = call::database(shared, session, &desk.state, &overrides);
-    estimate(&call, &mut db, bounds, budget)?.map_err(|denied| told(denied).into())
+    estimate(&call, &mut db, bounds, budget)?.map_err(|why| denied(why).into())
 }
 
 fn bounds(shared: &Shared, wanted: &CallArgs, error_permille: u32) -> Bounds {
@@ -58,15 +59,15 @@ fn bounds(shared: &Shared, wanted: &CallArgs, error_permille: u32) -> Bounds {
     Bounds { asked: wanted.gas.map_or(0, |gas| gas.0).min(cap), cap, error_permille }
 }
 
-fn told(denied: Denied) -> Error {
-    match denied {
+fn denied(why: Denied) -> Error {
+    match why {
         Denied::Value => Error::server("insufficient funds for transfer"),
         Denied::Blobs => Error::server("insufficient funds for gas * price + value"),
         Denied::Invalid(invalid, gas) => {
-            Error::server(format!("failed with {gas} gas: {}", call::told(&invalid)))
+            Error::server(format!("failed with {gas} gas: {}", errors::invalid(&invalid)))
         }
-        Denied::Reverts(output) => call::reverted(&output),
-        Denied::Halts(reason) => Error::server(call::halted(&reason)),
+        Denied::Reverts(output) => errors::reverted(&output),
+        Denied::Halts(reason) => Error::server(errors::halted(&reason)),
         Denied::Exceeds(gas) => Error::server(format!("gas required exceeds allowance ({gas})")),
     }
 }
@@ -98,9 +99,9 @@ pub(crate) fn list(
     let mut estimates = Vec::with_capacity(calls.len());
     for (index, (mut call, bounds)) in calls.into_iter().enumerate() {
         call.moved.clone_from(&moved);
-        evm::recover(&mut call.tx, budget)?;
-        let gas = estimate(&call, &mut overlay, bounds, budget)?.map_err(|denied| {
-            let mut error = told(denied);
+        maidenlane_evm::recover(&mut call.tx, budget)?;
+        let gas = estimate(&call, &mut overlay, bounds, budget)?.map_err(|why| {
+            let mut error = denied(why);
             error.message = format!("call {index}: {}", error.message).into();
             error
         })?;
@@ -116,7 +117,7 @@ pub(crate) fn list(
 fn apply(call: Call, gas: u64, overlay: &mut Overlay<'_>, budget: &mut Budget) -> Result<(), Failure> {
     let tx = TxEnv { gas_limit: gas, ..call.tx.clone() };
     let mut machine = call.machine(overlay, budget, ());
-    evm::transact(&mut machine, tx)?;
+    maidenlane_evm::transact(&mut machine, tx)?;
     let changes = machine.finalize();
     machine.ctx.db_mut().commit(changes);
     Ok(())

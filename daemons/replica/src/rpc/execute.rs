@@ -6,12 +6,12 @@
 use super::Shared;
 use super::call::failed;
 use super::session::Session;
-use crate::evm::budget::Budget;
-use crate::evm::database::ReadFault;
-use crate::evm::pool::Refused;
-use crate::evm::{Failure, cost};
-use crate::rpc::source::ReadError;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::database::ReadFault;
+use maidenlane_evm::pool::Refused;
+use maidenlane_evm::{Failure, cost};
 use maidenlane_jsonrpc::{Error, Json, codes};
+use maidenlane_state::ReadError;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

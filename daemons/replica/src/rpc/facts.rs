@@ -1,6 +1,5 @@
 //! What this node can do and by which rules: `eth_config` (EIP-7910) and `eth_capabilities`.
 
-use super::select::{self, pruned};
 use super::session::Session;
 use alloy::eips::eip2124::ForkHash;
 use alloy::eips::eip7840::BlobParams;
@@ -8,7 +7,9 @@ use alloy::genesis::ChainConfig;
 use alloy::primitives::{Address, B256, address};
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::forks::{At, Forks};
-use maidenlane_jsonrpc::json::Object;
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
+use maidenlane_json::Object;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
@@ -75,7 +76,7 @@ struct Genesis {
 
 fn config(session: &Session) -> Result<Json, Error> {
     let source = session.source();
-    let hash = source.hash_of(0)?.ok_or_else(pruned)?;
+    let hash = source.hash_of(0).map_err(unreadable)?.ok_or_else(pruned)?;
     let genesis = Genesis { hash, time: select::header(source, BlockRef::new(0, hash))?.timestamp };
     let forks = session.head().rules.forks();
     let times = timed(forks.config());

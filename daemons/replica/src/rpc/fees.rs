@@ -1,19 +1,20 @@
 //! What gas costs: the suggestions and the history, by geth's rules, from the blocks of one view.
 
 use super::Shared;
-use super::block::Block;
 use super::execute::Stop;
-use super::params::Tag;
-use super::select::{self, pruned};
 use super::session::Session;
-use super::transaction::effective_gas_price;
-use crate::evm::budget::Budget;
-use crate::evm::cost;
 use alloy::consensus::Header;
 use alloy::eips::eip1559::{BaseFeeParams, INITIAL_BASE_FEE};
 use alloy::primitives::B256;
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::json::{Object, push_big, push_list};
+use maidenlane_chain::transaction::effective_gas_price;
+use maidenlane_ethjson::params::Tag;
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::cost;
+use maidenlane_json::{Object, push_big, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -226,7 +227,7 @@ fn numbered(session: &Session, number: u64) -> Result<BlockRef, Error> {
     if number < session.head().body_floor {
         return Err(pruned());
     }
-    let hash = session.source().hash_of(number)?.ok_or_else(pruned)?;
+    let hash = session.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
     Ok(BlockRef::new(number, hash))
 }
 

@@ -1,20 +1,23 @@
 //! What a transaction lacks, by geth's defaults.
 
-use super::block::Transaction;
-use super::call::{self, Desk, unsigned};
-use super::call_args::{CallArgs, StateOverrides};
+use super::call::{self, Desk};
 use super::execute::Stop;
-use super::params::{Big, Selector};
 use super::session::Session;
-use super::source::At;
-use super::transaction::{write_access_list, write_authorization};
-use super::{Shared, estimate, select};
-use crate::evm::budget::Budget;
-use crate::evm::rules::Rules;
+use super::{Shared, estimate};
 use alloy::consensus::{Header, Transaction as _};
 use alloy::primitives::{U256, keccak256};
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_chain::Rules;
+use maidenlane_chain::Transaction;
+use maidenlane_ethjson::call_args::{CallArgs, StateOverrides};
+use maidenlane_ethjson::params::{Big, Selector};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::transaction::{write_access_list, write_authorization};
+use maidenlane_ethjson::unsigned;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::rules::EvmRules as _;
+use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json};
+use maidenlane_state::At;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use serde::de::IgnoredAny;

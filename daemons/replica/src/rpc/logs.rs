@@ -2,14 +2,14 @@
 
 mod search;
 
-use super::params::{self, Tag};
-use super::select::{self, pruned};
 use super::session::Session;
-use super::source::LogQuery;
 use super::{Shared, execute::refused};
 use alloy::primitives::{Address, B256};
-use maidenlane_chain::{BlockRef, LogRef};
+use maidenlane_chain::BlockRef;
+use maidenlane_ethjson::params::{self, Tag};
+use maidenlane_ethjson::select::{self, pruned};
 use maidenlane_jsonrpc::{Args, Error, Json};
+use maidenlane_state::LogQuery;
 pub(crate) use search::Answer;
 use search::Search;
 use serde::Deserialize;
@@ -214,15 +214,6 @@ fn range(session: &Session, filter: &Criteria) -> Result<(u64, u64), Error> {
         return Err(Error::params("block range extends beyond current head block"));
     }
     Ok((first, last))
-}
-
-/// geth's match: a log with fewer topics than positions does not match, not even an empty position.
-pub(crate) fn query_matches(query: &LogQuery, log: &LogRef<'_>) -> bool {
-    let address = query.addresses.is_empty() || query.addresses.contains(log.address);
-    let topics = query.topics.iter().zip(log.topics());
-    address
-        && query.topics.len() <= log.topics().len()
-        && topics.into_iter().all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
 }
 
 #[cfg(test)]

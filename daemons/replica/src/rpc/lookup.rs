@@ -1,10 +1,12 @@
 //! Look-ups of blocks, transactions and receipts: what does not exist is null.
 
-use super::block::{self, Block};
 use super::blocks::{Blocks, Whole};
-use super::params::{self, Selector, Tag};
-use super::select;
 use super::session::Session;
+use maidenlane_chain::Block;
+use maidenlane_ethjson::block::{self, BlockJson as _};
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -156,7 +158,7 @@ fn by_transaction(
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let hash = Args::parse(params, 1)?.required(params::hash)?;
-    let Some((at, index)) = session.source().transaction(hash)? else {
+    let Some((at, index)) = session.source().transaction(hash).map_err(unreadable)? else {
         return Ok(if method.contains("Raw") { Json::Static("\"0x\"") } else { Json::NULL });
     };
     let block = blocks.block(session, at)?;

@@ -2,11 +2,8 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | [`source`] | what is read, as a trait |
 //! | `session` | which view a request is answered from, and whether it may be |
-//! | `params` | reading parameters |
-//! | `select` | block selectors to blocks, with geth's errors |
-//! | `block`, `block_logs`, `log_json`, `transaction`, `receipt` | consensus bytes to JSON |
+//! | `block_logs` | the logs of a block |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
 //! | `execute` | how methods that execute are bounded |
@@ -18,11 +15,9 @@
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
 
 mod access_list;
-pub(crate) mod block;
 mod block_logs;
 pub(crate) mod blocks;
 mod call;
-mod call_args;
 mod chain;
 mod changes;
 mod debug;
@@ -34,33 +29,27 @@ mod facts;
 mod fees;
 mod fill;
 mod filters;
-mod log_json;
 mod logs;
 mod lookup;
-pub(crate) mod params;
 mod proof;
-pub(crate) mod receipt;
-mod select;
 mod send;
 mod session;
-pub mod source;
 mod state;
 mod subscribe;
 mod trace;
-pub(crate) mod transaction;
 mod walk;
 
-use crate::evm::codes::Codes;
-use crate::evm::pool::Pool;
 use crate::filters::Filters;
 use crate::intake::Intake;
 use blocks::Blocks;
 use fees::Fees;
+use maidenlane_evm::codes::Codes;
+use maidenlane_evm::pool::Pool;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
+use maidenlane_replay::Live;
 use maidenlane_service::Current;
 use serde_json::value::RawValue;
 pub use session::Session;
-use source::Live;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,17 @@
 //! `eth_getProof`, and the tries of a state where their nodes are kept.
 
 use super::execute::refused;
-use super::params::{self, Selector};
-use super::select::{self, StateOf};
-use super::source::{At, ReadError, Source};
 use super::{Session, Shared};
-use crate::trie::{self, EMPTY_ROOT_HASH, Fault, Nibbles, Nodes, Owner, Place, Walk, state, walk};
 use alloy::consensus::TrieAccount;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rlp::Decodable as _;
-use maidenlane_jsonrpc::json::{Object, push_data, push_list};
+use maidenlane_ethjson::params::{self, Selector};
+use maidenlane_ethjson::select::{self, StateOf};
+use maidenlane_ethjson::unreadable;
+use maidenlane_json::{Object, push_data, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_state::trie::{self, EMPTY_ROOT_HASH, Fault, Nibbles, Nodes, Owner, Place, Walk, state, walk};
+use maidenlane_state::{At, ReadError, StateView};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,37 +25,37 @@ const KEYS_MAX: usize = 1_024;
 /// The tries of one state.
 #[derive(Clone, Copy)]
 pub(crate) struct Tries<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn StateView,
     at: At,
     root: B256,
 }
 
 impl<'a> Tries<'a> {
     /// Those of a state whose nodes are kept.
-    pub(crate) fn of(source: &'a dyn Source, state: &StateOf) -> Option<Self> {
+    pub(crate) fn of(source: &'a dyn StateView, state: &StateOf) -> Option<Self> {
         let floor = source.head().proofs_floor?;
         let kept = state.header.number >= floor;
         kept.then(|| Self { source, at: state.at, root: state.header.state_root })
     }
 
     /// The same, read through another source.
-    pub(crate) fn through<'b>(&self, source: &'b dyn Source) -> Tries<'b> {
+    pub(crate) fn through<'b>(&self, source: &'b dyn StateView) -> Tries<'b> {
         Tries { source, at: self.at, root: self.root }
     }
 
     /// An account by keccak256 of its address.
     pub(crate) fn account(&self, key: B256) -> Result<Option<TrieAccount>, ReadError> {
-        state::account(self, self.root, key).map_err(unreadable)
+        state::account(self, self.root, key).map_err(broken)
     }
 
     /// The state root with changes on it.
     pub(crate) fn root_with(&self, changes: &BTreeMap<B256, state::Changed>) -> Result<B256, ReadError> {
-        state::root(self, self.root, changes).map_err(unreadable)
+        state::root(self, self.root, changes).map_err(broken)
     }
 
     /// From the root of one of the tries towards a key.
     pub(crate) fn walk(&self, owner: Owner, root: B256, key: B256) -> Result<Walk, ReadError> {
-        walk(self, owner, root, key).map_err(unreadable)
+        walk(self, owner, root, key).map_err(broken)
     }
 }
 
@@ -64,7 +65,7 @@ impl Nodes for Tries<'_> {
     }
 }
 
-fn unreadable(error: trie::Error) -> ReadError {
+fn broken(error: trie::Error) -> ReadError {
     ReadError::new("a trie", error)
 }
 
@@ -125,16 +126,21 @@ fn prove(
     let state = select::state(session.source(), selector)?;
     let tries = tries(session, &state)?;
     let key = keccak256(address);
-    let path = tries.walk(None, tries.root, key)?;
-    let account =
-        path.value.as_deref().map(|leaf| state::decode(key, leaf)).transpose().map_err(unreadable)?;
+    let path = tries.walk(None, tries.root, key).map_err(unreadable)?;
+    let account = path
+        .value
+        .as_deref()
+        .map(|leaf| state::decode(key, leaf))
+        .transpose()
+        .map_err(broken)
+        .map_err(unreadable)?;
     let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let mut proofs = Vec::with_capacity(slots.len());
     for slot in slots {
         if gone.load(Ordering::Relaxed) {
             return Err(Error::internal("nobody waits any more"));
         }
-        proofs.push((slot, tries.walk(Some(key), storage_root, keccak256(slot.key))?));
+        proofs.push((slot, tries.walk(Some(key), storage_root, keccak256(slot.key)).map_err(unreadable)?));
     }
     let mut out = String::new();
     let mut object = Object::new(&mut out);

@@ -1,26 +1,19 @@
 //! `eth_sendRawTransaction` and its waiting twin: read, checked as a node checks what it is sent, and made durable for
 //! the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
-//!
-//! | file | idea |
-//! |---|---|
-//! | here | the methods |
-//! | `raw` | bytes to a transaction with its blobs |
-//! | `admit` | what a node would refuse, with its words |
-
-mod admit;
-mod raw;
 
 use super::Shared;
 use super::call::executable;
 use super::execute::refused;
-use super::params;
 use super::session::Session;
-use super::source::At;
-use crate::intake::{ENTRY_MAX_BYTES, Intake, NotTaken, unix_ms};
+use crate::intake::{Intake, NotTaken, unix_ms};
 use alloy::primitives::{B256, keccak256};
+use maidenlane_ethjson::raw::{self, Sent};
+use maidenlane_ethjson::unreadable;
+use maidenlane_ethjson::{admit, params};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_state::At;
 use maidenlane_wire::Transaction;
-use raw::Sent;
+use maidenlane_wire::transaction::ENTRY_MAX_BYTES;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +74,7 @@ fn check(session: &Session, sent: Sent) -> Result<Transaction, Error> {
     let head = session.head();
     let sent = sent.with_current_proofs(&head.rules, &head.header)?;
     let sender = admit::alone(&sent, &head.rules, &head.header)?;
-    let account = session.source().account(keccak256(sender), At::Latest)?;
+    let account = session.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
     admit::against(&sent, account.as_ref())?;
     sent.prove()?;
     let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: unix_ms() };
@@ -107,7 +100,7 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
     let found = async {
         loop {
             let session = Session::now(&*shared.live);
-            if let Some((at, index)) = session.source().transaction(hash)? {
+            if let Some((at, index)) = session.source().transaction(hash).map_err(unreadable)? {
                 let block = shared.blocks.block(&session, at)?;
                 return shared.blocks.receipt(&session, &block, index);
             }
@@ -136,4 +129,23 @@ fn go_duration(duration: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::go_duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_are_told_as_go_tells_them() {
+        for (ms, expect) in [
+            (0, "0s"),
+            (200, "200ms"),
+            (1_000, "1s"),
+            (1_500, "1.5s"),
+            (20_000, "20s"),
+            (59_500, "59.5s"),
+            (60_000, "1m0s"),
+            (61_001, "1m1.001s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(ms)), expect);
+        }
+    }
+}

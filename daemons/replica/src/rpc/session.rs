@@ -1,8 +1,10 @@
 //! Which view a request is answered from, and whether it may be answered at all.
 
-use super::source::{Fitness, Head, Live, ReadError, Source};
 use maidenlane_chain::BlockRef;
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Error, Json, MinBlock, codes};
+use maidenlane_replay::{Fitness, Live};
+use maidenlane_state::{Head, StateView};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -14,7 +16,7 @@ const AHEAD_MAX: u64 = 5;
 
 /// One request's pin: a view, and the reason not to use it.
 pub struct Session {
-    source: Arc<dyn Source>,
+    source: Arc<dyn StateView>,
     fitness: Fitness,
     refused: Option<Error>,
 }
@@ -46,12 +48,12 @@ impl Session {
     }
 
     /// The view.
-    pub(crate) fn source(&self) -> &dyn Source {
+    pub(crate) fn source(&self) -> &dyn StateView {
         &*self.source
     }
 
     /// The view, to be held.
-    pub(crate) fn view(&self) -> Arc<dyn Source> {
+    pub(crate) fn view(&self) -> Arc<dyn StateView> {
         Arc::clone(&self.source)
     }
 
@@ -81,15 +83,6 @@ pub(crate) fn fit(fitness: &Fitness) -> Result<(), Error> {
     Err(Error::new(codes::STALE, format!("replica is stale: {reason}")).with_data(data))
 }
 
-/// A failed read is our fault, and the database's owner must see it.
-impl From<ReadError> for Error {
-    fn from(error: ReadError) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(%error, cause, "state cannot be read");
-        Self::internal(error)
-    }
-}
-
 /// Takes the newest view, or waits a moment for the one that the client wants.
 pub(crate) async fn pin(
     live: &dyn Live,
@@ -109,8 +102,8 @@ pub(crate) async fn pin(
 }
 
 /// The first view at or above `number`, or the newest one when that does not come in time.
-async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn Source> {
-    let head = |source: &dyn Source| source.head().block.number;
+async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn StateView> {
+    let head = |source: &dyn StateView| source.head().block.number;
     // Subscribed before the first look: a change between look and wait is not missed.
     let mut changes = live.changes();
     let now = live.view();
@@ -135,7 +128,7 @@ async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn Sou
 
 /// The first view that knows `block`, or the newest one when that does not come in time.
 pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRef) -> Session {
-    let knows = |source: &dyn Source| matches!(source.header(block), Ok(Some(_)));
+    let knows = |source: &dyn StateView| matches!(source.header(block), Ok(Some(_)));
     // Subscribed before the first look: a change between look and wait is not missed.
     let mut changes = live.changes();
     let waits = waiters.try_acquire();
@@ -147,7 +140,7 @@ pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRe
     Session::now(live)
 }
 
-fn satisfies(source: &dyn Source, min: &MinBlock) -> Result<(), Error> {
+fn satisfies(source: &dyn StateView, min: &MinBlock) -> Result<(), Error> {
     let head = source.head().block.number;
     let data = || {
         Json::object(|object| {
@@ -160,7 +153,7 @@ fn satisfies(source: &dyn Source, min: &MinBlock) -> Result<(), Error> {
         return Err(Error::new(codes::MIN_BLOCK, text).with_data(data()));
     }
     match min.hash {
-        Some(hash) if source.hash_of(min.number)?.is_none_or(|ours| ours.0 != hash) => {
+        Some(hash) if source.hash_of(min.number).map_err(unreadable)?.is_none_or(|ours| ours.0 != hash) => {
             let text = format!("the wanted block {} is not canonical here", min.number);
             Err(Error::new(codes::NOT_CANONICAL, text).with_data(data()))
         }

@@ -1,12 +1,13 @@
 //! Reads of the state.
 
-use super::params::{self, Selector};
-use super::select::{self, StateOf};
 use super::session::Session;
-use super::source::{Account, Source};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_ethjson::params::{self, Selector};
+use maidenlane_ethjson::select::{self, StateOf};
+use maidenlane_ethjson::unreadable;
+use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_state::{Account, StateView};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -22,14 +23,14 @@ fn account(session: &Session, params: Option<&RawValue>) -> Result<Option<Accoun
     let mut args = Args::parse(params, 2)?;
     let address = args.required(params::address)?;
     let state = selected(session, &mut args)?;
-    Ok(session.source().account(keccak256(address), state.at)?)
+    session.source().account(keccak256(address), state.at).map_err(unreadable)
 }
 
 /// `eth_getBalance`.
 pub(crate) fn balance(session: &Session, params: Option<&RawValue>) -> Result<Json, Error> {
     let balance = account(session, params)?.unwrap_or(NONE).balance;
     let mut out = String::with_capacity(70);
-    maidenlane_jsonrpc::json::push_big(&mut out, &balance.to_be_bytes::<32>());
+    maidenlane_json::push_big(&mut out, &balance.to_be_bytes::<32>());
     Ok(Json::Owned(out))
 }
 
@@ -45,11 +46,11 @@ pub(crate) fn code(session: &Session, params: Option<&RawValue>) -> Result<Json,
 }
 
 /// The code that an account names by its hash.
-pub(crate) fn code_of(source: &dyn Source, hash: B256) -> Result<Bytes, Error> {
+pub(crate) fn code_of(source: &dyn StateView, hash: B256) -> Result<Bytes, Error> {
     if hash == NONE.code_hash {
         return Ok(Bytes::new());
     }
-    source.code(hash)?.ok_or_else(|| Error::internal(format!("code {hash} is missing")))
+    source.code(hash).map_err(unreadable)?.ok_or_else(|| Error::internal(format!("code {hash} is missing")))
 }
 
 /// An account that does not exist.
@@ -60,7 +61,7 @@ const NONE: Account = Account {
 };
 
 fn slot(session: &Session, state: &StateOf, address: Address, key: B256) -> Result<[u8; 32], Error> {
-    Ok(session.source().slot(keccak256(address), keccak256(key), state.at)?.to_be_bytes())
+    Ok(session.source().slot(keccak256(address), keccak256(key), state.at).map_err(unreadable)?.to_be_bytes())
 }
 
 /// `eth_getStorageAt`. As in geth, an unknown block is told before a malformed key.

@@ -1,18 +1,19 @@
 //! `eth_subscribe`: each head change is worked out once, and told to all who asked.
 
-use super::block::own_header_json;
+use super::Shared;
 use super::changes::{self, Changes};
 use super::logs::Criteria;
-use super::params;
-use super::select;
 use super::session::Session;
 use super::trace;
-use super::{Shared, source::Live};
 use alloy::primitives::{B256, map::B256Set};
 use maidenlane_chain::BlockRef;
+use maidenlane_ethjson::block::own_header_json;
+use maidenlane_ethjson::params;
+use maidenlane_ethjson::select;
 use maidenlane_jsonrpc::push::channel;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_jsonrpc::{Events, Publisher};
+use maidenlane_replay::Live;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,17 +1,19 @@
 //! The whole RPC on the fixture chain: the cases of execution-apis, and what they leave out.
 
-pub(crate) mod fake;
 mod methods;
+pub(crate) mod still;
 
-use super::source::Source as _;
 use super::{Rpc, Settings, Sinks};
 use crate::intake;
-use fake::{Chain, Still};
+use fake::Chain;
 use maidenlane_jsonrpc::exchange::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
+use maidenlane_state::StateView as _;
+pub(crate) use maidenlane_testkit::chain as fake;
 use rpc_compat::{Case, load, run};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use still::Still;
 
 #[path = "../../../../tests/src/rpc_compat.rs"]
 #[expect(unreachable_pub, reason = "the harness's file, public there")]

@@ -5,15 +5,16 @@
 //! with addresses, as long as it can be undone.
 
 use super::execute::refused;
-use super::params::{self, Selector, Tag};
-use super::select::{self, StateOf, pruned};
-use super::source::{At, ReadError, Source};
 use super::state;
 use super::{Session, Shared};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use maidenlane_chain::{Account, BlockRef};
-use maidenlane_jsonrpc::json::{Object, push_data, push_list};
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select::{self, StateOf, pruned};
+use maidenlane_ethjson::unreadable;
+use maidenlane_json::{Object, push_data, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_state::{At, ReadError, StateView};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,7 +113,7 @@ impl Wanted {
         let at = select::block(source, selector)?.ok_or_else(missing)?;
         let parent = at.number.checked_sub(1).ok_or_else(|| Error::server("no transaction in genesis"))?;
         let block = shared.blocks.block(session, at)?;
-        if source.hash_of(parent)? != Some(block.header.parent_hash) {
+        if source.hash_of(parent).map_err(unreadable)? != Some(block.header.parent_hash) {
             return Err(missing());
         }
         let count = i64::try_from(block.transactions.len()).unwrap_or(i64::MAX);
@@ -160,7 +161,7 @@ impl Wanted {
         Ok(Self::Modified { start, end })
     }
 
-    fn answer(self, source: &dyn Source, most_bytes: usize, gone: &AtomicBool) -> Result<Json, Error> {
+    fn answer(self, source: &dyn StateView, most_bytes: usize, gone: &AtomicBool) -> Result<Json, Error> {
         match self {
             Self::Accounts { state, range } => dump(source, &state, &range, most_bytes),
             Self::Slots { at, account, from, most } => slots(source, at, account, from, most),
@@ -170,7 +171,7 @@ impl Wanted {
 }
 
 /// A state that is walked through, with geth's errors here.
-fn walkable(source: &dyn Source, selector: Selector) -> Result<StateOf, Error> {
+fn walkable(source: &dyn StateView, selector: Selector) -> Result<StateOf, Error> {
     let head = source.head();
     let missing = |what: String| Err(Error::server(format!("block {what} not found")));
     match selector {
@@ -188,16 +189,18 @@ fn walkable(source: &dyn Source, selector: Selector) -> Result<StateOf, Error> {
                 return missing(format!("#{}", tag.told()));
             }
         }
-        Selector::Hash { hash, .. } if source.find(hash)?.is_none() => return missing(hash.to_string()),
+        Selector::Hash { hash, .. } if source.find(hash).map_err(unreadable)?.is_none() => {
+            return missing(hash.to_string());
+        }
         Selector::Hash { .. } => (),
     }
     select::state(source, selector)
 }
 
-fn parent_of(source: &dyn Source, block: BlockRef) -> Result<BlockRef, Error> {
+fn parent_of(source: &dyn StateView, block: BlockRef) -> Result<BlockRef, Error> {
     let parent = block.number.checked_sub(1);
     let parent = parent.ok_or_else(|| Error::server(format!("block {:x} has no parent", block.number)))?;
-    Ok(BlockRef::new(parent, source.hash_of(parent)?.ok_or_else(pruned)?))
+    Ok(BlockRef::new(parent, source.hash_of(parent).map_err(unreadable)?.ok_or_else(pruned)?))
 }
 
 /// What a walk tells, by key.
@@ -221,9 +224,9 @@ fn page<T>(
 }
 
 /// Accounts as geth dumps them.
-fn dump(source: &dyn Source, state: &StateOf, range: &Range, most_bytes: usize) -> Result<Json, Error> {
+fn dump(source: &dyn StateView, state: &StateOf, range: &Range, most_bytes: usize) -> Result<Json, Error> {
     let (accounts, next) = match range.incompletes {
-        true => page(range.most, |told| source.accounts(range.from, state.at, told))?,
+        true => page(range.most, |told| source.accounts(range.from, state.at, told)).map_err(unreadable)?,
         false => (Vec::new(), None),
     };
     let mut out = String::new();
@@ -263,18 +266,26 @@ fn too_large() -> Error {
 }
 
 /// A part of an account's storage, and where the next begins.
-fn slots(source: &dyn Source, at: At, account: B256, from: Option<B256>, most: usize) -> Result<Json, Error> {
+fn slots(
+    source: &dyn StateView,
+    at: At,
+    account: B256,
+    from: Option<B256>,
+    most: usize,
+) -> Result<Json, Error> {
     let (slots, next) = match from {
-        Some(from) => page(most, |told| source.slots(account, from, at, told))?,
+        Some(from) => page(most, |told| source.slots(account, from, at, told)).map_err(unreadable)?,
         None => (Vec::new(), None),
     };
     let mut empty = slots.is_empty() && next.is_none();
     if empty {
         // geth says so of an account without storage, not of a part where nothing is.
-        source.slots(account, B256::ZERO, at, &mut |_, _| {
-            empty = false;
-            false
-        })?;
+        source
+            .slots(account, B256::ZERO, at, &mut |_, _| {
+                empty = false;
+                false
+            })
+            .map_err(unreadable)?;
     }
     let mut out = String::new();
     let mut object = Object::new(&mut out);
@@ -300,14 +311,19 @@ fn slots(source: &dyn Source, at: At, account: B256, from: Option<B256>, most: u
 
 /// The accounts of the second state that are others than in the first, in the order of their keys. As geth's walk through
 /// two tries, it does not tell those that are gone.
-fn modified(source: &dyn Source, start: BlockRef, end: BlockRef, gone: &AtomicBool) -> Result<Json, Error> {
+fn modified(
+    source: &dyn StateView,
+    start: BlockRef,
+    end: BlockRef,
+    gone: &AtomicBool,
+) -> Result<Json, Error> {
     let mut changed: BTreeMap<B256, Address> = BTreeMap::new();
     for number in start.number.saturating_add(1)..=end.number {
         if gone.load(Ordering::Relaxed) {
             return Err(Error::server("execution aborted"));
         }
-        let hash = source.hash_of(number)?.ok_or_else(pruned)?;
-        let of_block = source.changed(BlockRef::new(number, hash))?.ok_or_else(pruned)?;
+        let hash = source.hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
+        let of_block = source.changed(BlockRef::new(number, hash)).map_err(unreadable)?.ok_or_else(pruned)?;
         changed.extend(of_block.into_iter().map(|address| (keccak256(address), address)));
     }
     let state =
@@ -329,12 +345,14 @@ fn modified(source: &dyn Source, start: BlockRef, end: BlockRef, gone: &AtomicBo
 }
 
 /// A whole account, with the root of its storage.
-fn one(source: &dyn Source, key: B256, at: At) -> Result<Option<Account>, Error> {
+fn one(source: &dyn StateView, key: B256, at: At) -> Result<Option<Account>, Error> {
     let mut found = None;
-    source.accounts(key, at, &mut |at, account| {
-        found = (at == key).then_some(account);
-        false
-    })?;
+    source
+        .accounts(key, at, &mut |at, account| {
+            found = (at == key).then_some(account);
+            false
+        })
+        .map_err(unreadable)?;
     Ok(found)
 }
 

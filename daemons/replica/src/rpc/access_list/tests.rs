@@ -1,6 +1,7 @@
 //! Searches that do not end. What lists are like otherwise is geth's to say: `rpc/tests/geth/eth_createAccessList`.
 
-use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::tests::fake;
+use crate::rpc::tests::still::Still;
 use crate::rpc::tests::{ask, rpc};
 use serde_json::json;
 use std::sync::Arc;

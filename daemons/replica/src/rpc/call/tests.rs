@@ -1,7 +1,8 @@
 //! Small programs run on the fixture's head. Each is put at an address by a state override.
 
 use super::super::{Rpc, Settings};
-use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::tests::fake;
+use crate::rpc::tests::still::Still;
 use maidenlane_jsonrpc::{Api as _, Error, codes};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ fn sees_the_block_it_runs_in() {
 #[test]
 fn sees_ancestors_by_hash() {
     let Some(chain) = fake::chain() else { return };
-    let hash = |number: u64| super::super::source::Source::hash_of(&chain, number).expect("in memory");
+    let hash = |number: u64| maidenlane_state::StateView::hash_of(&chain, number).expect("in memory");
     check(&word("603540"), json!({}), "latest", Ok(&hash(53).expect("there").to_string()));
     check(&word("603640"), json!({}), "latest", Ok(&number(0)));
     check(&word("603640"), json!({}), "pending", Ok(&hash(54).expect("there").to_string()));
@@ -304,7 +305,7 @@ fn creates_give_the_code() {
 fn unknown_forks_stop_calls_only() {
     let Some(chain) = fake::chain() else { return };
     let rules = r#"{"chainId":1,"londonBlock":0,"shanghaiTime":0,"amsterdamTime":500,"blobSchedule":{}}"#;
-    let rules = Arc::new(crate::evm::rules::Rules::parse(rules).expect("a config"));
+    let rules = Arc::new(maidenlane_chain::Rules::parse(rules).expect("a config"));
     let chain = chain.with_head(|head| head.rules = rules);
     let rpc = Rpc::new(Arc::new(Still::new(chain)), Settings::default()).expect("threads");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -13,7 +13,10 @@ const STORE: &str = "0x5f355f5500";
 
 fn rpc() -> Option<Rpc> {
     let chain = fake::chain()?;
-    Some(Rpc::new(Arc::new(fake::Still::new(chain)), Settings::default()).expect("threads"))
+    Some(
+        Rpc::new(Arc::new(crate::rpc::tests::still::Still::new(chain)), Settings::default())
+            .expect("threads"),
+    )
 }
 
 fn number(n: u64) -> String {

@@ -1,7 +1,8 @@
 //! Methods that do not do what is asked of them.
 
 use super::*;
-use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::tests::fake;
+use crate::rpc::tests::still::Still;
 use crate::rpc::{Rpc, Settings};
 use maidenlane_jsonrpc::Api as _;
 

@@ -2,7 +2,8 @@
 
 use crate::filters::tests::Shared;
 use crate::rpc::tests::ask;
-use crate::rpc::tests::fake::{self, Chain, Still};
+use crate::rpc::tests::fake::{self, Chain};
+use crate::rpc::tests::still::Still;
 use crate::rpc::{Rpc, Settings, Sinks};
 use maidenlane_jsonrpc::codes;
 use serde_json::{Value, json};

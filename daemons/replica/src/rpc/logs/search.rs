@@ -3,12 +3,12 @@
 use super::super::Shared;
 use super::super::block_logs::BlockLogs;
 use super::super::blocks::Found;
-use super::super::select::pruned;
 use super::super::session::Session;
-use super::super::source::LogQuery;
-use super::query_matches;
 use maidenlane_chain::{BlockRef, LogRef};
+use maidenlane_ethjson::select::pruned;
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Error, Json, codes};
+use maidenlane_state::LogQuery;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -98,7 +98,7 @@ impl<'a> Search<'a> {
             // It may have left the chain, and then no index knows it.
             let logs = BlockLogs::read(self.session, at)?;
             let answer = &mut self.answer;
-            logs.each(false, |_, log| query_matches(query, log), |write| answer.add(1, write))?;
+            logs.each(false, |_, log| query.matches(log), |write| answer.add(1, write))?;
         } else {
             self.append(at, None, query.topics.len())?;
         }
@@ -117,10 +117,13 @@ impl<'a> Search<'a> {
             return Ok(self.answer.finish());
         }
         let (session, mut outcome) = (self.session, Ok(()));
-        session.source().logs(query, &mut |number, indexes| {
-            outcome = self.found(number, indexes, topics);
-            outcome.is_ok()
-        })?;
+        session
+            .source()
+            .logs(query, &mut |number, indexes| {
+                outcome = self.found(number, indexes, topics);
+                outcome.is_ok()
+            })
+            .map_err(unreadable)?;
         outcome?;
         Ok(self.answer.finish())
     }
@@ -133,7 +136,7 @@ impl<'a> Search<'a> {
     }
 
     fn canonical(&self, number: u64) -> Result<BlockRef, Error> {
-        let hash = self.session.source().hash_of(number)?.ok_or_else(pruned)?;
+        let hash = self.session.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
         Ok(BlockRef::new(number, hash))
     }
 

@@ -56,7 +56,7 @@ fn matching_is_by_position_and_count() {
         let receipt = Receipt { logs: vec![log], ..Receipt::default() }.with_bloom();
         let stored = alloy::rlp::encode(vec![ReceiptEnvelope::Legacy(receipt)]);
         let mut logs = Logs::of(&stored).expect("encoded here");
-        query_matches(query, &logs.next().expect("one").expect("a log"))
+        query.matches(&logs.next().expect("one").expect("a log"))
     };
     let query = |topics: &[&[u8]]| LogQuery {
         topics: topics.iter().map(|any| any.iter().map(|byte| B256::repeat_byte(*byte)).collect()).collect(),

@@ -49,7 +49,7 @@ fn check_answer(root: B256, address: &str, answer: &Value) {
 #[test]
 fn every_answer_follows_from_its_block_s_state_root() {
     let Some(chain) = fake::chain() else { return };
-    let rpc = rpc(Arc::new(fake::Still::new(chain)));
+    let rpc = rpc(Arc::new(crate::rpc::tests::still::Still::new(chain)));
     let mut slots = 0;
     for number in (0..=54_u64).step_by(6) {
         let tag = format!("{number:#x}");
@@ -71,7 +71,7 @@ fn every_answer_follows_from_its_block_s_state_root() {
 #[test]
 fn keys_are_read_and_told_as_geth_does() {
     let Some(chain) = fake::chain() else { return };
-    let rpc = rpc(Arc::new(fake::Still::new(chain)));
+    let rpc = rpc(Arc::new(crate::rpc::tests::still::Still::new(chain)));
     let told = |key: Value| {
         let answer = ask(&rpc, "eth_getProof", json!([CONTRACT, [key], "latest"]));
         answer["result"]["storageProof"][0]["key"].as_str().map(str::to_owned).ok_or(answer["error"].clone())
@@ -105,7 +105,11 @@ fn keys_are_read_and_told_as_geth_does() {
 fn what_cannot_be_proved_is_told() {
     let Some(chain) = fake::chain() else { return };
     let error = |chain: fake::Chain, tag: &str| {
-        ask(&rpc(Arc::new(fake::Still::new(chain))), "eth_getProof", json!([NOBODY, [], tag]))["error"]
+        ask(
+            &rpc(Arc::new(crate::rpc::tests::still::Still::new(chain))),
+            "eth_getProof",
+            json!([NOBODY, [], tag]),
+        )["error"]
             .clone()
     };
     let window = chain.clone().with_head(|head| head.proofs_floor = Some(50));
@@ -114,6 +118,7 @@ fn what_cannot_be_proved_is_told() {
     assert_eq!(error(window.clone(), "0x31"), json!({"code": codes::PRUNED, "message": message}));
     let message = "proofs are not kept by this replica: its setting `proofs` is None";
     assert_eq!(error(chain.without_trie(), "latest"), json!({"code": codes::SERVER, "message": message}));
-    let kept = ask(&rpc(Arc::new(fake::Still::new(window))), "eth_capabilities", json!([]));
+    let kept =
+        ask(&rpc(Arc::new(crate::rpc::tests::still::Still::new(window))), "eth_capabilities", json!([]));
     assert_eq!(kept["result"]["stateproofs"], json!({"disabled": false, "oldestBlock": "0x32"}));
 }

@@ -1,6 +1,7 @@
 //! Subscriptions over a real WebSocket, on a chain that is moved by hand.
 
-use crate::rpc::tests::fake::{self, Chain, Still};
+use crate::rpc::tests::fake::{self, Chain};
+use crate::rpc::tests::still::Still;
 use crate::rpc::tests::{self, rpc};
 use futures_util::{SinkExt as _, StreamExt as _};
 use maidenlane_jsonrpc::{Limits, Listener};

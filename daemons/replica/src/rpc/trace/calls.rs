@@ -1,10 +1,10 @@
 //! `callTracer`, `flatCallTracer` and `4byteTracer`: one tree of frames, told in three ways.
 
 use super::config::Place;
-use crate::evm::frames::{Frame, Logged};
-use crate::rpc::call::errors::reason;
-use crate::rpc::params::or_default;
-use maidenlane_jsonrpc::json::{Object, push_data, push_str};
+use maidenlane_ethjson::errors::reason;
+use maidenlane_ethjson::params::or_default;
+use maidenlane_evm::frames::{Frame, Logged};
+use maidenlane_json::{Object, push_data, push_str};
 use revm::bytecode::opcode::{self, OpCode};
 use revm::primitives::{Address, map::AddressSet};
 use serde::Deserialize;

@@ -5,13 +5,15 @@
 use super::config::{Config, Raw};
 use super::traceable::{mined, traceable};
 use super::{Bounds, nth, on_pool, replay, write_traced};
-use crate::evm::database::Overrides;
-use crate::rpc::block::Block;
-use crate::rpc::params::{self, Selector, Tag};
-use crate::rpc::{Shared, select, session::Session};
+use crate::rpc::{Shared, session::Session};
 use alloy::consensus::EMPTY_ROOT_HASH;
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::json::{Object, push_data, push_str};
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::database::Overrides;
+use maidenlane_json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, push};
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
@@ -90,7 +92,7 @@ async fn block(
 ) -> Result<Option<Json>, Error> {
     let session = Arc::new(Session::now(&*shared.live));
     session.fit()?;
-    let hash = session.source().hash_of(number)?;
+    let hash = session.source().hash_of(number).map_err(unreadable)?;
     let hash = hash.ok_or_else(|| Error::server(format!("block #{number} not found")))?;
     let at = BlockRef::new(number, hash);
     if !is_last && select::header(session.source(), at)?.transactions_root == EMPTY_ROOT_HASH {

@@ -3,15 +3,15 @@
 use super::calls::{Flat, Nested, selectors};
 use super::prestate::{self, Prestate, Reader};
 use super::{Bounds, fault, too_large};
-use crate::evm::frames::Frames;
-use crate::evm::replay::Replay;
-use crate::evm::steps::{Steps, Wanted};
-use crate::evm::touched::Touched;
-use crate::evm::{Failure, recover};
-use crate::rpc::params::or_default;
 use alloy::primitives::B256;
+use maidenlane_ethjson::params::or_default;
+use maidenlane_evm::frames::Frames;
+use maidenlane_evm::replay::Replay;
+use maidenlane_evm::steps::{Steps, Wanted};
+use maidenlane_evm::touched::Touched;
+use maidenlane_evm::{Failure, recover};
+use maidenlane_json::Object;
 use maidenlane_jsonrpc::Error;
-use maidenlane_jsonrpc::json::Object;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, ResultAndState};
 use serde::Deserialize;
@@ -230,7 +230,7 @@ impl Config {
 /// A traced transaction.
 struct Told<'r, 'a> {
     replay: &'r mut Replay<'a>,
-    root: crate::evm::frames::Frame,
+    root: maidenlane_evm::frames::Frame,
     touched: Touched,
     done: ResultAndState,
     place: Place,

@@ -22,26 +22,28 @@ mod traceable;
 mod witness;
 
 use super::Shared;
-use super::block::Block;
-use super::call::{self, told};
-use super::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use super::call;
 use super::execute;
-use super::params::{self, Number, Selector, Tag};
-use super::select::{self, pruned};
 use super::session::Session;
-use super::source::Source;
-use crate::evm::Failure;
-use crate::evm::budget::{Budget, Spent};
-use crate::evm::codes::Codes;
-use crate::evm::database::{Overrides, StateDb};
-use crate::evm::precompiles::Precompiles;
-use crate::evm::replay::{Replay, tx_env};
-use crate::evm::watch::Watch;
 use alloy::primitives::{B256, U256};
 use config::{Config, Place, Raw};
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params::{self, Number, Selector, Tag};
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::Failure;
+use maidenlane_evm::budget::{Budget, Spent};
+use maidenlane_evm::codes::Codes;
+use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::precompiles::Precompiles;
+use maidenlane_evm::replay::{Replay, tx_env};
+use maidenlane_evm::watch::Watch;
+use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_state::StateView;
 use revm::context::TxEnv;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -155,8 +157,11 @@ fn wanted(
     if method == "debug_traceTransaction" {
         let hash = args.required(params::hash)?;
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-        let (at, index) =
-            session.source().transaction(hash)?.ok_or_else(|| Error::server("transaction not found"))?;
+        let (at, index) = session
+            .source()
+            .transaction(hash)
+            .map_err(unreadable)?
+            .ok_or_else(|| Error::server("transaction not found"))?;
         return Ok(Wanted::Transaction { block: traceable(shared, session, at)?, index, config });
     }
     if method == "debug_traceBadBlock" {
@@ -200,7 +205,8 @@ fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) ->
     let after = match tx_index {
         None => None,
         Some(Number(index)) => {
-            let hash = session.source().hash_of(state.header.number)?.ok_or_else(pruned)?;
+            let hash =
+                session.source().hash_of(state.header.number).map_err(unreadable)?.ok_or_else(pruned)?;
             let block = traceable(shared, session, BlockRef::new(state.header.number, hash))?;
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             if index >= block.transactions.len() {
@@ -302,7 +308,7 @@ fn replay<'a>(
 /// The same with everything read through a source.
 fn replay_on<'a>(
     session: &Session,
-    source: &'a dyn Source,
+    source: &'a dyn StateView,
     codes: &'a Codes,
     block: &Block,
     overrides: &'a Overrides,
@@ -340,7 +346,7 @@ fn fault(failure: Failure) -> Error {
     match failure {
         Failure::Spent(Spent::Time) => Error::server("execution timeout"),
         Failure::Spent(Spent::Cancelled) => Error::server("execution aborted"),
-        Failure::Invalid(invalid) => Error::server(format!("tracing failed: {}", told(&invalid))),
+        Failure::Invalid(invalid) => Error::server(format!("tracing failed: {}", errors::invalid(&invalid))),
         Failure::Read(fault) => {
             tracing::error!(%fault, "state cannot be read in a trace");
             Error::internal(fault)

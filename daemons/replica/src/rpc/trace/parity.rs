@@ -6,21 +6,22 @@ use super::config::{Place, TIMEOUT};
 use super::prestate::Reader;
 use super::traceable::traceable;
 use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large};
-use crate::evm::database::{Overrides, StateDb};
-use crate::evm::frames::{Frame, Frames};
-use crate::evm::precompiles::Precompiles;
-use crate::evm::replay::Replay;
-use crate::evm::{Failure, recover};
 use crate::rpc::Shared;
-use crate::rpc::block::Block;
 use crate::rpc::call::{prepare, read};
-use crate::rpc::call_args::CallArgs;
-use crate::rpc::params::{self, Selector, Tag};
-use crate::rpc::select::{self, StateOf};
 use crate::rpc::session::Session;
 use alloy::primitives::{Address, map::AddressSet};
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_ethjson::call_args::CallArgs;
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select::{self, StateOf};
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::frames::{Frame, Frames};
+use maidenlane_evm::precompiles::Precompiles;
+use maidenlane_evm::replay::Replay;
+use maidenlane_evm::{Failure, recover};
+use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use revm::context::TxEnv;
 use serde::Deserialize;
@@ -117,7 +118,7 @@ fn wanted(
         "trace_transaction" | "trace_replayTransaction" => {
             let hash = args.required(params::hash)?;
             let types = if method == "trace_transaction" { None } else { Some(args.required(Types::read)?) };
-            let found = session.source().transaction(hash)?;
+            let found = session.source().transaction(hash).map_err(unreadable)?;
             match (found, types) {
                 (None, None) => Ok(Wanted::Null),
                 (None, Some(_)) => Err(Error::server("transaction not found")),
@@ -237,7 +238,7 @@ impl Job<'_> {
         }
         // Blocks without transactions run nothing, and there may be millions.
         self.bounds.budget.look().map_err(fault)?;
-        let hash = self.session.source().hash_of(number)?.ok_or_else(select::pruned)?;
+        let hash = self.session.source().hash_of(number).map_err(unreadable)?.ok_or_else(select::pruned)?;
         let block = traceable(self.shared, self.session, BlockRef::new(number, hash))?;
         if block.transactions.is_empty() {
             return Ok(());

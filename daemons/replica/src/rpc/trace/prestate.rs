@@ -1,12 +1,12 @@
 //! `prestateTracer`: what a transaction found, and in diff mode what it changed.
 
-use crate::evm::Failure;
-use crate::evm::database::ReadFault;
-use crate::evm::replay::Replay;
-use crate::evm::touched::Touched;
-use crate::rpc::params::or_default;
 use alloy::primitives::map::AddressMap;
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_ethjson::params::or_default;
+use maidenlane_evm::Failure;
+use maidenlane_evm::database::ReadFault;
+use maidenlane_evm::replay::Replay;
+use maidenlane_evm::touched::Touched;
+use maidenlane_json::{Object, push_data};
 use revm::bytecode::Bytecode;
 use revm::context::TxEnv;
 use revm::database_interface::DatabaseRef;

@@ -3,12 +3,14 @@
 use super::config::Raw;
 use super::traceable::traceable;
 use super::{Bounds, fault, nth, replay};
-use crate::evm::database::Overrides;
-use crate::rpc::block::Block;
-use crate::rpc::params::{self, Selector, Tag};
 use crate::rpc::proof::tries;
-use crate::rpc::{Shared, select, session::Session};
-use maidenlane_jsonrpc::json::{push_data, push_list};
+use crate::rpc::{Shared, session::Session};
+use maidenlane_chain::Block;
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::database::Overrides;
+use maidenlane_json::{push_data, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
@@ -40,7 +42,7 @@ fn roots(shared: &Shared, session: &Session, block: &Block, bounds: &mut Bounds)
     let mut roots = Vec::new();
     for index in 0..block.transactions.len() {
         replay.run([nth(block, index)?.0], &mut bounds.budget).map_err(fault)?;
-        roots.push(tries.root_with(&replay.changes())?);
+        roots.push(tries.root_with(&replay.changes()).map_err(unreadable)?);
     }
     if roots.is_empty() {
         return Ok(Json::NULL);

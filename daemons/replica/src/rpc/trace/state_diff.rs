@@ -2,9 +2,9 @@
 //! both values for what changed.
 
 use super::prestate::Reader;
-use crate::evm::database::ReadFault;
 use alloy::primitives::{Address, B256, U256};
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_evm::database::ReadFault;
+use maidenlane_json::{Object, push_data};
 use revm::DatabaseRef;
 use revm::state::Account;
 

@@ -2,7 +2,8 @@
 
 mod published;
 
-use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::tests::fake;
+use crate::rpc::tests::still::Still;
 use crate::rpc::tests::{ask, ask_text, rpc, rpc_compat};
 use alloy::consensus::{Block, BlockBody, EthereumTxEnvelope, Header, Signed, TxEip4844, TxLegacy};
 use alloy::primitives::{Signature, U256};
@@ -138,7 +139,7 @@ fn a_free_call_makes_no_account_of_the_beneficiary() {
 #[test]
 fn a_block_that_a_client_made_has_no_more_gas_than_others() {
     let Some(chain) = fake::chain() else { return };
-    let head = crate::rpc::source::Source::head(&chain).clone();
+    let head = maidenlane_state::StateView::head(&chain).clone();
     let rpc = rpc(Arc::new(Still::new(chain)));
     // Of proof of work, so that its fork puts no cap on a transaction.
     let header = Header {

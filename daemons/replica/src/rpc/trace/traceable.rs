@@ -1,12 +1,13 @@
 //! Which blocks can be run again: those whose parent's state is there, also when a client brings them.
 
 use crate::rpc::Shared;
-use crate::rpc::block::Block;
-use crate::rpc::select::{self, pruned};
 use crate::rpc::session::Session;
 use alloy::consensus::Transaction as _;
 use alloy::rlp;
+use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
+use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::Error;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub(super) fn mined(session: &Session, child: BlockRef) -> Result<(), Error> {
     let Some(parent) = child.number.checked_sub(1) else {
         return Err(Error::server("genesis is not traceable"));
     };
-    if session.source().hash_of(parent)? != Some(child.hash) {
+    if session.source().hash_of(parent).map_err(unreadable)? != Some(child.hash) {
         // Undone blocks have taken their states with them.
         return Err(Error::server(format!("block {} not found", child.hash)));
     }

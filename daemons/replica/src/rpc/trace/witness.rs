@@ -8,16 +8,19 @@ mod noted;
 
 use super::traceable::traceable;
 use super::{Bounds, fault, nth, replay_on, too_large};
-use crate::evm::budget::Budget;
-use crate::evm::codes::Codes;
-use crate::evm::cost;
-use crate::evm::database::Overrides;
-use crate::rpc::block::{Block, own_header_json};
-use crate::rpc::params::{Selector, Tag};
 use crate::rpc::proof::{Tries, tries};
-use crate::rpc::{Shared, select, session::Session};
+use crate::rpc::{Shared, session::Session};
+use maidenlane_chain::Block;
 use maidenlane_chain::{Address, BlockRef, Bytes};
-use maidenlane_jsonrpc::json::{Object, push_data};
+use maidenlane_ethjson::block::own_header_json;
+use maidenlane_ethjson::params::{Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::codes::Codes;
+use maidenlane_evm::cost;
+use maidenlane_evm::database::Overrides;
+use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use noted::{Noted, Seen};
 use revm::context_interface::{ContextTr, JournalTr as _};
@@ -94,7 +97,7 @@ fn witness(session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json
     replay.end(block, &session.head().rules, &mut bounds.budget).map_err(fault)?;
     let most_bytes = bounds.most_bytes;
     follow(&tries, &noted.seen(), &mut bounds.budget, || noted.bytes() > most_bytes)?;
-    let root = tries.root_with(&replay.changes())?;
+    let root = tries.root_with(&replay.changes()).map_err(unreadable)?;
     if root != block.header.state_root {
         return Err(Error::internal(format!(
             "block {} run again leaves another state root, {root}",
@@ -111,14 +114,14 @@ fn witness(session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json
 fn follow(tries: &Tries<'_>, seen: &Seen, budget: &mut Budget, full: impl Fn() -> bool) -> Result<(), Error> {
     for (account, slots) in &seen.read {
         budget.look().map_err(fault)?;
-        let storage_root = tries.account(*account)?.map(|account| account.storage_root);
+        let storage_root = tries.account(*account).map_err(unreadable)?.map(|account| account.storage_root);
         for slot in slots {
             if full() {
                 return Err(too_large());
             }
             budget.charge(cost::READ).map_err(fault)?;
             if let Some(root) = storage_root {
-                tries.walk(Some(*account), root, *slot)?;
+                tries.walk(Some(*account), root, *slot).map_err(unreadable)?;
             }
         }
     }
@@ -130,7 +133,7 @@ fn written(session: &Session, parent: u64, seen: &Seen, most_bytes: usize) -> Re
     let mut headers = Vec::new();
     for number in seen.oldest.unwrap_or(parent).min(parent)..=parent {
         let missing = || Error::server(format!("header of block {number} is no longer kept"));
-        let at = BlockRef::new(number, source.hash_of(number)?.ok_or_else(missing)?);
+        let at = BlockRef::new(number, source.hash_of(number).map_err(unreadable)?.ok_or_else(missing)?);
         headers.push(own_header_json(&select::header(source, at)?, at.hash));
     }
     let mut out = String::new();

@@ -43,7 +43,7 @@ fn pages(field: &str, next: &str, mut ask_from: impl FnMut(&str) -> Value) -> BT
 #[test]
 fn pages_make_up_the_state_of_their_block() {
     let Some(chain) = fake::chain() else { return };
-    let rpc = rpc(Arc::new(fake::Still::new(chain)));
+    let rpc = rpc(Arc::new(crate::rpc::tests::still::Still::new(chain)));
     for number in (0..=54_u64).step_by(9) {
         let tag = format!("{number:#x}");
         let block = ask(&rpc, "eth_getBlockByNumber", json!([tag, false]))["result"].clone();
@@ -74,7 +74,7 @@ fn pages_make_up_the_state_of_their_block() {
 #[test]
 fn pages_make_up_the_storage_before_a_block() {
     let Some(chain) = fake::chain() else { return };
-    let rpc = rpc(Arc::new(fake::Still::new(chain)));
+    let rpc = rpc(Arc::new(crate::rpc::tests::still::Still::new(chain)));
     let mut seen = 0;
     for number in 1..=54_u64 {
         let before = format!("{:#x}", number - 1);
@@ -103,7 +103,7 @@ fn pages_make_up_the_storage_before_a_block() {
 fn what_cannot_be_walked_is_refused_in_geths_words() {
     let Some(chain) = fake::chain() else { return };
     let text = |method, params: Value| {
-        ask(&rpc(Arc::new(fake::Still::new(chain.clone()))), method, params)["error"]["message"].clone()
+        ask(&rpc(Arc::new(crate::rpc::tests::still::Still::new(chain.clone()))), method, params)["error"]["message"].clone()
     };
     let dump = "debug_dumpBlock";
     assert_eq!(text(dump, json!(["pending"])), "pending state is not available");
@@ -126,6 +126,8 @@ fn what_cannot_be_walked_is_refused_in_geths_words() {
     check(&chain, modified, json!(["0x5"]), Err(codes::INVALID_PARAMS));
     check(&chain, slots, json!(["0x5", 0, NOBODY, "0x", 1]), Ok(json!({"storage": null, "nextKey": null})));
     // No address is known: without `incompletes` nothing is told.
-    let empty = ask(&rpc(Arc::new(fake::Still::new(chain))), dump, json!(["latest"]))["result"].clone();
+    let empty =
+        ask(&rpc(Arc::new(crate::rpc::tests::still::Still::new(chain))), dump, json!(["latest"]))["result"]
+            .clone();
     assert_eq!(empty["accounts"], json!({}));
 }

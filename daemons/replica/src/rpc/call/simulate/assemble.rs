@@ -1,13 +1,14 @@
 //! Results to a block, and its JSON.
 
-use crate::rpc::block::{Block, Transaction};
-use crate::rpc::call;
-use crate::rpc::log_json::LogWriter;
 use alloy::consensus::proofs::{calculate_receipt_root, calculate_withdrawals_root};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, TxType};
 use alloy::eips::eip4895::Withdrawal;
 use alloy::primitives::{Address, B256, Bloom, Bytes, Log};
-use maidenlane_jsonrpc::json::{Object, push_str};
+use maidenlane_chain::{Block, Transaction};
+use maidenlane_ethjson::block::BlockJson as _;
+use maidenlane_ethjson::errors;
+use maidenlane_ethjson::log_json::LogWriter;
+use maidenlane_json::{Object, push_str};
 use maidenlane_jsonrpc::{Json, codes};
 use revm::context::result::ExecutionResult;
 
@@ -89,7 +90,7 @@ impl Called {
         match &self.result {
             ExecutionResult::Success { .. } => (),
             ExecutionResult::Revert { output, .. } => {
-                let error = call::reverted(output);
+                let error = errors::reverted(output);
                 let mut inner = Object::new(object.value("error"));
                 push_str(inner.value("message"), &error.message);
                 inner.raw("code", &codes::REVERTED.to_string());
@@ -97,7 +98,7 @@ impl Called {
                 inner.end();
             }
             ExecutionResult::Halt { reason, .. } => {
-                let mut text = call::halted(reason);
+                let mut text = errors::halted(reason);
                 if self.capped {
                     text.push_str(" (gas limit was capped by the RPC server's global gas cap)");
                 }

@@ -14,11 +14,12 @@ mod requests;
 mod run;
 mod transfers;
 
-use crate::evm::budget::Budget;
 use crate::rpc::execute::Stop;
-use crate::rpc::params::Selector;
 use crate::rpc::session::Session;
-use crate::rpc::{Shared, call, select};
+use crate::rpc::{Shared, call};
+use maidenlane_ethjson::params::Selector;
+use maidenlane_ethjson::select;
+use maidenlane_evm::budget::Budget;
 use maidenlane_jsonrpc::{Args, Json};
 use serde_json::value::RawValue;
 

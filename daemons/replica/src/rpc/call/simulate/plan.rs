@@ -1,9 +1,9 @@
 //! Which blocks a simulation makes: numbers and times in order, gaps filled.
 
-use crate::rpc::call_args::{BlockOverrides, CallArgs, StateOverrides};
-use crate::rpc::params::{Big, Number};
 use alloy::consensus::Header;
 use alloy::primitives::U256;
+use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use maidenlane_ethjson::params::{Big, Number};
 use maidenlane_jsonrpc::{Error, codes};
 use serde::Deserialize;
 

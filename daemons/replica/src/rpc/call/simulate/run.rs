@@ -4,18 +4,8 @@ use super::assemble::{Called, Made, Outcome};
 use super::plan::{Plan, Planned};
 use super::requests;
 use super::transfers::Transfers;
-use crate::evm::budget::Budget;
-use crate::evm::database::Overrides;
-use crate::evm::overlay::Overlay;
-use crate::evm::precompiles::Precompiles;
-use crate::evm::rules::Rules;
-use crate::evm::{self, Call, Failure, settle};
-use crate::rpc::call::unsigned;
-use crate::rpc::call_args::CallArgs;
 use crate::rpc::execute::Stop;
-use crate::rpc::params::{Big, Number};
 use crate::rpc::proof::Tries;
-use crate::rpc::select::StateOf;
 use crate::rpc::session::Session;
 use crate::rpc::{Shared, call};
 use alloy::consensus::Header;
@@ -23,7 +13,19 @@ use alloy::eips::eip1559::BaseFeeParams;
 use alloy::eips::eip7685::Requests;
 use alloy::eips::{eip2935, eip4788};
 use alloy::primitives::{Address, B256, Bytes, U256};
-use maidenlane_jsonrpc::json::push_list;
+use maidenlane_chain::Rules;
+use maidenlane_ethjson::call_args::CallArgs;
+use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params::{Big, Number};
+use maidenlane_ethjson::select::StateOf;
+use maidenlane_ethjson::unsigned;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::database::Overrides;
+use maidenlane_evm::overlay::Overlay;
+use maidenlane_evm::precompiles::Precompiles;
+use maidenlane_evm::rules::EvmRules as _;
+use maidenlane_evm::{Call, Failure, settle};
+use maidenlane_json::push_list;
 use maidenlane_jsonrpc::{Error, Json, codes};
 use revm::context::BlockEnv;
 use revm::context::result::{ExecutionResult, InvalidTransaction};
@@ -183,10 +185,10 @@ impl Run<'_> {
         contract: Address,
         data: Bytes,
     ) -> Result<ExecutionResult, Failure> {
-        let cfg = evm::cfg(scene.spec, self.rules.chain_id());
+        let cfg = maidenlane_evm::cfg(scene.spec, self.rules.chain_id());
         let (env, precompiles) = (scene.env.clone(), scene.precompiles.clone());
-        let mut machine = evm::machine(cfg, env, &mut self.state, self.budget, (), precompiles);
-        let result = evm::system_call(&mut machine, contract, data)?;
+        let mut machine = maidenlane_evm::machine(cfg, env, &mut self.state, self.budget, (), precompiles);
+        let result = maidenlane_evm::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
         self.state.commit(changes);
         Ok(result)
@@ -304,8 +306,9 @@ impl Run<'_> {
         let tx = call.tx.clone();
         let unpaid = (!self.plan.validation && settle::is_free(&tx)).then_some(call.block.beneficiary);
         let (env, precompiles) = (call.block.clone(), scene.precompiles.clone());
-        let mut machine = evm::machine(cfg, env, &mut self.state, self.budget, transfers, precompiles);
-        match evm::inspect(&mut machine, tx) {
+        let mut machine =
+            maidenlane_evm::machine(cfg, env, &mut self.state, self.budget, transfers, precompiles);
+        match maidenlane_evm::inspect(&mut machine, tx) {
             Ok(result) => {
                 let mut changes = machine.finalize();
                 if let Some(beneficiary) = unpaid {
@@ -339,5 +342,5 @@ fn refused(invalid: &InvalidTransaction, call: &Call, balance: U256) -> Error {
         InvalidTransaction::CreateInitCodeSizeLimit => codes::INIT_CODE_TOO_LARGE,
         _ => codes::INTERNAL,
     };
-    Error::new(code, format!("err: {} (supplied gas {})", call::told(invalid), tx.gas_limit))
+    Error::new(code, format!("err: {} (supplied gas {})", errors::invalid(invalid), tx.gas_limit))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn simulate(chain: fake::Chain, settings: Settings, calls: usize, base: &str) -> Value {
-    let rpc = Rpc::new(Arc::new(fake::Still::new(chain)), settings).expect("threads");
+    let rpc = Rpc::new(Arc::new(crate::rpc::tests::still::Still::new(chain)), settings).expect("threads");
     let nobody = "0x9999999999999999999999999999999999999999";
     let calls = vec![json!({"to": nobody, "gas": "0x5208"}); calls];
     ask(&rpc, "eth_simulateV1", json!([{"blockStateCalls": [{"calls": calls}, {}]}, base]))

@@ -1,7 +1,8 @@
 //! Parity's methods against `flatCallTracer`, whose answers are geth's, and against the stored states.
 
 use crate::rpc::Rpc;
-use crate::rpc::tests::fake::{self, Still};
+use crate::rpc::tests::fake;
+use crate::rpc::tests::still::Still;
 use crate::rpc::tests::{ask, rpc};
 use maidenlane_jsonrpc::codes;
 use serde_json::{Value, json};

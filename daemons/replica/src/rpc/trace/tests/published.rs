@@ -3,20 +3,21 @@
 use super::super::Bounds;
 use super::super::config::{Place, Raw};
 use super::difference;
-use crate::evm::budget::Budget;
-use crate::evm::codes::Codes;
-use crate::evm::database::{Overrides, StateDb};
-use crate::evm::precompiles::Precompiles;
-use crate::evm::replay::{Replay, tx_env};
-use crate::evm::rules::Rules;
-use crate::rpc::block::Transaction;
-use crate::rpc::source::{Account, At, Head, LogQuery, ReadError, Source};
-use crate::rpc::transaction::sender;
 use alloy::consensus::Header;
 use alloy::eips::eip2718::Decodable2718 as _;
 use alloy::genesis::GenesisAccount;
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use maidenlane_chain::BlockRef;
+use maidenlane_chain::Rules;
+use maidenlane_chain::Transaction;
+use maidenlane_chain::transaction::sender;
+use maidenlane_evm::budget::Budget;
+use maidenlane_evm::codes::Codes;
+use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::precompiles::Precompiles;
+use maidenlane_evm::replay::{Replay, tx_env};
+use maidenlane_evm::rules::EvmRules as _;
+use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use revm::context_interface::block::BlobExcessGasAndPrice;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +70,7 @@ impl Prestate {
     }
 }
 
-impl Source for Prestate {
+impl StateView for Prestate {
     fn head(&self) -> &Head {
         &self.head
     }
@@ -96,7 +97,7 @@ impl Source for Prestate {
         panic!("a trace walks through no state")
     }
 
-    fn node(&self, _: &crate::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, _: &maidenlane_state::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
     }
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
@@ -170,7 +171,7 @@ fn told(tracer: &str, case: &Value) -> Value {
     let bytes: Bytes = serde_json::from_value(case["input"].clone()).expect("bytes");
     let tx = Transaction::decode_2718(&mut &bytes[..]).expect("a transaction");
     let spec = rules.spec(&header);
-    let mut cfg = crate::evm::cfg(spec, rules.chain_id());
+    let mut cfg = maidenlane_evm::cfg(spec, rules.chain_id());
     let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
     cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
     let source = Prestate::new(&alloc, Arc::clone(&rules), header.clone());

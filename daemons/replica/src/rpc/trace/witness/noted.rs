@@ -1,8 +1,8 @@
 //! A source that notes what is read through it.
 
-use crate::rpc::source::{Account, At, Head, LogQuery, ReadError, Source};
-use crate::trie::Place;
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
+use maidenlane_state::trie::Place;
+use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,13 +23,13 @@ pub(super) struct Seen {
 
 /// A view, and what was read of it. Of blocks and logs nothing is noted: executing reads none.
 pub(super) struct Noted {
-    source: Arc<dyn Source>,
+    source: Arc<dyn StateView>,
     seen: Mutex<Seen>,
 }
 
 impl Noted {
     /// Nothing was read so far.
-    pub(super) fn new(source: Arc<dyn Source>) -> Self {
+    pub(super) fn new(source: Arc<dyn StateView>) -> Self {
         Self { source, seen: Mutex::default() }
     }
 
@@ -48,7 +48,7 @@ impl Noted {
     }
 }
 
-impl Source for Noted {
+impl StateView for Noted {
     fn head(&self) -> &Head {
         self.source.head()
     }

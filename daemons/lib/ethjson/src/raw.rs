@@ -1,0 +1,86 @@
+//! The form in which transactions travel between nodes: blobs with commitments and proofs beside them.
+
+use alloy::consensus::{EthereumTxEnvelope, Header, TxEip4844, TxEip4844Variant, TxEip4844WithSidecar};
+use alloy::eips::eip2718::{Decodable2718, Encodable2718};
+use alloy::eips::eip4844::env_settings::EnvKzgSettings;
+use alloy::eips::eip7594::BlobTransactionSidecarVariant as Blobs;
+use alloy::primitives::Bytes;
+use maidenlane_chain::Rules;
+use maidenlane_chain::Transaction;
+use maidenlane_evm::rules::EvmRules as _;
+use maidenlane_jsonrpc::Error;
+use revm::primitives::hardfork::SpecId;
+
+type Pooled = EthereumTxEnvelope<TxEip4844Variant<Blobs>>;
+
+/// What a client sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// As it will stand in a block.
+    pub tx: Transaction,
+    /// What stands beside the block.
+    pub blobs: Option<Blobs>,
+    /// Both, as sent.
+    pub raw: Bytes,
+}
+
+/// Types of transactions that can be read.
+const LAST_TYPE: u8 = 4;
+/// From here on a byte begins a list, and with it a legacy transaction.
+const LEGACY: u8 = 0x80;
+
+/// Reads the bytes; errors in geth's words as far as it has own ones.
+pub fn decode(raw: Bytes) -> Result<Sent, Error> {
+    match raw[..] {
+        [kind, _, ..] if kind >= LEGACY || (1..=LAST_TYPE).contains(&kind) => {}
+        [kind] if kind >= LEGACY => {}
+        [] | [_] => return Err(Error::server("typed transaction too short")),
+        _ => return Err(Error::server("transaction type not supported")),
+    }
+    let pooled = Pooled::decode_2718_exact(&raw).map_err(|error| Error::server(format!("rlp: {error}")))?;
+    let (tx, blobs) = match pooled {
+        Pooled::Eip4844(signed) => {
+            let (tx, signature, hash) = signed.into_parts();
+            let (tx, blobs) = match tx {
+                TxEip4844Variant::TxEip4844(tx) => (tx, None),
+                TxEip4844Variant::TxEip4844WithSidecar(TxEip4844WithSidecar { tx, sidecar }) => {
+                    (tx, Some(sidecar))
+                }
+            };
+            (Transaction::Eip4844(alloy::consensus::Signed::new_unchecked(tx, signature, hash)), blobs)
+        }
+        other => (other.map_eip4844(TxEip4844::from), None),
+    };
+    Ok(Sent { tx, blobs, raw })
+}
+
+impl Sent {
+    /// With cell proofs instead of one per blob from Osaka on, as geth does for older clients.
+    pub fn with_current_proofs(self, rules: &Rules, head: &Header) -> Result<Self, Error> {
+        let Self { tx, blobs, raw } = self;
+        match (&tx, blobs) {
+            (Transaction::Eip4844(signed), Some(blobs @ Blobs::Eip4844(_)))
+                if rules.spec(head).is_enabled_in(SpecId::OSAKA) =>
+            {
+                let told = |error| Error::server(format!("blob sidecar conversion failed: {error}"));
+                let blobs = blobs.try_convert_into_eip7594().map_err(told)?;
+                let signed = signed.clone().map(|tx| {
+                    TxEip4844Variant::TxEip4844WithSidecar(TxEip4844WithSidecar {
+                        tx,
+                        sidecar: blobs.clone(),
+                    })
+                });
+                let raw = Pooled::Eip4844(signed).encoded_2718().into();
+                Ok(Self { tx, blobs: Some(blobs), raw })
+            }
+            (_, blobs) => Ok(Self { tx, blobs, raw }),
+        }
+    }
+
+    /// Checks the proofs of the blobs: the expensive part, after everything else.
+    pub fn prove(&self) -> Result<(), Error> {
+        let (Transaction::Eip4844(signed), Some(blobs)) = (&self.tx, &self.blobs) else { return Ok(()) };
+        let proven = blobs.validate(&signed.tx().blob_versioned_hashes, EnvKzgSettings::Default.get());
+        proven.map_err(|error| Error::server(format!("KZG verification error: {error}")))
+    }
+}

@@ -1,0 +1,130 @@
+//! Receipts and logs as geth 1.17 writes them (`MarshalReceipt`, `types.Log`).
+
+use crate::log_json::LogWriter;
+use alloy::consensus::{Eip658Value, ReceiptEnvelope, Transaction as _};
+use alloy::primitives::{Bytes, TxKind};
+use maidenlane_chain::Block;
+use maidenlane_chain::receipts::{self, Place, ReceiptsError};
+use maidenlane_chain::transaction::effective_gas_price;
+use maidenlane_json::{Object, push_data, push_list};
+use maidenlane_jsonrpc::Json;
+
+/// The receipts of one block as they are stored, with where each stands: only what is asked for is decoded.
+#[derive(Debug)]
+pub struct Receipts {
+    bytes: Bytes,
+    places: Vec<Place>,
+}
+
+/// Price of a unit of blob gas, or `None` before Cancun.
+pub type BlobPrice = Option<u128>;
+
+impl Receipts {
+    /// Looks where each stands in an RLP list of consensus receipts.
+    pub fn read(bytes: Bytes) -> Result<Self, ReceiptsError> {
+        Ok(Self { places: receipts::places(&bytes)?, bytes })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Bytes that they take.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.places.len() * size_of::<Place>()
+    }
+
+    /// All, as `eth_getBlockReceipts` gives them.
+    pub fn json(&self, block: &Block, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
+        let mut out = String::with_capacity(self.places.len() * 1_500 + 2);
+        out.push('[');
+        for index in 0..self.places.len() {
+            if index > 0 {
+                out.push(',');
+            }
+            self.write(&mut out, block, index, blob_price)?;
+        }
+        out.push(']');
+        Ok(Json::Owned(out))
+    }
+
+    /// One, as `eth_getTransactionReceipt` gives it.
+    pub fn one(&self, block: &Block, index: usize, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
+        let mut out = String::with_capacity(1_500);
+        self.write(&mut out, block, index, blob_price)?;
+        Ok(Json::Owned(out))
+    }
+
+    fn raw_one(&self, place: &Place) -> &[u8] {
+        self.bytes.get(place.at.clone()).unwrap_or_default()
+    }
+
+    fn write(
+        &self,
+        out: &mut String,
+        block: &Block,
+        index: usize,
+        blob_price: BlobPrice,
+    ) -> Result<(), ReceiptsError> {
+        let (Some(place), Some(tx), Some(from)) =
+            (self.places.get(index), block.transactions.get(index), block.sender(index))
+        else {
+            out.push_str("null");
+            return Ok(());
+        };
+        let receipt = &receipts::decode_one(index, self.raw_one(place))?;
+        let mut object = Object::new(out);
+        object.data("blockHash", block.hash.as_slice());
+        object.quantity("blockNumber", block.header.number);
+        object.data("transactionHash", tx.tx_hash().as_slice());
+        object.quantity("transactionIndex", u64::try_from(index).unwrap_or(u64::MAX));
+        object.data("from", from.as_slice());
+        match tx.kind() {
+            TxKind::Call(to) => {
+                object.data("to", to.as_slice());
+                object.raw("contractAddress", "null");
+            }
+            TxKind::Create => {
+                object.raw("to", "null");
+                object.data("contractAddress", from.create(tx.nonce()).as_slice());
+            }
+        }
+        object.quantity("gasUsed", place.gas_used);
+        object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used());
+        let writer = LogWriter::of(block, index);
+        object.list("logs", receipt.logs().iter().enumerate(), |out, (position, log)| {
+            writer.write(out, &log.address, log.topics(), &log.data.data, place.first_log + position, false);
+        });
+        object.data("logsBloom", receipt.logs_bloom().as_slice());
+        object.quantity("type", u64::from(u8::from(tx.tx_type())));
+        let price = effective_gas_price(tx, block.header.base_fee_per_gas);
+        object.big("effectiveGasPrice", &price.to_be_bytes());
+        match status(receipt) {
+            Eip658Value::PostState(root) => object.data("root", root.as_slice()),
+            Eip658Value::Eip658(success) => object.quantity("status", u64::from(success)),
+        }
+        if let Some(gas) = tx.blob_gas_used() {
+            object.quantity("blobGasUsed", gas);
+            object.big("blobGasPrice", &blob_price.unwrap_or_default().to_be_bytes());
+        }
+        object.end();
+        Ok(())
+    }
+
+    /// Gas that each transaction used.
+    pub fn gas_used(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().map(|place| place.gas_used)
+    }
+
+    /// Each receipt as `debug_getRawReceipts` gives it: typed ones as `type || payload`.
+    pub fn raw(&self) -> Json {
+        let mut out = String::new();
+        push_list(&mut out, &self.places, |out, place| push_data(out, self.raw_one(place)));
+        Json::Owned(out)
+    }
+}
+
+fn status(receipt: &ReceiptEnvelope) -> Eip658Value {
+    receipt.as_receipt().map_or(Eip658Value::Eip658(false), |receipt| receipt.status)
+}

@@ -1,0 +1,100 @@
+//! The fork's precompiles, less those that state overrides replace, plus those that they move; and why one failed, in
+//! geth's words.
+
+use super::budget::Budget;
+use super::cost;
+use revm::context_interface::cfg::Cfg;
+use revm::context_interface::{ContextTr, LocalContextTr as _};
+use revm::handler::{EthPrecompiles, PrecompileProvider, precompile_output_to_interpreter_result};
+use revm::interpreter::{CallInputs, InterpreterResult};
+use revm::precompile::PrecompileHalt;
+use revm::primitives::hardfork::SpecId;
+use revm::primitives::map::AddressMap;
+use revm::primitives::{Address, map::AddressSet};
+use std::sync::Arc;
+
+/// Which precompile answers at an address, `None` for none any more. Addresses not in it are as the fork has them.
+pub type Moved = AddressMap<Option<Address>>;
+
+/// revm's provider with moves.
+#[derive(Clone, Debug)]
+pub struct Precompiles {
+    fork: EthPrecompiles,
+    moved: Option<Arc<Moved>>,
+}
+
+impl Precompiles {
+    /// Those of a fork, after `moved`.
+    pub fn new(spec: SpecId, moved: Option<Arc<Moved>>) -> Self {
+        Self { fork: EthPrecompiles::new(spec), moved }
+    }
+
+    /// The fork's own places.
+    pub fn addresses(&self) -> &AddressSet {
+        self.fork.warm_addresses()
+    }
+}
+
+impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Precompiles {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, spec: <CTX::Cfg as Cfg>::Spec) -> bool {
+        PrecompileProvider::<CTX>::set_spec(&mut self.fork, spec)
+    }
+
+    /// As revm's own, which keeps the reason of a failure only where the transaction itself calls the precompile.
+    fn run(&mut self, ctx: &mut CTX, inputs: &CallInputs) -> Result<Option<InterpreterResult>, String> {
+        let at = match self.moved.as_ref().and_then(|moved| moved.get(&inputs.bytecode_address)) {
+            None => inputs.bytecode_address,
+            Some(None) => return Ok(None),
+            Some(Some(from)) => *from,
+        };
+        let Some(precompile) = self.fork.precompiles.get(&at) else { return Ok(None) };
+        // A caller sees an error that ends the whole call, whatever it says here.
+        if !ctx.chain_mut().spend(cost::precompile(at, inputs.input.len())) {
+            return Err("out of time".to_owned());
+        }
+        let output = precompile
+            .execute(&inputs.input.as_bytes(ctx), inputs.gas_limit, inputs.reservoir)
+            .map_err(|error| error.to_string())?;
+        if let Some(halt) = output.halt_reason().filter(|halt| !halt.is_oog()) {
+            ctx.local_mut().set_precompile_error_context(told(halt));
+        }
+        Ok(Some(precompile_output_to_interpreter_result(output, inputs.gas_limit)))
+    }
+
+    /// Warm are the fork's own places, as in geth, wherever the precompiles went.
+    fn warm_addresses(&self) -> &AddressSet {
+        self.fork.warm_addresses()
+    }
+}
+
+/// geth's text for what a precompile does not take.
+fn told(halt: &PrecompileHalt) -> String {
+    use PrecompileHalt as H;
+    let text = match halt {
+        H::Blake2WrongLength
+        | H::BlobInvalidInputLength
+        | H::Bls12381G1AddInputLength
+        | H::Bls12381G1MsmInputLength
+        | H::Bls12381G2AddInputLength
+        | H::Bls12381G2MsmInputLength
+        | H::Bls12381PairingInputLength
+        | H::Bls12381MapFpToG1InputLength
+        | H::Bls12381MapFp2ToG2InputLength => "invalid input length",
+        H::Blake2WrongFinalIndicatorFlag => "invalid final flag",
+        H::ModexpEip7823LimitSize => "one or more of base/exponent/modulus length exceeded 1024 bytes",
+        H::Bn254FieldPointNotAMember | H::NonCanonicalFp => "invalid fp.Element encoding",
+        // Of a pairing it may also be the wrong subgroup.
+        H::Bn254AffineGFailedToCreate => "point is not on curve",
+        H::Bn254PairLength => "bad elliptic curve pairing size",
+        H::Bls12381FpPaddingInvalid => "invalid field element top bytes",
+        H::Bls12381G1NotOnCurve | H::Bls12381G2NotOnCurve => "invalid point: not on curve",
+        H::Bls12381G1NotInSubgroup => "g1 point is not on correct subgroup",
+        H::Bls12381G2NotInSubgroup => "g2 point is not on correct subgroup",
+        H::BlobMismatchedVersion => "mismatched versioned hash",
+        H::BlobVerifyKzgProofFailed => "error verifying kzg proof: can't verify opening proof",
+        other => return other.to_string(),
+    };
+    text.to_owned()
+}

@@ -1,0 +1,260 @@
+//! Running a mined block again, transaction by transaction, on the state before it.
+//!
+//! What a block does at its end (requests, withdrawals, rewards) no transaction of it can see: [`Replay::end`] is for
+//! those who want the state after it.
+
+use super::budget::Budget;
+use super::codes::Codes;
+use super::database::{Overrides, ReadFault, StateDb};
+use super::overlay::Overlay;
+use super::precompiles::Precompiles;
+use super::{Ctx, Failure, machine, settle};
+use crate::rules::EvmRules as _;
+use alloy::consensus::Transaction as _;
+use alloy::eips::{eip2935, eip4788};
+use maidenlane_chain::Rules;
+use maidenlane_chain::{Block, Transaction};
+use maidenlane_state::trie::state;
+use maidenlane_state::{At, StateView};
+use revm::bytecode::Bytecode;
+use revm::context::result::ResultAndState;
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context_interface::ContextTr as _;
+use revm::context_interface::either::Either;
+use revm::database_interface::{Database as _, DatabaseCommit as _, DatabaseRef};
+use revm::handler::ExecuteEvm as _;
+use revm::inspector::Inspector;
+use revm::primitives::hardfork::SpecId;
+use revm::primitives::map::{AddressMap, AddressSet};
+use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind, U256};
+use revm::state::AccountInfo;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// A block in the middle of being run again, or a call on a state.
+pub struct Replay<'a> {
+    state: Overlay<'a>,
+    env: BlockEnv,
+    cfg: CfgEnv,
+    precompiles: Precompiles,
+    logs: usize,
+}
+
+impl<'a> Replay<'a> {
+    /// On the state before `block`, after the calls that the protocol makes first.
+    pub fn of(
+        block: &Block,
+        rules: &Rules,
+        source: &'a dyn StateView,
+        codes: &'a Codes,
+        none: &'a Overrides,
+        budget: &mut Budget,
+    ) -> Result<Self, Failure> {
+        let header = &block.header;
+        let spec = rules.spec(header);
+        let mut cfg = super::cfg(spec, rules.chain_id());
+        let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
+        cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
+        let before = At::Block(header.number.saturating_sub(1));
+        let db = StateDb::new(source, before, header.number, codes, none);
+        let mut replay = Self::on(db, rules.block_env(header), cfg, Precompiles::new(spec, None));
+        if let Some(root) = header.parent_beacon_block_root {
+            replay.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into(), budget)?;
+        }
+        if spec.is_enabled_in(SpecId::PRAGUE) {
+            replay.system_call(eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash.into(), budget)?;
+        }
+        Ok(replay)
+    }
+
+    /// Calls in an environment, on a state that is there already.
+    pub fn on(db: StateDb<'a>, env: BlockEnv, cfg: CfgEnv, precompiles: Precompiles) -> Self {
+        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles, logs: 0 }
+    }
+
+    /// What comes next runs in another environment, on a state with overrides.
+    pub fn change(
+        &mut self,
+        env: BlockEnv,
+        cfg: CfgEnv,
+        precompiles: Precompiles,
+        overrides: &Overrides,
+    ) -> Result<(), Failure> {
+        self.state.enter(cfg.spec);
+        (self.env, self.cfg, self.precompiles) = (env, cfg, precompiles);
+        self.state.apply(overrides).map_err(Failure::Read)
+    }
+
+    /// The block's environment.
+    pub fn env(&self) -> &BlockEnv {
+        &self.env
+    }
+
+    /// The state as the transactions so far have left it.
+    pub fn state(&mut self) -> Looked<'_, 'a> {
+        Looked(RefCell::new(&mut self.state))
+    }
+
+    /// All that differs by now from the state before, by the trie's keys.
+    pub fn changes(&self) -> BTreeMap<B256, state::Changed> {
+        self.state.changes()
+    }
+
+    /// The block's fork.
+    pub fn spec(&self) -> SpecId {
+        self.cfg.spec
+    }
+
+    /// Logs of the transactions so far.
+    pub fn logs(&self) -> usize {
+        self.logs
+    }
+
+    /// Where precompiles answer.
+    pub fn precompiles(&self) -> &AddressSet {
+        self.precompiles.addresses()
+    }
+
+    /// Where a creation goes: by the nonce that its sender has, which need not be the one that a call says.
+    pub fn creates(&mut self, caller: Address) -> Result<Address, Failure> {
+        let info = self.state.basic(caller).map_err(Failure::Read)?;
+        Ok(caller.create(info.unwrap_or_default().nonce))
+    }
+
+    /// What the accounts that a transaction's authorizations found give back (EIP-7702), before it runs; of those whose
+    /// signers were found out.
+    pub fn authorization_refund(&mut self, tx: &TxEnv) -> Result<i64, Failure> {
+        const REFUND: i64 = 12_500;
+        let caller = self.state.basic(tx.caller).map_err(Failure::Read)?.unwrap_or_default();
+        let mut nonces = AddressMap::from_iter([(tx.caller, caller.nonce.saturating_add(1))]);
+        let mut refund = 0;
+        for signed in tx.authorization_list.iter().filter_map(|signed| signed.as_ref().right()) {
+            let Some(authority) = signed.authority() else { continue };
+            let here = signed.chain_id.is_zero() || signed.chain_id == U256::from(self.cfg.chain_id);
+            let info = self.state.basic(authority).map_err(Failure::Read)?;
+            let nonce = nonces.get(&authority).copied().or(info.as_ref().map(|info| info.nonce));
+            let seen = nonces.contains_key(&authority);
+            let mut code = info.as_ref().and_then(|info| info.code.clone());
+            if let (None, Some(info)) = (&code, &info) {
+                code = Some(self.state.code_by_hash(info.code_hash).map_err(Failure::Read)?);
+            }
+            let free = code.is_none_or(|code| code.is_empty() || code.is_eip7702());
+            if here && free && signed.nonce == nonce.unwrap_or_default() && signed.nonce < u64::MAX {
+                nonces.insert(authority, signed.nonce.saturating_add(1));
+                if seen || info.is_some() {
+                    refund += REFUND;
+                }
+            }
+        }
+        Ok(refund)
+    }
+
+    fn system_call(&mut self, contract: Address, data: Bytes, budget: &mut Budget) -> Result<(), Failure> {
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
+        // What the contract answers is no matter of the block, nor whether it is there.
+        super::system_call(&mut machine, contract, data)?;
+        let changes = machine.finalize();
+        self.state.commit(changes);
+        Ok(())
+    }
+
+    /// What the block does after its transactions.
+    pub fn end(&mut self, block: &Block, rules: &Rules, budget: &mut Budget) -> Result<(), Failure> {
+        if self.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
+            for (_, queue) in settle::QUEUES {
+                self.system_call(queue, Bytes::new(), budget)?;
+            }
+        }
+        let withdrawals = block.withdrawals.as_deref().unwrap_or_default();
+        settle::settle(&mut self.state, rules, &block.header, &block.uncles, withdrawals)
+            .map_err(Failure::Read)
+    }
+
+    /// Runs transactions for what they leave behind.
+    pub fn run(&mut self, txs: impl IntoIterator<Item = TxEnv>, budget: &mut Budget) -> Result<(), Failure> {
+        let Self { state, env, cfg, precompiles, logs } = self;
+        let (cfg, env) = (cfg.clone(), env.clone());
+        // One machine for all: to make one takes longer than most transactions.
+        let mut machine = machine(cfg, env, state, budget, (), precompiles.clone());
+        for tx in txs {
+            let result = super::transact(&mut machine, tx)?;
+            *logs = logs.saturating_add(result.logs().len());
+            let changes = machine.finalize();
+            machine.ctx.db_mut().commit(changes);
+        }
+        Ok(())
+    }
+
+    /// Runs a transaction under an inspector, and leaves nothing behind yet: see [`Replay::keep`].
+    pub fn inspect<'b, 'd, I>(
+        &'d mut self,
+        tx: TxEnv,
+        budget: &'b mut Budget,
+        inspector: I,
+    ) -> Result<ResultAndState, Failure>
+    where
+        I: Inspector<Ctx<'b, &'d mut Overlay<'a>>>,
+    {
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        // Only calls have their nonces unchecked; in blocks nothing is paid, too, which touches the account.
+        let unpaid = (cfg.disable_nonce_check && settle::is_free(&tx)).then_some(env.beneficiary);
+        let mut machine = machine(cfg, env, &mut self.state, budget, inspector, self.precompiles.clone());
+        let result = super::inspect(&mut machine, tx)?;
+        let mut state = machine.finalize();
+        if let Some(beneficiary) = unpaid {
+            settle::unpay(&mut state, beneficiary);
+        }
+        Ok(ResultAndState { result, state })
+    }
+
+    /// Makes an inspected transaction part of the state.
+    pub fn keep(&mut self, done: ResultAndState) {
+        self.logs = self.logs.saturating_add(done.result.logs().len());
+        self.state.commit(done.state);
+    }
+}
+
+/// The state for readers that do not change it.
+pub struct Looked<'d, 'a>(RefCell<&'d mut Overlay<'a>>);
+
+impl DatabaseRef for Looked<'_, '_> {
+    type Error = ReadFault;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ReadFault> {
+        self.0.borrow_mut().basic(address)
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, ReadFault> {
+        self.0.borrow_mut().code_by_hash(hash)
+    }
+
+    fn storage_ref(&self, address: Address, index: StorageKey) -> Result<StorageValue, ReadFault> {
+        self.0.borrow_mut().storage(address, index)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, ReadFault> {
+        self.0.borrow_mut().block_hash(number)
+    }
+}
+
+/// A transaction as it stands in a block, for the EVM.
+pub fn tx_env(tx: &Transaction, caller: Address) -> TxEnv {
+    let authorizations = tx.authorization_list().unwrap_or_default();
+    TxEnv {
+        tx_type: tx.tx_type().into(),
+        caller,
+        gas_limit: tx.gas_limit(),
+        gas_price: tx.max_fee_per_gas(),
+        gas_priority_fee: tx.max_priority_fee_per_gas(),
+        kind: tx.to().map_or(TxKind::Create, TxKind::Call),
+        value: tx.value(),
+        data: tx.input().clone(),
+        nonce: tx.nonce(),
+        chain_id: tx.chain_id(),
+        access_list: tx.access_list().cloned().unwrap_or_default(),
+        blob_hashes: tx.blob_versioned_hashes().unwrap_or_default().to_vec(),
+        max_fee_per_blob_gas: tx.max_fee_per_blob_gas().unwrap_or_default(),
+        authorization_list: authorizations.iter().cloned().map(Either::Left).collect(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a replica ends, and with which exit code.
+
+use crate::apply::Refusal;
+use crate::live::ShowError;
+use maidenlane_chain::BlockRef;
+use maidenlane_service::{Exit, Failure};
+use maidenlane_state::trie::audit::Mismatch;
+use maidenlane_state::trie::whole::Unlike;
+use maidenlane_store as store;
+
+/// A fatal error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] maidenlane_log::Error),
+    /// The log's topic would lose data.
+    #[error("topic {topic} is unfit: {}", problems.join("; "))]
+    Unfit {
+        /// The topic.
+        topic: String,
+        /// One sentence each.
+        problems: Vec<String>,
+    },
+    /// A record that cannot be read.
+    #[error("log entry {offset} cannot be read")]
+    Record {
+        /// Its offset.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: maidenlane_wire::DecodeError,
+    },
+    /// An entry of the topic of trie nodes that cannot be read.
+    #[error("entry {offset} of the trie nodes cannot be read")]
+    Set {
+        /// Its offset.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: maidenlane_wire::DecodeError,
+    },
+    /// A block whose rows or trie nodes are not what its header says.
+    #[error("block {block} is not what its state root says; restore a snapshot, and look at the master")]
+    Audit {
+        /// The block.
+        block: BlockRef,
+        /// Which row or node.
+        #[source]
+        source: Box<Mismatch>,
+    },
+    /// The state that the chain begins with.
+    #[error("the state of block 0 is not what its header says")]
+    Genesis(#[source] Box<Unlike>),
+    /// Trie nodes are wanted of a database that was begun without them.
+    #[error(
+        "this database keeps no trie nodes and cannot begin to; set `proofs` to None, or bootstrap anew, or restore a snapshot of a replica that has them"
+    )]
+    Proofless,
+    /// A record that does not fit.
+    #[error("log entry {offset} is refused")]
+    Refused {
+        /// Its offset.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+    /// The database holds another chain than the settings name.
+    #[error("the database is of another chain; correct `chain` or `stateDir`")]
+    Foreign(#[source] Refusal),
+    /// The log was cut below everything that this database knows.
+    #[error("no block of the log is in this database; restore a snapshot or bootstrap anew")]
+    Lost,
+    /// A head cannot be shown.
+    #[error(transparent)]
+    Show(#[from] ShowError),
+    /// The log stayed away.
+    #[error("the log was away for {waited_s} s")]
+    Away {
+        /// How long.
+        waited_s: u64,
+        /// The last answer.
+        #[source]
+        source: maidenlane_log::Error,
+    },
+}
+
+impl Error {
+    /// Whether a log that was cut and written anew may look like that.
+    #[must_use]
+    pub const fn may_be_cut(&self) -> bool {
+        use maidenlane_log::Error::BeyondEnd;
+        matches!(
+            self,
+            Self::Log(BeyondEnd { .. }) | Self::Refused { .. } | Self::Record { .. } | Self::Set { .. }
+        )
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Unfit { .. } | Error::Proofless | Error::Store(store::Error::InUse { .. }) => {
+                Exit::Settings
+            }
+            Error::Log(maidenlane_log::Error::NoTopic { .. }) | Error::Away { .. } => Exit::GaveUp,
+            Error::Log(maidenlane_log::Error::Io { .. }) => Exit::TaskDied,
+            _ => Exit::Data,
+        };
+        Self::new(exit, error)
+    }
+}

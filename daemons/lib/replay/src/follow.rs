@@ -1,0 +1,378 @@
+//! The one loop: reads the feed, decides by [`crate::apply`], writes, shows. The store's only writer.
+
+mod sets;
+
+use crate::apply::{self, Cursor, Demands, Refusal, Step, Verdict};
+use crate::error::Error;
+use crate::events::Event;
+use crate::failpoints;
+use crate::live::{Heads, Parsed, Shown, Signs, age_of};
+use crate::locate;
+use maidenlane_chain::block::decode_header;
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_log::{Backend, Entry, LogConsumer};
+use maidenlane_service::{Tracer, failpoint};
+use maidenlane_state::trie::{audit, whole};
+use maidenlane_store::{Batch, Facts, Position, Store};
+use maidenlane_wire::{Joiner, Record, Stamp, Stamped};
+use sets::{Nodes, Sets};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use maidenlane_store::{Keep, Past};
+
+/// Payload read at a time.
+const READ_BYTES: usize = 8 << 20;
+/// A batch is written at this size, even in catch-up.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What a follower reads.
+pub struct Logs {
+    /// The feed.
+    pub blocks: Box<dyn LogConsumer>,
+    /// Its trie nodes, where they are kept.
+    pub proofs: Option<Box<dyn LogConsumer>>,
+}
+
+impl Logs {
+    /// Readers of these topics.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn open(log: &Backend, blocks: &str, proofs: Option<&str>) -> Result<Self, Error> {
+        let proofs = proofs.map(|topic| log.consumer(topic, 0)).transpose()?;
+        Ok(Self { blocks: log.consumer(blocks, 0)?, proofs })
+    }
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("proofs", &self.proofs.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What is to be done next, and the place of its record in the log.
+struct Next {
+    step: Step,
+    stamp: Stamp,
+    offset: u64,
+    crc32c: u32,
+}
+
+/// Replays a feed into a store.
+pub struct Follower {
+    store: Arc<Store>,
+    keep: Keep,
+    demands: Demands,
+    consumer: Box<dyn LogConsumer>,
+    /// `None` keeps no trie nodes.
+    sets: Option<Sets>,
+    /// Read and not looked at.
+    entries: VecDeque<Entry>,
+    /// Stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
+    next: Option<Next>,
+    events: Tracer<Event>,
+    signs: Arc<Signs>,
+    joiner: Joiner,
+    cursor: Option<Cursor>,
+    facts: Facts,
+    parsed: Parsed,
+    records: u64,
+    /// Something that a view holds was written since the last one was shown.
+    changed: bool,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// Stands where the store stands: at its position if the log still holds that record, else where its head is
+    /// found again.
+    ///
+    /// # Errors
+    /// When the log no longer holds what comes next, or the database lacks what is to be kept.
+    pub fn new(
+        store: Arc<Store>,
+        keep: Keep,
+        demands: Demands,
+        logs: Logs,
+        events: Tracer<Event>,
+        signs: Arc<Signs>,
+    ) -> Result<Self, Error> {
+        let Logs { blocks: mut consumer, proofs } = logs;
+        let stored = store.facts()?;
+        // At the feed's end no OPEN would come for long to tell it.
+        apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
+        let stored = match (&proofs, stored.proofs) {
+            (Some(_), None) if stored.head.is_some() => return Err(Error::Proofless),
+            (None, Some(_)) => {
+                events.emit(&Event::NodesDropped);
+                store.drop_nodes()?
+            }
+            _ => stored,
+        };
+        let at = stored.position;
+        let facts = match at {
+            None => {
+                consumer.seek(maidenlane_log::From::Earliest)?;
+                stored
+            }
+            Some(position) => locate::resume(&store, keep, stored, position, consumer.as_mut(), &events)?,
+        };
+        let sets = match proofs {
+            None => None,
+            Some(proofs) => {
+                let applied = facts.proofs.and_then(|proofs| proofs.position);
+                // Where the feed was cut, nothing is known of its trie nodes either.
+                Some(Sets::resume(proofs, applied.filter(|_| at == facts.position))?)
+            }
+        };
+        let cursor = facts.position.map(|at| Cursor {
+            feed: at.feed,
+            epoch: at.epoch,
+            writer: at.writer,
+            seq: at.seq,
+        });
+        let joiner = Joiner::default();
+        Ok(Self {
+            store,
+            keep,
+            demands,
+            consumer,
+            sets,
+            entries: VecDeque::new(),
+            next: None,
+            events,
+            signs,
+            joiner,
+            cursor,
+            facts,
+            parsed: Parsed::default(),
+            records: 0,
+            changed: true,
+        })
+    }
+
+    /// The head as it may be shown, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn shown(&mut self) -> Result<Option<Shown>, Error> {
+        if self.facts.position.is_none_or(|position| position.more) {
+            return Ok(None);
+        }
+        let view = self.store.view()?;
+        Ok(view.map(|view| Shown::new(view, &mut self.parsed)).transpose()?)
+    }
+
+    /// What was applied last.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.signs.missing()
+    }
+
+    /// The next offset to read, and the feed's end.
+    ///
+    /// # Errors
+    /// When the log is away.
+    pub fn reach(&mut self) -> Result<(u64, u64), Error> {
+        let end = self.consumer.end()?.0;
+        Ok((self.facts.position.map_or(0, |position| position.offset.saturating_add(1)), end))
+    }
+
+    /// Reads for at most `wait` and applies what came. True if a head that may be shown was written.
+    ///
+    /// # Errors
+    /// Those of the log may pass; all others are fatal.
+    pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
+        if self.next.is_none() {
+            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
+            if self.entries.is_empty() {
+                return Ok(false);
+            }
+            failpoint(failpoints::AFTER_READ);
+        }
+        let mut batch = self.batch();
+        let outcome = self.go_on(&mut batch, wait);
+        // The log of the trie nodes may be away: what came before is whole.
+        if matches!(outcome, Ok(()) | Err(Error::Log(_))) {
+            self.write(&mut batch)?;
+        }
+        outcome?;
+        Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
+    }
+
+    /// Shows the written head if it is another than the one shown.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn show(&mut self, heads: &Heads) -> Result<(), Error> {
+        // A heartbeat four times a second must not cost a snapshot, nor wake who waits for heads.
+        if !self.changed {
+            return Ok(());
+        }
+        if let Some(shown) = self.shown()? {
+            heads.show(shown);
+            self.changed = false;
+            let head = heads.head();
+            self.events.emit(&Event::Shown { head, records: std::mem::take(&mut self.records) });
+        }
+        Ok(())
+    }
+
+    /// Applies what was read, up to a block whose trie nodes are not there. Waits only for those of the first.
+    fn go_on(&mut self, batch: &mut Batch, mut wait: Duration) -> Result<(), Error> {
+        loop {
+            let nodes = self.nodes(wait)?;
+            if matches!(nodes, Nodes::Late) {
+                return Ok(());
+            }
+            if let Some(next) = self.next.take() {
+                self.apply(next, nodes, batch)?;
+            }
+            if batch.bytes() >= BATCH_BYTES {
+                self.write(batch)?;
+            }
+            let Some(entry) = self.entries.pop_front() else { return Ok(()) };
+            self.next = self.judge(&entry, batch.facts())?;
+            wait = Duration::ZERO;
+        }
+    }
+
+    /// What comes next may need trie nodes.
+    fn nodes(&mut self, wait: Duration) -> Result<Nodes, Error> {
+        let (Some(sets), Some(Next { step: Step::Advance(record), .. })) = (&mut self.sets, &self.next)
+        else {
+            return Ok(Nodes::Unwanted);
+        };
+        let nodes = sets.take(record, wait)?;
+        match nodes {
+            Nodes::Here(..) => self.signs.set_missing(None),
+            _ if sets.is_late() => self.signs.set_missing(Some(record.block)),
+            _ => {}
+        }
+        Ok(nodes)
+    }
+
+    fn batch(&self) -> Batch {
+        self.store.batch(self.facts.clone(), self.keep)
+    }
+
+    fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.facts = batch.facts().clone();
+        let full = std::mem::replace(batch, self.batch());
+        failpoint(failpoints::BEFORE_WRITE);
+        self.store.write(full)?;
+        failpoint(failpoints::AFTER_WRITE);
+        Ok(())
+    }
+
+    /// What an entry asks for, if it counts and makes a record whole.
+    fn judge(&mut self, entry: &Entry, facts: &Facts) -> Result<Option<Next>, Error> {
+        let offset = entry.offset.0;
+        let unreadable = |source| Error::Record { offset, source };
+        let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
+        let is_open = matches!(stamped.record, Record::Open(_));
+        let refused = |source| Error::Refused { offset, source };
+        match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
+            Verdict::Skip => return Ok(None),
+            Verdict::Next(cursor) => self.cursor = Some(cursor),
+        }
+        let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        self.records += 1;
+        let step = apply::step(facts, self.demands, record).map_err(refused)?;
+        Ok(Some(Next { step, stamp, offset, crc32c: crc32c::crc32c(&entry.payload) }))
+    }
+
+    fn apply(&mut self, next: Next, nodes: Nodes, batch: &mut Batch) -> Result<(), Error> {
+        let Next { step, stamp, offset, crc32c } = next;
+        self.change(step, nodes, batch, offset)?;
+        batch.facts().position = Some(Position {
+            feed: stamp.feed,
+            epoch: stamp.epoch,
+            writer: stamp.writer,
+            seq: stamp.seq,
+            offset,
+            crc32c,
+            // Also of an OPEN or a HEARTBEAT: a change that another writer left half-way may end with its head.
+            more: stamp.more,
+        });
+        Ok(())
+    }
+
+    fn change(&mut self, step: Step, nodes: Nodes, batch: &mut Batch, offset: u64) -> Result<(), Error> {
+        self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
+        match step {
+            Step::Open(open) => {
+                self.events.emit(&Event::Epoch { epoch: self.cursor.map_or(0, |cursor| cursor.epoch) });
+                let facts = batch.facts();
+                facts.chain_id = open.chain_id;
+                facts.genesis = open.genesis;
+                facts.chain_config = open.chain_config;
+                facts.client_version = open.client_version;
+            }
+            Step::Genesis(record) => {
+                self.store.genesis(batch, &record)?;
+                if self.sets.is_some() {
+                    let root = state_root(record.block, &record.header, offset)?;
+                    let nodes = whole::whole(&record.rows, root);
+                    let nodes = nodes.map_err(|source| Error::Genesis(Box::new(source)))?;
+                    self.store.begin_nodes(batch, &nodes)?;
+                }
+            }
+            Step::Advance(record) => {
+                if let Nodes::Here(set, position) = nodes {
+                    // The nodes before it are read from the database.
+                    self.write(batch)?;
+                    let root = state_root(record.block, &record.header, offset)?;
+                    audit::audit(&*self.store, root, &record.rows, &set.nodes)
+                        .map_err(|source| Error::Audit { block: record.block, source: Box::new(source) })?;
+                    self.store.put_nodes(batch, record.block, &set.nodes, position)?;
+                }
+                self.store.advance(batch, &record)?;
+            }
+            Step::Undo(record) => {
+                // The rows to take back are read from the database: what is collected must be there first.
+                self.write(batch)?;
+                let ours = self.store.undo(batch, record.block, record.parent)?;
+                apply::same_rows(record.block, &ours, &record.rows)
+                    .map_err(|source| Error::Refused { offset, source })?;
+                failpoint(failpoints::AFTER_UNDO);
+                self.events.emit(&Event::Undone { block: record.block });
+            }
+            Step::Final(record) => {
+                // Orphans too are read from the database. One that has come back in this batch is none any more.
+                self.write(batch)?;
+                self.store.finality(batch, &record)?;
+            }
+            Step::Heartbeat(beat) => {
+                if !beat.resuming {
+                    self.signs.note(beat.master.number, age_of(beat.master_seen_ms));
+                }
+            }
+            Step::Start(_) | Step::Nothing => {}
+        }
+        Ok(())
+    }
+}
+
+fn state_root(block: BlockRef, header: &[u8], offset: u64) -> Result<B256, Error> {
+    let header = decode_header(header);
+    let refused = |source| Error::Refused { offset, source: Refusal::Unreadable { block, source } };
+    Ok(header.map_err(refused)?.state_root)
+}
+
+#[cfg(test)]
+mod tests;

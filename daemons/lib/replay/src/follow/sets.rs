@@ -1,0 +1,99 @@
+//! Trie nodes from their own topic, in step with the feed.
+//!
+//! A set stands in the log before the block that wants it, and whoever writes sets writes them in the order of its
+//! blocks: so they are read forwards, and what nobody wants is passed over.
+
+use crate::error::Error;
+use crate::locate::each;
+use maidenlane_log::{Entry, From, LogConsumer, Offset};
+use maidenlane_store::SetPosition;
+use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Payload read at a time.
+const READ_BYTES: usize = 8 << 20;
+/// How long a set may be late before the replica says that it is missing.
+const LATE_AFTER: Duration = Duration::from_secs(5);
+
+/// The trie nodes that a record is applied with.
+pub(super) enum Nodes {
+    /// It has none, or they are not kept here.
+    Unwanted,
+    /// They are not among what was read so far: ask again.
+    Late,
+    /// Them, and the place of their last entry.
+    Here(NodeSet, SetPosition),
+}
+
+/// The topic's reader.
+pub(super) struct Sets {
+    consumer: Box<dyn LogConsumer>,
+    gatherer: Gatherer,
+    entries: VecDeque<Entry>,
+    /// Since when a block waits.
+    pub(super) since: Option<Instant>,
+}
+
+impl Sets {
+    /// Goes on behind the last set that was applied, if the log still holds it; else from the topic's beginning: of a
+    /// block that came, went and came again, any of its sets may be the one to go on from.
+    pub(super) fn resume(
+        mut consumer: Box<dyn LogConsumer>,
+        applied: Option<SetPosition>,
+    ) -> Result<Self, Error> {
+        let next = match applied {
+            Some(applied) if holds(consumer.as_mut(), applied)? => {
+                From::At(Offset(applied.offset.saturating_add(1)))
+            }
+            _ => From::Earliest,
+        };
+        consumer.seek(next)?;
+        Ok(Self { consumer, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
+    }
+
+    /// The nodes of a block. Reads once, and waits for so long if there is nothing to read.
+    pub(super) fn take(&mut self, record: &Advance, wait: Duration) -> Result<Nodes, Error> {
+        self.since.get_or_insert_with(Instant::now);
+        if self.entries.is_empty() {
+            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
+        }
+        while let Some(entry) = self.entries.pop_front() {
+            let offset = entry.offset.0;
+            let unreadable = |source| Error::Set { offset, source };
+            let part = NodePart::decode(&entry.payload).map_err(unreadable)?;
+            if part.block != record.block || Some(part.digest) != record.proofs {
+                continue;
+            }
+            if let Some(set) = self.gatherer.push(&part).map_err(unreadable)? {
+                self.since = None;
+                let crc32c = crc32c::crc32c(&entry.payload);
+                return Ok(Nodes::Here(set, SetPosition { offset, crc32c }));
+            }
+        }
+        Ok(Nodes::Late)
+    }
+
+    /// Whether a block waits longer than it should have to.
+    pub(super) fn is_late(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
+    }
+}
+
+/// Whether the log still holds the entry that was applied last.
+fn holds(consumer: &mut dyn LogConsumer, position: SetPosition) -> Result<bool, Error> {
+    let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
+    if position.offset < earliest {
+        let (topic, wanted) = ("the trie nodes".to_owned(), position.offset);
+        return Err(maidenlane_log::Error::RetentionGap { topic, wanted, earliest }.into());
+    }
+    if position.offset >= end {
+        return Ok(false);
+    }
+    let mut same = false;
+    each(consumer, position.offset, position.offset + 1, |entry| {
+        same = entry.offset.0 == position.offset && crc32c::crc32c(&entry.payload) == position.crc32c;
+        Ok(())
+    })?;
+    Ok(same)
+}

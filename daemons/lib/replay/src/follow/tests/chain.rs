@@ -1,0 +1,411 @@
+//! Random chains with a model of everything a replica must know of them, and a feed that tells them.
+
+use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
+use alloy::primitives::{Log, LogData};
+use alloy::rlp;
+use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
+use maidenlane_state::trie::{Place, whole};
+use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
+use maidenlane_wire::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+use maidenlane_wire::{NodeRow, NodeSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The chain of all tests.
+pub(super) const CHAIN_ID: u64 = 1337;
+const ADDRESSES: u8 = 4;
+const SLOTS: u8 = 3;
+
+/// All addresses that ever occur.
+pub(super) fn addresses() -> impl Iterator<Item = Address> {
+    (1..=ADDRESSES).map(Address::repeat_byte)
+}
+
+/// All plain slots that ever occur.
+pub(super) fn slots() -> impl Iterator<Item = B256> {
+    (1..=SLOTS).map(B256::with_last_byte)
+}
+
+/// One log with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Logged {
+    pub(super) block: u64,
+    pub(super) index: usize,
+    pub(super) address: Address,
+    pub(super) topics: Vec<B256>,
+}
+
+/// A block, and the world after it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Block {
+    pub(super) at: BlockRef,
+    pub(super) parent: B256,
+    pub(super) header: Bytes,
+    body: Bytes,
+    receipts: Bytes,
+    hashes: Vec<B256>,
+    pub(super) rows: Rows,
+    pub(super) set: Vec<NodeRow>,
+    pub(super) nodes: BTreeMap<Place, Bytes>,
+    pub(super) accounts: BTreeMap<Address, Account>,
+    pub(super) slots: BTreeMap<(Address, B256), U256>,
+    pub(super) transactions: BTreeMap<B256, (u64, usize)>,
+    pub(super) logs: Vec<Logged>,
+}
+
+/// splitmix64: the same block for the same seed, everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u8) -> u8 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u8::try_from((mixed ^ (mixed >> 31)) % u64::from(limit)).unwrap()
+    }
+}
+
+fn trimmed(value: U256) -> Option<Bytes> {
+    (!value.is_zero()).then(|| Bytes::from(value.to_be_bytes_trimmed_vec()))
+}
+
+impl Block {
+    /// Block 0 with some accounts and slots.
+    pub(super) fn genesis() -> Self {
+        let mut block = Self::default();
+        block.change_state(&mut Random(0));
+        block.seal(0);
+        block
+    }
+
+    /// A child of `self`, another one for each seed.
+    pub(super) fn child(&self, seed: u8) -> Self {
+        let number = self.at.number + 1;
+        let mut random = Random(number << 8 | u64::from(seed));
+        let mut block = Self {
+            at: BlockRef::new(number, B256::ZERO),
+            parent: self.at.hash,
+            accounts: self.accounts.clone(),
+            slots: self.slots.clone(),
+            nodes: self.nodes.clone(),
+            transactions: self.transactions.clone(),
+            logs: self.logs.clone(),
+            ..Self::default()
+        };
+        block.change_state(&mut random);
+        block.transact(&mut random);
+        block.seal(seed);
+        block
+    }
+
+    fn change_state(&mut self, random: &mut Random) {
+        let before = self.clone();
+        for address in addresses().filter(|_| random.below(2) == 0).collect::<Vec<_>>() {
+            if random.below(4) == 0 {
+                self.accounts.remove(&address);
+            } else {
+                let nonce = u64::from(random.below(3));
+                let account = Account { nonce, balance: U256::from(random.below(3)), ..Account::default() };
+                self.accounts.insert(address, account);
+            }
+        }
+        for address in addresses() {
+            for slot in slots().filter(|_| random.below(3) == 0).collect::<Vec<_>>() {
+                let value = U256::from(random.below(3)) << usize::from(random.below(2) * 100);
+                self.slots.insert((address, slot), value);
+            }
+        }
+        // Storage is that of an account.
+        self.slots.retain(|(address, _), value| !value.is_zero() && self.accounts.contains_key(address));
+        for (address, account) in &mut self.accounts {
+            let slots = self.slots.iter().filter(|((owner, _), _)| owner == address);
+            let slots = slots.map(|((_, slot), value)| (*slot, *value));
+            account.storage_root = alloy_trie::root::storage_root_unhashed(slots);
+        }
+        self.rows = self.rows_since(&before);
+        if random.below(3) == 0 {
+            let code = Bytes::from(vec![0x60, random.below(200)]);
+            self.rows.codes.push(CodeRow { hash: keccak256(&code), code });
+        }
+        let whole = Self::default();
+        self.nodes = whole::whole(&self.rows_since(&whole), self.root()).unwrap().into_iter().collect();
+        self.set = self.set_since(&before);
+    }
+
+    /// By another implementation than the one that is tested.
+    fn root(&self) -> B256 {
+        let accounts = self.accounts.iter().map(|(address, account)| (*address, account.trie()));
+        alloy_trie::root::state_root_unhashed(accounts)
+    }
+
+    fn rows_since(&self, before: &Self) -> Rows {
+        let mut rows = Rows::default();
+        for address in addresses() {
+            let slim = |block: &Self| block.accounts.get(&address).map(Account::encode_slim);
+            let (before_slim, after) = (slim(before), slim(self));
+            if before_slim != after {
+                rows.accounts.push(AccountRow { address, before: before_slim, after });
+            }
+            let value = |block: &Self, slot| block.slots.get(&(address, slot)).copied().and_then(trimmed);
+            let row = |slot| SlotRow {
+                key: keccak256(slot),
+                plain: Some(slot),
+                before: value(before, slot),
+                after: value(self, slot),
+            };
+            let mut changed: Vec<_> = slots().map(row).filter(|row| row.before != row.after).collect();
+            changed.sort_by_key(|row| row.key);
+            if !changed.is_empty() {
+                rows.storage.push(StorageRows { address, slots: changed });
+            }
+        }
+        rows
+    }
+
+    fn set_since(&self, before: &Self) -> Vec<NodeRow> {
+        let places: BTreeSet<_> = self.nodes.keys().chain(before.nodes.keys()).collect();
+        let row = |place: &&Place| NodeRow {
+            owner: place.owner,
+            path: place.path.to_vec().into(),
+            before: before.nodes.get(*place).cloned(),
+            after: self.nodes.get(*place).cloned(),
+        };
+        places.iter().map(row).filter(|row| row.before != row.after).collect()
+    }
+
+    /// The trie nodes that it changed.
+    pub(super) fn node_set(&self) -> NodeSet {
+        NodeSet { block: self.at, parent: self.parent, nodes: self.set.clone() }
+    }
+
+    /// Transactions of a pool that neighbouring blocks share, so that a reorg moves them to other places.
+    fn transact(&mut self, random: &mut Random) {
+        let pool = (self.at.number / 2 * 4)..(self.at.number / 2 * 4 + 6);
+        let (mut raw, mut receipts, mut gas) = (Vec::new(), Vec::new(), 0);
+        let first = self.logs.len();
+        for transaction in pool.filter(|_| random.below(3) == 0).collect::<Vec<_>>() {
+            let bytes = rlp::encode(vec![transaction]);
+            let hash = keccak256(&bytes);
+            if self.transactions.contains_key(&hash) {
+                continue;
+            }
+            self.transactions.insert(hash, (self.at.number, self.hashes.len()));
+            self.hashes.push(hash);
+            raw.extend_from_slice(&bytes);
+            let mut logs = Vec::new();
+            for _ in 0..random.below(4) {
+                let address = Address::repeat_byte(1 + random.below(ADDRESSES));
+                let topics: Vec<_> =
+                    (0..random.below(5)).map(|_| B256::repeat_byte(random.below(3))).collect();
+                logs.push(Log {
+                    address,
+                    data: LogData::new_unchecked(topics.clone(), Bytes::from_static(b"x")),
+                });
+                self.logs.push(Logged {
+                    block: self.at.number,
+                    index: self.logs.len() - first,
+                    address,
+                    topics,
+                });
+            }
+            gas += 21_000;
+            let receipt = Receipt { status: Eip658Value::Eip658(true), cumulative_gas_used: gas, logs };
+            receipts.push(match random.below(2) {
+                0 => ReceiptEnvelope::Legacy(receipt.with_bloom()),
+                _ => ReceiptEnvelope::Eip1559(receipt.with_bloom()),
+            });
+        }
+        self.receipts = rlp::encode(&receipts).into();
+        self.body = list(&[&list(&[&raw]), &[0xc0], &[0xc0]]).into();
+    }
+
+    fn seal(&mut self, seed: u8) {
+        if self.body.is_empty() {
+            self.body = Bytes::from_static(&[0xc3, 0xc0, 0xc0, 0xc0]);
+        }
+        let header = Header {
+            parent_hash: self.parent,
+            number: self.at.number,
+            timestamp: 12 * self.at.number,
+            extra_data: Bytes::from(vec![seed]),
+            state_root: self.root(),
+            ..Header::default()
+        };
+        self.header = rlp::encode(&header).into();
+        self.at.hash = keccak256(&self.header);
+    }
+
+    pub(super) fn advance(&self) -> Record {
+        Record::Advance(Advance {
+            block: self.at,
+            parent: self.parent,
+            header: self.header.clone(),
+            body: self.body.clone(),
+            receipts: self.receipts.clone(),
+            rows: self.rows.clone(),
+            proofs: Some(self.node_set().digest()),
+        })
+    }
+
+    pub(super) fn undo(&self) -> Record {
+        Record::Undo(Undo {
+            block: self.at,
+            parent: self.parent,
+            header: self.header.clone(),
+            transactions: self.hashes.clone(),
+            receipts: self.receipts.clone(),
+            rows: self.rows.reversed(),
+        })
+    }
+}
+
+fn list(items: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let payload_length = items.iter().map(|item| item.len()).sum();
+    rlp::Header { list: true, payload_length }.encode(&mut out);
+    out.extend(items.concat());
+    out
+}
+
+/// A canonical chain, from genesis on.
+pub(super) type Chain = Vec<Arc<Block>>;
+
+/// What a master does.
+#[derive(Clone, Debug)]
+pub(super) enum Move {
+    /// A child.
+    Grow(u8),
+    /// As many blocks leave (but genesis) and children of other seeds come.
+    Reorg(usize, Vec<u8>),
+    /// Another writer takes over.
+    Open,
+    /// A sign of life.
+    Heartbeat,
+    /// The head this many blocks back is final.
+    Final(usize),
+    /// The last entry once more.
+    Again,
+}
+
+/// Writes entries, and knows the canonical chain after each of them.
+#[derive(Clone, Debug)]
+pub(super) struct Feed {
+    pub(super) stamp: Stamp,
+    pub(super) chain: Chain,
+    pub(super) entries: Vec<(Vec<u8>, Chain)>,
+    /// The entries of trie nodes, each with how many entries of the feed stand before it.
+    pub(super) sets: Vec<(usize, Vec<u8>)>,
+}
+
+impl Feed {
+    /// OPEN.
+    fn opened(genesis: B256) -> Self {
+        let stamp = Stamp { feed: [1; 16], epoch: 0, writer: [0; 16], seq: 0, finalized: 0, more: false };
+        let mut feed = Self { stamp, chain: Vec::new(), entries: Vec::new(), sets: Vec::new() };
+        feed.open(CHAIN_ID, genesis);
+        feed
+    }
+
+    /// OPEN and START at `base`.
+    pub(super) fn starting(base: Block) -> Self {
+        let mut feed = Self::opened(Block::genesis().at.hash);
+        let start = Start { block: base.at, header: base.header.clone(), ancestors: Vec::new() };
+        feed.chain.push(Arc::new(base));
+        feed.put(Record::Start(start), false);
+        feed
+    }
+
+    /// OPEN and GENESIS.
+    pub(super) fn new() -> Self {
+        let genesis = Block::genesis();
+        let mut feed = Self::opened(genesis.at.hash);
+        let record = Genesis {
+            block: genesis.at,
+            header: genesis.header.clone(),
+            body: genesis.body.clone(),
+            rows: genesis.rows.clone(),
+        };
+        feed.chain.push(Arc::new(genesis));
+        feed.put(Record::Genesis(record), false);
+        feed
+    }
+
+    /// A new feed in which nothing but `chain` ever happened.
+    pub(super) fn straight(chain: &Chain) -> Self {
+        let mut feed = Self::new();
+        for block in chain.iter().skip(1) {
+            feed.come(Arc::clone(block), false);
+        }
+        feed
+    }
+
+    /// Only the first `end` entries are left.
+    pub(super) fn cut(&mut self, end: usize) {
+        self.chain = self.entries[end - 1].1.clone();
+        self.entries.truncate(end);
+        self.sets.retain(|(at, _)| *at < end);
+    }
+
+    pub(super) fn put(&mut self, record: Record, more: bool) {
+        let stamp = Stamp { more, ..self.stamp };
+        let (entries, next) = maidenlane_wire::parts::entries(stamp, record).unwrap();
+        self.stamp.seq = next;
+        self.entries.extend(entries.into_iter().map(|entry| (entry, self.chain.clone())));
+    }
+
+    pub(super) fn open(&mut self, chain_id: u64, genesis: B256) {
+        let epoch = self.stamp.epoch + 1;
+        let writer = keccak256(epoch.to_be_bytes())[..16].try_into().unwrap();
+        self.stamp = Stamp { epoch, writer, seq: 0, ..self.stamp };
+        let (chain_config, client_version) = ("{}".to_owned(), format!("writer {epoch}"));
+        self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version }), false);
+    }
+
+    pub(super) fn tip(&self) -> &Block {
+        self.chain.last().unwrap()
+    }
+
+    fn grow(&mut self, seed: u8, more: bool) {
+        self.come(Arc::new(self.tip().child(seed)), more);
+    }
+
+    /// A block comes, its trie nodes before it.
+    pub(super) fn come(&mut self, block: Arc<Block>, more: bool) {
+        let (_, entries) = block.node_set().entries().unwrap();
+        self.sets.extend(entries.into_iter().map(|entry| (self.entries.len(), entry)));
+        self.chain.push(Arc::clone(&block));
+        self.put(block.advance(), more);
+    }
+
+    pub(super) fn play(&mut self, a_move: &Move) {
+        let head = self.tip().at;
+        match a_move {
+            Move::Grow(seed) => self.grow(*seed, false),
+            Move::Reorg(depth, seeds) => {
+                let depth = (*depth).min(self.chain.len() - 1);
+                for left in (0..depth).rev() {
+                    let block = self.chain.pop().unwrap();
+                    self.put(block.undo(), left > 0 || !seeds.is_empty());
+                }
+                for (at, seed) in (1..).zip(seeds) {
+                    self.grow(*seed, at < seeds.len());
+                }
+            }
+            Move::Open => self.open(CHAIN_ID, self.chain[0].at.hash),
+            Move::Heartbeat => self.put(
+                Record::Heartbeat(Heartbeat {
+                    published: head,
+                    master: head,
+                    resuming: false,
+                    master_seen_ms: 1,
+                }),
+                false,
+            ),
+            Move::Final(back) => {
+                let block = self.chain.iter().rev().nth(*back).map(|block| block.at);
+                self.put(Record::Final(Final { safe: Some(head), finalized: block }), false);
+            }
+            Move::Again => self.entries.push(self.entries.last().unwrap().clone()),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The store as the JSON-RPC sees it: one view per head, swapped in one step, and how fresh it is.
+
+use crate::memo::Memo;
+use crate::{Fitness, Fresh, Live};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use maidenlane_chain::block::decode_header;
+use maidenlane_chain::forks::ForksError;
+use maidenlane_chain::{BlockRef, Rules};
+use maidenlane_service::Current;
+use maidenlane_state::trie::Place;
+use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use maidenlane_store::{self as store, View};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// A head that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// The store holds something else than it should.
+    #[error("the head's header cannot be read")]
+    Header(#[source] maidenlane_chain::block::BlockError),
+    /// The master's chain config.
+    #[error("the feed's chain config cannot be read")]
+    Rules(#[source] ForksError),
+}
+
+/// The chain's rules, parsed again only when an OPEN brought another chain config.
+#[derive(Debug, Default)]
+pub struct Parsed(Option<(String, Arc<Rules>)>);
+
+impl Parsed {
+    fn rules(&mut self, config: &str) -> Result<Arc<Rules>, ShowError> {
+        if let Some((_, rules)) = self.0.as_ref().filter(|(parsed, _)| parsed == config) {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = Arc::new(Rules::parse(config).map_err(ShowError::Rules)?);
+        self.0 = Some((config.to_owned(), Arc::clone(&rules)));
+        Ok(rules)
+    }
+}
+
+/// One head's view with what the RPC wants decoded.
+#[derive(Debug)]
+pub struct Shown {
+    view: View,
+    head: Head,
+    memo: Memo,
+}
+
+impl Shown {
+    /// Decodes what every request needs.
+    ///
+    /// # Errors
+    /// When header or chain config cannot be read.
+    pub fn new(view: View, parsed: &mut Parsed) -> Result<Self, ShowError> {
+        let facts = view.facts();
+        let head = Head {
+            block: view.head(),
+            header: Arc::new(decode_header(view.head_header()).map_err(ShowError::Header)?),
+            safe: facts.safe,
+            finalized: facts.finalized,
+            state_floor: facts.state_floor,
+            proofs_floor: facts.proofs.map(|proofs| proofs.floor),
+            body_floor: facts.base,
+            rules: parsed.rules(&facts.chain_config)?,
+            client_version: facts.client_version.as_str().into(),
+        };
+        Ok(Self { view, head, memo: Memo::new() })
+    }
+}
+
+fn read<T>(what: &'static str, result: Result<T, store::Error>) -> Result<T, ReadError> {
+    result.map_err(|error| ReadError::new(what, error))
+}
+
+const fn after(at: At) -> Option<u64> {
+    match at {
+        At::Latest => None,
+        At::Block(number) => Some(number),
+    }
+}
+
+impl StateView for Shown {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError> {
+        let stored = || {
+            let account = read("account", self.view.account(key, after(at)))?;
+            let decoded = |account: maidenlane_chain::Account| Account {
+                nonce: account.nonce,
+                balance: account.balance,
+                code_hash: account.code_hash,
+            };
+            Ok(account.map(decoded))
+        };
+        if at == At::Latest { self.memo.account(key, stored) } else { stored() }
+    }
+
+    fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
+        let stored = || read("slot", self.view.slot(account, key, after(at)));
+        if at == At::Latest { self.memo.slot((account, key), stored) } else { stored() }
+    }
+
+    fn accounts(
+        &self,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError> {
+        read("accounts", self.view.accounts(from, after(at), told))
+    }
+
+    fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), ReadError> {
+        read("slots", self.view.slots(account, from, after(at), told))
+    }
+
+    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        read("undo rows", self.view.changed(block))
+    }
+
+    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+        read("trie node", self.view.node(place, after(at)))
+    }
+
+    fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
+        read("code", self.view.code(hash))
+    }
+
+    fn hash_of(&self, number: u64) -> Result<Option<B256>, ReadError> {
+        read("canonical hash", self.view.hash_of(number))
+    }
+
+    fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError> {
+        read("block number", self.view.find(hash))
+    }
+
+    fn header(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("header", self.view.header(block))
+    }
+
+    fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("body", self.view.body(block))
+    }
+
+    fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        read("receipts", self.view.receipts(block))
+    }
+
+    fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
+        read("transaction", self.view.transaction(hash))
+    }
+
+    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+        let mut positions = Vec::new();
+        if !query.addresses.is_empty() {
+            positions.push((0, query.addresses.iter().map(|address| address.to_vec()).collect()));
+        }
+        for (position, any) in (1_u8..).zip(&query.topics) {
+            if !any.is_empty() {
+                positions.push((position, any.iter().map(|topic| topic.to_vec()).collect()));
+            }
+        }
+        read("logs", self.view.logs(&positions, query.from..=query.to, told)).map(drop)
+    }
+}
+
+/// The newest head and how fresh it is. Written by the follower, read by every request without a lock.
+#[derive(Debug)]
+pub struct Heads {
+    shown: ArcSwap<Shown>,
+    changes: watch::Sender<u64>,
+    signs: Arc<Signs>,
+    fresh: Current<Fresh>,
+}
+
+/// What the feed last said of its master.
+#[derive(Debug)]
+pub struct Signs {
+    born: Instant,
+    expected: AtomicU64,
+    /// Milliseconds since `born` of the last sign of life, plus one; 0 = none yet.
+    seen_ms: AtomicU64,
+    /// The block that waits for its trie nodes longer than it should.
+    missing: ArcSwapOption<BlockRef>,
+}
+
+impl Default for Signs {
+    fn default() -> Self {
+        Self {
+            born: Instant::now(),
+            expected: AtomicU64::new(0),
+            seen_ms: AtomicU64::new(0),
+            missing: ArcSwapOption::empty(),
+        }
+    }
+}
+
+impl Signs {
+    /// The master's head, as last stated.
+    #[must_use]
+    pub fn expected(&self) -> u64 {
+        self.expected.load(Ordering::Relaxed)
+    }
+
+    /// Notes the master's head and that it answered `age` ago.
+    pub fn note(&self, expected: u64, age: Duration) {
+        self.expected.store(expected, Ordering::Relaxed);
+        let at = self.born.elapsed().saturating_sub(age);
+        self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Notes which block waits for its trie nodes longer than it should.
+    pub fn set_missing(&self, block: Option<BlockRef>) {
+        self.missing.store(block.map(Arc::new));
+    }
+
+    /// The block that waits for its trie nodes longer than it should.
+    #[must_use]
+    pub fn missing(&self) -> Option<BlockRef> {
+        self.missing.load().as_deref().copied()
+    }
+
+    /// Time since the last sign of life, or since the start if there was none.
+    #[must_use]
+    pub fn silent(&self) -> Duration {
+        let seen = Duration::from_millis(self.seen_ms.load(Ordering::Relaxed).saturating_sub(1));
+        self.born.elapsed().saturating_sub(seen)
+    }
+
+    /// Whether there ever was a sign of life.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.seen_ms.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// What is said of a replica that waits for a block's trie nodes.
+#[must_use]
+pub fn missing(block: BlockRef) -> String {
+    format!("proofs missing for block {block}")
+}
+
+/// Whole milliseconds; a duration that does not fit is as good as for ever.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Time since a Unix time in milliseconds; zero if that is still to come, as clocks of two machines differ.
+pub(crate) fn age_of(unix_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_millis(unix_ms))
+}
+
+impl Heads {
+    /// Begins with a first head.
+    #[must_use]
+    pub fn new(first: Shown, signs: Arc<Signs>, fresh: Current<Fresh>) -> Self {
+        let changes = watch::Sender::new(first.head.block.number);
+        Self { shown: ArcSwap::from_pointee(first), changes, signs, fresh }
+    }
+
+    /// Shows another head to all requests that begin from now on.
+    pub fn show(&self, shown: Shown) {
+        let number = shown.head.block.number;
+        self.shown.store(Arc::new(shown));
+        self.changes.send_replace(number);
+    }
+
+    /// Number and hash of the head that is shown.
+    #[must_use]
+    pub fn head(&self) -> BlockRef {
+        self.shown.load().head.block
+    }
+}
+
+impl Live for Heads {
+    fn view(&self) -> Arc<dyn StateView> {
+        self.shown.load_full()
+    }
+
+    fn fitness(&self) -> Fitness {
+        let shown = self.shown.load();
+        let (head, expected, silent) = (shown.head.block.number, self.signs.expected(), self.signs.silent());
+        let lag = expected.saturating_sub(head);
+        let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
+        let fresh = self.fresh.get();
+        let stale = if let Some(block) = self.signs.missing() {
+            Some(missing(block))
+        } else if !self.signs.any() || silent > fresh.silence_max {
+            Some(format!("no sign of life from the feed for {} ms", millis(silent)))
+        } else if lag > fresh.lag_blocks_max {
+            Some(format!("{lag} blocks behind the master's head {expected}"))
+        } else if fresh.head_age_max.is_some_and(|limit| age > limit) {
+            Some(format!("head {head} is {} s old", age.as_secs()))
+        } else {
+            None
+        };
+        Fitness { stale, head, expected, silent_ms: millis(silent) }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

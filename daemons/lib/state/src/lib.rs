@@ -1,0 +1,12 @@
+//! A chain as one block sees it: views of state and blocks as a trait, so that the EVM and the JSON-RPC know no database;
+//! and the tries that prove a state. Pure: no IO, no clock.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`view`] | one block's view of everything, as a trait |
+//! | [`trie`] | Merkle-Patricia tries, node by node |
+
+pub mod trie;
+pub mod view;
+
+pub use view::{Account, At, Head, LogQuery, ReadError, StateView};

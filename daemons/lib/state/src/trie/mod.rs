@@ -1,0 +1,150 @@
+//! The Merkle-Patricia tries of a state, node by node. Pure: where nodes come from is a trait.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `walk` | from a root towards a key: the value, and the nodes that prove it |
+//! | `partial` | leaves set and removed on top of stored nodes, and the root that follows |
+//! | `state` | the same for a whole state: storage first, then accounts |
+//! | `whole` | every node of a state that is given as rows |
+//! | `audit` | a block's rows and nodes against its header |
+//!
+//! Nodes are named as geth's path scheme names them: by the trie's owner and the path from its root. A node of less
+//! than 32 bytes stands in its parent and nowhere else, but for the root, which always stands for itself. Whatever is
+//! fetched by its path is checked against the hash that its parent has of it.
+
+pub mod audit;
+mod partial;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod walk;
+pub mod whole;
+
+pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+pub use partial::Partial;
+pub use walk::{Walk, walk};
+
+use alloy::rlp::{self, Decodable};
+use alloy_trie::nodes::{RlpNode, TrieNode};
+use maidenlane_chain::{B256, Bytes, keccak256};
+use std::collections::BTreeMap;
+
+/// Nibbles of a key.
+const DEPTH_MAX: usize = 64;
+
+/// Whose storage a trie holds, by keccak256 of its address; `None` is the trie of all accounts.
+pub type Owner = Option<B256>;
+
+/// Why a node could not be read.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where nodes come from.
+pub trait Nodes {
+    /// The RLP of the node at `path`, if there is one that stands for itself.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault>;
+}
+
+/// No nodes: what the empty trie has.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl Nodes for Nothing {
+    fn node(&self, _owner: Owner, _path: &Nibbles) -> Result<Option<Bytes>, Fault> {
+        Ok(None)
+    }
+}
+
+/// Nodes in memory.
+impl Nodes for BTreeMap<Place, Bytes> {
+    fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
+        Ok(self.get(&Place { owner, path: *path }).cloned())
+    }
+}
+
+/// Which node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its trie.
+    pub owner: Owner,
+    /// From the trie's root.
+    pub path: Nibbles,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path: String = self.path.iter().map(|nibble| format!("{nibble:x}")).collect();
+        write!(out, "node `{path}` of {}", name(self.owner))
+    }
+}
+
+/// A trie in words.
+fn name(owner: Owner) -> String {
+    owner
+        .map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
+}
+
+/// A trie that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source failed.
+    #[error("read {0}")]
+    Read(Place, #[source] Fault),
+    /// Its parent has a hash of it, and the source has nothing.
+    #[error("{0} is missing")]
+    Missing(Place),
+    /// Other bytes than its parent has the hash of.
+    #[error("{0} has another hash than its parent has of it")]
+    Hash(Place),
+    /// Bytes that are no node, or none for this depth.
+    #[error("{0} cannot be read")]
+    Node(Place, #[source] rlp::Error),
+    /// A leaf that holds something else than an account.
+    #[error("account hash {0} cannot be read")]
+    Account(B256, #[source] rlp::Error),
+}
+
+/// What stands behind a reference in a parent: its RLP, and decoded.
+fn resolve(nodes: &dyn Nodes, place: Place, reference: &RlpNode) -> Result<(Bytes, TrieNode), Error> {
+    let bytes = match reference.as_hash() {
+        None => Bytes::copy_from_slice(reference),
+        Some(hash) => {
+            let found = nodes.node(place.owner, &place.path).map_err(|fault| Error::Read(place, fault))?;
+            let found = found.ok_or(Error::Missing(place))?;
+            if keccak256(&found) != hash {
+                return Err(Error::Hash(place));
+            }
+            found
+        }
+    };
+    let node = decode(&bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
+    Ok((bytes, node))
+}
+
+/// A node that stands `depth` nibbles below its root. All keys have the same length, so every leaf ends there.
+fn decode(mut bytes: &[u8], depth: usize) -> Result<TrieNode, rlp::Error> {
+    let node = TrieNode::decode(&mut bytes)?;
+    let fits = match &node {
+        TrieNode::EmptyRoot => false,
+        TrieNode::Leaf(leaf) => depth + leaf.key.len() == DEPTH_MAX,
+        TrieNode::Extension(extension) => {
+            !extension.key.is_empty() && depth + extension.key.len() < DEPTH_MAX
+        }
+        TrieNode::Branch(_) => depth < DEPTH_MAX,
+    };
+    if fits && bytes.is_empty() { Ok(node) } else { Err(rlp::Error::Custom("no node of this depth")) }
+}
+
+/// What stands below a node: the part of the key on the way, and the child as the node has it.
+fn children(node: TrieNode) -> Vec<(Nibbles, RlpNode)> {
+    match node {
+        TrieNode::EmptyRoot | TrieNode::Leaf(_) => Vec::new(),
+        TrieNode::Extension(extension) => vec![(extension.key, extension.child)],
+        TrieNode::Branch(branch) => {
+            let nibbles = branch.state_mask.iter().map(|nibble| Nibbles::from_nibbles([nibble]));
+            nibbles.zip(branch.stack).collect()
+        }
+    }
+}

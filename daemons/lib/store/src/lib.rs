@@ -1,0 +1,105 @@
+//! A chain's state and blocks in RocksDB: the only crate that knows it.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `tables` | every table, key and value on one page |
+//! | `facts` | what is written with every batch: head, feed position, finality |
+//! | `keep` | how much of the past is kept |
+//! | `write` | one batch per step: data, undo, indexes, head and position |
+//! | `chunk` | one row of the log index |
+//! | `index` | transactions by hash, logs by address and topic |
+//! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
+//! | `tuning` | how RocksDB holds each table |
+//! | `read` | [`View`]: one block's immutable view |
+//! | `walk` | a state in the order of its keys |
+//! | `damage` | what a view found out about the files, for the one who ends the daemon |
+//! | `logs` | the search in the log index |
+//! | `audit` | the state root of the flat state; the dump |
+//! | `tally` | what a batch holds, for benchmarks |
+
+mod audit;
+mod chunk;
+mod damage;
+mod facts;
+mod index;
+mod keep;
+mod logs;
+mod nodes;
+mod read;
+mod tables;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod tuning;
+mod walk;
+mod write;
+
+pub use audit::{Audit, Row, canonical_rows, dump, state_root};
+pub use facts::{Facts, Position, Proofs, SetPosition};
+pub use keep::{Keep, Past};
+pub use logs::{Positions, Told};
+pub use read::View;
+pub use tally::TableRows;
+pub use write::{Batch, Store};
+
+use std::path::{Path, PathBuf};
+
+/// A store that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// RocksDB failed: disk, permissions, or damage that its checksums found.
+    #[error("{what} in {}", path.display())]
+    Rocks {
+        /// What was attempted.
+        what: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: rocksdb::Error,
+    },
+    /// Another process has it open.
+    #[error("the database in {} is in use; stop the replica that runs on it", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Another version of the layout.
+    #[error("{} has format {found}, this build reads {expected}; restore a snapshot of this version or bootstrap anew", path.display())]
+    Format {
+        /// The database.
+        path: PathBuf,
+        /// As stored.
+        found: u32,
+        /// `tables::FORMAT`.
+        expected: u32,
+    },
+    /// RocksDB found damage: nothing of this database can be trusted any more.
+    #[error("{found} in {}; restore a snapshot or bootstrap anew", path.display())]
+    Rotten {
+        /// What was found, and in which file.
+        found: String,
+        /// The database.
+        path: PathBuf,
+    },
+    /// A value is not what its table promises.
+    #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]
+    Damaged {
+        /// Which value.
+        what: &'static str,
+        /// The database.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    fn rocks(what: &'static str, path: &Path, source: rocksdb::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            rocksdb::ErrorKind::Corruption => Self::Rotten { found: format!("{what}: {source}"), path },
+            // RocksDB has no kind of its own for it.
+            rocksdb::ErrorKind::IOError if source.as_ref().contains("/LOCK: ") => Self::InUse { path },
+            _ => Self::Rocks { what, path, source },
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Databases that cannot be used, and a look at all that is stored.
+
+use super::{Error, Facts, Keep, Past, Store, tables};
+use maidenlane_chain::{B256, BlockRef, keccak256};
+use std::path::Path;
+
+const CACHE_BYTES: usize = 8 << 20;
+pub(crate) const KEEP: Keep = Keep { undo_blocks: 128, history: Past::All, proofs: None };
+
+/// An error with its causes.
+fn text(error: &dyn std::error::Error) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}
+
+/// Makes a database, lets `spoil` at its files, and opens it again: the error names the database.
+fn check_spoilt(spoil: impl FnOnce(&Path), expect: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(Store::open(&path, CACHE_BYTES).unwrap());
+    spoil(&path);
+    let refused = text(&Store::open(&path, CACHE_BYTES).unwrap_err());
+    assert!(refused.contains(path.to_str().unwrap()) && refused.contains(expect), "{refused}");
+}
+
+fn put_meta(path: &Path, key: &[u8], value: &[u8]) {
+    let store = Store::open(path, CACHE_BYTES).unwrap();
+    store.db.put_cf(store.table(tables::META).unwrap(), key, value).unwrap();
+}
+
+#[test]
+fn another_format_is_refused() {
+    check_spoilt(
+        |path| put_meta(path, tables::META_FORMAT, &99_u32.to_be_bytes()),
+        "has format 99, this build reads 2; restore a snapshot",
+    );
+    check_spoilt(|path| put_meta(path, tables::META_FORMAT, b"x"), "format in");
+}
+
+#[test]
+fn facts_that_are_none_are_refused() {
+    check_spoilt(|path| put_meta(path, tables::META_FACTS, b"{"), "facts in");
+}
+
+#[test]
+fn a_spoilt_current_file_is_refused() {
+    check_spoilt(|path| std::fs::write(path.join("CURRENT"), "rubbish").unwrap(), "restore a snapshot");
+    check_spoilt(
+        |path| std::fs::write(path.join("CURRENT"), "MANIFEST-777777\n").unwrap(),
+        "open the database",
+    );
+}
+
+#[test]
+fn damage_in_a_table_is_told_where_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = Store::open(&path, CACHE_BYTES).unwrap();
+    let table = store.table(tables::SLOTS).unwrap();
+    let keys: Vec<B256> = (0..2_000_u32).map(|at| keccak256(at.to_be_bytes())).collect();
+    for key in &keys {
+        store.db.put_cf(table, tables::slot_key(*key, *key), key).unwrap();
+    }
+    let batch = store.batch(Facts { head: Some(BlockRef::default()), ..Facts::default() }, KEEP);
+    store.write(batch).unwrap();
+    store
+        .db
+        .put_cf(store.table(tables::HEADERS).unwrap(), tables::block_key(BlockRef::default()), [0])
+        .unwrap();
+    store.db.flush_cf(table).unwrap();
+    drop(store);
+    let files = std::fs::read_dir(&path).unwrap().map(|file| file.unwrap().path());
+    let file = files.filter(|file| file.extension().is_some_and(|name| name == "sst")).max().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The first blocks hold the rows; what RocksDB needs for opening stands at the end.
+    bytes[100..60_000].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let store = Store::open(&path, CACHE_BYTES).unwrap();
+    let view = store.view().unwrap().unwrap();
+    assert!(store.sound().is_ok());
+    let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
+    let refused = text(&refused);
+    assert!(refused.contains(path.to_str().unwrap()) && refused.contains("Corruption"), "{refused}");
+    // Whoever ends the daemon is told which file it is.
+    let told = text(&store.sound().unwrap_err());
+    assert!(told.contains(file.file_name().unwrap().to_str().unwrap()), "{told}");
+}
+
+#[test]
+fn a_database_has_one_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    assert!(matches!(Store::open(dir.path(), CACHE_BYTES), Err(Error::InUse { .. })));
+}
+
+pub(crate) fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance {
+    maidenlane_wire::Advance {
+        block,
+        parent,
+        header: block.hash.to_vec().into(),
+        // No transactions, no uncles; no receipts.
+        body: vec![0xc2, 0xc0, 0xc0].into(),
+        receipts: vec![0xc0].into(),
+        rows: maidenlane_wire::Rows::default(),
+        proofs: None,
+    }
+}
+
+/// Writes one batch.
+pub(crate) fn change(store: &Store, change: impl FnOnce(&mut super::Batch) -> Result<(), Error>) {
+    let mut batch = store.batch(store.facts().unwrap(), KEEP);
+    change(&mut batch).unwrap();
+    store.write(batch).unwrap();
+}
+
+#[test]
+fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let base = BlockRef::new(9, B256::repeat_byte(9));
+    let [gone, came] = [1, 2].map(|byte| BlockRef::new(10, B256::repeat_byte(byte)));
+    let check = |block: BlockRef, expect: Option<(u64, bool)>| {
+        let view = store.view().unwrap().unwrap();
+        assert_eq!(view.find(block.hash).unwrap(), expect);
+        for part in [view.header(block), view.body(block), view.receipts(block)] {
+            assert_eq!(part.unwrap().is_some(), expect.is_some());
+        }
+    };
+    let finalize = |number: u64| {
+        let finalized = Some(BlockRef::new(number, B256::ZERO));
+        change(&store, |batch| store.finality(batch, &maidenlane_wire::Final { safe: None, finalized }));
+    };
+    change(&store, |batch| store.advance(batch, &advance(base, B256::ZERO)));
+    change(&store, |batch| store.advance(batch, &advance(gone, base.hash)));
+    check(gone, Some((10, true)));
+    change(&store, |batch| store.undo(batch, gone, base.hash).map(drop));
+    change(&store, |batch| store.advance(batch, &advance(came, base.hash)));
+    check(gone, Some((10, false)));
+    finalize(73);
+    check(gone, Some((10, false)));
+    finalize(74);
+    check(gone, None);
+    check(came, Some((10, true)));
+}
