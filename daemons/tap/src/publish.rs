@@ -13,18 +13,13 @@ use crate::failpoints;
 use crate::published::Place;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::BlockRef;
-use maidenlane_log::{Append, Backend, From, LogConsumer, LogProducer, Offset};
+use maidenlane_feed::{Reader, Scanner};
+use maidenlane_log::{Append, Backend, LogProducer, Offset};
 use maidenlane_service::failpoint;
-use maidenlane_wire::record::Id;
-use maidenlane_wire::{Final, Joiner, Open, Record, Stamp};
-use std::time::Duration;
+use maidenlane_wire::{Final, Id, Open, Record, Stamp};
 
 /// Blocks remembered at least, if the feed has them: deeper reorgs read more.
 const LINKS_MIN: usize = 256;
-/// One look for a record that is read again.
-const READ_BYTES: usize = 4 << 20;
-/// What was read before must be readable within this.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// One record to publish.
 #[derive(Clone, Debug)]
@@ -38,11 +33,14 @@ pub struct Draft {
 /// Appends to one feed and reads it back.
 pub struct Publisher {
     producer: Box<dyn LogProducer>,
-    consumer: Box<dyn LogConsumer>,
+    log: Scanner,
     tail: Tail,
     chain: Chain,
     /// Our name for as long as this process lives.
     writer: Id,
+    /// The name of a feed that begins with us. One for all our OPENs: the one that counts may be one whose
+    /// acknowledgement was lost.
+    new_feed: Id,
     /// We have owned an epoch: from then on, an epoch of somebody else displaces us.
     owned: bool,
     /// Our epoch, once our OPEN has won and while nothing of it is in doubt.
@@ -66,15 +64,16 @@ impl Publisher {
     /// When the log cannot be read or holds another chain's feed.
     pub fn new(log: &Backend, topic: &str, chain: Chain) -> Result<Self, Error> {
         let producer = log.producer(topic)?;
-        let mut consumer = log.consumer(topic, 0)?;
-        let tail = Tail::load(chain, consumer.as_mut(), LINKS_MIN)?;
+        let mut log = Scanner::new(log.consumer(topic, 0)?);
+        let tail = Tail::load(chain, &mut log, LINKS_MIN)?;
         let finalized = tail.finalized;
         Ok(Self {
             producer,
-            consumer,
+            log,
             tail,
             chain,
             writer: rand::random(),
+            new_feed: rand::random(),
             owned: false,
             mine: None,
             finalized,
@@ -108,7 +107,7 @@ impl Publisher {
             return Ok(false);
         }
         let before = self.tail.published.len();
-        let tail = Tail::load(self.chain, self.consumer.as_mut(), before.saturating_mul(4).max(LINKS_MIN))?;
+        let tail = Tail::load(self.chain, &mut self.log, before.saturating_mul(4).max(LINKS_MIN))?;
         let grew = tail.published.len() > before;
         self.tail = tail;
         self.check_mine()?;
@@ -125,9 +124,9 @@ impl Publisher {
     }
 
     fn append_open(&mut self, open: Open) -> Result<(), Error> {
-        let (epoch, writer) = (self.tail.epoch.saturating_add(1), self.writer);
-        let feed = self.tail.feed.unwrap_or_else(rand::random);
-        let more = self.tail.open_change;
+        let (epoch, writer) = (self.tail.reader.epoch().saturating_add(1), self.writer);
+        let feed = self.tail.reader.feed().unwrap_or(self.new_feed);
+        let more = self.tail.reader.more();
         let stamp = Stamp { feed, epoch, writer, seq: 0, finalized: self.finalized, more };
         let payload =
             maidenlane_wire::encode(&maidenlane_wire::Stamped { stamp, record: Record::Open(open) });
@@ -143,10 +142,10 @@ impl Publisher {
     /// # Errors
     /// [`Error::Displaced`], or when the log is away: then our epoch is over and [`Publisher::open`] begins anew.
     pub fn publish(&mut self, drafts: Vec<Draft>) -> Result<(), Error> {
-        let (Some(epoch), Some(feed), writer) = (self.mine, self.tail.feed, self.writer) else {
-            return Err(Error::Displaced { epoch: self.tail.epoch });
+        let (Some(epoch), Some(feed), writer) = (self.mine, self.tail.reader.feed(), self.writer) else {
+            return Err(Error::Displaced { epoch: self.tail.reader.epoch() });
         };
-        let (mut seq, finalized) = (self.tail.seq, self.finalized);
+        let (mut seq, finalized) = (self.tail.reader.next_seq(), self.finalized);
         let mut payloads = Vec::new();
         for Draft { record, more } in drafts {
             let stamp = Stamp { feed, epoch, writer, seq, finalized, more };
@@ -190,7 +189,7 @@ impl Publisher {
             return None;
         }
         self.finalized = self.finalized.max(floor);
-        Some(Draft { record: Record::Final(next), more: self.tail.open_change })
+        Some(Draft { record: Record::Final(next), more: self.tail.reader.more() })
     }
 
     /// Reads the whole record at `offset` again, parts joined.
@@ -198,45 +197,16 @@ impl Publisher {
     /// # Errors
     /// When it is gone or damaged.
     pub fn record_at(&mut self, offset: Offset) -> Result<Record, Error> {
-        let end = self.consumer.end()?;
-        self.refuse_cut(end)?;
-        let found = self.find_record(offset);
-        // A failure that passes leaves us reading where we were.
-        let back = self.consumer.seek(From::At(self.tail.next));
-        let record = found?;
-        back?;
-        Ok(record)
-    }
-
-    fn find_record(&mut self, offset: Offset) -> Result<Record, Error> {
         let broken = |what: String| Error::BrokenFeed { offset: offset.0, what };
-        // Who wrote it; what others left between its parts is none of them.
-        let (mut joiner, mut owner) = (Joiner::default(), None);
-        self.consumer.seek(From::At(offset))?;
-        let mut next = offset;
-        while next < self.tail.next {
-            let entries = self.consumer.read(READ_BYTES, READ_WITHIN)?;
-            if entries.is_empty() {
-                let end = self.consumer.end()?;
-                self.refuse_cut(end)?;
-                let what = format!("reading offset {} again", offset.0);
-                let waited_ms = u64::try_from(READ_WITHIN.as_millis()).unwrap_or(u64::MAX);
-                return Err(maidenlane_log::Error::Timeout { what, waited_ms }.into());
-            }
-            for entry in entries {
-                next = Offset(entry.offset.0.saturating_add(1));
-                let stamped =
-                    maidenlane_wire::decode(&entry.payload).map_err(|error| broken(error.to_string()))?;
-                let writer = (stamped.stamp.epoch, stamped.stamp.writer);
-                if *owner.get_or_insert(writer) != writer {
-                    continue;
-                }
-                if let Some(whole) = joiner.push(stamped).map_err(|error| broken(error.to_string()))? {
-                    return Ok(whole.record);
-                }
-            }
-        }
-        Err(broken("the record's parts do not add up".to_owned()))
+        let end = self.log.end()?;
+        self.refuse_cut(end)?;
+        // Its first entry tells who wrote it; what others left between its parts is none of them.
+        let mut reader = Reader::in_middle();
+        let record = self.log.find(offset, self.tail.next, |entry| {
+            let whole = reader.read(entry).map_err(|violation| broken(violation.to_string()))?;
+            whole.map(|whole| whole.record()).transpose().map_err(|error| broken(error.to_string()))
+        })?;
+        record.ok_or_else(|| broken("the record's parts do not add up".to_owned()))
     }
 
     /// Reads what others may have appended.
@@ -244,16 +214,16 @@ impl Publisher {
     /// # Errors
     /// [`Error::Displaced`] when another tap has begun an epoch.
     pub fn refresh(&mut self) -> Result<(), Error> {
-        let end = self.consumer.end()?;
+        let end = self.log.end()?;
         self.refuse_cut(end)?;
-        self.tail.read_to(self.consumer.as_mut(), end)?;
+        self.tail.read_to(&mut self.log, end)?;
         self.check_mine()
     }
 
     fn read_through(&mut self, offsets: &[Offset]) -> Result<(), Error> {
         let Some(last) = offsets.last() else { return Ok(()) };
         let end = Offset(last.0.saturating_add(1));
-        let read = self.refuse_cut(end).and_then(|()| self.tail.read_to(self.consumer.as_mut(), end));
+        let read = self.refuse_cut(end).and_then(|()| self.tail.read_to(&mut self.log, end));
         if read.is_err() {
             self.mine = None;
         }
@@ -268,10 +238,11 @@ impl Publisher {
 
     /// Whoever owned an epoch and finds another's after it must stop: two taps would take turns for ever.
     fn check_mine(&self) -> Result<(), Error> {
+        let reader = &self.tail.reader;
         let displaced =
-            self.tail.writer != self.writer || self.mine.is_some_and(|epoch| epoch != self.tail.epoch);
+            reader.writer() != Some(self.writer) || self.mine.is_some_and(|epoch| epoch != reader.epoch());
         if self.owned && displaced {
-            return Err(Error::Displaced { epoch: self.tail.epoch });
+            return Err(Error::Displaced { epoch: reader.epoch() });
         }
         Ok(())
     }

@@ -88,6 +88,12 @@ impl Published {
         self.from_base
     }
 
+    /// As if older blocks had been left behind.
+    #[cfg(test)]
+    pub(crate) fn forget_base(&mut self) {
+        self.from_base = false;
+    }
+
     /// The head moves to a child. False if it is no child of the head.
     #[must_use]
     pub fn advance(&mut self, link: Link) -> bool {

@@ -10,7 +10,7 @@ use crate::tail::{Chain, Tail};
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
 use maidenlane_chain::BlockRef;
-use maidenlane_log::LogConsumer;
+use maidenlane_feed::Scanner;
 use std::time::{Duration, Instant};
 
 /// Blocks looked at between the master's head and the published chain.
@@ -52,9 +52,9 @@ pub fn repair(
     let mut spool = Spool::new(&settings.spool);
     spool.scan()?;
     let mut master = Master::connect(&settings.ipc)?;
-    let mut log = settings.backend().consumer(&settings.topic, 0)?;
+    let mut log = Scanner::new(settings.backend().consumer(&settings.topic, 0)?);
     let with_nodes = settings.proofs_topic.is_some();
-    let Some((missing, before)) = oldest_hole(&mut master, &spool, with_nodes, log.as_mut(), chain)? else {
+    let Some((missing, before)) = oldest_hole(&mut master, &spool, with_nodes, &mut log, chain)? else {
         return Ok(Repaired::Whole);
     };
     master.set_head(before)?;
@@ -81,7 +81,7 @@ fn oldest_hole(
     master: &mut Master,
     spool: &Spool,
     with_nodes: bool,
-    log: &mut dyn LogConsumer,
+    log: &mut Scanner,
     chain: Chain,
 ) -> Result<Option<(BlockRef, u64)>, Error> {
     let (mut cursor, mut hole) = (master.head()?, None);

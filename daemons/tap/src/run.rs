@@ -299,7 +299,7 @@ impl Tap {
         if !self.publisher.is_open() {
             self.open()?;
         }
-        if self.publisher.tail().open_change {
+        if self.publisher.tail().reader.more() {
             let head = self.master()?.head()?;
             self.seen = Some((head, SystemTime::now()));
             let beat = self.heartbeat(false);
@@ -316,7 +316,7 @@ impl Tap {
             chain_config: init.chain_config,
             client_version: init.client_version,
         })?;
-        self.events.emit(&Event::Opened { epoch: self.publisher.tail().epoch });
+        self.events.emit(&Event::Opened { epoch: self.publisher.tail().reader.epoch() });
         Ok(())
     }
 }

@@ -6,27 +6,71 @@ use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::schema;
 use maidenlane_chain::BlockRef;
 
+/// The kind of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is documented at the type of its record")]
+pub enum Kind {
+    Open,
+    Genesis,
+    Start,
+    Advance,
+    Undo,
+    Final,
+    Heartbeat,
+    Part,
+}
+
+/// Kind and stamp of a log entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// Kind of the record.
+    pub kind: Kind,
+    /// Writer and place in the writer's sequence.
+    pub stamp: Stamp,
+}
+
+/// Reads kind and stamp of one log entry of a feed, which decide about it; the rest is not looked at.
+///
+/// # Errors
+/// When it is of no known schema, or too short.
+pub fn heading(bytes: &[u8]) -> Result<Heading, DecodeError> {
+    begin(&mut Reader(bytes))
+}
+
 /// Reads one log entry.
 ///
 /// # Errors
 /// When the bytes are not exactly one record of a known schema.
 pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     let input = &mut Reader(bytes);
-    let read: fn(&mut Reader<'_>) -> Result<Record, DecodeError> = match input.fingerprint()? {
-        schema::OPEN => |input| open(input).map(Record::Open),
-        schema::GENESIS => |input| genesis(input).map(Record::Genesis),
-        schema::START => |input| start(input).map(Record::Start),
-        schema::ADVANCE => |input| advance(input).map(Record::Advance),
-        schema::UNDO => |input| undo(input).map(Record::Undo),
-        schema::FINAL => |input| finality(input).map(Record::Final),
-        schema::HEARTBEAT => |input| heartbeat(input).map(Record::Heartbeat),
-        schema::PART => |input| part(input).map(Record::Part),
-        fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
+    let Heading { kind, stamp } = begin(input)?;
+    let record = match kind {
+        Kind::Open => Record::Open(open(input)?),
+        Kind::Genesis => Record::Genesis(genesis(input)?),
+        Kind::Start => Record::Start(start(input)?),
+        Kind::Advance => Record::Advance(advance(input)?),
+        Kind::Undo => Record::Undo(undo(input)?),
+        Kind::Final => Record::Final(finality(input)?),
+        Kind::Heartbeat => Record::Heartbeat(heartbeat(input)?),
+        Kind::Part => Record::Part(part(input)?),
     };
-    let stamp = stamp(input)?;
-    let record = read(input)?;
     input.end()?;
     Ok(Stamped { stamp, record })
+}
+
+pub(crate) fn begin(input: &mut Reader<'_>) -> Result<Heading, DecodeError> {
+    let kind = match input.fingerprint()? {
+        schema::OPEN => Kind::Open,
+        schema::GENESIS => Kind::Genesis,
+        schema::START => Kind::Start,
+        schema::ADVANCE => Kind::Advance,
+        schema::UNDO => Kind::Undo,
+        schema::FINAL => Kind::Final,
+        schema::HEARTBEAT => Kind::Heartbeat,
+        schema::PART => Kind::Part,
+        fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
+    };
+    Ok(Heading { kind, stamp: stamp(input)? })
 }
 
 fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
@@ -44,7 +88,7 @@ pub(crate) fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockR
     Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
 }
 
-fn open(input: &mut Reader<'_>) -> Result<Open, DecodeError> {
+pub(crate) fn open(input: &mut Reader<'_>) -> Result<Open, DecodeError> {
     Ok(Open {
         chain_id: input.long("chainId")?,
         genesis: input.hash("genesis")?,
@@ -93,7 +137,7 @@ fn undo(input: &mut Reader<'_>) -> Result<Undo, DecodeError> {
     })
 }
 
-fn finality(input: &mut Reader<'_>) -> Result<Final, DecodeError> {
+pub(crate) fn finality(input: &mut Reader<'_>) -> Result<Final, DecodeError> {
     Ok(Final { safe: input.option("safe", block)?, finalized: input.option("finalized", block)? })
 }
 

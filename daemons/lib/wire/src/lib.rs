@@ -7,6 +7,7 @@
 //! | [`rows`] | state rows with before and after |
 //! | [`schema`] | the published `.avsc` and their fingerprints |
 //! | `encode`, `decode`, `avro` | records to bytes and back |
+//! | `outline` | where a record moves the head, without bodies and rows |
 //! | [`parts`] | records too large for one log entry |
 //! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
 //! | [`transaction`] | what a replica takes for the nodes, in a topic of its own |
@@ -22,6 +23,7 @@ mod encode;
 mod filter;
 pub mod frame;
 mod json;
+mod outline;
 mod packed;
 pub mod parts;
 pub mod proofs;
@@ -31,10 +33,11 @@ pub mod schema;
 pub mod transaction;
 
 pub use avro::DecodeError;
-pub use decode::{decode, decode_rows, encode_rows};
+pub use decode::{Heading, Kind, decode, decode_rows, encode_rows, heading};
 pub use encode::encode;
 pub use filter::{Filter, FilterCriteria, FilterMoved};
 pub use json::{entry_to_json, frame_to_json, to_json};
+pub use outline::{Outline, outline};
 pub use parts::Joiner;
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};

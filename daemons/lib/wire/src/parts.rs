@@ -2,7 +2,7 @@
 
 use crate::avro::DecodeError;
 use crate::record::{Part, Record, Stamp, Stamped};
-use crate::{decode, encode, packed};
+use crate::{Kind, decode, encode, heading, packed};
 use maidenlane_chain::Bytes;
 
 /// A record whose encoding is longer than this is compressed and split, so that no entry comes near the 1 MB that
@@ -77,24 +77,40 @@ impl Joiner {
     /// Takes one entry that counts, in log order; gives back the record once it is whole. A record that came in
     /// parts carries the stamp of its *last* part, so that `seq` stays dense for whoever counts.
     ///
+    /// # Errors
+    /// As [`Joiner::join`] and [`Joiner::interrupt`].
+    pub fn push(&mut self, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
+        let Record::Part(part) = &entry.record else {
+            self.interrupt(&entry.stamp)?;
+            return Ok(Some(entry));
+        };
+        let Some(whole) = self.join(&entry.stamp, part)? else { return Ok(None) };
+        let Stamped { stamp: Stamp { more, .. }, record } = decode(&whole)?;
+        Ok(Some(Stamped { stamp: Stamp { more, ..entry.stamp }, record }))
+    }
+
+    /// Takes a record that came in one piece.
+    ///
+    /// # Errors
+    /// When a part of the same writer is due.
+    pub fn interrupt(&mut self, stamp: &Stamp) -> Result<(), DecodeError> {
+        self.begun = true;
+        match self.set_of(stamp) {
+            Some(_) => Err(DecodeError::Parts { what: "a record stands where a part is due" }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a part; gives back the encoding of its record once it is whole.
+    ///
     /// What an older writer left unfinished is dropped, and a first part begins anew. Later parts at the very
     /// beginning are skipped: reading began in the middle of their set.
     ///
     /// # Errors
     /// When parts of one writer do not follow each other or do not make a record.
-    pub fn push(&mut self, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
-        let stamp = entry.stamp;
-        let same = |set: &Set| (set.first.epoch, set.first.writer) == (stamp.epoch, stamp.writer);
-        let open = self.open.take().filter(same);
-        let Record::Part(part) = entry.record else {
-            self.begun = true;
-            return match open {
-                Some(_) => Err(DecodeError::Parts { what: "a record stands where a part is due" }),
-                None => Ok(Some(entry)),
-            };
-        };
-        let mut set = match open {
-            _ if part.index == 0 => Set::begin(stamp, &part)?,
+    pub fn join(&mut self, stamp: &Stamp, part: &Part) -> Result<Option<Vec<u8>>, DecodeError> {
+        let mut set = match self.set_of(stamp) {
+            _ if part.index == 0 => Set::begin(*stamp, part)?,
             Some(set) => set,
             None if self.begun => return Err(DecodeError::Parts { what: "the first part is missing" }),
             None => return Ok(None),
@@ -113,7 +129,13 @@ impl Joiner {
             self.open = Some(set);
             return Ok(None);
         }
-        set.finish(stamp).map(Some)
+        set.finish().map(Some)
+    }
+
+    /// The open set, if it is of the writer of `stamp`; another's is dropped.
+    fn set_of(&mut self, stamp: &Stamp) -> Option<Set> {
+        let same = |set: &Set| (set.first.epoch, set.first.writer) == (stamp.epoch, stamp.writer);
+        self.open.take().filter(same)
     }
 
     /// Whether a set has begun and not ended.
@@ -131,13 +153,12 @@ impl Set {
         Ok(Self { first, count: part.count, whole_len: part.whole_len, next: 0, packed: Vec::new() })
     }
 
-    fn finish(self, last: Stamp) -> Result<Stamped, DecodeError> {
+    fn finish(self) -> Result<Vec<u8>, DecodeError> {
         let whole = packed::unpack(&self.packed, self.whole_len)?;
-        let stamped = decode(&whole)?;
-        if matches!(stamped.record, Record::Part(_)) {
+        if heading(&whole)?.kind == Kind::Part {
             return Err(DecodeError::Parts { what: "a part holds a part" });
         }
-        Ok(Stamped { stamp: Stamp { more: stamped.stamp.more, ..last }, record: stamped.record })
+        Ok(whole)
     }
 }
 

@@ -4,13 +4,18 @@ mod golden;
 mod reference;
 pub(crate) mod sample;
 
-use crate::{DecodeError, Filter, NodePart, NodeSet, Record, Transaction, decode, encode};
+use crate::{
+    Advance, DecodeError, Filter, Genesis, NodePart, NodeSet, Outline, Record, Start, Transaction, Undo,
+    decode, encode, heading, outline,
+};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn any_record_is_read_as_it_was_written(stamped in sample::stamped()) {
         let bytes = encode(&stamped);
+        prop_assert_eq!(heading(&bytes).map(|heading| heading.stamp), Ok(stamped.stamp));
+        prop_assert_eq!(outline(&bytes).ok(), outlined(&stamped.record));
         prop_assert_eq!(decode(&bytes), Ok(stamped));
     }
 
@@ -70,6 +75,21 @@ proptest! {
         bytes[at] = with;
         let _ = decode(&bytes);
     }
+}
+
+/// What is left of a record without bodies, receipts and rows.
+fn outlined(record: &Record) -> Option<Outline> {
+    Some(match record.clone() {
+        Record::Open(open) => Outline::Open(open),
+        Record::Genesis(Genesis { block, header, .. }) | Record::Start(Start { block, header, .. }) => {
+            Outline::Base { block, header }
+        }
+        Record::Advance(Advance { block, parent, header, .. }) => Outline::Advance { block, parent, header },
+        Record::Undo(Undo { block, parent, .. }) => Outline::Undo { block, parent },
+        Record::Final(finals) => Outline::Final(finals),
+        Record::Heartbeat(_) => Outline::Heartbeat,
+        Record::Part(_) => return None,
+    })
 }
 
 #[test]

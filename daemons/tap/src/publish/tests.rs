@@ -5,8 +5,11 @@ use crate::error::Error;
 use crate::sample::Sample;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::{B256, BlockRef, Bytes};
-use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
+use maidenlane_feed::Scanner;
+use maidenlane_log::{Append, Backend, LogConsumer, LogProducer, Offset, TopicOptions, segment};
 use maidenlane_wire::{Advance, Open, Record, Rows, Stamp, Start, Undo};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const TOPIC: &str = "test.chain.a.blocks";
 
@@ -40,7 +43,7 @@ impl Feed {
 
     /// What a consumer that starts now makes of the feed.
     fn read(&self) -> Tail {
-        Tail::load(self.chain, self.log.consumer(TOPIC, 0).unwrap().as_mut(), usize::MAX).unwrap()
+        Tail::load(self.chain, &mut Scanner::new(self.log.consumer(TOPIC, 0).unwrap()), usize::MAX).unwrap()
     }
 }
 
@@ -94,11 +97,12 @@ fn what_is_published_is_read_back_and_found_by_the_next_writer() {
     writer.publish(vec![start(&genesis), advance(&one, false), advance(&two, false)]).unwrap();
     assert_eq!(writer.tail().published.head(), Some(two.block));
     let mut next = feed.writer();
-    assert_eq!((next.tail().epoch, next.tail().seq, next.tail().published.head()), (1, 4, Some(two.block)));
+    let reader = &next.tail().reader;
+    assert_eq!((reader.epoch(), reader.next_seq(), next.tail().published.head()), (1, 4, Some(two.block)));
     let offset = next.tail().published.at(1).unwrap().offset;
     assert!(matches!(next.record_at(offset).unwrap(), Record::Advance(record) if record.block == one.block));
     feed.open(&mut next).unwrap();
-    assert_eq!((next.tail().epoch, next.tail().feed), (2, writer.tail().feed));
+    assert_eq!((next.tail().reader.epoch(), next.tail().reader.feed()), (2, writer.tail().reader.feed()));
 }
 
 #[test]
@@ -112,6 +116,33 @@ fn the_first_open_of_an_epoch_wins_and_the_other_is_displaced() {
     assert!(matches!(second.append_open(open), Err(Error::Displaced { epoch: 1 })));
     first.publish(vec![start(&genesis)]).unwrap();
     assert_eq!(feed.read().published.head(), Some(genesis.block));
+}
+
+/// A log that takes what is appended and never says so.
+struct Silent(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl LogProducer for Silent {
+    fn append(&mut self, entries: &[Append<'_>]) -> Result<Vec<Offset>, maidenlane_log::Error> {
+        self.0.lock().unwrap().extend(entries.iter().map(|entry| entry.payload.to_vec()));
+        Err(maidenlane_log::Error::Timeout { what: "appending".to_owned(), waited_ms: 1 })
+    }
+}
+
+#[test]
+fn a_tap_calls_a_new_feed_the_same_each_time_it_tries_to_open_it() {
+    let (feed, sent) = (Feed::new(), Arc::default());
+    let mut writer = feed.writer();
+    writer.producer = Box::new(Silent(Arc::clone(&sent)));
+    for _ in 0..2 {
+        assert!(matches!(feed.open(&mut writer), Err(Error::Log(_))));
+    }
+    let feeds = sent
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|sent| maidenlane_wire::heading(sent).unwrap().stamp.feed)
+        .collect::<Vec<_>>();
+    assert_eq!(feeds, [writer.new_feed; 2]);
 }
 
 #[test]
@@ -139,11 +170,11 @@ fn an_unfinished_change_stays_unfinished_for_the_next_writer() {
     writer.publish(vec![start(&genesis), advance(&one, false), undo(&one, true)]).unwrap();
     drop(writer);
     let mut next = feed.writer();
-    assert!(next.tail().open_change);
+    assert!(next.tail().reader.more());
     feed.open(&mut next).unwrap();
-    assert!(next.tail().open_change, "the OPEN itself must not end the change");
+    assert!(next.tail().reader.more(), "the OPEN itself must not end the change");
     next.publish(vec![advance(&other, false)]).unwrap();
-    assert_eq!((feed.read().open_change, feed.read().published.head()), (false, Some(other.block)));
+    assert_eq!((feed.read().reader.more(), feed.read().published.head()), (false, Some(other.block)));
 }
 
 #[test]
@@ -153,7 +184,7 @@ fn large_records_travel_in_parts_and_an_unfinished_set_is_dropped() {
     feed.open(&mut writer).unwrap();
     let one = genesis.child("a");
     writer.publish(vec![start(&genesis), large_advance(&one, false, noise())]).unwrap();
-    assert!(writer.tail().seq > 4, "it must have been split");
+    assert!(writer.tail().reader.next_seq() > 4, "it must have been split");
     let offset = writer.tail().published.at(1).unwrap().offset;
     assert_eq!(offset, Offset(2));
     assert!(
@@ -170,8 +201,9 @@ fn a_record_is_read_again_past_what_others_left_between_its_parts() {
     let mut writer = feed.writer();
     feed.open(&mut writer).unwrap();
     writer.publish(vec![start(&genesis)]).unwrap();
-    let Tail { epoch, seq, feed: name, .. } = *writer.tail();
-    let stamp = Stamp { feed: name.unwrap(), epoch, writer: writer.writer, seq, finalized: 0, more: false };
+    let reader = &writer.tail().reader;
+    let (name, epoch, seq) = (reader.feed().unwrap(), reader.epoch(), reader.next_seq());
+    let stamp = Stamp { feed: name, epoch, writer: writer.writer, seq, finalized: 0, more: false };
     let whole = large_advance(&one, false, noise).record;
     let (mut entries, _) = maidenlane_wire::parts::entries(stamp, whole).unwrap();
     assert!(entries.len() > 1, "it must have been split");
@@ -223,4 +255,67 @@ fn finality_never_moves_back() {
     let finals = feed.read().finals.unwrap();
     assert_eq!((finals.safe, finals.finalized), (Some(two.block), Some(one.block)));
     assert_eq!(feed.writer().finalized(), 1);
+}
+
+/// A log that answers no read while it hiccups, and whose reader stands where it was sent meanwhile.
+struct Hiccup {
+    log: Box<dyn LogConsumer>,
+    reads_left: usize,
+}
+
+impl LogConsumer for Hiccup {
+    fn seek(&mut self, from: maidenlane_log::From) -> Result<(), maidenlane_log::Error> {
+        self.log.seek(from)
+    }
+
+    fn read(
+        &mut self,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> Result<Vec<maidenlane_log::Entry>, maidenlane_log::Error> {
+        if self.reads_left == 0 {
+            self.reads_left = usize::MAX;
+            return Err(maidenlane_log::Error::Timeout { what: "reading".to_owned(), waited_ms: 1 });
+        }
+        self.reads_left -= 1;
+        self.log.read(max_bytes, wait)
+    }
+
+    fn earliest(&mut self) -> Result<Offset, maidenlane_log::Error> {
+        self.log.earliest()
+    }
+
+    fn end(&mut self) -> Result<Offset, maidenlane_log::Error> {
+        self.log.end()
+    }
+}
+
+#[test]
+fn a_hiccup_while_more_is_remembered_loses_no_place() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let one = genesis.child("a");
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false)]).unwrap();
+    writer.tail.published.forget_base();
+    let log = feed.log.consumer(TOPIC, 0).unwrap();
+    writer.log = Scanner::new(Box::new(Hiccup { log, reads_left: 0 }));
+    assert!(matches!(writer.remember_more(), Err(Error::Log(_))));
+    writer.publish(vec![advance(&one.child("a"), false)]).unwrap();
+    assert_eq!(feed.read().published.head(), Some(one.child("a").block));
+}
+
+#[test]
+fn an_open_in_the_middle_of_a_change_does_not_end_it() {
+    let (feed, genesis) = (Feed::new(), Sample::genesis());
+    let one = genesis.child("a");
+    let mut old = feed.writer();
+    feed.open(&mut old).unwrap();
+    old.publish(vec![start(&genesis), advance(&one, false)]).unwrap();
+    let mut new = feed.writer();
+    // It has not read the UNDO that stands before its OPEN.
+    old.publish(vec![undo(&one, true)]).unwrap();
+    let (chain_config, client_version) = (String::new(), String::new());
+    new.append_open(Open { chain_id: 7, genesis: genesis.block.hash, chain_config, client_version }).unwrap();
+    assert!(new.tail.reader.more() && feed.read().reader.more());
 }

@@ -17,7 +17,7 @@ impl Tap {
         self.publisher.refresh()?;
         if self.publisher.is_open() {
             let finality = if self.follow.resuming() { None } else { self.finality()? };
-            let beat = self.heartbeat(self.publisher.tail().open_change);
+            let beat = self.heartbeat(self.publisher.tail().reader.more());
             self.publish_signs(finality, beat)?;
         }
         self.tell_health();
@@ -69,8 +69,8 @@ impl Tap {
             "published": tail.published.head(),
             "master": self.seen.map(|(head, _)| head),
             "resuming": self.follow.resuming(),
-            "epoch": tail.epoch,
-            "seq": tail.seq,
+            "epoch": tail.reader.epoch(),
+            "seq": tail.reader.next_seq(),
             "offset": tail.next.0,
             "finalized": self.publisher.finalized(),
             "waitingFor": self.waiting.map(|(block, _)| block),

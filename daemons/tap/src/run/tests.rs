@@ -11,7 +11,7 @@ use crate::tail::{Chain, Tail};
 use geth::Geth;
 use maidenlane_chain::BlockRef;
 use maidenlane_config::shapes;
-use maidenlane_log::{Backend, From, TopicOptions, segment};
+use maidenlane_log::{Backend, From, Offset, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
 use maidenlane_wire::{Open, Record, Rows, Undo};
@@ -112,7 +112,7 @@ impl World {
     fn told(&self) -> (String, Option<BlockRef>) {
         let mut consumer = self.log.consumer(TOPIC, 0).unwrap();
         let end = consumer.end().unwrap();
-        let mut tail = Tail::new(Self::chain(), false);
+        let mut tail = Tail::new(Self::chain(), Offset(0));
         consumer.seek(From::Earliest).unwrap();
         let mut told = Vec::new();
         while tail.next < end {
@@ -129,7 +129,7 @@ impl World {
                 });
             }
         }
-        (told.join(" "), tail.published.head().filter(|_| !tail.open_change))
+        (told.join(" "), tail.published.head().filter(|_| !tail.reader.more()))
     }
 
     /// Waits until the feed's head is `head`, then compares its whole history.

@@ -1,0 +1,32 @@
+//! A place in a feed.
+
+use maidenlane_log::Entry;
+use maidenlane_wire::Id;
+use serde::{Deserialize, Serialize};
+
+/// The record that was read last: enough to go on behind it, and to notice that the log no longer holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The feed's uuid.
+    pub feed: Id,
+    /// Epoch of the OPEN that counts.
+    pub epoch: u64,
+    /// Writer of that OPEN.
+    pub writer: Id,
+    /// Sequence number of the record (of the last of its parts).
+    pub seq: u64,
+    /// Offset of the log entry (of the last part).
+    pub offset: u64,
+    /// crc32c of the log entry: tells whether the log still holds it.
+    pub crc32c: u32,
+    /// The record was in the middle of a head change: this head must not be shown.
+    pub more: bool,
+}
+
+impl Position {
+    /// Whether `entry` is the one that was read.
+    #[must_use]
+    pub fn is_at(&self, entry: &Entry) -> bool {
+        entry.offset.0 == self.offset && crc32c::crc32c(&entry.payload) == self.crc32c
+    }
+}

@@ -1,0 +1,211 @@
+//! The edge: reading the log from any place.
+
+use crate::position::Position;
+use crate::reader::{Reader, Violation};
+use maidenlane_chain::BlockRef;
+use maidenlane_log::{Entry, From, LogConsumer, Offset};
+use std::time::Duration;
+
+/// Payload read at a time.
+const READ_BYTES: usize = 4 << 20;
+/// What the log says it has must come within this.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Entries looked at together, going backwards. As many before them tell which writer counts: far more than a displaced
+/// writer can add before it notices.
+const STRIDE: u64 = if cfg!(test) { 4 } else { 4096 };
+
+/// What goes wrong between a reader and its feed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Between the reader and the log.
+    #[error(transparent)]
+    Log(#[from] maidenlane_log::Error),
+    /// An entry that breaks the protocol.
+    #[error("at offset {offset}")]
+    Violation {
+        /// Offset of the entry.
+        offset: u64,
+        /// The rule that it breaks.
+        #[source]
+        source: Violation,
+    },
+}
+
+/// Reads a log, told with every read where to begin.
+///
+/// # Why
+/// A log that goes away for a moment between looking back and going on would leave its consumer somewhere else, and whoever
+/// trusted in its place would take what comes for a gap in the feed.
+pub struct Scanner {
+    log: Box<dyn LogConsumer>,
+    /// Where `log` stands, if known.
+    at: Option<Offset>,
+}
+
+impl std::fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scanner").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Scanner {
+    /// Reads `log`.
+    #[must_use]
+    pub fn new(log: Box<dyn LogConsumer>) -> Self {
+        Self { log, at: None }
+    }
+
+    /// Offset of the oldest retained entry, or the end if there is none.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn earliest(&mut self) -> Result<Offset, maidenlane_log::Error> {
+        self.log.earliest()
+    }
+
+    /// One after the newest entry.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn end(&mut self) -> Result<Offset, maidenlane_log::Error> {
+        self.log.end()
+    }
+
+    /// The entries from `from` on, as [`LogConsumer::read`].
+    ///
+    /// # Errors
+    /// As [`LogConsumer::seek`] and [`LogConsumer::read`].
+    pub fn read(
+        &mut self,
+        from: Offset,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> Result<Vec<Entry>, maidenlane_log::Error> {
+        if self.at != Some(from) {
+            self.at = None;
+            self.log.seek(From::At(from))?;
+            self.at = Some(from);
+        }
+        let entries = self.log.read(max_bytes, wait)?;
+        self.at = entries.last().map_or(self.at, |last| Some(behind(last)));
+        Ok(entries)
+    }
+
+    /// Whether the log still holds the record at `position`.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn holds(&mut self, position: &Position) -> Result<bool, maidenlane_log::Error> {
+        let at = Offset(position.offset);
+        if at < self.earliest()? || at >= self.end()? {
+            return Ok(false);
+        }
+        let entries = self.read(at, 1, READ_WITHIN)?;
+        entries.first().map(|entry| position.is_at(entry)).ok_or_else(|| late(at))
+    }
+
+    /// Hands over the entries from `from` up to just before `end`, which must exist already, one at a time.
+    ///
+    /// # Errors
+    /// Those of the log and of `take`.
+    pub fn each<E: std::convert::From<maidenlane_log::Error>>(
+        &mut self,
+        from: Offset,
+        end: Offset,
+        mut take: impl FnMut(&Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.find(from, end, |entry| take(entry).map(|()| None::<()>)).map(drop)
+    }
+
+    /// The same until `take` has found something.
+    ///
+    /// # Errors
+    /// As [`Scanner::each`].
+    pub fn find<T, E: std::convert::From<maidenlane_log::Error>>(
+        &mut self,
+        from: Offset,
+        end: Offset,
+        mut take: impl FnMut(&Entry) -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let mut next = from;
+        while next < end {
+            let entries = self.read(next, READ_BYTES, READ_WITHIN)?;
+            if entries.is_empty() {
+                return Err(late(next).into());
+            }
+            for entry in entries.iter().filter(|entry| entry.offset < end) {
+                if let Some(found) = take(entry)? {
+                    return Ok(Some(found));
+                }
+            }
+            next = entries.last().map_or(next, behind);
+        }
+        Ok(None)
+    }
+
+    /// The newest record before `end` that counts and after which no head change is half-way and the feed's head is
+    /// `ours`: where a reader goes on whose own record is no longer in the log, once it stands at that head.
+    ///
+    /// # Errors
+    /// Those of the log, of the protocol and of `ours`.
+    pub fn newest<E: std::convert::From<Error>>(
+        &mut self,
+        mut end: Offset,
+        mut ours: impl FnMut(BlockRef) -> Result<bool, E>,
+    ) -> Result<Option<(Position, BlockRef)>, E> {
+        let earliest = self.earliest().map_err(Error::from)?.0;
+        while end.0 > earliest {
+            let start = end.0.saturating_sub(STRIDE).max(earliest);
+            let before = start.saturating_sub(STRIDE).max(earliest);
+            let (mut reader, mut newest) = (Reader::in_middle(), None);
+            let found = self.each(Offset(before), end, |entry| {
+                let offset = entry.offset.0;
+                let broken = |source| Error::Violation { offset, source };
+                let Some(whole) = reader.read(entry).map_err(broken)? else { return Ok(()) };
+                if whole.forget {
+                    newest = None;
+                }
+                // In the middle of a head change nobody may begin.
+                if whole.stamp.more || offset < start {
+                    return Ok(());
+                }
+                let outline = whole.outline().map_err(|error| broken(error.into()))?;
+                if let Some(head) = outline.head()
+                    && ours(head).map_err(Stop::Ours)?
+                {
+                    newest = Some((whole.position(), head));
+                }
+                Ok(())
+            });
+            match found {
+                Err(Stop::Ours(error)) => return Err(error),
+                Err(Stop::Scan(error)) => return Err(error.into()),
+                Ok(()) if newest.is_some() => return Ok(newest),
+                Ok(()) => end = Offset(start),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why a search ends early: the caller's error, or ours.
+enum Stop<E> {
+    Ours(E),
+    Scan(Error),
+}
+
+impl<E, F: Into<Error>> std::convert::From<F> for Stop<E> {
+    fn from(error: F) -> Self {
+        Self::Scan(error.into())
+    }
+}
+
+const fn behind(entry: &Entry) -> Offset {
+    Offset(entry.offset.0.saturating_add(1))
+}
+
+/// What the log says it has does not come: it went away meanwhile, which says nothing about what it holds.
+fn late(offset: Offset) -> maidenlane_log::Error {
+    let waited_ms = u64::try_from(READ_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    maidenlane_log::Error::Timeout { what: format!("reading offset {}", offset.0), waited_ms }
+}
