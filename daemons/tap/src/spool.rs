@@ -4,28 +4,32 @@
 //! of the newest segment is awaited; at the end of an older one it is a torn tail and skipped; a bad frame with
 //! more behind it is corruption. Whether a block is missing is not decided here but by the chain of hashes.
 
+mod fresh;
 mod segment;
 mod watch;
 
 use crate::error::Error;
 use crate::failpoints;
 use crate::follow::Lineage;
+use fresh::Fresh;
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_service::failpoint;
 use maidenlane_wire::NodeRow;
 use maidenlane_wire::frame::{Allocation, Frame, State};
-use segment::Segment;
+use segment::{Content, Segment};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
+pub use segment::Init;
 pub use watch::Watch;
 
-/// Where a block's frames are, and what is needed to join it to others.
+/// Frames kept from when they were found to when they are published.
+const FRESH_MAX_BYTES: usize = 64 << 20;
+
+/// A block in the index: the place of its frames, and what is needed to join it to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Located {
-    segment: u64,
-    offset: u64,
-    len: u64,
+pub struct Indexed {
+    span: Span,
     /// Height.
     pub number: u64,
     /// Parent hash.
@@ -36,15 +40,6 @@ pub struct Located {
     pub root: B256,
     /// Trie nodes are among its frames.
     pub nodes: bool,
-}
-
-/// What geth said of itself when it started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Init {
-    /// Its chain config as JSON.
-    pub chain_config: String,
-    /// Its name and version.
-    pub client_version: String,
 }
 
 /// Block 0 and its allocation.
@@ -69,9 +64,9 @@ pub struct Executed {
     pub nodes: Option<Vec<NodeRow>>,
 }
 
-/// Places in the spool that hold something other than blocks.
+/// Bytes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct Span {
     segment: u64,
     offset: u64,
     len: u64,
@@ -97,13 +92,14 @@ pub struct Found {
 pub struct Spool {
     dir: PathBuf,
     segments: BTreeMap<u64, Segment>,
-    blocks: HashMap<B256, Located>,
+    blocks: HashMap<B256, Indexed>,
     /// One block per pair of state roots, whose rows serve any other block with the same pair.
     by_roots: HashMap<(B256, B256), B256>,
     init: Option<Init>,
-    genesis: Option<Place>,
+    genesis: Option<Span>,
     /// Blocks that left no frames and took the rows of a twin, with their parents; newest last.
     lent: VecDeque<(B256, Executed)>,
+    fresh: Fresh,
 }
 
 /// Lent blocks kept: they are rare, and published at once.
@@ -112,7 +108,7 @@ const LENT_MAX: usize = 64;
 impl Lineage for Spool {
     fn parent(&self, hash: &B256) -> Option<B256> {
         let lent = || self.lent.iter().find(|(_, lent)| lent.state.hash == *hash).map(|(parent, _)| *parent);
-        self.blocks.get(hash).map(|located| located.parent).or_else(lent)
+        self.blocks.get(hash).map(|indexed| indexed.parent).or_else(lent)
     }
 }
 
@@ -128,6 +124,7 @@ impl Spool {
             init: None,
             genesis: None,
             lent: VecDeque::new(),
+            fresh: Fresh::new(FRESH_MAX_BYTES),
         }
     }
 
@@ -142,8 +139,7 @@ impl Spool {
         let numbers: Vec<u64> = self.segments.keys().copied().collect();
         for number in numbers {
             let Some(mut segment) = self.segments.remove(&number) else { continue };
-            let result =
-                segment.scan(Some(number) == newest, &mut |placed| self.take(number, placed, &mut found));
+            let result = segment.scan(Some(number) == newest, &mut |new| self.take(number, new, &mut found));
             self.segments.insert(number, segment);
             if result? {
                 found.torn += 1;
@@ -163,7 +159,7 @@ impl Spool {
 
     /// What is known of a block.
     #[must_use]
-    pub fn find(&self, hash: &B256) -> Option<&Located> {
+    pub fn find(&self, hash: &B256) -> Option<&Indexed> {
         self.blocks.get(hash)
     }
 
@@ -185,20 +181,25 @@ impl Spool {
         self.blocks.is_empty()
     }
 
-    /// The frames of a block.
+    /// A block as it was executed.
     ///
     /// # Errors
-    /// When they can no longer be read.
-    pub fn load(&self, hash: &B256) -> Result<Option<Executed>, Error> {
-        let Some(at) = self.blocks.get(hash) else {
-            return Ok(self
-                .lent
-                .iter()
-                .find(|(_, lent)| lent.state.hash == *hash)
-                .map(|(_, lent)| lent.clone()));
+    /// When its frames can no longer be read.
+    pub fn load(&mut self, hash: &B256) -> Result<Option<Executed>, Error> {
+        let Some(Indexed { span, .. }) = self.blocks.get(hash).copied() else {
+            let lent = self.lent.iter().find(|(_, lent)| lent.state.hash == *hash);
+            return Ok(lent.map(|(_, lent)| lent.clone()));
+        };
+        let frames = match self.fresh.take(hash) {
+            Some(fresh) => fresh.decode().map_err(|error| Error::SpoolCorrupt {
+                path: self.path(Some(span)),
+                offset: span.offset,
+                what: error.to_string(),
+            })?,
+            None => self.frames(span)?,
         };
         let (mut block, mut receipts, mut state, mut nodes) = (None, None, None, None);
-        for frame in self.frames(Place { segment: at.segment, offset: at.offset, len: at.len })? {
+        for frame in frames {
             match frame {
                 Frame::Block { block: raw, .. } => block = Some(raw),
                 Frame::Receipts { receipts: raw, .. } => receipts = Some(raw),
@@ -220,18 +221,18 @@ impl Spool {
     pub fn segment_of(&self, hash: &B256) -> PathBuf {
         let lent = self.lent.iter().find(|(_, lent)| lent.state.hash == *hash);
         let twin = lent.and_then(|(_, lent)| self.twin(lent.state.origin_root, lent.state.root));
-        let located = self.blocks.get(hash).or_else(|| self.blocks.get(&twin?));
-        self.path(located.map(|located| located.segment))
+        let indexed = self.blocks.get(hash).or_else(|| self.blocks.get(&twin?));
+        self.path(indexed.map(|indexed| indexed.span))
     }
 
     /// The file with the GENESIS frame; the directory if there is none.
     #[must_use]
     pub fn segment_of_genesis(&self) -> PathBuf {
-        self.path(self.genesis.map(|place| place.segment))
+        self.path(self.genesis)
     }
 
-    fn path(&self, segment: Option<u64>) -> PathBuf {
-        let segment = segment.and_then(|number| self.segments.get(&number));
+    fn path(&self, span: Option<Span>) -> PathBuf {
+        let segment = span.and_then(|span| self.segments.get(&span.segment));
         segment.map_or_else(|| self.dir.clone(), |segment| segment.path().to_owned())
     }
 
@@ -248,8 +249,8 @@ impl Spool {
     /// # Errors
     /// When it can no longer be read.
     pub fn genesis(&self) -> Result<Option<Genesis>, Error> {
-        let Some(place) = self.genesis else { return Ok(None) };
-        Ok(self.frames(place)?.into_iter().find_map(|frame| match frame {
+        let Some(span) = self.genesis else { return Ok(None) };
+        Ok(self.frames(span)?.into_iter().find_map(|frame| match frame {
             Frame::Genesis { block, alloc } => Some(Genesis { block, alloc }),
             _ => None,
         }))
@@ -268,10 +269,10 @@ impl Spool {
         for number in &due {
             failpoint(failpoints::BEFORE_SPOOL_DELETE);
             let Some(segment) = self.segments.remove(number) else { continue };
-            self.blocks.retain(|_, located| located.segment != *number);
+            self.blocks.retain(|_, indexed| indexed.span.segment != *number);
             let blocks = &self.blocks;
             self.by_roots.retain(|_, hash| blocks.contains_key(hash));
-            self.genesis = self.genesis.filter(|place| place.segment != *number);
+            self.genesis = self.genesis.filter(|span| span.segment != *number);
             segment.delete()?;
         }
         Ok(due.len())
@@ -290,37 +291,30 @@ impl Spool {
         Ok(self.segments.keys().next_back().copied())
     }
 
-    fn take(&mut self, segment: u64, placed: segment::Placed, found: &mut Found) {
-        let place = Place { segment, offset: placed.offset, len: placed.len };
-        match placed.what {
-            segment::What::Init(init) => {
+    fn take(&mut self, segment: u64, new: segment::Found, found: &mut Found) {
+        let span = Span { segment, offset: new.offset, len: new.len };
+        match new.content {
+            Content::Init(init) => {
                 found.init = true;
                 self.init = Some(init);
             }
-            segment::What::Genesis => self.genesis = Some(place),
-            segment::What::Hole => found.holes += 1,
-            segment::What::Block { hash, number, parent, origin_root, root, nodes } => {
-                let located = Located {
-                    segment,
-                    offset: placed.offset,
-                    len: placed.len,
-                    number,
-                    parent,
-                    origin_root,
-                    root,
-                    nodes,
-                };
-                self.blocks.insert(hash, located);
+            Content::Genesis => self.genesis = Some(span),
+            Content::Hole => found.holes += 1,
+            Content::Block { hash, number, parent, origin_root, root, nodes, frames } => {
+                self.blocks.insert(hash, Indexed { span, number, parent, origin_root, root, nodes });
                 self.by_roots.insert((origin_root, root), hash);
+                if let Some(frames) = frames {
+                    self.fresh.push(hash, frames);
+                }
                 found.blocks += 1;
                 found.newest = Some(hash);
             }
         }
     }
 
-    fn frames(&self, place: Place) -> Result<Vec<Frame>, Error> {
-        match self.segments.get(&place.segment) {
-            Some(segment) => segment.frames(place.offset, place.len),
+    fn frames(&self, span: Span) -> Result<Vec<Frame>, Error> {
+        match self.segments.get(&span.segment) {
+            Some(segment) => segment.frames(span.offset, span.len),
             None => Ok(Vec::new()),
         }
     }

@@ -75,6 +75,30 @@ pub struct State {
     pub rows: Rows,
 }
 
+/// A frame whose length, checksum and version are right, and whose payload was not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked<'a> {
+    /// Kind.
+    pub kind: u8,
+    /// RLP list.
+    pub payload: &'a [u8],
+}
+
+/// As much of a frame as it takes to index it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are described in FORMAT.md")]
+pub enum Heading {
+    Init { chain_config: String, client_version: String },
+    Genesis,
+    Block { hash: B256 },
+    Receipts { hash: B256 },
+    State { hash: B256, origin_root: B256, root: B256 },
+    Trie { hash: B256 },
+    End { hash: B256, parent: B256, number: u64 },
+    Failed,
+    Hole,
+}
+
 /// Why bytes are not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -111,14 +135,41 @@ pub enum FrameError {
     },
 }
 
+impl Checked<'_> {
+    /// The frame.
+    ///
+    /// # Errors
+    /// [`FrameError::Malformed`].
+    pub fn decode(&self) -> Result<Frame, FrameError> {
+        payload::read(self.kind, self.payload)
+    }
+
+    /// The frame without its content.
+    ///
+    /// # Errors
+    /// [`FrameError::Malformed`], as far as it is looked at.
+    pub fn heading(&self) -> Result<Heading, FrameError> {
+        payload::heading(self.kind, self.payload)
+    }
+}
+
 /// Reads the frame at the front of `bytes`; returns it and its length.
 ///
 /// # Errors
 /// [`FrameError::Incomplete`] when more bytes may follow, any other when these are not a frame.
 pub fn read(bytes: &[u8]) -> Result<(Frame, usize), FrameError> {
+    let (checked, consumed) = check(bytes)?;
+    Ok((checked.decode()?, consumed))
+}
+
+/// Checks the frame at the front of `bytes`; returns it undecoded and its length.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(bytes: &[u8]) -> Result<(Checked<'_>, usize), FrameError> {
     let (content, consumed) = content(bytes)?;
     match content {
-        [VERSION, kind, payload @ ..] => Ok((payload::read(*kind, payload)?, consumed)),
+        [VERSION, kind, payload @ ..] => Ok((Checked { kind: *kind, payload }, consumed)),
         [version, ..] => Err(FrameError::Version { version: *version }),
         [] => Err(FrameError::Length { len: 0 }),
     }

@@ -45,7 +45,8 @@ impl Tap {
         if head.is_none() || self.spool.find(&block).map(|located| located.parent) != head {
             return Ok(());
         }
-        let checked = match self.check(block).and_then(|checked| self.prove_young(checked)) {
+        let checked = self.check(block);
+        let checked = match checked.and_then(|checked| self.prove_young(checked)) {
             Err(error @ Error::Master(_)) => return Err(error),
             checked => checked,
         };
@@ -72,7 +73,7 @@ impl Tap {
         Ok(checked)
     }
 
-    fn check(&self, hash: B256) -> Result<Checked, Error> {
+    fn check(&mut self, hash: B256) -> Result<Checked, Error> {
         let block = BlockRef::new(self.spool.find(&hash).map_or(0, |located| located.number), hash);
         let executed = self.spool.load(&hash)?.ok_or(Error::Hole(block))?;
         let bad = |what: String| self.bad_frames(block, what);

@@ -1,9 +1,9 @@
 //! One segment file of the spool.
 
-use super::Init;
+use super::fresh::Frames;
 use crate::error::Error;
 use maidenlane_chain::B256;
-use maidenlane_wire::frame::{self, Frame, FrameError};
+use maidenlane_wire::frame::{self, Checked, Frame, FrameError, Heading};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -13,21 +13,39 @@ const CHUNK_BYTES: u64 = 4 << 20;
 /// Length and checksum in front of a frame.
 const PREFIX_BYTES: u64 = 8;
 
-/// Something found, and where.
+/// geth's word of itself when it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Init {
+    /// Its chain config as JSON.
+    pub chain_config: String,
+    /// Its name and version.
+    pub client_version: String,
+}
+
+/// Something found in bytes `offset..offset + len`.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(super) struct Found {
     pub(super) offset: u64,
     pub(super) len: u64,
-    pub(super) what: What,
+    pub(super) content: Content,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum Content {
     Init(Init),
     Genesis,
     Hole,
-    Block { hash: B256, number: u64, parent: B256, origin_root: B256, root: B256, nodes: bool },
+    /// `frames` if geth may have written them just now.
+    Block {
+        hash: B256,
+        number: u64,
+        parent: B256,
+        origin_root: B256,
+        root: B256,
+        nodes: bool,
+        frames: Option<Frames>,
+    },
 }
 
 /// A block whose END has not come yet.
@@ -38,6 +56,7 @@ struct Group {
     receipts: bool,
     state: Option<(B256, B256)>,
     nodes: bool,
+    frames: Frames,
 }
 
 /// One file, scanned up to some byte.
@@ -57,6 +76,8 @@ struct Window {
     start: u64,
     bytes: Vec<u8>,
     file_len: u64,
+    /// Of the segment that geth writes to.
+    live: bool,
 }
 
 impl Segment {
@@ -81,11 +102,11 @@ impl Segment {
     }
 
     /// Tells `take` of everything new. True if a torn tail was skipped.
-    pub(super) fn scan(&mut self, live: bool, take: &mut dyn FnMut(Placed)) -> Result<bool, Error> {
+    pub(super) fn scan(&mut self, live: bool, take: &mut dyn FnMut(Found)) -> Result<bool, Error> {
         if self.closed {
             return Ok(false);
         }
-        let mut window = Window { start: self.scanned, bytes: Vec::new(), file_len: 0 };
+        let mut window = Window { start: self.scanned, bytes: Vec::new(), file_len: 0, live };
         let mut wanted = CHUNK_BYTES;
         loop {
             window.start = self.scanned;
@@ -121,16 +142,17 @@ impl Segment {
     }
 
     /// Takes the whole frames of `window`. True if it met a bad frame at the end of the file.
-    fn walk(&mut self, window: &Window, take: &mut dyn FnMut(Placed)) -> Result<bool, Error> {
+    fn walk(&mut self, window: &Window, take: &mut dyn FnMut(Found)) -> Result<bool, Error> {
         loop {
             let at = usize::try_from(self.scanned - window.start).unwrap_or(usize::MAX);
             let rest = window.bytes.get(at..).unwrap_or_default();
-            match frame::read(rest) {
+            let checked = frame::check(rest);
+            match checked.and_then(|(frame, consumed)| Ok((frame, frame.heading()?, consumed))) {
                 Err(FrameError::Incomplete) => return Ok(false),
-                Ok((frame, consumed)) => {
+                Ok((frame, heading, consumed)) => {
                     let offset = self.scanned;
                     self.scanned = offset.saturating_add(u64::try_from(consumed).unwrap_or(u64::MAX));
-                    self.meet(offset, frame, take);
+                    self.note(offset, heading, window.live.then_some(frame), take);
                 }
                 Err(error) => {
                     return if self.at_tail(rest, window.file_len) {
@@ -150,49 +172,65 @@ impl Segment {
         end >= file_len || rest.iter().all(|byte| *byte == 0)
     }
 
-    fn meet(&mut self, offset: u64, frame: Frame, take: &mut dyn FnMut(Placed)) {
+    /// Takes note of a frame, and of its bytes if they are to be kept.
+    fn note(
+        &mut self,
+        offset: u64,
+        heading: Heading,
+        kept: Option<Checked<'_>>,
+        take: &mut dyn FnMut(Found),
+    ) {
         let len = self.scanned - offset;
-        match frame {
-            Frame::Init { chain_config, client_version } => {
+        match heading {
+            Heading::Init { chain_config, client_version } => {
                 let init = Init { chain_config, client_version };
-                take(Placed { offset, len, what: What::Init(init) });
+                take(Found { offset, len, content: Content::Init(init) });
             }
-            Frame::Genesis { .. } => {
+            Heading::Genesis => {
                 self.newest = self.newest.max(Some(0));
-                take(Placed { offset, len, what: What::Genesis });
+                take(Found { offset, len, content: Content::Genesis });
             }
-            Frame::Hole { .. } => take(Placed { offset, len, what: What::Hole }),
-            Frame::Block { hash, .. } => {
-                self.group = Some(Group { hash, offset, receipts: false, state: None, nodes: false });
+            Heading::Hole => take(Found { offset, len, content: Content::Hole }),
+            Heading::Block { hash } => {
+                let mut frames = Frames::default();
+                kept.into_iter().for_each(|frame| frames.push(frame));
+                self.group = Some(Group { hash, offset, receipts: false, state: None, nodes: false, frames });
             }
-            Frame::Receipts { hash, .. } => {
-                if let Some(group) = self.group.as_mut().filter(|group| group.hash == hash) {
+            Heading::Receipts { hash } => {
+                if let Some(group) = self.group_of(hash, kept) {
                     group.receipts = true;
                 }
             }
-            Frame::State(state) => {
-                if let Some(group) = self.group.as_mut().filter(|group| group.hash == state.hash) {
-                    group.state = Some((state.origin_root, state.root));
+            Heading::State { hash, origin_root, root } => {
+                if let Some(group) = self.group_of(hash, kept) {
+                    group.state = Some((origin_root, root));
                 }
             }
-            Frame::Trie { hash, .. } => {
-                if let Some(group) = self.group.as_mut().filter(|group| group.hash == hash) {
+            Heading::Trie { hash } => {
+                if let Some(group) = self.group_of(hash, kept) {
                     group.nodes = true;
                 }
             }
-            Frame::End { hash, parent, number } => {
+            Heading::End { hash, parent, number } => {
                 self.newest = self.newest.max(Some(number));
                 let whole = self.group.take().filter(|group| group.hash == hash && group.receipts);
-                let Some((group, (origin_root, root))) =
-                    whole.and_then(|group| group.state.map(|state| (group, state)))
+                let Some(Group { offset, state: Some((origin_root, root)), nodes, frames, .. }) = whole
                 else {
                     return;
                 };
-                let what = What::Block { hash, number, parent, origin_root, root, nodes: group.nodes };
-                take(Placed { offset: group.offset, len: self.scanned - group.offset, what });
+                let frames = kept.map(|_| frames);
+                let content = Content::Block { hash, number, parent, origin_root, root, nodes, frames };
+                take(Found { offset, len: self.scanned - offset, content });
             }
-            Frame::Failed { .. } => {}
+            Heading::Failed => {}
         }
+    }
+
+    /// The open group, if it is of block `hash`; keeps one more of its frames.
+    fn group_of(&mut self, hash: B256, kept: Option<Checked<'_>>) -> Option<&mut Group> {
+        let group = self.group.as_mut().filter(|group| group.hash == hash)?;
+        kept.into_iter().for_each(|frame| group.frames.push(frame));
+        Some(group)
     }
 
     /// The frames in `len` bytes from `offset`.

@@ -110,6 +110,24 @@ fn frames_are_read_again_by_hash() {
         assert_eq!((executed.block, executed.state.hash), (sample.raw.clone(), sample.block.hash));
     }
     assert_eq!(spool.load(&chain[0].block.hash).unwrap(), None);
+    // Once it was loaded, it is read from the disk like an older one.
+    assert_eq!(spool.load(&chain[1].block.hash).unwrap().unwrap().block, chain[1].raw);
+}
+
+#[test]
+fn frames_that_were_just_found_are_not_read_again() {
+    let chain = chain(2);
+    let dir = tempfile::tempdir().unwrap();
+    sample::write(dir.path(), 1, &chain[1].frames());
+    sample::write(dir.path(), 2, &chain[2].traced());
+    let mut spool = Spool::new(dir.path());
+    spool.scan().unwrap();
+    for segment in 1..=2 {
+        std::fs::write(dir.path().join(format!("{segment:020}.spool")), []).unwrap();
+    }
+    assert_eq!(spool.load(&chain[1].block.hash).unwrap(), None, "of an older segment");
+    let executed = spool.load(&chain[2].block.hash).unwrap().unwrap();
+    assert_eq!((executed.block, executed.nodes), (chain[2].raw.clone(), Some(chain[2].nodes())));
 }
 
 #[test]

@@ -4,33 +4,74 @@
 //! The rows of a feed promise: sorted by key, no key twice, nothing that stays as it was, code under its own hash.
 //! The hook writes them so; here it is made sure of, because replicas keep what they are told.
 
-use super::{Allocation, Frame, FrameError, State};
+use super::{Allocation, Frame, FrameError, Heading, State};
 use crate::proofs::NodeRow;
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use alloy::rlp::{Decodable, Error, Header};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 
-type ReadPayload = fn(&mut &[u8]) -> alloy::rlp::Result<Frame>;
+/// Reads what it wants from the front of a list.
+type Read<T> = fn(&mut &[u8]) -> alloy::rlp::Result<T>;
 
 pub(super) fn read(kind: u8, payload: &[u8]) -> Result<Frame, FrameError> {
-    let (name, read): (_, ReadPayload) = match kind {
-        1 => ("INIT", init),
-        2 => ("GENESIS", genesis),
-        3 => ("BLOCK", |list| Ok(Frame::Block { hash: item(list)?, block: raw(list)? })),
-        4 => ("RECEIPTS", |list| Ok(Frame::Receipts { hash: item(list)?, receipts: raw(list)? })),
-        5 => ("STATE", |list| state(list).map(Frame::State)),
-        6 => ("TRIE", |list| Ok(Frame::Trie { hash: item(list)?, nodes: nodes(list)? })),
-        7 => ("END", |list| Ok(Frame::End { hash: item(list)?, parent: item(list)?, number: item(list)? })),
-        8 => ("FAILED", |list| {
-            Ok(Frame::Failed { hash: item(list)?, number: item(list)?, error: text(list)? })
-        }),
-        9 => ("HOLE", hole),
-        other => return Err(malformed("unknown", format!("kind {other}"))),
+    let read: Read<Frame> = match kind {
+        1 => init,
+        2 => genesis,
+        3 => |list| Ok(Frame::Block { hash: item(list)?, block: raw(list)? }),
+        4 => |list| Ok(Frame::Receipts { hash: item(list)?, receipts: raw(list)? }),
+        5 => |list| state(list).map(Frame::State),
+        6 => |list| Ok(Frame::Trie { hash: item(list)?, nodes: nodes(list)? }),
+        7 => |list| Ok(Frame::End { hash: item(list)?, parent: item(list)?, number: item(list)? }),
+        8 => |list| Ok(Frame::Failed { hash: item(list)?, number: item(list)?, error: text(list)? }),
+        _ => hole,
     };
+    let (frame, rest) = front(kind, payload, read)?;
+    if rest.is_empty() { Ok(frame) } else { Err(malformed(name(kind)?, "trailing bytes")) }
+}
+
+pub(super) fn heading(kind: u8, payload: &[u8]) -> Result<Heading, FrameError> {
+    let read: Read<Heading> = match kind {
+        1 => |list| Ok(Heading::Init { chain_config: text(list)?, client_version: text(list)? }),
+        2 => |_| Ok(Heading::Genesis),
+        3 => |list| Ok(Heading::Block { hash: item(list)? }),
+        4 => |list| Ok(Heading::Receipts { hash: item(list)? }),
+        5 => |list| {
+            let (hash, _number) = (item(list)?, item::<u64>(list)?);
+            Ok(Heading::State { hash, origin_root: item(list)?, root: item(list)? })
+        },
+        6 => |list| Ok(Heading::Trie { hash: item(list)? }),
+        7 => |list| Ok(Heading::End { hash: item(list)?, parent: item(list)?, number: item(list)? }),
+        8 => |_| Ok(Heading::Failed),
+        _ => |_| Ok(Heading::Hole),
+    };
+    Ok(front(kind, payload, read)?.0)
+}
+
+/// Reads from the payload's list, and returns what it left of it.
+fn front<T>(kind: u8, payload: &[u8], read: Read<T>) -> Result<(T, &[u8]), FrameError> {
+    let name = name(kind)?;
     let mut rest = payload;
     let mut list = Header::decode_bytes(&mut rest, true).map_err(|error| malformed(name, error))?;
-    let frame = read(&mut list).map_err(|error| malformed(name, error))?;
-    if list.is_empty() && rest.is_empty() { Ok(frame) } else { Err(malformed(name, "trailing bytes")) }
+    if !rest.is_empty() {
+        return Err(malformed(name, "trailing bytes"));
+    }
+    let value = read(&mut list).map_err(|error| malformed(name, error))?;
+    Ok((value, list))
+}
+
+fn name(kind: u8) -> Result<&'static str, FrameError> {
+    Ok(match kind {
+        1 => "INIT",
+        2 => "GENESIS",
+        3 => "BLOCK",
+        4 => "RECEIPTS",
+        5 => "STATE",
+        6 => "TRIE",
+        7 => "END",
+        8 => "FAILED",
+        9 => "HOLE",
+        other => return Err(malformed("unknown", format!("kind {other}"))),
+    })
 }
 
 fn malformed(kind: &'static str, what: impl std::fmt::Display) -> FrameError {

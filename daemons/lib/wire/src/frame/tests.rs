@@ -75,7 +75,23 @@ fn every_kind_is_read_as_it_was_written() {
         let mut bytes = encode(&frame);
         let len = bytes.len();
         bytes.extend([1, 2, 3]);
+        let (checked, checked_len) = check(&bytes).unwrap();
+        assert_eq!((checked.heading(), checked_len), (Ok(heading(&frame)), len));
         assert_eq!(read(&bytes), Ok((frame, len)));
+    }
+}
+
+fn heading(frame: &Frame) -> Heading {
+    match frame.clone() {
+        Frame::Init { chain_config, client_version } => Heading::Init { chain_config, client_version },
+        Frame::Genesis { .. } => Heading::Genesis,
+        Frame::Block { hash, .. } => Heading::Block { hash },
+        Frame::Receipts { hash, .. } => Heading::Receipts { hash },
+        Frame::State(State { hash, origin_root, root, .. }) => Heading::State { hash, origin_root, root },
+        Frame::Trie { hash, .. } => Heading::Trie { hash },
+        Frame::End { hash, parent, number } => Heading::End { hash, parent, number },
+        Frame::Failed { .. } => Heading::Failed,
+        Frame::Hole { .. } => Heading::Hole,
     }
 }
 
