@@ -15,9 +15,9 @@ use maidenlane_wire::{AccountRow, CodeRow, Genesis, Rows, SlotRow, StorageRows};
 /// # Errors
 /// What does not fit.
 pub fn genesis(hash: B256, frame: spool::Genesis) -> Result<Genesis, String> {
-    let facts = block::examine(hash, &frame.block)?;
-    if facts.block.number != 0 {
-        return Err(format!("it has number {}", facts.block.number));
+    let block = block::examine(hash, &frame.block)?;
+    if block.at.number != 0 {
+        return Err(format!("it has number {}", block.at.number));
     }
     let mut rows = Rows::default();
     let mut accounts = Vec::new();
@@ -29,17 +29,17 @@ pub fn genesis(hash: B256, frame: spool::Genesis) -> Result<Genesis, String> {
         take(allocation, &mut rows);
     }
     let root = state_root_unhashed(accounts);
-    if root != facts.header.state_root {
+    if root != block.header.state_root {
         return Err(format!(
             "its allocation has state root {root}, the header says {}",
-            facts.header.state_root
+            block.header.state_root
         ));
     }
     rows.accounts.sort_unstable_by_key(|row| row.address);
     rows.storage.sort_unstable_by_key(|row| row.address);
     rows.codes.sort_unstable_by_key(|row| row.hash);
     rows.codes.dedup();
-    Ok(Genesis { block: facts.block, header: facts.header_raw, body: facts.body, rows })
+    Ok(Genesis { block: block.at, header: block.header_raw, body: block.body, rows })
 }
 
 fn account(allocation: &Allocation) -> Result<TrieAccount, String> {

@@ -9,9 +9,9 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 
 /// A block whose parts agree with its hash.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct Examined {
     /// The block.
-    pub block: BlockRef,
+    pub at: BlockRef,
     /// Its header, decoded.
     pub header: Header,
     /// Header RLP.
@@ -26,43 +26,43 @@ pub struct Facts {
 ///
 /// # Errors
 /// What does not fit.
-pub fn examine(hash: B256, raw: &[u8]) -> Result<Facts, String> {
-    let (header_raw, mut body) = split(raw).map_err(told)?;
+pub fn examine(hash: B256, raw: &[u8]) -> Result<Examined, String> {
+    let (header_raw, mut body) = split(raw).map_err(with_cause)?;
     let found = block_hash(&header_raw);
     if found != hash {
         return Err(format!("its header has hash {found}"));
     }
-    let header = decode_header(&header_raw).map_err(told)?;
+    let header = decode_header(&header_raw).map_err(with_cause)?;
     if header.number == 0
         && header.withdrawals_root == Some(EMPTY_ROOT_HASH)
-        && Body::parse(&body).map_err(told)?.withdrawals.is_none()
+        && Body::parse(&body).map_err(with_cause)?.withdrawals.is_none()
     {
         // geth hands a genesis that was just written to its tracer without the empty list that the block has.
         let parts = Prefix::decode_bytes(&mut body.as_ref(), true).map_err(|error| error.to_string())?;
         body = list_of(&[parts, &[0xc0]]);
     }
-    let parsed = Body::parse(&body).map_err(told)?;
-    parsed.check(&header).map_err(told)?;
-    let (block, transactions) = (BlockRef::new(header.number, hash), parsed.transactions.len());
-    Ok(Facts { block, header, header_raw, body, transactions })
+    let parsed = Body::parse(&body).map_err(with_cause)?;
+    parsed.check(&header).map_err(with_cause)?;
+    let (at, transactions) = (BlockRef::new(header.number, hash), parsed.transactions.len());
+    Ok(Examined { at, header, header_raw, body, transactions })
 }
 
 /// Checks receipts in their consensus encoding against the block.
 ///
 /// # Errors
 /// What does not fit.
-pub fn examine_receipts(facts: &Facts, receipts: &[u8]) -> Result<(), String> {
-    check_receipts(&facts.header, facts.transactions, receipts).map_err(told)
+pub fn examine_receipts(block: &Examined, receipts: &[u8]) -> Result<(), String> {
+    check_receipts(&block.header, block.transactions, receipts).map_err(with_cause)
 }
 
 /// Checks that the block continues its parent, both in hashes and in state.
 ///
 /// # Errors
 /// What does not fit.
-pub fn examine_roots(facts: &Facts, parent: (B256, B256), state: (B256, B256)) -> Result<(), String> {
-    expect("parent hash", facts.header.parent_hash, parent.0)?;
+pub fn examine_roots(block: &Examined, parent: (B256, B256), state: (B256, B256)) -> Result<(), String> {
+    expect("parent hash", block.header.parent_hash, parent.0)?;
     expect("state root before", state.0, parent.1)?;
-    expect("state root", state.1, facts.header.state_root)
+    expect("state root", state.1, block.header.state_root)
 }
 
 /// The hashes of the transactions in a body.
@@ -70,7 +70,7 @@ pub fn examine_roots(facts: &Facts, parent: (B256, B256), state: (B256, B256)) -
 /// # Errors
 /// When it is no body.
 pub fn transaction_hashes(body: &[u8]) -> Result<Vec<B256>, String> {
-    Ok(Body::parse(body).map_err(told)?.transaction_hashes())
+    Ok(Body::parse(body).map_err(with_cause)?.transaction_hashes())
 }
 
 /// Receipts as one RLP list, from each receipt's own encoding.
@@ -94,7 +94,7 @@ fn expect(what: &str, found: B256, wanted: B256) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what} is {found}, expected {wanted}")) }
 }
 
-fn told(error: BlockError) -> String {
+fn with_cause(error: BlockError) -> String {
     match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -44,8 +44,6 @@ use maidenlane_log::TopicNeeds;
 use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer};
 use std::time::Duration;
 
-/// Asked for, again and again, by a start that waits for somebody else.
-const START_WAIT: Duration = Duration::from_secs(30);
 /// Between attempts to ask a master for its genesis.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
@@ -111,7 +109,7 @@ fn chain(settings: &Settings, events: &Tracer<Event>, health: &Health, shutdown:
             }
         }
         health.set_status_line("waiting for the master");
-        health.extend_timeout(START_WAIT);
+        health.extend_timeout(run::START_WAIT);
         std::thread::sleep(ASK_EVERY);
     }
     None

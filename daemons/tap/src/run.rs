@@ -4,24 +4,33 @@
 
 mod begin;
 mod blocks;
-mod check;
-mod tell;
+mod connection;
+mod lookahead;
+mod output;
+mod reporter;
+mod signs;
 
-use crate::config::Settings;
+use crate::config::{Begin, Settings};
 use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follow, Input, Step};
-use crate::master::Master;
 use crate::nodes::Sets;
-use crate::publish::Publisher;
-use crate::spool::{Spool, Watch};
+use crate::publish::{Draft, Publisher};
+use crate::published::Published;
+use crate::spool::Spool;
 use crate::tail::Chain;
-use check::Ahead;
+use blocks::Blocks;
+use connection::Connection;
+use lookahead::Lookahead;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_log::Backend;
 use maidenlane_service::{Current, Health, Shutdown, Tracer};
-use maidenlane_wire::Open;
-use std::time::{Duration, Instant, SystemTime};
+use maidenlane_wire::{Open, Record};
+use output::Output;
+use reporter::{Reporter, Status};
+use std::time::{Duration, Instant};
+
+pub(crate) use reporter::START_WAIT;
 
 /// How long a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
 const HOLE_AFTER: Duration = Duration::from_secs(10);
@@ -32,34 +41,24 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_millis(100);
 /// Between attempts to reach a master or a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
-/// Without the log for so long, let the service manager begin afresh.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+/// Between looks for spool segments to delete.
+const RECLAIM_EVERY: Duration = Duration::from_secs(10);
 
 /// A running tap.
 pub struct Tap {
     settings: Current<Settings>,
     chain: Chain,
     events: Tracer<Event>,
-    health: Health,
     shutdown: Shutdown,
-    spool: Spool,
-    /// Tells of frames that come.
-    watch: Watch,
-    /// The block that came last, if it may be announced next.
-    ahead: Option<Ahead>,
     follow: Follow,
-    publisher: Publisher,
-    /// What publishes trie nodes, if that is asked for.
-    sets: Option<Sets>,
-    master: Option<Master>,
-    /// The master's head and the time of its answer, as of the last tick.
-    seen: Option<(BlockRef, SystemTime)>,
+    blocks: Blocks,
+    lookahead: Lookahead,
+    output: Output,
+    reporter: Reporter,
+    /// The block whose frames are missing, and since when.
     waiting: Option<(BlockRef, Instant)>,
     next_tick: Instant,
     next_reclaim: Instant,
-    failing_since: Option<Instant>,
-    /// What failed last, told once.
-    away: Option<String>,
 }
 
 impl Tap {
@@ -75,29 +74,24 @@ impl Tap {
         health: Health,
         shutdown: Shutdown,
     ) -> Result<Self, Error> {
-        let publisher = Publisher::new(log, &settings.get().topic, chain)?;
-        let sets = settings.get().proofs_topic.as_ref().map(|topic| Sets::new(log, topic)).transpose()?;
-        let spool = Spool::new(&settings.get().spool);
-        let now = Instant::now();
+        let now = settings.get();
+        let publisher = Publisher::new(log, &now.topic, chain)?;
+        let sets = now.proofs_topic.as_ref().map(|topic| Sets::new(log, topic)).transpose()?;
+        let connection = Connection::new(settings.clone(), chain);
+        let blocks = Blocks::new(settings.clone(), Spool::new(&now.spool), connection, events.clone());
         Ok(Self {
             settings,
             chain,
-            events,
-            health,
             shutdown,
-            spool,
-            watch: Watch::default(),
-            ahead: None,
             follow: Follow::default(),
-            publisher,
-            sets,
-            master: None,
-            seen: None,
+            blocks,
+            lookahead: Lookahead::new(events.clone()),
+            output: Output::new(publisher, sets, events.clone(), health.clone()),
+            reporter: Reporter::new(events.clone(), health),
+            events,
             waiting: None,
-            next_tick: now,
-            next_reclaim: now,
-            failing_since: None,
-            away: None,
+            next_tick: Instant::now(),
+            next_reclaim: Instant::now(),
         })
     }
 
@@ -108,51 +102,34 @@ impl Tap {
     pub fn run(mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             match self.turn() {
-                Ok(()) => {
-                    (self.failing_since, self.away) = (None, None);
-                    self.health.progress();
+                Ok(()) => self.reporter.works(),
+                Err(error) if error.passes() => {
+                    if let Error::Master(cause) = &error {
+                        self.blocks.connection.failed(cause);
+                    }
+                    self.reporter.fails(error)?;
+                    std::thread::sleep(TRY_AGAIN);
                 }
-                Err(error) if error.passes() => self.pass(error)?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    /// Notes a failure that may pass and waits a little.
-    fn pass(&mut self, error: Error) -> Result<(), Error> {
-        let since = *self.failing_since.get_or_insert_with(Instant::now);
-        let reason = error.with_causes();
-        if self.away.as_ref() != Some(&reason) {
-            self.events.emit(&Event::Away { reason: reason.clone() });
-        }
-        self.health.set_unready(reason.clone());
-        self.health.set_status_line(&reason);
-        self.health.extend_timeout(crate::START_WAIT);
-        self.away = Some(reason);
-        if let Error::Master(cause) = &error {
-            self.seen = None;
-            if !cause.is_refusal() {
-                self.master = None;
-            }
-        } else if since.elapsed() >= GIVE_UP_AFTER {
-            let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            return Err(Error::GaveUp { waited_ms, source: Box::new(error) });
-        }
-        self.health.progress();
-        std::thread::sleep(TRY_AGAIN);
-        Ok(())
-    }
-
     fn turn(&mut self) -> Result<(), Error> {
-        self.connect()?;
-        let (announced, written) = self.listen()?;
+        if self.blocks.connection.ensure()? {
+            self.waiting = None;
+            self.follow.note(Input::Restarted);
+            self.events.emit(&Event::Connected { published: self.published().head() });
+        }
+        let (announced, written) = self.blocks.connection.listen(self.patience())?;
         let ticked = Instant::now() >= self.next_tick;
         if written || !announced.is_empty() || ticked || self.waiting.is_some() {
             let newest = self.look()?;
             // What was announced already is checked where it is published.
             if let Some(block) = newest.filter(|_| announced.is_empty() && self.waiting.is_none()) {
-                self.look_ahead(block)?;
+                let head = self.published().head();
+                self.lookahead.look(block, head, &mut self.blocks)?;
             }
         }
         for head in announced {
@@ -160,74 +137,65 @@ impl Tap {
         }
         if ticked {
             self.next_tick = Instant::now() + self.settings.get().heartbeat;
-            self.ask()?;
+            let head = self.blocks.connection.head()?;
+            self.follow.note(Input::Polled(head));
+            if self.published().head().is_none() {
+                self.begin(head)?;
+            }
         }
-        if ticked && self.publisher.tail().published.head().is_none() {
-            self.begin()?;
-        }
-        if self.publisher.tail().published.head().is_some() {
+        if self.published().head().is_some() {
             self.go_on()?;
         }
         if ticked {
-            self.tell()?;
+            self.tick()?;
         }
         Ok(())
     }
 
-    fn connect(&mut self) -> Result<(), Error> {
-        if self.master.is_some() {
-            return Ok(());
-        }
-        let mut master = Master::connect(&self.settings.get().ipc)?;
-        let (id, genesis) = master.identity()?;
-        if (id, genesis) != (self.chain.id, self.chain.genesis) {
-            let (wanted_id, wanted) = (self.chain.id, self.chain.genesis);
-            return Err(Error::WrongChain { wanted_id, wanted, found_id: id, found: genesis });
-        }
-        self.master = Some(master);
-        self.watch = Watch::new(&self.settings.get().spool);
-        self.waiting = None;
-        self.follow.note(Input::Restarted);
-        self.events.emit(&Event::Connected { published: self.publisher.tail().published.head() });
-        Ok(())
+    fn published(&self) -> &Published {
+        &self.output.publisher.tail().published
     }
 
-    fn master(&mut self) -> Result<&mut Master, Error> {
-        self.master.as_mut().ok_or(Error::Master(crate::ipc::Error::Closed))
+    /// How long to listen: until the next tick, or until frames that are awaited are looked for.
+    fn patience(&self) -> Duration {
+        let tick = self.next_tick.saturating_duration_since(Instant::now());
+        match self.waiting {
+            Some((_, since)) => tick.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN }),
+            None => tick,
+        }
     }
 
-    /// Heads announced by now, or until the next tick; and whether frames came, which end the wait as well.
-    fn listen(&mut self) -> Result<(Vec<BlockRef>, bool), Error> {
-        let mut most = self.next_tick.saturating_duration_since(Instant::now());
-        if let Some((_, since)) = self.waiting {
-            most = most.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN });
-        }
-        let master = self.master.as_mut().ok_or(Error::Master(crate::ipc::Error::Closed))?;
-        let written = master.wait(&self.watch, most)?;
-        let mut heads = Vec::new();
-        while let Some(head) = master.announced()? {
-            heads.push(head);
-        }
-        Ok((heads, written))
-    }
-
-    /// Looks for frames; tells the newest block that is new.
+    /// Looks for frames; returns the newest block that is new.
     fn look(&mut self) -> Result<Option<B256>, Error> {
-        let found = self.spool.scan()?;
+        let found = self.blocks.look()?;
         if found.init {
             self.follow.note(Input::Restarted);
-        }
-        if found.holes + found.torn > 0 {
-            self.events.emit(&Event::SpoolGap { holes: found.holes, torn: found.torn });
         }
         Ok(found.newest)
     }
 
-    fn ask(&mut self) -> Result<(), Error> {
-        self.seen = None;
-        let head = self.master()?.head()?;
-        self.seen = Some((head, SystemTime::now()));
-        self.follow.note(Input::Polled(head));
+    /// Publishes GENESIS if the spool goes back to it from the master's head. If it does not, and the settings say so,
+    /// START at the block where the spool begins. Does nothing if another tap has done it meanwhile.
+    fn begin(&mut self, head: BlockRef) -> Result<(), Error> {
+        // The head is younger than the last look: its frames may have come since.
+        self.look()?;
+        let base = self.blocks.base(head);
+        let genesis = if base.number == 0 { begin::genesis(&self.blocks, self.chain.genesis)? } else { None };
+        let record = match genesis {
+            Some(genesis) => Record::Genesis(genesis),
+            None if self.settings.get().begin == Begin::Spool => {
+                Record::Start(begin::start(&mut self.blocks, base)?)
+            }
+            // A feed cannot be given another beginning later: what the hook still holds back may come within its time.
+            None if self.has_waited(base, self.waiting.is_none()) => {
+                return Err(Error::NotFromGenesis { spool: self.settings.get().spool.clone(), base });
+            }
+            None => return Ok(()),
+        };
+        self.open()?;
+        if self.published().head().is_none() {
+            self.output.publisher.publish(vec![Draft { record, more: false }])?;
+        }
         Ok(())
     }
 
@@ -235,7 +203,8 @@ impl Tap {
     fn go_on(&mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             let resuming = self.follow.resuming();
-            let step = self.follow.step(&self.publisher.tail().published, &self.spool);
+            let published = &self.output.publisher.tail().published;
+            let step = self.follow.step(published, &self.blocks.spool);
             if resuming && !self.follow.resuming() {
                 self.events.emit(&Event::Resumed);
             }
@@ -246,31 +215,30 @@ impl Tap {
                 Step::Idle => return Ok(()),
                 Step::Reached => self.reached()?,
                 Step::Confirm(_) => {
-                    let head = self.master()?.head()?;
+                    let head = self.blocks.connection.head()?;
                     self.follow.note(Input::Polled(head));
                 }
                 Step::Wait { target, missing } if missing.number == 0 => {
                     return Err(Error::BelowBase(target));
                 }
                 Step::Wait { missing, .. } => {
-                    if !self.borrow(missing)? {
+                    if !self.blocks.borrow(missing, published)? {
                         return self.wait_for(missing);
                     }
                 }
                 Step::Deeper => {
-                    if !self.publisher.remember_more()? {
-                        let head = self.publisher.tail().published.head().unwrap_or_default();
-                        return Err(Error::BelowBase(head));
+                    if !self.output.publisher.remember_more()? {
+                        return Err(Error::BelowBase(self.published().head().unwrap_or_default()));
                     }
                 }
                 Step::BelowBase(block) => return Err(Error::BelowBase(block)),
-                Step::Change(change) if !self.publisher.is_open() => {
+                Step::Change(change) if !self.output.publisher.is_open() => {
                     self.open()?;
                     // The feed may have moved until our OPEN stood: decide anew.
                     self.follow.again(change.target);
                 }
                 Step::Change(change) => {
-                    self.change(&change)?;
+                    self.output.change(&change, &mut self.blocks, &mut self.lookahead)?;
                     // Blocks come at whole seconds and heartbeats at whole parts of one: keep them apart.
                     self.next_tick = self.next_tick.min(Instant::now() + self.settings.get().heartbeat / 2);
                 }
@@ -280,43 +248,82 @@ impl Tap {
     }
 
     fn wait_for(&mut self, missing: BlockRef) -> Result<(), Error> {
-        match self.waiting {
-            Some((block, since)) if block == missing => {
-                if since.elapsed() >= HOLE_AFTER {
-                    return Err(Error::Hole(missing));
-                }
-            }
-            _ => {
-                self.waiting = Some((missing, Instant::now()));
-                self.events.emit(&Event::Waiting { missing });
-            }
+        let anew = self.waiting.is_none_or(|(block, _)| block != missing);
+        if self.has_waited(missing, anew) { Err(Error::Hole(missing)) } else { Ok(()) }
+    }
+
+    /// Waits for the frames of `missing`, from now on if `anew`. True once that has taken too long.
+    fn has_waited(&mut self, missing: BlockRef, anew: bool) -> bool {
+        let since = self.waiting.filter(|_| !anew).map_or_else(Instant::now, |(_, since)| since);
+        if anew {
+            self.events.emit(&Event::Waiting { missing });
         }
-        Ok(())
+        self.waiting = Some((missing, since));
+        since.elapsed() >= HOLE_AFTER
     }
 
     /// The master stands at the published head: a change that a dead tap left half-way is complete.
     fn reached(&mut self) -> Result<(), Error> {
-        if !self.publisher.is_open() {
-            self.open()?;
-        }
-        if self.publisher.tail().reader.more() {
-            let head = self.master()?.head()?;
-            self.seen = Some((head, SystemTime::now()));
-            let beat = self.heartbeat(false);
-            self.publish_signs(None, beat)?;
+        self.open()?;
+        if self.output.publisher.tail().reader.more() {
+            self.blocks.connection.head()?;
+            let resuming = self.follow.resuming();
+            let beat = signs::heartbeat(&self.blocks.connection, &self.output, resuming, false);
+            signs::publish(&mut self.output, &self.events, None, beat)?;
         }
         Ok(())
     }
 
+    /// Becomes the feed's writer.
     fn open(&mut self) -> Result<(), Error> {
-        let init = self.spool.init()?.clone();
-        self.publisher.open(Open {
+        if self.output.publisher.is_open() {
+            return Ok(());
+        }
+        let init = self.blocks.spool.init()?.clone();
+        self.output.publisher.open(Open {
             chain_id: self.chain.id,
             genesis: self.chain.genesis,
             chain_config: init.chain_config,
             client_version: init.client_version,
         })?;
-        self.events.emit(&Event::Opened { epoch: self.publisher.tail().reader.epoch() });
+        self.events.emit(&Event::Opened { epoch: self.output.publisher.tail().reader.epoch() });
+        Ok(())
+    }
+
+    /// Heartbeat, finality, status, spool: what is due once per tick.
+    fn tick(&mut self) -> Result<(), Error> {
+        self.output.publisher.refresh()?;
+        let resuming = self.follow.resuming();
+        if self.output.publisher.is_open() {
+            let connection = &mut self.blocks.connection;
+            let finality = if resuming { None } else { signs::finality(connection, &mut self.output)? };
+            let more = self.output.publisher.tail().reader.more();
+            let beat = signs::heartbeat(connection, &self.output, resuming, more);
+            signs::publish(&mut self.output, &self.events, finality, beat)?;
+        }
+        self.reporter.report(&Status {
+            publisher: &self.output.publisher,
+            spool: &self.blocks.spool,
+            master: self.blocks.connection.seen(),
+            resuming,
+            missing: self.waiting.map(|(block, _)| block),
+        });
+        if Instant::now() >= self.next_reclaim {
+            self.next_reclaim = Instant::now() + RECLAIM_EVERY;
+            self.reclaim()?;
+        }
+        Ok(())
+    }
+
+    /// Deletes spool segments whose blocks can no longer be needed.
+    fn reclaim(&mut self) -> Result<(), Error> {
+        let Some(head) = self.published().head() else { return Ok(()) };
+        let deep = head.number.saturating_sub(self.settings.get().keep_depth);
+        let done = self.output.publisher.finalized().min(head.number).max(deep);
+        let segments = self.blocks.spool.reclaim(done)?;
+        if segments > 0 {
+            self.events.emit(&Event::Reclaimed { segments });
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ fn check(damage: impl FnOnce(&mut Vec<Vec<u8>>), expect: Result<(), &str>) {
     let mut parts = vec![sample.header_raw.to_vec(), list(&[]), list(&[])];
     damage(&mut parts);
     match (examine(sample.block.hash, &list(&parts)), expect) {
-        (Ok(facts), Ok(())) => assert_eq!((facts.block, facts.header), (sample.block, sample.header)),
+        (Ok(block), Ok(())) => assert_eq!((block.at, block.header), (sample.block, sample.header)),
         (Err(error), Err(text)) => assert!(error.contains(text), "{error}"),
         (got, expect) => panic!("{got:?} instead of {expect:?}"),
     }
@@ -30,23 +30,23 @@ fn a_block_must_match_its_hash_and_its_header() {
 #[test]
 fn a_block_must_join_its_parent() {
     let (parent, sample) = (Sample::genesis(), Sample::genesis().child("a"));
-    let facts = examine(sample.block.hash, &sample.raw).unwrap();
+    let block = examine(sample.block.hash, &sample.raw).unwrap();
     let (hash, root) = (parent.block.hash, parent.header.state_root);
     let state = (root, sample.header.state_root);
-    examine_roots(&facts, (hash, root), state).unwrap();
-    assert!(examine_roots(&facts, (B256::ZERO, root), state).unwrap_err().contains("parent hash"));
-    assert!(examine_roots(&facts, (hash, B256::ZERO), state).unwrap_err().contains("root before"));
-    assert!(examine_roots(&facts, (hash, root), (root, root)).unwrap_err().contains("state root"));
+    examine_roots(&block, (hash, root), state).unwrap();
+    assert!(examine_roots(&block, (B256::ZERO, root), state).unwrap_err().contains("parent hash"));
+    assert!(examine_roots(&block, (hash, B256::ZERO), state).unwrap_err().contains("root before"));
+    assert!(examine_roots(&block, (hash, root), (root, root)).unwrap_err().contains("state root"));
 }
 
 #[test]
 fn receipts_must_match_their_root() {
     let sample = Sample::genesis().child("a");
-    let mut facts = examine(sample.block.hash, &sample.raw).unwrap();
-    examine_receipts(&facts, &list(&[])).unwrap();
-    assert!(examine_receipts(&facts, &[0xc1]).is_err());
-    facts.header.receipts_root = B256::ZERO;
-    assert!(examine_receipts(&facts, &list(&[])).unwrap_err().contains("receipts root"));
+    let mut block = examine(sample.block.hash, &sample.raw).unwrap();
+    examine_receipts(&block, &list(&[])).unwrap();
+    assert!(examine_receipts(&block, &[0xc1]).is_err());
+    block.header.receipts_root = B256::ZERO;
+    assert!(examine_receipts(&block, &list(&[])).unwrap_err().contains("receipts root"));
 }
 
 #[test]

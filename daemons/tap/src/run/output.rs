@@ -1,0 +1,144 @@
+//! Head changes become records: blocks in, the feed and its trie nodes out.
+
+use super::blocks::{Blocks, Checked};
+use super::lookahead::Lookahead;
+use crate::block;
+use crate::error::Error;
+use crate::events::Event;
+use crate::failpoints;
+use crate::follow::{Change, Lineage};
+use crate::nodes::{self, Published, Sets};
+use crate::publish::{Draft, Publisher};
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_service::{Health, Tracer, failpoint};
+use maidenlane_wire::{Advance, NodeRow, NodeSet, Record, Rows, Undo};
+
+/// Blocks in one append.
+const BATCH_BLOCKS: usize = 32;
+
+pub(super) struct Output {
+    pub(super) publisher: Publisher,
+    /// Publishes trie nodes, if that is asked for.
+    sets: Option<Sets>,
+    events: Tracer<Event>,
+    health: Health,
+}
+
+impl Output {
+    pub(super) fn new(
+        publisher: Publisher,
+        sets: Option<Sets>,
+        events: Tracer<Event>,
+        health: Health,
+    ) -> Self {
+        Self { publisher, sets, events, health }
+    }
+
+    /// Publishes a head change.
+    pub(super) fn change(
+        &mut self,
+        change: &Change,
+        blocks: &mut Blocks,
+        lookahead: &mut Lookahead,
+    ) -> Result<(), Error> {
+        let atomic = change.atomic();
+        let mut undos = Vec::new();
+        for block in &change.undo {
+            let last = undos.len() + 1 == change.undo.len() && change.advance.is_empty();
+            undos.push(Draft { record: Record::Undo(self.undo(*block)?), more: !last });
+        }
+        let fork = change.advance.first().and_then(|hash| blocks.spool.parent(hash));
+        // Everything is prepared and checked before the first undo is out, so that a hole cannot leave readers
+        // half-way.
+        let (mut parent, mut advances) = (None, Vec::new());
+        if let Some(sets) = &mut self.sets {
+            sets.clear();
+        }
+        if let Some(fork) = fork {
+            parent = Some((fork, blocks.root_of(fork, &self.publisher.tail().published)?));
+        }
+        for (index, hash) in change.advance.iter().enumerate() {
+            let Some(before) = parent else { break };
+            let last = index + 1 == change.advance.len();
+            let checked = lookahead.take(*hash, atomic && last, blocks)?;
+            let root = checked.block.header.state_root;
+            let advance = self.advance(checked, before, blocks)?;
+            parent = Some((*hash, root));
+            advances.push(Draft { record: Record::Advance(advance), more: atomic && !last });
+            if !atomic && advances.len() >= BATCH_BLOCKS {
+                self.flush_nodes()?;
+                self.publisher.publish(std::mem::take(&mut advances))?;
+                self.health.progress();
+            }
+        }
+        self.flush_nodes()?;
+        if !undos.is_empty() {
+            self.publisher.publish(undos)?;
+            failpoint(failpoints::BETWEEN_UNDO_AND_ADVANCE);
+        }
+        while !advances.is_empty() {
+            let rest = advances.split_off(advances.len().min(BATCH_BLOCKS));
+            self.publisher.publish(std::mem::replace(&mut advances, rest))?;
+        }
+        let (undone, added) = (change.undo.len(), change.advance.len());
+        self.events.emit(&Event::Published { head: change.target, undone, added });
+        Ok(())
+    }
+
+    /// The feed is the truth of what is undone: rows, header and receipts come from our own ADVANCE.
+    fn undo(&mut self, block: BlockRef) -> Result<Undo, Error> {
+        let bad = |what: String| Error::BadBlock { block, what };
+        let link = self.publisher.tail().published.at(block.number).copied();
+        let link =
+            link.filter(|link| link.block == block).ok_or_else(|| bad("it is not published".to_owned()))?;
+        let Record::Advance(advance) = self.publisher.record_at(link.offset)? else {
+            return Err(Error::BelowBase(block));
+        };
+        let transactions = block::transaction_hashes(&advance.body).map_err(bad)?;
+        let rows = advance.rows.reversed();
+        let (header, receipts) = (advance.header, advance.receipts);
+        Ok(Undo { block, parent: link.parent, header, transactions, receipts, rows })
+    }
+
+    /// The record of a block, held against its parent `(hash, state root)`.
+    fn advance(&mut self, checked: Checked, parent: (B256, B256), blocks: &Blocks) -> Result<Advance, Error> {
+        let Checked { block, executed } = checked;
+        let state = (executed.state.origin_root, executed.state.root);
+        block::examine_roots(&block, parent, state).map_err(|what| blocks.bad_frames(block.at, what))?;
+        let proofs = self.nodes(block.at, parent.0, executed.nodes, &executed.state.rows)?;
+        Ok(Advance {
+            block: block.at,
+            parent: parent.0,
+            header: block.header_raw,
+            body: block.body,
+            receipts: executed.receipts,
+            rows: executed.state.rows,
+            proofs,
+        })
+    }
+
+    /// Has the trie nodes of a block published before it, if they are asked for; returns their digest.
+    fn nodes(
+        &mut self,
+        block: BlockRef,
+        parent: B256,
+        nodes: Option<Vec<NodeRow>>,
+        rows: &Rows,
+    ) -> Result<Option<B256>, Error> {
+        let Some(sets) = &mut self.sets else { return Ok(None) };
+        let mut nodes = nodes.ok_or(Error::NoNodes { block })?;
+        nodes::set_right(&mut nodes, rows);
+        sets.add(&NodeSet { block, parent, nodes }).map(Some)
+    }
+
+    /// The nodes of all blocks that were prepared are in the log when this returns.
+    fn flush_nodes(&mut self) -> Result<(), Error> {
+        let Some(sets) = &mut self.sets else { return Ok(()) };
+        let Published { sets, bytes } = sets.flush()?;
+        if sets > 0 {
+            failpoint(failpoints::BETWEEN_NODES_AND_ADVANCE);
+            self.events.emit(&Event::Nodes { sets, bytes });
+        }
+        Ok(())
+    }
+}

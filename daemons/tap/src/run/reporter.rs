@@ -1,0 +1,97 @@
+//! Word of the tap itself to the machine it runs on: failures that pass, readiness, status.
+
+use crate::error::Error;
+use crate::events::Event;
+use crate::publish::Publisher;
+use crate::spool::Spool;
+use maidenlane_chain::BlockRef;
+use maidenlane_service::{Health, Tracer};
+use std::time::{Duration, Instant};
+
+/// Asked for, again and again, by a start that waits for somebody else.
+pub(crate) const START_WAIT: Duration = Duration::from_secs(30);
+/// Without the log for so long, let the service manager begin afresh.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+
+pub(super) struct Reporter {
+    events: Tracer<Event>,
+    health: Health,
+    failing_since: Option<Instant>,
+    /// The last failure's text, which is reported once.
+    failure: Option<String>,
+}
+
+/// The state of following as of one tick.
+pub(super) struct Status<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) spool: &'a Spool,
+    pub(super) master: Option<BlockRef>,
+    pub(super) resuming: bool,
+    pub(super) missing: Option<BlockRef>,
+}
+
+impl Reporter {
+    pub(super) fn new(events: Tracer<Event>, health: Health) -> Self {
+        Self { events, health, failing_since: None, failure: None }
+    }
+
+    /// Nothing is in the way.
+    pub(super) fn works(&mut self) {
+        (self.failing_since, self.failure) = (None, None);
+        self.health.progress();
+    }
+
+    /// Reports a failure that may pass.
+    ///
+    /// # Errors
+    /// When it has lasted too long, unless it is the master's.
+    pub(super) fn fails(&mut self, error: Error) -> Result<(), Error> {
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        let reason = error.with_causes();
+        if self.failure.as_ref() != Some(&reason) {
+            self.events.emit(&Event::Away { reason: reason.clone() });
+        }
+        self.health.set_unready(reason.clone());
+        self.health.set_status_line(&reason);
+        self.health.extend_timeout(START_WAIT);
+        self.failure = Some(reason);
+        if !matches!(error, Error::Master(_)) && since.elapsed() >= GIVE_UP_AFTER {
+            let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            return Err(Error::GaveUp { waited_ms, source: Box::new(error) });
+        }
+        self.health.progress();
+        Ok(())
+    }
+
+    pub(super) fn report(&self, status: &Status<'_>) {
+        let Status { publisher, spool, master, resuming, missing } = *status;
+        let tail = publisher.tail();
+        let section = serde_json::json!({
+            "published": tail.published.head(),
+            "master": master,
+            "resuming": resuming,
+            "epoch": tail.reader.epoch(),
+            "seq": tail.reader.next_seq(),
+            "offset": tail.next.0,
+            "finalized": publisher.finalized(),
+            "waitingFor": missing,
+            "spoolBlocks": spool.len(),
+        });
+        self.health.set_section("tap", section);
+        match (missing, tail.published.head()) {
+            (Some(missing), _) => self.health.set_unready(format!("no frames of block {missing}")),
+            _ if resuming => self.health.set_unready("the master is behind the published head"),
+            // Ready once a record of our own epoch is acknowledged.
+            (_, Some(head)) if publisher.is_open() => {
+                self.health.set_ready();
+                self.health.set_status_line(&format!("published {head}"));
+            }
+            (_, Some(_)) => self.health.set_unready("not the feed's writer yet"),
+            (_, None) => self.health.set_unready("the feed is empty"),
+        }
+        if let Err(reason) = self.health.ready() {
+            self.health.set_status_line(&reason);
+            self.health.extend_timeout(START_WAIT);
+        }
+    }
+}
