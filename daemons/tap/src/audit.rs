@@ -17,7 +17,7 @@ use maidenlane_wire::Rows;
 pub struct Question {
     /// The account.
     pub address: Address,
-    /// What the rows say of it after the block: slim RLP.
+    /// Slim RLP after the block, as the rows have it.
     pub account: Option<Bytes>,
     /// One of its slots: plain slot, hashed key and value after the block.
     pub slot: Option<(B256, B256, Option<Bytes>)>,
@@ -43,7 +43,7 @@ pub fn choose(rows: &Rows, count: usize, mut pick: impl FnMut(usize) -> usize) -
 /// Checks the master's proof against the header's state root.
 ///
 /// # Errors
-/// What does not fit.
+/// Names what does not fit.
 pub fn verify(question: &Question, root: B256, proof: &EIP1186AccountProofResponse) -> Result<(), String> {
     let account = question.account.as_ref().map(fat).transpose()?;
     let value = account.as_ref().map(alloy::rlp::encode);

@@ -13,7 +13,7 @@ use maidenlane_wire::{AccountRow, CodeRow, Genesis, Rows, SlotRow, StorageRows};
 /// The GENESIS record of a GENESIS frame, its state checked against the header's root.
 ///
 /// # Errors
-/// What does not fit.
+/// Names what does not fit.
 pub fn genesis(hash: B256, frame: spool::Genesis) -> Result<Genesis, String> {
     let block = block::examine(hash, &frame.block)?;
     if block.at.number != 0 {

@@ -1,4 +1,4 @@
-//! What must be true of a block before anybody may believe it: [`maidenlane_chain::block`], and how it joins its parent.
+//! Examination of a block by itself ([`maidenlane_chain::block`]) and against its parent, before anybody may believe it.
 //! Pure.
 
 use alloy::consensus::Header;
@@ -12,7 +12,7 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 pub struct Examined {
     /// The block.
     pub at: BlockRef,
-    /// Its header, decoded.
+    /// Decoded header.
     pub header: Header,
     /// Header RLP.
     pub header_raw: Bytes,
@@ -25,7 +25,7 @@ pub struct Examined {
 /// Checks a block's RLP against its hash, and its body against its header.
 ///
 /// # Errors
-/// What does not fit.
+/// Names what does not fit.
 pub fn examine(hash: B256, raw: &[u8]) -> Result<Examined, String> {
     let (header_raw, mut body) = split(raw).map_err(with_cause)?;
     let found = block_hash(&header_raw);
@@ -50,7 +50,7 @@ pub fn examine(hash: B256, raw: &[u8]) -> Result<Examined, String> {
 /// Checks receipts in their consensus encoding against the block.
 ///
 /// # Errors
-/// What does not fit.
+/// Names what does not fit.
 pub fn examine_receipts(block: &Examined, receipts: &[u8]) -> Result<(), String> {
     check_receipts(&block.header, block.transactions, receipts).map_err(with_cause)
 }
@@ -58,7 +58,7 @@ pub fn examine_receipts(block: &Examined, receipts: &[u8]) -> Result<(), String>
 /// Checks that the block continues its parent, both in hashes and in state.
 ///
 /// # Errors
-/// What does not fit.
+/// Names what does not fit.
 pub fn examine_roots(block: &Examined, parent: (B256, B256), state: (B256, B256)) -> Result<(), String> {
     expect("parent hash", block.header.parent_hash, parent.0)?;
     expect("state root before", state.0, parent.1)?;

@@ -81,7 +81,7 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Depth at which blocks count as final.
     pub keep_depth: u64,
-    /// What every daemon has.
+    /// Settings that every daemon has.
     pub daemon: shapes::Daemon,
 }
 

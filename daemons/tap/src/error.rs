@@ -1,10 +1,10 @@
-//! What stops the tap or makes it try again, and the exit code each deserves.
+//! Errors that stop the tap or make it try again, and the exit code each deserves.
 
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::{Exit, Failure};
 use std::path::PathBuf;
 
-/// What can go wrong.
+/// An error of the tap.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Between the tap and its master.
@@ -36,13 +36,13 @@ pub enum Error {
         path: PathBuf,
         /// Where the bad frame begins.
         offset: u64,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
     /// A file of the spool cannot be read or deleted.
     #[error("spool: {what} {path}")]
     Spool {
-        /// What was attempted.
+        /// The attempt.
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum Error {
         /// The block.
         block: BlockRef,
     },
-    /// What the hook wrote of a block does not fit its header, its parent or the master's proofs. As for a damaged
+    /// Frames of a block that do not fit its header, its parent or the master's proofs. As for a damaged
     /// segment, only frames that are gone are written again.
     #[error(
         "the frames of block {block} in {segment} are wrong: {what}; stop geth, remove the segment, start geth and run `{REPAIR}`"
@@ -85,15 +85,15 @@ pub enum Error {
         block: BlockRef,
         /// Where its frames are.
         segment: PathBuf,
-        /// What does not fit.
+        /// The fault.
         what: String,
     },
-    /// What the master or the feed says of a block does not decode.
+    /// A block of the master or the feed that does not decode.
     #[error("block {block}: {what}; a newer tap may know it, and otherwise the master's database is damaged")]
     BadBlock {
         /// The block.
         block: BlockRef,
-        /// What does not fit.
+        /// The fault.
         what: String,
     },
     /// The master moved to a branch that leaves the chain below the feed's first block.
@@ -104,7 +104,7 @@ pub enum Error {
     BrokenFeed {
         /// Offset of the record.
         offset: u64,
-        /// What is wrong.
+        /// The fault.
         what: String,
     },
     /// The log ends before what was read of it.
@@ -126,7 +126,7 @@ pub enum Error {
     /// Another tap writes this feed.
     #[error("displaced: epoch {epoch} of the feed belongs to another tap; run one tap per feed")]
     Displaced {
-        /// Its epoch.
+        /// Epoch of the other.
         epoch: u64,
     },
     /// The topic would lose data.
@@ -134,7 +134,7 @@ pub enum Error {
     Unfit {
         /// The topic.
         topic: String,
-        /// What to change.
+        /// Changes to make.
         problems: Vec<String>,
     },
     /// A dependency stayed away for too long.
@@ -152,7 +152,7 @@ pub enum Error {
 const REPAIR: &str = "maidenlane tap repair --config FILE";
 
 impl Error {
-    /// Whether trying again may help: the master or the log is away.
+    /// True if trying again may help: the master or the log is away.
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@ use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 use maidenlane_service::tracer::{Line, Told, Tracer};
 use tracing::Level;
 
-/// What happened.
+/// An event of the tap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Connected to the master; following is *resuming* from here.
@@ -22,7 +22,7 @@ pub enum Event {
     },
     /// An epoch of ours began.
     Opened {
-        /// Its number.
+        /// Number of the epoch.
         epoch: u64,
     },
     /// A head change was published.
@@ -62,7 +62,7 @@ pub enum Event {
     },
     /// A block was checked before it was announced.
     Ahead {
-        /// It may be published.
+        /// True if nothing speaks against publishing it.
         fit: bool,
     },
     /// Keys of a block were proved by the master.

@@ -27,7 +27,7 @@ pub trait Lineage {
     fn parent(&self, hash: &B256) -> Option<B256>;
 }
 
-/// What happened.
+/// An event that following depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The connection to the master is new, or a new INIT frame says that the master is.
@@ -38,7 +38,7 @@ pub enum Input {
     Polled(BlockRef),
 }
 
-/// What to do next.
+/// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing until something happens.
@@ -74,7 +74,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether the records of this change carry `more` up to the last: always with an undo, and for every
+    /// True if the records of this change carry `more` up to the last: always with an undo, and for every
     /// extension short enough not to be catching up.
     #[must_use]
     pub fn atomic(&self) -> bool {
@@ -85,7 +85,7 @@ impl Change {
 #[derive(Clone, Copy, Debug)]
 struct Target {
     block: BlockRef,
-    /// What the master answered after this was announced: it stands there, or elsewhere.
+    /// The master's answer after this was announced: it stands there, or elsewhere.
     confirmed: Option<bool>,
 }
 
@@ -104,7 +104,7 @@ impl Default for Follow {
 }
 
 impl Follow {
-    /// Whether the master is still behind what was published of it.
+    /// True if the master is still behind what was published of it.
     #[must_use]
     pub const fn resuming(&self) -> bool {
         self.resuming
@@ -135,7 +135,7 @@ impl Follow {
         self.targets.push_front(Target { block, confirmed: None });
     }
 
-    /// What to do now. Ask again after doing it.
+    /// The next thing to do; ask again after doing it.
     pub fn step(&mut self, published: &Published, spool: &impl Lineage) -> Step {
         while let Some(target) = self.targets.front().copied() {
             let step = self.towards(target, published, spool);

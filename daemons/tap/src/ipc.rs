@@ -18,7 +18,7 @@ const MESSAGE_MAX_BYTES: usize = 256 << 20;
 const NOTIFICATIONS_MAX: usize = 4096;
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What goes wrong between the tap and its master.
+/// A failure between the tap and its master.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The socket cannot be reached or broke.
@@ -26,7 +26,7 @@ pub enum Error {
     Socket {
         /// Path of the socket.
         path: String,
-        /// What was attempted.
+        /// The attempt.
         what: &'static str,
         /// Why it failed.
         #[source]
@@ -50,21 +50,21 @@ pub enum Error {
         method: String,
         /// JSON-RPC error code.
         code: i64,
-        /// Its text.
+        /// Error text.
         message: String,
     },
-    /// What came is not what JSON-RPC or the method promises.
+    /// An answer that is not what JSON-RPC or the method promises.
     #[error("geth's answer to {method} makes no sense: {what}")]
     Nonsense {
         /// The call.
         method: String,
-        /// What was wrong.
+        /// The fault.
         what: String,
     },
 }
 
 impl Error {
-    /// Whether the connection is still good after it: geth understood and said no.
+    /// True if the connection is still good after it: geth understood and said no.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
@@ -189,7 +189,7 @@ impl Client {
         serde_json::from_str(raw.get()).map(Some).map_err(nonsense)
     }
 
-    /// Whether a notification was read already. If not, the next one makes the socket readable.
+    /// True if a notification was read already. If not, the next one makes the socket readable.
     ///
     /// # Errors
     /// When what was read makes no sense.

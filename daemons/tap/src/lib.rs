@@ -7,7 +7,7 @@
 //! | [`spool`] | finds frames by block hash, while geth writes them |
 //! | [`block`], [`begin`], [`audit`] | pure: what must be true before anything is published |
 //! | [`nodes`] | trie nodes, on their way to the `proofs` topic |
-//! | [`tail`] | the feed, folded as every consumer folds it |
+//! | [`tail`] | the feed's state: what `maidenlane_feed` reads, folded into chain and finality |
 //! | [`publish`] | the feed's one writer: epochs and the proof that they are ours |
 //! | [`ipc`], [`master`] | questions to geth and announcements from it |
 //! | [`run`] | the loop that ties them together |
@@ -68,7 +68,7 @@ impl maidenlane_service::Daemon for Daemon {
     }
 }
 
-/// What the tap's thread does.
+/// The work of the tap's thread.
 fn work(
     current: &Current<Settings>,
     events: &Tracer<Event>,
@@ -96,16 +96,16 @@ fn chain(settings: &Settings, events: &Tracer<Event>, health: &Health, shutdown:
     if let Some(genesis) = settings.genesis {
         return Some(Chain { id, genesis });
     }
-    let mut told = None;
+    let mut last = None;
     while !shutdown.is_triggered() {
         match master::Master::connect(&settings.ipc).and_then(|mut master| master.identity()) {
             Ok((_, genesis)) => return Some(Chain { id, genesis }),
             Err(error) => {
                 let reason = Error::from(error).with_causes();
-                if told.as_ref() != Some(&reason) {
+                if last.as_ref() != Some(&reason) {
                     events.emit(&Event::Away { reason: reason.clone() });
                 }
-                told = Some(reason);
+                last = Some(reason);
             }
         }
         health.set_status_line("waiting for the master");

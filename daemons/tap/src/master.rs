@@ -1,4 +1,4 @@
-//! What the tap asks of its master.
+//! The questions that the tap asks of its master.
 
 use crate::ipc::{Client, Error};
 use crate::spool::Watch;

@@ -27,7 +27,7 @@ pub struct Sets {
     told: Published,
 }
 
-/// What was made durable.
+/// Count of sets that became durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// Sets: one per block.

@@ -24,7 +24,7 @@ const LINKS_MIN: usize = 256;
 /// One record to publish.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Its content.
+    /// Content.
     pub record: Record,
     /// More records of the same head change follow.
     pub more: bool,
@@ -41,7 +41,7 @@ pub struct Publisher {
     /// The name of a feed that begins with us. One for all our OPENs: the one that counts may be one whose
     /// acknowledgement was lost.
     new_feed: Id,
-    /// We have owned an epoch: from then on, an epoch of somebody else displaces us.
+    /// Set once we have owned an epoch: from then on, an epoch of somebody else displaces us.
     owned: bool,
     /// Our epoch, once our OPEN has won and while nothing of it is in doubt.
     mine: Option<u64>,
@@ -86,7 +86,7 @@ impl Publisher {
         &self.tail
     }
 
-    /// Whether our OPEN stands.
+    /// True if our OPEN stands.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.mine.is_some()
@@ -231,12 +231,12 @@ impl Publisher {
         self.check_mine()
     }
 
-    /// What we read is no longer there: whatever we know of the feed is to be read anew.
+    /// Refuses a log that ends before what was read of it: all that is known of the feed is to be read anew.
     fn refuse_cut(&self, end: Offset) -> Result<(), Error> {
         if end < self.tail.next { Err(Error::Cut { read: self.tail.next.0, end: end.0 }) } else { Ok(()) }
     }
 
-    /// Whoever owned an epoch and finds another's after it must stop: two taps would take turns for ever.
+    /// Stops whoever owned an epoch and finds another's after it: two taps would take turns for ever.
     fn check_mine(&self) -> Result<(), Error> {
         let reader = &self.tail.reader;
         let displaced =

@@ -12,9 +12,9 @@ const LINKS_MAX: usize = 100_000;
 pub struct Link {
     /// The block.
     pub block: BlockRef,
-    /// Its parent.
+    /// Parent hash.
     pub parent: B256,
-    /// Its state root.
+    /// State root.
     pub root: B256,
     /// Where its record (or the first of its parts) stands on the feed.
     pub offset: Offset,
@@ -23,15 +23,15 @@ pub struct Link {
 /// Where a block stands towards the published chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It is the published head.
+    /// The published head.
     Head,
-    /// It is an ancestor of the published head.
+    /// An ancestor of the published head.
     Ancestor,
-    /// It is not on the published chain.
+    /// Not on the published chain.
     Elsewhere,
-    /// It is older than what is remembered: read more of the feed.
+    /// Older than what is remembered: read more of the feed.
     Deeper,
-    /// It is older than the feed itself, or another block in the place of its first one.
+    /// Older than the feed itself, or another block in the place of its first one.
     BelowBase,
 }
 
@@ -64,7 +64,7 @@ impl Published {
         self.head
     }
 
-    /// What is known of the head; `None` also if it was reached by undoing into the unknown.
+    /// The link of the head; `None` also if it was reached by undoing into the unknown.
     #[must_use]
     pub fn head_link(&self) -> Option<&Link> {
         self.links.back()
@@ -76,13 +76,13 @@ impl Published {
         self.links.len()
     }
 
-    /// Whether nothing is remembered.
+    /// True if nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
 
-    /// Whether the memory reaches down to the feed's base.
+    /// True if the memory reaches down to the feed's base.
     #[must_use]
     pub const fn from_base(&self) -> bool {
         self.from_base

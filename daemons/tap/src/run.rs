@@ -1,6 +1,6 @@
 //! The one loop: listens to the master, looks at the spool, does what [`crate::follow`] says.
 //!
-//! It runs on a thread of its own. Nothing else appends to the feed or talks to the master, so nothing can overtake.
+//! The loop runs on a thread of its own. Nothing else appends to the feed or talks to the master, so nothing can overtake.
 
 mod begin;
 mod blocks;
@@ -98,7 +98,7 @@ impl Tap {
     /// Runs until the shutdown or a failure that does not pass.
     ///
     /// # Errors
-    /// What does not pass.
+    /// The failure that does not pass.
     pub fn run(mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             match self.turn() {

@@ -74,7 +74,7 @@ impl Sample {
         self.frames_around(&encode(&Frame::Trie { hash: self.block.hash, nodes: self.nodes() }))
     }
 
-    /// What it changes in the account trie: a root that says nothing but its name.
+    /// The change of the account trie: a root that says nothing but its name.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
         let node = |root: B256| Some(Bytes::copy_from_slice(root.as_slice()));
         let (before, after) = (node(self.origin_root), node(self.header.state_root));

@@ -56,9 +56,9 @@ pub struct Genesis {
 pub struct Executed {
     /// The block's RLP.
     pub block: Bytes,
-    /// Its receipts: consensus RLP list.
+    /// Receipts: consensus RLP list.
     pub receipts: Bytes,
-    /// Its state changes.
+    /// State changes.
     pub state: State,
     /// The trie nodes that it changed, if the hook was told to write them.
     pub nodes: Option<Vec<NodeRow>>,
@@ -72,7 +72,7 @@ struct Span {
     len: u64,
 }
 
-/// What a scan found.
+/// Result of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Blocks whose frames are now complete.
@@ -157,7 +157,7 @@ impl Spool {
         self.init.as_ref().ok_or_else(|| Error::NoInit(self.dir.clone()))
     }
 
-    /// What is known of a block.
+    /// Index entry of a block.
     #[must_use]
     pub fn find(&self, hash: &B256) -> Option<&Indexed> {
         self.blocks.get(hash)
@@ -175,7 +175,7 @@ impl Spool {
         self.blocks.len()
     }
 
-    /// Whether the index holds no block.
+    /// True if the index holds no block.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()

@@ -24,7 +24,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether `entry` is the one that was read.
+    /// True if `entry` is the one that was read.
     #[must_use]
     pub fn is_at(&self, entry: &Entry) -> bool {
         entry.offset.0 == self.offset && crc32c::crc32c(&entry.payload) == self.crc32c

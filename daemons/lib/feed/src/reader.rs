@@ -124,7 +124,7 @@ impl Reader {
         self.owner.map_or(0, |owner| owner.seq.saturating_add(1))
     }
 
-    /// Whether the last whole record left a head change half-way.
+    /// True if the last whole record left a head change half-way.
     #[must_use]
     pub const fn more(&self) -> bool {
         self.more
@@ -160,11 +160,11 @@ impl Reader {
         Ok(Some(Whole { stamp, first: self.first, forget, last: entry, bytes }))
     }
 
-    /// Whether an entry counts.
+    /// True if an entry counts.
     ///
     /// # Correctness
-    /// Who owns the newest epoch is asked first, and everything else only of the owner's entries: the others may say what
-    /// they like.
+    /// The owner of the newest epoch comes first, and everything else is asked only of the owner's entries: the others may
+    /// say what they like.
     fn admit(&mut self, heading: &Heading) -> Result<bool, Violation> {
         let (stamp, is_open) = (&heading.stamp, heading.kind == Kind::Open);
         let Some(owner) = self.owner else {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// Payload read at a time.
 const READ_BYTES: usize = 4 << 20;
-/// What the log says it has must come within this.
+/// Entries that the log says it has must come within this.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Entries looked at together, going backwards. As many before them tell which writer counts: far more than a displaced
 /// writer can add before it notices.
 const STRIDE: u64 = if cfg!(test) { 4 } else { 4096 };
 
-/// What goes wrong between a reader and its feed.
+/// A failure between a reader and its feed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Between the reader and the log.
@@ -91,7 +91,7 @@ impl Scanner {
         Ok(entries)
     }
 
-    /// Whether the log still holds the record at `position`.
+    /// True if the log still holds the record at `position`.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -107,7 +107,7 @@ impl Scanner {
     /// Hands over the entries from `from` up to just before `end`, which must exist already, one at a time.
     ///
     /// # Errors
-    /// Those of the log and of `take`.
+    /// Errors of the log and of `take`.
     pub fn each<E: std::convert::From<maidenlane_log::Error>>(
         &mut self,
         from: Offset,
@@ -147,7 +147,7 @@ impl Scanner {
     /// `ours`: where a reader goes on whose own record is no longer in the log, once it stands at that head.
     ///
     /// # Errors
-    /// Those of the log, of the protocol and of `ours`.
+    /// Errors of the log, of the protocol and of `ours`.
     pub fn newest<E: std::convert::From<Error>>(
         &mut self,
         mut end: Offset,
@@ -204,7 +204,7 @@ const fn behind(entry: &Entry) -> Offset {
     Offset(entry.offset.0.saturating_add(1))
 }
 
-/// What the log says it has does not come: it went away meanwhile, which says nothing about what it holds.
+/// Entries that the log says it has do not come: it went away meanwhile, which says nothing about what it holds.
 fn late(offset: Offset) -> maidenlane_log::Error {
     let waited_ms = u64::try_from(READ_WITHIN.as_millis()).unwrap_or(u64::MAX);
     maidenlane_log::Error::Timeout { what: format!("reading offset {}", offset.0), waited_ms }

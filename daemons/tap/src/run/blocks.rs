@@ -59,7 +59,7 @@ impl Blocks {
     /// Loads a block and examines it by itself.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault in it.
     pub(super) fn check(&mut self, hash: B256) -> Result<Checked, Error> {
         let at = BlockRef::new(self.spool.find(&hash).map_or(0, |indexed| indexed.number), hash);
         let executed = self.spool.load(&hash)?.ok_or(Error::Hole(at))?;

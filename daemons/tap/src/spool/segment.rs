@@ -16,9 +16,9 @@ const PREFIX_BYTES: u64 = 8;
 /// geth's word of itself when it started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Init {
-    /// Its chain config as JSON.
+    /// Chain config as JSON.
     pub chain_config: String,
-    /// Its name and version.
+    /// Name and version.
     pub client_version: String,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Found {
     pub(super) content: Content,
 }
 
-/// What was found.
+/// Content that was found.
 #[derive(Debug)]
 pub(super) enum Content {
     Init(Init),
@@ -67,7 +67,7 @@ pub(super) struct Segment {
     group: Option<Group>,
     /// Highest block in it.
     newest: Option<u64>,
-    /// It ends here: nothing more will be written.
+    /// Nothing more will be written.
     closed: bool,
 }
 
@@ -89,7 +89,7 @@ impl Segment {
         &self.path
     }
 
-    /// Whether every block in it is at or below `done` and nothing more will come.
+    /// True if every block in it is at or below `done` and nothing more will come.
     pub(super) fn reclaimable(&self, done: u64) -> bool {
         self.closed && self.newest.is_none_or(|newest| newest <= done)
     }
@@ -165,7 +165,7 @@ impl Segment {
         }
     }
 
-    /// Whether nothing but this bad frame, or zeros that a crash left, follows up to the file's end.
+    /// True if nothing but this bad frame, or zeros that a crash left, follows up to the file's end.
     fn at_tail(&self, rest: &[u8], file_len: u64) -> bool {
         let declared = rest.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
         let end = self.scanned.saturating_add(PREFIX_BYTES).saturating_add(declared);
