@@ -12,7 +12,7 @@
 //! - A polled head is a head only when nothing was announced between two equal answers: in the middle of a reorg
 //!   geth shows heads that it never announces.
 
-use crate::published::{Place, Published};
+use crate::published::{Published, Standing};
 use maidenlane_chain::{B256, BlockRef};
 use std::collections::VecDeque;
 
@@ -170,21 +170,21 @@ impl Follow {
 
     /// The step towards `target`; `None` drops it.
     fn towards(&mut self, target: Target, published: &Published, spool: &impl Lineage) -> Option<Step> {
-        match published.place(target.block) {
-            Place::Head => {
+        match published.standing(target.block) {
+            Standing::Head => {
                 self.resuming = false;
                 Some(Step::Reached)
             }
-            Place::Ancestor if self.resuming => None,
-            Place::Ancestor => match target.confirmed {
+            Standing::Ancestor if self.resuming => None,
+            Standing::Ancestor => match target.confirmed {
                 None => Some(Step::Confirm(target.block)),
                 Some(false) => None,
                 Some(true) => Some(join(target.block, published, spool)),
             },
-            Place::BelowBase if self.resuming => None,
-            Place::BelowBase => Some(Step::BelowBase(target.block)),
-            Place::Deeper => Some(Step::Deeper),
-            Place::Elsewhere => {
+            Standing::BelowBase if self.resuming => None,
+            Standing::BelowBase => Some(Step::BelowBase(target.block)),
+            Standing::Deeper => Some(Step::Deeper),
+            Standing::Elsewhere => {
                 let step = join(target.block, published, spool);
                 if matches!(step, Step::Change(_)) {
                     self.resuming = false;
@@ -199,11 +199,11 @@ impl Follow {
 fn join(target: BlockRef, published: &Published, spool: &impl Lineage) -> Step {
     let (mut cursor, mut advance) = (target, Vec::new());
     loop {
-        match published.place(cursor) {
-            Place::Head | Place::Ancestor => break,
-            Place::Deeper => return Step::Deeper,
-            Place::BelowBase => return Step::BelowBase(target),
-            Place::Elsewhere => {}
+        match published.standing(cursor) {
+            Standing::Head | Standing::Ancestor => break,
+            Standing::Deeper => return Step::Deeper,
+            Standing::BelowBase => return Step::BelowBase(target),
+            Standing::Elsewhere => {}
         }
         let Some(parent) = spool.parent(&cursor.hash) else { return Step::Wait { target, missing: cursor } };
         let Some(number) = cursor.number.checked_sub(1) else { return Step::BelowBase(target) };

@@ -24,12 +24,12 @@ pub struct Sets {
     waiting: Vec<(B256, Vec<u8>)>,
     waiting_bytes: usize,
     /// Sets taken, and bytes appended, since the last [`Sets::flush`] that was asked for.
-    told: Published,
+    appended: Appended,
 }
 
 /// Count of sets that became durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Published {
+pub struct Appended {
     /// Sets: one per block.
     pub sets: usize,
     /// Bytes of their entries.
@@ -46,7 +46,7 @@ impl Sets {
             producer: log.producer(topic)?,
             waiting: Vec::new(),
             waiting_bytes: 0,
-            told: Published::default(),
+            appended: Appended::default(),
         })
     }
 
@@ -61,7 +61,7 @@ impl Sets {
         self.waiting_bytes =
             entries.iter().fold(self.waiting_bytes, |sum, entry| sum.saturating_add(entry.len()));
         self.waiting.extend(entries.into_iter().map(|entry| (set.block.hash, entry)));
-        self.told.sets = self.told.sets.saturating_add(1);
+        self.appended.sets = self.appended.sets.saturating_add(1);
         if self.waiting_bytes >= BATCH_BYTES {
             self.append()?;
         }
@@ -72,9 +72,9 @@ impl Sets {
     ///
     /// # Errors
     /// When the log is away. What waited is forgotten: its blocks will be prepared again.
-    pub fn flush(&mut self) -> Result<Published, Error> {
+    pub fn flush(&mut self) -> Result<Appended, Error> {
         self.append()?;
-        Ok(std::mem::take(&mut self.told))
+        Ok(std::mem::take(&mut self.appended))
     }
 
     fn append(&mut self) -> Result<(), Error> {
@@ -83,14 +83,14 @@ impl Sets {
             waiting.iter().map(|(hash, payload)| Append { key: Some(hash.as_slice()), payload }).collect();
         if !entries.is_empty() {
             self.producer.append(&entries)?;
-            self.told.bytes = self.told.bytes.saturating_add(bytes);
+            self.appended.bytes = self.appended.bytes.saturating_add(bytes);
         }
         Ok(())
     }
 
     /// Forgets what waits: the change that it was for is prepared anew.
     pub fn clear(&mut self) {
-        (self.waiting, self.waiting_bytes, self.told) = (Vec::new(), 0, Published::default());
+        (self.waiting, self.waiting_bytes, self.appended) = (Vec::new(), 0, Appended::default());
     }
 }
 

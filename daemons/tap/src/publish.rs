@@ -10,7 +10,7 @@
 
 use crate::error::Error;
 use crate::failpoints;
-use crate::published::Place;
+use crate::published::Standing;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::BlockRef;
 use maidenlane_feed::{Reader, Scanner};
@@ -173,7 +173,7 @@ impl Publisher {
         let last = self.tail.finals.unwrap_or(Final { safe: None, finalized: None });
         let published = &self.tail.published;
         let on_chain = |block: &BlockRef| {
-            matches!(published.place(*block), Place::Head | Place::Ancestor | Place::Deeper)
+            matches!(published.standing(*block), Standing::Head | Standing::Ancestor | Standing::Deeper)
         };
         let forward = |block: &BlockRef| {
             let floor = last.finalized.map_or(self.finalized, |last| last.number.saturating_add(1));

@@ -22,7 +22,7 @@ pub struct Link {
 
 /// Where a block stands towards the published chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Standing {
     /// The published head.
     Head,
     /// An ancestor of the published head.
@@ -132,20 +132,20 @@ impl Published {
 
     /// Where `block` stands.
     #[must_use]
-    pub fn place(&self, block: BlockRef) -> Place {
-        let Some(head) = self.head else { return Place::Elsewhere };
+    pub fn standing(&self, block: BlockRef) -> Standing {
+        let Some(head) = self.head else { return Standing::Elsewhere };
         if block == head {
-            return Place::Head;
+            return Standing::Head;
         }
         if block.number >= head.number {
-            return Place::Elsewhere;
+            return Standing::Elsewhere;
         }
         match self.at(block.number) {
-            Some(link) if link.block == block => Place::Ancestor,
-            Some(link) if self.from_base && self.links.front() == Some(link) => Place::BelowBase,
-            Some(_) => Place::Elsewhere,
-            None if self.from_base => Place::BelowBase,
-            None => Place::Deeper,
+            Some(link) if link.block == block => Standing::Ancestor,
+            Some(link) if self.from_base && self.links.front() == Some(link) => Standing::BelowBase,
+            Some(_) => Standing::Elsewhere,
+            None if self.from_base => Standing::BelowBase,
+            None => Standing::Deeper,
         }
     }
 }

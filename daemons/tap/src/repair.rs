@@ -4,7 +4,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::follow::Lineage;
 use crate::master::Master;
-use crate::published::Place;
+use crate::published::Standing;
 use crate::spool::Spool;
 use crate::tail::{Chain, Tail};
 use alloy::consensus::Header;
@@ -47,7 +47,7 @@ pub fn repair(
     settings: &Settings,
     chain: Chain,
     patience: Duration,
-    told: impl FnOnce(Repaired),
+    waits: impl FnOnce(Repaired),
 ) -> Result<Repaired, Error> {
     let mut spool = Spool::new(&settings.spool);
     spool.scan()?;
@@ -58,7 +58,7 @@ pub fn repair(
         return Ok(Repaired::Whole);
     };
     master.set_head(before)?;
-    told(Repaired::Waiting { missing });
+    waits(Repaired::Waiting { missing });
     let until = Instant::now() + patience;
     while !is_whole(&spool, &missing, with_nodes) {
         if Instant::now() >= until {
@@ -90,19 +90,19 @@ fn oldest_hole(
         return Ok(None); // the feed begins where the spool does
     }
     for _ in 0..WALK_MAX {
-        let mut place = tail.published.place(cursor);
-        while place == Place::Deeper {
+        let mut standing = tail.published.standing(cursor);
+        while standing == Standing::Deeper {
             let known = tail.published.len();
             tail = Tail::load(chain, log, known.saturating_mul(4))?;
             if tail.published.len() == known {
                 break; // older than the log remembers
             }
-            place = tail.published.place(cursor);
+            standing = tail.published.standing(cursor);
         }
-        match place {
-            Place::Head | Place::Ancestor => return Ok(hole),
-            Place::BelowBase | Place::Deeper => return Err(Error::BelowBase(cursor)),
-            Place::Elsewhere => {}
+        match standing {
+            Standing::Head | Standing::Ancestor => return Ok(hole),
+            Standing::BelowBase | Standing::Deeper => return Err(Error::BelowBase(cursor)),
+            Standing::Elsewhere => {}
         }
         let Some(number) = cursor.number.checked_sub(1) else { break };
         if !is_whole(spool, &cursor, with_nodes) {

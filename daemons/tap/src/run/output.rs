@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
 use crate::follow::{Change, Lineage};
-use crate::nodes::{self, Published, Sets};
+use crate::nodes::{self, Appended, Sets};
 use crate::publish::{Draft, Publisher};
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::{Health, Tracer, failpoint};
@@ -134,7 +134,7 @@ impl Output {
     /// The nodes of all blocks that were prepared are in the log when this returns.
     fn flush_nodes(&mut self) -> Result<(), Error> {
         let Some(sets) = &mut self.sets else { return Ok(()) };
-        let Published { sets, bytes } = sets.flush()?;
+        let Appended { sets, bytes } = sets.flush()?;
         if sets > 0 {
             failpoint(failpoints::BETWEEN_NODES_AND_ADVANCE);
             self.events.emit(&Event::Nodes { sets, bytes });

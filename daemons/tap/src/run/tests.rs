@@ -109,7 +109,7 @@ impl World {
     }
 
     /// The records of the feed that move a head, short: `G`, `S`, `+n`, `-n`, `*` after those with `more`.
-    fn told(&self) -> (String, Option<BlockRef>) {
+    fn records(&self) -> (String, Option<BlockRef>) {
         let mut consumer = self.log.consumer(TOPIC, 0).unwrap();
         let end = consumer.end().unwrap();
         let mut tail = Tail::new(Self::chain(), Offset(0));
@@ -138,7 +138,7 @@ impl World {
         consumer.seek(From::End).unwrap();
         let until = Instant::now() + LONG;
         loop {
-            let (told, published) = self.told();
+            let (told, published) = self.records();
             if published == Some(head.block) {
                 assert_eq!(told, history);
                 return;
@@ -296,7 +296,7 @@ fn a_spool_that_does_not_reach_genesis_begins_no_feed() {
     let error = world.failure();
     assert!(matches!(&error, Error::NotFromGenesis { base, .. } if *base == chain[3].block), "{error}");
     assert!(error.to_string().contains("set `begin`"), "{error}");
-    assert_eq!(world.told().0, "", "nothing was published");
+    assert_eq!(world.records().0, "", "nothing was published");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_hole_stops_the_tap_before_it_publishes() {
     world.geth.head(&[missing.clone(), next]);
     let error = world.failure();
     assert!(matches!(error, Error::Hole(block) if block == missing.block), "{error}");
-    assert_eq!(world.told().0, "G +1");
+    assert_eq!(world.records().0, "G +1");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn refuted(mut world: World, next: &Sample) {
     world.geth.head(std::slice::from_ref(next));
     let error = world.failure();
     assert!(error.to_string().contains("audit: "), "{error}");
-    assert_eq!(world.told().0, "G +1");
+    assert_eq!(world.records().0, "G +1");
 }
 
 fn mixed_up(parent: &Sample) -> Sample {
@@ -49,7 +49,7 @@ fn a_bad_block_is_nobodys_trouble_until_it_is_announced() {
     world.geth.head(std::slice::from_ref(&bad));
     let error = world.failure();
     assert!(matches!(&error, Error::BadFrames { block, .. } if *block == bad.block), "{error}");
-    assert_eq!(world.told().0, "G +1 +2");
+    assert_eq!(world.records().0, "G +1 +2");
 }
 
 #[test]

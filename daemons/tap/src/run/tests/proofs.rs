@@ -91,7 +91,7 @@ fn a_block_without_nodes_is_refused_and_the_cure_is_said() {
     assert!(matches!(error, Error::NoNodes { block } if block == blind.block), "{error}");
     assert!(error.to_string().contains("set `\"trie\": true` in geth's"), "{error}");
     assert_eq!(Failure::from(error).exit, Exit::Settings);
-    assert_eq!(world.told().0, "G +1");
+    assert_eq!(world.records().0, "G +1");
 }
 
 #[test]
