@@ -1,6 +1,5 @@
 //! A place in a feed.
 
-use maidenlane_log::Entry;
 use maidenlane_wire::Id;
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +20,4 @@ pub struct Position {
     pub crc32c: u32,
     /// The record was in the middle of a head change: this head must not be shown.
     pub more: bool,
-}
-
-impl Position {
-    /// True if `entry` is the one that was read.
-    #[must_use]
-    pub fn is_at(&self, entry: &Entry) -> bool {
-        entry.offset.0 == self.offset && crc32c::crc32c(&entry.payload) == self.crc32c
-    }
 }

@@ -243,3 +243,6 @@ impl Whole<'_> {
         Position { feed, epoch, writer, seq, offset: self.last.offset.0, crc32c, more }
     }
 }
+
+#[cfg(test)]
+mod tests;

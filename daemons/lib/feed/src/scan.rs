@@ -91,17 +91,18 @@ impl Scanner {
         Ok(entries)
     }
 
-    /// True if the log still holds the record at `position`.
+    /// True if the log still holds the entry at `offset` that had this checksum.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn holds(&mut self, position: &Position) -> Result<bool, maidenlane_log::Error> {
-        let at = Offset(position.offset);
+    pub fn holds(&mut self, offset: u64, crc32c: u32) -> Result<bool, maidenlane_log::Error> {
+        let at = Offset(offset);
         if at < self.earliest()? || at >= self.end()? {
             return Ok(false);
         }
         let entries = self.read(at, 1, READ_WITHIN)?;
-        entries.first().map(|entry| position.is_at(entry)).ok_or_else(|| late(at))
+        let entry = entries.first().ok_or_else(|| late(at))?;
+        Ok(entry.offset == at && crc32c::crc32c(&entry.payload) == crc32c)
     }
 
     /// Hands over the entries from `from` up to just before `end`, which must exist already, one at a time.

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
 use maidenlane_chain::BlockRef;
+use maidenlane_feed::Reader;
 use maidenlane_log::{Backend, LogConsumer, segment};
 use maidenlane_replay::{
     apply::Demands,
@@ -15,7 +16,7 @@ use maidenlane_replay::{
 };
 use maidenlane_service::Tracer;
 use maidenlane_store::{Facts, Store, TableRows};
-use maidenlane_wire::{Joiner, Open, Record};
+use maidenlane_wire::{Open, Record};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
@@ -78,14 +79,14 @@ struct Feed {
 impl Feed {
     fn read(mut consumer: Box<dyn LogConsumer>) -> Outcome<Self> {
         let (mut open, mut records, mut last) = (None, Vec::new(), BlockRef::default());
-        let mut joiner = Joiner::default();
+        let mut reader = Reader::at_start();
         loop {
             let entries = consumer.read(READ_BYTES, Duration::ZERO)?;
             if entries.is_empty() {
                 break;
             }
             for entry in entries {
-                match joiner.push(maidenlane_wire::decode(&entry.payload)?)?.map(|stamped| stamped.record) {
+                match reader.read(&entry)?.map(|whole| whole.record()).transpose()? {
                     Some(Record::Open(found)) => open = Some(found),
                     Some(Record::Genesis(genesis)) => records.push(Record::Genesis(genesis)),
                     Some(Record::Advance(advance)) => {

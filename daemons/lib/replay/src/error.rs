@@ -3,6 +3,7 @@
 use crate::apply::Refusal;
 use crate::live::ShowError;
 use maidenlane_chain::BlockRef;
+use maidenlane_feed::Violation;
 use maidenlane_service::{Exit, Failure};
 use maidenlane_state::trie::audit::Mismatch;
 use maidenlane_state::trie::whole::Unlike;
@@ -89,7 +90,24 @@ pub enum Error {
     },
 }
 
+impl From<maidenlane_feed::Error> for Error {
+    fn from(error: maidenlane_feed::Error) -> Self {
+        match error {
+            maidenlane_feed::Error::Log(error) => Self::Log(error),
+            maidenlane_feed::Error::Violation { offset, source } => Self::of_entry(offset, source),
+        }
+    }
+}
+
 impl Error {
+    /// An entry that breaks the protocol of feeds.
+    pub(crate) fn of_entry(offset: u64, violation: Violation) -> Self {
+        match Refusal::try_from(violation) {
+            Ok(source) => Self::Refused { offset, source },
+            Err(source) => Self::Record { offset, source },
+        }
+    }
+
     /// Whether a log that was cut and written anew may look like that.
     #[must_use]
     pub const fn may_be_cut(&self) -> bool {

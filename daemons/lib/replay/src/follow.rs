@@ -2,7 +2,7 @@
 
 mod sets;
 
-use crate::apply::{self, Cursor, Demands, Refusal, Step, Verdict};
+use crate::apply::{self, Demands, Refusal, Step};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
@@ -10,11 +10,11 @@ use crate::live::{Heads, Parsed, Shown, Signs, age_of};
 use crate::locate;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_log::{Backend, Entry, LogConsumer};
+use maidenlane_feed::{Reader, Scanner};
+use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
 use maidenlane_service::{Tracer, failpoint};
 use maidenlane_state::trie::{audit, whole};
 use maidenlane_store::{Batch, Facts, Position, Store};
-use maidenlane_wire::{Joiner, Record, Stamp, Stamped};
 use sets::{Nodes, Sets};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,12 +52,10 @@ impl std::fmt::Debug for Logs {
     }
 }
 
-/// What is to be done next, and the place of its record in the log.
+/// What is to be done next, and where its record stands.
 struct Next {
     step: Step,
-    stamp: Stamp,
-    offset: u64,
-    crc32c: u32,
+    position: Position,
 }
 
 /// Replays a feed into a store.
@@ -65,7 +63,11 @@ pub struct Follower {
     store: Arc<Store>,
     keep: Keep,
     demands: Demands,
-    consumer: Box<dyn LogConsumer>,
+    feed: Scanner,
+    /// The next offset to read.
+    at: Offset,
+    /// Which entries count.
+    reader: Reader,
     /// `None` keeps no trie nodes.
     sets: Option<Sets>,
     /// Read and not looked at.
@@ -74,8 +76,6 @@ pub struct Follower {
     next: Option<Next>,
     events: Tracer<Event>,
     signs: Arc<Signs>,
-    joiner: Joiner,
-    cursor: Option<Cursor>,
     facts: Facts,
     parsed: Parsed,
     records: u64,
@@ -85,7 +85,7 @@ pub struct Follower {
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("cursor", &self.cursor).finish_non_exhaustive()
+        f.debug_struct("Follower").field("reader", &self.reader).finish_non_exhaustive()
     }
 }
 
@@ -103,7 +103,8 @@ impl Follower {
         events: Tracer<Event>,
         signs: Arc<Signs>,
     ) -> Result<Self, Error> {
-        let Logs { blocks: mut consumer, proofs } = logs;
+        let Logs { blocks, proofs } = logs;
+        let mut feed = Scanner::new(blocks);
         let stored = store.facts()?;
         // At the feed's end no OPEN would come for long to tell it.
         apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
@@ -117,11 +118,8 @@ impl Follower {
         };
         let at = stored.position;
         let facts = match at {
-            None => {
-                consumer.seek(maidenlane_log::From::Earliest)?;
-                stored
-            }
-            Some(position) => locate::resume(&store, keep, stored, position, consumer.as_mut(), &events)?,
+            None => stored,
+            Some(position) => locate::resume(&store, keep, stored, position, &mut feed, &events)?,
         };
         let sets = match proofs {
             None => None,
@@ -131,25 +129,22 @@ impl Follower {
                 Some(Sets::resume(proofs, applied.filter(|_| at == facts.position))?)
             }
         };
-        let cursor = facts.position.map(|at| Cursor {
-            feed: at.feed,
-            epoch: at.epoch,
-            writer: at.writer,
-            seq: at.seq,
-        });
-        let joiner = Joiner::default();
+        let (reader, at) = match &facts.position {
+            None => (Reader::at_start(), feed.earliest()?),
+            Some(position) => (Reader::behind(position), Offset(position.offset.saturating_add(1))),
+        };
         Ok(Self {
             store,
             keep,
             demands,
-            consumer,
+            feed,
+            at,
+            reader,
             sets,
             entries: VecDeque::new(),
             next: None,
             events,
             signs,
-            joiner,
-            cursor,
             facts,
             parsed: Parsed::default(),
             records: 0,
@@ -186,7 +181,7 @@ impl Follower {
     /// # Errors
     /// When the log is away.
     pub fn reach(&mut self) -> Result<(u64, u64), Error> {
-        let end = self.consumer.end()?.0;
+        let end = self.feed.end()?.0;
         Ok((self.facts.position.map_or(0, |position| position.offset.saturating_add(1)), end))
     }
 
@@ -196,10 +191,9 @@ impl Follower {
     /// Those of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
         if self.next.is_none() {
-            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
-            if self.entries.is_empty() {
-                return Ok(false);
-            }
+            self.entries = self.feed.read(self.at, READ_BYTES, wait)?.into();
+            let Some(last) = self.entries.back() else { return Ok(false) };
+            self.at = Offset(last.offset.0.saturating_add(1));
             failpoint(failpoints::AFTER_READ);
         }
         let mut batch = self.batch();
@@ -280,35 +274,19 @@ impl Follower {
     /// What an entry asks for, if it counts and makes a record whole.
     fn judge(&mut self, entry: &Entry, facts: &Facts) -> Result<Option<Next>, Error> {
         let offset = entry.offset.0;
-        let unreadable = |source| Error::Record { offset, source };
-        let stamped = maidenlane_wire::decode(&entry.payload).map_err(unreadable)?;
-        let is_open = matches!(stamped.record, Record::Open(_));
-        let refused = |source| Error::Refused { offset, source };
-        match apply::judge(self.cursor, &stamped.stamp, is_open).map_err(refused)? {
-            Verdict::Skip => return Ok(None),
-            Verdict::Next(cursor) => self.cursor = Some(cursor),
-        }
-        let Some(Stamped { stamp, record }) = self.joiner.push(stamped).map_err(unreadable)? else {
-            return Ok(None);
-        };
+        let read = self.reader.read(entry).map_err(|violation| Error::of_entry(offset, violation))?;
+        let Some(whole) = read else { return Ok(None) };
         self.records += 1;
-        let step = apply::step(facts, self.demands, record).map_err(refused)?;
-        Ok(Some(Next { step, stamp, offset, crc32c: crc32c::crc32c(&entry.payload) }))
+        let record = whole.record().map_err(|source| Error::Record { offset, source })?;
+        let step = apply::step(facts, self.demands, record);
+        let step = step.map_err(|source| Error::Refused { offset, source })?;
+        Ok(Some(Next { step, position: whole.position() }))
     }
 
     fn apply(&mut self, next: Next, nodes: Nodes, batch: &mut Batch) -> Result<(), Error> {
-        let Next { step, stamp, offset, crc32c } = next;
-        self.change(step, nodes, batch, offset)?;
-        batch.facts().position = Some(Position {
-            feed: stamp.feed,
-            epoch: stamp.epoch,
-            writer: stamp.writer,
-            seq: stamp.seq,
-            offset,
-            crc32c,
-            // Also of an OPEN or a HEARTBEAT: a change that another writer left half-way may end with its head.
-            more: stamp.more,
-        });
+        let Next { step, position } = next;
+        self.change(step, nodes, batch, position.offset)?;
+        batch.facts().position = Some(position);
         Ok(())
     }
 
@@ -316,7 +294,7 @@ impl Follower {
         self.changed |= !matches!(step, Step::Heartbeat(_) | Step::Nothing);
         match step {
             Step::Open(open) => {
-                self.events.emit(&Event::Epoch { epoch: self.cursor.map_or(0, |cursor| cursor.epoch) });
+                self.events.emit(&Event::Epoch { epoch: self.reader.epoch() });
                 let facts = batch.facts();
                 facts.chain_id = open.chain_id;
                 facts.genesis = open.genesis;

@@ -3,7 +3,7 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`apply`] | pure: what a record means to a store at a position |
+//! | [`apply`] | pure: what a record means to a store |
 //! | [`follow`] | the one loop: read, decide, write, show |
 //! | [`locate`] | where to go on after a restart |
 //! | [`catch_up`] | progress on the way to the feed's end |

@@ -3,24 +3,7 @@
 use maidenlane_chain::{B256, BlockRef};
 use serde::{Deserialize, Serialize};
 
-/// Where the store stands in its feed: the last record that was applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    /// The feed's uuid.
-    pub feed: [u8; 16],
-    /// Epoch of the accepted OPEN.
-    pub epoch: u64,
-    /// Its writer.
-    pub writer: [u8; 16],
-    /// Of the record (the last of its parts).
-    pub seq: u64,
-    /// Of the log entry.
-    pub offset: u64,
-    /// crc32c of the log entry: tells whether the log still holds what was applied.
-    pub crc32c: u32,
-    /// The record was in the middle of a head change: this head must not be shown.
-    pub more: bool,
-}
+pub use maidenlane_feed::Position;
 
 /// How far the topic of trie nodes was read: the last entry of the last set that was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -139,7 +139,7 @@ impl Reading {
     fn again(&mut self) {
         let mut scanner = Scanner::new(Box::new(Memory { entries: self.log.clone(), next: 0 }));
         let (position, _) = *self.positions.last().unwrap();
-        let found = if scanner.holds(&position).unwrap() {
+        let found = if scanner.holds(position.offset, position.crc32c).unwrap() {
             Some((position, block(self.chain.last().unwrap())))
         } else {
             let end = Offset(position.offset.min(self.log.len() as u64));

@@ -1,12 +1,10 @@
-//! What a record means to a store that stands at a position: a pure decision.
-
-#[cfg(test)]
-mod tests;
+//! The meaning of a record to a store: a pure decision. Which records there are, [`maidenlane_feed`] decides.
 
 use maidenlane_chain::block::{BlockError, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef};
+use maidenlane_feed::Violation;
 use maidenlane_store::Facts;
-use maidenlane_wire::{Advance, Final, Genesis, Heartbeat, Id, Open, Record, Rows, Stamp, Start, Undo};
+use maidenlane_wire::{Advance, DecodeError, Final, Genesis, Heartbeat, Open, Record, Rows, Start, Undo};
 
 /// Why a feed cannot be followed. All of them need a person: exit code 65.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,50 +91,17 @@ pub enum Refusal {
     },
 }
 
-/// Where a reader stands among the writers of a feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The feed.
-    pub feed: Id,
-    /// Accepted epoch.
-    pub epoch: u64,
-    /// Its writer.
-    pub writer: Id,
-    /// Last `seq` that was read.
-    pub seq: u64,
-}
+impl TryFrom<Violation> for Refusal {
+    type Error = DecodeError;
 
-/// Whether a log entry counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the next one; the cursor moves here.
-    Next(Cursor),
-    /// A duplicate, or of a writer that lost its race.
-    Skip,
-}
-
-/// Judges an entry by its stamp alone. The first OPEN of a higher epoch wins.
-///
-/// # Errors
-/// A gap, or another feed.
-pub fn judge(cursor: Option<Cursor>, stamp: &Stamp, is_open: bool) -> Result<Verdict, Refusal> {
-    let next = Cursor { feed: stamp.feed, epoch: stamp.epoch, writer: stamp.writer, seq: stamp.seq };
-    let Some(cursor) = cursor else {
-        return if is_open { Ok(Verdict::Next(next)) } else { Err(Refusal::NoOpen) };
-    };
-    if stamp.feed != cursor.feed {
-        return Err(Refusal::Feed);
+    fn try_from(violation: Violation) -> Result<Self, DecodeError> {
+        Ok(match violation {
+            Violation::Gap { epoch, expected_after, found } => Self::Gap { epoch, expected_after, found },
+            Violation::NoOpen => Self::NoOpen,
+            Violation::OtherFeed => Self::Feed,
+            Violation::Unreadable(error) => return Err(error),
+        })
     }
-    if is_open {
-        return Ok(if stamp.epoch > cursor.epoch { Verdict::Next(next) } else { Verdict::Skip });
-    }
-    if (stamp.epoch, stamp.writer) != (cursor.epoch, cursor.writer) || stamp.seq <= cursor.seq {
-        return Ok(Verdict::Skip);
-    }
-    if stamp.seq == cursor.seq + 1 {
-        return Ok(Verdict::Next(next));
-    }
-    Err(Refusal::Gap { epoch: stamp.epoch, expected_after: cursor.seq, found: stamp.seq })
 }
 
 /// What the store must do.

@@ -4,8 +4,8 @@
 //! blocks: so they are read forwards, and what nobody wants is passed over.
 
 use crate::error::Error;
-use crate::locate::each;
-use maidenlane_log::{Entry, From, LogConsumer, Offset};
+use maidenlane_feed::Scanner;
+use maidenlane_log::{Entry, LogConsumer, Offset};
 use maidenlane_store::SetPosition;
 use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet};
 use std::collections::VecDeque;
@@ -28,7 +28,9 @@ pub(super) enum Nodes {
 
 /// The topic's reader.
 pub(super) struct Sets {
-    consumer: Box<dyn LogConsumer>,
+    topic: Scanner,
+    /// The next offset to read.
+    next: Offset,
     gatherer: Gatherer,
     entries: VecDeque<Entry>,
     /// Since when a block waits.
@@ -39,24 +41,23 @@ impl Sets {
     /// Goes on behind the last set that was applied, if the log still holds it; else from the topic's beginning: of a
     /// block that came, went and came again, any of its sets may be the one to go on from.
     pub(super) fn resume(
-        mut consumer: Box<dyn LogConsumer>,
+        consumer: Box<dyn LogConsumer>,
         applied: Option<SetPosition>,
     ) -> Result<Self, Error> {
+        let mut topic = Scanner::new(consumer);
         let next = match applied {
-            Some(applied) if holds(consumer.as_mut(), applied)? => {
-                From::At(Offset(applied.offset.saturating_add(1)))
-            }
-            _ => From::Earliest,
+            Some(applied) if holds(&mut topic, applied)? => Offset(applied.offset.saturating_add(1)),
+            _ => topic.earliest()?,
         };
-        consumer.seek(next)?;
-        Ok(Self { consumer, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
+        Ok(Self { topic, next, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
     }
 
     /// The nodes of a block. Reads once, and waits for so long if there is nothing to read.
     pub(super) fn take(&mut self, record: &Advance, wait: Duration) -> Result<Nodes, Error> {
         self.since.get_or_insert_with(Instant::now);
         if self.entries.is_empty() {
-            self.entries = self.consumer.read(READ_BYTES, wait)?.into();
+            self.entries = self.topic.read(self.next, READ_BYTES, wait)?.into();
+            self.next = self.entries.back().map_or(self.next, |last| Offset(last.offset.0.saturating_add(1)));
         }
         while let Some(entry) = self.entries.pop_front() {
             let offset = entry.offset.0;
@@ -81,19 +82,11 @@ impl Sets {
 }
 
 /// Whether the log still holds the entry that was applied last.
-fn holds(consumer: &mut dyn LogConsumer, position: SetPosition) -> Result<bool, Error> {
-    let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
+fn holds(topic: &mut Scanner, position: SetPosition) -> Result<bool, Error> {
+    let earliest = topic.earliest()?.0;
     if position.offset < earliest {
         let (topic, wanted) = ("the trie nodes".to_owned(), position.offset);
         return Err(maidenlane_log::Error::RetentionGap { topic, wanted, earliest }.into());
     }
-    if position.offset >= end {
-        return Ok(false);
-    }
-    let mut same = false;
-    each(consumer, position.offset, position.offset + 1, |entry| {
-        same = entry.offset.0 == position.offset && crc32c::crc32c(&entry.payload) == position.crc32c;
-        Ok(())
-    })?;
-    Ok(same)
+    Ok(topic.holds(position.offset, position.crc32c)?)
 }

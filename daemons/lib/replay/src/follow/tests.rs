@@ -471,6 +471,33 @@ fn the_middle_of_a_head_change_is_not_shown_after_a_start() {
 }
 
 #[test]
+fn an_open_that_lost_the_race_for_an_empty_feed_names_it_in_vain() {
+    let mut feed = feed(&[Move::Grow(0)]);
+    let mut lost = maidenlane_wire::decode(&feed.entries[0].0).unwrap();
+    (lost.stamp.feed, lost.stamp.writer) = ([9; 16], [9; 16]);
+    feed.entries.insert(1, (maidenlane_wire::encode(&lost), Vec::new()));
+    check_model(&Place::of(&feed).follow().unwrap(), &feed.chain, "past the loser");
+}
+
+#[test]
+fn an_open_in_the_middle_of_another_s_head_change_shows_no_head() {
+    let mut feed = feed(&[Move::Grow(0)]);
+    let undone = feed.chain.pop().unwrap();
+    feed.put(undone.undo(), true);
+    feed.play(&Move::Open);
+    let place = Place::of(&feed);
+    let mut follower = place.follower().unwrap().1;
+    follower.turn(Duration::ZERO).unwrap();
+    assert!(follower.shown().unwrap().is_none(), "the fork point");
+    drop(follower);
+    assert!(place.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
+    let end = feed.entries.len();
+    feed.play(&Move::Grow(1));
+    place.append(&feed, end, end + 1);
+    check_model(&place.follow().unwrap(), &feed.chain, "once the change is whole");
+}
+
+#[test]
 fn an_undo_with_other_rows_than_ours_is_refused() {
     check_refused(
         |feed| {
