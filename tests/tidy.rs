@@ -2,9 +2,13 @@
 //!
 //! Most invariants of this code are absences ("only lib/log names rdkafka"), which no type checker sees.
 
-#![expect(clippy::unwrap_used, reason = "a test: a broken tree may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: a broken tree may panic")]
+
+#[path = "tidy/circles.rs"]
+mod circles;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -123,6 +127,15 @@ const FILE_LINES_MAX: usize = 400;
 const TEST_LINES_MAX: usize = 600;
 const GO_FUNCTION_LINES_MAX: usize = 70;
 
+/// Files that stand in import circles, by crate: a bound may only be lowered.
+const IN_CIRCLES: &[(&str, usize)] = &[
+    ("daemons/lib/chain", 2),
+    ("daemons/lib/config", 6),
+    ("daemons/lib/jsonrpc", 5),
+    ("daemons/replica", 17),
+    ("tests", 13),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -223,6 +236,50 @@ fn go_functions_fit_a_screen() {
         }
     }
     none(&problems);
+}
+
+#[test]
+fn imports_make_no_circles() {
+    let sources: Vec<_> = files(&[".rs"]).into_iter().filter(|(path, _)| !is_test(path)).collect();
+    let mut problems = Vec::new();
+    for (folder, circles) in circles::circles(&sources) {
+        let bound = IN_CIRCLES.iter().find(|(name, _)| *name == folder).map_or(0, |(_, bound)| *bound);
+        let found: usize = circles.iter().map(BTreeMap::len).sum();
+        if found > bound {
+            problems.push(format!("{folder}: {found} files in circles, at most {bound}: {circles:#?}"));
+        } else if found < bound {
+            problems.push(format!("{folder}: {found} files in circles: lower the bound from {bound}"));
+        }
+    }
+    none(&problems);
+}
+
+/// Files called `m/src/<name>.rs`, and the circles among them.
+fn check_circles(files: &[(&str, &str)], expect: &[&[&str]]) {
+    let path = |name: &str| format!("m/src/{name}.rs");
+    let sources: Vec<_> = files.iter().map(|(name, text)| (path(name), (*text).to_owned())).collect();
+    let found = circles::circles(&sources).into_values().flatten();
+    let found: Vec<Vec<_>> = found.map(|circle| circle.into_keys().collect()).collect();
+    let expect: Vec<Vec<_>> =
+        expect.iter().map(|names| names.iter().map(|name| path(name)).collect()).collect();
+    assert_eq!(found, expect, "{files:?}");
+}
+
+#[test]
+fn circles_are_what_they_are_said_to_be() {
+    let lib = ("lib", "mod a;\nmod b;\npub use a::A;\npub use b::{C as B, b};\npub struct Root;");
+    let check = |a: &str, b: &str, expect| check_circles(&[lib, ("a", a), ("b", b)], expect);
+    check("use crate::b::b;", "use crate::Root;", &[]);
+    check("use crate::b::b;", "use crate::{\n    A,\n    Root\n};", &[&["a", "b"]]);
+    check("fn a() { crate::B::new() }", "type B = super::a::A;", &[&["a", "b"]]);
+    check("// crate::b", "use crate::a::{self, A};", &[]);
+    check("use crate::b;", "#[cfg(test)]\nuse crate::a;", &[]);
+    let parent = ("a", "mod c;\nmod d;\nstruct T;\nfn a() { c::c() }\nfn d() { d::d() }");
+    let check = |c: &str, d: &str, expect| check_circles(&[lib, parent, ("a/c", c), ("a/d", d)], expect);
+    check("use super::T;", "use super::{T, c};", &[]);
+    check("use super::a;", "", &[&["a", "a/c"]]);
+    check("use super::d::D;", "use crate::a::c::c;", &[&["a/c", "a/d"]]);
+    check_circles(&[("a", "mod c;\npub(crate) use c::c;\nfn a() {}"), ("a/c", "use super::a;")], &[]);
 }
 
 #[test]
