@@ -1,6 +1,7 @@
 //! Blocks as consensus bytes: taken apart, and held against their header.
 
 use crate::receipts::{self, Receipts, ReceiptsError};
+use crate::rlp::{as_list, items, raw_item, unwrapped};
 use crate::{B256, Bytes, keccak256};
 use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{Header, TxType};
@@ -79,16 +80,6 @@ pub fn split(block: &[u8]) -> Result<(Bytes, Bytes), BlockError> {
 pub fn join(header: &[u8], mut body: &[u8]) -> Result<Bytes, BlockError> {
     let content = rlp::Header::decode_bytes(&mut body, true).map_err(broken("body"))?;
     Ok(Bytes::from(as_list(&[header, content])))
-}
-
-fn as_list(parts: &[&[u8]]) -> Vec<u8> {
-    let payload_length = parts.iter().map(|part| part.len()).sum();
-    let mut out = Vec::with_capacity(payload_length + 9);
-    rlp::Header { list: true, payload_length }.encode(&mut out);
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out
 }
 
 /// A body's items, borrowed.
@@ -194,38 +185,6 @@ fn same<T: PartialEq + std::fmt::Display>(what: &'static str, stated: T, found: 
 
 fn broken(what: &'static str) -> impl Fn(rlp::Error) -> BlockError {
     move |source| BlockError::Rlp { what, source }
-}
-
-/// Takes the next item with its RLP header.
-pub(crate) fn raw_item<'a>(list: &mut &'a [u8]) -> rlp::Result<&'a [u8]> {
-    let start = *list;
-    let mut rest = start;
-    let header = rlp::Header::decode(&mut rest)?;
-    let len = (start.len() - rest.len()).saturating_add(header.payload_length);
-    let (item, after) = start.split_at_checked(len).ok_or(rlp::Error::InputTooShort)?;
-    *list = after;
-    Ok(item)
-}
-
-/// Takes the next item as EIP-2718 has it: a list with its RLP header, a byte string without.
-pub(crate) fn unwrapped<'a>(list: &mut &'a [u8]) -> rlp::Result<&'a [u8]> {
-    let item = raw_item(list)?;
-    match item.first() {
-        Some(0xc0..) => Ok(item),
-        _ => rlp::Header::decode_bytes(&mut &*item, false),
-    }
-}
-
-pub(crate) fn items<'a>(
-    list: &mut &'a [u8],
-    read: impl Fn(&mut &'a [u8]) -> rlp::Result<&'a [u8]>,
-) -> rlp::Result<Vec<&'a [u8]>> {
-    let mut rest = rlp::Header::decode_bytes(list, true)?;
-    let mut items = Vec::new();
-    while !rest.is_empty() {
-        items.push(read(&mut rest)?);
-    }
-    Ok(items)
 }
 
 #[cfg(test)]

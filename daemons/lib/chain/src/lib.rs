@@ -19,6 +19,7 @@ pub mod forks;
 pub mod heads;
 pub mod logs;
 pub mod receipts;
+mod rlp;
 pub mod rules;
 pub mod transaction;
 

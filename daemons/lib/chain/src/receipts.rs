@@ -2,7 +2,7 @@
 //! before Byzantium, the state root in the place of the status.
 
 use crate::B256;
-use crate::block::{items, raw_item, unwrapped};
+use crate::rlp::{items, raw_item, unwrapped};
 use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{ReceiptEnvelope, TxType};
 use alloy::eips::eip2718::Decodable2718 as _;
