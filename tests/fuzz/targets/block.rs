@@ -22,6 +22,6 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(forks) =
         std::str::from_utf8(bytes).map_err(|_| ()).and_then(|text| Forks::parse(text).map_err(|_| ()))
     {
-        let _ = (forks.fork_at(1, 1), forks.blobs_at(1), forks.unknown_at(1, 1));
+        let _ = (forks.blobs_at(1), forks.unknown_at(1, 1), forks.unknown_after(1));
     }
 });

@@ -162,23 +162,9 @@ impl Forks {
     /// Rules for the block with this header. Proof of stake shows in its difficulty.
     #[must_use]
     pub fn fork_of(&self, header: &Header) -> Fork {
-        self.fork(header.number, header.timestamp, header.difficulty == U256::ZERO)
-    }
-
-    /// Rules for a block of this number and timestamp. Where the config does not tell the merge block, a block after
-    /// London and before Shanghai counts as proof of work: use [`Forks::fork_of`] where there is a header.
-    #[must_use]
-    pub fn fork_at(&self, number: u64, time: u64) -> Fork {
-        let config = &self.config;
-        let merged = config.terminal_total_difficulty == Some(U256::ZERO)
-            || config.merge_netsplit_block.is_some_and(|from| from <= number);
-        self.fork(number, time, merged || config.shanghai_time.is_some_and(|from| from <= time))
-    }
-
-    fn fork(&self, number: u64, time: u64, merged: bool) -> Fork {
         let reached = |from: Option<u64>, now: u64| from.is_some_and(|from| from <= now);
-        let config = &self.config;
-        if merged && reached(config.london_block, number) {
+        let (config, number, time) = (&self.config, header.number, header.timestamp);
+        if header.difficulty == U256::ZERO && reached(config.london_block, number) {
             let timed = [
                 (config.osaka_time, Fork::Osaka),
                 (config.prague_time, Fork::Prague),

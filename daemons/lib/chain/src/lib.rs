@@ -1,4 +1,4 @@
-//! Blocks and the arithmetic of canonical heads. Pure: no IO, no clock, no async.
+//! Blocks, receipts, accounts and forks as consensus has them. Pure: no IO, no clock, no async.
 //!
 //! | file | idea |
 //! |---|---|
@@ -6,7 +6,6 @@
 //! | [`block`] | blocks as consensus bytes, held against their header |
 //! | [`decoded`] | blocks decoded, with their senders |
 //! | [`forks`] | the fork schedule, and what of it this build implements |
-//! | [`heads`] | from one head to another in single steps |
 //! | [`logs`] | logs straight from receipts |
 //! | [`receipts`] | receipts as consensus bytes |
 //! | [`rules`] | what the chain config says of a block |
@@ -16,7 +15,6 @@ pub mod account;
 pub mod block;
 pub mod decoded;
 pub mod forks;
-pub mod heads;
 pub mod logs;
 pub mod receipts;
 mod rlp;

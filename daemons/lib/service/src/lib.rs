@@ -11,7 +11,7 @@
 //! | `io` | whether the IO threads still answer |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
-//! | `tracer` | typed events, `contramap` |
+//! | `tracer` | typed events, and how they are told |
 //! | `failpoint` | named points where tests kill or hold a process |
 //!
 //! Only this crate touches signals, the environment and exit codes.

@@ -1,8 +1,6 @@
 //! Typed tracing: code says *what happened* as a value, and one table per daemon says how it is told.
 //!
-//! A [`Tracer<E>`] consumes events. [`Tracer::contramap`] turns a tracer of a large event into one of a part of it,
-//! so that a module knows only its own events; it obeys the two laws of a contravariant functor:
-//! `t.contramap(id) = t` and `t.contramap(g).contramap(f) = t.contramap(|x| g(f(x)))`.
+//! A [`Tracer<E>`] consumes events.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -38,12 +36,6 @@ impl<E: 'static> Tracer<E> {
     /// Tells `event` to everyone who listens.
     pub fn emit(&self, event: &E) {
         (self.0)(event);
-    }
-
-    /// A tracer of `A` that translates each event and passes it on here.
-    pub fn contramap<A: 'static>(&self, translate: impl Fn(&A) -> E + Send + Sync + 'static) -> Tracer<A> {
-        let inner = self.clone();
-        Tracer::new(move |event| inner.emit(&translate(event)))
     }
 
     /// A tracer that tells both, this one first.
@@ -128,33 +120,8 @@ impl<E: Clone + Send + 'static> Recorder<E> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Recorder, Tracer};
+    use super::Recorder;
     use std::time::Duration;
-
-    /// What `tracer_of` lets through for a fixed run of inputs.
-    fn told(tracer_of: impl Fn(Tracer<i64>) -> Tracer<i64>) -> Vec<i64> {
-        let (recorder, tracer) = Recorder::new();
-        let tracer = tracer_of(tracer);
-        for input in [-3, 0, 1, 7, i64::from(u32::MAX)] {
-            tracer.emit(&input);
-        }
-        recorder.seen()
-    }
-
-    #[test]
-    fn contramap_obeys_identity() {
-        assert_eq!(told(|t| t.contramap(|x: &i64| *x)), told(|t| t));
-    }
-
-    #[test]
-    fn contramap_obeys_composition() {
-        let (f, g) = (|x: &i64| x * 2, |x: &i64| x + 5);
-        assert_eq!(
-            told(move |t| t.contramap(g).contramap(f)),
-            told(move |t| t.contramap(move |x: &i64| g(&f(x))))
-        );
-        assert_ne!(told(move |t| t.contramap(g).contramap(f)), told(move |t| t.contramap(f).contramap(g)));
-    }
 
     #[test]
     fn and_tells_both() {

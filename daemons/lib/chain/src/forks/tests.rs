@@ -15,7 +15,11 @@ fn parse(more: &str) -> Forks {
 #[test]
 fn rules_follow_number_then_time() {
     let forks = parse("");
-    let check = |number, time, expect| assert_eq!(forks.fork_at(number, time), expect, "at {number}, {time}");
+    let check = |number, timestamp, expect| {
+        let difficulty = U256::from(u8::from(number < 36));
+        let header = Header { number, timestamp, difficulty, ..Header::default() };
+        assert_eq!(forks.fork_of(&header), expect, "at {number}, {timestamp}");
+    };
     check(0, 0, Fork::Homestead);
     check(2, 20, Fork::Homestead);
     check(3, 30, Fork::TangerineWhistle);
