@@ -1,7 +1,7 @@
 //! Where a value's type departs from the expected one: every place, with its path and a hint.
 
 use crate::Problem;
-use crate::told::{BARE_NONE, FUNCTION};
+use crate::diagnostics::{BARE_NONE, FUNCTION};
 use crate::version::join;
 use serde_dhall::SimpleType;
 use std::collections::HashMap;

@@ -6,8 +6,8 @@
 //! file's name. Here every local file is put in the place of its import; only `env:` and frozen imports are left to it.
 
 use crate::Problem;
+use crate::diagnostics;
 use crate::secrets::CURE;
-use crate::told;
 use dhall::Parsed;
 use dhall::operations::{BinOp, OpKind};
 use dhall::syntax::{Expr, ExprKind, FilePath, FilePrefix, Import, ImportMode, ImportTarget, Span};
@@ -174,7 +174,7 @@ fn parse(file: &Path) -> Result<Parsed, String> {
         return Err(format!("{} does not end in a newline; add one", file.display()));
     }
     Parsed::parse_str(&text)
-        .map_err(|error| format!("{}: {}", file.display(), told::grammar(&error.to_string())))
+        .map_err(|error| format!("{}: {}", file.display(), diagnostics::parse_error(&error.to_string())))
 }
 
 /// Without `.` and, where that is the same, without `..`.

@@ -4,7 +4,7 @@
 //! The evaluator recurses as deep as the settings nest and panics on some inputs: 256 MiB of stack keep it from
 //! aborting the process, and a join turns a panic into an error.
 
-use crate::{Checker, Error, Problem, Settings, Version, differ, imports, secrets, told};
+use crate::{Checker, Error, Problem, Settings, Version, diagnostics, differ, imports, secrets};
 use dhall::operations::OpKind;
 use dhall::syntax::{Expr, ExprKind};
 use dhall::{Ctxt, Parsed};
@@ -86,17 +86,20 @@ pub(crate) fn version<S: Settings>(file: &Path) -> Result<Version, Vec<Problem>>
 
 /// The type and the normal form of the expression in `file`, as text.
 fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> {
-    let told = |error: &dyn std::fmt::Display| {
-        vec![Problem { path: String::new(), message: told::error(&error.to_string(), file, expr) }]
+    let problem = |error: &dyn std::fmt::Display| {
+        vec![Problem {
+            path: String::new(),
+            message: diagnostics::type_error(&error.to_string(), file, expr),
+        }]
     };
     Ctxt::with_new(|cx| {
         let resolved = Parsed::from_expr_without_imports(expr.clone());
-        let resolved = resolved.resolve(cx).map_err(|error| told(&error))?;
+        let resolved = resolved.resolve(cx).map_err(|error| problem(&error))?;
         let relaxed = Parsed::from_expr_without_imports(without_annotations(&resolved.to_expr(cx)));
-        let resolved = relaxed.skip_resolve(cx).map_err(|error| told(&error))?;
-        let typed = resolved.typecheck(cx).map_err(|error| told(&error))?;
-        let ty = typed.get_type().map_err(|error| told(&error))?;
-        let ty = told::without_functions(&ty.to_expr(cx));
+        let resolved = relaxed.skip_resolve(cx).map_err(|error| problem(&error))?;
+        let typed = resolved.typecheck(cx).map_err(|error| problem(&error))?;
+        let ty = typed.get_type().map_err(|error| problem(&error))?;
+        let ty = diagnostics::without_functions(&ty.to_expr(cx));
         Ok((ty.to_string(), typed.normalize(cx).to_expr(cx).to_string()))
     })
 }

@@ -24,7 +24,7 @@ pub(crate) fn without_functions(ty: &Expr) -> Expr {
 }
 
 /// An error of the evaluator about `file`, whose expression is `expr`.
-pub(crate) fn error(text: &str, file: &Path, expr: &Expr) -> String {
+pub(crate) fn type_error(text: &str, file: &Path, expr: &Expr) -> String {
     let text = text.replace("<current file>", &file.display().to_string());
     let text = text.strip_prefix("Type error: error: ").unwrap_or(&text);
     let unknown = |what: &str| {
@@ -50,7 +50,7 @@ pub(crate) fn error(text: &str, file: &Path, expr: &Expr) -> String {
 }
 
 /// An error of the parser, without the names of the grammar's rules.
-pub(crate) fn grammar(text: &str) -> String {
+pub(crate) fn parse_error(text: &str) -> String {
     let plain = |line: &str| match line.split_once("= expected ") {
         Some((margin, rules)) if rules.contains(", ") || rules.contains('_') => {
             format!(
