@@ -1,27 +1,10 @@
 //! What the evaluator says, in words for those who write settings.
 
 use crate::differ;
-use dhall::syntax::{Const, Expr, ExprKind};
+use dhall::syntax::{Expr, ExprKind};
 use serde_dhall::SimpleType;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Stand in types for what is no plain value; `differ` knows them.
-pub(crate) const BARE_NONE: &str = "None";
-pub(crate) const FUNCTION: &str = "a function";
-
-/// A type with the functions in it replaced by unions that name them, so that the rest can be compared.
-pub(crate) fn without_functions(ty: &Expr) -> Expr {
-    let kind = match ty.kind() {
-        ExprKind::Pi(_, argument, _) => {
-            let bare = matches!(argument.kind(), ExprKind::Const(Const::Type));
-            let name = if bare { BARE_NONE } else { FUNCTION };
-            ExprKind::UnionType(std::iter::once((name.into(), None)).collect())
-        }
-        kind => kind.map_ref(without_functions),
-    };
-    Expr::new(kind, ty.span())
-}
 
 /// An error of the evaluator about `file`, whose expression is `expr`.
 pub(crate) fn type_error(text: &str, file: &Path, expr: &Expr) -> String {

@@ -1,10 +1,27 @@
 //! Where a value's type departs from the expected one: every place, with its path and a hint.
 
 use crate::Problem;
-use crate::diagnostics::{BARE_NONE, FUNCTION};
-use crate::version::join;
+use crate::path::join;
+use dhall::syntax::{Const, Expr, ExprKind};
 use serde_dhall::SimpleType;
 use std::collections::HashMap;
+
+/// Unions of one variant that stand in types for what is no plain value.
+const BARE_NONE: &str = "None";
+const FUNCTION: &str = "a function";
+
+/// A type with the functions in it replaced by unions that name them, so that the rest can be compared.
+pub(crate) fn without_functions(ty: &Expr) -> Expr {
+    let kind = match ty.kind() {
+        ExprKind::Pi(_, argument, _) => {
+            let bare = matches!(argument.kind(), ExprKind::Const(Const::Type));
+            let name = if bare { BARE_NONE } else { FUNCTION };
+            ExprKind::UnionType(std::iter::once((name.into(), None)).collect())
+        }
+        kind => kind.map_ref(without_functions),
+    };
+    Expr::new(kind, ty.span())
+}
 
 /// All differences, sorted by path.
 pub(crate) fn differences(expected: &SimpleType, found: &SimpleType) -> Vec<Problem> {

@@ -1,7 +1,7 @@
 //! Every field of a daemon's settings, with what the examples say about it.
 
 use crate::differ;
-use crate::version::join;
+use crate::path::join;
 use crate::{Settings, reloads};
 use serde_dhall::{SimpleType, StaticType};
 use std::collections::BTreeMap;

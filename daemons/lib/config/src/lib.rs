@@ -15,6 +15,7 @@ mod imports;
 pub mod listeners;
 mod load;
 pub mod lockstep;
+mod path;
 mod print;
 mod secrets;
 pub mod shapes;

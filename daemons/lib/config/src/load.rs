@@ -44,6 +44,16 @@ pub(crate) fn loaded<S: Settings>(version: Version) -> Result<Loaded<S>, Vec<Pro
     }
 }
 
+impl<S: Settings> Loaded<S> {
+    /// The settings of `older`, with the fields that reload taken from `newer`.
+    ///
+    /// # Errors
+    /// When the two do not go together.
+    pub fn merged(older: &Version, newer: &Version) -> Result<Self, Vec<Problem>> {
+        loaded(older.reloaded::<S>(newer))
+    }
+}
+
 /// The Dhall type of the settings, as committed under `dhall/`.
 #[must_use]
 pub fn type_text<T: StaticType>() -> String {
@@ -99,7 +109,7 @@ fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> 
         let resolved = relaxed.skip_resolve(cx).map_err(|error| problem(&error))?;
         let typed = resolved.typecheck(cx).map_err(|error| problem(&error))?;
         let ty = typed.get_type().map_err(|error| problem(&error))?;
-        let ty = diagnostics::without_functions(&ty.to_expr(cx));
+        let ty = differ::without_functions(&ty.to_expr(cx));
         Ok((ty.to_string(), typed.normalize(cx).to_expr(cx).to_string()))
     })
 }

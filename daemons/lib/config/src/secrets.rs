@@ -5,7 +5,7 @@
 //! service (`LoadCredential=NAME:…`), and the settings name it: `{credential:NAME}`.
 
 use crate::Problem;
-use crate::version::join;
+use crate::path::join;
 use serde_dhall::SimpleValue;
 
 /// What to do instead.

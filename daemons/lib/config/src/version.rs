@@ -1,7 +1,7 @@
 //! What settings say, apart from how they are written: to compare, to name, and to merge two versions of them.
 
-use crate::load::{self, Loaded};
-use crate::{Problem, Settings, print, reloads};
+use crate::path::join;
+use crate::{Settings, print, reloads};
 use serde_dhall::{NumKind, SimpleValue, StaticType};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -61,14 +61,11 @@ impl Version {
         changes
     }
 
-    /// These settings, with the fields that reload taken from `newer`.
-    ///
-    /// # Errors
-    /// When the two do not go together.
-    pub fn merged<S: Settings>(&self, newer: &Self) -> Result<Loaded<S>, Vec<Problem>> {
+    /// This version with the fields that reload taken from `newer`, before anyone has validated the two together.
+    pub(crate) fn reloaded<S: Settings>(&self, newer: &Self) -> Self {
         let mut value = self.value.clone();
         take_reloading::<S>(&mut value, &newer.value, "");
-        load::loaded(Self { value })
+        Self { value }
     }
 }
 
@@ -131,10 +128,6 @@ pub(crate) fn leaves(value: &SimpleValue) -> BTreeMap<String, String> {
 
 const fn is_record(value: &SimpleValue) -> bool {
     matches!(value, SimpleValue::Record(_))
-}
-
-pub(crate) fn join(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
 
 /// As short as a line of text wants it.
