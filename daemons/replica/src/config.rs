@@ -6,7 +6,7 @@ use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
-use maidenlane_log::{Backend, kafka, segment};
+use maidenlane_log::Backend;
 use maidenlane_replay::Fresh;
 use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
@@ -373,12 +373,6 @@ impl Settings {
     /// The log that carries the feed.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        match &self.log {
-            shapes::Log::Segment { dir, .. } => Backend::Segment(segment::Options::new(dir)),
-            shapes::Log::Kafka { brokers } => {
-                let options = kafka::Options::new(brokers.clone());
-                Backend::Kafka(kafka::Options { client_id: "maidenlane-replica".to_owned(), ..options })
-            }
-        }
+        maidenlane_service::log_backend(&self.log, "replica")
     }
 }

@@ -3,7 +3,7 @@
 use maidenlane_chain::B256;
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
-use maidenlane_log::{Backend, kafka, segment};
+use maidenlane_log::Backend;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -141,12 +141,6 @@ impl Settings {
     /// The log that carries the feed.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        match &self.log {
-            shapes::Log::Segment { dir, .. } => Backend::Segment(segment::Options::new(dir)),
-            shapes::Log::Kafka { brokers } => {
-                let options = kafka::Options::new(brokers.clone());
-                Backend::Kafka(kafka::Options { client_id: "maidenlane-tap".to_owned(), ..options })
-            }
-        }
+        maidenlane_service::log_backend(&self.log, "tap")
     }
 }

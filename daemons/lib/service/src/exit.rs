@@ -63,18 +63,19 @@ impl Failure {
     }
 }
 
+/// An error and all its causes, separated by colons; what an error has already said of its cause is said once.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).fold(error.to_string(), |text, cause| {
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}
+
 impl fmt::Display for Failure {
-    /// The error and all its causes, separated by colons; what an error has already said of its cause is said once.
+    /// [`with_causes`] of the error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut text, mut cause) = (self.source.to_string(), self.source.source());
-        while let Some(error) = cause {
-            let said = error.to_string();
-            if !text.contains(&said) {
-                text = format!("{text}: {said}");
-            }
-            cause = error.source();
-        }
-        f.write_str(&text)
+        f.write_str(&with_causes(&*self.source))
     }
 }
 

@@ -12,17 +12,21 @@
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
 //! | `tracer` | typed events, and how they are told |
+//! | `clock` | wall clock and durations in milliseconds, as records and answers have them |
+//! | `log` | the log of a feed, from the settings |
 //! | `failpoint` | named points where tests kill or hold a process |
 //!
 //! Only this crate touches signals, the environment and exit codes.
 
 mod admin;
+pub mod clock;
 mod current;
 mod exit;
 mod failpoint;
 mod health;
 mod io;
 mod lifecycle;
+mod log;
 mod reload;
 mod tasks;
 mod telemetry;
@@ -30,10 +34,11 @@ pub mod tracer;
 
 pub use admin::Metrics;
 pub use current::Current;
-pub use exit::{Exit, Failure};
+pub use exit::{Exit, Failure, with_causes};
 pub use failpoint::failpoint;
 pub use health::Health;
 pub use lifecycle::{Addresses, Context, Daemon, main};
+pub use log::log_backend;
 pub use prometheus_client;
 pub use tasks::{Shutdown, Supervisor, TaskGroup};
 pub use tracer::Tracer;
