@@ -19,7 +19,6 @@ let
       ../Cargo.toml
       ../daemons
       ../dhall
-      ./patched
       ../systemd
       ../tests
     ];
@@ -48,8 +47,9 @@ let
     common
     // {
       extraDummyScript = ''
-        rm -rf $out/nix/patched
-        cp -r ${./patched} $out/nix/patched
+        rm -rf $out/.cargo/patched
+        mkdir -p $out/.cargo
+        cp -r ${../.cargo/patched} $out/.cargo/patched
       '';
     }
   );

@@ -142,8 +142,7 @@ fn files(endings: &[&str]) -> Vec<(String, String)> {
         for entry in fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            // What is patched is another's.
-            let others = ["target", "vectors", "node_modules", "__pycache__", "patched"];
+            let others = ["target", "vectors", "node_modules", "__pycache__"];
             if name.starts_with('.') || others.contains(&name) {
                 continue;
             }
