@@ -5,7 +5,7 @@ use maidenlane_config::listeners::{At, Identity, Listener, Proof, SecretFile};
 use maidenlane_jsonrpc::access::{self, Access};
 use maidenlane_jsonrpc::tls::{Tls, TlsFiles};
 use maidenlane_jsonrpc::{self as jsonrpc, Hosts, Limits, Origins, Socket, ipc};
-use maidenlane_service::{Addresses, Exit, Failure, Shutdown};
+use maidenlane_service::{Addresses, Exit, Failure, Shutdown, with_causes};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -83,7 +83,7 @@ fn rules(listener: &Listener, limits: Limits) -> Result<jsonrpc::Listener, Strin
         Some(tls) => {
             let client_ca = tls.client_ca.as_ref().map(place).transpose()?;
             let files = TlsFiles { certificate: place(&tls.certificate)?, key: place(&tls.key)?, client_ca };
-            Some(Arc::new(Tls::load(files).map_err(|error| told(&error))?))
+            Some(Arc::new(Tls::load(files).map_err(|error| with_causes(&error))?))
         }
         None => None,
     };
@@ -135,10 +135,4 @@ fn secret(file: &SecretFile) -> Result<String, String> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     text.as_bytes().chunks(2).map(|pair| byte(pair).filter(|_| pair.len() == 2)).collect()
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

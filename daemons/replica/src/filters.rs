@@ -16,12 +16,12 @@ pub(crate) mod id;
 mod key;
 mod reader;
 
-use crate::intake::unix_ms;
 use cursors::{EXPIRY, Stand};
 use id::{Description, Id, Signer};
 pub use key::Key;
 use maidenlane_chain::Bytes;
 use maidenlane_log::TopicNeeds;
+use maidenlane_service::clock::now_ms;
 use maidenlane_wire::{Filter, FilterCriteria, FilterMoved};
 pub use reader::Reader;
 use std::sync::Arc;
@@ -128,7 +128,7 @@ impl Filters {
 
     /// Appends a description.
     pub(crate) async fn keep(&self, description: Bytes) -> Result<(), Unavailable> {
-        let told = FilterCriteria { criteria: description, at_ms: unix_ms() };
+        let told = FilterCriteria { criteria: description, at_ms: now_ms() };
         self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Criteria(told), answer)).await.map(drop)
     }
 

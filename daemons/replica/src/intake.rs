@@ -16,7 +16,6 @@ mod known;
 mod start;
 
 pub use consumers::Consumers;
-pub(crate) use consumers::unix_ms;
 use known::Known;
 use maidenlane_chain::B256;
 use maidenlane_log::{Append, Backend, LogProducer};
@@ -183,7 +182,7 @@ impl Appender {
 
 /// The log's error with its causes, for the client and the log line.
 fn told(error: &maidenlane_log::Error) -> NotTaken {
-    NotTaken::Log(crate::doors::told(error))
+    NotTaken::Log(maidenlane_service::with_causes(error))
 }
 
 #[cfg(test)]

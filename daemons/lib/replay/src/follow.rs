@@ -6,12 +6,13 @@ use crate::apply::{self, Demands, Refusal, Step};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
-use crate::live::{Heads, Parsed, Shown, Signs, age_of};
+use crate::live::{Heads, Parsed, Shown, Signs};
 use crate::locate;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
+use maidenlane_service::clock::age_of;
 use maidenlane_service::{Tracer, failpoint};
 use maidenlane_state::trie::{audit, whole};
 use maidenlane_store::{Batch, Facts, Position, Store};
@@ -337,7 +338,7 @@ impl Follower {
             }
             Step::Heartbeat(beat) => {
                 if !beat.resuming {
-                    self.signs.note(beat.master.number, age_of(beat.master_seen_ms));
+                    self.signs.note(beat.master.number, age_of(Duration::from_millis(beat.master_seen_ms)));
                 }
             }
             Step::Start(_) | Step::Nothing => {}

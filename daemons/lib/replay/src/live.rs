@@ -8,12 +8,13 @@ use maidenlane_chain::block::decode_header;
 use maidenlane_chain::forks::ForksError;
 use maidenlane_chain::{BlockRef, Rules};
 use maidenlane_service::Current;
+use maidenlane_service::clock::{age_of, millis};
 use maidenlane_state::trie::Place;
 use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use maidenlane_store::{self as store, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// A head that cannot be shown.
@@ -251,17 +252,6 @@ pub fn missing(block: BlockRef) -> String {
     format!("proofs missing for block {block}")
 }
 
-/// Whole milliseconds; a duration that does not fit is as good as for ever.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Time since a Unix time in milliseconds; zero if that is still to come, as clocks of two machines differ.
-pub(crate) fn age_of(unix_ms: u64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(Duration::from_millis(unix_ms))
-}
-
 impl Heads {
     /// Begins with a first head.
     #[must_use]
@@ -293,7 +283,7 @@ impl Live for Heads {
         let shown = self.shown.load();
         let (head, expected, silent) = (shown.head.block.number, self.signs.expected(), self.signs.silent());
         let lag = expected.saturating_sub(head);
-        let age = age_of(shown.head.header.timestamp.saturating_mul(1_000));
+        let age = age_of(Duration::from_secs(shown.head.header.timestamp));
         let fresh = self.fresh.get();
         let stale = if let Some(block) = self.signs.missing() {
             Some(missing(block))

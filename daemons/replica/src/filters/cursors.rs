@@ -12,6 +12,7 @@
 //! has read twice the [`EXPIRY`] knows every living filter.
 
 use maidenlane_chain::{B256, BlockRef};
+use maidenlane_service::clock::millis;
 use maidenlane_wire::FilterMoved;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -96,7 +97,7 @@ impl Cursors {
             None => Known { cursor: Some(made.start), step: 0, seen: made.created },
         };
         let cursor = known.cursor.filter(|_| !expired(known.seen, now))?;
-        let wants_touch = now.saturating_sub(known.seen) >= ms(TOUCH);
+        let wants_touch = now.saturating_sub(known.seen) >= millis(TOUCH);
         Some(Stand { cursor, step: known.step, wants_touch })
     }
 
@@ -111,7 +112,7 @@ impl Cursors {
     /// taken for a new filter's.
     fn forget(&mut self, now: Ms) {
         while let Some((seen, filter)) = self.ages.first().copied() {
-            let dead = now.saturating_sub(seen) > ms(EXPIRY).saturating_mul(2);
+            let dead = now.saturating_sub(seen) > millis(EXPIRY).saturating_mul(2);
             if !dead && self.known.len() <= self.most {
                 return;
             }
@@ -126,11 +127,7 @@ impl Cursors {
 }
 
 fn expired(seen: Ms, now: Ms) -> bool {
-    now.saturating_sub(seen) > ms(EXPIRY)
-}
-
-pub(crate) fn ms(time: Duration) -> Ms {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    now.saturating_sub(seen) > millis(EXPIRY)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What filters are, by their ids, for as long as somebody says that they still live.
 
-use super::cursors::{EXPIRY, Ms, ms};
+use super::cursors::{EXPIRY, Ms};
 use super::id::{self, Id};
 use maidenlane_chain::Bytes;
+use maidenlane_service::clock::millis;
 use maidenlane_wire::FilterCriteria;
 use std::collections::{BTreeSet, HashMap};
 
@@ -27,7 +28,7 @@ impl Descriptions {
         self.by_id.insert(id, (told.at_ms, told.criteria.clone()));
         self.ages.insert((told.at_ms, id));
         while let Some((at, oldest)) = self.ages.first().copied() {
-            let dead = told.at_ms.saturating_sub(at) > ms(EXPIRY).saturating_mul(2);
+            let dead = told.at_ms.saturating_sub(at) > millis(EXPIRY).saturating_mul(2);
             if !dead && self.bytes <= MAX_BYTES {
                 return;
             }
@@ -38,7 +39,7 @@ impl Descriptions {
     /// A description, and whether to tell it again before it is forgotten.
     pub(super) fn of(&self, id: Id, now: Ms) -> Option<(Bytes, bool)> {
         let (at, told) = self.by_id.get(&id)?;
-        Some((told.clone(), now.saturating_sub(*at) > ms(EXPIRY)))
+        Some((told.clone(), now.saturating_sub(*at) > millis(EXPIRY)))
     }
 
     fn drop_one(&mut self, id: Id) {

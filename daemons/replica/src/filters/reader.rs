@@ -1,12 +1,12 @@
 //! The one thread that appends to the topic and reads it. Whoever asks waits for one turn: appends of all that wait in
 //! one go, then the topic to its present end, then the answers.
 
-use super::cursors::{Cursors, EXPIRY, Made, Ms, ms};
+use super::cursors::{Cursors, EXPIRY, Made, Ms};
 use super::descriptions::Descriptions;
 use super::id::{Description, Id, Signer};
 use super::{Command, Found, Unavailable};
-use crate::intake::unix_ms;
 use maidenlane_log::{Append, Backend, Error, From, LogConsumer, LogProducer, Offset};
+use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_wire::Filter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Reader {
                     let _ = answer.send(Ok(counted));
                 }
                 for (id, answer) in finds {
-                    let _ = answer.send(Ok(open.find(id, &self.signer, unix_ms())));
+                    let _ = answer.send(Ok(open.find(id, &self.signer, now_ms())));
                 }
             }
             (Err(error), _) => {
@@ -126,7 +126,7 @@ impl Open {
     fn new(log: &Backend, topic: &str) -> Result<Self, Error> {
         let producer = log.producer(topic)?;
         let mut consumer = log.consumer(topic, 0)?;
-        let (next, gone) = begin(consumer.as_mut(), unix_ms())?;
+        let (next, gone) = begin(consumer.as_mut(), now_ms())?;
         consumer.seek(From::At(next))?;
         let mut open = Self {
             producer,
@@ -189,7 +189,7 @@ fn begin(consumer: &mut dyn LogConsumer, now: Ms) -> Result<(Offset, Ms), Error>
     loop {
         let at = Offset(end.0.saturating_sub(back)).max(earliest);
         let Some(seen) = time_at(consumer, at)? else { return Ok((at, 0)) };
-        if now.saturating_sub(seen) >= ms(WINDOW) {
+        if now.saturating_sub(seen) >= millis(WINDOW) {
             return Ok((at, 0));
         }
         if at == earliest {
@@ -224,6 +224,6 @@ fn refuse_late(deadline: Instant) -> Result<(), Error> {
     if Instant::now() <= deadline {
         return Ok(());
     }
-    let waited_ms = u64::try_from(READ_WAIT.as_millis()).unwrap_or(u64::MAX);
+    let waited_ms = millis(READ_WAIT);
     Err(Error::Timeout { what: "reading the filters' topic".to_owned(), waited_ms })
 }

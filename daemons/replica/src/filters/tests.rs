@@ -3,10 +3,10 @@
 use super::cursors::Ms;
 use super::id::{self, Description, Id, Kind, Signer};
 use super::{Filters, Found, Key, Settings};
-use crate::intake::unix_ms;
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_log::{Append, Backend, TopicOptions, segment};
+use maidenlane_service::clock::now_ms;
 use maidenlane_wire::{Filter, FilterCriteria, FilterMoved};
 
 const TOPIC: &str = "t.filters";
@@ -55,7 +55,7 @@ struct Made {
 
 /// One that was made so long ago.
 fn made(age_ms: u64, criteria: &str) -> Made {
-    let (created, kind) = (unix_ms() - age_ms, Kind::Logs(criteria.to_owned()));
+    let (created, kind) = (now_ms() - age_ms, Kind::Logs(criteria.to_owned()));
     let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
     let describe = |nonce| Description { kind: kind.clone(), created, start: at(1), nonce: [nonce; 16] };
     let (id, told) =
@@ -64,11 +64,11 @@ fn made(age_ms: u64, criteria: &str) -> Made {
 }
 
 fn told(made: &Made, age_ms: u64) -> Filter {
-    Filter::Criteria(FilterCriteria { criteria: made.told.clone(), at_ms: unix_ms() - age_ms })
+    Filter::Criteria(FilterCriteria { criteria: made.told.clone(), at_ms: now_ms() - age_ms })
 }
 
 fn moved(made: &Made, step: u64, next: u64, age_ms: u64) -> FilterMoved {
-    let (filter, created_ms, at_ms) = (made.id, made.created, unix_ms() - age_ms);
+    let (filter, created_ms, at_ms) = (made.id, made.created, now_ms() - age_ms);
     FilterMoved { filter, created_ms, step, base: at(step), next: Some(at(next)), at_ms }
 }
 

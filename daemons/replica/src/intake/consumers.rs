@@ -3,9 +3,10 @@
 
 use super::Settings;
 use maidenlane_log::{Backend, Entry};
+use maidenlane_service::clock;
 use maidenlane_wire::Transaction;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Looks are this far apart.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ impl Consumers {
         let oldest = log.unconsumed(&self.settings.topic, &self.settings.group)?;
         let taken = oldest_taken(&oldest);
         self.oldest_ms.store(taken.unwrap_or_default(), Ordering::Relaxed);
-        let stalled = taken.is_some_and(|taken| is_stalled(taken, unix_ms(), self.settings.retention));
+        let stalled = taken.is_some_and(|taken| is_stalled(taken, clock::now_ms(), self.settings.retention));
         let state = if stalled { STALLED } else { CONSUMED };
         match (self.state.swap(state, Ordering::Relaxed), self.fit()) {
             (UNKNOWN | CONSUMED, Err(reason)) => tracing::error!("{reason}"),
@@ -56,7 +57,7 @@ impl Consumers {
     pub fn oldest_age(&self) -> Duration {
         match self.oldest_ms.load(Ordering::Relaxed) {
             0 => Duration::ZERO,
-            taken => Duration::from_millis(unix_ms().saturating_sub(taken)),
+            taken => clock::age_of(Duration::from_millis(taken)),
         }
     }
 
@@ -90,12 +91,6 @@ fn oldest_taken(oldest: &[(u32, Entry)]) -> Option<u64> {
 /// Whether half of the retention has passed since.
 fn is_stalled(taken_ms: u64, now_ms: u64, retention: Duration) -> bool {
     Duration::from_millis(now_ms.saturating_sub(taken_ms)) > retention / 2
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

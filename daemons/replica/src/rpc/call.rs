@@ -18,7 +18,6 @@ use revm::context::result::ExecutionResult;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The methods that execute.
 pub(crate) const METHODS: [&str; 6] = [
@@ -136,7 +135,7 @@ impl Desk {
 fn header(session: &Session, state: &StateOf, block: Option<&BlockOverrides>) -> Result<Header, Error> {
     let rules = &session.head().rules;
     let mut header = if state.pending {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = maidenlane_service::clock::now().as_secs();
         rules.pending(&state.header, now)
     } else {
         (*state.header).clone()

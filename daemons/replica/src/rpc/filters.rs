@@ -15,11 +15,11 @@ use super::logs::{self, Criteria};
 use super::session::{self, Session};
 use crate::filters::id::{Description, Id, Kind, NONCE_BYTES};
 use crate::filters::{CRITERIA_MAX_BYTES, Filters, Found, Unavailable};
-use crate::intake::unix_ms;
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params;
 use maidenlane_json::push_data;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_service::clock::now_ms;
 use maidenlane_wire::FilterMoved;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -87,8 +87,7 @@ pub(crate) async fn call(
 
 /// The topic knows the filter before its client does.
 async fn create(filters: &Filters, session: &Session, kind: Kind) -> Result<Json, Error> {
-    let mut filter =
-        Description { kind, created: unix_ms(), start: session.block(), nonce: [0; NONCE_BYTES] };
+    let mut filter = Description { kind, created: now_ms(), start: session.block(), nonce: [0; NONCE_BYTES] };
     for _ in 0..NONCES_MAX {
         filter.nonce = rand::random();
         if let Some((id, told)) = filter.write(filters.signer()) {
@@ -119,7 +118,7 @@ impl Filter {
             step: found.stand.step.saturating_add(1),
             base: found.stand.cursor,
             next,
-            at_ms: unix_ms(),
+            at_ms: now_ms(),
         }
     }
 

@@ -5,12 +5,13 @@ use super::Shared;
 use super::call::executable;
 use super::execute::refused;
 use super::session::Session;
-use crate::intake::{Intake, NotTaken, unix_ms};
+use crate::intake::{Intake, NotTaken};
 use alloy::primitives::{B256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_service::clock::now_ms;
 use maidenlane_state::At;
 use maidenlane_wire::Transaction;
 use maidenlane_wire::transaction::ENTRY_MAX_BYTES;
@@ -77,7 +78,7 @@ fn check(session: &Session, sent: Sent) -> Result<Transaction, Error> {
     let account = session.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
     admit::against(&sent, account.as_ref())?;
     sent.prove()?;
-    let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: unix_ms() };
+    let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: now_ms() };
     let bytes = transaction.encode().len() + sender.len();
     if bytes > ENTRY_MAX_BYTES {
         let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");
