@@ -5,7 +5,8 @@ mod tries;
 use std::time::Duration;
 
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
-use maidenlane_log::{Backend, segment};
+use maidenlane_feed::Reader;
+use maidenlane_log::{Backend, Entry, segment};
 use maidenlane_tests::{
     geth::{
         chaingen,
@@ -17,7 +18,7 @@ use maidenlane_tests::{
     settings::{self, Log},
     wait,
 };
-use maidenlane_wire::{Advance, Gatherer, Joiner, NodePart, NodeSet, Record};
+use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet, Record};
 use serde_json::{Value, json};
 use tries::Tries;
 
@@ -26,24 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Accounts of each block, and slots of each account, that geth is asked to prove.
 const PROVED: usize = 4;
 
-/// Payloads of all entries of a topic.
-fn payloads(net: &Net, topic: &str) -> Vec<Vec<u8>> {
+/// All entries of a topic.
+fn entries(net: &Net, topic: &str) -> Vec<Entry> {
     let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
     let mut consumer = Backend::Segment(segment::Options::new(dir)).consumer(topic, 0).unwrap();
-    let (end, mut payloads) = (consumer.end().unwrap().0, Vec::new());
-    while (payloads.len() as u64) < end {
-        payloads.extend(consumer.read(1 << 20, PATIENCE).unwrap().into_iter().map(|entry| entry.payload));
+    let (end, mut entries) = (consumer.end().unwrap().0, Vec::new());
+    while (entries.len() as u64) < end {
+        entries.extend(consumer.read(1 << 20, PATIENCE).unwrap());
     }
-    payloads
+    entries
 }
 
 /// The records that move a head.
 fn moves(net: &Net) -> Vec<Record> {
-    let mut joiner = Joiner::default();
-    let whole = payloads(net, &settings::topic())
-        .into_iter()
-        .filter_map(|payload| joiner.push(maidenlane_wire::decode(&payload).unwrap()).unwrap());
-    let records = whole.map(|stamped| stamped.record);
+    let mut reader = Reader::at_start();
+    let entries = entries(net, &settings::topic());
+    let records = entries.iter().filter_map(|entry| Some(reader.read(entry).unwrap()?.record().unwrap()));
     records
         .filter(|record| matches!(record, Record::Genesis(_) | Record::Advance(_) | Record::Undo(_)))
         .collect()
@@ -52,8 +51,8 @@ fn moves(net: &Net) -> Vec<Record> {
 /// Every set, with its digest.
 fn sets(net: &Net) -> Vec<(B256, NodeSet)> {
     let mut gatherer = Gatherer::default();
-    let parts =
-        payloads(net, &settings::proofs_topic()).into_iter().map(|part| NodePart::decode(&part).unwrap());
+    let entries = entries(net, &settings::proofs_topic());
+    let parts = entries.iter().map(|entry| NodePart::decode(&entry.payload).unwrap());
     parts.filter_map(|part| Some((part.digest, gatherer.push(&part).unwrap()?))).collect()
 }
 

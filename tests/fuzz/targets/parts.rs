@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use maidenlane_chain::Bytes;
-use maidenlane_wire::{Joiner, Part, Record, Stamp, Stamped};
+use maidenlane_wire::{Joiner, Kind, Part, Record, Stamp, heading};
 
 const STAMP: Stamp = Stamp { feed: [0; 16], epoch: 1, writer: [0; 16], seq: 0, finalized: 0, more: false };
 
@@ -25,10 +25,11 @@ fn content(bytes: &[u8]) {
             whole_len: bytes.len() as u64,
             data: Bytes::copy_from_slice(slice),
         };
-        last = Some(joiner.push(Stamped { stamp: STAMP, record: Record::Part(part) }));
+        last = Some(joiner.join(&STAMP, &part));
     }
     let plain = maidenlane_wire::decode(bytes).ok().map(|stamped| stamped.record);
-    let joined = last.and_then(Result::ok).flatten().map(|stamped| stamped.record);
+    let whole = last.and_then(Result::ok).flatten();
+    let joined = whole.and_then(|whole| maidenlane_wire::decode(&whole).ok()).map(|stamped| stamped.record);
     match plain {
         Some(Record::Part(_)) | None => assert_eq!(joined, None),
         plain => assert_eq!(joined, plain),
@@ -48,7 +49,8 @@ fn numbers(bytes: &[u8]) {
             whole_len: u64::from(*whole_len) << (numbers >> 4 & 7),
             data: Bytes::copy_from_slice(data),
         };
-        let whole = joiner.push(Stamped { stamp, record: Record::Part(part) });
-        assert!(!matches!(whole, Ok(Some(Stamped { record: Record::Part(_), .. }))));
+        if let Ok(Some(whole)) = joiner.join(&stamp, &part) {
+            assert!(heading(&whole).is_ok_and(|heading| heading.kind != Kind::Part));
+        }
     }
 }

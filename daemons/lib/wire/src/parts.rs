@@ -2,7 +2,7 @@
 
 use crate::avro::DecodeError;
 use crate::record::{Part, Record, Stamp, Stamped};
-use crate::{Kind, decode, encode, heading, packed};
+use crate::{Kind, encode, heading, packed};
 use maidenlane_chain::Bytes;
 
 /// A record whose encoding is longer than this is compressed and split, so that no entry comes near the 1 MB that
@@ -74,22 +74,7 @@ struct Set {
 }
 
 impl Joiner {
-    /// Takes one entry that counts, in log order; gives back the record once it is whole. A record that came in
-    /// parts carries the stamp of its *last* part, so that `seq` stays dense for whoever counts.
-    ///
-    /// # Errors
-    /// As [`Joiner::join`] and [`Joiner::interrupt`].
-    pub fn push(&mut self, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
-        let Record::Part(part) = &entry.record else {
-            self.interrupt(&entry.stamp)?;
-            return Ok(Some(entry));
-        };
-        let Some(whole) = self.join(&entry.stamp, part)? else { return Ok(None) };
-        let Stamped { stamp: Stamp { more, .. }, record } = decode(&whole)?;
-        Ok(Some(Stamped { stamp: Stamp { more, ..entry.stamp }, record }))
-    }
-
-    /// Takes a record that came in one piece.
+    /// Takes a record that counts and came in one piece.
     ///
     /// # Errors
     /// When a part of the same writer is due.
@@ -101,7 +86,7 @@ impl Joiner {
         }
     }
 
-    /// Takes a part; gives back the encoding of its record once it is whole.
+    /// Takes a part that counts, in log order; gives back the encoding of its record once it is whole.
     ///
     /// What an older writer left unfinished is dropped, and a first part begins anew. Later parts at the very
     /// beginning are skipped: reading began in the middle of their set.
@@ -136,12 +121,6 @@ impl Joiner {
     fn set_of(&mut self, stamp: &Stamp) -> Option<Set> {
         let same = |set: &Set| (set.first.epoch, set.first.writer) == (stamp.epoch, stamp.writer);
         self.open.take().filter(same)
-    }
-
-    /// Whether a set has begun and not ended.
-    #[must_use]
-    pub const fn is_open(&self) -> bool {
-        self.open.is_some()
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decode;
 use crate::record::{Final, Open};
 use maidenlane_chain::B256;
 
@@ -22,12 +23,24 @@ fn parts(stamp: Stamp) -> Vec<Stamped> {
     entries.iter().map(|entry| decode(entry).unwrap()).collect()
 }
 
+/// Takes one entry that counts; gives back the record once it is whole, with the stamp of its last part.
+fn push(joiner: &mut Joiner, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
+    let Record::Part(part) = &entry.record else {
+        return joiner.interrupt(&entry.stamp).map(|()| Some(entry));
+    };
+    let whole = joiner.join(&entry.stamp, part)?.map(|whole| decode(&whole)).transpose()?;
+    Ok(whole.map(|Stamped { stamp: Stamp { more, .. }, record }| Stamped {
+        stamp: Stamp { more, ..entry.stamp },
+        record,
+    }))
+}
+
 /// Pushes all; the last result.
 fn join(
     joiner: &mut Joiner,
     entries: impl IntoIterator<Item = Stamped>,
 ) -> Result<Option<Stamped>, DecodeError> {
-    entries.into_iter().map(|entry| joiner.push(entry)).last().unwrap()
+    entries.into_iter().map(|entry| push(joiner, entry)).last().unwrap()
 }
 
 #[test]
@@ -55,10 +68,10 @@ fn a_dead_writers_set_is_dropped() {
     let mut old = parts(STAMP);
     old.pop();
     assert_eq!(join(&mut joiner, old.clone()), Ok(None));
-    assert!(joiner.is_open());
+    assert!(joiner.open.is_some());
     let next = Stamped { stamp: Stamp { epoch: 4, writer: [9; 16], seq: 0, ..STAMP }, record: short() };
-    assert_eq!(joiner.push(next.clone()), Ok(Some(next)));
-    assert!(!joiner.is_open());
+    assert_eq!(push(&mut joiner, next.clone()), Ok(Some(next)));
+    assert!(joiner.open.is_none());
 
     let mut joiner = Joiner::default();
     join(&mut joiner, old).unwrap();
@@ -69,8 +82,8 @@ fn a_dead_writers_set_is_dropped() {
 fn reading_may_begin_in_the_middle_of_a_set_and_only_there() {
     let mut joiner = Joiner::default();
     assert_eq!(join(&mut joiner, parts(STAMP).into_iter().skip(2)), Ok(None));
-    assert!(joiner.push(Stamped { stamp: STAMP, record: short() }).unwrap().is_some());
-    assert!(joiner.push(parts(STAMP).remove(2)).is_err());
+    assert!(push(&mut joiner, Stamped { stamp: STAMP, record: short() }).unwrap().is_some());
+    assert!(push(&mut joiner, parts(STAMP).remove(2)).is_err());
 }
 
 #[test]
@@ -79,9 +92,9 @@ fn a_set_with_a_gap_is_refused() {
         let mut parts = parts(STAMP);
         spoil(&mut parts);
         let mut joiner = Joiner::default();
-        let refused = parts.into_iter().find_map(|part| joiner.push(part).err());
+        let refused = parts.into_iter().find_map(|part| push(&mut joiner, part).err());
         assert!(refused.expect(what).to_string().starts_with("parts do not make a record"), "{what}");
-        assert!(!joiner.is_open(), "{what}");
+        assert!(joiner.open.is_none(), "{what}");
     };
     check(|parts| drop(parts.remove(2)), "a missing part");
     check(|parts| parts.swap(1, 2), "swapped parts");
@@ -105,7 +118,7 @@ fn each(parts: &mut [Stamped], mut spoil: impl FnMut(&mut Part)) {
 fn single(whole: &[u8], whole_len: u64) -> Result<Option<Stamped>, DecodeError> {
     let data = Bytes::from(zstd::bulk::compress(whole, 3).unwrap());
     let part = Part { index: 0, count: 1, whole_len, data };
-    Joiner::default().push(Stamped { stamp: STAMP, record: Record::Part(part) })
+    push(&mut Joiner::default(), Stamped { stamp: STAMP, record: Record::Part(part) })
 }
 
 #[test]
