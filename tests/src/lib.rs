@@ -25,6 +25,7 @@ pub mod measure;
 pub mod nix;
 pub mod process;
 pub mod product;
+mod progress;
 pub mod replay;
 pub mod reproduce;
 pub mod rpc;

@@ -8,7 +8,14 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::failure::{Failure, Outcome};
+use crate::{
+    failure::{Failure, Outcome},
+    progress,
+};
+
+/// Everything but the harness, which runs already: in one build with the product it would be built again, since cargo
+/// gives all packages of a build the same features.
+const WITHOUT_HARNESS: [&str; 3] = ["--workspace", "--exclude", env!("CARGO_PKG_NAME")];
 
 /// The repository's root.
 #[must_use]
@@ -62,7 +69,7 @@ impl Product {
     /// The build failed; cargo has said why on the terminal.
     pub fn build() -> Outcome<Self> {
         static BUILT: OnceLock<Option<Product>> = OnceLock::new();
-        let built = BUILT.get_or_init(|| Self::run_cargo("dev", "debug", &["--bins"]));
+        let built = BUILT.get_or_init(|| Self::run_cargo("dev", "debug", &WITHOUT_HARNESS, &["--bins"]));
         built.clone().ok_or_else(|| Failure::new("the product does not build, see above"))
     }
 
@@ -72,18 +79,21 @@ impl Product {
     /// The build failed.
     pub fn build_release() -> Outcome<Self> {
         // With the benchmarks, which `cargo bench` then finds built: other targets would want other features.
-        Self::run_cargo("release", "release", &["--bins", "--bench", "catch_up", "--bench", "throughput"])
+        let targets = ["--bins", "--bench", "catch_up", "--bench", "throughput"];
+        Self::run_cargo("release", "release", &["--workspace"], &targets)
             .ok_or_else(|| Failure::new("the release build failed, see above"))
     }
 
-    fn run_cargo(profile: &str, folder: &str, targets: &[&str]) -> Option<Self> {
+    fn run_cargo(profile: &str, folder: &str, packages: &[&str], targets: &[&str]) -> Option<Self> {
         let mut command = cargo();
-        command.args(["build", "--locked", "--workspace", "--profile", profile]).args(targets);
-        // A person wants to see how far it is, a log only what went wrong.
-        if !std::io::stderr().is_terminal() {
-            command.arg("--quiet");
-        }
-        let built = command.status().is_ok_and(|status| status.success());
+        command.args(["build", "--locked", "--profile", profile]).args(packages).args(targets);
+        let built = if std::io::stderr().is_terminal() {
+            command.status().is_ok_and(|status| status.success())
+        } else {
+            let mut tree = cargo();
+            tree.args(["tree", "--locked"]).args(packages);
+            progress::watched(&mut command, &mut tree).is_ok()
+        };
         built.then(|| Self { dir: target().join(folder) })
     }
 
