@@ -12,6 +12,7 @@ mod listeners;
 mod proofs;
 mod reorg;
 mod repair;
+mod socket;
 mod stall;
 mod subscribed;
 mod transactions;

@@ -9,12 +9,11 @@ use maidenlane_tests::{
     rpc::Client,
     rpc_compat,
     scenario::Chain,
-    socket::Socket,
     wait,
 };
 use serde_json::{Value, json};
 
-use crate::consensus::PATIENCE;
+use crate::{consensus::PATIENCE, socket::Socket};
 
 /// The generated chain of [`differ`].
 const BLOCKS: u64 = 64;

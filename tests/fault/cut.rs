@@ -3,10 +3,11 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use fastrand::Rng;
 use maidenlane_tests::{scenario::Carrier, settings, traffic::Traffic, wait};
 use rustix::process::Signal;
 
-use crate::{check_everything, developer_net, driven::Driven, long, moment::Moment};
+use crate::{check_everything, developer_net, driven::Driven, long};
 
 const SEED: u64 = 0x6375_7421;
 /// The spool keeps what is not final, and only that can be published again: so many entries must not reach below it.
@@ -66,7 +67,9 @@ fn round(driven: &mut Driven, entries: usize, depth: usize, meanwhile: Meanwhile
             driven.daemon("replica").process().unwrap().signal(Signal::CONT);
         }
     }
-    driven.followed(&format!("{entries} entries cut off, {depth} blocks replaced, {meanwhile:?}"));
+    driven.followed(&format!(
+        "seed {SEED:#x}: {entries} entries cut off, {depth} blocks replaced, {meanwhile:?}"
+    ));
 }
 
 #[test]
@@ -78,14 +81,14 @@ fn a_replica_finds_its_place_in_a_log_that_was_cut_and_written_anew() {
     fs::write(&config, text.replace("maxSilence_ms = 15000", "maxSilence_ms = 2000")).unwrap();
     driven.net.start().unwrap();
     driven.grow(0, ENTRIES_MAX);
-    let mut moment = Moment::new(SEED);
+    let mut rng = Rng::with_seed(SEED);
     let few = [1, 2, 7, 19, 33, ENTRIES_MAX];
     let all: Vec<usize> = (1..=ENTRIES_MAX).collect();
     let counts = if long() { all.as_slice() } else { few.as_slice() };
     for (turn, entries) in counts.iter().copied().enumerate() {
         let meanwhile = [Meanwhile::Stopped, Meanwhile::Running, Meanwhile::Frozen][turn % 3];
         // The same blocks again, or others in place of some.
-        let depth = if turn % 2 == 0 { 0 } else { usize::try_from(1 + moment.below(4)).unwrap() };
+        let depth = if turn % 2 == 0 { 0 } else { rng.usize(1..=4) };
         round(&mut driven, entries, depth, meanwhile);
     }
     let log = fs::read_to_string(driven.net.dir().join("replica-0.log")).unwrap();

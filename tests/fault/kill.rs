@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use maidenlane_tests::{
     scenario::{Carrier, Net},
     traffic::Traffic,
 };
 
-use crate::{check_everything, developer_net, moment::Moment};
+use crate::{check_everything, developer_net, moment};
 
 const SEED: u64 = 0x6d61_6964_656e;
 /// A killed process begins again and is killed within this time, so kills fall into starts as well.
@@ -61,15 +62,15 @@ fn a_killed_broker_loses_nothing_and_nothing_is_applied_twice() {
 fn kill(carrier: Carrier, victims: &[Victims], rounds: usize) {
     let Some(mut net) = developer_net(carrier) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
-    let mut moment = Moment::new(SEED);
+    let mut rng = Rng::with_seed(SEED);
     for (round, victims) in victims.iter().copied().cycle().take(rounds).enumerate() {
         traffic.burst().unwrap();
-        moment.pass(ROUND);
+        moment::pass(&mut rng, ROUND);
         strike(&mut net, victims);
         traffic.burst().unwrap();
-        moment.pass(ROUND / 3);
+        moment::pass(&mut rng, ROUND / 3);
         // Daemons begin before the broker is back, and after it.
-        if moment.below(2) == 0 {
+        if rng.bool() {
             launch(&mut net, victims);
             revive(&mut net, victims);
         } else {
@@ -92,11 +93,11 @@ fn kill(carrier: Carrier, victims: &[Victims], rounds: usize) {
 fn a_broker_that_freezes_is_followed_again() {
     let Some(mut net) = developer_net(Carrier::Kafka) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
-    let mut moment = Moment::new(SEED);
+    let mut rng = Rng::with_seed(SEED);
     for round in 0..rounds(2, 30) {
         net.broker().unwrap().freeze(true).unwrap();
         traffic.burst().unwrap();
-        moment.pass(FREEZE);
+        moment::pass(&mut rng, FREEZE);
         net.broker().unwrap().freeze(false).unwrap();
         net.recovered().unwrap_or_else(|failure| panic!("round {round}: {failure}\n{}", net.last_words()));
         net.caught_up(0).unwrap_or_else(|failure| panic!("round {round}: {failure}\n{}", net.last_words()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
+    dice::Dice,
     failure::{Failure, Outcome},
     rpc::Client,
 };
@@ -50,24 +51,6 @@ const SAMPLE: [(&str, u64); 10] = [
 pub(in crate::measure) struct Row {
     pub(in crate::measure) name: String,
     pub(in crate::measure) bodies: Vec<String>,
-}
-
-/// Seeded choices (splitmix64).
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below.max(1)
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        let at = self.roll(u64::try_from(from.len()).unwrap_or(u64::MAX));
-        usize::try_from(at).ok().and_then(|at| from.get(at))
-    }
 }
 
 /// What the chain has, as far as it is asked for.
@@ -131,7 +114,7 @@ fn is_large(name: &str) -> bool {
 
 /// Requests of `rows` as at a public gateway.
 pub(in crate::measure) fn gateway(rows: &[Row], seed: u64) -> Row {
-    mix("mix of a gateway", &GATEWAY, rows, &mut Dice(seed))
+    mix("mix of a gateway", &GATEWAY, rows, &mut Dice::new(seed))
 }
 
 /// Requests of `rows`, each as often as its share says.
@@ -145,7 +128,7 @@ fn mix(name: &str, shares: &[(&str, u64)], rows: &[Row], dice: &mut Dice) -> Row
             here
         })?;
         let row = rows.iter().find(|row| row.name == *method)?;
-        dice.pick(&row.bodies).cloned()
+        dice.choice(&row.bodies)
     };
     Row { name: name.to_owned(), bodies: (0..MIXED).filter_map(draw).collect() }
 }
@@ -153,7 +136,7 @@ fn mix(name: &str, shares: &[(&str, u64)], rows: &[Row], dice: &mut Dice) -> Row
 impl Found {
     fn look(master: &Client, seed: u64) -> Outcome<Self> {
         let head = master.block_number()?;
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         if head <= FIRST + SEARCHED {
             return Err(Failure::new(format!("{head} blocks are too few to draw from")));
         }
@@ -198,14 +181,14 @@ impl Found {
             ("eth_getStorageAt", _) => json!([self.store, self.slot(), "latest"]),
             ("eth_createAccessList", _) => {
                 // Whoever asks must be able to pay.
-                let from = self.dice.pick(&self.transactions)?.get("from")?.clone();
+                let from = self.dice.choice(&self.transactions)?.get("from")?.clone();
                 json!([{"from": from, "to": self.store, "input": self.slot(), "gas": "0x186a0"}, "latest"])
             }
             ("eth_call" | "eth_estimateGas", _) => {
                 json!([{"to": self.store, "input": self.slot()}, "latest"])
             }
             ("eth_getTransactionByHash" | "eth_getTransactionReceipt", _) => {
-                json!([self.dice.pick(&self.transactions)?.get("hash")?])
+                json!([self.dice.choice(&self.transactions)?.get("hash")?])
             }
             ("eth_getProof", _) => json!([self.store, [self.slot()], "latest"]),
             ("eth_simulateV1", _) => {
@@ -213,10 +196,10 @@ impl Found {
                 json!([{"blockStateCalls": [{"calls": calls}]}, "latest"])
             }
             ("debug_traceTransaction", "struct logger") => {
-                json!([self.dice.pick(&self.recent)?.get("hash")?, {}])
+                json!([self.dice.choice(&self.recent)?.get("hash")?, {}])
             }
             ("debug_traceTransaction", tracer) => {
-                json!([self.dice.pick(&self.recent)?.get("hash")?, {"tracer": tracer}])
+                json!([self.dice.choice(&self.recent)?.get("hash")?, {"tracer": tracer}])
             }
             ("eth_feeHistory", _) => json!(["0xa", self.block(), [25, 75]]),
             ("eth_getBlockByNumber", way) => json!([self.block(), way.is_empty()]),
@@ -234,7 +217,7 @@ impl Found {
     }
 
     fn account(&mut self) -> Option<Value> {
-        self.dice.pick(&self.accounts).cloned()
+        self.dice.choice(&self.accounts)
     }
 
     fn slot(&mut self) -> String {
@@ -268,7 +251,7 @@ mod tests {
     fn a_mix_has_the_shares_that_it_was_given() {
         let row = |name: &str| Row { name: name.to_owned(), bodies: vec![name.to_owned()] };
         let rows = [row("often"), row("seldom")];
-        let mixed = mix("both", &[("often", 9), ("seldom", 1)], &rows, &mut Dice(1));
+        let mixed = mix("both", &[("often", 9), ("seldom", 1)], &rows, &mut Dice::new(1));
         let seldom = mixed.bodies.iter().filter(|body| *body == "seldom").count();
         assert_eq!(mixed.bodies.len(), 512);
         assert!((30..75).contains(&seldom), "{seldom} of 512");

@@ -1,0 +1,72 @@
+//! A JSON-RPC client over WebSocket, with the subscriptions opened on it.
+
+use std::{collections::VecDeque, io::ErrorKind, net::TcpStream, time::Duration};
+
+use maidenlane_tests::failure::{Doing, Failure, Outcome};
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
+
+/// A server that is silent for so long gives [`Socket::notification`]'s caller the turn.
+const SILENCE: Duration = Duration::from_millis(200);
+/// No test asks for more. Geth sends a message as one frame, however long.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+pub(crate) struct Socket {
+    stream: WebSocket<TcpStream>,
+    /// Notifications that came while an answer was waited for.
+    early: VecDeque<Value>,
+    asked: u64,
+}
+
+impl Socket {
+    /// Connects to the server at an `http://host:port`.
+    pub(crate) fn connect(url: &str) -> Outcome<Self> {
+        let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+        let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
+        let limit = Some(MESSAGE_BYTES_MAX);
+        let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
+        let upgraded = client_with_config(format!("ws://{address}"), stream, Some(config));
+        let (stream, _) = upgraded.doing(|| format!("speak WebSocket to {address}"))?;
+        stream.get_ref().set_read_timeout(Some(SILENCE))?;
+        Ok(Self { stream, early: VecDeque::new(), asked: 0 })
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) fn respond(&mut self, method: &str, params: &Value) -> Outcome<Value> {
+        self.asked += 1;
+        let request = json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params});
+        self.stream.send(Message::text(request.to_string())).doing(|| format!("ask {method}"))?;
+        loop {
+            match self.receive()? {
+                Some(message) if message.get("id") == Some(&json!(self.asked)) => return Ok(message),
+                Some(message) => self.early.push_back(message),
+                None => {}
+            }
+        }
+    }
+
+    /// The next notification, or `None` after a moment of silence.
+    pub(crate) fn notification(&mut self) -> Outcome<Option<Value>> {
+        if let Some(message) = self.early.pop_front() {
+            return Ok(Some(message));
+        }
+        self.receive()
+    }
+
+    fn receive(&mut self) -> Outcome<Option<Value>> {
+        loop {
+            match self.stream.read() {
+                Ok(Message::Text(text)) => return Ok(Some(serde_json::from_str(&text)?)),
+                Ok(Message::Close(why)) => return Err(Failure::new(format!("closed: {why:?}"))),
+                // Pings are answered by the library.
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error))
+                    if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(Failure::new(format!("the connection has ended: {error}"))),
+            }
+        }
+    }
+}
