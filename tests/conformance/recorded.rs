@@ -1,4 +1,4 @@
-//! Our own chain through all forks: a replica must answer as the geth that was recorded did.
+//! A recorded geth's answers on a chain of ours through all forks: a replica must give the same.
 
 use std::{fs, time::Duration};
 
@@ -28,7 +28,7 @@ fn our_own_chain_is_served_as_geth_did() {
     net.stop().unwrap();
 }
 
-/// Its blocks are older than any bound, so the port stays closed: an operator must not have to guess why.
+/// Blocks older than any bound keep the port closed: an operator must not have to guess why.
 #[test]
 fn a_replica_says_why_it_does_not_serve_yet() {
     let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };

@@ -21,7 +21,7 @@ use crate::transactions::Emitter;
 const BURSTS: usize = 4;
 const SCRIPTS: &str = "tests/e2e/clients";
 
-/// Its output, or why it failed.
+/// Standard output, or why the command failed.
 fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let [told, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));

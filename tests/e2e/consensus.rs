@@ -36,7 +36,7 @@ const WEI_PER_GWEI: u64 = 1_000_000_000;
 /// How far behind the head blocks become safe and final, in scenarios where they do.
 const SETTLED_DEPTH: u32 = 3;
 
-/// What is known of a block that was built.
+/// A block that was built, as far as it is known.
 #[derive(Debug, Clone)]
 struct Block {
     number: u64,

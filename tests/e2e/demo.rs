@@ -72,7 +72,7 @@ impl Demo {
         self.line("out", &[name, "http://"]).split_whitespace().last().unwrap().to_owned()
     }
 
-    /// Its exit code, once it has ended; nothing of it may be left.
+    /// Exit code and output, once the demo has ended; nothing of it may be left.
     fn ended(mut self) -> (Option<i32>, String, String) {
         let status = self.process.wait(PATIENCE).unwrap();
         let place = self.dir.path().display().to_string();

@@ -1,4 +1,4 @@
-//! What the tap publishes of a real geth, seen in the feed itself.
+//! The tap's records of a real geth, seen in the feed itself.
 
 use std::time::Duration;
 

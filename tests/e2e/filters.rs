@@ -8,7 +8,7 @@ use crate::consensus::{Consensus, PATIENCE};
 /// A log that does not answer within the quarter of a second that a poll waits.
 const AWAY: i64 = -32095;
 
-/// What a filter has to tell now. Where the log is slow the poll is made again, as a balancer does.
+/// Changes that a filter has now. Where the log is slow the poll is made again, as a balancer does.
 fn poll(side: &Client, id: &Value) -> Value {
     let mut told = Value::Null;
     wait::until("a poll to be answered", PATIENCE, || {

@@ -1,5 +1,5 @@
-//! What a replica proves, the roots of what it simulates, and witnesses of blocks, beside a real geth's: through all forks
-//! and reorgs.
+//! Proofs of a replica, roots of what it simulates, and witnesses of blocks, beside a real geth's: through all forks and
+//! reorgs.
 
 use std::collections::BTreeSet;
 

@@ -105,7 +105,7 @@ impl Proving {
     }
 }
 
-/// What geth proves of the accounts that a block changed, against the tries that the sets made.
+/// Compares geth's proofs of the accounts that a block changed with the tries that the sets made.
 fn compare(tries: &Tries, master: &Client, advance: &Advance) {
     let list =
         |proof: Option<&Value>| -> Vec<Bytes> { serde_json::from_value(proof.unwrap().clone()).unwrap() };

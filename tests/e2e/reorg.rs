@@ -22,7 +22,7 @@ fn siblings_are_switched_to_and_back() {
     consensus.end();
 }
 
-/// What can be asked of a block by its hash that does not need its state.
+/// Questions about a block by its hash that do not need its state.
 fn by_hash(hash: &str) -> [(&'static str, Value); 8] {
     [
         ("eth_getBlockByHash", json!([hash, true])),

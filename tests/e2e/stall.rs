@@ -1,4 +1,4 @@
-//! What some ask for never holds what others need: known requests that did, and random programs under every method that
+//! Requests of some never hold up those of others: known requests that did, and random programs under every method that
 //! executes.
 
 use std::{thread, time::Duration};

@@ -44,7 +44,7 @@ impl Side {
         }
     }
 
-    /// What a subscription told of the blocks after `first` and up to `last`.
+    /// Notifications of a subscription about the blocks after `first` and up to `last`.
     fn within(&self, id: &str, first: u64, last: u64) -> Vec<&Value> {
         let number =
             |told: &Value| told.get("blockNumber").or(told.get("number")).and_then(quantity).unwrap();

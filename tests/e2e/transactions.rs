@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 const GROUP: &str = "emitter";
 const SOON: Duration = Duration::from_secs(30);
 
-/// What stands in for those who deliver: hands every transaction to geth, whatever geth says, and commits.
+/// A stand-in for the emitter: hands every transaction to geth, whatever geth says, and commits.
 pub(crate) struct Emitter {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<String>>,
@@ -119,7 +119,7 @@ impl Scene {
         hashes
     }
 
-    /// What geth refuses is refused alike, to the letter.
+    /// Transactions that geth refuses are refused alike, to the letter.
     fn refuse(&self) {
         let balance = self.geth.call("eth_getBalance", &json!([self.from, "latest"])).unwrap();
         let zeros = |bytes: usize| format!("0x{}", "00".repeat(bytes));

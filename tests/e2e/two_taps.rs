@@ -24,7 +24,7 @@ const POINTS: [&str; 8] = [
 const UNDONE: usize = 6;
 const DISPLACED: i32 = 78;
 
-/// What the second tap does while the first is held.
+/// The second tap's part while the first is held.
 #[derive(Debug, Clone, Copy)]
 enum Other {
     /// Runs freely.
@@ -66,7 +66,7 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Whether it still runs.
+/// True while the process runs.
 fn runs(tap: &mut Daemon) -> bool {
     tap.process().is_some_and(|process| process.ended().is_none())
 }
@@ -118,7 +118,7 @@ fn round(consensus: &mut Consensus, second: &mut Daemon, heads: [&str; 2], point
     }
 }
 
-/// What is tried at each point: in the suite two of three at each, in the long run all pairs of points.
+/// Points with the second tap's part at each: in the suite two of three at each, in the long run all pairs of points.
 fn rounds() -> Vec<(&'static str, Other)> {
     let mut rounds = Vec::new();
     for (index, point) in POINTS.into_iter().enumerate() {

@@ -15,7 +15,7 @@ const ENTRIES_MAX: usize = 50;
 const BRANCH_MAX: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the daemons do while the log is cut.
+/// State of the daemons while the log is cut.
 #[derive(Debug, Clone, Copy)]
 enum Meanwhile {
     /// Both are stopped.

@@ -18,7 +18,7 @@ const ROUND: Duration = Duration::from_millis(1_500);
 /// Beyond the session timeout of the broker, which its controller then takes for dead.
 const FREEZE: Duration = Duration::from_secs(6);
 
-/// Who is killed at the same moment.
+/// Processes killed at the same moment.
 #[derive(Clone, Copy)]
 struct Victims {
     tap: bool,

@@ -1,4 +1,4 @@
-//! What may go wrong does: kills at any moment and at every named point, damaged data, wrong settings.
+//! Faults that may happen do: kills at any moment and at every named point, damaged data, wrong settings.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod cut;

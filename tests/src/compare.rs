@@ -36,17 +36,17 @@ pub struct Question {
     pub params: Value,
 }
 
-/// What came of it.
+/// Outcome of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// Equal answers.
     pub agreed: usize,
-    /// What differed, with both answers.
+    /// Differing answers, both of each.
     pub differences: Vec<String>,
 }
 
 impl Comparison {
-    /// Whether all agreed, and there was something to agree on.
+    /// True if all agreed, and there was something to agree on.
     #[must_use]
     pub fn perfect(&self) -> bool {
         self.differences.is_empty() && self.agreed > 0
@@ -157,7 +157,7 @@ pub(crate) fn forget_reason(answer: &mut Value) {
     }
 }
 
-/// What a step would have cost that ran out of gas, the replica does not know where that depends on its operands.
+/// Drops the cost of a step that ran out of gas: the replica does not know it where it depends on the step's operands.
 pub(crate) fn forget_cost(value: &mut Value) {
     match value {
         Value::Object(fields) => {

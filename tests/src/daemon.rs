@@ -55,13 +55,13 @@ impl Daemon {
         })
     }
 
-    /// Its state directory.
+    /// The state directory.
     #[must_use]
     pub fn state(&self) -> &Path {
         &self.state
     }
 
-    /// Its settings file.
+    /// The settings file.
     #[must_use]
     pub fn config(&self) -> &Path {
         &self.config
@@ -142,7 +142,7 @@ impl Daemon {
         self.state.join("addresses.json")
     }
 
-    /// What `/status` says.
+    /// The answer of `/status`.
     ///
     /// # Errors
     /// Not running, or no answer.
@@ -151,7 +151,7 @@ impl Daemon {
         serde_json::from_str(&text).doing(|| format!("read the status of {}", self.name))
     }
 
-    /// What a page of the admin listener says, whatever the HTTP status.
+    /// A page of the admin listener, whatever the HTTP status.
     ///
     /// # Errors
     /// Not running, or no answer.
@@ -172,7 +172,7 @@ impl Daemon {
         wait::until(&what, timeout, || self.fit())
     }
 
-    /// Whether it is ready now; if not, what it says of itself.
+    /// Readiness now; if it is not ready, the daemon's own word on why.
     ///
     /// # Errors
     /// It is not.
@@ -222,7 +222,7 @@ impl Daemon {
         process.ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?.wait(timeout)
     }
 
-    /// Its error messages, over all starts.
+    /// Error messages in the log, over all starts.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
         let all = self.log_tail(usize::MAX);

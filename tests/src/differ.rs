@@ -28,7 +28,7 @@ pub const CHAIN: (u32, u32) = (64, 3);
 /// Differences that are told in full.
 const TOLD_MAX: usize = 40;
 
-/// What to ask.
+/// How many requests, and which.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Requests; without it they go on until an interrupt
@@ -51,14 +51,14 @@ struct Listed {
     at: String,
 }
 
-/// What answers may differ in.
+/// Allowed differences between two answers.
 #[derive(Debug)]
 struct Rules {
     listed: Vec<Listed>,
     unlike: Unlike,
 }
 
-/// What came of it.
+/// Outcome of a run.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Equal answers by method.
@@ -190,7 +190,7 @@ impl Findings {
     }
 }
 
-/// What sort of answer it is.
+/// Sort of an answer: `result`, `nothing`, or an error's code.
 fn kind(answer: &Value) -> String {
     match (answer.pointer("/error/code"), answer.get("result"), answer) {
         (Some(code), ..) => code.to_string(),

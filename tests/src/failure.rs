@@ -6,7 +6,7 @@ use std::{error, fmt, io};
 #[derive(Debug)]
 pub struct Failure(String);
 
-/// What harness functions return.
+/// Result of the harness's functions.
 pub type Outcome<T> = Result<T, Failure>;
 
 impl Failure {

@@ -1,4 +1,4 @@
-//! What a machine must have, and how it gets it.
+//! Prerequisites of a machine, and how it gets them.
 
 use std::{
     env,
@@ -11,13 +11,13 @@ use crate::failure::{Doing, Failure, Outcome};
 /// One thing that must be on the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// What it is called when it is missing.
+    /// Name in messages when it is missing.
     pub name: &'static str,
     /// A program and arguments that succeed if it is there.
     probe: &'static [&'static str],
     /// Debian packages that bring it; empty if Debian's are too old to be of use.
     packages: &'static [&'static str],
-    /// What to do elsewhere.
+    /// Advice for machines without Debian's packages.
     advice: &'static str,
     /// An environment variable that names a ready-made one.
     instead: Option<&'static str>,
@@ -128,13 +128,13 @@ pub const MACHINE: [Need; 3] = [
 ];
 
 impl Need {
-    /// What to do where it cannot be installed from here.
+    /// Advice for a machine on which it cannot be installed from here.
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         self.advice
     }
 
-    /// Whether the machine has it.
+    /// True if the machine has it.
     #[must_use]
     pub fn met(&self) -> bool {
         if self.instead.is_some_and(|name| env::var_os(name).is_some()) {

@@ -30,7 +30,7 @@ pub struct Broker {
     child: Option<Child>,
 }
 
-/// What is missing on this machine for a broker, if anything.
+/// The first prerequisite of a broker that this machine lacks.
 #[must_use]
 pub fn missing() -> Option<&'static str> {
     let runs = |program: &str, argument: &str| {

@@ -44,7 +44,7 @@ exec systemd-nspawn --machine="$0" --boot --register=no --keep-unit --console=re
 pub struct Machine {
     name: String,
     nspawn: Process,
-    /// Its first process, as this machine knows it.
+    /// Process id of the machine's init, as seen from outside.
     leader: u32,
 }
 
@@ -174,7 +174,7 @@ impl Machine {
         self.run(&format!("systemctl show {unit} --property={name} --value"))
     }
 
-    /// What a unit logged, one JSON object a line.
+    /// The journal of a unit, one JSON object a line.
     ///
     /// # Errors
     /// The journal cannot be read.

@@ -27,7 +27,7 @@ use crate::{
 #[path = "../../daemons/cli/src/geth/build.rs"]
 mod builder;
 
-/// What the hook in geth is called.
+/// Name of the hook in geth.
 const HOOK: &str = "maidenlane";
 /// The account whose key `geth --dev` has and unlocks.
 const DEVELOPER: &str = "71562b71999873db5b286df957af199ec94617f7";
@@ -109,7 +109,7 @@ fn given(geth: &Path) -> Outcome<PathBuf> {
     }
 }
 
-/// What looks on while geth executes.
+/// A tracer that looks on while geth executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracer {
     /// Nothing.
@@ -250,7 +250,7 @@ impl Node {
         })
     }
 
-    /// Its engine API, for any chain but the developer's.
+    /// The engine API, for any chain but the developer's.
     ///
     /// # Errors
     /// It has never run.
@@ -321,7 +321,7 @@ impl Node {
         Client::new(format!("http://127.0.0.1:{}", self.http_port))
     }
 
-    /// Its process.
+    /// The process id.
     ///
     /// # Errors
     /// It is not running.
@@ -335,7 +335,7 @@ impl Node {
         self.dir.join("spool")
     }
 
-    /// Its socket.
+    /// The IPC socket.
     #[must_use]
     pub fn ipc(&self) -> PathBuf {
         self.dir.join("geth.ipc")
@@ -379,7 +379,7 @@ fn without_interrupt(command: &Command) -> Command {
     shell
 }
 
-/// Whether the process no longer ignores SIGINT.
+/// True once the process no longer ignores SIGINT.
 fn takes_interrupt(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -49,8 +49,8 @@ pub fn flake(words: &[&str]) -> Outcome<String> {
     run(command.arg(product::root()))
 }
 
-/// What the modules put into `/etc` for settings in a directory and a module more, an expression. `salt` tells packages of
-/// the same programs apart.
+/// Builds the `/etc` that the modules make of settings in a directory and a module more, an expression. `salt` tells
+/// packages of the same programs apart.
 ///
 /// # Errors
 /// It does not evaluate, or a build fails.

@@ -50,7 +50,7 @@ impl Process {
         &self.name
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -167,7 +167,7 @@ impl Interrupt {
         Ok(flag)
     }
 
-    /// Whether it is time to stop.
+    /// True once it is time to stop.
     #[must_use]
     pub fn raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -56,7 +56,7 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Our binaries, built.
+/// The built binaries of the workspace.
 #[derive(Debug, Clone)]
 pub struct Product {
     dir: PathBuf,

@@ -33,7 +33,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two looks whether the announcing should end.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What was recorded of one geth.
+/// Answers recorded of one geth.
 #[derive(Debug)]
 struct Recording {
     chain_id: u64,
@@ -45,7 +45,7 @@ struct Recording {
     answers: HashMap<String, Value>,
 }
 
-/// What it has announced, and to whom.
+/// The announced head, and its subscribers.
 #[derive(Debug, Default)]
 struct Shown {
     head: usize,
@@ -214,7 +214,7 @@ impl Recording {
         })
     }
 
-    /// What the tap reads of a header.
+    /// A header, as far as the tap reads it.
     fn header(&self, number: usize) -> Value {
         json!({"number": format!("0x{number:x}"), "hash": self.blocks.get(number)})
     }

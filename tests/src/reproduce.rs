@@ -27,7 +27,7 @@ const PLACES: [&str; 2] = ["a", "somewhere/else-entirely"];
 /// Long ago, but within what every archive can write.
 const AGE: Duration = Duration::from_secs(1_000_000_000);
 
-/// What to build, and where.
+/// Place of the builds.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Where both builds go; some gigabytes, removed at the end
@@ -84,7 +84,7 @@ impl Build {
         BINARIES.iter().map(|name| hash(&built.join(name))).collect()
     }
 
-    /// What git knows of the tree, as it is now.
+    /// Copies the files that git knows, as they are now.
     fn check_out(&self, to: &Path) -> Outcome<()> {
         let listed = output(Command::new("git").args(["ls-files", "-z"]).current_dir(product::root()))?;
         for name in String::from_utf8_lossy(&listed).split('\0').filter(|name| !name.is_empty()) {

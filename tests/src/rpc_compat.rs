@@ -168,7 +168,7 @@ fn same_form(got: &Value, want: &Value, path: &str) -> Result<(), String> {
     }
 }
 
-/// What came of one method's cases.
+/// Outcome of one method's cases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Cases that agreed.
@@ -177,7 +177,7 @@ pub struct Tally {
     pub failed: Vec<(String, String)>,
 }
 
-/// What came of all cases, by method.
+/// Outcome of all cases, by method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// By method.

@@ -27,7 +27,7 @@ use crate::{
 /// A replica on the same machine catches up faster than this.
 const CATCH_UP: Duration = Duration::from_secs(120);
 
-/// What all replicas of a network sign their filters with.
+/// File of the key that all replicas of a network sign their filters with.
 const FILTER_KEY: &str = "filter.key";
 
 /// Where the blocks come from.
@@ -37,11 +37,11 @@ pub enum Chain {
     Developer,
     /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
     Import(PathBuf),
-    /// What `tests/vectors` has of a real geth: needs no Go.
+    /// A real geth's answers out of `tests/vectors`: needs no Go.
     Recorded,
 }
 
-/// What carries the feed.
+/// Carrier of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     /// Files.
@@ -50,7 +50,7 @@ pub enum Carrier {
     Kafka,
 }
 
-/// What to start.
+/// Parts to start.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The chain.

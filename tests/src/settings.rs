@@ -38,7 +38,7 @@ fn log(log: &Log) -> String {
     }
 }
 
-/// What tap and replica both say about chain, feed and themselves.
+/// Settings of chain, feed and admin listener that tap and replica share.
 fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
         ", chain = {{ name = \"{CHAIN}\", id = {chain_id}, genesis = None Text }}\n\

@@ -28,12 +28,12 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Short, since many programs run until it ends.
 const CALL_TIMEOUT_MS: u32 = 50;
-/// What was too slow is tried again so often: a machine that others use is slow now and then, a defect always.
+/// Tries of a request that was too slow: a machine that others use is slow now and then, a defect always.
 const AGAIN: u32 = 4;
 /// Programs that are told with their waits.
 const TOLD: usize = 5;
 
-/// What to run.
+/// How many programs, and which.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Programs; without it they go on until an interrupt
@@ -44,7 +44,7 @@ pub struct Arguments {
     seed: u64,
 }
 
-/// What one request did.
+/// Outcome of one request.
 #[derive(Debug, Clone)]
 struct Seen {
     /// The longest that the client beside waited.
@@ -68,12 +68,12 @@ impl fmt::Display for Seen {
     }
 }
 
-/// What came of all.
+/// Outcome of all requests.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Programs that ran.
     pub programs: u32,
-    /// Those that were too slow each time, with their waits.
+    /// Requests that were too slow each time, with their waits.
     pub slow: Vec<String>,
     /// The slowest of the others, slowest first.
     rest: Vec<Seen>,

@@ -196,7 +196,7 @@ impl Host {
         Client::new(format!("http://{}", self.address(&format!("replica-{instance}"), "rpc")))
     }
 
-    /// What `unit` logged: priority and text.
+    /// Log lines of `unit`: priority and text.
     pub(crate) fn logged(&self, unit: &str) -> Vec<(String, String)> {
         let journal = self.machine.journal(unit).unwrap();
         let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,4 +1,4 @@
-//! That the units' fences are real.
+//! Proof that the units' fences are real.
 
 use crate::lane::{Lane, REPLICA, TAP};
 

@@ -1,4 +1,4 @@
-//! What a start waits for, and what it does not.
+//! Conditions that a start waits for, and those that it does not.
 
 use std::time::Duration;
 

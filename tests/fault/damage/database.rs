@@ -130,7 +130,7 @@ fn ask_everything(master: &Client, replica: &Client) -> bool {
     met
 }
 
-/// What is lost of the write-ahead log is brought by the feed again.
+/// Loss at the end of the write-ahead log is made good by the feed.
 fn damaged_write_ahead_log(driven: &mut Driven, backup: &Backup) {
     for percent in [5, 50, 95] {
         let newest = files(&backup.place, "log").pop().unwrap();

@@ -1,4 +1,4 @@
-//! What geth's hook wrote.
+//! Damage to the frames that geth's hook wrote.
 
 use std::{fs, io::Write};
 

@@ -1,4 +1,4 @@
-//! What is asked: random methods with parameters from the chain, every so often spoilt.
+//! Requests at random: methods with parameters from the chain, every so often spoilt.
 
 mod call;
 mod chain;

@@ -1,4 +1,4 @@
-//! What two right answers may differ in, and how it is left out of the comparison.
+//! Differences between two right answers, and how they are left out of the comparison.
 
 use serde_json::Value;
 

@@ -20,12 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// 32 zero bytes.
 const ZERO: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What tells two blocks on one parent apart.
+/// Payload attributes, by which two blocks on one parent differ.
 #[derive(Debug, Clone)]
 pub struct Attributes {
     /// Seconds; above the parent's.
     pub timestamp: u64,
-    /// Who gets the fees.
+    /// Receiver of the fees.
     pub fee_recipient: String,
     /// Rides along, as `withdrawals` of the engine API.
     pub withdrawals: Vec<Value>,

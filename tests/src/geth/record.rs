@@ -90,7 +90,8 @@ fn rpc(master: &Client, to: &Path) -> Outcome<usize> {
     Ok(cases)
 }
 
-/// What [`compare::questions`] leaves out: tags, which move with the head (here it stands still), and rarer methods.
+/// Questions that [`compare::questions`] leaves out: tags, which move with the head (here it stands still), and rarer
+/// methods.
 fn more(master: &Client) -> Outcome<Vec<Question>> {
     let uncle = master.block_hash("0x5")?;
     let balance = "0xba1a00ce00000000000000000000000000000001";

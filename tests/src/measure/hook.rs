@@ -1,4 +1,4 @@
-//! What the hook costs the master: importing one chain without a tracer, with geth's own `noop`, and with the hook.
+//! The hook's cost to the master: importing one chain without a tracer, with geth's own `noop`, and with the hook.
 
 use std::{
     path::Path,

@@ -25,13 +25,13 @@ const TICK_MICROS: f64 = 10_000.0;
 /// One server under load.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
-    /// Its HTTP address.
+    /// The HTTP address.
     pub(super) address: String,
-    /// Its process.
+    /// The process id.
     pub(super) pid: u32,
 }
 
-/// What a server did when it was asked as fast as it answers.
+/// Throughput of a server that is asked as fast as it answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Saturated {
     pub(super) per_second: f64,
@@ -102,7 +102,7 @@ impl Server {
         Ok(latencies.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the process holds in memory, in MB.
+    /// Resident memory of the process, in MB.
     pub(super) fn resident_mb(&self) -> Outcome<u64> {
         let path = format!("/proc/{}/status", self.pid);
         let text = fs::read_to_string(&path).doing(|| format!("read {path}"))?;
@@ -126,7 +126,7 @@ fn ticks(stat: &str) -> Option<f64> {
     Some(next()? + next()?)
 }
 
-/// Who asks when.
+/// Times at which requests are due.
 #[derive(Debug)]
 struct Turns {
     taken: AtomicUsize,

@@ -20,7 +20,7 @@ use crate::{
     product::{self, Product},
 };
 
-/// What to measure.
+/// Benchmarks to run, and their sizes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Blocks of the generated chain

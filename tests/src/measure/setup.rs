@@ -1,4 +1,4 @@
-//! What a number was measured on: without it the number says nothing.
+//! The setup of a measurement: without it a number says nothing.
 
 use std::{fs, process::Command, thread};
 

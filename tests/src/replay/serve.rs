@@ -1,4 +1,4 @@
-//! Its two doors: geth's socket with a subscription, and HTTP.
+//! The listeners of a replayed geth: its IPC socket with a subscription, and HTTP.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -1,4 +1,4 @@
-//! What an operator does to a network with `maidenlane`.
+//! An operator's commands to a network, through `maidenlane`.
 
 use std::fs;
 

@@ -42,7 +42,7 @@ pub(super) fn methods() -> impl Iterator<Item = &'static str> {
     PROGRAMS.into_iter().chain(BLOCKS)
 }
 
-/// What there is to run again.
+/// Blocks and transactions to run again.
 #[derive(Default)]
 pub(super) struct Blocks {
     /// Hashes by number, from 1 on.

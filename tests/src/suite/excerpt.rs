@@ -1,4 +1,4 @@
-//! What a failed command said about its failure, out of all it said.
+//! The part of a failed command's output that says why it failed.
 
 /// At most this many lines of one command; the log has the rest.
 const MOST_LINES: usize = 80;

@@ -21,13 +21,13 @@ use tally::Tally;
 /// Tells a step's tests that the full counts are wanted.
 const LONG_ENV: &str = "MAIDENLANE_LONG";
 
-/// Whether this test runs under `--long`.
+/// True under `--long`.
 #[must_use]
 pub fn long() -> bool {
     env::var_os(LONG_ENV).is_some()
 }
 
-/// What to run.
+/// Steps to run, and how thoroughly.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Run the full counts: 1,060 kill rounds instead of 30

@@ -11,7 +11,7 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     pub(super) skipped: usize,
     pub(super) reasons: Vec<String>,
-    /// What failed commands said about it.
+    /// Excerpts of failed commands' output.
     pub(super) excerpt: Vec<String>,
 }
 

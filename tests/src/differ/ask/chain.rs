@@ -1,4 +1,4 @@
-//! What can be asked for: everything that happened on the chain.
+//! Values to ask for: everything that happened on the chain.
 
 use std::collections::BTreeSet;
 

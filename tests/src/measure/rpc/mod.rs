@@ -1,4 +1,4 @@
-//! What an answer costs the replica, over what it costs geth: the same requests to both, on one machine, in one run.
+//! The cost of answers to the replica, over their cost to geth: the same requests to both, on one machine, in one run.
 //!
 //! The load generator shares the machine, so of all figures the processor time of the server's process counts.
 
@@ -27,7 +27,7 @@ const SHARE: f64 = 0.4;
 /// Requests a second that nobody needs more of to see a latency.
 const RATE_MAX: f64 = 1_000.0;
 
-/// What is asked.
+/// Duration, seed and choice of the requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load<'a> {
     /// For each row in each of its ways.

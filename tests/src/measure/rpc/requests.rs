@@ -1,4 +1,4 @@
-//! What is asked: drawn from the chain with a seed, the same for both servers and in every run.
+//! Requests drawn from the chain with a seed, the same for both servers and in every run.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub(in crate::measure) struct Row {
     pub(in crate::measure) bodies: Vec<String>,
 }
 
-/// What the chain has, as far as it is asked for.
+/// Facts of the chain, as far as requests need them.
 #[derive(Debug)]
 struct Found {
     head: u64,
@@ -229,7 +229,7 @@ impl Found {
     }
 }
 
-/// Who is called most with so many bytes.
+/// The contract that is called most with so many bytes.
 fn busiest(transactions: &[Value], bytes: usize) -> Option<String> {
     let mut calls = BTreeMap::<&str, usize>::new();
     for transaction in transactions {

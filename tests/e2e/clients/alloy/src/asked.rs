@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Differences that are told.
 const TOLD_MAX: usize = 5;
 
-/// What both sides were asked, and whether they said the same.
+/// Both sides of a comparison, and where their answers differed.
 pub(crate) struct Asked {
     master: DynProvider,
     replica: DynProvider,

@@ -1,4 +1,4 @@
-//! What moves: filters, subscriptions, a transaction.
+//! Moving parts: filters, subscriptions, a transaction.
 
 use crate::Scene;
 use crate::asked::Asked;

@@ -1,4 +1,4 @@
-//! What stands still: blocks and what is in them, calls on them, the node.
+//! Parts that stand still: blocks and their contents, calls on them, the node.
 
 use crate::Scene;
 use crate::asked::Asked;
@@ -181,7 +181,7 @@ pub(crate) async fn calls(asked: &mut Asked, scene: &Scene) -> Result<(), String
     Ok(())
 }
 
-/// What the replica says of itself is what geth says, but for the tip that it suggests: blocks here are nearly empty.
+/// Answers about the node itself are geth's, but for the tip that the replica suggests: blocks here are nearly empty.
 pub(crate) async fn node(asked: &mut Asked) {
     asked.both("chain", |side| async move { side.get_chain_id().await }).await;
     asked.both("network", |side| async move { side.get_net_version().await }).await;

@@ -12,7 +12,7 @@ use asked::Asked;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// What the harness says of the network.
+/// Addresses and contracts of the network, from the harness.
 pub(crate) struct Scene {
     /// Logs and stores whenever it is called.
     pub(crate) contract: Address,
