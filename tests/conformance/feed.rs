@@ -41,10 +41,10 @@ fn a_feed_is_read_with_nothing_but_the_schemas() {
     assert!(output.status.success());
     let dump = net.dir().join("entries");
     fs::write(&dump, &output.stdout).unwrap();
-    let Some((records, told)) = feed_py(&["dump", &dump.display().to_string()]) else { return };
+    let Some((records, summary)) = feed_py(&["dump", &dump.display().to_string()]) else { return };
     assert!(
-        told.contains("64 Advance") && told.contains("1 Genesis") && told.ends_with("head 64\n"),
-        "{told}"
+        summary.contains("64 Advance") && summary.contains("1 Genesis") && summary.ends_with("head 64\n"),
+        "{summary}"
     );
     let head = net_head(&records);
     assert!(verified.contains(&head), "{head} is not in {verified}");
@@ -59,6 +59,6 @@ fn net_head(records: &str) -> String {
 
 #[test]
 fn golden_records_are_read_and_written_alike() {
-    let Some((told, _)) = feed_py(&["golden"]) else { return };
-    assert!(told.contains("13 golden records agree"), "{told}");
+    let Some((output, _)) = feed_py(&["golden"]) else { return };
+    assert!(output.contains("13 golden records agree"), "{output}");
 }

@@ -24,8 +24,8 @@ const SCRIPTS: &str = "tests/e2e/clients";
 /// Standard output, or why the command failed.
 fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let [told, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    if output.status.success() { Ok(told.into_owned()) } else { Err(format!("{command:?}:\n{told}{errors}")) }
+    let [text, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    if output.status.success() { Ok(text.into_owned()) } else { Err(format!("{command:?}:\n{text}{errors}")) }
 }
 
 /// A program of Node.js beside its libraries: that is where it looks for them.
@@ -98,35 +98,35 @@ fn check(client: Option<Command>) {
     assert_ne!(balance, Value::from("0x0"));
 
     let stop = Interrupt::default();
-    let told = thread::scope(|scope| {
+    let printed = thread::scope(|scope| {
         scope.spawn(|| traffic.run(&stop, |_| ()).unwrap());
         let socket = replica.url().replace("http", "ws");
         let urls = [geth.url(), replica.url(), &socket, &contract, &block.to_string(), &key];
-        let told = output(client.args(urls));
+        let printed = output(client.args(urls));
         stop.raise();
-        told
+        printed
     });
-    println!("{}", told.unwrap_or_else(|error| panic!("{error}\n{}", net.last_words())));
+    println!("{}", printed.unwrap_or_else(|error| panic!("{error}\n{}", net.last_words())));
     assert_eq!(emitter.stop().len(), 1, "it has sent one");
     net.stop().unwrap();
 }
 
 #[test]
-fn viem_is_told_the_same() {
+fn viem_gets_the_same_answers() {
     check(node("viem.mjs"));
 }
 
 #[test]
-fn ethers_is_told_the_same() {
+fn ethers_gets_the_same_answers() {
     check(node("ethers.mjs"));
 }
 
 #[test]
-fn alloy_is_told_the_same() {
+fn alloy_gets_the_same_answers() {
     check(alloy());
 }
 
 #[test]
-fn web3_py_is_told_the_same() {
+fn web3_py_gets_the_same_answers() {
     check(python("web3_py.py"));
 }

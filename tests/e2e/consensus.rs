@@ -257,8 +257,8 @@ impl Consensus {
         let peer = self.peer.as_ref().unwrap();
         self.net.node().connect(&peer.node).unwrap();
         wait::until("the master to sync from its peer", 4 * PATIENCE, || {
-            let told = self.engine.choose(&self.head, self.settled().as_deref());
-            told.map_err(|failure| failure.to_string())
+            let chosen = self.engine.choose(&self.head, self.settled().as_deref());
+            chosen.map_err(|failure| failure.to_string())
         })
         .unwrap();
         self.attached = true;

@@ -10,25 +10,25 @@ const AWAY: i64 = -32095;
 
 /// Changes that a filter has now. Where the log is slow the poll is made again, as a balancer does.
 fn poll(side: &Client, id: &Value) -> Value {
-    let mut told = Value::Null;
+    let mut changes = Value::Null;
     wait::until("a poll to be answered", PATIENCE, || {
         let mut answer = side.respond("eth_getFilterChanges", &json!([id])).unwrap();
         if answer.pointer("/error/code") == Some(&json!(AWAY)) {
             return Err(answer.to_string());
         }
-        told = answer.get_mut("result").unwrap_or_else(|| panic!("no result")).take();
+        changes = answer.get_mut("result").unwrap_or_else(|| panic!("no result")).take();
         Ok(())
     })
     .unwrap();
-    told
+    changes
 }
 
 /// Polls geth until it has told the same: its filters are filled a moment after its head has moved.
-fn tells_too(geth: &Client, id: &Value, ours: &Value) {
-    let mut told = Vec::new();
+fn same_changes(geth: &Client, id: &Value, ours: &Value) {
+    let mut changes = Vec::new();
     wait::until("geth's filter to tell the same", PATIENCE, || {
-        told.extend(poll(geth, id).as_array().unwrap().iter().cloned());
-        if json!(told) == *ours { Ok(()) } else { Err(format!("{told:?}, not {ours}")) }
+        changes.extend(poll(geth, id).as_array().unwrap().iter().cloned());
+        if json!(changes) == *ours { Ok(()) } else { Err(format!("{changes:?}, not {ours}")) }
     })
     .unwrap();
 }
@@ -53,11 +53,11 @@ fn check(carrier: Carrier) {
         consensus.net.caught_up(1).unwrap();
         for [theirs, id] in [&blocks, &logs] {
             turn += 1;
-            let told = poll(replicas.get(turn % 2).unwrap(), id);
-            tells_too(&geth, theirs, &told);
+            let changes = poll(replicas.get(turn % 2).unwrap(), id);
+            same_changes(&geth, theirs, &changes);
             let more = poll(replicas.get((turn + 1) % 2).unwrap(), id);
             assert_eq!(more, json!([]), "the other has nothing to add");
-            removed |= told.to_string().contains("\"removed\":true");
+            removed |= changes.to_string().contains("\"removed\":true");
         }
     }
     assert!(removed, "logs were taken back");

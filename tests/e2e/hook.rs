@@ -182,17 +182,17 @@ fn every_supported_geth_writes_the_same_frames() {
         master.node.init(&explicit).unwrap();
         master.import();
         master.run();
-        let told = master.node.rpc().call("web3_clientVersion", &json!([])).unwrap();
+        let client = master.node.rpc().call("web3_clientVersion", &json!([])).unwrap();
         master.node.stop().unwrap();
         let frames = segments(&master.node.spool()).into_iter().flatten();
         // INIT says who wrote, GENESIS and what follows only what.
-        (told.to_string(), frames.filter(|(kind, _)| *kind != INIT).collect::<Vec<_>>())
+        (client.to_string(), frames.filter(|(kind, _)| *kind != INIT).collect::<Vec<_>>())
     };
     let (_, usual) = written(&master::build().unwrap());
     assert_eq!(usual.len(), 1 + 4 * BLOCKS);
     for version in master::supported() {
-        let (told, frames) = written(&master::build_version(version).unwrap());
-        assert!(told.contains(&format!("v{version}-")), "{told}");
+        let (client, frames) = written(&master::build_version(version).unwrap());
+        assert!(client.contains(&format!("v{version}-")), "{client}");
         assert!(frames == usual, "{version} writes other frames");
     }
 }
@@ -308,8 +308,8 @@ fn a_payload_that_is_not_its_hash_leaves_no_trace() {
     let engine = one.node.engine().unwrap();
     let payload = engine.build(&parent, &Attributes::new(time + 10, 1)).unwrap();
     let wrong = payload.with("stateRoot", json!(format!("0x{:064x}", 1)));
-    let told = engine.execute(&wrong).unwrap_err().to_string();
-    assert!(told.contains("INVALID"), "{told}");
+    let error = engine.execute(&wrong).unwrap_err().to_string();
+    assert!(error.contains("INVALID"), "{error}");
     engine.execute(&payload).unwrap();
     one.node.stop().unwrap();
     assert!(one.kinds().ends_with("|IBRSE"), "{}", one.kinds());

@@ -93,7 +93,7 @@ impl Proving {
     /// Waits until the feed's head is this block.
     fn published(&mut self, hash: &str) {
         let wanted: B256 = hash.parse().unwrap();
-        let told = wait::until("the tap to publish the head", PATIENCE, || {
+        let published = wait::until("the tap to publish the head", PATIENCE, || {
             let head = match moves(&self.net).pop() {
                 Some(Record::Advance(advance)) => advance.block.hash,
                 Some(Record::Undo(undo)) => undo.parent,
@@ -101,7 +101,7 @@ impl Proving {
             };
             if head == wanted { Ok(()) } else { Err(format!("head {head}")) }
         });
-        told.unwrap_or_else(|failure| panic!("{failure}\n{}", self.net.last_words()));
+        published.unwrap_or_else(|failure| panic!("{failure}\n{}", self.net.last_words()));
     }
 }
 
@@ -112,9 +112,9 @@ fn compare(tries: &Tries, master: &Client, advance: &Advance) {
     for row in advance.rows.accounts.iter().rev().take(PROVED) {
         let owner = keccak256(row.address);
         let slots = slots(advance, row.address);
-        let told = master.call("eth_getProof", &json!([row.address, slots, advance.block.hash])).unwrap();
+        let proof = master.call("eth_getProof", &json!([row.address, slots, advance.block.hash])).unwrap();
         assert_eq!(
-            list(told.get("accountProof")),
+            list(proof.get("accountProof")),
             tries.proof(None, owner),
             "{} at {}",
             row.address,
@@ -123,9 +123,9 @@ fn compare(tries: &Tries, master: &Client, advance: &Advance) {
         if row.after.is_none() {
             continue;
         }
-        for (slot, told) in slots.iter().zip(told.get("storageProof").and_then(Value::as_array).unwrap()) {
+        for (slot, proof) in slots.iter().zip(proof.get("storageProof").and_then(Value::as_array).unwrap()) {
             let ours = tries.proof(Some(owner), keccak256(slot));
-            assert_eq!(list(told.get("proof")), ours, "slot {slot} of {} at {}", row.address, advance.block);
+            assert_eq!(list(proof.get("proof")), ours, "slot {slot} of {} at {}", row.address, advance.block);
         }
     }
 }
@@ -205,8 +205,8 @@ fn a_tap_killed_between_nodes_and_block_sends_both() {
         proving.net.tap().launch().unwrap();
         assert_eq!(proving.net.tap().wait(PATIENCE).unwrap().code(), None, "a kill");
     }
-    let (written, told) = (sets(&proving.net), moves(&proving.net));
-    assert!(matches!(told.as_slice(), [Record::Genesis(_)]), "no block is told before its nodes");
+    let (written, blocks) = (sets(&proving.net), moves(&proving.net));
+    assert!(matches!(blocks.as_slice(), [Record::Genesis(_)]), "no block is published before its nodes");
     assert!(written.len() >= 2 && written.first() == written.get(written.len() / 2), "twice, as nobody knew");
     proving.net.tap().environment("MAIDENLANE_FAILPOINT", "");
     proving.net.tap().start().unwrap();

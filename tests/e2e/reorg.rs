@@ -37,17 +37,17 @@ fn by_hash(hash: &str) -> [(&'static str, Value); 8] {
 }
 
 /// Nothing is known of the block, and its state is refused in these words.
-fn unknown(replica: &Client, hash: &str, told: &str) {
+fn unknown(replica: &Client, hash: &str, message: &str) {
     assert_eq!(replica.call("eth_getBlockByHash", &json!([hash, false])).unwrap(), Value::Null);
     assert_eq!(replica.call("eth_getBlockReceipts", &json!([hash])).unwrap(), Value::Null);
-    without_state(replica, hash, told);
+    without_state(replica, hash, message);
 }
 
-fn without_state(replica: &Client, hash: &str, told: &str) {
+fn without_state(replica: &Client, hash: &str, message: &str) {
     for (method, target) in [("eth_getBalance", json!(ACCOUNT)), ("eth_call", json!({"to": ACCOUNT}))] {
         let answer = replica.respond(method, &json!([target, {"blockHash": hash}])).unwrap();
         assert_eq!(answer.pointer("/error/code"), Some(&json!(-32000)), "{answer}");
-        assert_eq!(answer.pointer("/error/message"), Some(&json!(told)), "{answer}");
+        assert_eq!(answer.pointer("/error/message"), Some(&json!(message)), "{answer}");
     }
 }
 

@@ -44,8 +44,8 @@ fn no_known_request_holds_what_others_need() {
     ];
     for params in swings {
         let answer = replica.respond("eth_createAccessList", &params).unwrap();
-        let told = answer.pointer("/error/message").and_then(Value::as_str);
-        assert_eq!(told, Some("execution aborted (timeout = 5s)"), "{answer}");
+        let message = answer.pointer("/error/message").and_then(Value::as_str);
+        assert_eq!(message, Some("execution aborted (timeout = 5s)"), "{answer}");
         check(&mut crowd, &request("eth_createAccessList", &params));
     }
     // 220 times KECCAK256 of 1 MiB.

@@ -20,12 +20,12 @@ const CALLS: u64 = 24;
 /// One side's connection, and what each of its subscriptions has told.
 struct Side {
     socket: Socket,
-    told: BTreeMap<String, Vec<Value>>,
+    notified: BTreeMap<String, Vec<Value>>,
 }
 
 impl Side {
     fn open(client: &Client) -> Self {
-        Self { socket: Socket::connect(client.url()).unwrap(), told: BTreeMap::new() }
+        Self { socket: Socket::connect(client.url()).unwrap(), notified: BTreeMap::new() }
     }
 
     /// The subscription's id, or the error's code.
@@ -40,16 +40,16 @@ impl Side {
         while let Some(message) = self.socket.notification().unwrap() {
             let field = |path: &str| message.pointer(path).unwrap_or_else(|| panic!("{message}")).clone();
             let id = field("/params/subscription").as_str().unwrap().to_owned();
-            self.told.entry(id).or_default().push(field("/params/result"));
+            self.notified.entry(id).or_default().push(field("/params/result"));
         }
     }
 
     /// Notifications of a subscription about the blocks after `first` and up to `last`.
     fn within(&self, id: &str, first: u64, last: u64) -> Vec<&Value> {
         let number =
-            |told: &Value| told.get("blockNumber").or(told.get("number")).and_then(quantity).unwrap();
-        let told = self.told.get(id).map(Vec::as_slice).unwrap_or_default();
-        told.iter().filter(|each| (first + 1..=last).contains(&number(each))).collect()
+            |item: &Value| item.get("blockNumber").or(item.get("number")).and_then(quantity).unwrap();
+        let notified = self.notified.get(id).map(Vec::as_slice).unwrap_or_default();
+        notified.iter().filter(|each| (first + 1..=last).contains(&number(each))).collect()
     }
 }
 
@@ -146,13 +146,13 @@ fn subscriptions_tell_what_geths_tell() {
             caller.send(Some(&logger), &format!("0x{}", "ab".repeat(usize::try_from(call).unwrap())));
         last = quantity(&receipt["blockNumber"]).unwrap();
     }
-    let mut told = 0;
+    let mut notified = 0;
     for (params, left, right) in &opened {
         wait::until(&format!("both to tell the same of {params}"), PATIENCE, || {
             theirs.listen();
             ours.listen();
             let [left, right] = [theirs.within(left, first, last), ours.within(right, first, last)];
-            told += left.len();
+            notified += left.len();
             // Heads come up to the last one; before that the lists may be equal and too short.
             let complete = params[0] != "newHeads"
                 || left.last().is_some_and(|head| quantity(&head["number"]) == Some(last));
@@ -160,6 +160,6 @@ fn subscriptions_tell_what_geths_tell() {
         })
         .unwrap();
     }
-    assert!(told > 200, "{told} heads and logs");
+    assert!(notified > 200, "{notified} heads and logs");
     net.stop().unwrap();
 }

@@ -56,14 +56,14 @@ impl Emitter {
     }
 }
 
-struct Scene {
+struct Refusals {
     geth: Client,
     replica: Client,
     from: String,
     nonce: u64,
 }
 
-impl Scene {
+impl Refusals {
     /// The bytes of a transaction with these fields, and more where they are not given, signed by geth's own account.
     fn signed(&self, fields: &Value) -> Value {
         let mut tx = json!({
@@ -191,14 +191,14 @@ fn check(carrier: Carrier) {
     let (geth, replica) = (net.master(), net.replica(0).unwrap());
     let accounts = geth.call("eth_accounts", &json!([])).unwrap();
     let from = accounts[0].as_str().unwrap().to_owned();
-    let mut scene = Scene { geth: geth.clone(), replica, from, nonce: 0 };
-    let raw = scene.signed(&json!({"value": "0x1"}));
+    let mut refusals = Refusals { geth: geth.clone(), replica, from, nonce: 0 };
+    let raw = refusals.signed(&json!({"value": "0x1"}));
     wait::until("transactions to be refused", SOON, || {
-        let answer = scene.send(&raw);
+        let answer = refusals.send(&raw);
         let text = answer["error"]["message"].as_str().unwrap_or_default();
-        let told =
+        let named =
             text.contains("group emitter has not consumed maidenlane.test.transactions since unix time 60,");
-        if answer["error"]["code"] == -32094 && told { Ok(()) } else { Err(answer.to_string()) }
+        if answer["error"]["code"] == -32094 && named { Ok(()) } else { Err(answer.to_string()) }
     })
     .unwrap();
     let status = net.replica_daemon(0).unwrap().status().unwrap();
@@ -207,18 +207,18 @@ fn check(carrier: Carrier) {
     let emitter = Emitter::start(&log, &topic, geth);
     let mut answers = Vec::new();
     wait::until("transactions to be taken again", SOON, || {
-        let answer = scene.send(&raw);
+        let answer = refusals.send(&raw);
         let taken = answer.get("result").is_some();
         answers.push(answer.to_string());
         answers.dedup();
         if taken { Ok(()) } else { Err(answers.join("\n")) }
     })
     .unwrap();
-    scene.replica.call("eth_sendRawTransactionSync", &json!([raw])).unwrap();
-    scene.nonce = 1;
-    let mut sent = scene.deliver();
+    refusals.replica.call("eth_sendRawTransactionSync", &json!([raw])).unwrap();
+    refusals.nonce = 1;
+    let mut sent = refusals.deliver();
     net.caught_up(0).unwrap();
-    scene.refuse();
+    refusals.refuse();
     let mut came = emitter.stop();
     came.retain(|hash| *hash != old.hash.to_string());
     came.remove(0);

@@ -96,7 +96,7 @@ fn round(consensus: &mut Consensus, second: &mut Daemon, heads: [&str; 2], point
             second.release();
         }
     }
-    let told = || format!("{point}, {other:?}");
+    let context = || format!("{point}, {other:?}");
     let loser = wait::until("one tap to be displaced", PATIENCE, || {
         match (runs(consensus.net.tap()), runs(second)) {
             (true, true) => Err("both run".to_owned()),
@@ -104,12 +104,12 @@ fn round(consensus: &mut Consensus, second: &mut Daemon, heads: [&str; 2], point
         }
     });
     let loser =
-        loser.unwrap_or_else(|failure| panic!("{}: {failure}\n{}", told(), consensus.net.last_words()));
-    assert_ne!(loser, (false, false), "{}: none survived\n{}", told(), consensus.net.last_words());
+        loser.unwrap_or_else(|failure| panic!("{}: {failure}\n{}", context(), consensus.net.last_words()));
+    assert_ne!(loser, (false, false), "{}: none survived\n{}", context(), consensus.net.last_words());
     let displaced = if loser.0 { &mut *second } else { consensus.net.tap() };
     let (status, said) = (displaced.wait(PATIENCE).unwrap(), displaced.log_tail(3));
-    assert_eq!(status.code(), Some(DISPLACED), "{}: {said}", told());
-    assert!(said.contains("belongs to another tap; run one tap per feed"), "{}: {said}", told());
+    assert_eq!(status.code(), Some(DISPLACED), "{}: {said}", context());
+    assert!(said.contains("belongs to another tap; run one tap per feed"), "{}: {said}", context());
     consensus.followed();
     consensus.choose(heads[1]);
     consensus.followed();

@@ -35,8 +35,8 @@ fn result(side: &Client, method: &str, params: &Value) -> Value {
 
 /// Accounts by key, without what only preimages tell.
 fn accounts(side: &Client, params: &Value) -> (Value, Value, BTreeMap<String, Value>) {
-    let mut told = result(side, "debug_accountRange", params);
-    let accounts = told["accounts"].as_object().unwrap().values().cloned().map(|mut account| {
+    let mut page = result(side, "debug_accountRange", params);
+    let accounts = page["accounts"].as_object().unwrap().values().cloned().map(|mut account| {
         let key = account["key"].as_str().unwrap().to_owned();
         let fields = account.as_object_mut().unwrap();
         fields.remove("address");
@@ -44,15 +44,15 @@ fn accounts(side: &Client, params: &Value) -> (Value, Value, BTreeMap<String, Va
         (key, account)
     });
     let accounts = accounts.collect();
-    (told["root"].take(), told["next"].take(), accounts)
+    (page["root"].take(), page["next"].take(), accounts)
 }
 
 fn slots(side: &Client, params: &Value) -> Value {
-    let mut told = result(side, "debug_storageRangeAt", params);
-    for slot in told["storage"].as_object_mut().into_iter().flat_map(|slots| slots.values_mut()) {
+    let mut page = result(side, "debug_storageRangeAt", params);
+    for slot in page["storage"].as_object_mut().into_iter().flat_map(|slots| slots.values_mut()) {
         slot["key"] = Value::Null;
     }
-    told
+    page
 }
 
 /// The accounts of every block, page after page, with and without their code.
@@ -98,10 +98,10 @@ fn same_modified(geth: &Client, replica: &Client) {
 
 /// Storage before each block that left it as it was: of the others geth does not tell.
 fn same_slots(geth: &Client, replica: &Client) {
-    let (mut met, mut untold) = (0, 0);
-    let told = result(geth, "debug_accountRange", &json!(["latest", "0x", 256, true, true, true]));
+    let (mut met, mut unknown) = (0, 0);
+    let page = result(geth, "debug_accountRange", &json!(["latest", "0x", 256, true, true, true]));
     let names =
-        told["accounts"].as_object().unwrap().values().filter(|account| account["root"] != EMPTY_ROOT);
+        page["accounts"].as_object().unwrap().values().filter(|account| account["root"] != EMPTY_ROOT);
     let names: Vec<_> = names.filter_map(|account| account.get("address").cloned()).collect();
     assert!(names.len() > 3, "{names:?}");
     for number in 1..=BLOCKS {
@@ -111,7 +111,7 @@ fn same_slots(geth: &Client, replica: &Client) {
                 let theirs = geth.respond("debug_storageRangeAt", &params).unwrap();
                 if theirs.get("error").is_some() {
                     assert!(theirs.to_string().contains("missing trie node"), "{theirs}");
-                    untold += 1;
+                    unknown += 1;
                     continue;
                 }
                 let [theirs, ours] = [geth, replica].map(|side| slots(side, &params));
@@ -120,7 +120,7 @@ fn same_slots(geth: &Client, replica: &Client) {
             }
         }
     }
-    assert!(met > 200, "{met} slots, {untold} untold");
+    assert!(met > 200, "{met} slots, {unknown} unknown");
 }
 
 const EMPTY_ROOT: &str = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
@@ -130,18 +130,18 @@ fn traced(side: &Client, params: &Value, last: u64) -> Vec<Value> {
     let mut socket = Socket::connect(side.url()).unwrap();
     let id = socket.respond("debug_subscribe", params).unwrap()["result"].clone();
     assert!(id.is_string(), "{params}: {id}");
-    let mut told = Vec::new();
+    let mut traces = Vec::new();
     wait::until("the last block's traces", PATIENCE, || {
         while let Some(message) = socket.notification().unwrap() {
             assert_eq!(message["method"], "debug_subscription");
             assert_eq!(message["params"]["subscription"], id);
-            told.push(message["params"]["result"].clone());
+            traces.push(message["params"]["result"].clone());
         }
-        let done = told.last().is_some_and(|block| block["block"] == format!("{last:#x}"));
-        if done { Ok(()) } else { Err(format!("{} blocks", told.len())) }
+        let done = traces.last().is_some_and(|block| block["block"] == format!("{last:#x}"));
+        if done { Ok(()) } else { Err(format!("{} blocks", traces.len())) }
     })
     .unwrap();
-    told
+    traces
 }
 
 fn same_traces(geth: &Client, replica: &Client) {

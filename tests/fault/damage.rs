@@ -58,12 +58,12 @@ fn name(file: &Path) -> &str {
 }
 
 /// Changes a file's bytes and puts the old ones back when dropped.
-struct Damaged {
+struct Corruption {
     file: PathBuf,
     good: Vec<u8>,
 }
 
-impl Damaged {
+impl Corruption {
     fn new(file: &Path, damage: impl FnOnce(&mut Vec<u8>)) -> Self {
         let good = fs::read(file).unwrap();
         let mut bad = good.clone();
@@ -87,7 +87,7 @@ impl Damaged {
     }
 }
 
-impl Drop for Damaged {
+impl Drop for Corruption {
     fn drop(&mut self) {
         // In place: a reader may hold it open.
         let _failed = fs::write(&self.file, &self.good);

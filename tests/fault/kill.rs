@@ -83,8 +83,8 @@ fn kill(carrier: Carrier, victims: &[Victims], rounds: usize) {
     net.recovered().unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}\n{}", net.last_words()));
     net.caught_up(0).unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}"));
     if net.broker().is_some() {
-        let told = net.tap().log_tail(usize::MAX);
-        assert!(told.contains("librdkafka"), "what the client library says of its broker must be in the log");
+        let log = net.tap().log_tail(usize::MAX);
+        assert!(log.contains("librdkafka"), "what the client library says of its broker must be in the log");
     }
     check_everything(&mut net);
 }

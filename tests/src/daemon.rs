@@ -169,14 +169,14 @@ impl Daemon {
     /// It ended, or was not ready in time.
     pub fn ready(&mut self, timeout: Duration) -> Outcome<()> {
         let what = format!("{} to be ready", self.name);
-        wait::until(&what, timeout, || self.fit())
+        wait::until(&what, timeout, || self.readiness())
     }
 
     /// Readiness now; if it is not ready, the daemon's own word on why.
     ///
     /// # Errors
     /// It is not.
-    pub fn fit(&mut self) -> Result<(), String> {
+    pub fn readiness(&mut self) -> Result<(), String> {
         let status = self.status().map_err(|failure| failure.to_string())?;
         if status.get("ready") == Some(&Value::Bool(true)) { Ok(()) } else { Err(status.to_string()) }
     }

@@ -2,7 +2,7 @@
 //! that `tests/differ/differences.txt` lists with their reason.
 
 mod ask;
-mod unlike;
+mod normalize;
 
 use std::{
     collections::BTreeMap,
@@ -21,12 +21,12 @@ use crate::{
     rpc_compat,
     scenario::{Carrier, Chain, Net, Plan},
 };
-use unlike::Unlike;
+use normalize::Normalizer;
 
 /// The generated chain: all forks, every kind of contract and transaction.
 pub const CHAIN: (u32, u32) = (64, 3);
 /// Differences that are told in full.
-const TOLD_MAX: usize = 40;
+const PRINTED_MAX: usize = 40;
 
 /// How many requests, and which.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,7 +55,7 @@ struct Listed {
 #[derive(Debug)]
 struct Rules {
     listed: Vec<Listed>,
-    unlike: Unlike,
+    normalizer: Normalizer,
 }
 
 /// Outcome of a run.
@@ -71,7 +71,7 @@ pub struct Findings {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for difference in self.differences.iter().take(TOLD_MAX) {
+        for difference in self.differences.iter().take(PRINTED_MAX) {
             writeln!(f, "{difference}")?;
         }
         let (equal, listed) = (self.equal.values().sum::<usize>(), self.listed.iter().map(|(_, met)| met));
@@ -131,17 +131,17 @@ pub fn ask_all(
     stop: &Interrupt,
 ) -> Outcome<Findings> {
     let mut asker = ask::Asker::new(master, seed)?;
-    let rules = Rules { listed: listed()?, unlike: Unlike { cancun: asker.cancun() } };
+    let rules = Rules { listed: listed()?, normalizer: Normalizer { cancun: asker.cancun() } };
     let met = rules.listed.iter().map(|each| (each.to_string(), 0)).collect();
     let mut findings = Findings { listed: met, ..Findings::default() };
-    let (mut asked, mut told) = (0, Instant::now());
+    let (mut asked, mut reported) = (0, Instant::now());
     while requests.is_none_or(|most| asked < most) && !stop.raised() {
         let request = asker.request();
         findings.take(&rules, &request, master.post(&request)?.1.trim(), replica.post(&request)?.1.trim());
         asked += 1;
-        if requests.is_none() && told.elapsed() > Duration::from_secs(10) {
+        if requests.is_none() && reported.elapsed() > Duration::from_secs(10) {
             println!("{asked} requests, {} different", findings.differences.len());
-            told = Instant::now();
+            reported = Instant::now();
         }
     }
     Ok(findings)
@@ -167,7 +167,7 @@ impl Findings {
         let method = asked.get("method").and_then(Value::as_str).unwrap_or("-").to_owned();
         let [left, right] = [geth, replica].map(|answer| {
             let mut answer = answer.clone();
-            rules.unlike.forget(&method, &mut answer);
+            rules.normalizer.forget(&method, &mut answer);
             answer
         });
         let Err(difference) = rpc_compat::compare(&right, &left, false) else {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn only_what_is_listed_may_differ_and_only_in_that_way() {
         let listed = ["m | result | -32601 | .error | why"].iter().filter_map(|line| parse(line)).collect();
-        let rules = Rules { listed, unlike: Unlike::default() };
+        let rules = Rules { listed, normalizer: Normalizer::default() };
         let mut findings = Findings { listed: vec![(String::new(), 0)], ..Findings::default() };
         let request = r#"{"method":"m"}"#;
         let refusal = r#"{"error":{"code":-32601,"message":"no"}}"#;

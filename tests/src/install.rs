@@ -204,8 +204,8 @@ mod tests {
     #[test]
     fn a_missing_thing_is_named_with_its_cure() {
         let need = Need { name: "a unicorn", probe: &["no-such-program-here"], advice: "breed one", ..GO };
-        let told = ensure(&[need]).unwrap_err().to_string();
-        assert_eq!(told, "this machine lacks:\n  a unicorn: breed one");
+        let message = ensure(&[need]).unwrap_err().to_string();
+        assert_eq!(message, "this machine lacks:\n  a unicorn: breed one");
     }
 
     #[test]

@@ -229,9 +229,9 @@ impl Broker {
     pub fn freeze(&mut self, frozen: bool) -> Result<(), String> {
         let child = self.child.as_ref().ok_or("the broker does not run")?;
         let signal = if frozen { "-STOP" } else { "-CONT" };
-        let told = Command::new("kill").args([signal, &child.id().to_string()]).status();
-        let told = told.map_err(|error| format!("start kill: {error}"))?;
-        if told.success() { Ok(()) } else { Err(format!("kill {signal}: {told}")) }
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let status = status.map_err(|error| format!("start kill: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("kill {signal}: {status}")) }
     }
 
     /// SIGKILL.

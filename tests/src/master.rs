@@ -235,10 +235,10 @@ impl Node {
     /// # Errors
     /// They do not connect.
     pub fn connect(&self, other: &Self) -> Outcome<()> {
-        let told = other.rpc().call("admin_nodeInfo", &json!([]))?;
-        let field = |path: &str| told.pointer(path).cloned().unwrap_or(Value::Null);
+        let info = other.rpc().call("admin_nodeInfo", &json!([]))?;
+        let field = |path: &str| info.pointer(path).cloned().unwrap_or(Value::Null);
         let (Value::String(enode), Value::Number(port)) = (field("/enode"), field("/ports/listener")) else {
-            return Err(Failure::new(format!("geth does not say how to reach it: {told}")));
+            return Err(Failure::new(format!("geth does not say how to reach it: {info}")));
         };
         let key = enode.split('@').next().unwrap_or_default();
         let address = format!("{key}@127.0.0.1:{port}?discport=0");

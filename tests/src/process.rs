@@ -216,8 +216,8 @@ mod tests {
     fn an_unexpected_end_is_told_with_the_log() {
         let (_dir, mut process) = shell("echo last words; exit 3");
         process.wait(Duration::from_secs(10)).unwrap();
-        let told = process.alive().unwrap_err().to_string();
-        assert!(told.contains("exit code 3") && told.ends_with("last words"), "{told}");
+        let message = process.alive().unwrap_err().to_string();
+        assert!(message.contains("exit code 3") && message.ends_with("last words"), "{message}");
     }
 
     #[test]

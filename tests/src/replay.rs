@@ -47,7 +47,7 @@ struct Recording {
 
 /// The announced head, and its subscribers.
 #[derive(Debug, Default)]
-struct Shown {
+struct Announced {
     head: usize,
     subscribers: Vec<UnixStream>,
     closed: bool,
@@ -56,7 +56,7 @@ struct Shown {
 #[derive(Debug)]
 struct Shared {
     recording: Recording,
-    shown: Mutex<Shown>,
+    announced: Mutex<Announced>,
 }
 
 /// A running master. Dropping it closes its ports.
@@ -83,7 +83,7 @@ impl Replay {
             let name = path.file_name().unwrap_or_default();
             fs::copy(&path, spool.join(name)).doing(|| format!("copy {}", path.display()))?;
         }
-        let shared = Arc::new(Shared { recording: Recording::load(vectors)?, shown: Mutex::default() });
+        let shared = Arc::new(Shared { recording: Recording::load(vectors)?, announced: Mutex::default() });
         let socket = UnixListener::bind(&ipc).doing(|| format!("bind {}", ipc.display()))?;
         let port = TcpListener::bind("127.0.0.1:0").doing(|| "bind a loopback port".to_owned())?;
         let http = port.local_addr().doing(|| "bind a loopback port".to_owned())?.to_string();
@@ -120,7 +120,7 @@ impl Replay {
     /// Announces block after block, one every `pace`, until the last one or an interrupt.
     pub fn play(&self, pace: Duration, stop: &Interrupt) {
         let mut due = Instant::now();
-        while !stop.raised() && self.shared.shown().head < self.last() {
+        while !stop.raised() && self.shared.announced().head < self.last() {
             if Instant::now() >= due {
                 due += pace;
                 self.shared.announce_next();
@@ -132,7 +132,7 @@ impl Replay {
 
 impl Drop for Replay {
     fn drop(&mut self) {
-        self.shared.shown().closed = true;
+        self.shared.announced().closed = true;
         // A visitor each, so that the accepting threads look.
         let _gone =
             (UnixStream::connect(&self.ipc).is_ok(), std::net::TcpStream::connect(&self.http).is_ok());
@@ -140,21 +140,21 @@ impl Drop for Replay {
 }
 
 impl Shared {
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    fn announced(&self) -> MutexGuard<'_, Announced> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn announce_next(&self) {
-        let mut shown = self.shown();
-        shown.head += 1;
+        let mut announced = self.announced();
+        announced.head += 1;
         let news = json!({"jsonrpc": "2.0", "method": "eth_subscription",
-            "params": {"subscription": "0x1", "result": self.recording.header(shown.head)}});
-        shown.subscribers.retain_mut(|stream| writeln!(stream, "{news}").is_ok());
+            "params": {"subscription": "0x1", "result": self.recording.header(announced.head)}});
+        announced.subscribers.retain_mut(|stream| writeln!(stream, "{news}").is_ok());
     }
 
     /// The answer to one request, without its id.
     fn answer(&self, method: &str, params: &Value) -> Value {
-        let (recording, head) = (&self.recording, self.shown().head);
+        let (recording, head) = (&self.recording, self.announced().head);
         // Answers were recorded at the last block: before it they would tell the future.
         if head + 1 == recording.blocks.len()
             && let Some(answer) = recording.answers.get(&key(method, params))

@@ -324,7 +324,7 @@ impl Net {
             if unfit.is_some() {
                 return Ok(());
             }
-            std::iter::once(&mut self.tap).chain(&mut self.replicas).try_for_each(Daemon::fit)
+            std::iter::once(&mut self.tap).chain(&mut self.replicas).try_for_each(Daemon::readiness)
         })?;
         unfit.map_or(Ok(()), Err)
     }

@@ -31,7 +31,7 @@ const CALL_TIMEOUT_MS: u32 = 50;
 /// Tries of a request that was too slow: a machine that others use is slow now and then, a defect always.
 const AGAIN: u32 = 4;
 /// Programs that are told with their waits.
-const TOLD: usize = 5;
+const PRINTED_MAX: usize = 5;
 
 /// How many programs, and which.
 #[derive(Debug, Clone, clap::Args)]
@@ -46,7 +46,7 @@ pub struct Arguments {
 
 /// Outcome of one request.
 #[derive(Debug, Clone)]
-struct Seen {
+struct Trial {
     /// The longest that the client beside waited.
     wait: Duration,
     /// The longest that one who asked for it waited.
@@ -55,13 +55,13 @@ struct Seen {
     request: String,
 }
 
-impl Seen {
+impl Trial {
     fn is_slow(&self) -> bool {
         self.wait > WAIT_MAX || self.answer > self.answer_max
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wait, answer) = (self.wait.as_secs_f64() * 1e3, self.answer.as_secs_f64() * 1e3);
         write!(f, "beside it {wait:.1} ms, itself {answer:.1} ms: {:.1500}", self.request)
@@ -76,26 +76,26 @@ pub struct Findings {
     /// Requests that were too slow each time, with their waits.
     pub slow: Vec<String>,
     /// The slowest of the others, slowest first.
-    rest: Vec<Seen>,
+    rest: Vec<Trial>,
 }
 
 impl Findings {
-    fn take(&mut self, seen: Seen) {
+    fn take(&mut self, trial: Trial) {
         self.programs += 1;
-        if seen.is_slow() {
-            self.slow.push(seen.to_string());
+        if trial.is_slow() {
+            self.slow.push(trial.to_string());
             return;
         }
-        let at = self.rest.partition_point(|slower| slower.wait > seen.wait);
-        self.rest.insert(at, seen);
-        self.rest.truncate(TOLD);
+        let at = self.rest.partition_point(|slower| slower.wait > trial.wait);
+        self.rest.insert(at, trial);
+        self.rest.truncate(PRINTED_MAX);
     }
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for seen in &self.rest {
-            writeln!(f, "{seen}")?;
+        for trial in &self.rest {
+            writeln!(f, "{trial}")?;
         }
         for slow in &self.slow {
             writeln!(f, "TOO SLOW {slow}")?;
@@ -142,13 +142,13 @@ pub fn run_all(net: &mut Net, seed: u64, programs: Option<u32>, stop: &Interrupt
     let replica = net.replica(0)?;
     let mut crowd = Crowd::at(&replica)?;
     let mut requests = request::Requests::new(seed, request::Blocks::read(&replica)?);
-    let (mut findings, mut told) = (Findings::default(), Instant::now());
+    let (mut findings, mut reported) = (Findings::default(), Instant::now());
     while programs.is_none_or(|most| findings.programs < most) && !stop.raised() {
         let (request, calls) = requests.next();
         findings.take(crowd.ask(&request, ANSWER_MAX * calls)?);
-        if programs.is_none() && told.elapsed() > Duration::from_secs(10) {
+        if programs.is_none() && reported.elapsed() > Duration::from_secs(10) {
             println!("{} programs, {} too slow", findings.programs, findings.slow.len());
-            told = Instant::now();
+            reported = Instant::now();
         }
     }
     Ok(findings)
@@ -176,8 +176,8 @@ impl Crowd {
     ///
     /// # Errors
     /// Somebody got no answer.
-    fn ask(&mut self, request: &str, answer_max: Duration) -> Outcome<Seen> {
-        let mut best = Seen { answer_max, ..once(self, request)? };
+    fn ask(&mut self, request: &str, answer_max: Duration) -> Outcome<Trial> {
+        let mut best = Trial { answer_max, ..once(self, request)? };
         for _ in 0..AGAIN {
             if !best.is_slow() {
                 break;
@@ -194,13 +194,13 @@ impl Crowd {
     /// # Errors
     /// Somebody waited for too long, each time.
     pub fn bear(&mut self, request: &str, answer_max: Duration) -> Outcome<String> {
-        let seen = self.ask(request, answer_max)?;
-        if seen.is_slow() { Err(Failure::new(format!("too slow: {seen}"))) } else { Ok(seen.to_string()) }
+        let trial = self.ask(request, answer_max)?;
+        if trial.is_slow() { Err(Failure::new(format!("too slow: {trial}"))) } else { Ok(trial.to_string()) }
     }
 }
 
 /// All clients ask for it at once; meanwhile the one beside asks for what costs nothing, again and again.
-fn once(crowd: &mut Crowd, request: &str) -> Outcome<Seen> {
+fn once(crowd: &mut Crowd, request: &str) -> Outcome<Trial> {
     const CHEAP: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
     let Crowd { clients, beside } = crowd;
     let running = AtomicUsize::new(clients.len());
@@ -223,6 +223,6 @@ fn once(crowd: &mut Crowd, request: &str) -> Outcome<Seen> {
             let took = client.join().unwrap_or_else(|_| Err(Failure::new("a client panicked")));
             answer = answer.max(took.doing(|| format!("ask {request:.2000}"))?);
         }
-        Ok(Seen { wait, answer, answer_max: ANSWER_MAX, request: request.to_owned() })
+        Ok(Trial { wait, answer, answer_max: ANSWER_MAX, request: request.to_owned() })
     })
 }

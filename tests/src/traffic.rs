@@ -111,14 +111,14 @@ impl Traffic {
     ///
     /// # Errors
     /// The node refuses a transaction.
-    pub fn run(&mut self, stop: &Interrupt, told: impl Fn(u64)) -> Outcome<()> {
+    pub fn run(&mut self, stop: &Interrupt, report: impl Fn(u64)) -> Outcome<()> {
         while !stop.raised() {
             match self.burst() {
                 // It fails because the node was stopped.
                 Err(_) if stop.raised() => break,
                 other => other?,
             }
-            told(self.sent);
+            report(self.sent);
             thread::sleep(PAUSE);
         }
         Ok(())

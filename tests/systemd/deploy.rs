@@ -63,10 +63,10 @@ fn cluster(lane: &Lane) {
     fs::create_dir(&dir).unwrap();
     let broker = kafka::Broker::start(&product::cache().join("kafka"), &dir).unwrap();
     edit(lane, "\"kafka-1:9092\", \"kafka-2:9092\", \"kafka-3:9092\"", &format!("\"{}\"", broker.address()));
-    let told = lane.machine.run(&format!("maidenlane config diff {old} {ETC}")).unwrap();
+    let output = lane.machine.run(&format!("maidenlane config diff {old} {ETC}")).unwrap();
     let restart =
         "systemctl restart maidenlane-tap@a maidenlane-replica@1 maidenlane-replica@2 maidenlane-replica@3";
-    assert_eq!(told.lines().last(), Some(restart), "{told}");
+    assert_eq!(output.lines().last(), Some(restart), "{output}");
     let init =
         format!("--brokers {} --chain {} --feed {}", broker.address(), settings::CHAIN, settings::FEED);
     lane.machine.run(&format!("maidenlane log init {init}")).unwrap();

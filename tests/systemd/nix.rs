@@ -70,8 +70,8 @@ fn the_modules_units_run_and_reload() {
         host.machine.run(&line).unwrap();
     }
     replay.play(std::time::Duration::ZERO, &maidenlane_tests::process::Interrupt::default());
-    let told = host.machine.run("bash /opt/nix/acceptance.sh").unwrap();
-    assert!(told.ends_with("acceptance: all true"), "{told}");
+    let output = host.machine.run("bash /opt/nix/acceptance.sh").unwrap();
+    assert!(output.ends_with("acceptance: all true"), "{output}");
     // As a switch to a configuration that differs in the reload triggers alone.
     host.systemctl(&format!("start maidenlane-tap@main {REPLICA}"));
     switch(&edited);

@@ -12,8 +12,8 @@ fn wrong_settings_fail_once_and_say_what_is_wrong() {
     let state = |name| lane.property(REPLICA, name);
     assert_eq!([state("ActiveState"), state("NRestarts"), state("ExecMainStatus")], ["failed", "0", "78"]);
     // 3: the status of something that does not run.
-    let told = lane.machine.run(&format!("systemctl status --no-pager {REPLICA}")).unwrap_err().to_string();
-    assert!(told.contains("maxLagBlock") && told.contains("did you mean"), "{told}");
+    let status = lane.machine.run(&format!("systemctl status --no-pager {REPLICA}")).unwrap_err().to_string();
+    assert!(status.contains("maxLagBlock") && status.contains("did you mean"), "{status}");
     assert!(
         lane.logged(REPLICA).iter().any(|(priority, text)| priority == "3" && text.contains("maxLagBlock"))
     );
@@ -32,8 +32,8 @@ fn a_feed_of_another_chain_is_refused_once() {
     assert!(refused.contains("failed"), "{refused}");
     let state = |name| lane.property(TAP, name);
     assert_eq!([state("ActiveState"), state("NRestarts"), state("ExecMainStatus")], ["failed", "0", "65"]);
-    let told = lane.logged(TAP);
-    assert!(told.iter().any(|(priority, text)| priority == "3" && text.contains("chain")), "{told:#?}");
+    let logged = lane.logged(TAP);
+    assert!(logged.iter().any(|(priority, text)| priority == "3" && text.contains("chain")), "{logged:#?}");
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn an_edit_is_taken_over_or_refused_while_the_service_runs() {
         lane.configure(daemon, &settings.replace(field, "keepDeep"));
         lane.systemctl(&format!("reload {unit}"));
         lane.status_begins(unit, "reload rejected: ");
-        let told = lane.machine.run(&format!("systemctl status --no-pager {unit}")).unwrap();
-        assert!(told.contains("active (running)") && told.contains("settings 2 still run"), "{told}");
+        let status = lane.machine.run(&format!("systemctl status --no-pager {unit}")).unwrap();
+        assert!(status.contains("active (running)") && status.contains("settings 2 still run"), "{status}");
         let errors = lane.logged(unit);
         assert!(
             errors.iter().any(|(priority, text)| priority == "3" && text.contains("keepDeep: unknown field")),

@@ -19,8 +19,8 @@ fn a_service_that_was_started_is_fit() {
     lane.systemctl(&format!("start {REPLICA}"));
     assert_eq!(lane.property(REPLICA, "ActiveState"), "active");
     lane.followed();
-    let told = lane.property(REPLICA, "StatusText");
-    assert!(told.starts_with("block "), "{told}");
+    let status = lane.property(REPLICA, "StatusText");
+    assert!(status.starts_with("block "), "{status}");
     lane.off();
 }
 

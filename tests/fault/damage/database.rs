@@ -7,7 +7,7 @@ use std::{
 
 use maidenlane_tests::{compare, rpc::Client, wait};
 
-use super::{DATA, Damaged, REFUSED_WITHIN, files, name, refuses};
+use super::{Corruption, DATA, REFUSED_WITHIN, files, name, refuses};
 use crate::{check_everything, driven::Driven, long};
 
 /// The code of an answer that needed what is damaged.
@@ -70,7 +70,7 @@ fn damaged_names(driven: &mut Driven, backup: &Backup) {
     };
     let place = backup.place.display().to_string();
     for (file, percent) in [("CURRENT", 40), ("MANIFEST", 1), ("MANIFEST", 50)] {
-        let damage = Damaged::flipped(&beginning(file), percent);
+        let damage = Corruption::flipped(&beginning(file), percent);
         refuses(driven.daemon("replica"), &[&place, "restore a snapshot"]);
         drop(damage);
         backup.restore();
@@ -85,7 +85,7 @@ fn damaged_tables(driven: &mut Driven, backup: &Backup) {
     tables.sort_by_key(|file| std::cmp::Reverse(file.metadata().unwrap().len()));
     let count = if long() { tables.len() } else { TABLES_MAX };
     for file in tables.iter().step_by(tables.len().div_ceil(count)) {
-        let damage = Damaged::flipped(file, 30);
+        let damage = Corruption::flipped(file, 30);
         driven.daemon("replica").launch().unwrap();
         if let Ok(replica) = driven.net.replica(0) {
             // What no answer needs, a reorganisation reads.
@@ -134,7 +134,7 @@ fn ask_everything(master: &Client, replica: &Client) -> bool {
 fn damaged_write_ahead_log(driven: &mut Driven, backup: &Backup) {
     for percent in [5, 50, 95] {
         let newest = files(&backup.place, "log").pop().unwrap();
-        let _damage = Damaged::flipped(&newest, percent);
+        let _damage = Corruption::flipped(&newest, percent);
         driven.daemon("replica").start().unwrap();
         driven.followed("with a damaged write-ahead log");
         driven.daemon("replica").stop().unwrap();

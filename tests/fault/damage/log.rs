@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use maidenlane_tests::{scenario::Net, settings};
 
-use super::{Damaged, crc32c, files, name, refuses};
+use super::{Corruption, crc32c, files, name, refuses};
 use crate::driven::Driven;
 
 /// Some records, so that the feed takes several segments.
@@ -20,9 +20,9 @@ const LEN_AND_CRC: usize = 8;
 fn refused_by_all(net: &mut Net, words: &[&str]) {
     let log = net.dir().join("log").display().to_string();
     let verified = net.command(&["log", "verify", "--dir", &log, "--topic", &settings::topic()]);
-    let told = verified.map_or_else(|failure| failure.to_string(), |said| format!("no error, but {said}"));
-    let missing: Vec<_> = words.iter().filter(|word| !told.contains(**word)).collect();
-    assert!(missing.is_empty(), "no {missing:?} in: {told}");
+    let outcome = verified.map_or_else(|failure| failure.to_string(), |said| format!("no error, but {said}"));
+    let missing: Vec<_> = words.iter().filter(|word| !outcome.contains(**word)).collect();
+    assert!(missing.is_empty(), "no {missing:?} in: {outcome}");
     refused_by_readers(net, words);
 }
 
@@ -49,15 +49,15 @@ fn a_damaged_log_is_never_served() {
     let [first, second, .., active] = segments.as_slice() else { panic!("more than {segments:?}") };
     let net = &mut driven.net;
     for (file, percent) in [(first, 0), (first, 30), (second, 99), (active, 50)] {
-        let _damage = Damaged::flipped(file, percent);
+        let _damage = Corruption::flipped(file, percent);
         refused_by_all(net, &["corrupt", name(file)]);
     }
     {
-        let _damage = Damaged::new(first, |bytes| bytes[VERSION_AT] = 9);
+        let _damage = Corruption::new(first, |bytes| bytes[VERSION_AT] = 9);
         refused_by_all(net, &[name(first), "segment format 9; this program reads format 1"]);
     }
     for file in [first, active] {
-        let _damage = Damaged::shorter(file, 10);
+        let _damage = Corruption::shorter(file, 10);
         refused_by_all(net, &["corrupt", name(file)]);
     }
     {
@@ -67,12 +67,12 @@ fn a_damaged_log_is_never_served() {
         fs::write(second, good).unwrap();
     }
     {
-        let _damage = Damaged::new(&first.parent().unwrap().join("durable"), |bytes| bytes.fill(0));
+        let _damage = Corruption::new(&first.parent().unwrap().join("durable"), |bytes| bytes.fill(0));
         refused_by_all(net, &["corrupt", "durable"]);
     }
     // Sound for the log, damaged inside: the marker, and the schema's fingerprint.
     for (at, word) in [(0, "marker"), (5, "schema")] {
-        let _damage = Damaged::new(first, |bytes| with_payload(bytes, 4, |payload| payload[at] ^= 0x10));
+        let _damage = Corruption::new(first, |bytes| with_payload(bytes, 4, |payload| payload[at] ^= 0x10));
         refused_by_readers(net, &[word]);
     }
     driven.net.start().unwrap();

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write};
 
-use super::{Damaged, crc32c, files, name, refuses};
+use super::{Corruption, crc32c, files, name, refuses};
 use crate::{check_everything, driven::Driven};
 
 #[test]
@@ -19,20 +19,20 @@ fn a_damaged_spool_is_never_published() {
     let mut spool = files(&driven.net.node().spool(), "spool");
     let (live, closed) = (spool.pop().unwrap(), spool.pop().unwrap());
     for (file, percent) in [(&closed, 1), (&closed, 50), (&live, 50)] {
-        let _damage = Damaged::flipped(file, percent);
+        let _damage = Corruption::flipped(file, percent);
         refuses(driven.net.tap(), &["corrupt", name(file), "byte", "tap repair"]);
     }
     {
-        let _damage = Damaged::new(&closed, of_another_version);
+        let _damage = Corruption::new(&closed, of_another_version);
         refuses(driven.net.tap(), &[name(&closed), "frame version 9 is unknown", "must be of one release"]);
     }
     {
-        let _damage = Damaged::new(&live, with_a_wrong_root);
+        let _damage = Corruption::new(&live, with_a_wrong_root);
         refuses(driven.net.tap(), &["block 67", name(&live), "root", "remove the segment", "tap repair"]);
     }
     // The end of a closed segment may have been torn by a kill; then its last block is missing.
     {
-        let _damage = Damaged::shorter(&closed, 10);
+        let _damage = Corruption::shorter(&closed, 10);
         refuses(driven.net.tap(), &["block 66", "a hole", "maidenlane tap repair"]);
     }
     driven.net.tap().start().unwrap();

@@ -33,7 +33,7 @@ fn serve<S: Send + 'static>(
     talk: fn(&Shared, &S) -> std::io::Result<()>,
 ) {
     for stream in incoming.map_while(Result::ok) {
-        if shared.shown().closed {
+        if shared.announced().closed {
             return;
         }
         let shared = Arc::clone(shared);
@@ -53,10 +53,10 @@ fn converse(shared: &Shared, stream: &UnixStream) -> std::io::Result<()> {
             if subscribes { json!({"jsonrpc": "2.0", "result": "0x1"}) } else { answer(shared, &request) };
         let text = with_id(answer, &request);
         // Announcements go out under the same lock, so that no two messages mix.
-        let mut shown = shared.shown();
+        let mut announced = shared.announced();
         writeln!(&*stream, "{text}")?;
         if subscribes {
-            shown.subscribers.push(stream.try_clone()?);
+            announced.subscribers.push(stream.try_clone()?);
         }
     }
     Ok(())
@@ -71,7 +71,7 @@ fn exchange(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
         let mut body = Vec::new();
         reader.by_ref().take(length.min(BODY_MAX_BYTES)).read_to_end(&mut body)?;
         let request: Value = serde_json::from_slice(&body)?;
-        if shared.shown().closed {
+        if shared.announced().closed {
             break;
         }
         let text = with_id(answer(shared, &request), &request).to_string();

@@ -44,9 +44,9 @@ impl Net {
         let place = self.place();
         let place = place.each_ref().map(String::as_str);
         let tail = ["log", "tail", "--entries", "1000000", "--topic", &topic];
-        let told = self.command(&[&tail, place.as_slice()].concat())?;
+        let output = self.command(&[&tail, place.as_slice()].concat())?;
         let entries =
-            told.lines().map(|line| serde_json::from_str(line).doing(|| format!("read {line:.200}")));
+            output.lines().map(|line| serde_json::from_str(line).doing(|| format!("read {line:.200}")));
         entries.collect()
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Differences that are told.
-const TOLD_MAX: usize = 5;
+const PRINTED_MAX: usize = 5;
 
 /// Both sides of a comparison, and where their answers differed.
 pub(crate) struct Asked {
@@ -57,7 +57,7 @@ impl Asked {
 
     /// Tells; true when enough was asked and nothing differs.
     pub(crate) fn end(&self, least: usize) -> bool {
-        self.differ.iter().take(TOLD_MAX).for_each(|name| println!("{name}"));
+        self.differ.iter().take(PRINTED_MAX).for_each(|name| println!("{name}"));
         println!("{} agree, {} differ", self.agreed, self.differ.len());
         self.differ.is_empty() && self.agreed >= least
     }
@@ -65,11 +65,11 @@ impl Asked {
 
 /// The typed result as JSON, or what it was refused with. What alloy cannot read is neither, and fails even when both
 /// sides say it.
-fn outcome<T: Serialize>(told: &TransportResult<T>) -> Value {
-    match told {
+fn outcome<T: Serialize>(answer: &TransportResult<T>) -> Value {
+    match answer {
         Ok(result) => serde_json::to_value(result).unwrap_or_else(|error| unread(&error)),
         Err(RpcError::ErrorResp(refused)) => {
-            json!({"code": refused.code, "told": refused.message, "data": refused.data})
+            json!({"code": refused.code, "message": refused.message, "data": refused.data})
         }
         Err(error) => unread(error),
     }

@@ -1,6 +1,6 @@
 //! Parts that stand still: blocks and their contents, calls on them, the node.
 
-use crate::Scene;
+use crate::Network;
 use crate::asked::Asked;
 use alloy::consensus::BlockHeader as _;
 use alloy::eips::BlockId;
@@ -22,8 +22,8 @@ const WORD: B256 = B256::repeat_byte(0x44);
 const REVERTS: Bytes = bytes!("60aa60005360016000fd");
 
 /// Every block of the beginning, with all that it holds.
-pub(crate) async fn blocks(asked: &mut Asked, scene: &Scene) -> Result<(), String> {
-    for number in 0..scene.block.saturating_add(1).min(8) {
+pub(crate) async fn blocks(asked: &mut Asked, network: &Network) -> Result<(), String> {
+    for number in 0..network.block.saturating_add(1).min(8) {
         let at = BlockId::number(number);
         let block = asked.known("block", |side| async move { side.get_block(at).full().await }).await?;
         let hash = block.header.hash;
@@ -37,7 +37,7 @@ pub(crate) async fn blocks(asked: &mut Asked, scene: &Scene) -> Result<(), Strin
             .await;
         asked.both("uncles", |side| async move { side.get_uncle_count(hash.into()).await }).await;
         asked.both("raw block", |side| async move { side.debug_get_raw_block(at).await }).await;
-        state(asked, scene, at).await;
+        state(asked, network, at).await;
         if block.header.number() == 0 {
             continue;
         }
@@ -55,8 +55,8 @@ pub(crate) async fn blocks(asked: &mut Asked, scene: &Scene) -> Result<(), Strin
     Ok(())
 }
 
-async fn state(asked: &mut Asked, scene: &Scene, at: BlockId) {
-    let (contract, account) = (scene.contract, scene.account.address());
+async fn state(asked: &mut Asked, network: &Network, at: BlockId) {
+    let (contract, account) = (network.contract, network.account.address());
     asked.both("balance", |side| async move { side.get_balance(account).block_id(at).await }).await;
     asked.both("nonce", |side| async move { side.get_transaction_count(account).block_id(at).await }).await;
     asked.both("code", |side| async move { side.get_code_at(contract).block_id(at).await }).await;
@@ -95,10 +95,10 @@ async fn transaction(asked: &mut Asked, hash: B256) {
 }
 
 /// Calls, searches, and what is not there.
-pub(crate) async fn calls(asked: &mut Asked, scene: &Scene) -> Result<(), String> {
-    let (contract, at) = (scene.contract, BlockId::number(scene.block));
-    let call = to(contract).with_from(scene.account.address());
-    let filter = Filter::new().address(contract).from_block(0).to_block(scene.block);
+pub(crate) async fn calls(asked: &mut Asked, network: &Network) -> Result<(), String> {
+    let (contract, at) = (network.contract, BlockId::number(network.block));
+    let call = to(contract).with_from(network.account.address());
+    let filter = Filter::new().address(contract).from_block(0).to_block(network.block);
     let all = filter.clone();
     let logs = asked
         .both("logs", move |side| {
@@ -125,7 +125,7 @@ pub(crate) async fn calls(asked: &mut Asked, scene: &Scene) -> Result<(), String
     for call in [
         call.clone(),
         call.clone().with_kind(TxKind::Create).with_input(REVERTS),
-        to(Address::ZERO).with_from(scene.account.address()),
+        to(Address::ZERO).with_from(network.account.address()),
     ] {
         let call = &call;
         asked.both("called", |side| async move { side.call(call.clone()).block(at).await }).await;
@@ -157,14 +157,14 @@ pub(crate) async fn calls(asked: &mut Asked, scene: &Scene) -> Result<(), String
     // The blocks have other hashes: without a trie a replica cannot tell their state roots.
     asked
         .both("simulated", |side| async move {
-            let mut told = side.simulate(payload).block_id(at).await?;
-            let calls = told.iter_mut().map(|block| std::mem::take(&mut block.calls));
+            let mut blocks = side.simulate(payload).block_id(at).await?;
+            let calls = blocks.iter_mut().map(|block| std::mem::take(&mut block.calls));
             let mut calls: Vec<_> = calls.flatten().collect();
             calls.iter_mut().flat_map(|call| &mut call.logs).for_each(|log| log.block_hash = None);
             Ok(calls)
         })
         .await;
-    let last = scene.block.into();
+    let last = network.block.into();
     asked.both("fees", |side| async move { side.get_fee_history(4, last, &[10.0, 90.0]).await }).await;
     asked.both("no transaction", |side| async move { side.get_transaction_by_hash(WORD).await }).await;
     asked.both("no receipt", |side| async move { side.get_transaction_receipt(WORD).await }).await;

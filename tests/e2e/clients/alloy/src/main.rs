@@ -13,7 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 /// Addresses and contracts of the network, from the harness.
-pub(crate) struct Scene {
+pub(crate) struct Network {
     /// Logs and stores whenever it is called.
     pub(crate) contract: Address,
     /// Both sides have it, and the blocks before.
@@ -33,16 +33,16 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Err("usage: MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY".into());
     };
     let account: PrivateKeySigner = key.parse()?;
-    let scene = Scene { contract: contract.parse()?, block: block.parse()?, account };
+    let network = Network { contract: contract.parse()?, block: block.parse()?, account };
     let mut asked = Asked::new(http(master)?, http(replica)?);
-    look::blocks(&mut asked, &scene).await?;
-    look::calls(&mut asked, &scene).await?;
+    look::blocks(&mut asked, &network).await?;
+    look::calls(&mut asked, &network).await?;
     look::node(&mut asked).await;
     let polled = http(replica)?;
-    live::filters(&mut asked, &polled, &scene).await?;
+    live::filters(&mut asked, &polled, &network).await?;
     let subscribed = ProviderBuilder::new().connect_ws(WsConnect::new(socket.as_str())).await?.erased();
-    live::subscriptions(&mut asked, &subscribed, &scene).await?;
-    let wallet = ProviderBuilder::new().wallet(scene.account.clone()).connect_http(replica.parse()?);
-    live::transaction(&mut asked, &wallet.erased(), &scene).await?;
+    live::subscriptions(&mut asked, &subscribed, &network).await?;
+    let wallet = ProviderBuilder::new().wallet(network.account.clone()).connect_http(replica.parse()?);
+    live::transaction(&mut asked, &wallet.erased(), &network).await?;
     Ok(if asked.end(100) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -10,12 +10,12 @@ const GUESS: &str = "0x0";
 
 /// Knows what of an answer depends on the side that gave it.
 #[derive(Debug, Default)]
-pub(super) struct Unlike {
+pub(super) struct Normalizer {
     /// First block that has a blob fee.
     pub(super) cancun: Option<u64>,
 }
 
-impl Unlike {
+impl Normalizer {
     /// Takes that out.
     ///
     /// geth may tell a guess of a blob fee as the fee. Of a step that runs out of gas a replica tells the part of the
@@ -56,7 +56,7 @@ mod tests {
 
     fn fees_left(oldest: &str, fees: &Value) -> Value {
         let mut answer = json!({"result": {"oldestBlock": oldest, "baseFeePerBlobGas": fees}});
-        Unlike { cancun: Some(0x1f) }.forget("eth_feeHistory", &mut answer);
+        Normalizer { cancun: Some(0x1f) }.forget("eth_feeHistory", &mut answer);
         answer["result"]["baseFeePerBlobGas"].take()
     }
 
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(fees_left(oldest, &zeros), zeros, "from {oldest}");
         }
         let mut none = json!({"error": {"code": -32000}});
-        Unlike::default().forget("eth_feeHistory", &mut none);
+        Normalizer::default().forget("eth_feeHistory", &mut none);
         assert_eq!(none, json!({"error": {"code": -32000}}));
     }
 }
