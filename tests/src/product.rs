@@ -92,7 +92,7 @@ impl Product {
         } else {
             let mut tree = cargo();
             tree.args(["tree", "--locked"]).args(packages);
-            progress::watched(&mut command, &mut tree).is_ok()
+            progress::watched(&mut command, &mut tree).inspect_err(|failure| eprintln!("{failure}")).is_ok()
         };
         built.then(|| Self { dir: target().join(folder) })
     }
