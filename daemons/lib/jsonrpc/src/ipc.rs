@@ -1,6 +1,6 @@
 //! The IPC socket: JSON values one after the other, as geth's. Who may connect is the file system's to say.
 
-use crate::duplex::{Farewell, Gone, Heard, Wire};
+use crate::connection::{CloseReason, Disconnected, Incoming, MessageStream};
 use hyper::body::Bytes;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -88,46 +88,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Values<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Values<S> {
-    async fn read(&mut self) -> Result<Heard, Gone> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageStream for Values<S> {
+    async fn read(&mut self) -> Result<Incoming, Disconnected> {
         loop {
             match self.scanner.scan(&self.buffer) {
                 Scan::End(end) => {
                     let rest = self.buffer.split_off(end);
                     let value = std::mem::replace(&mut self.buffer, rest);
-                    return Ok(Heard::Message(Bytes::from(value)));
+                    return Ok(Incoming::Message(Bytes::from(value)));
                 }
                 Scan::Broken => {
-                    return Ok(Heard::Broken(Farewell::Policy("parse error".to_owned()), Some(PARSE_ERROR)));
+                    return Ok(Incoming::Broken(
+                        CloseReason::Policy("parse error".to_owned()),
+                        Some(PARSE_ERROR),
+                    ));
                 }
                 Scan::More if self.buffer.len() > self.most => {
-                    return Ok(Heard::Broken(Farewell::Size, Some(PARSE_ERROR)));
+                    return Ok(Incoming::Broken(CloseReason::Size, Some(PARSE_ERROR)));
                 }
                 Scan::More => (),
             }
             self.buffer.reserve(READ_BYTES);
             // Keeps what it read when it is dropped: the buffer is ours.
-            if self.stream.read_buf(&mut self.buffer).await.map_err(|_| Gone)? == 0 {
-                return Err(Gone);
+            if self.stream.read_buf(&mut self.buffer).await.map_err(|_| Disconnected)? == 0 {
+                return Err(Disconnected);
             }
         }
     }
 
-    async fn feed(&mut self, mut text: String) -> Result<(), Gone> {
+    async fn feed(&mut self, mut text: String) -> Result<(), Disconnected> {
         text.push('\n');
-        self.stream.write_all(text.as_bytes()).await.map_err(|_| Gone)
+        self.stream.write_all(text.as_bytes()).await.map_err(|_| Disconnected)
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        self.stream.flush().await.map_err(|_| Gone)
+    async fn flush(&mut self) -> Result<(), Disconnected> {
+        self.stream.flush().await.map_err(|_| Disconnected)
     }
 
-    async fn ping(&mut self) -> Result<bool, Gone> {
+    async fn ping(&mut self) -> Result<bool, Disconnected> {
         // The kernel knows whether the peer's process lives.
         Ok(false)
     }
 
-    async fn close(&mut self, _: Farewell) {
+    async fn close(&mut self, _: CloseReason) {
         let _ = self.stream.shutdown().await;
     }
 }

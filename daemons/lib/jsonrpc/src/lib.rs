@@ -7,21 +7,21 @@
 //! | [`error`] | one error: code, message, data |
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
-//! | [`exchange`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
+//! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | how new a block a client wants |
 //! | [`limits`] | every size and time that a client can cause |
-//! | [`push`] | subscriptions: what is sent unasked |
+//! | [`subscriptions`] | subscriptions: what is sent unasked |
 //! | [`server`] | listeners and connections |
-//! | `respond` | one HTTP request to its answer |
+//! | `http` | one HTTP request to its answer |
 //! | [`listener`] | what one listener serves, and to whom |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
-//! | `duplex` | connections that outlive one answer, over `websocket` or [`ipc`] |
+//! | `connection` | connections that outlive one answer, over `websocket` or [`ipc`] |
 //! | [`origin`] | which web pages may speak to us, and by which of our names |
 //! | `gzip` | compressed answers |
 //! | [`openrpc`] | what is served, for those who ask |
-//! | `pace` | gives up clients that take nothing |
+//! | `write_timeout` | gives up clients that take nothing |
 //!
 //! # Why not jsonrpsee here
 //! Answers are megabytes of ready JSON, and jsonrpsee parses every answer again before it sends it (262 µs for a
@@ -31,10 +31,11 @@
 pub mod access;
 pub mod args;
 pub mod codes;
-mod duplex;
+mod connection;
+pub mod dispatch;
 pub mod error;
-pub mod exchange;
 mod gzip;
+mod http;
 pub mod ipc;
 pub mod limits;
 mod list;
@@ -42,21 +43,20 @@ pub mod listener;
 mod min_block;
 pub mod openrpc;
 pub mod origin;
-mod pace;
-pub mod push;
-mod respond;
 pub mod server;
+pub mod subscriptions;
 pub mod tls;
 mod websocket;
+mod write_timeout;
 
 pub use args::Args;
+pub use dispatch::Api;
 pub use error::Error;
-pub use exchange::Api;
 pub use limits::Limits;
 pub use listener::Listener;
 pub use maidenlane_json::{self as json, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};
-pub use push::{Events, Publisher};
 pub use server::{Socket, serve};
+pub use subscriptions::{Events, Publisher};

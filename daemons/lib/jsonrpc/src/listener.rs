@@ -79,13 +79,13 @@ fn within(namespaces: Option<&[String]>, method: &str) -> bool {
 
 /// Who asks, where.
 #[derive(Clone, Debug)]
-pub(crate) struct Guest {
+pub(crate) struct Caller {
     pub(crate) listener: Arc<Listener>,
     pub(crate) identity: Option<Arc<Identity>>,
 }
 
-impl Guest {
-    /// Whether this method is there for this guest.
+impl Caller {
+    /// Whether this method is there for this caller.
     pub(crate) fn serves(&self, method: &str) -> bool {
         let allowed = |identity: &Identity| {
             within(identity.namespaces.as_deref(), method)
@@ -112,14 +112,14 @@ mod tests {
         let some = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         let listener = Listener { namespaces: some(&["eth", "net"]), ..Listener::open(Limits::default()) };
         let listener = Arc::new(listener);
-        let anyone = Guest { listener: Arc::clone(&listener), identity: None };
+        let anyone = Caller { listener: Arc::clone(&listener), identity: None };
         for (method, served) in
             [("eth_call", true), ("net_version", true), ("debug_traceCall", false), ("rpc_modules", true)]
         {
             assert_eq!(anyone.serves(method), served, "{method}");
         }
         let identity = Identity::new("reader".to_owned(), some(&["eth", "debug"]), false, None);
-        let reader = Guest { listener, identity: Some(Arc::new(identity)) };
+        let reader = Caller { listener, identity: Some(Arc::new(identity)) };
         for (method, served) in [
             ("eth_call", true),
             ("net_version", false),

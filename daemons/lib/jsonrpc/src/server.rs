@@ -1,12 +1,12 @@
 //! Listeners and connections: HTTP/1.1 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
 
-use crate::duplex::Duplex;
-use crate::exchange::Api;
+use crate::connection::Connection;
+use crate::dispatch::Api;
+use crate::http::{Http, Upgrade, Upgraded};
 use crate::ipc::Values;
-use crate::listener::{Guest, Listener};
-use crate::pace::Paced;
-use crate::respond::{Http, Upgrade, Upgraded};
+use crate::listener::{Caller, Listener};
 use crate::websocket::Frames;
+use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
@@ -115,7 +115,7 @@ async fn welcome<A: Api>(
         Accepted::Tcp(stream) => {
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
-            let stream = Paced::new(stream, limits.write);
+            let stream = WriteTimeout::new(stream, limits.write);
             let Some(tls) = &listener.tls else {
                 return connection(stream, None, api, listener, closed).await;
             };
@@ -133,10 +133,10 @@ async fn welcome<A: Api>(
             }
         }
         Accepted::Unix(stream) => {
-            let mut values = Values::new(Paced::new(stream, limits.write), limits.body_bytes);
+            let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system said who may connect.
-            let guest = Guest { listener, identity: None };
-            Duplex { api, guest, min: None }.serve(&mut values, closed).await;
+            let caller = Caller { listener, identity: None };
+            Connection { api, caller, min: None }.serve(&mut values, closed).await;
         }
     }
 }
@@ -197,11 +197,11 @@ async fn connection<A: Api, S>(
     };
     // What fails here is the peer's connection; there is nobody left to tell.
     if served.is_ok()
-        && let Some(Upgraded { guest, min, stream }) = http.upgrade.take()
+        && let Some(Upgraded { caller, min, stream }) = http.upgrade.take()
         && let Ok(stream) = stream.await
     {
         let mut frames = Frames::new(TokioIo::new(stream), &limits).await;
-        Duplex { api: Arc::clone(&http.api), guest, min }.serve(&mut frames, closed).await;
+        Connection { api: Arc::clone(&http.api), caller, min }.serve(&mut frames, closed).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! WebSocket: the upgrade of an HTTP request, and frames.
 
-use crate::duplex::{Farewell, Gone, Heard, Wire};
+use crate::connection::{CloseReason, Disconnected, Incoming, MessageStream};
 use crate::limits::Limits;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -60,49 +60,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Frames<S> {
         Self { stream: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await }
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), Gone> {
-        self.stream.send(message).await.map_err(|_| Gone)
+    async fn send(&mut self, message: Message) -> Result<(), Disconnected> {
+        self.stream.send(message).await.map_err(|_| Disconnected)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Frames<S> {
-    async fn read(&mut self) -> Result<Heard, Gone> {
-        match self.stream.next().await.ok_or(Gone)? {
-            Ok(Message::Text(text)) => Ok(Heard::Message(text.into())),
-            Ok(Message::Binary(bytes)) => Ok(Heard::Message(bytes)),
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageStream for Frames<S> {
+    async fn read(&mut self) -> Result<Incoming, Disconnected> {
+        match self.stream.next().await.ok_or(Disconnected)? {
+            Ok(Message::Text(text)) => Ok(Incoming::Message(text.into())),
+            Ok(Message::Binary(bytes)) => Ok(Incoming::Message(bytes)),
             // The answers to ping and close are sent by the library, at the next read or flush.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {
-                Ok(Heard::Life)
+                Ok(Incoming::Alive)
             }
             Err(WsError::Capacity(CapacityError::MessageTooLong { .. })) => {
-                Ok(Heard::Broken(Farewell::Size, None))
+                Ok(Incoming::Broken(CloseReason::Size, None))
             }
-            Err(WsError::Protocol(error)) => Ok(Heard::Broken(Farewell::Policy(error.to_string()), None)),
+            Err(WsError::Protocol(error)) => {
+                Ok(Incoming::Broken(CloseReason::Policy(error.to_string()), None))
+            }
             Err(WsError::Utf8(_)) => {
-                Ok(Heard::Broken(Farewell::Policy("text is not UTF-8".to_owned()), None))
+                Ok(Incoming::Broken(CloseReason::Policy("text is not UTF-8".to_owned()), None))
             }
-            Err(_) => Err(Gone),
+            Err(_) => Err(Disconnected),
         }
     }
 
-    async fn feed(&mut self, text: String) -> Result<(), Gone> {
-        self.stream.feed(Message::text(text)).await.map_err(|_| Gone)
+    async fn feed(&mut self, text: String) -> Result<(), Disconnected> {
+        self.stream.feed(Message::text(text)).await.map_err(|_| Disconnected)
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        self.stream.flush().await.map_err(|_| Gone)
+    async fn flush(&mut self) -> Result<(), Disconnected> {
+        self.stream.flush().await.map_err(|_| Disconnected)
     }
 
-    async fn ping(&mut self) -> Result<bool, Gone> {
+    async fn ping(&mut self) -> Result<bool, Disconnected> {
         self.send(Message::Ping(Vec::new().into())).await.map(|()| true)
     }
 
-    async fn close(&mut self, farewell: Farewell) {
-        let (code, mut reason) = match farewell {
-            Farewell::Stop => (CloseCode::Away, "the server stops".to_owned()),
-            Farewell::Again(reason) => (CloseCode::Again, reason),
-            Farewell::Policy(reason) => (CloseCode::Policy, reason),
-            Farewell::Size => (CloseCode::Size, "the message is too large".to_owned()),
+    async fn close(&mut self, reason: CloseReason) {
+        let (code, mut reason) = match reason {
+            CloseReason::Stop => (CloseCode::Away, "the server stops".to_owned()),
+            CloseReason::Again(reason) => (CloseCode::Again, reason),
+            CloseReason::Policy(reason) => (CloseCode::Policy, reason),
+            CloseReason::Size => (CloseCode::Size, "the message is too large".to_owned()),
         };
         reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
         if self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await.is_ok() {

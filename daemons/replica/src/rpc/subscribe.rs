@@ -10,7 +10,7 @@ use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::block::own_header_json;
 use maidenlane_ethjson::params;
 use maidenlane_ethjson::select;
-use maidenlane_jsonrpc::push::channel;
+use maidenlane_jsonrpc::subscriptions::channel;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_jsonrpc::{Events, Publisher};
 use maidenlane_replay::Live;

@@ -6,7 +6,7 @@ pub(crate) mod still;
 use super::{Rpc, Settings, Sinks};
 use crate::intake;
 use fake::Chain;
-use maidenlane_jsonrpc::exchange::answer;
+use maidenlane_jsonrpc::dispatch::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
 use maidenlane_state::StateView as _;
 pub(crate) use maidenlane_testkit::chain as fake;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Limits;
-use crate::exchange::tests::Fake;
+use crate::dispatch::tests::Fake;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

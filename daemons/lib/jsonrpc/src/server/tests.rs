@@ -1,6 +1,6 @@
 use super::*;
 use crate::Limits;
-use crate::exchange::tests::Fake;
+use crate::dispatch::tests::Fake;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Serves the fake on one in-memory stream, sends `request`, and gives head and body of the answer.

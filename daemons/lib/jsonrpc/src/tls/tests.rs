@@ -1,6 +1,6 @@
 use super::*;
 use crate::access::{Access, Identity, Proof};
-use crate::exchange::tests::Fake;
+use crate::dispatch::tests::Fake;
 use crate::{Limits, Listener, serve};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,

@@ -14,7 +14,7 @@ use maidenlane_ethjson::select;
 use maidenlane_ethjson::unreadable;
 use maidenlane_evm::database::Overrides;
 use maidenlane_json::{Object, push_data, push_str};
-use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, push};
+use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, subscriptions};
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
@@ -53,7 +53,7 @@ pub(in crate::rpc) fn open(
     }
     let next = first.number.saturating_add(1);
     mined(session, BlockRef::new(next, first.hash))?;
-    let (publisher, events) = push::paced();
+    let (publisher, events) = subscriptions::paced();
     let job = tell(Arc::downgrade(shared), publisher, next..=last.number, config.into());
     shared.hub.spawn(job);
     Ok(events)

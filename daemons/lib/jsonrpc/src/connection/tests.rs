@@ -1,4 +1,4 @@
-use crate::exchange::tests::Fake;
+use crate::dispatch::tests::Fake;
 use crate::{Error, Limits, Listener, codes, serve};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 ///
 /// Answers are large and their number is bounded per connection: without it, clients that ask and do not read would hold
 /// them for as long as they like.
-pub(crate) struct Paced<S> {
+pub(crate) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     /// Made at the first wait.
@@ -20,7 +20,7 @@ pub(crate) struct Paced<S> {
     waiting: bool,
 }
 
-impl<S> Paced<S> {
+impl<S> WriteTimeout<S> {
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, timer: None, waiting: false }
     }
@@ -43,7 +43,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +53,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -98,7 +98,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let (mut client, stream) = tokio::io::duplex(4);
-            let mut paced = Paced::new(stream, PATIENCE);
+            let mut paced = WriteTimeout::new(stream, PATIENCE);
             let before = Instant::now();
             // Slow, but it takes something now and then: longer than the patience in all.
             let reading = async {

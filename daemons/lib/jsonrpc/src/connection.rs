@@ -1,13 +1,13 @@
 //! Connections that outlive one answer: messages are answered as they become ready, notifications go out between them.
 
 use crate::codes;
+use crate::dispatch::{self, Answer, Api, Peer};
 use crate::error::Error;
-use crate::exchange::{self, Answer, Api, Peer};
 use crate::limits::Limits;
-use crate::listener::Guest;
+use crate::listener::Caller;
 use crate::min_block::MinBlock;
-use crate::push::{Failed, Subscriptions};
 use crate::server::told;
+use crate::subscriptions::{Failed, Subscriptions};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hyper::body::Bytes;
 use std::future::{Future, poll_fn};
@@ -22,37 +22,37 @@ const FIT: Duration = Duration::from_secs(1);
 const BURST: usize = 64;
 
 /// One framed connection. Nothing of a read may be lost when it is dropped before it is ready.
-pub(crate) trait Wire: Send {
+pub(crate) trait MessageStream: Send {
     /// The next message; `Err` when the peer has gone or broke the framing.
-    fn read(&mut self) -> impl Future<Output = Result<Heard, Gone>> + Send;
+    fn read(&mut self) -> impl Future<Output = Result<Incoming, Disconnected>> + Send;
     /// Writes one message without flushing it.
-    fn feed(&mut self, text: String) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn feed(&mut self, text: String) -> impl Future<Output = Result<(), Disconnected>> + Send;
     /// Sends what was fed.
-    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn flush(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
     /// Asks the peer for a sign of life. `false` where there is no way to.
-    fn ping(&mut self) -> impl Future<Output = Result<bool, Gone>> + Send;
+    fn ping(&mut self) -> impl Future<Output = Result<bool, Disconnected>> + Send;
     /// Says good-bye.
-    fn close(&mut self, farewell: Farewell) -> impl Future<Output = ()> + Send;
+    fn close(&mut self, reason: CloseReason) -> impl Future<Output = ()> + Send;
 }
 
 /// What a peer sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Incoming {
     /// A request or a batch.
     Message(Bytes),
     /// A sign of life.
-    Life,
+    Alive,
     /// Something that cannot be read on from.
-    Broken(Farewell, Option<&'static str>),
+    Broken(CloseReason, Option<&'static str>),
 }
 
 /// The peer cannot be reached any more; there is nobody left to tell.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+pub(crate) struct Disconnected;
 
 /// Why we close.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum CloseReason {
     /// The server stops.
     Stop,
     /// Another replica may do better.
@@ -64,72 +64,72 @@ pub(crate) enum Farewell {
 }
 
 /// A connection as it was opened.
-pub(crate) struct Duplex<A> {
+pub(crate) struct Connection<A> {
     pub(crate) api: Arc<A>,
-    pub(crate) guest: Guest,
+    pub(crate) caller: Caller,
     /// What every message's pin must satisfy.
     pub(crate) min: Option<MinBlock>,
 }
 
-impl<A: Api> Duplex<A> {
+impl<A: Api> Connection<A> {
     fn limits(&self) -> &Limits {
-        &self.guest.listener.limits
+        &self.caller.listener.limits
     }
 
     /// Serves until the peer leaves or falls silent, a subscription fails, or `closed` turns true.
-    pub(crate) async fn serve<W: Wire>(&self, wire: &mut W, closed: watch::Receiver<bool>) {
+    pub(crate) async fn serve<W: MessageStream>(&self, stream: &mut W, closed: watch::Receiver<bool>) {
         let subscriptions = Subscriptions::new(self.limits().subscriptions);
-        if let Ok(farewell) = self.run(wire, &subscriptions, closed).await {
+        if let Ok(reason) = self.run(stream, &subscriptions, closed).await {
             // A peer that does not take the good-bye is left without.
-            let _ = timeout(self.limits().drain, wire.close(farewell)).await;
+            let _ = timeout(self.limits().drain, stream.close(reason)).await;
         }
     }
 
-    async fn run<W: Wire>(
+    async fn run<W: MessageStream>(
         &self,
-        wire: &mut W,
+        stream: &mut W,
         subscriptions: &Subscriptions,
         mut closed: watch::Receiver<bool>,
-    ) -> Result<Farewell, Gone> {
+    ) -> Result<CloseReason, Disconnected> {
         let mut answers = FuturesUnordered::new();
-        let mut life = Life::new(self.limits().ping);
+        let mut keepalive = Keepalive::new(self.limits().ping);
         let mut fit = Instant::now();
         loop {
             let busy = answers.len() >= self.limits().messages;
-            let due = if subscriptions.is_empty() { life.due } else { life.due.min(fit + FIT) };
+            let due = if subscriptions.is_empty() { keepalive.due } else { keepalive.due.min(fit + FIT) };
             tokio::select! {
                 () = told(&mut closed) => break,
-                heard = wire.read(), if !busy => {
-                    life.seen();
-                    match heard? {
-                        Heard::Message(body) => answers.push(self.answer(body, subscriptions)),
-                        Heard::Life => (),
-                        Heard::Broken(farewell, said) => {
-                            send(wire, said.map(str::to_owned)).await?;
-                            return Ok(farewell);
+                incoming = stream.read(), if !busy => {
+                    keepalive.seen();
+                    match incoming? {
+                        Incoming::Message(body) => answers.push(self.answer(body, subscriptions)),
+                        Incoming::Alive => (),
+                        Incoming::Broken(reason, last) => {
+                            send(stream, last.map(str::to_owned)).await?;
+                            return Ok(reason);
                         }
                     }
                 }
                 Some(answer) = answers.next(), if !answers.is_empty() => {
-                    send_answer(wire, answer, subscriptions).await?;
+                    send_answer(stream, answer, subscriptions).await?;
                 }
                 next = poll_fn(|context| subscriptions.poll_next(context)) => {
-                    match self.notify(wire, next, subscriptions).await? {
-                        Some(failed) => return end(wire, failed).await,
-                        None => life.pause(),
+                    match self.notify(stream, next, subscriptions).await? {
+                        Some(failed) => return end(stream, failed).await,
+                        None => keepalive.pause(),
                     }
                 }
                 () = sleep_until(due) => {
                     if !subscriptions.is_empty() {
                         fit = Instant::now();
                         if let Err(reason) = self.api.fit() {
-                            return end(wire, subscriptions.fail(reason)).await;
+                            return end(stream, subscriptions.fail(reason)).await;
                         }
                     }
-                    match life.is_due() {
+                    match keepalive.is_due() {
                         // What the peer says is not heard now.
-                        true if busy => life.seen(),
-                        true => life.ask(wire).await?,
+                        true if busy => keepalive.seen(),
+                        true => keepalive.ask(stream).await?,
                         false => (),
                     }
                 }
@@ -137,81 +137,84 @@ impl<A: Api> Duplex<A> {
         }
         // Messages in progress are still answered; nothing more is read.
         while let Some(answer) = answers.next().await {
-            send_answer(wire, answer, subscriptions).await?;
+            send_answer(stream, answer, subscriptions).await?;
         }
         let stop = subscriptions.fail(Error::server("the server stops"));
-        send(wire, stop.last).await?;
-        Ok(Farewell::Stop)
+        send(stream, stop.last).await?;
+        Ok(CloseReason::Stop)
     }
 
     async fn answer(&self, body: Bytes, subscriptions: &Subscriptions) -> Answer {
         let pin = Arc::new(self.api.pin(self.min.clone().map(Ok)).await);
-        let peer = Peer { subscriptions: Some(subscriptions), guest: Some(&self.guest) };
-        exchange::answer_to(peer, &*self.api, &pin, &body, self.limits()).await
+        let peer = Peer { subscriptions: Some(subscriptions), caller: Some(&self.caller) };
+        dispatch::answer_to(peer, &*self.api, &pin, &body, self.limits()).await
     }
 
     /// Sends this notification and those that are ready behind it.
-    async fn notify<W: Wire>(
+    async fn notify<W: MessageStream>(
         &self,
-        wire: &mut W,
+        stream: &mut W,
         first: Result<String, Failed>,
         subscriptions: &Subscriptions,
-    ) -> Result<Option<Failed>, Gone> {
+    ) -> Result<Option<Failed>, Disconnected> {
         let mut next = first;
         for _ in 0..BURST {
             match next {
-                Ok(text) => wire.feed(text).await?,
+                Ok(text) => stream.feed(text).await?,
                 Err(failed) => return Ok(Some(failed)),
             }
             next = match subscriptions.try_next() {
                 Some(next) => next,
-                None => return wire.flush().await.map(|()| None),
+                None => return stream.flush().await.map(|()| None),
             };
         }
         match next {
-            Ok(text) => send(wire, Some(text)).await.map(|()| None),
+            Ok(text) => send(stream, Some(text)).await.map(|()| None),
             Err(failed) => Ok(Some(failed)),
         }
     }
 }
 
-async fn send<W: Wire>(wire: &mut W, texts: impl IntoIterator<Item = String>) -> Result<(), Gone> {
+async fn send<W: MessageStream>(
+    stream: &mut W,
+    texts: impl IntoIterator<Item = String>,
+) -> Result<(), Disconnected> {
     for text in texts {
-        wire.feed(text).await?;
+        stream.feed(text).await?;
     }
-    wire.flush().await
+    stream.flush().await
 }
 
-async fn send_answer<W: Wire>(
-    wire: &mut W,
+async fn send_answer<W: MessageStream>(
+    stream: &mut W,
     answer: Answer,
     subscriptions: &Subscriptions,
-) -> Result<(), Gone> {
+) -> Result<(), Disconnected> {
     if !answer.body.is_empty() {
-        send(wire, Some(answer.body)).await?;
+        send(stream, Some(answer.body)).await?;
     }
     subscriptions.activate(answer.opened);
     Ok(())
 }
 
-async fn end<W: Wire>(wire: &mut W, failed: Failed) -> Result<Farewell, Gone> {
-    send(wire, failed.last).await?;
+async fn end<W: MessageStream>(stream: &mut W, failed: Failed) -> Result<CloseReason, Disconnected> {
+    send(stream, failed.last).await?;
     let text = failed.reason.message.into_owned();
     Ok(if failed.reason.code == codes::LIMIT_EXCEEDED {
-        Farewell::Policy(text)
+        CloseReason::Policy(text)
     } else {
-        Farewell::Again(text)
+        CloseReason::Again(text)
     })
 }
 
 /// Whether the peer is there.
-struct Life {
+struct Keepalive {
     every: Duration,
     due: Instant,
     asked: bool,
 }
 
-impl Life {
+impl Keepalive {
     fn new(every: Duration) -> Self {
         Self { every, due: Instant::now() + every, asked: false }
     }
@@ -232,11 +235,11 @@ impl Life {
         Instant::now() >= self.due
     }
 
-    async fn ask<W: Wire>(&mut self, wire: &mut W) -> Result<(), Gone> {
+    async fn ask<W: MessageStream>(&mut self, stream: &mut W) -> Result<(), Disconnected> {
         if self.asked {
-            return Err(Gone);
+            return Err(Disconnected);
         }
-        self.asked = wire.ping().await?;
+        self.asked = stream.ping().await?;
         self.due = Instant::now() + self.every;
         Ok(())
     }

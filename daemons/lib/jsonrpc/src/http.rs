@@ -1,9 +1,9 @@
 //! One HTTP request to its answer.
 
+use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
-use crate::exchange::{self, Api, Peer};
 use crate::gzip;
-use crate::listener::{Guest, Listener};
+use crate::listener::{Caller, Listener};
 use crate::min_block::MinBlock;
 use crate::openrpc;
 use crate::origin::Origins;
@@ -37,9 +37,9 @@ pub(crate) struct Http<A> {
 #[derive(Default)]
 pub(crate) struct Upgrade(Mutex<Option<Upgraded>>);
 
-/// A WebSocket's guest, and what it wants of every answer.
+/// A WebSocket's caller, and what it wants of every answer.
 pub(crate) struct Upgraded {
-    pub(crate) guest: Guest,
+    pub(crate) caller: Caller,
     pub(crate) min: Option<MinBlock>,
     pub(crate) stream: OnUpgrade,
 }
@@ -90,13 +90,13 @@ impl<A: Api> Http<A> {
             }
             _ => (),
         }
-        let Some(guest) = self.guest(request.headers()) else { return unauthorized() };
+        let Some(caller) = self.caller(request.headers()) else { return unauthorized() };
         match *request.method() {
             Method::GET if path == openrpc::PATH => {
-                let document = openrpc::document(&self.api.methods(), |method| guest.serves(method));
-                finish(exchange::Answer::ok(document), None, gzip::is_wanted(request.headers())).await
+                let document = openrpc::document(&self.api.methods(), |method| caller.serves(method));
+                finish(dispatch::Answer::ok(document), None, gzip::is_wanted(request.headers())).await
             }
-            Method::POST if path == "/" => self.post(request, &guest).await,
+            Method::POST if path == "/" => self.post(request, &caller).await,
             _ => {
                 let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
                 refused.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -105,9 +105,9 @@ impl<A: Api> Http<A> {
         }
     }
 
-    fn guest(&self, headers: &HeaderMap) -> Option<Guest> {
+    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let identity = self.listener.admit(headers, self.certificate.as_ref()).ok()?;
-        Some(Guest { listener: Arc::clone(&self.listener), identity })
+        Some(Caller { listener: Arc::clone(&self.listener), identity })
     }
 
     fn upgrade(&self, mut request: Request<Incoming>) -> Answer {
@@ -118,20 +118,20 @@ impl<A: Api> Http<A> {
         if !self.listener.origins.open(headers.get(ORIGIN)) {
             return plain(StatusCode::FORBIDDEN, "origin not allowed\n");
         }
-        let Some(guest) = self.guest(headers) else { return unauthorized() };
+        let Some(caller) = self.caller(headers) else { return unauthorized() };
         let Ok(min) = min_block_of(headers, request.uri().query()).transpose() else {
             return plain(StatusCode::BAD_REQUEST, "invalid minBlock: want N or N,0xHASH\n");
         };
         match websocket::accept(request.method(), headers) {
             Ok(response) => {
-                self.upgrade.set(Upgraded { guest, min, stream: hyper::upgrade::on(&mut request) });
+                self.upgrade.set(Upgraded { caller, min, stream: hyper::upgrade::on(&mut request) });
                 response.map(|()| Full::default())
             }
             Err(text) => plain(StatusCode::BAD_REQUEST, text),
         }
     }
 
-    async fn post(&self, request: Request<Incoming>, guest: &Guest) -> Answer {
+    async fn post(&self, request: Request<Incoming>, caller: &Caller) -> Answer {
         let (head, body) = request.into_parts();
         if !is_json(&head.headers) {
             return plain(
@@ -144,8 +144,8 @@ impl<A: Api> Http<A> {
             Err(refused) => return refused,
         };
         let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
-        let peer = Peer { subscriptions: None, guest: Some(guest) };
-        let answer = exchange::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
+        let peer = Peer { subscriptions: None, caller: Some(caller) };
+        let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
 
@@ -173,7 +173,7 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
     Some(MinBlock::parse(&value.replace("%2C", ",").replace("%2c", ",")))
 }
 
-async fn finish(answer: exchange::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
+async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
     let (body, encoding) = match gzip {
         true => gzip::compress(answer.body).await.map_or_else(
             |text| (Bytes::from(text), None),

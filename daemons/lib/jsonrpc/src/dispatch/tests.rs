@@ -61,7 +61,7 @@ impl Api for Fake {
         let mut args = crate::Args::parse(params, 2)?;
         args.required(|_| Ok(()))?;
         let count: u64 = args.required(|text| text.parse().map_err(|_| "want a number".to_owned()))?;
-        let (publisher, events) = crate::push::channel();
+        let (publisher, events) = crate::subscriptions::channel();
         let _ = (0..count).all(|n| publisher.send(Json::quantity(n)));
         self.published.lock().expect("no panic").push(publisher);
         Ok(events)

@@ -201,7 +201,7 @@ impl Subscriptions {
                     })));
                 }
                 Poll::Ready(Err(reason)) => {
-                    let last = vec![farewell(each, &reason)];
+                    let last = vec![last_notification(each, &reason)];
                     return Poll::Ready(Err(Failed { reason, last }));
                 }
             }
@@ -219,7 +219,7 @@ impl Subscriptions {
 
     /// Ends all of them.
     pub(crate) fn fail(&self, reason: Error) -> Failed {
-        let last = self.open().active.iter().map(|each| farewell(each, &reason)).collect();
+        let last = self.open().active.iter().map(|each| last_notification(each, &reason)).collect();
         Failed { reason, last }
     }
 }
@@ -231,7 +231,7 @@ pub(crate) struct Failed {
     pub(crate) last: Vec<String>,
 }
 
-fn farewell(each: &Opened, reason: &Error) -> String {
+fn last_notification(each: &Opened, reason: &Error) -> String {
     notification(each, |params| reason.write(params.value("error")))
 }
 

@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::json::{Json, Object};
 use crate::limits::Limits;
 use crate::list;
-use crate::listener::Guest;
+use crate::listener::Caller;
 use crate::min_block::MinBlock;
 use crate::openrpc::Described;
-use crate::push::{Events, Opened, Subscriptions};
+use crate::subscriptions::{Events, Opened, Subscriptions};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -41,7 +41,7 @@ pub trait Api: Send + Sync + 'static {
         params: Option<&RawValue>,
     ) -> impl Future<Output = Result<Json, Error>> + Send;
 
-    /// Opens the subscription that `<namespace>_subscribe` asks for: makes a [`channel`](crate::push::channel), keeps its
+    /// Opens the subscription that `<namespace>_subscribe` asks for: makes a [`channel`](crate::subscriptions::channel), keeps its
     /// publisher where events come from, and returns the other end. `params` are as sent, with `kind` as the first.
     /// What it sends at once follows the answer.
     fn subscribe(
@@ -78,7 +78,7 @@ pub(crate) struct Peer<'a> {
     /// There on connections that outlive an answer.
     pub(crate) subscriptions: Option<&'a Subscriptions>,
     /// There wherever a listener stands between.
-    pub(crate) guest: Option<&'a Guest>,
+    pub(crate) caller: Option<&'a Caller>,
 }
 
 /// An answer body and what HTTP has to say about it.
@@ -292,7 +292,7 @@ impl<A: Api> Run<'_, A> {
     }
 
     async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
-        self.peer.guest.map_or(Ok(()), |guest| guest.admit(method))?;
+        self.peer.caller.map_or(Ok(()), |caller| caller.admit(method))?;
         if method.ends_with("_unsubscribe") {
             return self.unsubscribe(params);
         }
@@ -329,15 +329,15 @@ impl<A: Api> Run<'_, A> {
         Ok(id)
     }
 
-    /// Those of the modules that this guest is served.
+    /// Those of the modules that this caller is served.
     fn modules(&self, all: Json) -> Json {
-        let Some(guest) = self.peer.guest else { return all };
+        let Some(caller) = self.peer.caller else { return all };
         let Ok(parsed) = serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(all.as_str())
         else {
             return all;
         };
         Json::object(|object| {
-            for (name, version) in parsed.iter().filter(|(name, _)| guest.serves(name)) {
+            for (name, version) in parsed.iter().filter(|(name, _)| caller.serves(name)) {
                 object.raw(name, version.get());
             }
         })
