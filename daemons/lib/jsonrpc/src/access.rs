@@ -1,4 +1,4 @@
-//! Who may come in, and what for: bearer tokens, JWTs and client certificates, mapped to identities.
+//! Authentication and authorisation: bearer tokens, JWTs and client certificates prove an identity, which has rights and a rate.
 
 use crate::codes;
 use crate::error::Error;
@@ -14,20 +14,20 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 /// geth's: a JWT without `exp` counts for so long around its `iat`.
 const ISSUED_WITHIN: Duration = Duration::from_secs(60);
 
-/// One who may come in.
+/// Identity with rights, as settings name it.
 #[derive(Debug)]
 pub struct Identity {
-    /// For people.
+    /// Name, for people.
     pub name: String,
-    /// Methods of these namespaces only; `None` for all that the listener serves.
+    /// Namespaces whose methods it may call; `None` for all that the listener serves.
     pub namespaces: Option<Vec<String>>,
-    /// Whether transactions are taken from it.
+    /// Right to send transactions.
     pub may_send: bool,
     rate: Option<Rate>,
 }
 
 impl Identity {
-    /// `calls_per_s` is also how many may come at once.
+    /// Identity of these rights. A bucket of `calls_per_s` calls bounds its rate, so as many may come at once.
     #[must_use]
     pub fn new(
         name: String,
@@ -56,7 +56,7 @@ impl Identity {
 #[derive(Debug)]
 struct Rate {
     per_s: f64,
-    /// Calls left, and when that was so.
+    /// Token bucket: calls left, and when that was so.
     bucket: Mutex<(f64, Instant)>,
 }
 
@@ -72,7 +72,7 @@ impl Rate {
     }
 }
 
-/// How an identity is known.
+/// Credential that proves an identity.
 #[derive(Clone)]
 pub enum Proof {
     /// `Authorization: Bearer TOKEN`.
@@ -93,16 +93,16 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// Nobody we know. What was wrong is not told: that helps only those who guess.
+/// Failed authentication. The cause is left out: it would help only those who guess.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-/// All who may come in.
+/// Access list: credentials and the identities they prove.
 #[derive(Debug)]
 pub struct Access(Vec<(Proof, Arc<Identity>)>);
 
 impl Access {
-    /// Those, in the order in which they are tried.
+    /// Access list, tried in this order.
     #[must_use]
     pub fn new(known: impl IntoIterator<Item = (Proof, Identity)>) -> Self {
         Self(known.into_iter().map(|(proof, identity)| (proof, Arc::new(identity))).collect())
@@ -137,7 +137,7 @@ fn mac(key: &[u8], text: &str) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// Compares in a time that does not depend on how much is right.
+/// Comparison in constant time: the time taken must not tell how much of a guess is right.
 fn same(expect: &str, token: &str) -> bool {
     let digest = |text| mac(b"bearer", text).map(|mac| mac.finalize().into_bytes());
     let ours = digest(expect);

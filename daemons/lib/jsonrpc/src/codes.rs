@@ -1,20 +1,20 @@
-//! Every error code that leaves this system, in one place. geth's where geth has one.
+//! Error codes: every one that leaves this system, in one place. geth's where geth has one.
 
 /// The body is not JSON.
 pub const PARSE: i32 = -32700;
-/// JSON, but not a request.
+/// Valid JSON, but not a request.
 pub const INVALID_REQUEST: i32 = -32600;
 /// No such method here.
 pub const METHOD_NOT_FOUND: i32 = -32601;
 /// Missing, superfluous or malformed parameters.
 pub const INVALID_PARAMS: i32 = -32602;
-/// A fault of ours.
+/// Internal fault of this replica.
 pub const INTERNAL: i32 = -32603;
 /// geth's code for every error without one of its own.
 pub const SERVER: i32 = -32000;
-/// It took longer than allowed (geth: "request timed out").
+/// Timeout: the call took longer than allowed (geth: "request timed out").
 pub const TIMEOUT: i32 = -32002;
-/// The answer would exceed the size limit.
+/// Answer that would exceed the size limit.
 pub const RESPONSE_TOO_LARGE: i32 = -32003;
 /// A resource limit (EIP-1474): here, the pool for expensive calls is full. Comes with `Retry-After`.
 pub const LIMIT_EXCEEDED: i32 = -32005;
@@ -44,22 +44,22 @@ pub const BLOCK_TIMESTAMP_INVALID: i32 = -38021;
 pub const INIT_CODE_TOO_LARGE: i32 = -38025;
 /// More items in one request than allowed (geth's `errCodeClientLimitExceeded`).
 pub const CLIENT_LIMIT: i32 = -38026;
-/// Ours: this replica is stale and answers nothing about state. HTTP status 503.
+/// Stale replica (our own code): answers nothing about state. HTTP status 503.
 pub const STALE: i32 = -32090;
-/// Ours: `X-Maidenlane-Min-Block` was not reached in time, is too far ahead, or too many wait. HTTP status 503.
+/// Minimum block (our own code): `X-Maidenlane-Min-Block` was not reached in time, is too far ahead, or too many wait. HTTP status 503.
 pub const MIN_BLOCK: i32 = -32091;
-/// Ours: the hash in `X-Maidenlane-Min-Block` is not canonical here. HTTP status 409.
+/// Minimum block on another branch (our own code): the hash in `X-Maidenlane-Min-Block` is not canonical here. HTTP status 409.
 pub const NOT_CANONICAL: i32 = -32092;
-/// Ours: a fork is active that this build does not execute; plain reads go on.
+/// Unknown fork (our own code): a fork is active that this build does not execute; plain reads go on.
 pub const UNKNOWN_FORK: i32 = -32093;
 
-/// Ours: a transaction was not stored, or nobody delivers those that are; send it again. HTTP status 503.
+/// Transaction not taken (our own code): it was not stored, or nobody delivers those that are; send it again. HTTP status 503.
 pub const NOT_TAKEN: i32 = -32094;
 
-/// Ours: the log does not say where filters stand; ask again. HTTP status 503.
+/// Filters away (our own code): the log does not say where filters stand; ask again. HTTP status 503.
 pub const FILTERS_AWAY: i32 = -32095;
 
-/// What HTTP says when a whole request fails with this code. geth answers 200 to every JSON-RPC error; only codes
+/// HTTP status of a request that fails as a whole with this code. geth answers 200 to every JSON-RPC error; only codes
 /// on which a load balancer should try another replica differ.
 #[must_use]
 pub const fn http_status(code: i32) -> u16 {

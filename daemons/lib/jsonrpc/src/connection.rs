@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::listener::Caller;
 use crate::min_block::MinBlock;
-use crate::server::told;
 use crate::subscriptions::{Failed, Subscriptions};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hyper::body::Bytes;
@@ -16,12 +15,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How often a connection with subscriptions asks whether they can go on.
+/// Period at which a connection with subscriptions asks whether they can go on.
 const FIT: Duration = Duration::from_secs(1);
 /// Notifications that are written before they are flushed and the peer is heard again.
 const BURST: usize = 64;
 
-/// One framed connection. Nothing of a read may be lost when it is dropped before it is ready.
+/// Framed connection. `read` is cancel-safe: dropped before it is ready, it loses nothing that arrived.
 pub(crate) trait MessageStream: Send {
     /// The next message; `Err` when the peer has gone or broke the framing.
     fn read(&mut self) -> impl Future<Output = Result<Incoming, Disconnected>> + Send;
@@ -31,26 +30,26 @@ pub(crate) trait MessageStream: Send {
     fn flush(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
     /// Asks the peer for a sign of life. `false` where there is no way to.
     fn ping(&mut self) -> impl Future<Output = Result<bool, Disconnected>> + Send;
-    /// Says good-bye.
+    /// Closes with a reason.
     fn close(&mut self, reason: CloseReason) -> impl Future<Output = ()> + Send;
 }
 
-/// What a peer sent.
+/// Frame that a peer sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// A request or a batch.
     Message(Bytes),
-    /// A sign of life.
+    /// Sign of life without a message, such as a pong.
     Alive,
-    /// Something that cannot be read on from.
+    /// Broken framing: nothing behind it can be read. Carries a last answer where the peer expects one.
     Broken(CloseReason, Option<&'static str>),
 }
 
-/// The peer cannot be reached any more; there is nobody left to tell.
+/// Peer that cannot be reached any more; there is nobody left to tell.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Disconnected;
 
-/// Why we close.
+/// Reason for closing, sent in the close frame where the protocol has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// The server stops.
@@ -63,11 +62,16 @@ pub(crate) enum CloseReason {
     Size,
 }
 
-/// A connection as it was opened.
+/// Resolves once the server stops.
+pub(crate) async fn stopped(closed: &mut watch::Receiver<bool>) {
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
+/// Connection that outlives one answer, with what was agreed when it was opened.
 pub(crate) struct Connection<A> {
     pub(crate) api: Arc<A>,
     pub(crate) caller: Caller,
-    /// What every message's pin must satisfy.
+    /// Minimum block of every message's pin.
     pub(crate) min: Option<MinBlock>,
 }
 
@@ -98,7 +102,7 @@ impl<A: Api> Connection<A> {
             let busy = answers.len() >= self.limits().messages;
             let due = if subscriptions.is_empty() { keepalive.due } else { keepalive.due.min(fit + FIT) };
             tokio::select! {
-                () = told(&mut closed) => break,
+                () = stopped(&mut closed) => break,
                 incoming = stream.read(), if !busy => {
                     keepalive.seen();
                     match incoming? {
@@ -127,7 +131,7 @@ impl<A: Api> Connection<A> {
                         }
                     }
                     match keepalive.is_due() {
-                        // What the peer says is not heard now.
+                        // Nothing is read while busy, so silence proves nothing.
                         true if busy => keepalive.seen(),
                         true => keepalive.ask(stream).await?,
                         false => (),
@@ -207,7 +211,7 @@ async fn end<W: MessageStream>(stream: &mut W, failed: Failed) -> Result<CloseRe
     })
 }
 
-/// Whether the peer is there.
+/// Keepalive: pings a silent peer, and gives up one that does not answer.
 struct Keepalive {
     every: Duration,
     due: Instant,

@@ -1,4 +1,4 @@
-//! From one request body to one answer body, with geth's rules for batches, ids and sizes.
+//! Dispatch of one request body to one answer body, with geth's rules for batches, ids and sizes.
 
 use crate::args::Args;
 use crate::codes;
@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 /// are quick must not hold it as one that is not.
 const TURN: Duration = Duration::from_micros(500);
 
-/// What the server serves. One HTTP request, also a batch, is answered from one pin.
+/// Methods that the server serves. One HTTP request, also a batch, is answered from one pin.
 pub trait Api: Send + Sync + 'static {
-    /// What a request is answered from, for instance one block's view.
+    /// Snapshot that a request is answered from, for instance one block's view.
     type Pin: Send + Sync + 'static;
 
     /// Takes the present pin, or the first that satisfies `min` within the Api's own bounds. What cannot be
-    /// satisfied is remembered in the pin and told by [`Api::call`], so that every answer carries its own id.
+    /// satisfied is remembered in the pin and returned by [`Api::call`], so that every answer carries its own id.
     fn pin(&self, min: Option<Result<MinBlock, Error>>) -> impl Future<Output = Self::Pin> + Send;
 
     /// Number and hash (`0x…`) of the block that answers come from, for the answer's headers.
@@ -43,7 +43,7 @@ pub trait Api: Send + Sync + 'static {
 
     /// Opens the subscription that `<namespace>_subscribe` asks for: makes a [`channel`](crate::subscriptions::channel), keeps its
     /// publisher where events come from, and returns the other end. `params` are as sent, with `kind` as the first.
-    /// What it sends at once follows the answer.
+    /// Events published at once follow the answer.
     fn subscribe(
         &self,
         pin: &Arc<Self::Pin>,
@@ -55,29 +55,29 @@ pub trait Api: Send + Sync + 'static {
         std::future::ready(Err(Error::no_subscription(namespace, kind)))
     }
 
-    /// Why subscriptions cannot go on. Asked once a second by every connection that has some.
+    /// Error when subscriptions cannot go on. Asked once a second by every connection that has some.
     fn fit(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// What can be called, for those who ask what there is.
+    /// Methods that can be called, for the OpenRPC document.
     fn methods(&self) -> Vec<Described> {
         Vec::new()
     }
 
-    /// The time one call of this method may take, where that is less than [`Limits::answer`].
+    /// Time limit of one call of this method, where that is less than [`Limits::answer`].
     fn time_limit(&self, method: &str) -> Option<Duration> {
         let _ = method;
         None
     }
 }
 
-/// Who asks, as far as it decides what is answered.
+/// Peer, as far as it decides what is answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Peer<'a> {
-    /// There on connections that outlive an answer.
+    /// Subscriptions of a connection that outlives an answer.
     pub(crate) subscriptions: Option<&'a Subscriptions>,
-    /// There wherever a listener stands between.
+    /// Caller to authorise, wherever a listener stands between.
     pub(crate) caller: Option<&'a Caller>,
 }
 
@@ -196,7 +196,7 @@ pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Li
     answer_to(Peer::default(), api, pin, body, limits).await
 }
 
-/// The same, for someone in particular.
+/// Answers one body for a peer: its rights, rate and subscriptions count.
 pub(crate) async fn answer_to<A: Api>(
     peer: Peer<'_>,
     api: &A,
@@ -239,7 +239,7 @@ pub(crate) async fn answer_to<A: Api>(
     run.end()
 }
 
-/// One body's answer as it grows.
+/// Answer of one body as it grows.
 struct Run<'a, A: Api> {
     api: &'a A,
     pin: &'a Arc<A::Pin>,
@@ -283,7 +283,7 @@ impl<A: Api> Run<'_, A> {
                 self.saw(200);
             }
             Ok(_) => {
-                // A subscription whose id is not told must not be.
+                // A subscription whose id is not sent must not begin.
                 let _ = method.ends_with("_subscribe").then(|| self.opened.pop());
                 self.fail(Some(id), &too_large());
             }
@@ -329,7 +329,7 @@ impl<A: Api> Run<'_, A> {
         Ok(id)
     }
 
-    /// Those of the modules that this caller is served.
+    /// Modules that this caller is served.
     fn modules(&self, all: Json) -> Json {
         let Some(caller) = self.peer.caller else { return all };
         let Ok(parsed) = serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(all.as_str())
@@ -361,7 +361,7 @@ impl<A: Api> Run<'_, A> {
     }
 }
 
-/// What is subscribed to: the first parameter, a string.
+/// Kind of subscription: the first parameter, a string.
 fn kind_of(params: Option<&RawValue>) -> Result<String, Error> {
     let text = params.map_or("", RawValue::get);
     if !text.starts_with('[') {

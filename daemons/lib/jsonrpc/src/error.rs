@@ -1,28 +1,28 @@
-//! One JSON-RPC error.
+//! JSON-RPC error object: code, message and data.
 
 use crate::codes;
 use crate::json::{Json, Object, push_str};
 use std::borrow::Cow;
 
-/// What a client is told when a call fails.
+/// Error object that a client gets when a call fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct Error {
-    /// From [`codes`].
+    /// Code from [`codes`].
     pub code: i32,
-    /// For people.
+    /// Message, for people.
     pub message: Cow<'static, str>,
-    /// For programs.
+    /// Data, for programs.
     pub data: Option<Json>,
 }
 
 impl Error {
-    /// An error without data.
+    /// Error without data.
     pub fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
-    /// The same with data.
+    /// Adds data.
     #[must_use]
     pub fn with_data(mut self, data: Json) -> Self {
         self.data = Some(data);
@@ -39,7 +39,7 @@ impl Error {
         Self::new(codes::INVALID_PARAMS, message)
     }
 
-    /// A fault of ours; the cause belongs into the log, the client gets its text.
+    /// Internal fault; the cause belongs into the log, the client gets its text.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(codes::INTERNAL, format!("internal error: {cause}"))
     }

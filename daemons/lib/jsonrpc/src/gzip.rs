@@ -6,12 +6,12 @@ use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 use std::io::Write as _;
 
-/// Shorter answers fit into one packet anyway.
+/// Answers below this size fit into one packet anyway.
 const LEAST_BYTES: usize = 1_400;
-/// What takes longer to compress than a hand-over to another thread does not hold up the IO thread.
+/// Bodies below this size are compressed on the IO thread: a hand-over to another would take longer.
 const INLINE_BYTES: usize = 64 << 10;
 
-/// Whether a client takes gzip; as in geth, without regard to weights other than a refusal.
+/// Content negotiation: true when a client takes gzip; as in geth, without regard to weights other than a refusal.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     let all = headers.get_all(ACCEPT_ENCODING).iter();
     all.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).any(|each| {

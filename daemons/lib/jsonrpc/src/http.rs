@@ -1,13 +1,12 @@
-//! One HTTP request to its answer.
+//! HTTP: one request to its answer, with CORS, authentication, gzip and the WebSocket upgrade.
 
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
 use crate::gzip;
 use crate::listener::{Caller, Listener};
-use crate::min_block::MinBlock;
+use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
 use crate::openrpc;
 use crate::origin::Origins;
-use crate::server::{BLOCK, BLOCK_HASH, MIN_BLOCK};
 use crate::websocket;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -24,7 +23,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 
 type Answer = Response<Full<Bytes>>;
 
-/// What the requests of one connection share.
+/// State that the requests of one connection share.
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
     pub(crate) listener: Arc<Listener>,
@@ -37,7 +36,7 @@ pub(crate) struct Http<A> {
 #[derive(Default)]
 pub(crate) struct Upgrade(Mutex<Option<Upgraded>>);
 
-/// A WebSocket's caller, and what it wants of every answer.
+/// Accepted WebSocket upgrade: its caller, and the minimum block of every answer.
 pub(crate) struct Upgraded {
     pub(crate) caller: Caller,
     pub(crate) min: Option<MinBlock>,
@@ -162,7 +161,7 @@ impl<A: Api> Http<A> {
     }
 }
 
-/// The oldest block that a client accepts: a header, or on WebSocket, where browsers cannot set one, `?minBlock=`.
+/// Minimum block that a client accepts: a header, or on WebSocket, where browsers cannot set one, `?minBlock=`.
 fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBlock, Error>> {
     if let Some(value) = headers.get(MIN_BLOCK) {
         let text = value.to_str().map_err(|_| Error::params("invalid X-Maidenlane-Min-Block"));
@@ -208,7 +207,7 @@ fn unauthorized() -> Answer {
     refused
 }
 
-/// Lets pages that may read answers do so.
+/// CORS headers that let allowed pages read answers.
 fn cors(origins: &Origins, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     if origins.is_empty() {
         return;
@@ -221,7 +220,7 @@ fn cors(origins: &Origins, origin: Option<&HeaderValue>, headers: &mut HeaderMap
     }
 }
 
-/// What a browser asks before it sends JSON for a page.
+/// CORS preflight, which a browser sends before it sends JSON for a page.
 fn preflight(origins: &Origins, asked: &HeaderMap, headers: &mut HeaderMap) {
     const SECONDS: HeaderValue = HeaderValue::from_static("600");
     let method = asked.get(ACCESS_CONTROL_REQUEST_METHOD);
@@ -242,7 +241,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// A browser can send other content types to us from any page without asking; these it cannot.
+/// Content types that a browser does not send from any page without a preflight.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();

@@ -29,7 +29,7 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Where a value ends.
+/// Framing: finds the end of a value.
 #[derive(Debug, Default)]
 struct Scanner {
     /// Bytes seen of the value that has begun.
@@ -42,9 +42,9 @@ struct Scanner {
 #[derive(Debug, PartialEq, Eq)]
 enum Scan {
     More,
-    /// The value ends before this byte.
+    /// End of the value: before this byte.
     End(usize),
-    /// Neither an object nor an array begins here.
+    /// Broken framing: neither an object nor an array begins here.
     Broken,
 }
 
@@ -73,7 +73,7 @@ impl Scanner {
     }
 }
 
-/// The values of one connection.
+/// Message stream of one IPC connection.
 pub(crate) struct Values<S> {
     stream: S,
     most: usize,
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageStream for Values<S> {
                 Scan::More => (),
             }
             self.buffer.reserve(READ_BYTES);
-            // Keeps what it read when it is dropped: the buffer is ours.
+            // Cancel-safe: bytes read go into our own buffer.
             if self.stream.read_buf(&mut self.buffer).await.map_err(|_| Disconnected)? == 0 {
                 return Err(Disconnected);
             }

@@ -1,5 +1,6 @@
 //! JSON-RPC 2.0 over HTTP, WebSocket and IPC sockets as geth speaks it: limits, batches, positional parameters and the one table of error codes.
-//! Knows nothing of blocks or storage: what a request is answered from is the [`Api`]'s `Pin`.
+//! Knows no storage: the [`Api`]'s `Pin` is what a request is answered from. Of Ethereum it knows geth's error codes,
+//! minimum-block headers and that methods named `eth_sendRawTransaction…` send.
 //!
 //! | file | idea |
 //! |---|---|
@@ -9,19 +10,20 @@
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
 //! | `list` | lists that clients send, as far as they are looked at |
-//! | `min_block` | how new a block a client wants |
+//! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
 //! | [`limits`] | every size and time that a client can cause |
-//! | [`subscriptions`] | subscriptions: what is sent unasked |
+//! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
-//! | `http` | one HTTP request to its answer |
-//! | [`listener`] | what one listener serves, and to whom |
+//! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
+//! | [`listener`] | rules of one listener, and callers at it |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
-//! | `connection` | connections that outlive one answer, over `websocket` or [`ipc`] |
-//! | [`origin`] | which web pages may speak to us, and by which of our names |
+//! | `connection` | WebSocket and IPC connections: messages, notifications, keepalive, close reasons |
+//! | `websocket`, [`ipc`] | framing of those two |
+//! | [`origin`] | Origin and Host rules against web pages |
 //! | `gzip` | compressed answers |
 //! | [`openrpc`] | what is served, for those who ask |
-//! | `write_timeout` | gives up clients that take nothing |
+//! | `write_timeout` | stream that gives up clients which take nothing |
 //!
 //! # Why not jsonrpsee here
 //! Answers are megabytes of ready JSON, and jsonrpsee parses every answer again before it sends it (262 µs for a

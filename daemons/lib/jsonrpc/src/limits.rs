@@ -1,31 +1,31 @@
-//! What a client can cause, bounded.
+//! Limits on all that a client can cause.
 
 use std::time::Duration;
 
-/// Every size that a client controls, bounded.
+/// Limits on sizes, counts and times that a client controls.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of a request body. geth: 5 MiB.
+    /// Bytes of a request body. geth: 5 MiB.
     pub body_bytes: usize,
     /// Calls in one batch. geth: 1,000.
     pub batch_calls: usize,
-    /// Of an answer body, batch or not. geth: 25 MB, batches only.
+    /// Bytes of an answer body, batch or not. geth: 25 MB, batches only.
     pub answer_bytes: usize,
-    /// Open connections; more wait in the listener's backlog.
+    /// Connections open at one time; more wait in the listener's backlog.
     pub connections: usize,
-    /// Until a request's head, and again its body, must have arrived. Also ends idle HTTP connections.
+    /// Read timeout: until a request's head, and again its body, must have arrived. Also ends idle HTTP connections.
     pub read: Duration,
-    /// Until an accepted request must be answered.
+    /// Answer timeout of an accepted request.
     pub answer: Duration,
-    /// A client that takes nothing of an answer for so long has gone.
+    /// Write timeout: a client that takes nothing of an answer for so long has gone.
     pub write: Duration,
-    /// A WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
+    /// Ping interval: a WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
     pub ping: Duration,
     /// Messages of one WebSocket or IPC connection that are answered at one time; more are not read.
     pub messages: usize,
     /// Subscriptions on one connection.
     pub subscriptions: usize,
-    /// Given to requests in progress when the server stops.
+    /// Drain time given to requests in progress when the server stops.
     pub drain: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What one listener serves, and to whom.
+//! Rules of one listener: what is served there, and to which callers.
 
 use crate::access::{Access, Identity, Refused};
 use crate::error::Error;
@@ -11,29 +11,29 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-/// One listener's rules.
+/// Rules of one listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// Sizes and times.
+    /// Bounds on sizes and times.
     pub limits: Limits,
-    /// Whether HTTP requests are answered.
+    /// Plain HTTP requests are answered.
     pub http: bool,
-    /// Whether they may become WebSockets.
+    /// WebSocket upgrades are accepted.
     pub websocket: bool,
-    /// Methods of these namespaces only; `None` serves all.
+    /// Namespaces whose methods are served; `None` serves all.
     pub namespaces: Option<Vec<String>>,
-    /// Web pages that may read answers and open WebSockets.
+    /// Origins of web pages that may read answers and open WebSockets.
     pub origins: Origins,
     /// Names in the `Host` header that are ours.
     pub hosts: Hosts,
-    /// Encryption.
+    /// Certificates, where the listener speaks TLS.
     pub tls: Option<Arc<Tls>>,
-    /// Who may come in; `None` lets everybody.
+    /// Access list; `None` lets everybody in.
     pub access: Option<Arc<Access>>,
 }
 
 impl Listener {
-    /// Everything to everybody who reaches it.
+    /// Open listener: everything to everybody who reaches it.
     #[must_use]
     pub fn open(limits: Limits) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Listener {
         }
     }
 
-    /// Who sent a request, by its headers or the certificate of its connection.
+    /// Authenticates a request by its headers or the certificate of its connection.
     pub(crate) fn admit(
         &self,
         headers: &HeaderMap,
@@ -59,14 +59,14 @@ impl Listener {
         access.identify(bearer, certificate, SystemTime::now()).map(Some)
     }
 
-    /// Whether a method is served here at all. What describes the server itself always is.
+    /// True when a method is served here at all. Methods that describe the server itself always are.
     #[must_use]
     pub fn serves(&self, method: &str) -> bool {
         within(self.namespaces.as_deref(), method)
     }
 }
 
-/// The part of a method's name before the first underscore.
+/// Namespace of a method: the part of its name before the first underscore.
 #[must_use]
 pub fn namespace(method: &str) -> &str {
     method.split_once('_').map_or(method, |(namespace, _)| namespace)
@@ -77,7 +77,7 @@ fn within(namespaces: Option<&[String]>, method: &str) -> bool {
     namespace == "rpc" || namespaces.is_none_or(|all| all.iter().any(|each| each == namespace))
 }
 
-/// Who asks, where.
+/// Caller of a method: an identity at a listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) listener: Arc<Listener>,
@@ -85,7 +85,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whether this method is there for this caller.
+    /// True when this method is there for this caller.
     pub(crate) fn serves(&self, method: &str) -> bool {
         let allowed = |identity: &Identity| {
             within(identity.namespaces.as_deref(), method)
@@ -94,7 +94,7 @@ impl Caller {
         self.listener.serves(method) && self.identity.as_deref().is_none_or(allowed)
     }
 
-    /// Refuses what is not there, and what comes too fast.
+    /// Authorises one call: refuses methods that are not there, and calls beyond the rate.
     pub(crate) fn admit(&self, method: &str) -> Result<(), Error> {
         if !self.serves(method) {
             return Err(Error::no_method(method));

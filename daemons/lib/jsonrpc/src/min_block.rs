@@ -1,13 +1,20 @@
-//! How new a block a client wants its answer from.
+//! Minimum block: how new a block a client wants its answer from, and the headers that carry it.
 
 use crate::error::Error;
 
-/// The wish of `X-Maidenlane-Min-Block: N[,hash]`.
+/// Request header with the minimum block.
+pub(crate) const MIN_BLOCK: &str = "x-maidenlane-min-block";
+/// Answer header with the number of the block that answered.
+pub(crate) const BLOCK: &str = "x-maidenlane-block";
+/// Answer header with its hash.
+pub(crate) const BLOCK_HASH: &str = "x-maidenlane-block-hash";
+
+/// Minimum block of `X-Maidenlane-Min-Block: N[,hash]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinBlock {
-    /// At least this block.
+    /// Lowest number accepted.
     pub number: u64,
-    /// And this one canonical at that number: 32 bytes.
+    /// Hash that must be canonical at that number.
     pub hash: Option<[u8; 32]>,
 }
 

@@ -1,16 +1,16 @@
-//! `/openrpc.json`: what a listener serves, in the words of OpenRPC 1.3.
+//! OpenRPC 1.3 document at `/openrpc.json`: the methods that a listener serves.
 
 use crate::json::{Object, push_list, push_str};
 
-/// Where it is served.
+/// Path of the document.
 pub(crate) const PATH: &str = "/openrpc.json";
 
-/// One method: its name, and its parameters in order.
+/// Method as the document describes it: name, and parameters in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// Such as `eth_getBalance`.
+    /// Method name, such as `eth_getBalance`.
     pub name: &'static str,
-    /// Names separated by spaces, `?` behind those that may be left out: `address block?`.
+    /// Parameter names separated by spaces, `?` behind those that may be left out: `address block?`.
     pub params: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Which web pages may speak to us. A browser names the page's origin; what is no browser sends none, or any.
+//! Origin and Host rules against web pages. A browser names the page's origin; other clients send none, or any.
 
 use http::HeaderValue;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +14,7 @@ pub struct Origins {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts(Vec<String>);
 
-/// What a rule leaves out is empty, and matches all.
+/// Origin in parts. A part that a rule leaves out is empty, and matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Parts {
     scheme: String,
@@ -51,18 +51,18 @@ impl Default for Origins {
 }
 
 impl Origins {
-    /// Reads rules.
+    /// Parses rules.
     pub fn new<'a>(rules: impl IntoIterator<Item = &'a str>) -> Self {
         let rules: Vec<&str> = rules.into_iter().collect();
         Self { any: rules.contains(&"*"), rules: rules.iter().map(|rule| Parts::parse(rule)).collect() }
     }
 
-    /// Whether any page is allowed.
+    /// True when no page is allowed.
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Whether a WebSocket may be opened with this `Origin`.
+    /// True when a WebSocket may be opened with this `Origin`.
     pub(crate) fn open(&self, origin: Option<&HeaderValue>) -> bool {
         match origin {
             Some(origin) if self.is_empty() => Self::new(["http://localhost"]).allow(origin),
@@ -71,7 +71,7 @@ impl Origins {
         }
     }
 
-    /// Who may read the answer, as CORS puts it.
+    /// `Access-Control-Allow-Origin` for this page, `None` when it may not read answers.
     pub(crate) fn readers(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match self.any {
             true => Some(HeaderValue::from_static("*")),
@@ -96,18 +96,18 @@ impl Default for Hosts {
 }
 
 impl Hosts {
-    /// Reads names; `*` is any.
+    /// Parses names; `*` is any.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self(names.into_iter().map(str::to_ascii_lowercase).collect())
     }
 
-    /// Any name.
+    /// Hosts that allow any name.
     #[must_use]
     pub fn any() -> Self {
         Self::new(["*"])
     }
 
-    /// Whether a request to this `Host` may pass. Addresses always may: no page can make them resolve to us.
+    /// True when a request to this `Host` may pass. Addresses always may: no page can make them resolve to us.
     pub(crate) fn allow(&self, host: Option<&str>) -> bool {
         let Some(host) = host.filter(|host| !host.is_empty()) else { return true };
         let is_address = host.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();

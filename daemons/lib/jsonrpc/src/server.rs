@@ -1,6 +1,6 @@
 //! Listeners and connections: HTTP/1.1 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, stopped};
 use crate::dispatch::Api;
 use crate::http::{Http, Upgrade, Upgraded};
 use crate::ipc::Values;
@@ -18,14 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-/// The request header that names the oldest block a client accepts.
-pub const MIN_BLOCK: &str = "x-maidenlane-min-block";
-/// The answer header with the number of the block that answered.
-pub const BLOCK: &str = "x-maidenlane-block";
-/// The answer header with its hash.
-pub const BLOCK_HASH: &str = "x-maidenlane-block-hash";
-
-/// Where clients come in.
+/// Listening socket.
 #[derive(Debug)]
 pub enum Socket {
     /// HTTP and WebSocket.
@@ -103,7 +96,7 @@ pub async fn serve<A: Api>(
     outcome
 }
 
-/// One connection from its first byte.
+/// Serves one accepted connection from its first byte.
 async fn welcome<A: Api>(
     accepted: Accepted,
     api: Arc<A>,
@@ -122,9 +115,9 @@ async fn welcome<A: Api>(
             let greeting = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
                 greeted = tokio::time::timeout(limits.read, greeting) => greeted,
-                () = told(&mut closed) => return,
+                () = stopped(&mut closed) => return,
             };
-            // Who cannot greet, or has no certificate that counts, was told so by TLS.
+            // TLS itself told a client that its handshake or certificate does not count.
             if let Ok(Ok(stream)) = stream {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate =
@@ -139,11 +132,6 @@ async fn welcome<A: Api>(
             Connection { api, caller, min: None }.serve(&mut values, closed).await;
         }
     }
-}
-
-/// Resolves once the server stops.
-pub(crate) async fn told(closed: &mut watch::Receiver<bool>) {
-    let _ = closed.wait_for(|closed| *closed).await;
 }
 
 /// Errors of `accept` that concern one connection or a passing shortage, not the listener.
@@ -186,7 +174,7 @@ async fn connection<A: Api, S>(
     tokio::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => Some(served),
-        () = told(&mut closed) => None,
+        () = stopped(&mut closed) => None,
     };
     let served = match served {
         Some(served) => served,
@@ -195,7 +183,7 @@ async fn connection<A: Api, S>(
             serving.await
         }
     };
-    // What fails here is the peer's connection; there is nobody left to tell.
+    // A failure here is the peer's connection; there is nobody left to tell.
     if served.is_ok()
         && let Some(Upgraded { caller, min, stream }) = http.upgrade.take()
         && let Ok(stream) = stream.await

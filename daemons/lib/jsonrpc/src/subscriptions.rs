@@ -1,4 +1,4 @@
-//! Subscriptions: what the server sends unasked, on connections that outlive one answer.
+//! Subscriptions: notifications on connections that outlive one answer.
 //!
 //! The [`Api`](crate::Api) makes a [`channel`] per subscription, keeps the [`Publisher`] and gives the [`Events`] away.
 //! Ids, framing, order after the answer, back-pressure and the end of a connection are this crate's.
@@ -19,13 +19,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 /// Notifications that may wait for a slow client; geth's clients buffer as many.
 pub const BUFFER: usize = 20_000;
 
-/// Makes a subscription's two ends.
+/// Channel of one subscription: the end that publishes and the end that a connection sends from.
 #[must_use]
 pub fn channel() -> (Publisher, Events) {
     bounded(BUFFER)
 }
 
-/// The same for what is made as fast as the client takes it, and large: two notifications may wait.
+/// Channel with backpressure, for large notifications made as fast as the client takes them: two may wait.
 #[must_use]
 pub fn paced() -> (Publisher, Events) {
     bounded(2)
@@ -37,16 +37,16 @@ fn bounded(most: usize) -> (Publisher, Events) {
     (Publisher { sender, ended: Arc::clone(&ended) }, Events { receiver, ended })
 }
 
-/// Why a subscription ended.
+/// Cause of a subscription's end.
 #[derive(Debug, Default)]
 struct Ended {
-    /// Too slow: nothing more is sent.
+    /// Overflow: the client is too slow, nothing more is sent.
     overflow: OnceLock<()>,
-    /// Told after what still waits.
+    /// Reason, sent after the notifications that still wait.
     reason: OnceLock<Error>,
 }
 
-/// The end that events are put into.
+/// Publishing end of a subscription.
 #[derive(Debug)]
 pub struct Publisher {
     sender: mpsc::Sender<Json>,
@@ -78,7 +78,7 @@ impl Publisher {
         self.sender.closed().await;
     }
 
-    /// Whether the client has gone or has unsubscribed.
+    /// True when the client has gone or has unsubscribed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
@@ -90,7 +90,7 @@ impl Publisher {
     }
 }
 
-/// The end that is given to the connection.
+/// Receiving end of a subscription, given to the connection.
 #[derive(Debug)]
 pub struct Events {
     receiver: mpsc::Receiver<Json>,
@@ -139,7 +139,7 @@ fn new_id() -> String {
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     most: usize,
-    /// With those that are on their way.
+    /// Free places; subscriptions that are on their way hold theirs.
     places: Arc<Semaphore>,
     open: Mutex<Open>,
 }
@@ -147,7 +147,7 @@ pub(crate) struct Subscriptions {
 #[derive(Debug, Default)]
 struct Open {
     active: Vec<Opened>,
-    /// Who is asked first next time: a busy subscription must not silence the others.
+    /// Round robin: index polled first next time, so that a busy subscription does not silence the others.
     turn: usize,
 }
 
@@ -168,7 +168,7 @@ impl Subscriptions {
         })
     }
 
-    /// From now on its events are sent.
+    /// Starts sending the events of subscriptions whose ids were sent.
     pub(crate) fn activate(&self, opened: Vec<Opened>) {
         self.open().active.extend(opened);
     }
@@ -185,7 +185,7 @@ impl Subscriptions {
         self.open().active.is_empty()
     }
 
-    /// The next notification, ready to be sent, or the one that ends a subscription together with its reason.
+    /// Next notification, ready to be sent, or the last one of a subscription that ends, together with its reason.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Result<String, Failed>> {
         let mut open = self.open();
         let open = &mut *open;
@@ -209,7 +209,7 @@ impl Subscriptions {
         Poll::Pending
     }
 
-    /// The same, if there is one now.
+    /// Next notification without waiting, `None` if there is none now.
     pub(crate) fn try_next(&self) -> Option<Result<String, Failed>> {
         match self.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(next) => Some(next),
@@ -224,7 +224,7 @@ impl Subscriptions {
     }
 }
 
-/// Why a connection ends, and the last that is sent on it.
+/// Failure that ends a connection: the reason, and the last notifications sent on it.
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) reason: Error,

@@ -10,45 +10,45 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
 
-/// How often new connections look whether the files have changed.
+/// Period after which a new connection looks whether the files have changed.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The files, all PEM.
+/// Certificate files, all PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and what leads from it to the root.
+    /// Certificate chain, leaf first.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// Private key of the certificate.
     pub key: PathBuf,
-    /// Who signs clients' certificates: then clients must have one.
+    /// Certificate authority of clients (mutual TLS): with it, clients must have a certificate.
     pub client_ca: Option<PathBuf>,
 }
 
-/// What is wrong with the files.
+/// Certificate files that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// Not there, or not for us.
+    /// Unreadable file: not there, or not for us.
     #[error("read {file}")]
     Read {
-        /// Which.
+        /// Path as set.
         file: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
-    /// Not what it should be.
+    /// File without the PEM section it should hold.
     #[error("{file} holds no {what} in PEM")]
     Pem {
-        /// Which.
+        /// Path as set.
         file: PathBuf,
-        /// What it should hold.
+        /// Name of the missing section.
         what: &'static str,
     },
-    /// They do not go together.
+    /// Certificate and key that do not go together.
     #[error("certificate and key cannot be used: {0}")]
     Unusable(String),
 }
 
-/// A listener's certificates.
+/// TLS configuration of a listener, taken over again when its files change.
 pub struct Tls {
     files: TlsFiles,
     state: Mutex<State>,
@@ -67,10 +67,10 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// When a file cannot be read or used.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let read = stamps(&files);
         let config = Arc::new(config(&files)?);
@@ -78,13 +78,13 @@ impl Tls {
         Ok(Self { files, state: Mutex::new(state) })
     }
 
-    /// Whether clients must have a certificate.
+    /// True for mutual TLS: clients must have a certificate.
     #[must_use]
     pub fn is_mutual(&self) -> bool {
         self.files.client_ca.is_some()
     }
 
-    /// What new connections get. Files that were changed and cannot be used leave the old ones in force.
+    /// Configuration of new connections. Files that were changed and cannot be used leave the old ones in force.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() >= LOOK {
@@ -98,7 +98,7 @@ impl Tls {
                     }
                     Err(error) => tracing::error!("certificates were changed, the old ones go on: {error}"),
                 }
-                // Also after a failure: it is told once per change.
+                // Also after a failure: one line per change.
                 state.read = stamps;
             }
         }

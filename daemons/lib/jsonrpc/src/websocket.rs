@@ -1,4 +1,4 @@
-//! WebSocket: the upgrade of an HTTP request, and frames.
+//! WebSocket (RFC 6455): the upgrade of an HTTP request, and frames.
 
 use crate::connection::{CloseReason, Disconnected, Incoming, MessageStream};
 use crate::limits::Limits;
@@ -13,19 +13,19 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-/// Small: thousands of connections are idle.
+/// Buffers are small because thousands of connections are idle.
 const BUFFER_BYTES: usize = 4_096;
-/// A close frame has room for no more.
+/// Room for a reason in a close frame, which is a control frame of at most 125 bytes with its code.
 const REASON_BYTES_MAX: usize = 123;
 
-/// Whether a request asks for an upgrade, as geth tells it.
+/// True when a request asks for an upgrade, by geth's rule.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     text(UPGRADE).eq_ignore_ascii_case("websocket")
         && text(CONNECTION).to_ascii_lowercase().contains("upgrade")
 }
 
-/// The answer that makes it a WebSocket.
+/// Handshake answer, which turns the connection into a WebSocket.
 pub(crate) fn accept(method: &Method, headers: &HeaderMap) -> Result<Response<()>, &'static str> {
     if method != Method::GET {
         return Err("a WebSocket begins with GET\n");
@@ -45,7 +45,7 @@ pub(crate) fn accept(method: &Method, headers: &HeaderMap) -> Result<Response<()
     Ok(response)
 }
 
-/// The frames of one connection.
+/// Message stream of one WebSocket.
 pub(crate) struct Frames<S> {
     stream: WebSocketStream<S>,
 }

@@ -1,4 +1,4 @@
-//! A stream that gives up a peer which takes nothing.
+//! Write timeout: a stream that gives up a peer which takes nothing.
 
 use std::future::Future as _;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
-    /// Made at the first wait.
+    /// Timer, made at the first wait: most writes never wait.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
