@@ -1,4 +1,7 @@
 //! Compressed answers, for clients that ask for them.
+//!
+//! Ours because tower-http compresses a stream piece by piece on the IO thread, without a `Content-Length`, and brings
+//! six crates; an answer is one ready body that is compressed once, away from that thread when it is large.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -1,4 +1,7 @@
 //! HTTP: one request to its answer, with CORS, authentication, gzip and the WebSocket upgrade.
+//!
+//! CORS is ours because tower-http takes every OPTIONS for a preflight, also a load balancer's health check, and answers
+//! with other `Vary` and `Access-Control-Allow-Methods` headers than geth.
 
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;

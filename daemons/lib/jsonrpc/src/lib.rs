@@ -17,6 +17,7 @@
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
+//! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
 //! | `connection` | WebSocket and IPC connections: messages, notifications, keepalive, close reasons |
 //! | `websocket`, [`ipc`] | framing of those two |
@@ -39,6 +40,7 @@ pub mod error;
 mod gzip;
 mod http;
 pub mod ipc;
+mod jwt;
 pub mod limits;
 mod list;
 pub mod listener;
