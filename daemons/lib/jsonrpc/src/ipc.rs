@@ -81,38 +81,51 @@ pub(crate) struct Values<S> {
     scanner: Scanner,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Values<S> {
+/// Stream of which no further value can be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ValueError {
+    #[error("read the IPC socket")]
+    Read(#[from] io::Error),
+    #[error("neither an object nor a list begins here")]
+    Broken,
+    #[error("a value is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl<S: AsyncRead + Unpin> Values<S> {
     pub(crate) const fn new(stream: S, most: usize) -> Self {
         let scanner = Scanner { seen: 0, depth: 0, string: false, escape: false };
         Self { stream, most, buffer: Vec::new(), scanner }
+    }
+
+    /// Reads the next value. Cancel-safe: bytes read go into our own buffer.
+    pub(crate) async fn next(&mut self) -> Result<Vec<u8>, ValueError> {
+        loop {
+            match self.scanner.scan(&self.buffer) {
+                Scan::End(end) => {
+                    let rest = self.buffer.split_off(end);
+                    return Ok(std::mem::replace(&mut self.buffer, rest));
+                }
+                Scan::Broken => return Err(ValueError::Broken),
+                Scan::More if self.buffer.len() > self.most => return Err(ValueError::TooLarge(self.most)),
+                Scan::More => (),
+            }
+            self.buffer.reserve(READ_BYTES);
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageStream for Values<S> {
     async fn read(&mut self) -> Result<Incoming, Disconnected> {
-        loop {
-            match self.scanner.scan(&self.buffer) {
-                Scan::End(end) => {
-                    let rest = self.buffer.split_off(end);
-                    let value = std::mem::replace(&mut self.buffer, rest);
-                    return Ok(Incoming::Message(Bytes::from(value)));
-                }
-                Scan::Broken => {
-                    return Ok(Incoming::Broken(
-                        CloseReason::Policy("parse error".to_owned()),
-                        Some(PARSE_ERROR),
-                    ));
-                }
-                Scan::More if self.buffer.len() > self.most => {
-                    return Ok(Incoming::Broken(CloseReason::Size, Some(PARSE_ERROR)));
-                }
-                Scan::More => (),
-            }
-            self.buffer.reserve(READ_BYTES);
-            // Cancel-safe: bytes read go into our own buffer.
-            if self.stream.read_buf(&mut self.buffer).await.map_err(|_| Disconnected)? == 0 {
-                return Err(Disconnected);
-            }
+        let broken = |reason| Ok(Incoming::Broken(reason, Some(PARSE_ERROR)));
+        match self.next().await {
+            Ok(value) => Ok(Incoming::Message(Bytes::from(value))),
+            Err(ValueError::Broken) => broken(CloseReason::Policy("parse error".to_owned())),
+            Err(ValueError::TooLarge(_)) => broken(CloseReason::Size),
+            Err(ValueError::Read(_)) => Err(Disconnected),
         }
     }
 

@@ -23,6 +23,7 @@
 //! | `websocket`, [`ipc`] | framing of those two |
 //! | [`origin`] | Origin and Host rules against web pages |
 //! | `gzip` | compressed answers |
+//! | [`client`] | clients over HTTP, WebSocket and IPC |
 //! | [`openrpc`] | what is served, for those who ask |
 //! | `write_timeout` | stream that gives up clients which take nothing |
 //!
@@ -33,6 +34,7 @@
 
 pub mod access;
 pub mod args;
+pub mod client;
 pub mod codes;
 mod connection;
 pub mod dispatch;

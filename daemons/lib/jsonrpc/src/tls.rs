@@ -46,6 +46,9 @@ pub enum TlsError {
     /// Certificate and key that do not go together.
     #[error("certificate and key cannot be used: {0}")]
     Unusable(String),
+    /// System without certificate authorities.
+    #[error("this system trusts no certificate authority: install its certificates, or name a file")]
+    NoRoots,
 }
 
 /// TLS configuration of a listener, taken over again when its files change.
@@ -119,16 +122,20 @@ fn read(file: &PathBuf) -> Result<Vec<u8>, TlsError> {
     std::fs::read(file).map_err(|source| TlsError::Read { file: file.clone(), source })
 }
 
-fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(file)?).collect();
     parsed.ok().filter(|all| !all.is_empty()).ok_or(TlsError::Pem { file: file.clone(), what: "certificate" })
+}
+
+pub(crate) fn private_key(file: &PathBuf) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(file)?)
+        .map_err(|_| TlsError::Pem { file: file.clone(), what: "private key" })
 }
 
 fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let unusable = |error: &dyn fmt::Display| TlsError::Unusable(error.to_string());
     let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
-        .map_err(|_| TlsError::Pem { file: files.key.clone(), what: "private key" })?;
+    let key = private_key(&files.key)?;
     let provider = Arc::new(crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -150,4 +157,4 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

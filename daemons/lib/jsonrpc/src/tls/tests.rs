@@ -16,16 +16,16 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Signs certificates of clients and servers.
-struct Authority {
-    pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// Certificate and key in PEM.
-type Signed = (String, String);
+pub(crate) type Signed = (String, String);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -34,7 +34,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    fn sign(&self, name: &str, until: i32) -> Signed {
+    pub(crate) fn sign(&self, name: &str, until: i32) -> Signed {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.not_before = date_time_ymd(2000, 1, 1);
@@ -47,13 +47,13 @@ impl Authority {
 }
 
 /// The files of one server, which knows the client certificate for `reader.example`.
-struct Server {
-    dir: std::path::PathBuf,
+pub(crate) struct Server {
+    pub(crate) dir: std::path::PathBuf,
     files: TlsFiles,
 }
 
 impl Server {
-    fn new(name: &str, clients: Option<&Authority>, own: &Signed) -> Self {
+    pub(crate) fn new(name: &str, clients: Option<&Authority>, own: &Signed) -> Self {
         let dir = std::env::temp_dir().join(format!("maidenlane-tls-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory");
         let file = |name: &str| dir.join(name);
@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// Serves the fake and runs `client` against it.
-    fn with<C: Future<Output = ()>>(&self, client: impl FnOnce(SocketAddr) -> C) {
+    pub(crate) fn with<C: Future<Output = ()>>(&self, client: impl FnOnce(SocketAddr) -> C) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
