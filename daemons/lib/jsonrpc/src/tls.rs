@@ -29,20 +29,12 @@ pub struct TlsFiles {
 pub enum TlsError {
     /// Unreadable file: not there, or not for us.
     #[error("read {file}")]
-    Read {
-        /// Path as set.
-        file: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    #[expect(missing_docs, reason = "the text says it")]
+    Read { file: PathBuf, source: io::Error },
     /// File without the PEM section it should hold.
     #[error("{file} holds no {what} in PEM")]
-    Pem {
-        /// Path as set.
-        file: PathBuf,
-        /// Name of the missing section.
-        what: &'static str,
-    },
+    #[expect(missing_docs, reason = "the text says it")]
+    Pem { file: PathBuf, what: &'static str },
     /// Certificate and key that do not go together.
     #[error("certificate and key cannot be used: {0}")]
     Unusable(String),
