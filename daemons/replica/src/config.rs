@@ -1,6 +1,6 @@
 //! The replica's settings.
 
-use crate::{filters, intake, rpc};
+use crate::{filters, rpc, submission};
 use maidenlane_chain::B256;
 use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
@@ -159,7 +159,7 @@ pub struct Settings {
     /// How JSON-RPC is served.
     pub rpc: rpc::Settings,
     /// Where transactions go; `None` takes none.
-    pub transactions: Option<intake::Settings>,
+    pub transactions: Option<submission::Settings>,
     /// Where filters stand; `None` keeps none.
     pub filters: Option<filters::Settings>,
     /// The topic of the feed's trie nodes, where they are kept.
@@ -203,7 +203,7 @@ impl maidenlane_config::Settings for Settings {
         let listeners =
             checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
         let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
-        // Below the brokers' session timeout every fail-over of the log would read as a dead master.
+        // Below the brokers' view timeout every fail-over of the log would read as a dead master.
         let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
         let head_age_max = match raw.maxHeadAge_s {
             Some(age) => {
@@ -218,7 +218,7 @@ impl maidenlane_config::Settings for Settings {
         let topic = feed.filters_topic;
         let filters = key?.map(|key| filters::Settings { topic, key });
         let topic = feed.transactions_topic;
-        let transactions = accept?.map(|(group, retention)| intake::Settings { topic, group, retention });
+        let transactions = accept?.map(|(group, retention)| submission::Settings { topic, group, retention });
         Some(Self {
             chain_id: raw.chain.id,
             genesis,

@@ -1,4 +1,4 @@
-//! Filters that need no session: any replica answers a poll, also one that never saw the filter made. What a filter is
+//! Filters that need no view: any replica answers a poll, also one that never saw the filter made. What a filter is
 //! and where it stands is in the topic `<prefix>.<chain>.filters`, which all replicas of a chain share.
 //!
 //! | file | idea |

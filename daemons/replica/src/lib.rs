@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | the daemon: follows a feed, then serves |
 //! | [`rpc`] | the answers |
-//! | [`intake`] | transactions that clients send, into the log |
+//! | [`submission`] | transactions that clients send, into the log |
 //! | [`filters`] | where filters stand, in the log |
 //! | [`config`] | the settings |
 //!
@@ -14,10 +14,10 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod config;
-mod doors;
 pub mod filters;
-pub mod intake;
+mod listeners;
 pub mod rpc;
 mod run;
+pub mod submission;
 
 pub use run::Daemon;

@@ -1,10 +1,10 @@
 //! The daemon: the follower on a thread of its own, the JSON-RPC once the replica first follows.
 
 use crate::config::Settings;
-use crate::doors;
 use crate::filters::{self, Filters};
-use crate::intake;
+use crate::listeners;
 use crate::rpc::{Rpc, Sinks};
+use crate::submission;
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_replay::apply::Demands;
@@ -12,7 +12,8 @@ use maidenlane_replay::catch_up::CatchUp;
 use maidenlane_replay::error::Error;
 use maidenlane_replay::events::Event;
 use maidenlane_replay::follow::{Follower, Logs};
-use maidenlane_replay::live::{Heads, Signs, missing};
+use maidenlane_replay::heads::HeadTracker;
+use maidenlane_replay::liveness::{Liveness, missing};
 use maidenlane_replay::{Fitness, Fresh, Live};
 use maidenlane_service::{
     Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, TaskGroup, Tracer, tracer,
@@ -62,15 +63,15 @@ impl maidenlane_service::Daemon for Daemon {
         };
         tasks.spawn_thread("follow", move || Ok(loop_.run()?))?;
         let first = settings.get();
-        let intake = match &first.transactions {
-            Some(wanted) => Some(intake::start(wanted, first.backend(), &tasks, &health, &metrics)?),
+        let submissions = match &first.transactions {
+            Some(wanted) => Some(submission::start(wanted, first.backend(), &tasks, &health, &metrics)?),
             None => None,
         };
         let filters = match &first.filters {
             Some(wanted) => Some(keep_filters(wanted, &first, &tasks)?),
             None => None,
         };
-        let sinks = Sinks { intake, filters };
+        let sinks = Sinks { submissions, filters };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
@@ -88,7 +89,7 @@ impl maidenlane_service::Daemon for Daemon {
 }
 
 async fn serve(
-    heads: Arc<Heads>,
+    heads: Arc<HeadTracker>,
     settings: &Current<Settings>,
     sinks: Sinks,
     health: &Health,
@@ -96,11 +97,11 @@ async fn serve(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let limits = settings.get().rpc.limits;
-    let doors = doors::open(&settings.get().listeners, limits, addresses).await?;
+    let doors = listeners::open(&settings.get().listeners, limits, addresses).await?;
     let calls = settings.part(|settings| settings.rpc.clone());
     let rpc = Rpc::with(heads, calls, sinks).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();
-    let served = doors::serve(doors, rpc.clone(), shutdown).await;
+    let served = listeners::serve(doors, rpc.clone(), shutdown).await;
     rpc.stop().await;
     served
 }
@@ -112,12 +113,12 @@ fn keep_filters(
     tasks: &TaskGroup,
 ) -> Result<Filters, Failure> {
     let (filters, reader) =
-        Filters::new(wanted, &settings.daemon.state_dir, intake::brief(settings.backend()))
+        Filters::new(wanted, &settings.daemon.state_dir, submission::brief(settings.backend()))
             .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("filters", move || {
         reader.run();
-        intake::await_shutdown(&shutdown);
+        submission::await_shutdown(&shutdown);
         Ok(())
     })?;
     Ok(filters)
@@ -130,7 +131,7 @@ struct Loop {
     health: Health,
     gauges: Gauges,
     shutdown: Shutdown,
-    first: Option<oneshot::Sender<Arc<Heads>>>,
+    first: Option<oneshot::Sender<Arc<HeadTracker>>>,
     /// Until it first follows.
     catch_up: Option<CatchUp>,
     stale: bool,
@@ -142,10 +143,10 @@ impl Loop {
         let path = maidenlane_replay::store_path(&self.settings.get().daemon.state_dir);
         let cache = usize::try_from(self.settings.get().store_cache_bytes).unwrap_or(usize::MAX);
         let store = Arc::new(Store::open(&path, cache)?);
-        let signs = Arc::new(Signs::default());
-        let Some(mut follower) = self.follower(&store, &signs)? else { return Ok(()) };
+        let liveness = Arc::new(Liveness::default());
+        let Some(mut follower) = self.follower(&store, &liveness)? else { return Ok(()) };
         self.events.emit(&Event::Opened { head: follower.facts().head });
-        let mut heads: Option<Arc<Heads>> = None;
+        let mut heads: Option<Arc<HeadTracker>> = None;
         let mut away: Option<Instant> = None;
         let mut looked = Instant::now();
         while !self.shutdown.is_triggered() {
@@ -156,26 +157,28 @@ impl Loop {
                     self.wait_for_log(&mut away, source)?;
                     continue;
                 }
-                Err(error) if error.may_be_cut() => match self.elsewhere(&follower, error, &store, &signs)? {
-                    Some(next) => {
-                        follower = next;
-                        continue;
+                Err(error) if error.may_be_cut() => {
+                    match self.elsewhere(&follower, error, &store, &liveness)? {
+                        Some(next) => {
+                            follower = next;
+                            continue;
+                        }
+                        None => break,
                     }
-                    None => break,
-                },
+                }
                 Err(error) => return Err(error),
             };
             away = None;
             match &heads {
                 Some(heads) if showable => follower.show(heads)?,
                 Some(_) => {}
-                None => heads = self.first_head(&mut follower, &signs)?,
+                None => heads = self.first_head(&mut follower, &liveness)?,
             }
             self.tell(&mut follower, heads.as_deref());
             let silence_max = self.fresh.get().silence_max;
-            if signs.silent().min(looked.elapsed()) > silence_max {
+            if liveness.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
-                follower = self.anew(&store, &signs)?.unwrap_or(follower);
+                follower = self.anew(&store, &liveness)?.unwrap_or(follower);
             }
         }
         store.sync()?;
@@ -189,9 +192,9 @@ impl Loop {
         follower: &Follower,
         error: Error,
         store: &Arc<Store>,
-        signs: &Arc<Signs>,
+        liveness: &Arc<Liveness>,
     ) -> Result<Option<Follower>, Error> {
-        let next = self.follower(store, signs)?;
+        let next = self.follower(store, liveness)?;
         let beyond = matches!(error, Error::Log(maidenlane_log::Error::BeyondEnd { .. }));
         match &next {
             Some(next) if !beyond && next.facts().position == follower.facts().position => Err(error),
@@ -202,31 +205,31 @@ impl Loop {
     /// Silence may be ours: a client that does not notice that its broker came back with an older log, or records of a
     /// log written anew with an epoch that we know, of a writer that we do not. Looks with a new client where our head
     /// is. `None` while the log is away.
-    fn anew(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
+    fn anew(&self, store: &Arc<Store>, liveness: &Arc<Liveness>) -> Result<Option<Follower>, Error> {
         let mut log = self.settings.get().backend();
         if let Backend::Kafka(options) = &mut log {
             options.timeout = LOOK_WAIT;
         }
-        match self.logs(&log).and_then(|logs| self.follow(store, signs, logs)) {
+        match self.logs(&log).and_then(|logs| self.follow(store, liveness, logs)) {
             Ok(follower) => Ok(Some(follower)),
             Err(Error::Log(source)) if passes(&source) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn follow(&self, store: &Arc<Store>, signs: &Arc<Signs>, logs: Logs) -> Result<Follower, Error> {
+    fn follow(&self, store: &Arc<Store>, liveness: &Arc<Liveness>, logs: Logs) -> Result<Follower, Error> {
         let settings = self.settings.get();
         let proofs = settings.proofs_topic.is_some();
         let demands = Demands { chain_id: settings.chain_id, genesis: settings.genesis, proofs };
-        let (store, events, signs) = (Arc::clone(store), self.events.clone(), Arc::clone(signs));
-        Follower::new(store, settings.keep, demands, logs, events, signs)
+        let (store, events, liveness) = (Arc::clone(store), self.events.clone(), Arc::clone(liveness));
+        Follower::new(store, settings.keep, demands, logs, events, liveness)
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
-    fn follower(&self, store: &Arc<Store>, signs: &Arc<Signs>) -> Result<Option<Follower>, Error> {
+    fn follower(&self, store: &Arc<Store>, liveness: &Arc<Liveness>) -> Result<Option<Follower>, Error> {
         let mut away = None;
         while !self.shutdown.is_triggered() {
-            match self.open().and_then(|logs| self.follow(store, signs, logs)) {
+            match self.open().and_then(|logs| self.follow(store, liveness, logs)) {
                 Ok(follower) => return Ok(Some(follower)),
                 Err(Error::Log(source)) if passes(&source) => self.wait_for_log(&mut away, source)?,
                 Err(error) => return Err(error),
@@ -241,7 +244,8 @@ impl Loop {
         let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
         let feed = (&settings.topic, needs.clone());
         let proofs = settings.proofs_topic.as_ref().map(|topic| (topic, needs));
-        let transactions = settings.transactions.as_ref().map(|taken| (&taken.topic, intake::needs(taken)));
+        let transactions =
+            settings.transactions.as_ref().map(|taken| (&taken.topic, submission::needs(taken)));
         let filters = settings.filters.as_ref().map(|kept| (&kept.topic, filters::needs()));
         let written: Vec<_> = transactions.into_iter().chain(filters).collect();
         for (topic, needs) in [feed].into_iter().chain(proofs).chain(written.clone()) {
@@ -281,18 +285,18 @@ impl Loop {
     fn first_head(
         &mut self,
         follower: &mut Follower,
-        signs: &Arc<Signs>,
-    ) -> Result<Option<Arc<Heads>>, Error> {
-        if let Some(block) = signs.missing() {
+        liveness: &Arc<Liveness>,
+    ) -> Result<Option<Arc<HeadTracker>>, Error> {
+        if let Some(block) = liveness.missing() {
             self.health.set_unready(format!("recovering: {}", missing(block)));
             return Ok(None);
         }
-        if !signs.any() || signs.silent() > self.fresh.get().silence_max {
+        if !liveness.any() || liveness.silent() > self.fresh.get().silence_max {
             self.health.set_unready("bootstrapping: the feed has no sign of life yet");
             return Ok(None);
         }
         let Some(shown) = follower.shown()? else { return Ok(None) };
-        let heads = Arc::new(Heads::new(shown, Arc::clone(signs), self.fresh.clone()));
+        let heads = Arc::new(HeadTracker::new(shown, Arc::clone(liveness), self.fresh.clone()));
         if let Some(reason) = heads.fitness().stale {
             self.health.set_unready(format!("recovering: {reason}"));
             return Ok(None);
@@ -306,7 +310,7 @@ impl Loop {
     }
 
     /// Tells the present truth to metrics, `/status`, `/ready` and the service manager.
-    fn tell(&mut self, follower: &mut Follower, heads: Option<&Heads>) {
+    fn tell(&mut self, follower: &mut Follower, heads: Option<&HeadTracker>) {
         self.health.progress();
         let head = follower.facts().head.unwrap_or_default();
         self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));

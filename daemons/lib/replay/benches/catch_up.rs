@@ -12,7 +12,7 @@ use maidenlane_log::{Backend, LogConsumer, segment};
 use maidenlane_replay::{
     apply::Demands,
     follow::{Follower, Keep, Logs, Past},
-    live::Signs,
+    liveness::Liveness,
 };
 use maidenlane_service::Tracer;
 use maidenlane_store::{Facts, Store, TableRows};
@@ -117,7 +117,7 @@ impl Place {
 /// The daemon's own loop, from an empty database to the feed's last block.
 fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
     let place = Place::new()?;
-    let (store, signs) = (Arc::clone(&place.store), Arc::new(Signs::default()));
+    let (store, liveness) = (Arc::clone(&place.store), Arc::new(Liveness::default()));
     let demands = Demands { chain_id: feed.open.chain_id, genesis: None, proofs: false };
     let begun = Instant::now();
     let mut follower = Follower::new(
@@ -126,7 +126,7 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
         demands,
         Logs { blocks: consumer, proofs: None },
         Tracer::silent(),
-        signs,
+        liveness,
     )?;
     while follower.facts().head != Some(feed.last) {
         follower.turn(Duration::ZERO)?;

@@ -1,7 +1,7 @@
 //! Why a replica ends, and with which exit code.
 
 use crate::apply::Refusal;
-use crate::live::ShowError;
+use crate::heads::ShowError;
 use maidenlane_chain::BlockRef;
 use maidenlane_feed::Violation;
 use maidenlane_service::{Exit, Failure};

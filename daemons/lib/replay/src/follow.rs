@@ -6,8 +6,9 @@ use crate::apply::{self, Demands, Refusal, Step};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
-use crate::live::{Heads, Parsed, Shown, Signs};
-use crate::locate;
+use crate::heads::{HeadTracker, HeadView, Parsed};
+use crate::liveness::Liveness;
+use crate::resume;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_feed::{Reader, Scanner};
@@ -76,7 +77,7 @@ pub struct Follower {
     /// Stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
     next: Option<Next>,
     events: Tracer<Event>,
-    signs: Arc<Signs>,
+    liveness: Arc<Liveness>,
     facts: Facts,
     parsed: Parsed,
     records: u64,
@@ -102,7 +103,7 @@ impl Follower {
         demands: Demands,
         logs: Logs,
         events: Tracer<Event>,
-        signs: Arc<Signs>,
+        liveness: Arc<Liveness>,
     ) -> Result<Self, Error> {
         let Logs { blocks, proofs } = logs;
         let mut feed = Scanner::new(blocks);
@@ -120,7 +121,7 @@ impl Follower {
         let at = stored.position;
         let facts = match at {
             None => stored,
-            Some(position) => locate::resume(&store, keep, stored, position, &mut feed, &events)?,
+            Some(position) => resume::resume(&store, keep, stored, position, &mut feed, &events)?,
         };
         let sets = match proofs {
             None => None,
@@ -145,7 +146,7 @@ impl Follower {
             entries: VecDeque::new(),
             next: None,
             events,
-            signs,
+            liveness,
             facts,
             parsed: Parsed::default(),
             records: 0,
@@ -157,12 +158,12 @@ impl Follower {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn shown(&mut self) -> Result<Option<Shown>, Error> {
+    pub fn shown(&mut self) -> Result<Option<HeadView>, Error> {
         if self.facts.position.is_none_or(|position| position.more) {
             return Ok(None);
         }
         let view = self.store.view()?;
-        Ok(view.map(|view| Shown::new(view, &mut self.parsed)).transpose()?)
+        Ok(view.map(|view| HeadView::new(view, &mut self.parsed)).transpose()?)
     }
 
     /// What was applied last.
@@ -174,7 +175,7 @@ impl Follower {
     /// The block that waits for its trie nodes longer than it should.
     #[must_use]
     pub fn missing(&self) -> Option<BlockRef> {
-        self.signs.missing()
+        self.liveness.missing()
     }
 
     /// The next offset to read, and the feed's end.
@@ -211,7 +212,7 @@ impl Follower {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn show(&mut self, heads: &Heads) -> Result<(), Error> {
+    pub fn show(&mut self, heads: &HeadTracker) -> Result<(), Error> {
         // A heartbeat four times a second must not cost a snapshot, nor wake who waits for heads.
         if !self.changed {
             return Ok(());
@@ -252,8 +253,8 @@ impl Follower {
         };
         let nodes = sets.take(record, wait)?;
         match nodes {
-            Nodes::Here(..) => self.signs.set_missing(None),
-            _ if sets.is_late() => self.signs.set_missing(Some(record.block)),
+            Nodes::Here(..) => self.liveness.set_missing(None),
+            _ if sets.is_late() => self.liveness.set_missing(Some(record.block)),
             _ => {}
         }
         Ok(nodes)
@@ -338,7 +339,8 @@ impl Follower {
             }
             Step::Heartbeat(beat) => {
                 if !beat.resuming {
-                    self.signs.note(beat.master.number, age_of(Duration::from_millis(beat.master_seen_ms)));
+                    self.liveness
+                        .note(beat.master.number, age_of(Duration::from_millis(beat.master_seen_ms)));
                 }
             }
             Step::Start(_) | Step::Nothing => {}

@@ -5,10 +5,11 @@
 //! |---|---|
 //! | [`apply`] | pure: what a record means to a store |
 //! | [`follow`] | the one loop: read, decide, write, show |
-//! | [`locate`] | where to go on after a restart |
+//! | [`resume`] | where to go on after a restart |
 //! | [`catch_up`] | progress on the way to the feed's end |
-//! | [`live`] | the newest head as readers see it |
+//! | [`heads`] | the newest head as readers see it |
 //! | [`freshness`] | how fresh that is, and how fresh it must be |
+//! | [`liveness`] | what the feed last said of its master |
 //! | `memo` | what was read of one head's state, decoded |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
@@ -19,9 +20,10 @@ pub mod events;
 pub mod failpoints;
 pub mod follow;
 pub mod freshness;
-pub mod live;
-pub mod locate;
+pub mod heads;
+pub mod liveness;
 mod memo;
+pub mod resume;
 pub mod verify;
 
 pub use error::Error;

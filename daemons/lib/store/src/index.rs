@@ -1,6 +1,6 @@
 //! The indexes over a block's contents: transactions by hash, logs by address and topic.
 
-use super::chunk::{self, List};
+use super::log_index_row::{self, List};
 use super::write::{Batch, Store};
 use super::{Error, tables};
 use maidenlane_chain::block::Body;
@@ -21,7 +21,11 @@ impl Store {
         }
         let table = self.table(tables::LOGS)?;
         self.lists(receipts, |term, mut list| {
-            batch.rows.merge_cf(table, chunk::key(term, chunk::of(block.number)), list.entry(block.number));
+            batch.rows.merge_cf(
+                table,
+                log_index_row::key(term, log_index_row::of(block.number)),
+                list.entry(block.number),
+            );
             Ok(())
         })
     }
@@ -40,9 +44,9 @@ impl Store {
         }
         let table = self.table(tables::LOGS)?;
         self.lists(receipts, |term, _| {
-            let key = chunk::key(term, chunk::of(block.number));
+            let key = log_index_row::key(term, log_index_row::of(block.number));
             let row = self.get(tables::LOGS, &key)?.unwrap_or_default();
-            match chunk::without(&row, block.number).map_err(|_| self.damaged("log index"))? {
+            match log_index_row::without(&row, block.number).map_err(|_| self.damaged("log index"))? {
                 Some(left) => batch.rows.put_cf(table, key, left),
                 None => batch.rows.delete_cf(table, key),
             }

@@ -6,7 +6,7 @@
 //! | `facts` | what is written with every batch: head, feed position, finality |
 //! | `keep` | how much of the past is kept |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
-//! | `chunk` | one row of the log index |
+//! | `log_index_row` | one row of the log index |
 //! | `index` | transactions by hash, logs by address and topic |
 //! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
 //! | `tuning` | how RocksDB holds each table |
@@ -15,19 +15,19 @@
 //! | `damage` | what a view found out about the files, for the one who ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
-//! | `tally` | what a batch holds, for benchmarks |
+//! | `batch_stats` | what a batch holds, for benchmarks |
 
 mod audit;
-mod chunk;
+mod batch_stats;
 mod damage;
 mod facts;
 mod index;
 mod keep;
+mod log_index_row;
 mod logs;
 mod nodes;
 mod read;
 mod tables;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod tuning;
@@ -35,11 +35,11 @@ mod walk;
 mod write;
 
 pub use audit::{Audit, Row, canonical_rows, dump, state_root};
+pub use batch_stats::TableRows;
 pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use keep::{Keep, Past};
 pub use logs::{Positions, Told};
 pub use read::View;
-pub use tally::TableRows;
 pub use write::{Batch, Store};
 
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub enum Error {
     },
     /// RocksDB found damage: nothing of this database can be trusted any more.
     #[error("{found} in {}; restore a snapshot or bootstrap anew", path.display())]
-    Rotten {
+    Corruption {
         /// What was found, and in which file.
         found: String,
         /// The database.
@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// A value is not what its table promises.
     #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]
-    Damaged {
+    Malformed {
         /// Which value.
         what: &'static str,
         /// The database.
@@ -96,7 +96,7 @@ impl Error {
     fn rocks(what: &'static str, path: &Path, source: rocksdb::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            rocksdb::ErrorKind::Corruption => Self::Rotten { found: format!("{what}: {source}"), path },
+            rocksdb::ErrorKind::Corruption => Self::Corruption { found: format!("{what}: {source}"), path },
             // RocksDB has no kind of its own for it.
             rocksdb::ErrorKind::IOError if source.as_ref().contains("/LOCK: ") => Self::InUse { path },
             _ => Self::Rocks { what, path, source },

@@ -1,7 +1,7 @@
 //! The search in the log index: positions leap over each other, from chunk to chunk on the disk and from block to block
 //! within, so the cost is that of the rarest position, not of the range.
 
-use super::chunk::{self, Entries, Torn};
+use super::log_index_row::{self, Entries, Torn};
 use super::{Error, View, tables};
 use rocksdb::{DB, DBRawIteratorWithThreadMode};
 use std::ops::{Range, RangeInclusive};
@@ -96,7 +96,7 @@ impl Position {
     fn indexes(&self, block: u64, out: &mut Vec<u32>) -> Result<(), Torn> {
         out.clear();
         for term in self.0.iter().filter(|term| term.at == Some(block)) {
-            for index in chunk::indexes(term.list()) {
+            for index in log_index_row::indexes(term.list()) {
                 out.push(index?);
             }
         }
@@ -130,8 +130,8 @@ impl Term {
     /// Goes on to the first entry from `block` on, unless it stands there or beyond.
     fn seek(&mut self, rows: &mut Rows<'_>, block: u64) -> Result<(), Error> {
         while !self.ended && self.at.is_none_or(|at| at < block) {
-            if self.chunk.is_none_or(|chunk| chunk < chunk::of(block)) {
-                self.load(rows, chunk::of(block))?;
+            if self.chunk.is_none_or(|chunk| chunk < log_index_row::of(block)) {
+                self.load(rows, log_index_row::of(block))?;
             } else if !self.step().map_err(|Torn| rows.view.damaged("log index"))? {
                 self.load(rows, self.chunk.map_or(0, |chunk| chunk.saturating_add(1)))?;
             }
@@ -146,14 +146,14 @@ impl Term {
         let Some((block, list)) = entries.next()? else { return Ok(false) };
         self.next = self.row.len() - entries.left();
         self.list = self.next - list.len()..self.next;
-        self.at = self.chunk.map(|chunk| chunk * chunk::BLOCKS + u64::from(block));
+        self.at = self.chunk.map(|chunk| chunk * log_index_row::BLOCKS + u64::from(block));
         Ok(true)
     }
 
-    /// Takes the first row from `chunk` on.
+    /// Takes the first row from `log_index_row` on.
     fn load(&mut self, rows: &mut Rows<'_>, chunk: u64) -> Result<(), Error> {
         rows.sought += 1;
-        rows.cursor.seek(chunk::key(&self.prefix, chunk));
+        rows.cursor.seek(log_index_row::key(&self.prefix, chunk));
         rows.cursor.status().map_err(|source| rows.view.rocks(source))?;
         let found = rows
             .cursor

@@ -211,6 +211,6 @@ impl View {
 
     pub(crate) fn damaged(&self, what: &'static str) -> Error {
         self.damage.note_value(what);
-        Error::Damaged { what, path: self.path.clone() }
+        Error::Malformed { what, path: self.path.clone() }
     }
 }

@@ -12,7 +12,7 @@
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |
-//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | where the term stands in the logs of these 256 blocks: [`super::chunk`] |
+//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | where the term stands in the logs of these 256 blocks: [`super::log_index_row`] |
 //! | `undo` | block, hash | the block's rows as on the wire |
 //! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
 //! | `nodes` | see [`node_key`] | a trie node's RLP |

@@ -120,7 +120,7 @@ impl Store {
     pub fn sound(&self) -> Result<(), Error> {
         match self.damage.found() {
             None => Ok(()),
-            Some(found) => Err(Error::Rotten { found: found.to_owned(), path: self.path.clone() }),
+            Some(found) => Err(Error::Corruption { found: found.to_owned(), path: self.path.clone() }),
         }
     }
 
@@ -174,7 +174,7 @@ impl Store {
     }
 
     pub(super) fn damaged(&self, what: &'static str) -> Error {
-        Error::Damaged { what, path: self.path.clone() }
+        Error::Malformed { what, path: self.path.clone() }
     }
 
     /// The new head: header, body, receipts, rows, history, undo and indexes.
@@ -198,7 +198,7 @@ impl Store {
     /// written.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the block's undo rows are gone: it is deeper than `undoBlocks`.
+    /// [`Error::Malformed`] when the block's undo rows are gone: it is deeper than `undoBlocks`.
     pub fn undo(&self, batch: &mut Batch, block: BlockRef, parent: B256) -> Result<Rows, Error> {
         let key = tables::block_key(block);
         let rows =

@@ -2,10 +2,10 @@
 //! do, so it runs until it touches just what its list says.
 
 use super::Shared;
-use super::call::{self, Desk};
+use super::call::{self, CallContext};
 use super::execute::Stop;
 use super::fill;
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::eips::eip2930::{AccessList, AccessListItem};
 use alloy::primitives::map::AddressSet;
 use alloy::primitives::{Address, B256, U256};
@@ -114,28 +114,28 @@ impl Created {
 /// `eth_createAccessList`: call, block, state overrides.
 pub(crate) fn create(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 3)?;
     let mut wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
-    let desk = Desk::open(session, &mut args)?;
-    let header = desk.header(session)?;
-    fill::fees(&mut wanted, &session.head().rules, &header, || {
-        shared.fees.suggestion_within(shared, session, budget)
+    let context = CallContext::open(view, &mut args)?;
+    let header = context.header(view)?;
+    fill::fees(&mut wanted, &view.head().rules, &header, || {
+        shared.fees.suggestion_within(shared, view, budget)
     })?;
     let nonce = wanted.nonce.map(|nonce| nonce.0);
     let authorizations = wanted.authorization_list.as_ref().map_or(0, Vec::len);
-    let mut call = desk.prepare(shared, session, wanted)?;
+    let mut call = context.prepare(shared, view, wanted)?;
     if u64::try_from(authorizations).unwrap_or(u64::MAX)
         > call.tx.gas_limit / maidenlane_evm::AUTHORIZATION_GAS
     {
         return Err(Error::server("insufficient gas to process all authorizations").into());
     }
     maidenlane_evm::recover(&mut call.tx, budget)?;
-    let (overrides, _) = desk.overrides.resolve(None)?;
-    let mut db = call::database(shared, session, &desk.state, &overrides);
+    let (overrides, _) = context.overrides.resolve(None)?;
+    let mut db = call::database(shared, view, &context.state, &overrides);
     let excluded = excluded(&call, nonce, &mut db)?;
     match search(&call, &mut db, &excluded, budget) {
         Ok(created) => {

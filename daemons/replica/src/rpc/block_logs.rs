@@ -1,6 +1,6 @@
 //! The logs of one block: read straight from its receipts, or ready as JSON for the next who asks.
 
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::primitives::{Bytes, keccak256};
 use maidenlane_chain::block::Body;
 use maidenlane_chain::{BlockRef, LogRef, Logs};
@@ -21,8 +21,8 @@ pub(crate) struct BlockLogs {
 
 impl BlockLogs {
     /// Of a block that is known to exist.
-    pub(crate) fn read(session: &Session, at: BlockRef) -> Result<Self, Error> {
-        let source = session.source();
+    pub(crate) fn read(view: &RequestView, at: BlockRef) -> Result<Self, Error> {
+        let source = view.source();
         let (Some(body), Some(receipts)) =
             (source.body(at).map_err(unreadable)?, source.receipts(at).map_err(unreadable)?)
         else {

@@ -3,7 +3,7 @@
 //! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
 
 use super::block_logs::{BlockLogs, ReadyLogs};
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::primitives::B256;
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
@@ -91,14 +91,14 @@ impl Blocks {
     /// for the next, too.
     pub(crate) fn logs(
         &self,
-        session: &Session,
+        view: &RequestView,
         at: BlockRef,
         wanted: Option<usize>,
     ) -> Result<Found, Error> {
         if let Some(Kept::Logs(ready)) = self.kept.get(&(at.hash, Kind::Logs)) {
             return Ok(Found::Ready(ready));
         }
-        let logs = BlockLogs::read(session, at)?;
+        let logs = BlockLogs::read(view, at)?;
         let count = logs.count()?;
         let few = wanted.is_some_and(|wanted| wanted.saturating_mul(READY_SHARE) < count);
         if few || count > READY_LOGS_MAX {
@@ -110,11 +110,11 @@ impl Blocks {
     }
 
     /// A block that is known to exist, decoded.
-    pub(crate) fn block(&self, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
+    pub(crate) fn block(&self, view: &RequestView, at: BlockRef) -> Result<Arc<Block>, Error> {
         if let Some(Kept::Decoded(block)) = self.kept.get(&(at.hash, Kind::Decoded)) {
             return Ok(block);
         }
-        let source = session.source();
+        let source = view.source();
         let (Some(header), Some(body)) =
             (source.header(at).map_err(unreadable)?, source.body(at).map_err(unreadable)?)
         else {
@@ -128,12 +128,12 @@ impl Blocks {
     }
 
     /// Its receipts.
-    pub(crate) fn receipts(&self, session: &Session, block: &Block) -> Result<Arc<Receipts>, Error> {
+    pub(crate) fn receipts(&self, view: &RequestView, block: &Block) -> Result<Arc<Receipts>, Error> {
         if let Some(Kept::Receipts(receipts)) = self.kept.get(&(block.hash, Kind::Receipts)) {
             return Ok(receipts);
         }
         let at = block.at();
-        let Some(bytes) = session.source().receipts(at).map_err(unreadable)? else { return Err(pruned()) };
+        let Some(bytes) = view.source().receipts(at).map_err(unreadable)? else { return Err(pruned()) };
         let receipts = Receipts::read(bytes).map_err(|error| damaged(at, &error))?;
         if receipts.count() != block.transactions.len() {
             let (txs, receipts) = (block.transactions.len(), receipts.count());
@@ -145,25 +145,25 @@ impl Blocks {
     }
 
     /// One of them.
-    pub(crate) fn receipt(&self, session: &Session, block: &Block, index: usize) -> Result<Json, Error> {
-        let price = session.head().rules.blob_price(&block.header);
-        let receipts = self.receipts(session, block)?;
+    pub(crate) fn receipt(&self, view: &RequestView, block: &Block, index: usize) -> Result<Json, Error> {
+        let price = view.head().rules.blob_price(&block.header);
+        let receipts = self.receipts(view, block)?;
         let at = block.at();
         receipts.one(block, index, price).map_err(|error| damaged(at, &error))
     }
 
     /// A whole-block answer, kept for the next client.
-    pub(crate) fn whole(&self, session: &Session, at: BlockRef, what: Whole) -> Result<Json, Error> {
+    pub(crate) fn whole(&self, view: &RequestView, at: BlockRef, what: Whole) -> Result<Json, Error> {
         if let Some(Kept::Json(json)) = self.kept.get(&(at.hash, Kind::Json(what))) {
             return Ok(Json::Shared(json));
         }
-        let block = self.block(session, at)?;
+        let block = self.block(view, at)?;
         let json = match what {
             Whole::Hashes => block.json(false),
             Whole::Full => block.json(true),
             Whole::Receipts => {
-                let price = session.head().rules.blob_price(&block.header);
-                let receipts = self.receipts(session, &block)?;
+                let price = view.head().rules.blob_price(&block.header);
+                let receipts = self.receipts(view, &block)?;
                 receipts.json(&block, price).map_err(|error| damaged(at, &error))?
             }
         };

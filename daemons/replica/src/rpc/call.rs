@@ -3,7 +3,7 @@
 mod simulate;
 
 use super::execute::{self, Method, Start, Stop};
-use super::session::Session;
+use super::request_view::RequestView;
 use super::{Shared, access_list, estimate, fill};
 use alloy::consensus::Header;
 use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
@@ -32,7 +32,7 @@ pub(crate) const METHODS: [&str; 6] = [
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
@@ -44,7 +44,7 @@ pub(crate) async fn call(
         "eth_createAccessList" => (Start::Here, access_list::create),
         _ => (Start::Here, eth_call),
     };
-    execute::answer(shared, session, params, start, method).await
+    execute::answer(shared, view, params, start, method).await
 }
 
 /// A parameter of its own type.
@@ -54,19 +54,19 @@ pub(super) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 
 fn eth_call(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
     // As in geth, null is a call without any field.
     let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
-    let desk = Desk::open(session, &mut args)?;
-    let mut call = desk.prepare(shared, session, wanted)?;
-    let (overrides, moved) = desk.overrides.resolve(Some(call.spec))?;
+    let context = CallContext::open(view, &mut args)?;
+    let mut call = context.prepare(shared, view, wanted)?;
+    let (overrides, moved) = context.overrides.resolve(Some(call.spec))?;
     call.moved = moved;
     let gas = call.tx.gas_limit;
-    let done = maidenlane_evm::execute(call, database(shared, session, &desk.state, &overrides), budget);
+    let done = maidenlane_evm::execute(call, database(shared, view, &context.state, &overrides), budget);
     let output = done.as_ref().ok().and_then(ExecutionResult::output).map_or(0, |output| output.len());
     budget.charge(cost::json(output))?;
     match done {
@@ -98,7 +98,7 @@ pub(super) fn failed(shared: &Shared, failure: Failure) -> Error {
 }
 
 /// What a call is made on: the parameters after it.
-pub(super) struct Desk {
+pub(super) struct CallContext {
     /// The state.
     pub(super) state: StateOf,
     /// Other accounts.
@@ -107,33 +107,33 @@ pub(super) struct Desk {
     pub(super) block: Option<BlockOverrides>,
 }
 
-impl Desk {
+impl CallContext {
     /// Reads block, state overrides and block overrides, all optional.
-    pub(super) fn open(session: &Session, args: &mut Args<'_>) -> Result<Self, Error> {
+    pub(super) fn open(view: &RequestView, args: &mut Args<'_>) -> Result<Self, Error> {
         let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
         let overrides: StateOverrides = args.optional(read)?.unwrap_or_default();
         let block: Option<BlockOverrides> = args.optional(read)?;
-        Ok(Self { state: select::state(session.source(), selector)?, overrides, block })
+        Ok(Self { state: select::state(view.source(), selector)?, overrides, block })
     }
 
     /// The header of the block that a call runs in.
-    pub(super) fn header(&self, session: &Session) -> Result<Header, Error> {
-        header(session, &self.state, self.block.as_ref())
+    pub(super) fn header(&self, view: &RequestView) -> Result<Header, Error> {
+        header(view, &self.state, self.block.as_ref())
     }
 
     /// What the EVM is given.
     pub(super) fn prepare(
         &self,
         shared: &Shared,
-        session: &Session,
+        view: &RequestView,
         wanted: CallArgs,
     ) -> Result<Call, Error> {
-        prepare(shared, session, wanted, &self.state, self.block.as_ref())
+        prepare(shared, view, wanted, &self.state, self.block.as_ref())
     }
 }
 
-fn header(session: &Session, state: &StateOf, block: Option<&BlockOverrides>) -> Result<Header, Error> {
-    let rules = &session.head().rules;
+fn header(view: &RequestView, state: &StateOf, block: Option<&BlockOverrides>) -> Result<Header, Error> {
+    let rules = &view.head().rules;
     let mut header = if state.pending {
         let now = maidenlane_service::clock::now().as_secs();
         rules.pending(&state.header, now)
@@ -143,20 +143,20 @@ fn header(session: &Session, state: &StateOf, block: Option<&BlockOverrides>) ->
     if let Some(block) = block {
         block.apply(&mut header)?;
     }
-    executable(session, &header)?;
+    executable(view, &header)?;
     Ok(header)
 }
 
 /// What the EVM is given for a call on a state, in a block with overrides.
 pub(super) fn prepare(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     wanted: CallArgs,
     state: &StateOf,
     block: Option<&BlockOverrides>,
 ) -> Result<Call, Error> {
-    let header = header(session, state, block)?;
-    let rules = &session.head().rules;
+    let header = header(view, state, block)?;
+    let rules = &view.head().rules;
     wanted.check_forms()?;
     let mut call = wanted.prepare(rules, &header, shared.settings.get().call_gas_cap)?;
     if let Some(block) = block {
@@ -166,20 +166,20 @@ pub(super) fn prepare(
 }
 
 /// Refuses blocks of forks that this build does not know.
-pub(super) fn executable(session: &Session, header: &Header) -> Result<(), Error> {
-    let Some(fork) = session.head().rules.unknown_at(header) else { return Ok(()) };
+pub(super) fn executable(view: &RequestView, header: &Header) -> Result<(), Error> {
+    let Some(fork) = view.head().rules.unknown_at(header) else { return Ok(()) };
     let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
     Err(Error::new(codes::UNKNOWN_FORK, text))
 }
 
-/// The state of a desk as the EVM's database.
+/// The state of a context as the EVM's database.
 pub(super) fn database<'a>(
     shared: &'a Shared,
-    session: &'a Session,
+    view: &'a RequestView,
     state: &StateOf,
     overrides: &'a Overrides,
 ) -> StateDb<'a> {
-    StateDb::new(session.source(), state.at, state.hashes_below(), &shared.codes, overrides)
+    StateDb::new(view.source(), state.at, state.hashes_below(), &shared.codes, overrides)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::block_logs::BlockLogs;
 use super::logs::Criteria;
-use super::session::Session;
+use super::request_view::RequestView;
 use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::unreadable;
@@ -55,7 +55,7 @@ pub(crate) fn between(source: &dyn StateView, from: BlockRef, most: u64) -> Resu
 /// # Errors
 /// The store cannot be read.
 pub(crate) fn logs(
-    session: &Session,
+    view: &RequestView,
     criteria: &Criteria,
     at: BlockRef,
     removed: bool,
@@ -66,7 +66,7 @@ pub(crate) fn logs(
     }
     let mut listens = true;
     let wants = |_, log: &LogRef<'_>| criteria.query.matches(log);
-    BlockLogs::read(session, at)?.each(removed, wants, |write| {
+    BlockLogs::read(view, at)?.each(removed, wants, |write| {
         let mut out = String::new();
         write(&mut out);
         listens = told(out);

@@ -1,6 +1,6 @@
 //! Consensus bytes as they are stored.
 
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::consensus::{EthereumTxEnvelope, TxEip4844};
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::rlp::{self, Decodable};
@@ -18,21 +18,21 @@ pub(crate) const METHODS: [&str; 4] =
     ["debug_getRawHeader", "debug_getRawBlock", "debug_getRawReceipts", "debug_getRawTransaction"];
 
 /// Answers one of [`METHODS`].
-pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+pub(crate) fn call(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
     let mut args = Args::parse(params, 1)?;
     if method == "debug_getRawTransaction" {
-        return transaction(session, &mut args);
+        return transaction(view, &mut args);
     }
     let selector = args.required(Selector::read)?;
     let found = match selector {
         // As in geth, a hash is looked up whether it is canonical or not, also when that was required.
         Selector::Hash { hash, .. } => {
-            select::block(session.source(), Selector::Hash { hash, canonical: false })?
+            select::block(view.source(), Selector::Hash { hash, canonical: false })?
         }
-        tag @ Selector::Tag(_) => select::block(session.source(), tag)?,
+        tag @ Selector::Tag(_) => select::block(view.source(), tag)?,
     };
     let Some(at) = found else { return missing(method, selector) };
-    let source = session.source();
+    let source = view.source();
     match method {
         "debug_getRawHeader" => Ok(Json::data(&source.header(at).map_err(unreadable)?.ok_or_else(pruned)?)),
         "debug_getRawBlock" => {
@@ -66,9 +66,9 @@ fn missing(method: &str, selector: Selector) -> Result<Json, Error> {
     }
 }
 
-fn transaction(session: &Session, args: &mut Args<'_>) -> Result<Json, Error> {
+fn transaction(view: &RequestView, args: &mut Args<'_>) -> Result<Json, Error> {
     let hash = args.required(params::hash)?;
-    let source = session.source();
+    let source = view.source();
     let Some((at, index)) = source.transaction(hash).map_err(unreadable)? else {
         return Ok(Json::Static("\"0x\""));
     };

@@ -1,9 +1,9 @@
 //! `eth_estimateGas`, and the Ether Cattle's `ethercattle_estimateGasList`, for calls that build on each other.
 
 use super::Shared;
-use super::call::{self, Desk};
+use super::call::{self, CallContext};
 use super::execute::Stop;
-use super::session::Session;
+use super::request_view::RequestView;
 use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::errors;
 use maidenlane_ethjson::params::boolean;
@@ -27,30 +27,30 @@ const CALLS_MAX: usize = 1_000;
 /// `eth_estimateGas`: call, block, state overrides, block overrides.
 pub(crate) fn one(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
     let wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
-    let desk = Desk::open(session, &mut args)?;
-    gas(shared, session, wanted, desk, budget).map(Json::quantity)
+    let context = CallContext::open(view, &mut args)?;
+    gas(shared, view, wanted, context, budget).map(Json::quantity)
 }
 
 /// The estimate itself.
 pub(crate) fn gas(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     wanted: CallArgs,
-    desk: Desk,
+    context: CallContext,
     budget: &mut Budget,
 ) -> Result<u64, Stop> {
     let bounds = bounds(shared, &wanted, ERROR_PERMILLE);
-    let mut call = desk.prepare(shared, session, wanted)?;
+    let mut call = context.prepare(shared, view, wanted)?;
     maidenlane_evm::recover(&mut call.tx, budget)?;
     // As in geth, an estimate checks where precompiles are moved to, and leaves them where they are.
-    let (overrides, _) = desk.overrides.resolve(Some(call.spec))?;
-    let mut db = call::database(shared, session, &desk.state, &overrides);
+    let (overrides, _) = context.overrides.resolve(Some(call.spec))?;
+    let mut db = call::database(shared, view, &context.state, &overrides);
     estimate(&call, &mut db, bounds, budget)?.map_err(|why| denied(why).into())
 }
 
@@ -76,7 +76,7 @@ fn denied(why: Denied) -> Error {
 /// call finds the state that the ones before it leave; one that fails fails the list, and says which it was.
 pub(crate) fn list(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
@@ -86,16 +86,16 @@ pub(crate) fn list(
         return Err(Error::params(format!("{CALLS_MAX} calls at most")).into());
     }
     let permille = if args.optional(boolean)?.unwrap_or_default() { 0 } else { ERROR_PERMILLE };
-    let desk = Desk::open(session, &mut args)?;
+    let context = CallContext::open(view, &mut args)?;
     let mut calls = Vec::with_capacity(wanted.len());
     for wanted in wanted {
         let bounds = bounds(shared, &wanted, permille);
-        calls.push((desk.prepare(shared, session, wanted)?, bounds));
+        calls.push((context.prepare(shared, view, wanted)?, bounds));
     }
     let Some((first, _)) = calls.first() else { return Ok(Json::Static("[]")) };
     let spec = first.spec;
-    let (overrides, moved) = desk.overrides.resolve(Some(spec))?;
-    let mut overlay = Overlay::new(call::database(shared, session, &desk.state, &overrides), spec);
+    let (overrides, moved) = context.overrides.resolve(Some(spec))?;
+    let mut overlay = Overlay::new(call::database(shared, view, &context.state, &overrides), spec);
     let mut estimates = Vec::with_capacity(calls.len());
     for (index, (mut call, bounds)) in calls.into_iter().enumerate() {
         call.moved.clone_from(&moved);

@@ -5,7 +5,7 @@
 
 use super::Shared;
 use super::call::failed;
-use super::session::Session;
+use super::request_view::RequestView;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::database::ReadFault;
 use maidenlane_evm::pool::Refused;
@@ -49,7 +49,7 @@ impl From<ReadError> for Stop {
 }
 
 /// A method: the same answer wherever it runs.
-pub(super) type Method = fn(&Shared, &Session, Option<&RawValue>, &mut Budget) -> Result<Json, Stop>;
+pub(super) type Method = fn(&Shared, &RequestView, Option<&RawValue>, &mut Budget) -> Result<Json, Stop>;
 
 /// Where a method starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,23 +66,23 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Answers a request.
 pub(super) async fn answer(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
     start: Start,
     method: Method,
 ) -> Result<Json, Error> {
     let settings = shared.settings.get();
     if start == Start::Here {
-        match paid(shared, session, params, &mut Budget::light(settings.call_inline), method) {
+        match paid(shared, view, params, &mut Budget::light(settings.call_inline), method) {
             Err(Stop::Failure(Failure::Spent(_))) => (),
             done => return told(shared, done),
         }
     }
-    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, mut budget: Budget| {
+    let job = move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, mut budget: Budget| {
         budget.look().map_err(|failure| failed(shared, failure))?;
-        told(shared, paid(shared, session, params, &mut budget, method))
+        told(shared, paid(shared, view, params, &mut budget, method))
     };
-    let done = on_pool(shared, session, params, settings.call_timeout, job).await;
+    let done = on_pool(shared, view, params, settings.call_timeout, job).await;
     done.unwrap_or_else(|| Err(failed(shared, Failure::TIMEOUT)))
 }
 
@@ -90,17 +90,17 @@ pub(super) async fn answer(
 /// back by then: a single instruction may last, and a client need not wait for it, nor for what never ends.
 pub(super) async fn on_pool(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
     time: Duration,
-    job: impl FnOnce(&Shared, &Session, Option<&RawValue>, Budget) -> Result<Json, Error> + Send + 'static,
+    job: impl FnOnce(&Shared, &RequestView, Option<&RawValue>, Budget) -> Result<Json, Error> + Send + 'static,
 ) -> Option<Result<Json, Error>> {
     let now = Instant::now();
     let deadline = now.checked_add(time).unwrap_or(now);
-    let (there, session, params) = (Arc::clone(shared), Arc::clone(session), params.map(ToOwned::to_owned));
+    let (there, view, params) = (Arc::clone(shared), Arc::clone(view), params.map(ToOwned::to_owned));
     let job = shared
         .pool
-        .run(move |cancelled| job(&there, &session, params.as_deref(), Budget::until(deadline, cancelled)));
+        .run(move |cancelled| job(&there, &view, params.as_deref(), Budget::until(deadline, cancelled)));
     let late = deadline.checked_add(GRACE).unwrap_or(deadline);
     let done = tokio::time::timeout_at(late.into(), job).await.ok()?;
     Some(done.map_err(refused).and_then(|answer| answer))
@@ -108,13 +108,13 @@ pub(super) async fn on_pool(
 
 fn paid(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
     method: Method,
 ) -> Result<Json, Stop> {
     budget.charge(cost::json(params.map_or(0, |params| params.get().len())))?;
-    method(shared, session, params, budget)
+    method(shared, view, params, budget)
 }
 
 fn told(shared: &Shared, done: Result<Json, Stop>) -> Result<Json, Error> {

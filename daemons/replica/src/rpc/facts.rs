@@ -1,6 +1,6 @@
 //! What this node can do and by which rules: `eth_config` (EIP-7910) and `eth_capabilities`.
 
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::eips::eip2124::ForkHash;
 use alloy::eips::eip7840::BlobParams;
 use alloy::genesis::ChainConfig;
@@ -17,9 +17,9 @@ use serde_json::value::RawValue;
 pub(crate) const METHODS: [&str; 2] = ["eth_config", "eth_capabilities"];
 
 /// Answers one of [`METHODS`].
-pub(crate) fn call(session: &Session, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
+pub(crate) fn call(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
     Args::parse(params, 0)?;
-    if method == "eth_config" { config(session) } else { Ok(capabilities(session)) }
+    if method == "eth_config" { config(view) } else { Ok(capabilities(view)) }
 }
 
 /// Forks by time, oldest first: the place in this list is the fork's rank.
@@ -74,13 +74,13 @@ struct Genesis {
     time: u64,
 }
 
-fn config(session: &Session) -> Result<Json, Error> {
-    let source = session.source();
+fn config(view: &RequestView) -> Result<Json, Error> {
+    let source = view.source();
     let hash = source.hash_of(0).map_err(unreadable)?.ok_or_else(pruned)?;
     let genesis = Genesis { hash, time: select::header(source, BlockRef::new(0, hash))?.timestamp };
-    let forks = session.head().rules.forks();
+    let forks = view.head().rules.forks();
     let times = timed(forks.config());
-    let now = session.head().header.timestamp;
+    let now = view.head().header.timestamp;
     let reached = |until: u64| times.iter().rposition(|from| from.is_some_and(|from| from <= until));
     let current = reached(now);
     // As in geth: the fork of the next rank, whether or not a later one is scheduled without it.
@@ -156,8 +156,8 @@ fn fork_id(forks: &Forks, genesis: &Genesis, time: u64) -> ForkHash {
 }
 
 /// Down to which block each kind of question is answered.
-fn capabilities(session: &Session) -> Json {
-    let head = session.head();
+fn capabilities(view: &RequestView) -> Json {
+    let head = view.head();
     Json::object(|object| {
         let mut block = Object::new(object.value("head"));
         block.quantity("number", head.block.number);

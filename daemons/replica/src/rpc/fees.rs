@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::execute::Stop;
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::consensus::Header;
 use alloy::eips::eip1559::{BaseFeeParams, INITIAL_BASE_FEE};
 use alloy::primitives::B256;
@@ -83,12 +83,12 @@ impl Fees {
         }
     }
 
-    fn tips(&self, shared: &Shared, session: &Session, at: BlockRef) -> Result<Arc<Tips>, Error> {
+    fn tips(&self, shared: &Shared, view: &RequestView, at: BlockRef) -> Result<Arc<Tips>, Error> {
         if let Some(tips) = self.tips.get(&at.hash) {
             return Ok(tips);
         }
-        let block = shared.blocks.block(session, at)?;
-        let receipts = shared.blocks.receipts(session, &block)?;
+        let block = shared.blocks.block(view, at)?;
+        let receipts = shared.blocks.receipts(view, &block)?;
         let tips = Arc::new(Tips::of(&block, receipts.gas_used()));
         self.tips.insert(at.hash, Arc::clone(&tips));
         Ok(tips)
@@ -98,13 +98,13 @@ impl Fees {
     pub(super) fn suggestion_within(
         &self,
         shared: &Shared,
-        session: &Session,
+        view: &RequestView,
         budget: &mut Budget,
     ) -> Result<u128, Stop> {
-        if self.known(session.block()).is_none() {
+        if self.known(view.block()).is_none() {
             budget.charge(cost::FEES)?;
         }
-        Ok(self.suggestion(shared, session)?)
+        Ok(self.suggestion(shared, view)?)
     }
 
     /// What was suggested at this head already.
@@ -114,15 +114,15 @@ impl Fees {
     }
 
     /// A tip that gets a transaction into one of the next blocks.
-    pub(crate) fn suggestion(&self, shared: &Shared, session: &Session) -> Result<u128, Error> {
-        let head = session.block();
+    pub(crate) fn suggestion(&self, shared: &Shared, view: &RequestView) -> Result<u128, Error> {
+        let head = view.block();
         if let Some(known) = self.known(head) {
             return Ok(known);
         }
         let mut seen: Vec<u128> = Vec::new();
         let (mut wanted, mut number) = (SAMPLE_BLOCKS, head.number);
         while wanted > 0 && number > 0 {
-            let sample = self.tips(shared, session, numbered(session, number)?)?;
+            let sample = self.tips(shared, view, numbered(view, number)?)?;
             let sample: &[u128] = if sample.sample.is_empty() { &[TIP_DEFAULT_WEI] } else { &sample.sample };
             wanted -= 1;
             number -= 1;
@@ -192,22 +192,22 @@ fn threshold(gas: u64, percentile: f64) -> u64 {
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     if method == "eth_feeHistory" {
-        return history(shared, session, params).await;
+        return history(shared, view, params).await;
     }
     Args::parse(params, 0)?;
-    let head = session.head();
+    let head = view.head();
     match method {
         "eth_gasPrice" => {
-            let tip = shared.fees.suggestion(shared, session)?;
+            let tip = shared.fees.suggestion(shared, view)?;
             Ok(big(tip.saturating_add(head.header.base_fee_per_gas.unwrap_or_default().into())))
         }
-        "eth_maxPriorityFeePerGas" => shared.fees.suggestion(shared, session).map(big),
-        "eth_baseFee" => Ok(next_base_fee(session, &head.header).map_or(Json::NULL, Json::quantity)),
+        "eth_maxPriorityFeePerGas" => shared.fees.suggestion(shared, view).map(big),
+        "eth_baseFee" => Ok(next_base_fee(view, &head.header).map_or(Json::NULL, Json::quantity)),
         _ => Ok(head.rules.blob_price(&head.header).map_or(Json::NULL, big)),
     }
 }
@@ -218,16 +218,16 @@ fn big(n: u128) -> Json {
     Json::Owned(out)
 }
 
-fn next_base_fee(session: &Session, header: &Header) -> Option<u64> {
+fn next_base_fee(view: &RequestView, header: &Header) -> Option<u64> {
     let fee = || header.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE);
-    session.head().rules.is_london(header.number.saturating_add(1)).then(fee)
+    view.head().rules.is_london(header.number.saturating_add(1)).then(fee)
 }
 
-fn numbered(session: &Session, number: u64) -> Result<BlockRef, Error> {
-    if number < session.head().body_floor {
+fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
+    if number < view.head().body_floor {
         return Err(pruned());
     }
-    let hash = session.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
+    let hash = view.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
     Ok(BlockRef::new(number, hash))
 }
 
@@ -250,7 +250,7 @@ fn count(json: &str) -> Result<u64, String> {
 }
 
 /// The parameters against the head; `None` where there is nothing to tell.
-fn wanted(session: &Session, params: Option<&RawValue>) -> Result<Option<Wanted>, Error> {
+fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Wanted>, Error> {
     let mut args = Args::parse(params, 3)?;
     let mut blocks = args.required(count)?;
     let last = args.required(Tag::read)?;
@@ -262,7 +262,7 @@ fn wanted(session: &Session, params: Option<&RawValue>) -> Result<Option<Wanted>
     }
     blocks = blocks.min(HISTORY_MAX);
     check(&percentiles)?;
-    let head = session.head();
+    let head = view.head();
     let last = match last {
         Tag::Number(number) if number > head.block.number => {
             let text = format!("request beyond head block: requested {number}, head {}", head.block.number);
@@ -299,17 +299,17 @@ fn check(percentiles: &[f64]) -> Result<(), Error> {
 
 async fn history(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let Some(wanted) = wanted(session, params)? else {
+    let Some(wanted) = wanted(view, params)? else {
         return Ok(Json::Static("{\"oldestBlock\":\"0x0\",\"gasUsedRatio\":null}"));
     };
     if wanted.percentiles.is_empty() || wanted.blocks <= HISTORY_INLINE {
-        return told(shared, session, &wanted, &AtomicBool::new(false));
+        return told(shared, view, &wanted, &AtomicBool::new(false));
     }
-    let (there, session) = (Arc::clone(shared), Arc::clone(session));
-    let job = move |cancelled: Arc<AtomicBool>| told(&there, &session, &wanted, &cancelled);
+    let (there, view) = (Arc::clone(shared), Arc::clone(view));
+    let job = move |cancelled: Arc<AtomicBool>| told(&there, &view, &wanted, &cancelled);
     shared.pool.run(job).await.map_err(super::execute::refused)?
 }
 
@@ -323,14 +323,14 @@ struct Line {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "in floating point, as geth has it")]
-fn line(shared: &Shared, session: &Session, wanted: &Wanted, at: BlockRef) -> Result<(Line, Header), Error> {
-    let header = select::header(session.source(), at)?;
-    let rules = &session.head().rules;
+fn line(shared: &Shared, view: &RequestView, wanted: &Wanted, at: BlockRef) -> Result<(Line, Header), Error> {
+    let header = select::header(view.source(), at)?;
+    let rules = &view.head().rules;
     let blobs_max = rules.blobs(header.timestamp).map_or(0, |blobs| blobs.max_blob_gas_per_block());
     let rewards = if wanted.percentiles.is_empty() {
         Vec::new()
     } else {
-        shared.fees.tips(shared, session, at)?.rewards(header.gas_used, &wanted.percentiles)
+        shared.fees.tips(shared, view, at)?.rewards(header.gas_used, &wanted.percentiles)
     };
     let blobs_used = header.blob_gas_used.filter(|_| blobs_max > 0);
     let line = Line {
@@ -343,7 +343,7 @@ fn line(shared: &Shared, session: &Session, wanted: &Wanted, at: BlockRef) -> Re
     Ok((line, header))
 }
 
-fn told(shared: &Shared, session: &Session, wanted: &Wanted, cancelled: &AtomicBool) -> Result<Json, Error> {
+fn told(shared: &Shared, view: &RequestView, wanted: &Wanted, cancelled: &AtomicBool) -> Result<Json, Error> {
     let oldest = wanted.last + 1 - wanted.blocks;
     let mut lines = Vec::new();
     let mut newest = None;
@@ -351,13 +351,13 @@ fn told(shared: &Shared, session: &Session, wanted: &Wanted, cancelled: &AtomicB
         if cancelled.load(Ordering::Relaxed) {
             return Err(Error::server("cancelled"));
         }
-        let (line, header) = line(shared, session, wanted, numbered(session, number)?)?;
+        let (line, header) = line(shared, view, wanted, numbered(view, number)?)?;
         lines.push(line);
         newest = Some(header);
     }
     let newest = newest.unwrap_or_default();
-    let rules = &session.head().rules;
-    let next_fee = next_base_fee(session, &newest).unwrap_or_default();
+    let rules = &view.head().rules;
+    let next_fee = next_base_fee(view, &newest).unwrap_or_default();
     let next_blob_fee = rules.next_blob_price(&newest).unwrap_or_default();
     let ratio = |out: &mut String, ratio: f64| {
         // Writing to a String cannot fail.

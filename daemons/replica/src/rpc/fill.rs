@@ -1,8 +1,8 @@
 //! What a transaction lacks, by geth's defaults.
 
-use super::call::{self, Desk};
+use super::call::{self, CallContext};
 use super::execute::Stop;
-use super::session::Session;
+use super::request_view::RequestView;
 use super::{Shared, estimate};
 use alloy::consensus::{Header, Transaction as _};
 use alloy::primitives::{U256, keccak256};
@@ -37,7 +37,7 @@ struct Wanted {
 /// `eth_fillTransaction`.
 pub(crate) fn transaction(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
@@ -50,24 +50,24 @@ pub(crate) fn transaction(
         }
         wanted.blob_versioned_hashes = Some(Vec::new());
     }
-    let (rules, header) = (&session.head().rules, &session.head().header);
-    fees(&mut wanted, rules, header, || shared.fees.suggestion_within(shared, session, budget))?;
+    let (rules, header) = (&view.head().rules, &view.head().header);
+    fees(&mut wanted, rules, header, || shared.fees.suggestion_within(shared, view, budget))?;
     let nonce = match wanted.nonce {
         Some(nonce) => nonce.0,
         None => {
             let key = keccak256(wanted.from.unwrap_or_default());
-            session.source().account(key, At::Latest)?.map_or(0, |account| account.nonce)
+            view.source().account(key, At::Latest)?.map_or(0, |account| account.nonce)
         }
     };
     check(&wanted)?;
     let gas = match wanted.gas {
         Some(gas) => gas.0,
         None => {
-            let state = select::state(session.source(), Selector::LATEST)?;
-            let desk = Desk { state, overrides: StateOverrides::default(), block: None };
+            let state = select::state(view.source(), Selector::LATEST)?;
+            let context = CallContext { state, overrides: StateOverrides::default(), block: None };
             // The chain is checked last, and the nonce does not matter.
             let call = CallArgs { chain_id: None, nonce: None, ..wanted.clone() };
-            estimate::gas(shared, session, call, desk, budget)?
+            estimate::gas(shared, view, call, context, budget)?
         }
     };
     wanted.check_chain(rules)?;

@@ -12,7 +12,7 @@ use super::Shared;
 use super::changes::{self, Changes};
 use super::execute::refused;
 use super::logs::{self, Criteria};
-use super::session::{self, Session};
+use super::request_view::{self, RequestView};
 use crate::filters::id::{Description, Id, Kind, NONCE_BYTES};
 use crate::filters::{CRITERIA_MAX_BYTES, Filters, Found, Unavailable};
 use maidenlane_chain::BlockRef;
@@ -44,7 +44,7 @@ const ATTEMPTS: usize = 8;
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
@@ -55,20 +55,20 @@ pub(crate) async fn call(
         "eth_newFilter" => {
             let read = |json: &str| Criteria::read(json).map(|criteria| (criteria, json.to_owned()));
             let (criteria, raw) = Args::parse(params, 1)?.required(read)?;
-            criteria.check_future(session)?;
+            criteria.check_future(view)?;
             if raw.len() > CRITERIA_MAX_BYTES {
                 let most = CRITERIA_MAX_BYTES >> 10;
                 return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
             }
-            create(filters, session, Kind::Logs(raw)).await
+            create(filters, view, Kind::Logs(raw)).await
         }
         "eth_newBlockFilter" => {
             Args::parse(params, 0)?;
-            create(filters, session, Kind::Blocks).await
+            create(filters, view, Kind::Blocks).await
         }
         "eth_newPendingTransactionFilter" => {
             Args::parse(params, 1)?.optional(params::boolean)?;
-            create(filters, session, Kind::PendingTransactions).await
+            create(filters, view, Kind::PendingTransactions).await
         }
         _ => {
             let text = Args::parse(params, 1)?.required(params::string)?;
@@ -78,16 +78,16 @@ pub(crate) async fn call(
                 ("eth_uninstallFilter", None) => Ok(Json::FALSE),
                 ("eth_uninstallFilter", Some(filter)) => filter.uninstall(filters).await,
                 (_, None) => Err(not_found()),
-                ("eth_getFilterLogs", Some(filter)) => filter.logs(shared, session, filters).await,
-                (_, Some(filter)) => filter.changes(shared, session, filters).await,
+                ("eth_getFilterLogs", Some(filter)) => filter.logs(shared, view, filters).await,
+                (_, Some(filter)) => filter.changes(shared, view, filters).await,
             }
         }
     }
 }
 
 /// The topic knows the filter before its client does.
-async fn create(filters: &Filters, session: &Session, kind: Kind) -> Result<Json, Error> {
-    let mut filter = Description { kind, created: now_ms(), start: session.block(), nonce: [0; NONCE_BYTES] };
+async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Json, Error> {
+    let mut filter = Description { kind, created: now_ms(), start: view.block(), nonce: [0; NONCE_BYTES] };
     for _ in 0..NONCES_MAX {
         filter.nonce = rand::random();
         if let Some((id, told)) = filter.write(filters.signer()) {
@@ -125,15 +125,15 @@ impl Filter {
     async fn changes(
         &self,
         shared: &Arc<Shared>,
-        session: &Arc<Session>,
+        view: &Arc<RequestView>,
         filters: &Filters,
     ) -> Result<Json, Error> {
         for _ in 0..ATTEMPTS {
             let (mut found, criteria) = self.find(filters).await?;
-            let (session, changes) = reach(shared, session, found.stand.cursor).await?;
-            let head = session.block();
+            let (view, changes) = reach(shared, view, found.stand.cursor).await?;
+            let head = view.block();
             let (wants_blocks, shared_there) = (found.filter.kind == Kind::Blocks, Arc::clone(shared));
-            let tell = move |_| tell(&shared_there, &session, &changes, wants_blocks, criteria.as_ref());
+            let tell = move |_| tell(&shared_there, &view, &changes, wants_blocks, criteria.as_ref());
             let (items, answer) = shared.pool.run(tell).await.map_err(refused)??;
             if items == 0 && !found.stand.wants_touch {
                 return Ok(answer);
@@ -151,11 +151,11 @@ impl Filter {
     async fn logs(
         &self,
         shared: &Arc<Shared>,
-        session: &Arc<Session>,
+        view: &Arc<RequestView>,
         filters: &Filters,
     ) -> Result<Json, Error> {
         match self.find(filters).await? {
-            (_, Some(criteria)) => logs::matching(shared, session, criteria).await,
+            (_, Some(criteria)) => logs::matching(shared, view, criteria).await,
             (_, None) => Err(not_found()),
         }
     }
@@ -176,13 +176,13 @@ impl Filter {
 /// What changed since `cursor`, in the request's view or, where that does not know the block yet, in a newer one.
 async fn reach(
     shared: &Shared,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     cursor: BlockRef,
-) -> Result<(Arc<Session>, Changes), Error> {
-    if let Some(changes) = changes::between(session.source(), cursor, BLOCKS_MAX)? {
-        return Ok((Arc::clone(session), changes));
+) -> Result<(Arc<RequestView>, Changes), Error> {
+    if let Some(changes) = changes::between(view.source(), cursor, BLOCKS_MAX)? {
+        return Ok((Arc::clone(view), changes));
     }
-    let newer = session::knowing(&*shared.live, &shared.waiters, cursor).await;
+    let newer = request_view::knowing(&*shared.live, &shared.waiters, cursor).await;
     if let Some(changes) = changes::between(newer.source(), cursor, BLOCKS_MAX)? {
         return Ok((Arc::new(newer), changes));
     }
@@ -197,7 +197,7 @@ async fn reach(
 /// The answer, and how many items it has.
 fn tell(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     changes: &Changes,
     wants_blocks: bool,
     criteria: Option<&Criteria>,
@@ -209,7 +209,7 @@ fn tell(
     if let Some(criteria) = criteria {
         let gone = changes.gone.iter().map(|at| (*at, true));
         for (at, removed) in gone.chain(changes.came.iter().map(|at| (*at, false))) {
-            changes::logs(session, criteria, at, removed, &mut |log| list.add(1, |out| out.push_str(&log)))?;
+            changes::logs(view, criteria, at, removed, &mut |log| list.add(1, |out| out.push_str(&log)))?;
         }
     }
     list.check()?;

@@ -2,7 +2,7 @@
 
 mod search;
 
-use super::session::Session;
+use super::request_view::RequestView;
 use super::{Shared, execute::refused};
 use alloy::primitives::{Address, B256};
 use maidenlane_chain::BlockRef;
@@ -71,11 +71,11 @@ impl Criteria {
 
 impl Criteria {
     /// Whether logs of blocks to come can be asked for like this, by geth's rules.
-    pub(crate) fn check_future(&self, session: &Session) -> Result<(), Error> {
+    pub(crate) fn check_future(&self, view: &RequestView) -> Result<(), Error> {
         self.check_alternatives()?;
         match (self.from.unwrap_or(Tag::Latest), self.to.unwrap_or(Tag::Latest)) {
             (Tag::Pending, _) | (_, Tag::Pending) => Err(Error::params("pending logs are not supported")),
-            (Tag::Number(from), _) if from < session.head().body_floor => Err(pruned()),
+            (Tag::Number(from), _) if from < view.head().body_floor => Err(pruned()),
             (Tag::Latest, Tag::Latest) => Ok(()),
             (Tag::Number(_) | Tag::Earliest, Tag::Latest) => Ok(()),
             (Tag::Number(from), Tag::Number(to)) if from <= to => Ok(()),
@@ -135,27 +135,27 @@ fn alternatives(raw: Option<&RawValue>) -> Result<Vec<B256>, String> {
 /// `eth_getLogs`.
 pub(crate) async fn get(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let filter = Args::parse(params, 1)?.required(Criteria::read)?;
-    matching(shared, session, filter).await
+    matching(shared, view, filter).await
 }
 
 /// All logs that match, as `eth_getLogs` and `eth_getFilterLogs` tell them.
 pub(crate) async fn matching(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     filter: Criteria,
 ) -> Result<Json, Error> {
     filter.check_alternatives()?;
     let place = match filter.block_hash {
-        Some(hash) => Place::Block(by_hash(session, hash)?),
-        None => Place::Range(range(session, &filter)?),
+        Some(hash) => Place::Block(by_hash(view, hash)?),
+        None => Place::Range(range(view, &filter)?),
     };
     let query = filter.query;
     let deadline = Instant::now().checked_add(shared.settings.get().call_timeout);
-    let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(session));
+    let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(view));
     let found = shared.pool.run(move |cancelled| {
         let search = Search::new(&shared_there, &session_there, deadline, cancelled);
         match place {
@@ -171,15 +171,15 @@ enum Place {
     Range((u64, u64)),
 }
 
-fn by_hash(session: &Session, hash: B256) -> Result<BlockRef, Error> {
+fn by_hash(view: &RequestView, hash: B256) -> Result<BlockRef, Error> {
     let selector = params::Selector::Hash { hash, canonical: false };
-    select::block(session.source(), selector)?.ok_or_else(|| Error::server("unknown block"))
+    select::block(view.source(), selector)?.ok_or_else(|| Error::server("unknown block"))
 }
 
 /// First and last block, after geth's checks in geth's order.
-fn range(session: &Session, filter: &Criteria) -> Result<(u64, u64), Error> {
+fn range(view: &RequestView, filter: &Criteria) -> Result<(u64, u64), Error> {
     let invalid = || Error::params("invalid block range params");
-    let head = session.head();
+    let head = view.head();
     let (from, to) = (filter.from.unwrap_or(Tag::Latest), filter.to.unwrap_or(Tag::Latest));
     if let (Tag::Number(from), Tag::Number(to)) = (from, to)
         && from > to

@@ -2,7 +2,7 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `session` | which view a request is answered from, and whether it may be |
+//! | `request_view` | which view a request is answered from, and whether it may be |
 //! | `block_logs` | the logs of a block |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
@@ -32,15 +32,15 @@ mod filters;
 mod logs;
 mod lookup;
 mod proof;
+mod request_view;
 mod send;
-mod session;
 mod state;
 mod subscribe;
 mod trace;
 mod walk;
 
 use crate::filters::Filters;
-use crate::intake::Intake;
+use crate::submission::Submissions;
 use blocks::Blocks;
 use fees::Fees;
 use maidenlane_evm::codes::Codes;
@@ -48,8 +48,8 @@ use maidenlane_evm::pool::Pool;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
 use maidenlane_replay::Live;
 use maidenlane_service::Current;
+pub use request_view::RequestView;
 use serde_json::value::RawValue;
-pub use session::Session;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ const WAITERS_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Sinks {
     /// Takes transactions.
-    pub intake: Option<Intake>,
+    pub submissions: Option<Submissions>,
     /// Knows where filters stand.
     pub filters: Option<Filters>,
 }
@@ -129,7 +129,7 @@ struct Shared {
     waiters: Semaphore,
     hub: Hub,
     /// `None` takes no transactions.
-    intake: Option<Intake>,
+    submissions: Option<Submissions>,
     /// `None` keeps no filters.
     filters: Option<Filters>,
 }
@@ -162,7 +162,7 @@ impl Rpc {
             pool: Pool::start(first.pool_threads, first.pool_queue)?,
             waiters: Semaphore::new(WAITERS_MAX),
             hub: Hub::default(),
-            intake: sinks.intake,
+            submissions: sinks.submissions,
             filters: sinks.filters,
             settings,
         };
@@ -176,24 +176,24 @@ impl Rpc {
 }
 
 impl Api for Rpc {
-    type Pin = Session;
+    type Pin = RequestView;
 
-    async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> Session {
-        session::pin(&*self.shared.live, &self.shared.waiters, min).await
+    async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> RequestView {
+        request_view::pin(&*self.shared.live, &self.shared.waiters, min).await
     }
 
-    fn block(session: &Session) -> Option<(u64, String)> {
-        let block = session.block();
+    fn block(view: &RequestView) -> Option<(u64, String)> {
+        let block = view.block();
         Some((block.number, block.hash.to_string()))
     }
 
     async fn call(
         &self,
-        session: &Arc<Session>,
+        view: &Arc<RequestView>,
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Json, Error> {
-        if let Some(answer) = chain::call(session, method, params) {
+        if let Some(answer) = chain::call(view, method, params) {
             return answer;
         }
         if let Some(answer) = empty::call(method, params) {
@@ -202,49 +202,43 @@ impl Api for Rpc {
         if !is_known(method) {
             return Err(Error::no_method(method));
         }
-        session.fit()?;
+        view.fit()?;
         let shared = &self.shared;
         match method {
-            _ if call::METHODS.contains(&method) => {
-                Box::pin(call::call(shared, session, method, params)).await
-            }
-            proof::METHOD => Box::pin(proof::get(shared, session, params)).await,
-            "eth_getLogs" => Box::pin(logs::get(shared, session, params)).await,
-            "eth_getBalance" => state::balance(session, params),
-            "eth_getTransactionCount" => state::transaction_count(session, params),
-            "eth_getCode" => state::code(session, params),
-            "eth_getStorageAt" => state::storage_at(session, params),
-            "eth_getStorageValues" => state::storage_values(session, params),
-            _ if fees::METHODS.contains(&method) => fees::call(shared, session, method, params).await,
-            _ if facts::METHODS.contains(&method) => facts::call(session, method, params),
-            _ if send::METHODS.contains(&method) => {
-                Box::pin(send::call(shared, session, method, params)).await
-            }
+            _ if call::METHODS.contains(&method) => Box::pin(call::call(shared, view, method, params)).await,
+            proof::METHOD => Box::pin(proof::get(shared, view, params)).await,
+            "eth_getLogs" => Box::pin(logs::get(shared, view, params)).await,
+            "eth_getBalance" => state::balance(view, params),
+            "eth_getTransactionCount" => state::transaction_count(view, params),
+            "eth_getCode" => state::code(view, params),
+            "eth_getStorageAt" => state::storage_at(view, params),
+            "eth_getStorageValues" => state::storage_values(view, params),
+            _ if fees::METHODS.contains(&method) => fees::call(shared, view, method, params).await,
+            _ if facts::METHODS.contains(&method) => facts::call(view, method, params),
+            _ if send::METHODS.contains(&method) => Box::pin(send::call(shared, view, method, params)).await,
             _ if filters::METHODS.contains(&method) => {
-                Box::pin(filters::call(shared, session, method, params)).await
+                Box::pin(filters::call(shared, view, method, params)).await
             }
             _ if trace::METHODS.contains(&method) => {
-                Box::pin(trace::call(shared, session, method, params)).await
+                Box::pin(trace::call(shared, view, method, params)).await
             }
             _ if trace::parity::METHODS.contains(&method) => {
-                Box::pin(trace::parity::call(shared, session, method, params)).await
+                Box::pin(trace::parity::call(shared, view, method, params)).await
             }
-            _ if walk::METHODS.contains(&method) => {
-                Box::pin(walk::call(shared, session, method, params)).await
-            }
-            _ if method.starts_with("debug_") => debug::call(session, method, params),
-            _ => lookup::call(&shared.blocks, session, method, params),
+            _ if walk::METHODS.contains(&method) => Box::pin(walk::call(shared, view, method, params)).await,
+            _ if method.starts_with("debug_") => debug::call(view, method, params),
+            _ => lookup::call(&shared.blocks, view, method, params),
         }
     }
 
     async fn subscribe(
         &self,
-        session: &Arc<Session>,
+        view: &Arc<RequestView>,
         namespace: &str,
         kind: &str,
         params: Option<&RawValue>,
     ) -> Result<Events, Error> {
-        subscribe::open(&self.shared, session, namespace, kind, params)
+        subscribe::open(&self.shared, view, namespace, kind, params)
     }
 
     fn methods(&self) -> Vec<Described> {
@@ -268,7 +262,7 @@ impl Api for Rpc {
     }
 
     fn fit(&self) -> Result<(), Error> {
-        session::fit(&self.shared.live.fitness())
+        request_view::fit(&self.shared.live.fitness())
     }
 }
 

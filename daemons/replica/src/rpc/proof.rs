@@ -1,7 +1,7 @@
 //! `eth_getProof`, and the tries of a state where their nodes are kept.
 
 use super::execute::refused;
-use super::{Session, Shared};
+use super::{RequestView, Shared};
 use alloy::consensus::TrieAccount;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rlp::Decodable as _;
@@ -79,7 +79,7 @@ struct Slot {
 /// `eth_getProof`. Runs on the pool: it reads some ten nodes for every key.
 pub(crate) async fn get(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
@@ -94,8 +94,8 @@ pub(crate) async fn get(
         return Err(Error::params(format!("too many storage keys requested (max {max}, got {got})")));
     }
     let slots = keys.into_iter().map(|key| slot(&key.unwrap_or_default())).collect::<Result<Vec<_>, _>>()?;
-    let session = Arc::clone(session);
-    let job = move |gone: Arc<AtomicBool>| prove(&session, address, &slots, selector, &gone);
+    let view = Arc::clone(view);
+    let job = move |gone: Arc<AtomicBool>| prove(&view, address, &slots, selector, &gone);
     shared.pool.run(job).await.map_err(refused)?
 }
 
@@ -105,26 +105,26 @@ fn slot(text: &str) -> Result<Slot, Error> {
 }
 
 /// The tries of a state, or why they are not kept.
-pub(crate) fn tries<'a>(session: &'a Session, state: &StateOf) -> Result<Tries<'a>, Error> {
-    let head = session.head();
+pub(crate) fn tries<'a>(view: &'a RequestView, state: &StateOf) -> Result<Tries<'a>, Error> {
+    let head = view.head();
     let Some(floor) = head.proofs_floor else {
         return Err(Error::server("proofs are not kept by this replica: its setting `proofs` is None"));
     };
-    Tries::of(session.source(), state).ok_or_else(|| {
+    Tries::of(view.source(), state).ok_or_else(|| {
         let last = head.block.number;
         Error::new(codes::PRUNED, format!("proofs are kept of the blocks from {floor} to {last}"))
     })
 }
 
 fn prove(
-    session: &Session,
+    view: &RequestView,
     address: Address,
     slots: &[Slot],
     selector: Selector,
     gone: &AtomicBool,
 ) -> Result<Json, Error> {
-    let state = select::state(session.source(), selector)?;
-    let tries = tries(session, &state)?;
+    let state = select::state(view.source(), selector)?;
+    let tries = tries(view, &state)?;
     let key = keccak256(address);
     let path = tries.walk(None, tries.root, key).map_err(unreadable)?;
     let account = path

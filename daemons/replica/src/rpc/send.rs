@@ -4,8 +4,8 @@
 use super::Shared;
 use super::call::executable;
 use super::execute::refused;
-use super::session::Session;
-use crate::intake::{Intake, NotTaken};
+use super::request_view::RequestView;
+use crate::submission::{NotTaken, Submissions};
 use alloy::primitives::{B256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
@@ -31,11 +31,11 @@ const SYNC_MARGIN: Duration = Duration::from_millis(500);
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let Some(intake) = &shared.intake else {
+    let Some(submissions) = &shared.submissions else {
         return Err(Error::server("this deployment does not take transactions"));
     };
     let waits = method.ends_with("Sync");
@@ -43,9 +43,9 @@ pub(crate) async fn call(
     let bytes = args.required(params::data)?;
     let wait_ms = if waits { args.optional(milliseconds)? } else { None };
     let sent = raw::decode(bytes)?;
-    let transaction = checked(shared, session, sent).await?;
+    let transaction = checked(shared, view, sent).await?;
     let hash = transaction.hash;
-    take(intake, transaction).await?;
+    take(submissions, transaction).await?;
     if !waits {
         return Ok(Json::data(hash.as_slice()));
     }
@@ -62,20 +62,20 @@ fn milliseconds(json: &str) -> Result<u64, String> {
 }
 
 /// Blobs take milliseconds to check each, and longer to be given other proofs: such a transaction goes to the pool.
-async fn checked(shared: &Arc<Shared>, session: &Arc<Session>, sent: Sent) -> Result<Transaction, Error> {
-    executable(session, &session.head().header)?;
+async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> Result<Transaction, Error> {
+    executable(view, &view.head().header)?;
     if sent.blobs.is_none() {
-        return check(session, sent);
+        return check(view, sent);
     }
-    let session = Arc::clone(session);
-    shared.pool.run(move |_| check(&session, sent)).await.map_err(refused)?
+    let view = Arc::clone(view);
+    shared.pool.run(move |_| check(&view, sent)).await.map_err(refused)?
 }
 
-fn check(session: &Session, sent: Sent) -> Result<Transaction, Error> {
-    let head = session.head();
+fn check(view: &RequestView, sent: Sent) -> Result<Transaction, Error> {
+    let head = view.head();
     let sent = sent.with_current_proofs(&head.rules, &head.header)?;
     let sender = admit::alone(&sent, &head.rules, &head.header)?;
-    let account = session.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
+    let account = view.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
     admit::against(&sent, account.as_ref())?;
     sent.prove()?;
     let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: now_ms() };
@@ -87,8 +87,8 @@ fn check(session: &Session, sent: Sent) -> Result<Transaction, Error> {
     Ok(transaction)
 }
 
-async fn take(intake: &Intake, transaction: Transaction) -> Result<(), Error> {
-    intake.take(transaction).await.map_err(|error| match error {
+async fn take(submissions: &Submissions, transaction: Transaction) -> Result<(), Error> {
+    submissions.take(transaction).await.map_err(|error| match error {
         NotTaken::Full => Error::new(codes::LIMIT_EXCEEDED, error.to_string()),
         NotTaken::Log(_) | NotTaken::Unconsumed(_) => Error::new(codes::NOT_TAKEN, error.to_string()),
     })
@@ -100,10 +100,10 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
     let mut changes = shared.live.changes();
     let found = async {
         loop {
-            let session = Session::now(&*shared.live);
-            if let Some((at, index)) = session.source().transaction(hash).map_err(unreadable)? {
-                let block = shared.blocks.block(&session, at)?;
-                return shared.blocks.receipt(&session, &block, index);
+            let view = RequestView::now(&*shared.live);
+            if let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? {
+                let block = shared.blocks.block(&view, at)?;
+                return shared.blocks.receipt(&view, &block, index);
             }
             if changes.changed().await.is_err() {
                 return Err(Error::internal("this replica is stopping"));

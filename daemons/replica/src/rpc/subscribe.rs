@@ -3,7 +3,7 @@
 use super::Shared;
 use super::changes::{self, Changes};
 use super::logs::Criteria;
-use super::session::Session;
+use super::request_view::RequestView;
 use super::trace;
 use alloy::primitives::{B256, map::B256Set};
 use maidenlane_chain::BlockRef;
@@ -107,7 +107,7 @@ impl Hub {
 /// `eth_subscribe`.
 pub(crate) fn open(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     namespace: &str,
     kind: &str,
     params: Option<&RawValue>,
@@ -131,20 +131,20 @@ pub(crate) fn open(
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
             let criteria = args.required(Criteria::read)?;
-            criteria.check_future(session)?;
+            criteria.check_future(view)?;
             Wanted::Logs(criteria)
         }
-        ("debug", "traceChain") => return trace::chain::open(shared, session, params),
+        ("debug", "traceChain") => return trace::chain::open(shared, view, params),
         ("eth", "transactionReceipts") => Wanted::Receipts(receipts(params)?),
         _ => return Err(Error::no_subscription(namespace, kind)),
     };
-    session.fit()?;
+    view.fit()?;
     let (publisher, events) = channel();
     let mut inner = shared.hub.inner();
     inner.subscribers.push(Subscriber { wanted, publisher });
     if !inner.running {
         inner.running = true;
-        inner.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), session.block()));
+        inner.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), view.block()));
     }
     Ok(events)
 }
@@ -175,11 +175,11 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut told: BlockRef) {
         let changed = tokio::time::timeout(SWEEP, heads.changed()).await;
         let Some(shared) = shared.upgrade().filter(|_| !matches!(changed, Ok(Err(_)))) else { return };
         let from = told;
-        let session = Session::now(&*live);
-        told = session.block();
+        let view = RequestView::now(&*live);
+        told = view.block();
         // Decoding a block and matching its logs may take milliseconds.
         let telling = tokio::task::spawn_blocking(move || {
-            if let Err(reason) = tell(&shared, &session, from) {
+            if let Err(reason) = tell(&shared, &view, from) {
                 shared.hub.close(&reason);
             }
             shared.hub.sweep()
@@ -191,23 +191,23 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut told: BlockRef) {
     }
 }
 
-fn tell(shared: &Shared, session: &Session, from: BlockRef) -> Result<(), Error> {
-    if from == session.block() {
+fn tell(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error> {
+    if from == view.block() {
         return Ok(());
     }
-    let Some(Changes { gone, came }) = changes::between(session.source(), from, BLOCKS_MAX)? else {
+    let Some(Changes { gone, came }) = changes::between(view.source(), from, BLOCKS_MAX)? else {
         return Err(Error::new(codes::SERVER, "too much has changed at once; subscribe again"));
     };
     // As in geth, what is taken back is told oldest first.
     for at in gone {
-        shared.hub.tell(&Told { shared, session, at, removed: true })?;
+        shared.hub.tell(&Told { shared, view, at, removed: true })?;
     }
     let shortened = came.is_empty();
     for at in came {
-        shared.hub.tell(&Told { shared, session, at, removed: false })?;
+        shared.hub.tell(&Told { shared, view, at, removed: false })?;
     }
     if shortened {
-        let head = header(session, session.block())?;
+        let head = header(view, view.block())?;
         shared.hub.inner().subscribers.retain(|each| {
             !matches!(each.wanted, Wanted::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
         });
@@ -218,7 +218,7 @@ fn tell(shared: &Shared, session: &Session, from: BlockRef) -> Result<(), Error>
 /// One block that came or went.
 struct Told<'a> {
     shared: &'a Shared,
-    session: &'a Session,
+    view: &'a RequestView,
     at: BlockRef,
     removed: bool,
 }
@@ -228,9 +228,7 @@ impl Told<'_> {
     fn to(&self, subscriber: &Subscriber) -> Result<bool, Error> {
         let publisher = &subscriber.publisher;
         match &subscriber.wanted {
-            Wanted::Heads if !self.removed => {
-                Ok(publisher.send(Json::Shared(header(self.session, self.at)?)))
-            }
+            Wanted::Heads if !self.removed => Ok(publisher.send(Json::Shared(header(self.view, self.at)?))),
             Wanted::Logs(criteria) => self.logs(criteria, publisher),
             Wanted::Receipts(wanted) if !self.removed => self.receipts(wanted, publisher),
             Wanted::Heads | Wanted::Receipts(_) | Wanted::Silence => Ok(!publisher.is_closed()),
@@ -239,19 +237,19 @@ impl Told<'_> {
 
     fn logs(&self, criteria: &Criteria, publisher: &Publisher) -> Result<bool, Error> {
         let tell = &mut |log| publisher.send(Json::Owned(log));
-        let all = changes::logs(self.session, criteria, self.at, self.removed, tell)?;
+        let all = changes::logs(self.view, criteria, self.at, self.removed, tell)?;
         Ok(all && !publisher.is_closed())
     }
 
     fn receipts(&self, wanted: &B256Set, publisher: &Publisher) -> Result<bool, Error> {
-        let block = self.shared.blocks.block(self.session, self.at)?;
+        let block = self.shared.blocks.block(self.view, self.at)?;
         let mut out = String::from("[");
         for (index, tx) in block.transactions.iter().enumerate() {
             if wanted.is_empty() || wanted.contains(tx.tx_hash()) {
                 if out.len() > 1 {
                     out.push(',');
                 }
-                out.push_str(self.shared.blocks.receipt(self.session, &block, index)?.as_str());
+                out.push_str(self.shared.blocks.receipt(self.view, &block, index)?.as_str());
             }
         }
         if out.len() == 1 {
@@ -263,8 +261,8 @@ impl Told<'_> {
 }
 
 /// A header as geth announces it.
-fn header(session: &Session, at: BlockRef) -> Result<Arc<str>, Error> {
-    let header = select::header(session.source(), at)?;
+fn header(view: &RequestView, at: BlockRef) -> Result<Arc<str>, Error> {
+    let header = select::header(view.source(), at)?;
     Ok(own_header_json(&header, at.hash).as_str().into())
 }
 

@@ -4,7 +4,7 @@ mod methods;
 pub(crate) mod still;
 
 use super::{Rpc, Settings, Sinks};
-use crate::intake;
+use crate::submission;
 use fake::Chain;
 use maidenlane_jsonrpc::dispatch::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
@@ -67,8 +67,9 @@ fn agrees_with_execution_apis() {
     let cases = load(&dir.join("io")).expect("readable cases");
     let is_ours = |case: &&Case| NOT_OURS.iter().all(|(name, _)| *name != case.method);
     let (ours, others): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(is_ours);
-    let (intake, log) = intake::tests::running();
-    let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(intake)).expect("threads");
+    let (submissions, log) = submission::tests::running();
+    let rpc =
+        Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(submissions)).expect("threads");
     let report = run(ours, |request| Ok(ask_text(&rpc, None, request).1));
     eprintln!("{report}");
     assert_eq!(report.failed(), 0, "{report}");
@@ -370,8 +371,8 @@ fn logs_are_the_same_however_they_are_come_by() {
 #[test]
 fn what_is_described_is_served() {
     let Some(chain) = fake::chain() else { return };
-    let ((intake, _taken), kept) = (intake::tests::running(), crate::filters::tests::Shared::new());
-    let sinks = Sinks { intake: Some(intake), filters: Some(kept.replica()) };
+    let ((submissions, _taken), kept) = (submission::tests::running(), crate::filters::tests::Shared::new());
+    let sinks = Sinks { submissions: Some(submissions), filters: Some(kept.replica()) };
     let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), sinks).expect("threads");
     let methods = rpc.methods();
     assert!(methods.len() > 60, "{}", methods.len());
@@ -392,8 +393,9 @@ fn transactions_are_refused_where_nobody_takes_them_and_waited_for_where_they_ar
     let text = |answer: &Value| answer["error"]["message"].as_str().unwrap_or_default().to_owned();
     let refusing = ask(&rpc(Arc::new(Still::new(chain.clone()))), "eth_sendRawTransaction", raw.clone());
     assert_eq!(text(&refusing), "this deployment does not take transactions");
-    let (intake, log) = intake::tests::running();
-    let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(intake)).expect("threads");
+    let (submissions, log) = submission::tests::running();
+    let rpc =
+        Rpc::with(Arc::new(Still::new(chain)), Settings::default(), taking(submissions)).expect("threads");
     let taken = ask(&rpc, "eth_sendRawTransaction", raw.clone());
     assert_eq!(taken["result"], ask(&rpc, "eth_sendRawTransaction", raw.clone())["result"], "{taken}");
     let waited = ask(&rpc, "eth_sendRawTransactionSync", json!([raw[0], 10]));
@@ -410,8 +412,8 @@ fn transactions_are_refused_where_nobody_takes_them_and_waited_for_where_they_ar
     assert_eq!(log.stored("test").len(), 1, "the same transaction is stored once");
 }
 
-fn taking(intake: intake::Intake) -> Sinks {
-    Sinks { intake: Some(intake), ..Sinks::default() }
+fn taking(submissions: submission::Submissions) -> Sinks {
+    Sinks { submissions: Some(submissions), ..Sinks::default() }
 }
 
 /// The parameters of a published request.

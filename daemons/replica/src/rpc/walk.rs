@@ -6,7 +6,7 @@
 
 use super::execute::refused;
 use super::state;
-use super::{Session, Shared};
+use super::{RequestView, Shared};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use maidenlane_chain::{Account, BlockRef};
 use maidenlane_ethjson::params::{self, Selector, Tag};
@@ -36,15 +36,15 @@ const SLOTS_MAX: usize = 4_096;
 /// Answers one of [`METHODS`], on the pool.
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let wanted = Wanted::read(shared, session, method, params)?;
-    let (there, session) = (Arc::clone(shared), Arc::clone(session));
+    let wanted = Wanted::read(shared, view, method, params)?;
+    let (there, view) = (Arc::clone(shared), Arc::clone(view));
     let job = move |gone: Arc<AtomicBool>| {
         let most_bytes = there.settings.get().limits.answer_bytes;
-        wanted.answer(session.source(), most_bytes, &gone)
+        wanted.answer(view.source(), most_bytes, &gone)
     };
     shared.pool.run(job).await.map_err(refused)?
 }
@@ -68,24 +68,24 @@ struct Range {
 impl Wanted {
     fn read(
         shared: &Shared,
-        session: &Session,
+        view: &RequestView,
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Self, Error> {
         match method {
-            "debug_accountRange" => Self::accounts(session, params),
+            "debug_accountRange" => Self::accounts(view, params),
             "debug_dumpBlock" => {
                 let tag = Args::parse(params, 1)?.required(Tag::read)?;
-                let state = walkable(session.source(), Selector::Tag(tag))?;
+                let state = walkable(view.source(), Selector::Tag(tag))?;
                 let range = Range { from: B256::ZERO, most: ACCOUNTS_MAX, incompletes: false, code: true };
                 Ok(Self::Accounts { state, range })
             }
-            "debug_storageRangeAt" => Self::slots(shared, session, params),
-            _ => Self::modified(session, method, params),
+            "debug_storageRangeAt" => Self::slots(shared, view, params),
+            _ => Self::modified(view, method, params),
         }
     }
 
-    fn accounts(session: &Session, params: Option<&RawValue>) -> Result<Self, Error> {
+    fn accounts(view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
         let mut args = Args::parse(params, 6)?;
         let selector = args.required(Selector::read)?;
         let start = args.required(params::data)?;
@@ -97,22 +97,22 @@ impl Wanted {
         // As geth makes a hash of bytes: the last 32 of them.
         let from = start.last_chunk().map_or_else(|| B256::left_padding_from(&start), B256::from);
         let range = Range { from, most: most.unwrap_or(ACCOUNTS_MAX), incompletes, code: !nocode };
-        Ok(Self::Accounts { state: walkable(session.source(), selector)?, range })
+        Ok(Self::Accounts { state: walkable(view.source(), selector)?, range })
     }
 
     /// As in geth the slots are those before the block's first transaction, whatever index is asked for.
-    fn slots(shared: &Shared, session: &Session, params: Option<&RawValue>) -> Result<Self, Error> {
+    fn slots(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
         let mut args = Args::parse(params, 5)?;
         let selector = args.required(Selector::read)?;
         let index = args.required(params::integer)?;
         let address = args.required(params::address)?;
         let start = args.required(params::data)?;
         let most = args.required(params::integer)?;
-        let source = session.source();
+        let source = view.source();
         let missing = || Error::server("header not found");
         let at = select::block(source, selector)?.ok_or_else(missing)?;
         let parent = at.number.checked_sub(1).ok_or_else(|| Error::server("no transaction in genesis"))?;
-        let block = shared.blocks.block(session, at)?;
+        let block = shared.blocks.block(view, at)?;
         if source.hash_of(parent).map_err(unreadable)? != Some(block.header.parent_hash) {
             return Err(missing());
         }
@@ -128,9 +128,9 @@ impl Wanted {
         Ok(Self::Slots { at, account: keccak256(address), from, most })
     }
 
-    fn modified(session: &Session, method: &str, params: Option<&RawValue>) -> Result<Self, Error> {
+    fn modified(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Self, Error> {
         let mut args = Args::parse(params, 2)?;
-        let source = session.source();
+        let source = view.source();
         let (start, end) = if method == "debug_getModifiedAccountsByHash" {
             let (start, end) = (args.required(params::hash)?, args.optional(params::hash)?);
             let find = |hash| select::block(source, Selector::Hash { hash, canonical: true });
@@ -155,7 +155,7 @@ impl Wanted {
             let text = format!("start block height ({start}) must be less than end block height ({end})");
             return Err(Error::server(text));
         }
-        if start.number < session.head().state_floor {
+        if start.number < view.head().state_floor {
             return Err(pruned());
         }
         Ok(Self::Modified { start, end })

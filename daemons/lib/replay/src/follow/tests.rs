@@ -6,7 +6,7 @@ mod proofs;
 use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};
 use crate::error::Error;
-use crate::live::Signs;
+use crate::liveness::Liveness;
 use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
 use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
@@ -89,9 +89,9 @@ impl Place {
     fn follower(&self) -> Result<(Arc<Store>, Follower), Error> {
         let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
         let logs = Logs::open(&self.backend(), TOPIC, self.keep.proofs.map(|_| PROOFS))?;
-        let signs = Arc::new(Signs::default());
+        let liveness = Arc::new(Liveness::default());
         let follower =
-            Follower::new(Arc::clone(&store), self.keep, self.demands, logs, Tracer::silent(), signs)?;
+            Follower::new(Arc::clone(&store), self.keep, self.demands, logs, Tracer::silent(), liveness)?;
         Ok((store, follower))
     }
 

@@ -14,8 +14,8 @@ fn scene(call_timeout: Duration) -> Option<(tokio::runtime::Runtime, Rpc)> {
 }
 
 async fn run(rpc: &Rpc, start: Start, method: Method) -> Result<Json, Error> {
-    let session = Arc::new(rpc.pin(None).await);
-    answer(&rpc.shared, &session, None, start, method).await
+    let view = Arc::new(rpc.pin(None).await);
+    answer(&rpc.shared, &view, None, start, method).await
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn a_call_that_never_returns_costs_its_own_thread_only() {
             let late = run(&rpc, Start::OnPool, endless).await.expect_err("it never returns");
             assert_eq!(late.message, "execution aborted (timeout = 50ms)");
         }
-        let session = Arc::new(rpc.pin(None).await);
-        let cheap = rpc.call(&session, "eth_blockNumber", None).await;
+        let view = Arc::new(rpc.pin(None).await);
+        let cheap = rpc.call(&view, "eth_blockNumber", None).await;
         assert_eq!(cheap.expect("needs no thread").as_str(), "\"0x36\"");
         let fine: Method = |_, _, _, _| Ok(Json::TRUE);
         while run(&rpc, Start::OnPool, fine).await.is_err() {}
@@ -59,8 +59,8 @@ fn long_parameters_are_not_read_on_an_io_thread() {
     let told = |len: usize| {
         let params = RawValue::from_string(format!("[\"{}\"]", "x".repeat(len))).expect("JSON");
         runtime.block_on(async {
-            let session = Arc::new(rpc.pin(None).await);
-            answer(&rpc.shared, &session, Some(&params), Start::Here, tells_its_thread).await
+            let view = Arc::new(rpc.pin(None).await);
+            answer(&rpc.shared, &view, Some(&params), Start::Here, tells_its_thread).await
         })
     };
     assert!(!told(10).expect("an answer").as_str().starts_with("\"evm-"));

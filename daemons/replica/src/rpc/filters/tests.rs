@@ -9,13 +9,13 @@ use maidenlane_jsonrpc::codes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-struct Scene {
+struct BlockContext {
     chain: Chain,
     shared: Shared,
     replicas: Vec<(Arc<Still>, Rpc)>,
 }
 
-impl Scene {
+impl BlockContext {
     /// So many replicas at these heads. `None` without the fixtures.
     fn at(heads: &[u64]) -> Option<Self> {
         let mut scene = Self { chain: fake::chain()?, shared: Shared::new(), replicas: Vec::new() };
@@ -92,7 +92,7 @@ const NOT_FOUND: Result<Value, (i32, &str)> = Err((codes::SERVER, "filter not fo
 
 #[test]
 fn a_filter_is_polled_anywhere() {
-    let Some(mut scene) = Scene::at(&[50, 50]) else { return };
+    let Some(mut scene) = BlockContext::at(&[50, 50]) else { return };
     let id = scene.made(0, "eth_newBlockFilter", json!([]));
     assert_eq!(scene.poll(1, &id), json!([]));
     scene.show(0, 52);
@@ -114,7 +114,7 @@ fn a_filter_is_polled_anywhere() {
 
 #[test]
 fn logs_come_and_are_taken_back() {
-    let Some(scene) = Scene::at(&[40, 40]) else { return };
+    let Some(scene) = BlockContext::at(&[40, 40]) else { return };
     let everything = json!({});
     let id = scene.made(0, "eth_newFilter", json!([everything]));
     scene.show(0, 53);
@@ -140,7 +140,7 @@ fn logs_come_and_are_taken_back() {
 
 #[test]
 fn random_routing_neither_repeats_nor_skips() {
-    let Some(scene) = Scene::at(&[20, 20, 20]) else { return };
+    let Some(scene) = BlockContext::at(&[20, 20, 20]) else { return };
     let id = scene.made(0, "eth_newBlockFilter", json!([]));
     let mut heads = [20_u64; 3];
     let (mut told, mut cursor, mut seed) = (Vec::new(), 20, 7_u64);
@@ -162,7 +162,7 @@ fn random_routing_neither_repeats_nor_skips() {
 
 #[test]
 fn polls_of_one_filter_at_once_are_told_apart() {
-    let Some(scene) = Scene::at(&[30, 30]) else { return };
+    let Some(scene) = BlockContext::at(&[30, 30]) else { return };
     for _ in 0..20 {
         (0..2).for_each(|replica| scene.show(replica, 30));
         let id = scene.made(0, "eth_newBlockFilter", json!([]));
@@ -184,7 +184,7 @@ fn polls_of_one_filter_at_once_are_told_apart() {
 
 #[test]
 fn criteria_hold_and_may_be_long() {
-    let Some(scene) = Scene::at(&[20, 20]) else { return };
+    let Some(scene) = BlockContext::at(&[20, 20]) else { return };
     let some = scene.logs(&json!({}), 21..=54, false).pop().expect("a log");
     let mut addresses = vec![some["address"].clone()];
     for criteria in [1, 100].map(|count| {
@@ -207,7 +207,7 @@ fn criteria_hold_and_may_be_long() {
 
 #[test]
 fn what_is_no_filter_is_not_found() {
-    let Some(scene) = Scene::at(&[54]) else { return };
+    let Some(scene) = BlockContext::at(&[54]) else { return };
     let id = scene.made(0, "eth_newPendingTransactionFilter", json!([true]));
     scene.check(0, "eth_getFilterChanges", &id, Ok(json!([])));
     scene.check(0, "eth_getFilterLogs", &id, NOT_FOUND);

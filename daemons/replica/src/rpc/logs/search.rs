@@ -3,7 +3,7 @@
 use super::super::Shared;
 use super::super::block_logs::BlockLogs;
 use super::super::blocks::Found;
-use super::super::session::Session;
+use super::super::request_view::RequestView;
 use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_ethjson::select::pruned;
 use maidenlane_ethjson::unreadable;
@@ -68,7 +68,7 @@ impl Answer {
 /// One search on a pool thread.
 pub(super) struct Search<'a> {
     shared: &'a Shared,
-    session: &'a Session,
+    view: &'a RequestView,
     deadline: Option<Instant>,
     cancelled: Arc<AtomicBool>,
     answer: Answer,
@@ -78,11 +78,11 @@ impl<'a> Search<'a> {
     /// Ends with an error at `deadline`, or when it is `cancelled`.
     pub(super) fn new(
         shared: &'a Shared,
-        session: &'a Session,
+        view: &'a RequestView,
         deadline: Option<Instant>,
         cancelled: Arc<AtomicBool>,
     ) -> Self {
-        Self { shared, session, deadline, cancelled, answer: Answer::new(shared) }
+        Self { shared, view, deadline, cancelled, answer: Answer::new(shared) }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
     pub(super) fn block(mut self, at: BlockRef, query: &LogQuery) -> Result<Json, Error> {
         if query.is_selective() {
             // It may have left the chain, and then no index knows it.
-            let logs = BlockLogs::read(self.session, at)?;
+            let logs = BlockLogs::read(self.view, at)?;
             let answer = &mut self.answer;
             logs.each(false, |_, log| query.matches(log), |write| answer.add(1, write))?;
         } else {
@@ -116,9 +116,8 @@ impl<'a> Search<'a> {
             }
             return Ok(self.answer.finish());
         }
-        let (session, mut outcome) = (self.session, Ok(()));
-        session
-            .source()
+        let (view, mut outcome) = (self.view, Ok(()));
+        view.source()
             .logs(query, &mut |number, indexes| {
                 outcome = self.found(number, indexes, topics);
                 outcome.is_ok()
@@ -136,7 +135,7 @@ impl<'a> Search<'a> {
     }
 
     fn canonical(&self, number: u64) -> Result<BlockRef, Error> {
-        let hash = self.session.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
+        let hash = self.view.source().hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
         Ok(BlockRef::new(number, hash))
     }
 
@@ -146,7 +145,7 @@ impl<'a> Search<'a> {
         let answer = &mut self.answer;
         let mut wanted = these
             .map(|these| these.iter().map(|index| usize::try_from(*index).unwrap_or(usize::MAX)).peekable());
-        match self.shared.blocks.logs(self.session, at, these.map(<[u32]>::len))? {
+        match self.shared.blocks.logs(self.view, at, these.map(<[u32]>::len))? {
             Found::Ready(ready) => {
                 let told = |count: usize, text: &str| answer.add(count, |out| out.push_str(text));
                 match &mut wanted {

@@ -21,13 +21,13 @@ fn ask(live: Arc<Still>, method: &str, params: Value) -> Value {
 }
 
 /// One client on one chain.
-struct Scene {
+struct BlockContext {
     live: Arc<Still>,
     socket: WebSocketStream<TcpStream>,
     _server: JoinSet<()>,
 }
 
-impl Scene {
+impl BlockContext {
     async fn at(chain: Chain) -> Self {
         let live = Arc::new(Still::new(chain));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -80,7 +80,7 @@ fn run(test: impl AsyncFnOnce(Chain)) {
 #[test]
 fn every_block_that_comes_is_announced_and_a_head_that_goes_back() {
     run(async |chain| {
-        let mut scene = Scene::at(chain.at(50)).await;
+        let mut scene = BlockContext::at(chain.at(50)).await;
         let id = scene.subscribe(json!(["newHeads"])).await;
         scene.live.show(chain.at(52));
         for number in ["0x33", "0x34"] {
@@ -113,7 +113,7 @@ fn logs_come_and_are_taken_back() {
         let number = (1..54).rev().find(|number| logs(*number) != json!([])).expect("there are logs");
         let logs: Vec<Value> = logs(number).as_array().expect("a list").clone();
         let address = logs.first().expect("not empty")["address"].clone();
-        let mut scene = Scene::at(chain.at(number - 1)).await;
+        let mut scene = BlockContext::at(chain.at(number - 1)).await;
         let all = scene.subscribe(json!(["logs", {}])).await;
         let some = scene.subscribe(json!(["logs", {"address": address}])).await;
         let none = scene.subscribe(json!(["logs", {"address": format!("0x{}", "77".repeat(20))}])).await;
@@ -144,7 +144,7 @@ fn receipts_come_by_the_block() {
         let block = ask(Arc::new(Still::new(chain.clone())), "eth_getBlockReceipts", json!(["0x35"]));
         let receipts = block["result"].as_array().expect("a list").clone();
         let hash = receipts.first().expect("a transaction")["transactionHash"].clone();
-        let mut scene = Scene::at(chain.at(52)).await;
+        let mut scene = BlockContext::at(chain.at(52)).await;
         let id = scene.subscribe(json!(["transactionReceipts", {"transactionHashes": [hash]}])).await;
         scene.live.show(chain.at(53));
         assert_eq!(scene.told(&id).await, json!([receipts[0]]));
@@ -154,7 +154,7 @@ fn receipts_come_by_the_block() {
 #[test]
 fn what_cannot_be_subscribed_to_is_refused() {
     run(async |chain| {
-        let mut scene = Scene::at(chain).await;
+        let mut scene = BlockContext::at(chain).await;
         for (params, code) in [
             (json!(["nope"]), -32601),
             (json!(["logs"]), -32602),

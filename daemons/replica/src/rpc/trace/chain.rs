@@ -5,7 +5,7 @@
 use super::config::{Config, Raw};
 use super::traceable::{mined, traceable};
 use super::{Bounds, nth, on_pool, replay, write_traced};
-use crate::rpc::{Shared, session::Session};
+use crate::rpc::{Shared, request_view::RequestView};
 use alloy::consensus::EMPTY_ROOT_HASH;
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
@@ -28,7 +28,7 @@ const PARAMS_BYTES_MAX: usize = 64 << 10;
 /// Begins to trace the blocks after the first one that is named, up to the second.
 pub(in crate::rpc) fn open(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Events, Error> {
     if params.is_some_and(|params| params.get().len() > PARAMS_BYTES_MAX) {
@@ -40,9 +40,9 @@ pub(in crate::rpc) fn open(
     args.required(params::plain)?;
     let (start, end) = (args.required(Tag::read)?, args.required(Tag::read)?);
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-    session.fit()?;
+    view.fit()?;
     let find = |tag| {
-        let found = select::block(session.source(), Selector::Tag(tag))?;
+        let found = select::block(view.source(), Selector::Tag(tag))?;
         found.ok_or_else(|| Error::server(format!("block #{} not found", tag.told())))
     };
     let (first, last) = (find(start)?, find(end)?);
@@ -52,7 +52,7 @@ pub(in crate::rpc) fn open(
         return Err(Error::server(text));
     }
     let next = first.number.saturating_add(1);
-    mined(session, BlockRef::new(next, first.hash))?;
+    mined(view, BlockRef::new(next, first.hash))?;
     let (publisher, events) = subscriptions::paced();
     let job = tell(Arc::downgrade(shared), publisher, next..=last.number, config.into());
     shared.hub.spawn(job);
@@ -90,32 +90,32 @@ async fn block(
     is_last: bool,
     config: &Arc<Config>,
 ) -> Result<Option<Json>, Error> {
-    let session = Arc::new(Session::now(&*shared.live));
-    session.fit()?;
-    let hash = session.source().hash_of(number).map_err(unreadable)?;
+    let view = Arc::new(RequestView::now(&*shared.live));
+    view.fit()?;
+    let hash = view.source().hash_of(number).map_err(unreadable)?;
     let hash = hash.ok_or_else(|| Error::server(format!("block #{number} not found")))?;
     let at = BlockRef::new(number, hash);
-    if !is_last && select::header(session.source(), at)?.transactions_root == EMPTY_ROOT_HASH {
+    if !is_last && select::header(view.source(), at)?.transactions_root == EMPTY_ROOT_HASH {
         return Ok(None);
     }
     let config = Arc::clone(config);
-    let job = move |shared: &Shared, session: &Session, _: Option<&RawValue>, bounds: &mut Bounds| {
-        traces(shared, session, &*traceable(shared, session, at)?, &config, bounds)
+    let job = move |shared: &Shared, view: &RequestView, _: Option<&RawValue>, bounds: &mut Bounds| {
+        traces(shared, view, &*traceable(shared, view, at)?, &config, bounds)
     };
-    on_pool(shared, &session, None, BLOCK_TIME, job).await.map(Some)
+    on_pool(shared, &view, None, BLOCK_TIME, job).await.map(Some)
 }
 
 /// As geth, what follows a transaction that cannot be traced is null.
 fn traces(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     block: &Block,
     config: &Config,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     bounds.budget.limit_each(config.timeout);
     let none = Overrides::default();
-    let mut replay = replay(shared, session, block, &none, bounds)?;
+    let mut replay = replay(shared, view, block, &none, bounds)?;
     let mut traces = String::new();
     let mut failed = false;
     for index in 0..block.transactions.len() {

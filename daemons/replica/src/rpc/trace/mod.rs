@@ -24,7 +24,7 @@ mod witness;
 use super::Shared;
 use super::call;
 use super::execute;
-use super::session::Session;
+use super::request_view::RequestView;
 use alloy::primitives::{B256, U256};
 use config::{Config, Place, Raw};
 use maidenlane_chain::Block;
@@ -69,21 +69,21 @@ const HELD_TIMES: usize = 4;
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let time = shared.settings.get().limits.answer;
     match method {
-        roots::METHOD => on_pool(shared, session, params, time, roots::answer).await,
-        witness::METHOD => on_pool(shared, session, params, time, witness::answer).await,
+        roots::METHOD => on_pool(shared, view, params, time, roots::answer).await,
+        witness::METHOD => on_pool(shared, view, params, time, witness::answer).await,
         _ => {
             let method = method.to_owned();
             let job =
-                move |shared: &Shared, session: &Session, params: Option<&RawValue>, bounds: &mut Bounds| {
-                    wanted(shared, session, &method, params)?.run(shared, session, bounds)
+                move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, bounds: &mut Bounds| {
+                    wanted(shared, view, &method, params)?.run(shared, view, bounds)
                 };
-            on_pool(shared, session, params, time, job).await
+            on_pool(shared, view, params, time, job).await
         }
     }
 }
@@ -92,16 +92,18 @@ pub(crate) async fn call(
 /// transactions be found out.
 async fn on_pool(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     params: Option<&RawValue>,
     time: Duration,
-    job: impl FnOnce(&Shared, &Session, Option<&RawValue>, &mut Bounds) -> Result<Json, Error> + Send + 'static,
+    job: impl FnOnce(&Shared, &RequestView, Option<&RawValue>, &mut Bounds) -> Result<Json, Error>
+    + Send
+    + 'static,
 ) -> Result<Json, Error> {
     let most_bytes = shared.settings.get().limits.answer_bytes;
-    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, budget: Budget| {
-        job(shared, session, params, &mut Bounds { most_bytes, budget })
+    let job = move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, budget: Budget| {
+        job(shared, view, params, &mut Bounds { most_bytes, budget })
     };
-    let done = execute::on_pool(shared, session, params, time, job).await;
+    let done = execute::on_pool(shared, view, params, time, job).await;
     done.unwrap_or_else(|| Err(fault(Failure::TIMEOUT)))
 }
 
@@ -146,23 +148,23 @@ struct WantedCall {
 
 fn wanted(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Wanted, Error> {
     if method == "debug_traceCall" {
-        return wanted_call(shared, session, params);
+        return wanted_call(shared, view, params);
     }
     let mut args = Args::parse(params, 2)?;
     if method == "debug_traceTransaction" {
         let hash = args.required(params::hash)?;
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-        let (at, index) = session
+        let (at, index) = view
             .source()
             .transaction(hash)
             .map_err(unreadable)?
             .ok_or_else(|| Error::server("transaction not found"))?;
-        return Ok(Wanted::Transaction { block: traceable(shared, session, at)?, index, config });
+        return Ok(Wanted::Transaction { block: traceable(shared, view, at)?, index, config });
     }
     if method == "debug_traceBadBlock" {
         let hash = args.required(params::hash)?;
@@ -174,25 +176,25 @@ fn wanted(
         let bytes = args.required(params::data)?;
         let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
         let block = decode(&bytes)?;
-        mined(session, BlockRef::new(block.header.number, block.header.parent_hash))?;
-        affordable(shared, session, &block)?;
+        mined(view, BlockRef::new(block.header.number, block.header.parent_hash))?;
+        affordable(shared, view, &block)?;
         return Ok(Wanted::Block { block: Arc::new(block), config });
     }
     let (found, missing) = if method == "debug_traceBlockByHash" {
         let hash = args.required(params::hash)?;
         let selector = Selector::Hash { hash, canonical: false };
-        (select::block(session.source(), selector)?, format!("block {hash} not found"))
+        (select::block(view.source(), selector)?, format!("block {hash} not found"))
     } else {
         let tag = args.required(Tag::read)?;
         let missing = format!("block #{} not found", tag.told());
-        (select::block(session.source(), Selector::Tag(tag))?, missing)
+        (select::block(view.source(), Selector::Tag(tag))?, missing)
     };
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(missing))?;
-    Ok(Wanted::Block { block: traceable(shared, session, at)?, config })
+    Ok(Wanted::Block { block: traceable(shared, view, at)?, config })
 }
 
-fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) -> Result<Wanted, Error> {
+fn wanted_call(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Wanted, Error> {
     let mut args = Args::parse(params, 3)?;
     let wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
     let selector = args.required(Selector::read)?;
@@ -201,13 +203,12 @@ fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) ->
     if selector == Selector::Tag(Tag::Pending) {
         return Err(Error::server("tracing on top of pending is not supported"));
     }
-    let state = select::state(session.source(), selector)?;
+    let state = select::state(view.source(), selector)?;
     let after = match tx_index {
         None => None,
         Some(Number(index)) => {
-            let hash =
-                session.source().hash_of(state.header.number).map_err(unreadable)?.ok_or_else(pruned)?;
-            let block = traceable(shared, session, BlockRef::new(state.header.number, hash))?;
+            let hash = view.source().hash_of(state.header.number).map_err(unreadable)?.ok_or_else(pruned)?;
+            let block = traceable(shared, view, BlockRef::new(state.header.number, hash))?;
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             if index >= block.transactions.len() {
                 let text = format!("transaction index {index} out of range for block {hash}");
@@ -227,20 +228,20 @@ fn wanted_call(shared: &Shared, session: &Session, params: Option<&RawValue>) ->
 }
 
 impl Wanted {
-    fn run(self, shared: &Shared, session: &Session, bounds: &mut Bounds) -> Result<Json, Error> {
+    fn run(self, shared: &Shared, view: &RequestView, bounds: &mut Bounds) -> Result<Json, Error> {
         let none = Overrides::default();
         match self {
-            Self::Call(call) => call.run(shared, session, bounds),
+            Self::Call(call) => call.run(shared, view, bounds),
             Self::Transaction { block, index, config } => {
                 bounds.budget.limit_each(config.timeout);
-                let mut replay = replay(shared, session, &block, &none, bounds)?;
+                let mut replay = replay(shared, view, &block, &none, bounds)?;
                 run_before(&mut replay, &block, index, bounds)?;
                 let (tx, place) = nth(&block, index)?;
                 config.trace(&mut replay, tx, place, bounds, bounds.most_bytes).map(Json::Owned)
             }
             Self::Block { block, config } => {
                 bounds.budget.limit_each(config.timeout);
-                let mut replay = replay(shared, session, &block, &none, bounds)?;
+                let mut replay = replay(shared, view, &block, &none, bounds)?;
                 let mut out = String::from("[");
                 for index in 0..block.transactions.len() {
                     let left = bounds.most_bytes.saturating_sub(out.len());
@@ -267,17 +268,17 @@ fn write_traced(out: &mut String, hash: B256, result: &str) {
 }
 
 impl WantedCall {
-    fn run(self, shared: &Shared, session: &Session, bounds: &mut Bounds) -> Result<Json, Error> {
+    fn run(self, shared: &Shared, view: &RequestView, bounds: &mut Bounds) -> Result<Json, Error> {
         let Self { args, state, after, overrides, block, config } = self;
         bounds.budget.limit_each(config.timeout);
-        let mut call = call::prepare(shared, session, args, &state, block.as_ref())?;
+        let mut call = call::prepare(shared, view, args, &state, block.as_ref())?;
         let (overrides, moved) = overrides.resolve(Some(call.spec))?;
         call.moved = moved;
         let none = Overrides::default();
         let precompiles = Precompiles::new(call.spec, call.moved.clone());
         let mut replay = match &after {
             Some((block, index)) => {
-                let mut replay = replay(shared, session, block, &none, bounds)?;
+                let mut replay = replay(shared, view, block, &none, bounds)?;
                 run_before(&mut replay, block, *index, bounds)?;
                 replay.change(call.block.clone(), call.cfg(), precompiles, &overrides).map_err(fault)?;
                 replay
@@ -287,7 +288,7 @@ impl WantedCall {
                 // A call in the next block sees this one's hash.
                 let is_next = call.block.number == U256::from(next);
                 let below = if is_next { next } else { state.hashes_below() };
-                let db = StateDb::new(session.source(), state.at, below, &shared.codes, &overrides);
+                let db = StateDb::new(view.source(), state.at, below, &shared.codes, &overrides);
                 Replay::on(db, call.block.clone(), call.cfg(), precompiles)
             }
         };
@@ -297,24 +298,24 @@ impl WantedCall {
 
 fn replay<'a>(
     shared: &'a Shared,
-    session: &'a Session,
+    view: &'a RequestView,
     block: &Block,
     overrides: &'a Overrides,
     bounds: &mut Bounds,
 ) -> Result<Replay<'a>, Error> {
-    replay_on(session, session.source(), &shared.codes, block, overrides, bounds)
+    replay_on(view, view.source(), &shared.codes, block, overrides, bounds)
 }
 
 /// The same with everything read through a source.
 fn replay_on<'a>(
-    session: &Session,
+    view: &RequestView,
     source: &'a dyn StateView,
     codes: &'a Codes,
     block: &Block,
     overrides: &'a Overrides,
     bounds: &mut Bounds,
 ) -> Result<Replay<'a>, Error> {
-    let rules = &session.head().rules;
+    let rules = &view.head().rules;
     if let Some(fork) = rules.unknown_at(&block.header) {
         let text = format!("fork {fork} is active and this build does not execute it; install a newer one");
         return Err(Error::new(codes::UNKNOWN_FORK, text));

@@ -8,7 +8,7 @@ use super::traceable::traceable;
 use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large};
 use crate::rpc::Shared;
 use crate::rpc::call::{prepare, read};
-use crate::rpc::session::Session;
+use crate::rpc::request_view::RequestView;
 use alloy::primitives::{Address, map::AddressSet};
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
@@ -94,22 +94,22 @@ enum Wanted {
 /// Answers one of [`METHODS`].
 pub(crate) async fn call(
     shared: &Arc<Shared>,
-    session: &Arc<Session>,
+    view: &Arc<RequestView>,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
     let method = method.to_owned();
-    let job = move |shared: &Shared, session: &Session, params: Option<&RawValue>, bounds: &mut Bounds| {
-        let wanted = wanted(shared, session, &method, params)?;
+    let job = move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, bounds: &mut Bounds| {
+        let wanted = wanted(shared, view, &method, params)?;
         bounds.budget.limit_each(TIMEOUT);
-        Job { shared, session, bounds }.run(wanted)
+        Job { shared, view, bounds }.run(wanted)
     };
-    on_pool(shared, session, params, shared.settings.get().limits.answer, job).await
+    on_pool(shared, view, params, shared.settings.get().limits.answer, job).await
 }
 
 fn wanted(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Wanted, Error> {
@@ -118,21 +118,21 @@ fn wanted(
         "trace_transaction" | "trace_replayTransaction" => {
             let hash = args.required(params::hash)?;
             let types = if method == "trace_transaction" { None } else { Some(args.required(Types::read)?) };
-            let found = session.source().transaction(hash).map_err(unreadable)?;
+            let found = view.source().transaction(hash).map_err(unreadable)?;
             match (found, types) {
                 (None, None) => Ok(Wanted::Null),
                 (None, Some(_)) => Err(Error::server("transaction not found")),
-                (Some((at, index)), None) => Ok(Wanted::Transaction(traceable(shared, session, at)?, index)),
+                (Some((at, index)), None) => Ok(Wanted::Transaction(traceable(shared, view, at)?, index)),
                 (Some((at, index)), Some(types)) => {
-                    let block = traceable(shared, session, at)?;
+                    let block = traceable(shared, view, at)?;
                     Ok(Wanted::Replayed { block, only: Some(index), types })
                 }
             }
         }
-        "trace_block" => match select::block(session.source(), args.required(Selector::read)?)? {
+        "trace_block" => match select::block(view.source(), args.required(Selector::read)?)? {
             None => Ok(Wanted::Null),
             // What was undone has taken its state with it.
-            Some(at) => traceable(shared, session, at).map(|block| {
+            Some(at) => traceable(shared, view, at).map(|block| {
                 let number = block.header.number;
                 Wanted::Blocks { first: number, last: number, picked: Picked::default() }
             }),
@@ -141,14 +141,14 @@ fn wanted(
             let selector = args.required(Selector::read)?;
             let types = args.required(Types::read)?;
             let at =
-                select::block(session.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
-            Ok(Wanted::Replayed { block: traceable(shared, session, at)?, only: None, types })
+                select::block(view.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
+            Ok(Wanted::Replayed { block: traceable(shared, view, at)?, only: None, types })
         }
-        "trace_filter" => filter(session, args.required(read)?),
+        "trace_filter" => filter(view, args.required(read)?),
         "trace_call" => {
             let one = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
             let calls = vec![(one, args.required(Types::read)?)];
-            let state = on_state(session, &mut args)?;
+            let state = on_state(view, &mut args)?;
             Ok(Wanted::Calls { calls, state, many: false })
         }
         _ => {
@@ -160,19 +160,19 @@ fn wanted(
                 Types::read(types.get()).map(|types| (call, types)).map_err(Error::params)
             };
             let calls = calls.into_iter().map(typed).collect::<Result<_, _>>()?;
-            let state = on_state(session, &mut args)?;
+            let state = on_state(view, &mut args)?;
             Ok(Wanted::Calls { calls, state, many: true })
         }
     }
 }
 
-fn on_state(session: &Session, args: &mut Args<'_>) -> Result<StateOf, Error> {
-    select::state(session.source(), args.optional(Selector::read)?.unwrap_or(Selector::LATEST))
+fn on_state(view: &RequestView, args: &mut Args<'_>) -> Result<StateOf, Error> {
+    select::state(view.source(), args.optional(Selector::read)?.unwrap_or(Selector::LATEST))
 }
 
-fn filter(session: &Session, filter: Filter) -> Result<Wanted, Error> {
+fn filter(view: &RequestView, filter: Filter) -> Result<Wanted, Error> {
     let resolve = |tag: Option<Tag>| {
-        let at = select::block(session.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
+        let at = select::block(view.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
         at.map(|at| at.number).ok_or_else(|| Error::server("block not found"))
     };
     let (first, last) = (resolve(filter.from_block)?, resolve(filter.to_block)?);
@@ -201,7 +201,7 @@ struct Traced {
 
 struct Job<'a> {
     shared: &'a Shared,
-    session: &'a Session,
+    view: &'a RequestView,
     bounds: &'a mut Bounds,
 }
 
@@ -212,7 +212,7 @@ impl Job<'_> {
             Wanted::Null => return Ok(Json::NULL),
             Wanted::Transaction(block, index) => {
                 let none = Overrides::default();
-                let mut replay = replay(self.shared, self.session, &block, &none, self.bounds)?;
+                let mut replay = replay(self.shared, self.view, &block, &none, self.bounds)?;
                 run_before(&mut replay, &block, index, self.bounds)?;
                 out.push('[');
                 self.frames(&mut out, &mut replay, &block, index, &mut Picked::default())?;
@@ -238,13 +238,13 @@ impl Job<'_> {
         }
         // Blocks without transactions run nothing, and there may be millions.
         self.bounds.budget.look().map_err(fault)?;
-        let hash = self.session.source().hash_of(number).map_err(unreadable)?.ok_or_else(select::pruned)?;
-        let block = traceable(self.shared, self.session, BlockRef::new(number, hash))?;
+        let hash = self.view.source().hash_of(number).map_err(unreadable)?.ok_or_else(select::pruned)?;
+        let block = traceable(self.shared, self.view, BlockRef::new(number, hash))?;
         if block.transactions.is_empty() {
             return Ok(());
         }
         let none = Overrides::default();
-        let mut replay = replay(self.shared, self.session, &block, &none, self.bounds)?;
+        let mut replay = replay(self.shared, self.view, &block, &none, self.bounds)?;
         for index in 0..block.transactions.len() {
             if picked.is_full() {
                 return Ok(());
@@ -277,7 +277,7 @@ impl Job<'_> {
         types: Types,
     ) -> Result<(), Error> {
         let none = Overrides::default();
-        let mut replay = replay(self.shared, self.session, block, &none, self.bounds)?;
+        let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
         if let Some(index) = only {
             run_before(&mut replay, block, index, self.bounds)?;
             let (tx, _) = nth(block, index)?;
@@ -306,10 +306,10 @@ impl Job<'_> {
         let mut replay: Option<Replay<'_>> = None;
         out.push_str(if many { "[" } else { "" });
         for (index, (args, types)) in calls.into_iter().enumerate() {
-            let call = prepare(self.shared, self.session, args, state, None)?;
+            let call = prepare(self.shared, self.view, args, state, None)?;
             let replay = replay.get_or_insert_with(|| {
                 let hashes = state.hashes_below();
-                let db = StateDb::new(self.session.source(), state.at, hashes, &self.shared.codes, &none);
+                let db = StateDb::new(self.view.source(), state.at, hashes, &self.shared.codes, &none);
                 Replay::on(db, call.block.clone(), call.cfg(), Precompiles::new(call.spec, None))
             });
             out.push_str(if index > 0 { "," } else { "" });

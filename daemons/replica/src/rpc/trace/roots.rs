@@ -4,7 +4,7 @@ use super::config::Raw;
 use super::traceable::traceable;
 use super::{Bounds, fault, nth, replay};
 use crate::rpc::proof::tries;
-use crate::rpc::{Shared, session::Session};
+use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::Block;
 use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::select;
@@ -20,25 +20,25 @@ pub(super) const METHOD: &str = "debug_intermediateRoots";
 /// Answers it.
 pub(super) fn answer(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 2)?;
     let hash = args.required(params::hash)?;
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-    let found = select::block(session.source(), Selector::Hash { hash, canonical: false })?;
+    let found = select::block(view.source(), Selector::Hash { hash, canonical: false })?;
     let at = found.ok_or_else(|| Error::server(format!("block {hash} not found")))?;
     bounds.budget.limit_each(config.timeout);
-    roots(shared, session, &*traceable(shared, session, at)?, bounds)
+    roots(shared, view, &*traceable(shared, view, at)?, bounds)
 }
 
-fn roots(shared: &Shared, session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
+fn roots(shared: &Shared, view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
     let parent = Selector::Tag(Tag::Number(block.header.number.saturating_sub(1)));
-    let before = select::state(session.source(), parent)?;
-    let tries = tries(session, &before)?;
+    let before = select::state(view.source(), parent)?;
+    let tries = tries(view, &before)?;
     let none = Overrides::default();
-    let mut replay = replay(shared, session, block, &none, bounds)?;
+    let mut replay = replay(shared, view, block, &none, bounds)?;
     let mut roots = Vec::new();
     for index in 0..block.transactions.len() {
         replay.run([nth(block, index)?.0], &mut bounds.budget).map_err(fault)?;

@@ -1,7 +1,7 @@
 //! Which blocks can be run again: those whose parent's state is there, also when a client brings them.
 
 use crate::rpc::Shared;
-use crate::rpc::session::Session;
+use crate::rpc::request_view::RequestView;
 use alloy::consensus::Transaction as _;
 use alloy::rlp;
 use maidenlane_chain::Block;
@@ -12,32 +12,32 @@ use maidenlane_jsonrpc::Error;
 use std::sync::Arc;
 
 /// A block whose parent's state is there.
-pub(super) fn traceable(shared: &Shared, session: &Session, at: BlockRef) -> Result<Arc<Block>, Error> {
+pub(super) fn traceable(shared: &Shared, view: &RequestView, at: BlockRef) -> Result<Arc<Block>, Error> {
     if at.number == 0 {
         return Err(Error::server("genesis is not traceable"));
     }
-    let block = shared.blocks.block(session, at)?;
-    mined(session, BlockRef::new(at.number, block.header.parent_hash))?;
+    let block = shared.blocks.block(view, at)?;
+    mined(view, BlockRef::new(at.number, block.header.parent_hash))?;
     Ok(block)
 }
 
 /// Refuses what has no state to be run on: `child` names a block's number and its parent's hash.
-pub(super) fn mined(session: &Session, child: BlockRef) -> Result<(), Error> {
+pub(super) fn mined(view: &RequestView, child: BlockRef) -> Result<(), Error> {
     let Some(parent) = child.number.checked_sub(1) else {
         return Err(Error::server("genesis is not traceable"));
     };
-    if session.source().hash_of(parent).map_err(unreadable)? != Some(child.hash) {
+    if view.source().hash_of(parent).map_err(unreadable)? != Some(child.hash) {
         // Undone blocks have taken their states with them.
         return Err(Error::server(format!("block {} not found", child.hash)));
     }
-    if parent < session.head().state_floor { Err(pruned()) } else { Ok(()) }
+    if parent < view.head().state_floor { Err(pruned()) } else { Ok(()) }
 }
 
 /// Refuses a block that a client made whose transactions have more gas than a block after its parent may have: gas
 /// bounds memory, and how long one instruction takes.
-pub(super) fn affordable(shared: &Shared, session: &Session, block: &Block) -> Result<(), Error> {
+pub(super) fn affordable(shared: &Shared, view: &RequestView, block: &Block) -> Result<(), Error> {
     let parent = BlockRef::new(block.header.number.saturating_sub(1), block.header.parent_hash);
-    let limit = select::header(session.source(), parent)?.gas_limit;
+    let limit = select::header(view.source(), parent)?.gas_limit;
     let most = limit.saturating_add(limit / 1_024).max(shared.settings.get().call_gas_cap);
     let gas = block.transactions.iter().fold(0_u64, |gas, tx| gas.saturating_add(tx.gas_limit()));
     if gas <= most {

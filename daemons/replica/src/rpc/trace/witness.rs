@@ -9,7 +9,7 @@ mod noted;
 use super::traceable::traceable;
 use super::{Bounds, fault, nth, replay_on, too_large};
 use crate::rpc::proof::{Tries, tries};
-use crate::rpc::{Shared, session::Session};
+use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::Block;
 use maidenlane_chain::{Address, BlockRef, Bytes};
 use maidenlane_ethjson::block::own_header_json;
@@ -41,7 +41,7 @@ const CODES_BYTES: u64 = 16 << 20;
 /// Answers it.
 pub(super) fn answer(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
@@ -51,12 +51,12 @@ pub(super) fn answer(
         Selector::Tag(tag) => tag.told().to_string(),
         Selector::Hash { hash, .. } => hash.to_string(),
     };
-    let found = select::block(session.source(), selector)?;
+    let found = select::block(view.source(), selector)?;
     let at = found.ok_or_else(|| Error::server(format!("block {told} not found")))?;
     if at.number == 0 {
         return Err(Error::server(format!("block {told} found, but parent missing")));
     }
-    witness(session, &*traceable(shared, session, at)?, bounds)
+    witness(view, &*traceable(shared, view, at)?, bounds)
 }
 
 /// Code that was called. What the block itself put there is in no store yet, and geth tells it, too.
@@ -80,21 +80,21 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX> for Called {
     }
 }
 
-fn witness(session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
+fn witness(view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
     let parent = block.header.number.saturating_sub(1);
-    let before = select::state(session.source(), Selector::Tag(Tag::Number(parent)))?;
-    let noted = Noted::new(session.view());
-    let tries = tries(session, &before)?.through(&noted);
+    let before = select::state(view.source(), Selector::Tag(Tag::Number(parent)))?;
+    let noted = Noted::new(view.held());
+    let tries = tries(view, &before)?.through(&noted);
     let (codes, none) = (Codes::new(CODES_BYTES), Overrides::default());
     bounds.budget.limit_each(TIMEOUT);
-    let mut replay = replay_on(session, &noted, &codes, block, &none, bounds)?;
+    let mut replay = replay_on(view, &noted, &codes, block, &none, bounds)?;
     let mut called = Called::default();
     for index in 0..block.transactions.len() {
         let (tx, _) = nth(block, index)?;
         let done = replay.inspect(tx, &mut bounds.budget, &mut called).map_err(fault)?;
         replay.keep(done);
     }
-    replay.end(block, &session.head().rules, &mut bounds.budget).map_err(fault)?;
+    replay.end(block, &view.head().rules, &mut bounds.budget).map_err(fault)?;
     let most_bytes = bounds.most_bytes;
     follow(&tries, &noted.seen(), &mut bounds.budget, || noted.bytes() > most_bytes)?;
     let root = tries.root_with(&replay.changes()).map_err(unreadable)?;
@@ -107,7 +107,7 @@ fn witness(session: &Session, block: &Block, bounds: &mut Bounds) -> Result<Json
     let mut seen = noted.seen();
     seen.codes.append(&mut called.0);
     seen.codes.remove(&Bytes::new());
-    written(session, parent, &seen, most_bytes)
+    written(view, parent, &seen, most_bytes)
 }
 
 /// Goes all ways that the keys name; what is on them is noted.
@@ -128,8 +128,8 @@ fn follow(tries: &Tries<'_>, seen: &Seen, budget: &mut Budget, full: impl Fn() -
     Ok(())
 }
 
-fn written(session: &Session, parent: u64, seen: &Seen, most_bytes: usize) -> Result<Json, Error> {
-    let source = session.source();
+fn written(view: &RequestView, parent: u64, seen: &Seen, most_bytes: usize) -> Result<Json, Error> {
+    let source = view.source();
     let mut headers = Vec::new();
     for number in seen.oldest.unwrap_or(parent).min(parent)..=parent {
         let missing = || Error::server(format!("header of block {number} is no longer kept"));

@@ -15,7 +15,7 @@ mod run;
 mod transfers;
 
 use crate::rpc::execute::Stop;
-use crate::rpc::session::Session;
+use crate::rpc::request_view::RequestView;
 use crate::rpc::{Shared, call};
 use maidenlane_ethjson::params::Selector;
 use maidenlane_ethjson::select;
@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 /// `eth_simulateV1`: what to simulate, block.
 pub(crate) fn call(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     params: Option<&RawValue>,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
@@ -34,9 +34,9 @@ pub(crate) fn call(
     let wanted = args.required(call::read::<Option<plan::Wanted>>)?.unwrap_or_default();
     wanted.check()?;
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
-    let state = select::state(session.source(), selector)?;
+    let state = select::state(view.source(), selector)?;
     let plan = wanted.plan(&state.header)?;
-    run::run(shared, session, &state, &plan, budget)
+    run::run(shared, view, &state, &plan, budget)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::requests;
 use super::transfers::Transfers;
 use crate::rpc::execute::Stop;
 use crate::rpc::proof::Tries;
-use crate::rpc::session::Session;
+use crate::rpc::request_view::RequestView;
 use crate::rpc::{Shared, call};
 use alloy::consensus::Header;
 use alloy::eips::eip1559::BaseFeeParams;
@@ -39,18 +39,18 @@ const BLOB_GAS: u64 = 131_072;
 /// Runs a plan.
 pub(super) fn run(
     shared: &Shared,
-    session: &Session,
+    view: &RequestView,
     base: &StateOf,
     plan: &Plan,
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let none = Overrides::default();
-    let rules = &*session.head().rules;
-    let mut db = call::database(shared, session, base, &none);
+    let rules = &*view.head().rules;
+    let mut db = call::database(shared, view, base, &none);
     // The blocks made here come after the base block, so they know its hash.
     db.sees_hashes_below(base.header.number.saturating_add(1));
     let mut run = Run {
-        session,
+        view,
         rules,
         base,
         plan,
@@ -79,7 +79,7 @@ pub(super) fn run(
 }
 
 struct Run<'a> {
-    session: &'a Session,
+    view: &'a RequestView,
     rules: &'a Rules,
     base: &'a StateOf,
     plan: &'a Plan,
@@ -94,7 +94,7 @@ struct Run<'a> {
 }
 
 /// What holds for all of a block.
-struct Scene {
+struct BlockContext {
     header: Header,
     spec: SpecId,
     env: BlockEnv,
@@ -103,10 +103,10 @@ struct Scene {
 
 impl Run<'_> {
     /// The header, and what the EVM is to know of it.
-    fn scene(&mut self, planned: &Planned, parent: &Header) -> Result<Scene, Stop> {
+    fn block_context(&mut self, planned: &Planned, parent: &Header) -> Result<BlockContext, Stop> {
         let merged = self.rules.merged(planned.number, planned.time);
         let mut header = planned.header(parent, merged)?;
-        call::executable(self.session, &header)?;
+        call::executable(self.view, &header)?;
         header.parent_hash = self.hash;
         if self.rules.is_london(header.number) && header.base_fee_per_gas.is_none() {
             // An override may have given a fee to a parent that is before the fork; it does not count.
@@ -131,24 +131,28 @@ impl Run<'_> {
         let (overrides, moved) = planned.state.clone().resolve(Some(spec))?;
         self.budget.look()?;
         self.state.apply(&overrides)?;
-        Ok(Scene { precompiles: Precompiles::new(spec, moved), header, spec, env })
+        Ok(BlockContext { precompiles: Precompiles::new(spec, moved), header, spec, env })
     }
 
     fn block(&mut self, planned: &Planned, parent: &Header) -> Result<Made, Stop> {
-        let mut scene = self.scene(planned, parent)?;
-        if let Some(root) = scene.header.parent_beacon_block_root {
-            self.system_call(&scene, eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
+        let mut block_context = self.block_context(planned, parent)?;
+        if let Some(root) = block_context.header.parent_beacon_block_root {
+            self.system_call(&block_context, eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
         }
-        let prague = scene.spec.is_enabled_in(SpecId::PRAGUE);
+        let prague = block_context.spec.is_enabled_in(SpecId::PRAGUE);
         if prague {
-            self.system_call(&scene, eip2935::HISTORY_STORAGE_ADDRESS, scene.header.parent_hash.into())?;
+            self.system_call(
+                &block_context,
+                eip2935::HISTORY_STORAGE_ADDRESS,
+                block_context.header.parent_hash.into(),
+            )?;
         }
         let mut transfers = Transfers::new(self.plan.trace_transfers);
         let mut calls: Vec<Called> = Vec::with_capacity(planned.calls.len());
         let (mut used, mut blob_gas) = (0_u64, 0_u64);
         for wanted in &planned.calls {
             let blobs = wanted.blob_versioned_hashes.as_ref().map_or(0, Vec::len);
-            let called = self.transact(&scene, wanted.clone(), used, &mut transfers)?;
+            let called = self.transact(&block_context, wanted.clone(), used, &mut transfers)?;
             used = used.saturating_add(called.used());
             let too_large = || Error::new(codes::RESPONSE_TOO_LARGE, "response too large");
             self.bytes_left = self.bytes_left.checked_sub(called.bytes_told()).ok_or_else(too_large)?;
@@ -158,35 +162,35 @@ impl Run<'_> {
             }
             calls.push(called);
         }
-        let header = &mut scene.header;
+        let header = &mut block_context.header;
         header.gas_used = used;
-        header.blob_gas_used = scene.spec.is_enabled_in(SpecId::CANCUN).then_some(blob_gas);
+        header.blob_gas_used = block_context.spec.is_enabled_in(SpecId::CANCUN).then_some(blob_gas);
         if prague {
-            scene.header.requests_hash = Some(self.requests(&scene, &calls)?);
+            block_context.header.requests_hash = Some(self.requests(&block_context, &calls)?);
         }
         let withdrawals = planned.block.withdrawals.clone().unwrap_or_default();
-        let withdrawals = scene.spec.is_enabled_in(SpecId::SHANGHAI).then_some(withdrawals);
+        let withdrawals = block_context.spec.is_enabled_in(SpecId::SHANGHAI).then_some(withdrawals);
         let paid = withdrawals.as_deref().unwrap_or_default();
-        settle::settle(&mut self.state, self.rules, &scene.header, &[], paid)?;
-        scene.header.state_root = self.root()?;
-        Ok(Made::new(scene.header, calls, withdrawals))
+        settle::settle(&mut self.state, self.rules, &block_context.header, &[], paid)?;
+        block_context.header.state_root = self.root()?;
+        Ok(Made::new(block_context.header, calls, withdrawals))
     }
 
     fn root(&mut self) -> Result<B256, Stop> {
         // Zero where no trie is kept here.
-        let tries = Tries::of(self.session.source(), self.base);
+        let tries = Tries::of(self.view.source(), self.base);
         let root = tries.map(|tries| tries.root_with(&self.state.changes())).transpose()?;
         Ok(root.unwrap_or_default())
     }
 
     fn system_call(
         &mut self,
-        scene: &Scene,
+        block_context: &BlockContext,
         contract: Address,
         data: Bytes,
     ) -> Result<ExecutionResult, Failure> {
-        let cfg = maidenlane_evm::cfg(scene.spec, self.rules.chain_id());
-        let (env, precompiles) = (scene.env.clone(), scene.precompiles.clone());
+        let cfg = maidenlane_evm::cfg(block_context.spec, self.rules.chain_id());
+        let (env, precompiles) = (block_context.env.clone(), block_context.precompiles.clone());
         let mut machine = maidenlane_evm::machine(cfg, env, &mut self.state, self.budget, (), precompiles);
         let result = maidenlane_evm::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
@@ -194,12 +198,12 @@ impl Run<'_> {
         Ok(result)
     }
 
-    fn requests(&mut self, scene: &Scene, calls: &[Called]) -> Result<B256, Stop> {
+    fn requests(&mut self, block_context: &BlockContext, calls: &[Called]) -> Result<B256, Stop> {
         let logs = calls.iter().filter(|called| called.is_success()).flat_map(Called::logs);
         let contract = self.rules.forks().config().deposit_contract_address;
         let mut all: Vec<Bytes> = requests::deposits(logs, contract)?.into_iter().collect();
         for (kind, queue) in settle::QUEUES {
-            match self.system_call(scene, queue, Bytes::new())? {
+            match self.system_call(block_context, queue, Bytes::new())? {
                 ExecutionResult::Success { output, .. } => {
                     all.extend(requests::request(kind, output.data()));
                 }
@@ -212,7 +216,7 @@ impl Run<'_> {
     /// One call, of which the block has used `used` gas before.
     fn transact(
         &mut self,
-        scene: &Scene,
+        block_context: &BlockContext,
         mut wanted: CallArgs,
         used: u64,
         transfers: &mut Transfers,
@@ -220,7 +224,7 @@ impl Run<'_> {
         let from = wanted.from.unwrap_or_default();
         let account = self.state.basic(from)?.unwrap_or_default();
         let Number(nonce) = wanted.nonce.unwrap_or(Number(account.nonce));
-        let remaining = scene.header.gas_limit.saturating_sub(used);
+        let remaining = block_context.header.gas_limit.saturating_sub(used);
         let asked = wanted.gas.map_or(remaining, |gas| gas.0);
         if remaining < asked {
             let text = format!("block gas limit reached: remaining: {remaining}, required: {asked}");
@@ -228,28 +232,28 @@ impl Run<'_> {
         }
         let gas = asked.min(self.gas_left);
         (wanted.nonce, wanted.gas) = (Some(Number(nonce)), Some(Number(gas)));
-        let call = self.prepare(scene, &wanted, nonce)?;
-        let dynamic = scene.header.base_fee_per_gas.is_some();
+        let call = self.prepare(block_context, &wanted, nonce)?;
+        let dynamic = block_context.header.base_fee_per_gas.is_some();
         let chain_id = self.rules.chain_id();
         let (transaction, bytes) = unsigned::transaction(&wanted, nonce, gas, chain_id, dynamic)?;
-        self.check(scene, &call, account.nonce)?;
+        self.check(block_context, &call, account.nonce)?;
         wanted.check_forms().map_err(|error| Error::new(codes::INTERNAL, error.message))?;
-        let result = self.execute(scene, call, account.balance, transfers)?;
+        let result = self.execute(block_context, call, account.balance, transfers)?;
         let spent = result.tx_gas_used();
         self.gas_left = self.gas_left.checked_sub(spent).ok_or_else(|| {
             let left = self.gas_left;
             Error::server(format!("RPC gas cap exhausted: need {spent}, remaining {left}"))
         })?;
-        let byzantium = scene.spec.is_enabled_in(SpecId::BYZANTIUM);
+        let byzantium = block_context.spec.is_enabled_in(SpecId::BYZANTIUM);
         let root = if byzantium { None } else { Some(self.root()?) };
         let outcome = Outcome { capped: gas < asked, total: used.saturating_add(spent), root };
         Ok(Called::new(from, transaction, bytes, result, transfers.take(), &outcome))
     }
 
-    fn prepare(&self, scene: &Scene, wanted: &CallArgs, nonce: u64) -> Result<Call, Error> {
-        let mut call = wanted.clone().prepare(self.rules, &scene.header, u64::MAX)?;
+    fn prepare(&self, block_context: &BlockContext, wanted: &CallArgs, nonce: u64) -> Result<Call, Error> {
+        let mut call = wanted.clone().prepare(self.rules, &block_context.header, u64::MAX)?;
         // A free call sees the block's fees as they are.
-        call.block = scene.env.clone();
+        call.block = block_context.env.clone();
         call.tx.nonce = nonce;
         let cap = wanted.max_fee_per_blob_gas.unwrap_or(Big(U256::ZERO));
         if let Some(blob) = call.block.blob_excess_gas_and_price
@@ -262,7 +266,7 @@ impl Run<'_> {
     }
 
     /// What is checked before all else, in geth's order.
-    fn check(&self, scene: &Scene, call: &Call, nonce: u64) -> Result<(), Error> {
+    fn check(&self, block_context: &BlockContext, call: &Call, nonce: u64) -> Result<(), Error> {
         let tx = &call.tx;
         if self.plan.validation && tx.nonce != nonce {
             let (code, text) = if tx.nonce > nonce {
@@ -276,8 +280,8 @@ impl Run<'_> {
         let tip = tx.gas_priority_fee.unwrap_or(tx.gas_price);
         let free = !self.plan.validation && tx.gas_price == 0 && tip == 0;
         // An override gives a base fee to blocks that know none, where nobody looks at it.
-        let checked = scene.spec.is_enabled_in(SpecId::LONDON) && !free;
-        if let Some(base_fee) = scene.header.base_fee_per_gas.filter(|_| checked) {
+        let checked = block_context.spec.is_enabled_in(SpecId::LONDON) && !free;
+        if let Some(base_fee) = block_context.header.base_fee_per_gas.filter(|_| checked) {
             if tx.gas_price < tip {
                 let text = "err: max priority fee per gas higher than max fee per gas";
                 return Err(Error::params(text));
@@ -295,7 +299,7 @@ impl Run<'_> {
 
     fn execute(
         &mut self,
-        scene: &Scene,
+        block_context: &BlockContext,
         call: Call,
         balance: U256,
         transfers: &mut Transfers,
@@ -305,7 +309,7 @@ impl Run<'_> {
         cfg.disable_base_fee = true;
         let tx = call.tx.clone();
         let unpaid = (!self.plan.validation && settle::is_free(&tx)).then_some(call.block.beneficiary);
-        let (env, precompiles) = (call.block.clone(), scene.precompiles.clone());
+        let (env, precompiles) = (call.block.clone(), block_context.precompiles.clone());
         let mut machine =
             maidenlane_evm::machine(cfg, env, &mut self.state, self.budget, transfers, precompiles);
         match maidenlane_evm::inspect(&mut machine, tx) {

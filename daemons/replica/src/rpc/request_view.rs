@@ -15,15 +15,15 @@ const WAIT: Duration = Duration::from_millis(500);
 const AHEAD_MAX: u64 = 5;
 
 /// One request's pin: a view, and the reason not to use it.
-pub struct Session {
+pub struct RequestView {
     source: Arc<dyn StateView>,
     fitness: Fitness,
     refused: Option<Error>,
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for RequestView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("RequestView")
             .field("block", &self.block())
             .field("fitness", &self.fitness)
             .field("refused", &self.refused)
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-impl Session {
+impl RequestView {
     /// The newest view.
     pub(crate) fn now(live: &dyn Live) -> Self {
         Self { source: live.view(), fitness: live.fitness(), refused: None }
@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// The view, to be held.
-    pub(crate) fn view(&self) -> Arc<dyn StateView> {
+    pub(crate) fn held(&self) -> Arc<dyn StateView> {
         Arc::clone(&self.source)
     }
 
@@ -88,7 +88,7 @@ pub(crate) async fn pin(
     live: &dyn Live,
     waiters: &Semaphore,
     min: Option<Result<MinBlock, Error>>,
-) -> Session {
+) -> RequestView {
     let (source, refused) = match min {
         None => (live.view(), None),
         Some(Err(error)) => (live.view(), Some(error)),
@@ -98,7 +98,7 @@ pub(crate) async fn pin(
             (source, refused)
         }
     };
-    Session { fitness: live.fitness(), source, refused }
+    RequestView { fitness: live.fitness(), source, refused }
 }
 
 /// The first view at or above `number`, or the newest one when that does not come in time.
@@ -127,7 +127,7 @@ async fn reach(live: &dyn Live, waiters: &Semaphore, number: u64) -> Arc<dyn Sta
 }
 
 /// The first view that knows `block`, or the newest one when that does not come in time.
-pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRef) -> Session {
+pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRef) -> RequestView {
     let knows = |source: &dyn StateView| matches!(source.header(block), Ok(Some(_)));
     // Subscribed before the first look: a change between look and wait is not missed.
     let mut changes = live.changes();
@@ -137,7 +137,7 @@ pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRe
         // Then the newest is what there is.
         let _late = tokio::time::timeout(WAIT, known).await;
     }
-    Session::now(live)
+    RequestView::now(live)
 }
 
 fn satisfies(source: &dyn StateView, min: &MinBlock) -> Result<(), Error> {

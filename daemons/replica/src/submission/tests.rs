@@ -1,6 +1,6 @@
 //! Transactions into a real segment log and out again.
 
-use super::{Consumers, Intake, NotTaken, Settings};
+use super::{Consumers, NotTaken, Settings, Submissions};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, TopicOptions, segment};
 use maidenlane_wire::Transaction;
@@ -36,12 +36,12 @@ fn unknown() -> Arc<Consumers> {
     Arc::new(Consumers::new(Settings { topic, group, retention: HOUR }))
 }
 
-/// A running intake for tests of the RPC, and its log.
-pub(crate) fn running() -> (Intake, Stored) {
+/// A running submissions for tests of the RPC, and its log.
+pub(crate) fn running() -> (Submissions, Stored) {
     let (dir, log) = log();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     std::thread::spawn(|| appender.run());
-    (intake, Stored { log, _dir: dir })
+    (submissions, Stored { log, _dir: dir })
 }
 
 /// A log that is kept as long as this.
@@ -82,13 +82,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn every_transaction_is_stored_once_before_it_is_answered() {
     let (_dir, log) = log();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     let worker = std::thread::spawn(|| appender.run());
     // Each comes twice at the same time, and the first once more later.
     let taken = block_on(async {
         let twice = (0..200).flat_map(|number| [number, number]);
-        let all = futures_util::future::join_all(twice.map(|number| intake.take(transaction(number)))).await;
-        let again = intake.take(transaction(0)).await;
+        let all =
+            futures_util::future::join_all(twice.map(|number| submissions.take(transaction(number)))).await;
+        let again = submissions.take(transaction(0)).await;
         (all, again)
     });
     assert!(taken.0.iter().chain([&taken.1]).all(Result::is_ok), "{taken:?}");
@@ -97,7 +98,7 @@ fn every_transaction_is_stored_once_before_it_is_answered() {
     let mut expect: Vec<_> = (0..200).map(|number| transaction(number).hash).collect();
     expect.sort();
     assert_eq!(hashes, expect);
-    drop(intake);
+    drop(submissions);
     worker.join().expect("ends with the last handle");
 }
 
@@ -105,22 +106,22 @@ fn every_transaction_is_stored_once_before_it_is_answered() {
 fn a_log_that_fails_is_told_and_tried_again() {
     let (dir, log) = log();
     let missing = "t.missing".to_owned();
-    let (intake, appender) = Intake::new(log.clone(), missing.clone(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), missing.clone(), consumers(&log));
     let worker = std::thread::spawn(|| appender.run());
-    let refused = block_on(intake.take(transaction(1)));
+    let refused = block_on(submissions.take(transaction(1)));
     assert!(matches!(&refused, Err(NotTaken::Log(why)) if why.contains("t.missing")), "{refused:?}");
     assert!(log.create(&missing, &TopicOptions::default()).expect("a topic"));
-    assert_eq!(block_on(intake.take(transaction(1))), Ok(()));
-    drop((intake, dir));
+    assert_eq!(block_on(submissions.take(transaction(1))), Ok(()));
+    drop((submissions, dir));
     worker.join().expect("ends");
 }
 
 #[test]
 fn what_is_too_much_is_refused_at_once() {
     let (_dir, log) = log();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
     let large = |number: u64| Transaction { raw: vec![0; 900_000].into(), ..transaction(number) };
-    let waiting: Vec<_> = (0..80).map(|number| intake.take(large(number))).collect();
+    let waiting: Vec<_> = (0..80).map(|number| submissions.take(large(number))).collect();
     let outcomes = block_on(async {
         // Nobody appends: those with room wait, the others are answered.
         futures_util::future::join_all(
@@ -131,29 +132,29 @@ fn what_is_too_much_is_refused_at_once() {
     let refused = outcomes.iter().filter(|outcome| **outcome == Ok(Err(NotTaken::Full))).count();
     assert_eq!((outcomes.len() - refused, refused), (74, 6), "64 MiB wait");
     drop(appender);
-    assert!(matches!(block_on(intake.take(transaction(1))), Err(NotTaken::Log(_))), "stopping");
+    assert!(matches!(block_on(submissions.take(transaction(1))), Err(NotTaken::Log(_))), "stopping");
 }
 
 #[test]
 fn nothing_is_taken_that_nobody_delivers() {
     let (_dir, log) = log();
     let consumers = unknown();
-    let (intake, appender) = Intake::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers));
     let worker = std::thread::spawn(|| appender.run());
-    let early = block_on(intake.take(transaction(1)));
+    let early = block_on(submissions.take(transaction(1)));
     assert!(matches!(&early, Err(NotTaken::Unconsumed(why)) if why.contains("not known yet")), "{early:?}");
     let old = Transaction { taken_ms: transaction(0).taken_ms - 31 * 60_000, ..transaction(0) };
     let payload = old.encode();
     let entry = Append { key: Some(old.sender.as_slice()), payload: &payload };
     log.producer(TOPIC).expect("a producer").append(&[entry]).expect("appended");
     assert_eq!(consumers.look(&log).expect("a look"), Duration::from_secs(1));
-    let refused = block_on(intake.take(transaction(1)));
+    let refused = block_on(submissions.take(transaction(1)));
     let Err(NotTaken::Unconsumed(reason)) = refused else { panic!("{refused:?}") };
     let since = (old.taken_ms / 1_000).to_string();
     assert!(reason.contains("emitter") && reason.contains(TOPIC) && reason.contains(&since), "{reason}");
     assert_eq!(stored(&log, "emitter"), [old.hash]);
     consumers.look(&log).expect("a look");
-    assert_eq!(block_on(intake.take(transaction(1))), Ok(()), "it is consumed again");
-    drop(intake);
+    assert_eq!(block_on(submissions.take(transaction(1))), Ok(()), "it is consumed again");
+    drop(submissions);
     worker.join().expect("ends");
 }

@@ -69,7 +69,7 @@ struct Waiting {
 
 /// Takes transactions. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Intake {
+pub struct Submissions {
     queue: SyncSender<Waiting>,
     room: Arc<Semaphore>,
     consumers: Arc<Consumers>,
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Waiting {
     }
 }
 
-impl Intake {
+impl Submissions {
     /// The taking end, and the appending one for a thread of its own.
     #[must_use]
     pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>) -> (Self, Appender) {
@@ -125,7 +125,7 @@ impl std::fmt::Debug for Appender {
 }
 
 impl Appender {
-    /// Runs until the last [`Intake`] is gone; whoever is in the queue then still gets an answer.
+    /// Runs until the last [`Submissions`] is gone; whoever is in the queue then still gets an answer.
     pub fn run(mut self) {
         while let Ok(first) = self.waiting.recv() {
             let batch = self.gather(first);

@@ -1,6 +1,6 @@
 //! The two threads beside the requests: one appends, one looks whether anybody consumes.
 
-use super::{Consumers, Intake, Settings};
+use super::{Consumers, Settings, Submissions};
 use maidenlane_log::{Backend, TopicNeeds, kafka};
 use maidenlane_service::{Failure, Health, Metrics, Shutdown, TaskGroup};
 use std::sync::Arc;
@@ -36,9 +36,10 @@ pub fn start(
     tasks: &TaskGroup,
     health: &Health,
     metrics: &Metrics,
-) -> Result<Intake, Failure> {
+) -> Result<Submissions, Failure> {
     let consumers = Arc::new(Consumers::new(settings.clone()));
-    let (intake, appender) = Intake::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers));
+    let (submissions, appender) =
+        Submissions::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers));
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("transactions", move || {
         appender.run();
@@ -61,7 +62,7 @@ pub fn start(
         watch.run();
         Ok(())
     })?;
-    Ok(intake)
+    Ok(submissions)
 }
 
 /// The log, asked for no longer than a daemon may take to stop.

@@ -1,9 +1,10 @@
-//! The store as the JSON-RPC sees it: one view per head, swapped in one step, and how fresh it is.
+//! The store as its readers see it: one view per head, swapped in one step.
 
+use crate::liveness::{Liveness, missing};
 use crate::memo::Memo;
 use crate::{Fitness, Fresh, Live};
 use alloy::primitives::{Address, B256, Bytes, U256};
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use maidenlane_chain::block::decode_header;
 use maidenlane_chain::forks::ForksError;
 use maidenlane_chain::{BlockRef, Rules};
@@ -13,8 +14,7 @@ use maidenlane_state::trie::Place;
 use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use maidenlane_store::{self as store, View};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A head that cannot be shown.
@@ -45,13 +45,13 @@ impl Parsed {
 
 /// One head's view with what the RPC wants decoded.
 #[derive(Debug)]
-pub struct Shown {
+pub struct HeadView {
     view: View,
     head: Head,
     memo: Memo,
 }
 
-impl Shown {
+impl HeadView {
     /// Decodes what every request needs.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ const fn after(at: At) -> Option<u64> {
     }
 }
 
-impl StateView for Shown {
+impl StateView for HeadView {
     fn head(&self) -> &Head {
         &self.head
     }
@@ -178,90 +178,23 @@ impl StateView for Shown {
 
 /// The newest head and how fresh it is. Written by the follower, read by every request without a lock.
 #[derive(Debug)]
-pub struct Heads {
-    shown: ArcSwap<Shown>,
+pub struct HeadTracker {
+    shown: ArcSwap<HeadView>,
     changes: watch::Sender<u64>,
-    signs: Arc<Signs>,
+    liveness: Arc<Liveness>,
     fresh: Current<Fresh>,
 }
 
-/// What the feed last said of its master.
-#[derive(Debug)]
-pub struct Signs {
-    born: Instant,
-    expected: AtomicU64,
-    /// Milliseconds since `born` of the last sign of life, plus one; 0 = none yet.
-    seen_ms: AtomicU64,
-    /// The block that waits for its trie nodes longer than it should.
-    missing: ArcSwapOption<BlockRef>,
-}
-
-impl Default for Signs {
-    fn default() -> Self {
-        Self {
-            born: Instant::now(),
-            expected: AtomicU64::new(0),
-            seen_ms: AtomicU64::new(0),
-            missing: ArcSwapOption::empty(),
-        }
-    }
-}
-
-impl Signs {
-    /// The master's head, as last stated.
-    #[must_use]
-    pub fn expected(&self) -> u64 {
-        self.expected.load(Ordering::Relaxed)
-    }
-
-    /// Notes the master's head and that it answered `age` ago.
-    pub fn note(&self, expected: u64, age: Duration) {
-        self.expected.store(expected, Ordering::Relaxed);
-        let at = self.born.elapsed().saturating_sub(age);
-        self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
-    }
-
-    /// Notes which block waits for its trie nodes longer than it should.
-    pub fn set_missing(&self, block: Option<BlockRef>) {
-        self.missing.store(block.map(Arc::new));
-    }
-
-    /// The block that waits for its trie nodes longer than it should.
-    #[must_use]
-    pub fn missing(&self) -> Option<BlockRef> {
-        self.missing.load().as_deref().copied()
-    }
-
-    /// Time since the last sign of life, or since the start if there was none.
-    #[must_use]
-    pub fn silent(&self) -> Duration {
-        let seen = Duration::from_millis(self.seen_ms.load(Ordering::Relaxed).saturating_sub(1));
-        self.born.elapsed().saturating_sub(seen)
-    }
-
-    /// Whether there ever was a sign of life.
-    #[must_use]
-    pub fn any(&self) -> bool {
-        self.seen_ms.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// What is said of a replica that waits for a block's trie nodes.
-#[must_use]
-pub fn missing(block: BlockRef) -> String {
-    format!("proofs missing for block {block}")
-}
-
-impl Heads {
+impl HeadTracker {
     /// Begins with a first head.
     #[must_use]
-    pub fn new(first: Shown, signs: Arc<Signs>, fresh: Current<Fresh>) -> Self {
+    pub fn new(first: HeadView, liveness: Arc<Liveness>, fresh: Current<Fresh>) -> Self {
         let changes = watch::Sender::new(first.head.block.number);
-        Self { shown: ArcSwap::from_pointee(first), changes, signs, fresh }
+        Self { shown: ArcSwap::from_pointee(first), changes, liveness, fresh }
     }
 
     /// Shows another head to all requests that begin from now on.
-    pub fn show(&self, shown: Shown) {
+    pub fn show(&self, shown: HeadView) {
         let number = shown.head.block.number;
         self.shown.store(Arc::new(shown));
         self.changes.send_replace(number);
@@ -274,20 +207,21 @@ impl Heads {
     }
 }
 
-impl Live for Heads {
+impl Live for HeadTracker {
     fn view(&self) -> Arc<dyn StateView> {
         self.shown.load_full()
     }
 
     fn fitness(&self) -> Fitness {
         let shown = self.shown.load();
-        let (head, expected, silent) = (shown.head.block.number, self.signs.expected(), self.signs.silent());
+        let (head, expected, silent) =
+            (shown.head.block.number, self.liveness.expected(), self.liveness.silent());
         let lag = expected.saturating_sub(head);
         let age = age_of(Duration::from_secs(shown.head.header.timestamp));
         let fresh = self.fresh.get();
-        let stale = if let Some(block) = self.signs.missing() {
+        let stale = if let Some(block) = self.liveness.missing() {
             Some(missing(block))
-        } else if !self.signs.any() || silent > fresh.silence_max {
+        } else if !self.liveness.any() || silent > fresh.silence_max {
             Some(format!("no sign of life from the feed for {} ms", millis(silent)))
         } else if lag > fresh.lag_blocks_max {
             Some(format!("{lag} blocks behind the master's head {expected}"))
