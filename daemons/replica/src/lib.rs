@@ -16,6 +16,7 @@ extern crate maidenlane_config as serde_dhall;
 pub mod config;
 pub mod filters;
 mod listeners;
+mod metrics;
 pub mod rpc;
 mod run;
 pub mod submission;

@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::filters::{self, Filters};
 use crate::listeners;
+use crate::metrics::Gauges;
 use crate::rpc::{Rpc, Sinks};
 use crate::submission;
 use maidenlane_config::shapes;
@@ -12,11 +13,12 @@ use maidenlane_replay::catch_up::CatchUp;
 use maidenlane_replay::error::Error;
 use maidenlane_replay::events::Event;
 use maidenlane_replay::follow::{Follower, Logs};
+use maidenlane_replay::fork_watch::ForkWatch;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::liveness::{Liveness, missing};
 use maidenlane_replay::{Fitness, Fresh, Live};
 use maidenlane_service::{
-    Addresses, Context, Current, Exit, Failure, Health, Metrics, Shutdown, TaskGroup, Tracer, tracer,
+    Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup, Tracer, clock, tracer,
 };
 use maidenlane_store::Store;
 use std::sync::Arc;
@@ -59,6 +61,7 @@ impl maidenlane_service::Daemon for Daemon {
             shutdown: tasks.shutdown().clone(),
             first: Some(first),
             catch_up: None,
+            forks: ForkWatch::default(),
             stale: false,
         };
         tasks.spawn_thread("follow", move || Ok(loop_.run()?))?;
@@ -134,6 +137,7 @@ struct Loop {
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
     /// Until it first follows.
     catch_up: Option<CatchUp>,
+    forks: ForkWatch,
     stale: bool,
 }
 
@@ -333,7 +337,8 @@ impl Loop {
         self.health
             .set_status_line(&format!("block {} (lag {lag}, silent {} ms)", head.number, fitness.silent_ms));
         let state = if self.stale { "stale" } else { "following" };
-        self.section(state, head.number, Some(fitness));
+        self.section(state, head.number, &fitness);
+        self.tell_forks(heads);
     }
 
     /// Where it is on its way to the feed's end; a start that waits for that is given the time.
@@ -362,13 +367,21 @@ impl Loop {
         self.health.set_section("replica", value);
     }
 
-    fn section(&self, state: &str, head: u64, fitness: Option<Fitness>) {
-        let expected = fitness.as_ref().map(|fitness| fitness.expected);
-        let silent_ms = fitness.as_ref().map(|fitness| fitness.silent_ms);
+    fn section(&self, state: &str, head: u64, fitness: &Fitness) {
         let value = serde_json::json!({
-            "state": state, "head": head, "expected": expected, "silentMs": silent_ms,
+            "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,
         });
         self.health.set_section("replica", value);
+    }
+
+    /// The next fork that this build does not implement.
+    fn tell_forks(&mut self, heads: &HeadTracker) {
+        let unknown = self.forks.look(heads.view().head(), clock::now().as_secs(), &self.events);
+        let left = unknown.as_ref().map_or(-1, |fork| i64::try_from(fork.seconds_left).unwrap_or(i64::MAX));
+        self.gauges.unknown_fork.set(left);
+        let fork =
+            unknown.map(|fork| serde_json::json!({ "name": fork.name, "secondsLeft": fork.seconds_left }));
+        self.health.set_section("unknownFork", fork.into());
     }
 }
 
@@ -376,28 +389,4 @@ impl Loop {
 fn passes(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
     matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
-}
-
-type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
-
-/// The daemon's numbers.
-#[derive(Default)]
-struct Gauges {
-    head: Gauge,
-    expected: Gauge,
-}
-
-impl Gauges {
-    fn new(metrics: &Metrics) -> Self {
-        let gauges = Self::default();
-        metrics.register(|registry| {
-            registry.register("head_number", "Newest applied block", gauges.head.clone());
-            registry.register(
-                "expected_number",
-                "The master's head as the feed states it",
-                gauges.expected.clone(),
-            );
-        });
-        gauges
-    }
 }

@@ -1,0 +1,30 @@
+//! The daemon's numbers.
+
+use maidenlane_service::Metrics;
+use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+
+/// Gauges of the loop that follows the feed.
+#[derive(Default)]
+pub(crate) struct Gauges {
+    pub(crate) head: Gauge,
+    pub(crate) expected: Gauge,
+    pub(crate) unknown_fork: Gauge,
+}
+
+impl Gauges {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let gauges = Self::default();
+        gauges.unknown_fork.set(-1);
+        metrics.register(|registry| {
+            let mut register = |name, help, gauge: &Gauge| registry.register(name, help, gauge.clone());
+            register("head_number", "Newest applied block", &gauges.head);
+            register("expected_number", "The master's head as the feed states it", &gauges.expected);
+            register(
+                "unknown_fork_seconds",
+                "Time until a fork that this build does not implement; 0 when it is in force, -1 without one",
+                &gauges.unknown_fork,
+            );
+        });
+        gauges
+    }
+}
