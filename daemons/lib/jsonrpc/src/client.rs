@@ -113,7 +113,7 @@ impl Credential {
 }
 
 /// Client of one JSON-RPC server. Cloning shares its connections and its bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     endpoint: Endpoint,
     options: Arc<Options>,
@@ -123,7 +123,7 @@ pub struct Client {
     unanswered: Arc<AtomicUsize>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Transport {
     Http(http::HttpClient),
     Connection(Arc<Connection>),
@@ -141,9 +141,19 @@ impl ToRpcParams for Params {
     }
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.endpoint)
+    }
+}
+
 impl Client {
     /// Connects. Over HTTP nothing is sent yet: an absent server shows at the first call.
-    pub async fn connect(endpoint: Endpoint, options: Options) -> Result<Self, ClientError> {
+    pub async fn connect(endpoint: Endpoint, mut options: Options) -> Result<Self, ClientError> {
+        // jsonrpsee and tokio panic beyond these.
+        options.requests_max = options.requests_max.clamp(1, Semaphore::MAX_PERMITS);
+        options.notifications_max = options.notifications_max.clamp(1, Semaphore::MAX_PERMITS);
+        options.ping = options.ping.max(Duration::from_millis(1));
         let connecting = async {
             Ok(match &endpoint {
                 Endpoint::Http(uri) => Transport::Http(http::client(uri, &options)?),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// Address of a JSON-RPC server, parsed from `http://`, `https://`, `ws://` or `wss://` with a host, or the absolute path
 /// of an IPC socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// HTTP, with TLS for `https`.
     Http(Uri),
@@ -50,6 +50,12 @@ impl fmt::Display for Endpoint {
                 write!(f, "{}://{authority}", uri.scheme_str().unwrap_or_default())
             }
         }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn client(uri: &Uri, options: &Options) -> Result<HttpClient, Failure
 }
 
 /// Service that posts requests, in the place of jsonrpsee's own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Poster {
     client: legacy::Client<HttpsConnector<HttpConnector>, HttpBody>,
     uri: Uri,

@@ -167,6 +167,17 @@ fn calls_have_deadlines_and_wait_for_their_place() {
 }
 
 #[test]
+fn bounds_of_zero_are_bounds_of_one() {
+    with(open(), async |served| {
+        let options =
+            Options { requests_max: 0, notifications_max: 0, ping: Duration::ZERO, ..Options::default() };
+        for client in served.clients(&options).await {
+            client.call::<Value>("echo", ()).await.expect("an answer");
+        }
+    });
+}
+
+#[test]
 fn a_server_that_goes_is_noticed() {
     with(open(), async |mut served| {
         let [_, websocket, ipc] = served.clients(&Options::default()).await;
