@@ -20,7 +20,6 @@ pub use error::{ClientError, Failure};
 pub use subscription::Subscription;
 
 use crate::error::Error;
-use crate::json::Json;
 use crate::jwt;
 use ::http::HeaderValue;
 use jsonrpsee_core::client::{ClientT as _, SubscriptionClientT as _};
@@ -212,7 +211,7 @@ impl Client {
                 Transport::Connection(client) => client.batch_request::<R>(batch).await,
             };
             let answers = answered.map_err(|error| error::failure(error, &self.options))?;
-            Ok(answers.into_iter().map(|answer| answer.map_err(|object| rpc_error(&object))).collect())
+            Ok(answers.into_iter().map(|answer| answer.map_err(|object| error::rpc_error(&object))).collect())
         };
         self.bounded("call", "a batch", calling).await
     }
@@ -282,14 +281,6 @@ impl Client {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
         }
         outcome.map_err(|failure| ClientError::new(verb, subject, &self.endpoint, failure))
-    }
-}
-
-fn rpc_error(object: &jsonrpsee_types::ErrorObject<'_>) -> Error {
-    Error {
-        code: object.code(),
-        message: object.message().to_owned().into(),
-        data: object.data().map(|data| Json::Owned(data.get().to_owned())),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Errors of clients: what was asked of which endpoint, and the failure behind it.
 
-use super::{Endpoint, Options, Rpsee, rpc_error};
+use super::{Endpoint, Options, Rpsee};
 use crate::error::Error;
 use crate::ipc::ValueError;
+use crate::json::Json;
 use crate::tls::TlsError;
 use jsonrpsee_core::http_helpers::HttpError;
 use jsonrpsee_http_client::transport::Error as HttpTransportError;
@@ -138,4 +139,13 @@ fn is_too_large(cause: &Rpsee) -> bool {
         next = error.source();
     }
     false
+}
+
+/// A server's error object as ours.
+pub(super) fn rpc_error(object: &jsonrpsee_types::ErrorObject<'_>) -> Error {
+    Error {
+        code: object.code(),
+        message: object.message().to_owned().into(),
+        data: object.data().map(|data| Json::Owned(data.get().to_owned())),
+    }
 }

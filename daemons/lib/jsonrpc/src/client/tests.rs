@@ -1,6 +1,7 @@
 use super::*;
 use crate::access::{Access, Identity, Proof};
 use crate::dispatch::tests::Fake;
+use crate::json::Json;
 use crate::tls::tests::{Authority, Server};
 use crate::{Limits, Listener, Socket, codes, serve};
 use serde_json::{Value, json};
