@@ -14,14 +14,13 @@ pub(crate) struct Gauges {
 impl Gauges {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let gauges = Self::default();
-        gauges.unknown_fork.set(-1);
         metrics.register(|registry| {
             let mut register = |name, help, gauge: &Gauge| registry.register(name, help, gauge.clone());
             register("head_number", "Newest applied block", &gauges.head);
             register("expected_number", "The master's head as the feed states it", &gauges.expected);
             register(
-                "unknown_fork_seconds",
-                "Time until a fork that this build does not implement; 0 when it is in force, -1 without one",
+                "unknown_fork_time_seconds",
+                "Unix time of the next fork that this build does not implement; 0 without one",
                 &gauges.unknown_fork,
             );
         });

@@ -6,6 +6,7 @@ use crate::listeners;
 use crate::metrics::Gauges;
 use crate::rpc::{Rpc, Sinks};
 use crate::submission;
+use maidenlane_chain::{ForkWatch, UnknownFork};
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_replay::apply::Demands;
@@ -13,13 +14,13 @@ use maidenlane_replay::catch_up::CatchUp;
 use maidenlane_replay::error::Error;
 use maidenlane_replay::events::Event;
 use maidenlane_replay::follow::{Follower, Logs};
-use maidenlane_replay::fork_watch::ForkWatch;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::liveness::{Liveness, missing};
 use maidenlane_replay::{Fitness, Fresh, Live};
 use maidenlane_service::{
     Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup, Tracer, clock, tracer,
 };
+use maidenlane_state::Head;
 use maidenlane_store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -376,9 +377,14 @@ impl Loop {
 
     /// The next fork that this build does not implement.
     fn tell_forks(&mut self, heads: &HeadTracker) {
-        let unknown = self.forks.look(heads.view().head(), clock::now().as_secs(), &self.events);
-        let left = unknown.as_ref().map_or(-1, |fork| i64::try_from(fork.seconds_left).unwrap_or(i64::MAX));
-        self.gauges.unknown_fork.set(left);
+        let (view, now_s) = (heads.view(), clock::now().as_secs());
+        let Head { header, rules, .. } = view.head();
+        let unknown = UnknownFork::next(rules.forks(), header.number, header.timestamp, now_s);
+        if let Some(fork) = unknown.as_ref().filter(|fork| self.forks.is_due(fork, now_s)) {
+            self.events.emit(&Event::UnknownFork(fork.clone()));
+        }
+        let time_s = unknown.as_ref().map_or(0, |fork| i64::try_from(fork.time_s).unwrap_or(i64::MAX));
+        self.gauges.unknown_fork.set(time_s);
         let fork =
             unknown.map(|fork| serde_json::json!({ "name": fork.name, "secondsLeft": fork.seconds_left }));
         self.health.set_section("unknownFork", fork.into());

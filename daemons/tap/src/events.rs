@@ -1,6 +1,6 @@
 //! Everything the tap tells: one closed type, one table to log lines, one to metrics.
 
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{BlockRef, UnknownFork};
 use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
 use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
@@ -85,6 +85,8 @@ pub enum Event {
         /// How many.
         segments: usize,
     },
+    /// The master's chain config names a fork that this build does not implement, and it is near.
+    UnknownFork(UnknownFork),
     /// A heartbeat was published.
     Heartbeat,
 }
@@ -115,6 +117,7 @@ impl Told for Event {
                 (Level::WARN, format!("the spool has {holes} new marked holes and {torn} torn tails"))
             }
             Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
+            Self::UnknownFork(fork) => (Level::WARN, fork.to_string()),
             Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
             Self::Ahead { .. }
             | Self::Audited { .. }
@@ -156,6 +159,10 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
     let audited = counter("keys_audited", "Changed keys proved by the master");
     let unaudited = counter("audits_failed", "Audits that the master could not answer");
     let heartbeats = counter("heartbeats", "Heartbeats published");
+    let fork = gauge(
+        "unknown_fork_time_seconds",
+        "Unix time of the next fork that this build does not implement, from 30 days before it on; 0 without one",
+    );
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let many = |count: &usize| u64::try_from(*count).unwrap_or(u64::MAX);
     Tracer::new(move |event| match event {
@@ -178,6 +185,7 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
         Event::Unaudited { .. } => drop(unaudited.inc()),
         Event::Finalized { number } => drop(finalized.set(signed(*number))),
         Event::Heartbeat => drop(heartbeats.inc()),
+        Event::UnknownFork(unknown) => drop(fork.set(signed(unknown.time_s))),
         Event::Resumed | Event::Waiting { .. } | Event::Reclaimed { .. } => {}
     })
 }

@@ -5,6 +5,7 @@
 //! | [`account`] | accounts as slim RLP |
 //! | [`block`] | blocks as consensus bytes, held against their header |
 //! | [`decoded`] | blocks decoded, with their senders |
+//! | `fork_watch` | the next fork that this build does not implement, and when to warn of it |
 //! | [`forks`] | the fork schedule, and what of it this build implements |
 //! | [`logs`] | logs straight from receipts |
 //! | [`receipts`] | receipts as consensus bytes |
@@ -14,6 +15,7 @@
 pub mod account;
 pub mod block;
 pub mod decoded;
+mod fork_watch;
 pub mod forks;
 pub mod logs;
 pub mod receipts;
@@ -24,6 +26,7 @@ pub mod transaction;
 pub use account::Account;
 pub use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 pub use decoded::Block;
+pub use fork_watch::{ForkWatch, UnknownFork};
 pub use forks::{Fork, Forks};
 pub use logs::{LogRef, Logs};
 pub use receipts::{Receipt, Receipts};

@@ -1,6 +1,6 @@
 //! Everything a replica has to tell, and how it tells it.
 
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{BlockRef, UnknownFork};
 use maidenlane_service::tracer::{Line, Told};
 use tracing::Level;
 
@@ -39,12 +39,7 @@ pub enum Event {
     /// Trie nodes were kept and are to be kept no more.
     NodesDropped,
     /// The chain config names a fork that this build does not implement, and it is near.
-    UnknownFork {
-        /// Name in the chain config.
-        name: String,
-        /// Seconds until then; 0 once it is in force.
-        seconds_left: u64,
-    },
+    UnknownFork(UnknownFork),
     /// Fit to serve from now on.
     Following,
     /// Not fit to serve.
@@ -75,15 +70,7 @@ impl Told for Event {
             Self::NodesDropped => {
                 (Level::WARN, "`proofs` is None now: the trie nodes are deleted".to_owned())
             }
-            Self::UnknownFork { name, seconds_left: 0 } => {
-                let what = "is in force and this build does not implement it: upgrade, nothing is executed";
-                (Level::ERROR, format!("fork {name} {what}"))
-            }
-            Self::UnknownFork { name, seconds_left } => {
-                let (days, hours) = (seconds_left / 86_400, seconds_left / 3_600 % 24);
-                let what = "and this build does not implement it: upgrade before";
-                (Level::WARN, format!("fork {name} comes in {days} d {hours} h {what}"))
-            }
+            Self::UnknownFork(fork) => (Level::WARN, fork.to_string()),
             Self::Following => (Level::INFO, "fit to serve".to_owned()),
             Self::Stale { reason } => (Level::WARN, format!("stale: {reason}")),
             Self::LogAway { reason } => (Level::WARN, format!("log is away, trying again: {reason}")),

@@ -10,7 +10,6 @@
 //! | [`heads`] | the newest head as readers see it |
 //! | [`freshness`] | how fresh that is, and how fresh it must be |
 //! | [`liveness`] | what the feed last said of its master |
-//! | [`fork_watch`] | warnings of forks that this build does not implement |
 //! | `memo` | what was read of one head's state, decoded |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
@@ -20,7 +19,6 @@ pub mod error;
 pub mod events;
 pub mod failpoints;
 pub mod follow;
-pub mod fork_watch;
 pub mod freshness;
 pub mod heads;
 pub mod liveness;

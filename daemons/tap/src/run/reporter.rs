@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::publish::Publisher;
 use crate::spool::Spool;
-use maidenlane_chain::BlockRef;
-use maidenlane_service::{Health, Tracer};
+use maidenlane_chain::{BlockRef, ForkWatch, Forks, UnknownFork};
+use maidenlane_service::{Health, Tracer, clock};
 use std::time::{Duration, Instant};
 
 /// Asked for, again and again, by a start that waits for somebody else.
@@ -19,6 +19,10 @@ pub(super) struct Reporter {
     failing_since: Option<Instant>,
     /// The last failure's text, which is reported once.
     failure: Option<String>,
+    /// The master's chain config, parsed again when it is another one.
+    chain_config: String,
+    forks: Option<Forks>,
+    fork_watch: ForkWatch,
 }
 
 /// The state of following as of one tick.
@@ -32,7 +36,15 @@ pub(super) struct Status<'a> {
 
 impl Reporter {
     pub(super) fn new(events: Tracer<Event>, health: Health) -> Self {
-        Self { events, health, failing_since: None, failure: None }
+        Self {
+            events,
+            health,
+            failing_since: None,
+            failure: None,
+            chain_config: String::new(),
+            forks: None,
+            fork_watch: ForkWatch::default(),
+        }
     }
 
     /// Nothing is in the way.
@@ -63,7 +75,7 @@ impl Reporter {
         Ok(())
     }
 
-    pub(super) fn report(&self, status: &Status<'_>) {
+    pub(super) fn report(&mut self, status: &Status<'_>) {
         let Status { publisher, spool, master, resuming, missing } = *status;
         let tail = publisher.tail();
         let section = serde_json::json!({
@@ -78,6 +90,7 @@ impl Reporter {
             "spoolBlocks": spool.len(),
         });
         self.health.set_section("tap", section);
+        self.report_forks(spool, tail.published.head());
         match (missing, tail.published.head()) {
             (Some(missing), _) => self.health.set_unready(format!("no frames of block {missing}")),
             _ if resuming => self.health.set_unready("the master is behind the published head"),
@@ -93,5 +106,23 @@ impl Reporter {
             self.health.set_status_line(&reason);
             self.health.extend_timeout(START_WAIT);
         }
+    }
+
+    /// The next fork of the master that this build does not implement. A head is about as old as its announcement.
+    fn report_forks(&mut self, spool: &Spool, head: Option<BlockRef>) {
+        let (Ok(init), Some(head), now_s) = (spool.init(), head, clock::now().as_secs()) else { return };
+        if self.chain_config != init.chain_config {
+            self.chain_config.clone_from(&init.chain_config);
+            // Replicas refuse what is no chain config, and say so.
+            self.forks = Forks::parse(&init.chain_config).ok();
+        }
+        let forks = self.forks.as_ref();
+        let unknown = forks.and_then(|forks| UnknownFork::next(forks, head.number, now_s, now_s));
+        if let Some(fork) = unknown.as_ref().filter(|fork| self.fork_watch.is_due(fork, now_s)) {
+            self.events.emit(&Event::UnknownFork(fork.clone()));
+        }
+        let fork =
+            unknown.map(|fork| serde_json::json!({ "name": fork.name, "secondsLeft": fork.seconds_left }));
+        self.health.set_section("unknownFork", fork.into());
     }
 }

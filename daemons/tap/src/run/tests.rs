@@ -19,6 +19,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 mod ahead;
+mod forks;
 mod geth;
 mod proofs;
 
