@@ -1,7 +1,7 @@
 //! Errors that stop the tap or make it try again, and the exit code each deserves.
 
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_service::{Exit, Failure};
+use maidenlane_service::{Exit, Failure, with_causes};
 use std::path::PathBuf;
 
 /// An error of the tap.
@@ -168,17 +168,6 @@ impl Error {
             ),
             _ => false,
         }
-    }
-
-    /// The error and its causes, separated by colons.
-    #[must_use]
-    pub fn with_causes(&self) -> String {
-        let (mut text, mut cause) = (self.to_string(), std::error::Error::source(self));
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
     }
 
     const fn exit(&self) -> Exit {

@@ -2,6 +2,7 @@
 //!
 //! Messages follow each other without a frame around them, so the stream is cut where a JSON value ends.
 
+use maidenlane_service::clock::millis;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -294,10 +295,6 @@ impl AsFd for Client {
 
 fn at_least_one_ms(wait: Duration) -> Duration {
     wait.max(Duration::from_millis(1))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

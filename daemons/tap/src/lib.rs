@@ -41,7 +41,7 @@ use crate::events::Event;
 use crate::tail::Chain;
 use maidenlane_config::shapes;
 use maidenlane_log::TopicNeeds;
-use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer};
+use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer, with_causes};
 use std::time::Duration;
 
 /// Between attempts to ask a master for its genesis.
@@ -101,7 +101,7 @@ fn chain(settings: &Settings, events: &Tracer<Event>, health: &Health, shutdown:
         match master::Master::connect(&settings.ipc).and_then(|mut master| master.identity()) {
             Ok((_, genesis)) => return Some(Chain { id, genesis }),
             Err(error) => {
-                let reason = Error::from(error).with_causes();
+                let reason = with_causes(&Error::from(error));
                 if last.as_ref() != Some(&reason) {
                     events.emit(&Event::Away { reason: reason.clone() });
                 }

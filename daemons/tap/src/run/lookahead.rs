@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::events::Event;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::Tracer;
-use std::time::{Duration, SystemTime};
+use maidenlane_service::clock::age_of;
+use std::time::Duration;
 
 /// Blocks younger than this are audited, and the master's head whatever its age.
 const AUDIT_AGE_MAX: Duration = Duration::from_secs(600);
@@ -92,7 +93,6 @@ fn prove_young(checked: Checked, blocks: &mut Blocks) -> Result<(Checked, bool),
 }
 
 fn is_young(block: &Examined) -> bool {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     // The master's clock may be ahead of ours, and a header may say anything.
-    now.saturating_sub(Duration::from_secs(block.header.timestamp)) <= AUDIT_AGE_MAX
+    age_of(Duration::from_secs(block.header.timestamp)) <= AUDIT_AGE_MAX
 }

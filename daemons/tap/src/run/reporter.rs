@@ -5,7 +5,7 @@ use crate::events::Event;
 use crate::publish::Publisher;
 use crate::spool::Spool;
 use maidenlane_chain::{BlockRef, ForkWatch, Forks, UnknownFork};
-use maidenlane_service::{Health, Tracer, clock};
+use maidenlane_service::{Health, Tracer, clock, with_causes};
 use std::time::{Duration, Instant};
 
 /// Asked for, again and again, by a start that waits for somebody else.
@@ -59,7 +59,7 @@ impl Reporter {
     /// When it has lasted too long, unless it is the master's.
     pub(super) fn fails(&mut self, error: Error) -> Result<(), Error> {
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        let reason = error.with_causes();
+        let reason = with_causes(&error);
         if self.failure.as_ref() != Some(&reason) {
             self.events.emit(&Event::Away { reason: reason.clone() });
         }
@@ -68,7 +68,7 @@ impl Reporter {
         self.health.extend_timeout(START_WAIT);
         self.failure = Some(reason);
         if !matches!(error, Error::Master(_)) && since.elapsed() >= GIVE_UP_AFTER {
-            let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let waited_ms = clock::millis(since.elapsed());
             return Err(Error::GaveUp { waited_ms, source: Box::new(error) });
         }
         self.health.progress();

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::publish::Draft;
 use maidenlane_service::Tracer;
+use maidenlane_service::clock::millis;
 use maidenlane_wire::{Heartbeat, Record};
 use std::time::SystemTime;
 
@@ -25,7 +26,7 @@ pub(super) fn heartbeat(
 ) -> Option<Draft> {
     let ((master, at), published) = connection.just_seen().zip(output.publisher.tail().published.head())?;
     let seen = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let master_seen_ms = u64::try_from(seen.as_millis()).unwrap_or(u64::MAX);
+    let master_seen_ms = millis(seen);
     Some(Draft { record: Record::Heartbeat(Heartbeat { published, master, resuming, master_seen_ms }), more })
 }
 
