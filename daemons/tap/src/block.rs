@@ -95,10 +95,7 @@ fn expect(what: &str, found: B256, wanted: B256) -> Result<(), String> {
 }
 
 fn with_cause(error: BlockError) -> String {
-    match std::error::Error::source(&error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+    maidenlane_service::with_causes(&error)
 }
 
 fn list_of<T: AsRef<[u8]>>(items: &[T]) -> Bytes {
