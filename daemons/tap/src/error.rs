@@ -1,7 +1,7 @@
 //! Errors that stop the tap or make it try again, and the exit code each deserves.
 
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_service::{Exit, Failure, with_causes};
+use maidenlane_service::{Exit, Failure};
 use std::path::PathBuf;
 
 /// An error of the tap.
