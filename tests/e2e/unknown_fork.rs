@@ -55,7 +55,7 @@ fn a_fork_that_this_build_lacks_is_told_ahead() {
     let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let fork_s = now_s + TEN_DAYS_S;
     let config = format!(r#"{{"chainId": {CHAIN_ID}, "londonBlock": 0, "amsterdamTime": {fork_s}}}"#);
-    publish(&Backend::Segment(segment::Options::new(&dir.path().join("log"))), config, now_s);
+    publish(&Backend::Segment(segment::Options::new(dir.path().join("log"))), config, now_s);
     let settings = settings::replica(CHAIN_ID, &carrier, &dir.path().join("a")).replace(">.Own", ">.Off");
     let mut replica = Daemon::new(&product, "replica", "a", dir.path(), &settings).unwrap();
     replica.start().unwrap();
