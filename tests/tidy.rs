@@ -128,7 +128,7 @@ const TEST_LINES_MAX: usize = 600;
 const GO_FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that stand in import circles, by crate: a bound may only be lowered.
-const IN_CIRCLES: &[(&str, usize)] = &[("daemons/lib/jsonrpc", 6), ("daemons/replica", 10), ("tests", 13)];
+const IN_CIRCLES: &[(&str, usize)] = &[("daemons/replica", 10), ("tests", 13)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -303,8 +303,13 @@ fn nothing_unfinished_and_nothing_of_one_machine() {
 }
 
 /// Folders whose docs all begin with their subject. A folder that is mended joins them, and none leaves.
-const SUBJECT_FIRST: &[&str] =
-    &["tests/", "daemons/replica/tests/", "daemons/tap/tests/", "daemons/lib/log/benches/"];
+const SUBJECT_FIRST: &[&str] = &[
+    "tests/",
+    "daemons/lib/jsonrpc/",
+    "daemons/replica/tests/",
+    "daemons/tap/tests/",
+    "daemons/lib/log/benches/",
+];
 
 /// Words that point to a subject, or ask for one, instead of naming it: who reads that line alone learns nothing.
 const POINTERS: &str = "It Its This These That Those He She They Their We Our You Your Who Whoever Whose Which What \

@@ -11,17 +11,18 @@ mod endpoint;
 mod error;
 mod http;
 mod ipc;
+mod options;
 mod subscription;
 mod tls;
 mod websocket;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
+pub use options::{Credential, Options};
 pub use subscription::Subscription;
 
 use crate::error::Error;
-use crate::jwt;
-use ::http::HeaderValue;
+use jsonrpsee_core::client::async_client::RpcService;
 use jsonrpsee_core::client::{ClientT as _, SubscriptionClientT as _};
 use jsonrpsee_core::params::BatchRequestBuilder;
 use jsonrpsee_core::traits::ToRpcParams;
@@ -30,86 +31,13 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Bytes of a request besides its method and parameters.
 const ENVELOPE_BYTES: usize = 80;
-
-/// Bounds, credentials and trust of a client.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Time to connect: TCP, TLS and WebSocket handshakes together, or TCP alone for HTTP.
-    pub connect_timeout: Duration,
-    /// Time from a call to its answer, with the wait for one of `requests_max` places.
-    pub request_timeout: Duration,
-    /// Bytes of a request, batch or not.
-    pub request_bytes_max: u32,
-    /// Bytes of an answer, batch or not. A larger one ends a WebSocket or IPC connection.
-    pub answer_bytes_max: u32,
-    /// Requests in flight at one time; more wait.
-    pub requests_max: usize,
-    /// Notifications of one subscription that may wait to be taken.
-    pub notifications_max: usize,
-    /// Period of pings on a WebSocket; twice as long without a sign of life ends it.
-    pub ping: Duration,
-    /// Credential sent with every HTTP request and WebSocket handshake.
-    pub credential: Option<Credential>,
-    /// PEM file of certificate authorities that sign servers' certificates; `None` for the system's.
-    pub ca: Option<PathBuf>,
-    /// PEM files of the client's own certificate and key, for servers that want one (mutual TLS).
-    pub certificate: Option<(PathBuf, PathBuf)>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(30),
-            request_bytes_max: 5 << 20,
-            answer_bytes_max: 32 << 20,
-            requests_max: 64,
-            notifications_max: 1_024,
-            ping: Duration::from_secs(30),
-            credential: None,
-            ca: None,
-            certificate: None,
-        }
-    }
-}
-
-/// Credential in the `Authorization` header.
-#[derive(Clone)]
-pub enum Credential {
-    /// `Bearer TOKEN`.
-    Bearer(String),
-    /// `Bearer JWT`, signed with this key (HS256) for each request or handshake, as engine-like endpoints want it.
-    Jwt(Vec<u8>),
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bearer(_) => "Bearer",
-            Self::Jwt(_) => "Jwt",
-        })
-    }
-}
-
-impl Credential {
-    fn header(&self) -> Option<HeaderValue> {
-        let text = match self {
-            Self::Bearer(token) => format!("Bearer {token}"),
-            Self::Jwt(key) => format!("Bearer {}", jwt::sign(key, SystemTime::now())?),
-        };
-        let mut value = HeaderValue::try_from(text).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-}
 
 /// Client of one JSON-RPC server. Cloning shares its connections and its bounds.
 #[derive(Clone)]
@@ -125,11 +53,8 @@ pub struct Client {
 #[derive(Clone)]
 enum Transport {
     Http(http::HttpClient),
-    Connection(Arc<Connection>),
+    Connection(Arc<jsonrpsee_core::client::Client<RpcService>>),
 }
-
-type Connection = jsonrpsee_core::client::Client<jsonrpsee_core::client::async_client::RpcService>;
-type Rpsee = jsonrpsee_core::client::Error;
 
 /// Parameters that are JSON already.
 struct Params(Box<RawValue>);
@@ -231,7 +156,7 @@ impl Client {
             let unsubscribe = format!("{namespace}_unsubscribe");
             let subscribed = connection.subscribe(&method, params, &unsubscribe).await;
             let inner = subscribed.map_err(|error| error::failure(error, &self.options))?;
-            Ok(Subscription::new(inner, self.clone(), method.clone()))
+            Ok(Subscription::new(inner, Arc::clone(connection), &self.endpoint, &self.options, &method))
         };
         self.bounded("call", &method, subscribing).await
     }

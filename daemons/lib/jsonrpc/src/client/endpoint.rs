@@ -1,6 +1,5 @@
 //! Endpoints: where a JSON-RPC server is.
 
-use super::{ClientError, Failure};
 use http::Uri;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,10 +17,17 @@ pub enum Endpoint {
     Ipc(PathBuf),
 }
 
-impl FromStr for Endpoint {
-    type Err = ClientError;
+/// Address that names no server.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "read address {0}: want http://, https://, ws:// or wss:// with a host and no password, or the absolute path of an IPC socket"
+)]
+pub struct AddressError(String);
 
-    fn from_str(text: &str) -> Result<Self, ClientError> {
+impl FromStr for Endpoint {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         if Path::new(text).is_absolute() {
             return Ok(Self::Ipc(text.into()));
         }
@@ -32,10 +38,7 @@ impl FromStr for Endpoint {
         match (parsed.as_ref().and_then(Uri::scheme_str), &parsed) {
             (Some("http" | "https"), Some(uri)) => Ok(Self::Http(uri.clone())),
             (Some("ws" | "wss"), Some(uri)) => Ok(Self::WebSocket(uri.clone())),
-            _ => {
-                let shown = text.rsplit('@').next().unwrap_or_default();
-                Err(ClientError::new("read", "address", &Self::Ipc(shown.into()), Failure::Address))
-            }
+            _ => Err(AddressError(text.rsplit('@').next().unwrap_or_default().to_owned())),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors of clients: what was asked of which endpoint, and the failure behind it.
 
-use super::{Endpoint, Options, Rpsee};
+use super::endpoint::Endpoint;
+use super::options::Options;
 use crate::error::Error;
 use crate::ipc::ValueError;
 use crate::json::Json;
@@ -9,6 +10,7 @@ use jsonrpsee_core::http_helpers::HttpError;
 use jsonrpsee_http_client::transport::Error as HttpTransportError;
 use std::time::Duration;
 
+type Rpsee = jsonrpsee_core::client::Error;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Error of one call or connection.
@@ -27,11 +29,6 @@ pub struct ClientError {
 /// Failure behind a [`ClientError`].
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Address that names no server.
-    #[error(
-        "want http://, https://, ws:// or wss:// with a host and no password, or the absolute path of an IPC socket"
-    )]
-    Address,
     /// Certificates of ours that cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -90,6 +87,15 @@ impl ClientError {
     }
 }
 
+/// Error object in this crate's form.
+pub(super) fn rpc_error(object: &jsonrpsee_types::ErrorObject<'_>) -> Error {
+    Error {
+        code: object.code(),
+        message: object.message().to_owned().into(),
+        data: object.data().map(|data| Json::Owned(data.get().to_owned())),
+    }
+}
+
 /// Sorts jsonrpsee's errors, which hide what happened behind boxes.
 pub(super) fn failure(error: Rpsee, options: &Options) -> Failure {
     match error {
@@ -139,13 +145,4 @@ fn is_too_large(cause: &Rpsee) -> bool {
         next = error.source();
     }
     false
-}
-
-/// A server's error object as ours.
-pub(super) fn rpc_error(object: &jsonrpsee_types::ErrorObject<'_>) -> Error {
-    Error {
-        code: object.code(),
-        message: object.message().to_owned().into(),
-        data: object.data().map(|data| Json::Owned(data.get().to_owned())),
-    }
 }

@@ -1,6 +1,8 @@
 //! HTTP/1.1 transport: jsonrpsee's client on a connector of ours, which speaks TLS and signs each request.
 
-use super::{Credential, Failure, Options, tls};
+use super::error::Failure;
+use super::options::{Credential, Options};
+use super::tls;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ::http::{StatusCode, Uri};
 use hyper::body::Incoming;

@@ -1,8 +1,10 @@
 //! IPC transport for jsonrpsee's client: JSON values on a Unix socket.
 
-use super::{Connection, Failure, Options};
+use super::error::Failure;
+use super::options::Options;
 use crate::ipc::{ValueError, Values};
-use jsonrpsee_core::client::{ClientBuilder, ReceivedMessage, TransportReceiverT, TransportSenderT};
+use jsonrpsee_core::client::async_client::RpcService;
+use jsonrpsee_core::client::{Client, ClientBuilder, ReceivedMessage, TransportReceiverT, TransportSenderT};
 use jsonrpsee_core::middleware::RpcServiceBuilder;
 use std::io;
 use std::path::Path;
@@ -10,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-pub(super) async fn connect(path: &Path, options: &Options) -> Result<Connection, Failure> {
+pub(super) async fn connect(path: &Path, options: &Options) -> Result<Client<RpcService>, Failure> {
     let stream = UnixStream::connect(path).await.map_err(|error| Failure::Connect(error.into()))?;
     let (read, write) = stream.into_split();
     let most = usize::try_from(options.answer_bytes_max).unwrap_or(usize::MAX);

@@ -1,8 +1,12 @@
 //! Subscriptions of clients.
 
-use super::{Client, ClientError, Failure, Transport, error};
-use jsonrpsee_core::client::SubscriptionCloseReason;
+use super::endpoint::Endpoint;
+use super::error::{self, ClientError, Failure};
+use super::options::Options;
+use jsonrpsee_core::client::async_client::RpcService;
+use jsonrpsee_core::client::{Client, SubscriptionCloseReason};
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for the connection to tell its end after a subscription's. A server that ends one often ends both, the reason in
@@ -13,17 +17,22 @@ const CLOSE_WAIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Subscription<N> {
     inner: jsonrpsee_core::client::Subscription<N>,
-    client: Client,
+    connection: Arc<Client<RpcService>>,
+    endpoint: Endpoint,
+    options: Arc<Options>,
     method: String,
 }
 
 impl<N: DeserializeOwned> Subscription<N> {
     pub(super) fn new(
         inner: jsonrpsee_core::client::Subscription<N>,
-        client: Client,
-        method: String,
+        connection: Arc<Client<RpcService>>,
+        endpoint: &Endpoint,
+        options: &Arc<Options>,
+        method: &str,
     ) -> Self {
-        Self { inner, client, method }
+        let (endpoint, options) = (endpoint.clone(), Arc::clone(options));
+        Self { inner, connection, endpoint, options, method: method.to_owned() }
     }
 
     /// Waits for the next notification. Cancel-safe. [`Failure::Unreadable`] concerns one notification; every other error
@@ -34,27 +43,26 @@ impl<N: DeserializeOwned> Subscription<N> {
             Some(Err(error)) => Failure::Unreadable(error.into()),
             None => self.end().await,
         };
-        Err(ClientError::new("hear", &self.method, &self.client.endpoint, failure))
+        Err(ClientError::new("hear", &self.method, &self.endpoint, failure))
     }
 
+    /// Cause of the end. Over IPC a server's reason is lost: jsonrpsee keeps none.
     async fn end(&self) -> Failure {
-        let options = &self.client.options;
         if let Some(SubscriptionCloseReason::Lagged) = self.inner.close_reason() {
-            return Failure::Lagged { most: options.notifications_max };
+            return Failure::Lagged { most: self.options.notifications_max };
         }
-        let Transport::Connection(connection) = &self.client.transport else { return Failure::Ended };
-        let closed = tokio::time::timeout(CLOSE_WAIT, connection.on_disconnect()).await;
-        closed.map_or(Failure::Ended, |reason| error::failure(reason, options))
+        let closed = tokio::time::timeout(CLOSE_WAIT, self.connection.on_disconnect()).await;
+        closed.map_or(Failure::Ended, |reason| error::failure(reason, &self.options))
     }
 
     /// Unsubscribes, and waits until the server has been told so.
     pub async fn unsubscribe(self) -> Result<(), ClientError> {
-        let within = self.client.options.request_timeout;
+        let within = self.options.request_timeout;
         let failure = match tokio::time::timeout(within, self.inner.unsubscribe()).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error::failure(error, &self.client.options),
+            Ok(Err(error)) => error::failure(error, &self.options),
             Err(_) => Failure::Timeout(within),
         };
-        Err(ClientError::new("end", &self.method, &self.client.endpoint, failure))
+        Err(ClientError::new("end", &self.method, &self.endpoint, failure))
     }
 }

@@ -1,6 +1,6 @@
 //! TLS of clients: trusted authorities, and a certificate of their own for mutual TLS.
 
-use super::Options;
+use super::options::Options;
 use crate::tls::{TlsError, certificates, private_key};
 use std::sync::Arc;
 use tokio_rustls::rustls::client::WantsClientCert;

@@ -1,8 +1,12 @@
 //! WebSocket transport: jsonrpsee's client over a TCP or TLS stream of ours.
 
-use super::{Connection, Credential, Failure, Options, tls};
+use super::error::Failure;
+use super::options::{Credential, Options};
+use super::tls;
 use ::http::header::AUTHORIZATION;
 use ::http::{HeaderMap, Uri};
+use jsonrpsee_core::client::Client;
+use jsonrpsee_core::client::async_client::RpcService;
 use jsonrpsee_core::middleware::RpcServiceBuilder;
 use jsonrpsee_ws_client::{PingConfig, WsClientBuilder};
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-pub(super) async fn connect(uri: &Uri, options: &Options) -> Result<Connection, Failure> {
+pub(super) async fn connect(uri: &Uri, options: &Options) -> Result<Client<RpcService>, Failure> {
     let secure = uri.scheme_str() == Some("wss");
     let authority = uri.host().unwrap_or_default();
     let host = authority.trim_start_matches('[').trim_end_matches(']');
