@@ -1,12 +1,13 @@
 //! The questions that the tap asks of its master.
 
 use crate::ipc::{Client, Error};
-use crate::spool::Watch;
 use alloy::primitives::{U64, U256};
 use alloy::rpc::types::EIP1186AccountProofResponse;
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
+use maidenlane_log::Watch;
 use serde::Deserialize;
 use serde_json::json;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Master {
     /// When the connection broke.
     pub fn wait(&mut self, watch: &Watch, most: Duration) -> Result<bool, Error> {
         let most = if self.0.has_notification()? { Duration::ZERO } else { most };
-        Ok(watch.wait(&self.0, most))
+        Ok(watch.wait(Some(self.0.as_fd()), most))
     }
 
     /// The next head that has been announced by now.

@@ -6,7 +6,6 @@
 
 mod fresh;
 mod segment;
-mod watch;
 
 use crate::error::Error;
 use crate::failpoints;
@@ -21,7 +20,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 pub use segment::Init;
-pub use watch::Watch;
 
 /// Frames kept from when they were found to when they are published.
 const FRESH_MAX_BYTES: usize = 64 << 20;

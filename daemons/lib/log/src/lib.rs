@@ -7,10 +7,12 @@
 mod backend;
 pub mod kafka;
 pub mod segment;
+mod watch;
 
 use std::time::Duration;
 
 pub use backend::{Backend, TopicNeeds, TopicOptions};
+pub use watch::Watch;
 
 /// Where an entry stands in its topic partition. Grows; gaps are allowed (Kafka has them).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

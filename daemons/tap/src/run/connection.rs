@@ -4,9 +4,9 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::ipc;
 use crate::master::{ANSWER_WITHIN, Master};
-use crate::spool::Watch;
 use crate::tail::Chain;
 use maidenlane_chain::BlockRef;
+use maidenlane_log::Watch;
 use maidenlane_service::Current;
 use std::time::{Duration, SystemTime};
 
@@ -40,7 +40,7 @@ impl Connection {
             return Err(Error::WrongChain { wanted_id, wanted, found_id: id, found: genesis });
         }
         self.master = Some(master);
-        self.watch = Watch::new(&self.settings.get().spool);
+        self.watch = Watch::new([self.settings.get().spool.as_path()]);
         Ok(true)
     }
 

@@ -8,9 +8,8 @@ use super::mark::{Mark, MarkFile};
 use super::partition::Partition;
 use super::topic::Topic;
 use super::walk::{self, Step, Walk};
-use super::watch::Watch;
 use super::{Options, frame::HEADER_BYTES};
-use crate::{Entry, Error, From, LogConsumer, Offset};
+use crate::{Entry, Error, From, LogConsumer, Offset, Watch};
 
 /// Reads one partition.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl LogConsumer for Consumer {
         let deadline = Instant::now() + wait;
         loop {
             let entries = self.reader.take(max_bytes)?;
-            if !entries.is_empty() || !self.watch.wait(deadline) {
+            if !entries.is_empty() || !self.watch.until(deadline) {
                 return Ok(entries);
             }
         }

@@ -12,8 +12,7 @@ use super::consumer::Reader;
 use super::files::{self, LOCK, failed};
 use super::mark::{Mark, MarkFile};
 use super::topic::{Topic, refuse_bad_name};
-use super::watch::Watch;
-use crate::{Entry, Error, From, GroupConsumer, Offset};
+use crate::{Entry, Error, From, GroupConsumer, Offset, Watch};
 
 /// A standby tries for the lock this often.
 const STANDBY_LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -125,7 +124,7 @@ impl GroupConsumer for Group {
                 continue;
             };
             let entries = active.take(max_bytes)?;
-            if !entries.is_empty() || !active.watch.wait(deadline) {
+            if !entries.is_empty() || !active.watch.until(deadline) {
                 return Ok(entries);
             }
         }

@@ -20,7 +20,6 @@ mod producer;
 mod topic;
 mod unconsumed;
 mod walk;
-mod watch;
 
 #[cfg(test)]
 mod tests;
