@@ -305,10 +305,15 @@ fn nothing_unfinished_and_nothing_of_one_machine() {
 /// Folders whose docs all begin with their subject. A folder that is mended joins them, and none leaves.
 const SUBJECT_FIRST: &[&str] = &[
     "tests/",
+    "daemons/cli/",
+    "daemons/lib/chain/",
+    "daemons/lib/config/",
     "daemons/lib/jsonrpc/",
+    "daemons/lib/log/",
+    "daemons/lib/service/",
+    "daemons/lib/wire/",
     "daemons/replica/tests/",
     "daemons/tap/tests/",
-    "daemons/lib/log/benches/",
 ];
 
 /// Words that point to a subject, or ask for one, instead of naming it: who reads that line alone learns nothing.

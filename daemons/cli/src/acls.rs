@@ -1,9 +1,9 @@
-//! Who may do what on a Kafka cluster: a feed is written by its tap only, and nobody may do more than its part.
+//! Rights on a Kafka cluster: a feed is written by its tap only, and nobody may do more than its part.
 //!
 //! Principals are `User:maidenlane-<daemon>`, and for a tap also its feed: `User:maidenlane-tap-<feed>`. That leaders
 //! of different feeds sit on different brokers is decided by replica assignment, not by ACLs.
 
-/// What reading takes; every daemon also checks a topic's live settings when it starts.
+/// Operations of a reader; every daemon also checks a topic's live settings when it starts.
 const READ: &[&str] = &["Read", "Describe", "DescribeConfigs"];
 const WRITE: &[&str] = &["Write", "Describe", "DescribeConfigs"];
 const BOTH: &[&str] = &["Read", "Write", "Describe", "DescribeConfigs"];

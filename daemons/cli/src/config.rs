@@ -9,7 +9,7 @@ use maidenlane_config::{Change, Field, Loaded, Settings};
 
 use crate::{error::Error, output::Output};
 
-/// Whose settings. A new daemon is one variant and one line in [`Daemon::functions`].
+/// Daemon whose settings a file holds. A new daemon is one variant and one line in [`Daemon::functions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Daemon {
     Tap,
@@ -35,7 +35,7 @@ pub(crate) enum Verb {
     Diff {
         old: PathBuf,
         new: PathBuf,
-        /// Whose settings two files are; otherwise their directory says so: tap/main.dhall
+        /// Daemon whose settings two files are; otherwise their directory says so: tap/main.dhall
         #[arg(long)]
         daemon: Option<Daemon>,
     },
@@ -51,7 +51,7 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     }
 }
 
-/// What can be done with the settings of one daemon.
+/// Functions on the settings of one daemon.
 struct Functions {
     check: fn(&Path) -> Result<(), Error>,
     normalize: fn(&Path) -> Result<String, Error>,

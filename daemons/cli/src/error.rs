@@ -1,4 +1,4 @@
-//! What can go wrong, and the exit code it means.
+//! Errors of the command, and the exit codes they mean.
 
 use std::{io, path::PathBuf};
 

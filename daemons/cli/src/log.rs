@@ -29,7 +29,7 @@ pub(crate) enum Verb {
     Cut(Cut),
 }
 
-/// Which log.
+/// Address of a log.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Place {
@@ -45,7 +45,7 @@ pub(crate) struct Place {
 pub(crate) struct Topic {
     #[command(flatten)]
     place: Place,
-    /// Its whole name: `<prefix>.<chain>.<feed>.blocks`
+    /// Whole name of the topic: `<prefix>.<chain>.<feed>.blocks`
     #[arg(long)]
     topic: String,
 }

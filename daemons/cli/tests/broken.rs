@@ -1,4 +1,4 @@
-//! What is told about settings that cannot be used: every case of `broken.txt`, word for word.
+//! Errors of settings that cannot be used: every case of `broken.txt`, word for word.
 //!
 //! `UPDATE_GOLDEN=1` writes the file anew; then read every line of it as somebody would whose service does not start.
 #![expect(clippy::unwrap_used, reason = "tests")]
@@ -77,7 +77,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// What `maidenlane config check` says about a case.
+/// Output of `maidenlane config check` about a case.
 fn told((name, daemon, edits): &Case) -> String {
     let package = root().join("dhall/package.dhall");
     let example = root().join(format!("dhall/examples/minimal/{daemon}.dhall"));

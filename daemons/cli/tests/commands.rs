@@ -242,7 +242,7 @@ fn what_cannot_be_decoded_is_refused_with_its_place() {
     check("decode frame", &whole.replace("00", "01"), Err((65, &["frame at byte 0"])));
 }
 
-/// What an error calls it.
+/// Word for it in an error.
 fn kind_word(kind: &str) -> &str {
     if kind == "tx" { "transaction" } else { kind }
 }

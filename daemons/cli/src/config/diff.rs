@@ -57,7 +57,7 @@ pub(super) fn run(old: &Path, new: &Path, daemon: Option<Daemon>, output: &mut O
     Ok(())
 }
 
-/// What a service needs for changes to take effect.
+/// Reload or restart that a service needs for changes to take effect.
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
     Reload,
@@ -103,7 +103,7 @@ fn instances(root: &Path) -> Result<BTreeMap<Instance, PathBuf>, Error> {
     Ok(found)
 }
 
-/// Whose settings a file is, by its directory.
+/// Daemon whose settings a file is, by its directory.
 fn daemon_of(file: &Path) -> Result<Daemon, Error> {
     let dir = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     Daemon::from_str(&dir, false)

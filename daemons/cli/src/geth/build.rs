@@ -9,7 +9,7 @@ use std::{
 
 const MODULE: &str = "github.com/ethereum/go-ethereum";
 
-/// What tests and demo run on.
+/// Version that tests and demo run on.
 pub(crate) const VERSION: &str = "1.17.5";
 /// The oldest and the newest, which the suite builds and compares.
 pub(crate) const SUPPORTED: [&str; 2] = ["1.17.0", "1.17.10"];

@@ -9,32 +9,24 @@ use alloy::rlp::{self, Decodable};
 
 /// Why bytes are not the block that they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum BlockError {
     /// Not the RLP of a block, or of one with fields that this build does not know.
     #[error("cannot read the {what}; if it is of a later fork, upgrade")]
     Rlp {
-        /// Which part.
         what: &'static str,
-        /// Why.
         #[source]
         source: rlp::Error,
     },
     /// A transaction type that this build does not know.
     #[error("transaction {index} has the unknown type {ty}; upgrade to a version that knows it")]
-    UnknownType {
-        /// Its place in the block.
-        index: usize,
-        /// Its type.
-        ty: u8,
-    },
+    UnknownType { index: usize, ty: u8 },
     /// Content and header disagree.
     #[error("the {what} is {found} where the header says {stated}")]
     Mismatch {
         /// Name of the header's field.
         what: &'static str,
-        /// In the header.
         stated: String,
-        /// From the content.
         found: String,
     },
     /// The receipts cannot be read, or disagree with themselves.

@@ -73,18 +73,18 @@ impl Block {
         Self { hash, header, transactions, uncles, withdrawals, size, senders }
     }
 
-    /// Its number and hash.
+    /// Number and hash of the block.
     #[must_use]
     pub fn at(&self) -> BlockRef {
         BlockRef::new(self.header.number, self.hash)
     }
 
-    /// Who sent each transaction, in order.
+    /// Senders of the transactions, in order.
     pub fn senders(&self) -> impl Iterator<Item = Address> {
         (0..self.transactions.len()).filter_map(|index| self.sender(index))
     }
 
-    /// Who sent the transaction at `index`.
+    /// Sender of the transaction at `index`.
     #[must_use]
     pub fn sender(&self, index: usize) -> Option<Address> {
         let (known, tx) = (self.senders.get(index)?, self.transactions.get(index)?);

@@ -60,7 +60,7 @@ pub enum At {
 }
 
 impl At {
-    /// Whether a block of this number and timestamp is at or behind it.
+    /// True for a block of this number and timestamp at or behind it.
     #[must_use]
     pub const fn is_reached(self, number: u64, time: u64) -> bool {
         match self {
@@ -77,24 +77,20 @@ pub struct Activation {
     pub name: String,
     /// When.
     pub at: At,
-    /// Whether this build implements it.
+    /// True if this build implements it.
     pub known: bool,
 }
 
 /// Why a chain config cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum ForksError {
     /// Not geth's JSON.
     #[error("the chain config is not geth's JSON")]
     Json(#[from] serde_json::Error),
     /// A fork whose activation is not a number.
     #[error("the chain config has {value} for {key}, which should be a block number or a Unix time")]
-    Activation {
-        /// The key.
-        key: String,
-        /// Its value.
-        value: String,
-    },
+    Activation { key: String, value: String },
 }
 
 /// A parsed chain config.

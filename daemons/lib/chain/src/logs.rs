@@ -13,15 +13,15 @@ const TOPIC_HEAD: u8 = 0x80 + 32;
 pub struct LogRef<'a> {
     /// The place of its transaction in the block.
     pub transaction: usize,
-    /// Whose it is.
+    /// Contract that emitted the log.
     pub address: &'a Address,
     topics: &'a [[u8; TOPIC_BYTES]],
-    /// What else it says.
+    /// Bytes that no topic holds.
     pub data: &'a [u8],
 }
 
 impl<'a> LogRef<'a> {
-    /// Its topics, in order.
+    /// Topics, in order.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &'a B256> + use<'a> {
         self.topics.iter().map(|[_, topic @ ..]| topic.into())
     }
@@ -47,13 +47,13 @@ impl<'a> LogRef<'a> {
 #[derive(Clone, Debug)]
 pub struct Logs<'a> {
     receipts: &'a [u8],
-    /// What is left of those of the receipt before `next`.
+    /// Logs that are left of the receipt before `next`.
     logs: &'a [u8],
     next: usize,
 }
 
 impl<'a> Logs<'a> {
-    /// Those in an RLP list of receipts.
+    /// Logs in an RLP list of receipts.
     ///
     /// # Errors
     /// When it is none.

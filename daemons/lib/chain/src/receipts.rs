@@ -12,38 +12,23 @@ use std::ops::Range;
 
 /// Why bytes are not receipts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum ReceiptsError {
     /// Not an RLP list of receipts.
     #[error("not a list of receipts")]
     Rlp(#[source] rlp::Error),
     /// One receipt is none.
     #[error("receipt {index} cannot be read: {reason}")]
-    Receipt {
-        /// Its place.
-        index: usize,
-        /// Why.
-        reason: String,
-    },
+    Receipt { index: usize, reason: String },
     /// A type that this build does not know.
     #[error("receipt {index} has the unknown type {ty}; upgrade to a version that knows it")]
-    UnknownType {
-        /// Its place.
-        index: usize,
-        /// Its type.
-        ty: u8,
-    },
+    UnknownType { index: usize, ty: u8 },
     /// The bloom is not that of the logs.
     #[error("the bloom of receipt {index} is not that of its logs")]
-    Bloom {
-        /// Its place.
-        index: usize,
-    },
+    Bloom { index: usize },
     /// Cumulative gas falls.
     #[error("the cumulative gas of receipt {index} is below that of the one before")]
-    Gas {
-        /// Its place.
-        index: usize,
-    },
+    Gas { index: usize },
 }
 
 /// One receipt with what follows from its place.
@@ -58,7 +43,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Its logs.
+    /// Logs of the transaction.
     #[must_use]
     pub fn logs(&self) -> &[Log] {
         self.envelope.logs()
@@ -139,7 +124,7 @@ fn split(mut bytes: &[u8]) -> Result<Vec<&[u8]>, ReceiptsError> {
 /// Where one receipt stands, and what the others of its block say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its consensus bytes, within those of all: `type || payload`, or a list.
+    /// Consensus bytes, within those of all: `type || payload`, or a list.
     pub at: Range<usize>,
     /// Gas of this transaction alone.
     pub gas_used: u64,

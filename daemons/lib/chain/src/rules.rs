@@ -1,4 +1,4 @@
-//! What the chain config says of a block: forks, blob parameters, rewards, the block to come.
+//! Rules of a chain by block, from its chain config: forks, blob parameters, rewards, the block to come.
 
 use crate::forks::{Forks, ForksError};
 use alloy::consensus::Header;
@@ -37,7 +37,7 @@ impl Rules {
         self.forks.blobs_at(time)
     }
 
-    /// Whether blocks of this number have a base fee.
+    /// True if blocks of this number have a base fee.
     pub fn is_london(&self, number: u64) -> bool {
         self.forks.config().london_block.is_some_and(|from| from <= number)
     }
@@ -47,7 +47,7 @@ impl Rules {
         &self.forks
     }
 
-    /// Whether a block of this number and time is one of proof of stake, as far as the config tells.
+    /// True for a block of proof of stake, as far as the config says.
     pub fn merged(&self, number: u64, time: u64) -> bool {
         let config = self.forks.config();
         config.terminal_total_difficulty == Some(U256::ZERO)
@@ -55,7 +55,7 @@ impl Rules {
             || config.shanghai_time.is_some_and(|from| from <= time)
     }
 
-    /// What a miner got for a block, in wei; nothing where blocks are signed.
+    /// Reward of a miner for a block, in wei; none where blocks are signed.
     pub fn reward(&self, number: u64) -> Option<U256> {
         let config = self.forks.config();
         let reached = |from: Option<u64>| from.is_some_and(|from| from <= number);

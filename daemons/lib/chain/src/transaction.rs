@@ -8,7 +8,7 @@ use secp256k1::{Message, SECP256K1};
 /// A transaction as it stands in a block: blobs travel elsewhere.
 pub type Transaction = EthereumTxEnvelope<TxEip4844>;
 
-/// Who signed `tx`; the zero address, as in geth, where the signature is invalid.
+/// Signer of `tx`; the zero address, as in geth, where the signature is invalid.
 ///
 /// libsecp256k1, which the EVM links anyway, takes a fifth of the time of alloy's pure Rust default.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn sender(tx: &Transaction) -> Address {
     recovered(tx).unwrap_or_default()
 }
 
-/// Who signed a transaction that may yet go into a block: from Homestead on, only the lower half of the curve counts.
+/// Signer of a transaction that may yet go into a block: from Homestead on, only the lower half of the curve counts.
 #[must_use]
 pub fn signer(tx: &Transaction) -> Option<Address> {
     if tx.signature().normalize_s().is_some() { None } else { recovered(tx) }
@@ -35,7 +35,7 @@ fn recovered(tx: &Transaction) -> Option<Address> {
     Some(Address::from_word(keccak256(point)))
 }
 
-/// What one unit of gas cost: `min(tip + base fee, cap)`.
+/// Price of one unit of gas: `min(tip + base fee, cap)`.
 #[must_use]
 pub fn effective_gas_price(tx: &Transaction, base_fee: Option<u64>) -> u128 {
     match (tx.max_priority_fee_per_gas(), base_fee) {

@@ -1,4 +1,4 @@
-//! What the evaluator says, in words for those who write settings.
+//! Diagnostics of the evaluator, in words for those who write settings.
 
 use crate::differ;
 use dhall::syntax::{Expr, ExprKind};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Problem {
     /// `rpc.bodyMax_bytes`; empty for the file as a whole.
     pub path: String,
-    /// What is wrong and what to do.
+    /// The problem, and the cure.
     pub message: String,
 }
 

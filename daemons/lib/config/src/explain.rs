@@ -7,12 +7,12 @@ use serde_dhall::{SimpleType, StaticType};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is known of one field.
+/// A field with its type and its explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Dotted path.
     pub path: String,
-    /// Its type in a few words.
+    /// Type in a few words.
     pub ty: String,
     /// Holds fields of its own.
     pub record: bool,

@@ -90,7 +90,7 @@ impl Walk<'_> {
         Expr::new(kind, expr.span())
     }
 
-    /// What stands in the place of an import; `None` where a problem was noted or nothing changes.
+    /// The expression in the place of an import; `None` where a problem was noted or nothing changes.
     fn import(&mut self, import: &Import<Expr>, span: &Span, file: &Path) -> Option<Expr> {
         let path = match &import.location {
             ImportTarget::Remote(url) => {

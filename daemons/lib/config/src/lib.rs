@@ -45,7 +45,7 @@ pub trait Settings: Sized + 'static {
     fn validate(raw: Self::Raw, checker: &mut Checker) -> Option<Self>;
 }
 
-/// Whether the field at `path` is taken over by a running daemon.
+/// True if a running daemon takes over the field at `path`.
 #[must_use]
 pub fn reloads<S: Settings>(path: &str) -> bool {
     S::RELOADS.iter().any(|root| {

@@ -18,9 +18,9 @@ pub struct ListenerRaw {
     pub socketMode: String,
     /// Something else decides who reaches an address that is not loopback.
     pub behindProxy: bool,
-    /// Whether HTTP requests are answered.
+    /// HTTP requests are answered.
     pub http: bool,
-    /// Whether WebSockets are.
+    /// WebSockets are.
     pub webSocket: bool,
     /// Served namespaces.
     pub namespaces: Vec<String>,
@@ -30,7 +30,7 @@ pub struct ListenerRaw {
     pub hosts: Vec<String>,
     /// Encryption.
     pub tls: Option<TlsRaw>,
-    /// Who may come in; empty for everybody.
+    /// Identities that may come in; empty for everybody.
     pub access: Vec<IdentityRaw>,
 }
 
@@ -40,9 +40,9 @@ pub struct ListenerRaw {
 pub struct TlsRaw {
     /// PEM file: an absolute path, or `{credential:NAME}`.
     pub certificate: String,
-    /// Its key, likewise.
+    /// Private key, likewise.
     pub key: String,
-    /// Who signs the certificates that clients must have, likewise.
+    /// Authority that signs the certificates that clients must have, likewise.
     pub clientCa: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub struct IdentityRaw {
     pub proof: ProofRaw,
     /// Namespaces, of those of the listener; `None` for all.
     pub namespaces: Option<Vec<String>>,
-    /// Whether its transactions are taken.
+    /// Transactions of this identity are taken.
     pub maySend: bool,
     /// Calls per second, and at once; `None` for any number.
     pub callsPerSecond: Option<u64>,
@@ -80,9 +80,9 @@ pub struct Listener {
     pub name: String,
     /// Where it binds.
     pub at: At,
-    /// Whether HTTP requests are answered.
+    /// HTTP requests are answered.
     pub http: bool,
-    /// Whether WebSockets are.
+    /// WebSockets are.
     pub websocket: bool,
     /// Served namespaces.
     pub namespaces: Vec<String>,
@@ -92,7 +92,7 @@ pub struct Listener {
     pub hosts: Vec<String>,
     /// Encryption.
     pub tls: Option<Tls>,
-    /// Who may come in; empty for everybody.
+    /// Identities that may come in; empty for everybody.
     pub access: Vec<Identity>,
 }
 
@@ -105,7 +105,7 @@ pub enum At {
     Socket {
         /// Absolute.
         path: PathBuf,
-        /// Its permissions.
+        /// Permissions of the socket.
         mode: u32,
     },
 }
@@ -130,7 +130,7 @@ pub struct Identity {
     pub proof: Proof,
     /// Namespaces; `None` for all of the listener.
     pub namespaces: Option<Vec<String>>,
-    /// Whether its transactions are taken.
+    /// Transactions of this identity are taken.
     pub may_send: bool,
     /// Calls per second; `None` for any number.
     pub calls_per_s: Option<u32>,

@@ -16,7 +16,7 @@ const STACK_BYTES: usize = 256 << 20;
 /// Validated settings, and what the file says.
 #[derive(Debug)]
 pub struct Loaded<S> {
-    /// What the daemon runs with.
+    /// Settings for the daemon to run with.
     pub settings: S,
     /// To compare with another file.
     pub version: Version,

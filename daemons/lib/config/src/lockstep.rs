@@ -39,7 +39,7 @@ impl TypeFile {
     }
 }
 
-/// What the comments of the full example fail to say, or say wrongly: the meaning of every field, its default in
+/// Faults in the comments of the full example, which must give the meaning of every field, its default in
 /// `defaults` (a Dhall expression) as `Default X.` or else `Required.`, and `Reloads.` where that is so.
 #[must_use]
 pub fn unexplained<S: Settings>(defaults: &str) -> Vec<String> {

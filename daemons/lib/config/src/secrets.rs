@@ -8,7 +8,7 @@ use crate::Problem;
 use crate::path::join;
 use serde_dhall::SimpleValue;
 
-/// What to do instead.
+/// Cure for all of them.
 pub(crate) const CURE: &str =
     "secrets belong into a credential of the service (LoadCredential=NAME:FILE), named as {credential:NAME}";
 
@@ -47,7 +47,7 @@ fn walk(value: &SimpleValue, path: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What is secret about an address, in words that do not repeat it.
+/// The secret in an address, in words that do not repeat it.
 fn secret_in(text: &str) -> Option<&'static str> {
     let (scheme, rest) = text.split_once("://").map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
     let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));

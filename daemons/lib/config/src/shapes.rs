@@ -102,7 +102,7 @@ pub struct Feed {
     pub log: Log,
 }
 
-/// What every daemon has, validated.
+/// Settings that every daemon has, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
     /// Where the admin listener binds.

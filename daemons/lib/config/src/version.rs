@@ -1,4 +1,4 @@
-//! What settings say, apart from how they are written: to compare, to name, and to merge two versions of them.
+//! Settings apart from how they are written: to compare, to name, and to merge two versions of them.
 
 use crate::path::join;
 use crate::{Settings, print, reloads};
@@ -46,7 +46,7 @@ impl Version {
         Sha256::digest(self.normal::<S>()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// What `newer` sets differently, sorted by path.
+    /// Fields that `newer` sets differently, sorted by path.
     #[must_use]
     pub fn changes<S: Settings>(&self, newer: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -61,7 +61,7 @@ impl Version {
         changes
     }
 
-    /// This version with the fields that reload taken from `newer`, before anyone has validated the two together.
+    /// A version with the fields that reload taken from `newer`, before anyone has validated the two together.
     pub(crate) fn reloaded<S: Settings>(&self, newer: &Self) -> Self {
         let mut value = self.value.clone();
         take_reloading::<S>(&mut value, &newer.value, "");

@@ -1,4 +1,4 @@
-//! What a broken settings file is told, and the types that all daemons share.
+//! Error texts of a broken settings file, and the types that all daemons share.
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Entry, Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
 
-/// Which log, and how to reach it.
+/// A kind of log, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Files on this machine.
@@ -13,7 +13,7 @@ pub enum Backend {
     Kafka(kafka::Options),
 }
 
-/// What a topic is created with.
+/// Settings of a new topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicOptions {
     /// How many partitions; a feed has exactly one.
@@ -46,7 +46,7 @@ impl Default for TopicOptions {
     }
 }
 
-/// What a daemon needs of a topic, to be held against its live settings.
+/// Needs of a daemon, to be held against the live settings of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicNeeds {
     /// Exactly this many partitions, if given.
@@ -63,7 +63,7 @@ impl TopicNeeds {
     /// Kept shorter, replicas restored from last night's snapshot would find a gap.
     const FEED_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// What a feed needs, whether it is written or read: one order, and room for its longest entry.
+    /// Needs of a feed, whether it is written or read: one order, and room for its longest entry.
     #[must_use]
     pub const fn of_feed(entry_bytes: usize) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Backend {
         }
     }
 
-    /// What in the live settings of `topic` would lose data, one sentence each. Empty = fit.
+    /// Live settings of `topic` that would lose data, one sentence each. Empty = fit.
     ///
     /// # Errors
     /// [`Error::NoTopic`], or when the log cannot be reached.

@@ -21,7 +21,7 @@ pub struct Offset(pub u64);
 /// One entry as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place.
+    /// Place in the partition.
     pub offset: Offset,
     /// The partitioning key, where the topic has one.
     pub key: Option<Vec<u8>>,
@@ -45,31 +45,23 @@ pub enum From {
     Earliest,
     /// After the newest entry.
     End,
-    /// This entry, or the first one after it that exists; [`Error::RetentionGap`] if it has been deleted.
+    /// The entry there, or the first one after it that exists; [`Error::RetentionGap`] if it has been deleted.
     At(Offset),
 }
 
-/// What can go wrong, and what to do about it.
+/// Failure of a log, with the cure.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum Error {
     /// The wanted entry was deleted by retention.
     #[error(
         "offset {wanted} of {topic} is gone, the oldest retained is {earliest}; restore a newer snapshot or raise the retention"
     )]
-    RetentionGap {
-        /// Topic.
-        topic: String,
-        /// What was asked for.
-        wanted: u64,
-        /// What is left.
-        earliest: u64,
-    },
+    RetentionGap { topic: String, wanted: u64, earliest: u64 },
     /// The position lies beyond the end: the log was cut.
     #[error("offset {wanted} of {topic} lies beyond its end {end}: the log was cut")]
     BeyondEnd {
-        /// Topic.
         topic: String,
-        /// What was asked for.
         wanted: u64,
         /// One after the newest entry.
         end: u64,
@@ -77,7 +69,6 @@ pub enum Error {
     /// The log was cut since the last append; nothing was appended.
     #[error("{topic} was cut, it ends at {end} now: read its tail before going on")]
     Cut {
-        /// Topic.
         topic: String,
         /// One after the newest entry.
         end: u64,
@@ -87,62 +78,36 @@ pub enum Error {
     Corrupt {
         /// File and byte offset.
         place: String,
-        /// What was expected and found.
         what: String,
     },
     /// The disk is full; nothing of the append is visible and a later append may succeed.
     #[error("no space left in {place}; free some, then appends go on")]
-    Full {
-        /// Directory.
-        place: String,
-    },
+    Full { place: String },
     /// The topic does not exist.
     #[error("topic {topic} does not exist; create it with `maidenlane log init`")]
-    NoTopic {
-        /// Topic.
-        topic: String,
-    },
+    NoTopic { topic: String },
     /// The other side did not answer in time. Retry; for an append the outcome is unknown.
     #[error("{what} did not finish within {waited_ms} ms")]
-    Timeout {
-        /// Operation.
-        what: String,
-        /// How long it was waited for.
-        waited_ms: u64,
-    },
+    Timeout { what: String, waited_ms: u64 },
     /// An entry is larger than its topic allows; nothing was appended.
     #[error(
         "an entry of {bytes} bytes is larger than the {max_bytes} that {topic} allows; split it into parts"
     )]
-    TooLarge {
-        /// Topic.
-        topic: String,
-        /// Size of the entry.
-        bytes: usize,
-        /// The limit.
-        max_bytes: usize,
-    },
+    TooLarge { topic: String, bytes: usize, max_bytes: usize },
     /// The request makes no sense, such as an impossible topic name.
     #[error("{what}")]
-    Refused {
-        /// What was wrong and what would be right.
-        what: String,
-    },
+    Refused { what: String },
     /// Operating system error.
     #[error("{what}")]
     Io {
-        /// What was attempted, with the path.
         what: String,
-        /// Why it failed.
         #[source]
         source: std::io::Error,
     },
     /// Kafka client error.
     #[error("kafka: {what}")]
     Kafka {
-        /// What was attempted.
         what: String,
-        /// Why it failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -22,7 +22,7 @@ struct HelloRaw {
     every_ms: u64,
 }
 
-/// What becomes of the one task.
+/// End of the one task.
 #[derive(Deserialize, StaticType)]
 enum FateRaw {
     Greet,

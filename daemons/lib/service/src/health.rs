@@ -1,4 +1,4 @@
-//! What a daemon says of itself: fit or not and why, one status line, progress.
+//! Health of a daemon: readiness and the reason, one status line, progress.
 
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,7 +148,7 @@ impl Health {
         }
     }
 
-    /// What stands in front of every status line until it is replaced; cut to 120 characters as well.
+    /// Sets a prefix of every status line, until it is replaced; cut to 120 characters as well.
     pub(crate) fn set_note(&self, note: Option<String>) {
         self.lock().note = note.map(|note| note.chars().take(STATUS_CHARS).collect());
     }

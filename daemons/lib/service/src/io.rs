@@ -1,4 +1,4 @@
-//! Whether the IO threads still answer. They run a daemon's work, so work that never returns can hold them; what must
+//! Watch over the IO threads. They run a daemon's work, so work that never returns can hold them; what must
 //! outlive that (signals, admin listener, drain) runs on a thread of its own, and so does the watch here.
 
 use crate::{Exit, Failure, Health, Shutdown};

@@ -1,4 +1,4 @@
-//! What every daemon shares: one lifecycle, telemetry, admin HTTP, signals, named tasks. Knows nothing of Ethereum.
+//! Frame of every daemon: one lifecycle, telemetry, admin HTTP, signals, named tasks. Knows nothing of Ethereum.
 //!
 //! A daemon is one `impl Daemon` and a `main` of one call; `examples/hello.rs` is the smallest. Its `run` starts
 //! tasks in `context.tasks` and returns; all that ends them is the shutdown, and any other end stops the process.

@@ -32,7 +32,7 @@ pub trait Daemon: 'static {
     /// Validated settings.
     type Settings: Settings + Send + Sync + 'static;
 
-    /// What the lifecycle needs of the settings.
+    /// Settings that the lifecycle needs.
     fn shared(settings: &Self::Settings) -> &shapes::Daemon;
 
     /// Starts every task in `context.tasks` and returns; the lifecycle then waits for their end.
@@ -42,7 +42,7 @@ pub trait Daemon: 'static {
     fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
 }
 
-/// What a daemon is given to run with.
+/// Everything that a daemon is given to run with.
 #[derive(Debug)]
 pub struct Context<S> {
     /// Validated settings, as they are now.

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 pub(crate) struct Reload<S> {
     file: PathBuf,
     shared: fn(&S) -> &shapes::Daemon,
-    /// What the process was started with.
+    /// Settings as of the start of the process.
     started: Version,
-    /// What it runs with.
+    /// Settings in use.
     running: Version,
     generation: i64,
     current: Current<S>,

@@ -23,7 +23,7 @@ impl Shutdown {
         self.0.cancel();
     }
 
-    /// Whether stopping was asked for.
+    /// True once stopping was asked for.
     #[must_use]
     pub fn is_triggered(&self) -> bool {
         self.0.is_cancelled()

@@ -88,7 +88,7 @@ impl Hello {
         }
     }
 
-    /// What the service manager is told next, but for status lines.
+    /// The next message to the service manager, but for status lines.
     fn told(&self) -> String {
         loop {
             let mut bytes = [0; 4096];

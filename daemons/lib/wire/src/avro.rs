@@ -8,23 +8,14 @@ use maidenlane_chain::{Address, B256, Bytes};
 
 /// Why bytes are not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum DecodeError {
     /// Fewer bytes than the schema needs.
     #[error("record ends early: {what} needs {needed} bytes, {left} are left")]
-    Short {
-        /// What was being read.
-        what: &'static str,
-        /// Bytes it takes.
-        needed: u64,
-        /// Bytes that are there.
-        left: usize,
-    },
+    Short { what: &'static str, needed: u64, left: usize },
     /// A value that the schema or its meaning forbids.
     #[error("record holds an invalid {what}")]
-    Invalid {
-        /// What was being read.
-        what: &'static str,
-    },
+    Invalid { what: &'static str },
     /// The bytes do not begin with `C3 01`.
     #[error("not a record: the Avro single-object marker c301 is missing")]
     NoMarker,
@@ -38,16 +29,10 @@ pub enum DecodeError {
     },
     /// Bytes after the record's end.
     #[error("{left} bytes follow the record")]
-    Trailing {
-        /// How many.
-        left: usize,
-    },
+    Trailing { left: usize },
     /// A set of parts that does not make a record.
     #[error("parts do not make a record: {what}")]
-    Parts {
-        /// What is wrong.
-        what: &'static str,
-    },
+    Parts { what: &'static str },
 }
 
 /// Appends Avro values.
@@ -117,7 +102,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// What stands before every datum: marker and fingerprint of its schema.
+    /// Header of every datum: marker and fingerprint of its schema.
     pub(crate) fn fingerprint(&mut self) -> Result<u64, DecodeError> {
         if self.array_of::<2>("marker")? != [0xc3, 0x01] {
             return Err(DecodeError::NoMarker);

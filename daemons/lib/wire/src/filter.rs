@@ -33,7 +33,7 @@ pub struct FilterMoved {
     pub at_ms: u64,
 }
 
-/// What a filter is. Its id is the SHA-256 of that.
+/// Criteria of a filter. Its id is the SHA-256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterCriteria {
     /// As the replica that made the filter describes it: bytes that only replicas read.

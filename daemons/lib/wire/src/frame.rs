@@ -31,9 +31,9 @@ pub enum Frame {
     Genesis { block: Bytes, alloc: Vec<Allocation> },
     /// An executed block.
     Block { hash: B256, block: Bytes },
-    /// Its receipts: consensus RLP list.
+    /// Receipts of the block: consensus RLP list.
     Receipts { hash: B256, receipts: Bytes },
-    /// What it changed.
+    /// State changes of the block.
     State(State),
     /// Trie nodes it changed: sorted by owner and path, none twice, none that is as it was.
     Trie { hash: B256, nodes: Vec<NodeRow> },
@@ -65,7 +65,7 @@ pub struct Allocation {
 pub struct State {
     /// The block.
     pub hash: B256,
-    /// Its number.
+    /// Height.
     pub number: u64,
     /// State root before.
     pub origin_root: B256,
@@ -101,38 +101,23 @@ pub enum Heading {
 
 /// Why bytes are not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum FrameError {
     /// The bytes end before the frame does: a torn tail if nothing follows.
     #[error("frame is incomplete")]
     Incomplete,
     /// The checksum does not match.
     #[error("frame checksum is {found:08x}, expected {expected:08x}")]
-    Checksum {
-        /// As stored.
-        expected: u32,
-        /// As computed.
-        found: u32,
-    },
+    Checksum { expected: u32, found: u32 },
     /// The length is impossible.
     #[error("frame length {len} is impossible")]
-    Length {
-        /// As stored.
-        len: u32,
-    },
+    Length { len: u32 },
     /// Written by another version of the hook.
     #[error("frame version {version} is unknown; hook and tap must be of one release")]
-    Version {
-        /// As stored.
-        version: u8,
-    },
+    Version { version: u8 },
     /// The payload is not what its kind promises.
     #[error("{kind} frame is malformed: {what}")]
-    Malformed {
-        /// Frame kind.
-        kind: &'static str,
-        /// What is wrong.
-        what: String,
-    },
+    Malformed { kind: &'static str, what: String },
 }
 
 impl Checked<'_> {
@@ -191,7 +176,7 @@ fn content(bytes: &[u8]) -> Result<(&[u8], usize), FrameError> {
     Ok((content, PREFIX_BYTES + size))
 }
 
-/// Whether `rest`, what follows the last good frame of a closed segment, is a torn tail: no sound frame begins
+/// True if `rest`, the bytes behind the last good frame of a closed segment, is a torn tail: no sound frame begins
 /// anywhere in it. Otherwise something in the middle was damaged, if only a length that now points past the end.
 #[must_use]
 pub fn is_torn_tail(rest: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! What travels: *frames* from the hook in geth to the tap's spool, *records* from the tap to every consumer of a
+//! Wire formats: *frames* from the hook in geth to the tap's spool, *records* from the tap to every consumer of a
 //! feed. Types, bytes, and nothing else: no IO, no clock, no async.
 //!
 //! | file | idea |

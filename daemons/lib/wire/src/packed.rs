@@ -13,7 +13,7 @@ pub(crate) fn pack(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         .map_err(|_| DecodeError::Parts { what: "the bytes cannot be compressed" })
 }
 
-/// What [`pack`] was given. It is allocated as it is decompressed, up to the length that was announced.
+/// Reverses [`pack`]. The bytes are allocated as they are decompressed, up to the length that was announced.
 ///
 /// # Errors
 /// When the bytes are corrupt or hold another length than `len`.

@@ -10,7 +10,7 @@ use maidenlane_chain::Bytes;
 pub const ENTRY_MAX_BYTES: usize = 900_000;
 /// No record is larger than this before compression: a bound for what a reader allocates.
 pub const RECORD_MAX_BYTES: u64 = 512 << 20;
-/// What a part says besides its slice: marker, fingerprint, stamp, numbers.
+/// Bytes of a part besides its slice: marker, fingerprint, stamp, numbers.
 const PART_OVERHEAD_BYTES: usize = 128;
 
 /// The log entries of one record: itself, or its parts. `stamp` is the record's own; parts take `seq`, `seq + 1`, …

@@ -31,9 +31,9 @@ pub struct NodeRow {
     pub owner: Option<B256>,
     /// Where it stands below the root: nibbles, one per byte, at most 64.
     pub path: Bytes,
-    /// Its RLP before the block; `None`: no node had this path.
+    /// RLP of the node before the block; `None`: no node had this path.
     pub before: Option<Bytes>,
-    /// Its RLP after the block.
+    /// RLP of the node after the block.
     pub after: Option<Bytes>,
 }
 
@@ -42,7 +42,7 @@ pub struct NodeRow {
 pub struct NodeSet {
     /// The block.
     pub block: BlockRef,
-    /// Its parent.
+    /// Hash of the parent.
     pub parent: B256,
     /// Sorted by owner and path, the account trie first; none twice, none that is as it was.
     pub nodes: Vec<NodeRow>,
@@ -55,12 +55,12 @@ pub struct NodePart {
     pub block: BlockRef,
     /// SHA-256 of the whole set.
     pub digest: B256,
-    /// Which slice, of how many; `whole_len` is the length of the whole set.
+    /// A slice and its index, of how many; `whole_len` is the length of the whole set.
     pub part: Part,
 }
 
 impl NodeRow {
-    /// What a set promises of every row.
+    /// Checks the invariants of every row of a set.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let node =
             |node: &Bytes| if self.path.is_empty() { !node.is_empty() } else { node.len() >= NODE_MIN_BYTES };
@@ -73,7 +73,7 @@ impl NodeRow {
         if self.before == self.after { Err("node that is as it was") } else { Ok(()) }
     }
 
-    /// What rows are sorted by.
+    /// Sort key.
     pub(crate) fn key(&self) -> (Option<B256>, &[u8]) {
         (self.owner, &self.path)
     }
@@ -146,7 +146,7 @@ impl NodeSet {
         digest(&self.encode())
     }
 
-    /// Its digest and its entries, in the order in which they are appended.
+    /// Digest and entries of the set, in the order in which they are appended.
     ///
     /// # Errors
     /// When it exceeds [`RECORD_MAX_BYTES`].

@@ -6,7 +6,7 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 /// A random 128-bit name: of a feed, or of one start of a writer.
 pub type Id = [u8; 16];
 
-/// What every record carries: who wrote it, and where it stands in that writer's sequence.
+/// Header of every record: who wrote it, and where it stands in that writer's sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The feed's uuid, given at its first OPEN.
@@ -39,7 +39,7 @@ pub struct Open {
 /// Block 0 with its whole state (every row has `before = None`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
-    /// Its number (0) and hash.
+    /// Number (0) and hash.
     pub block: BlockRef,
     /// Header RLP.
     pub header: Bytes,
@@ -54,7 +54,7 @@ pub struct Genesis {
 pub struct Start {
     /// The block the feed stands on.
     pub block: BlockRef,
-    /// Its header RLP.
+    /// RLP of the header.
     pub header: Bytes,
     /// Up to 256 ancestor headers (RLP), newest first, for BLOCKHASH.
     pub ancestors: Vec<Bytes>,
@@ -65,7 +65,7 @@ pub struct Start {
 pub struct Advance {
     /// The new head.
     pub block: BlockRef,
-    /// Its parent, the head before.
+    /// Hash of the parent, the head before.
     pub parent: B256,
     /// Header RLP.
     pub header: Bytes,
@@ -90,13 +90,13 @@ pub struct Undo {
     pub header: Bytes,
     /// Hashes of its transactions, in order.
     pub transactions: Vec<B256>,
-    /// Its consensus receipts.
+    /// Consensus receipts of the block.
     pub receipts: Bytes,
     /// Rows of the block with before and after swapped: applying `after` takes the block back.
     pub rows: Rows,
 }
 
-/// What the consensus layer called safe and final.
+/// Safe and finalized block, as of the consensus layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Final {
     /// Newest safe block, if any.
@@ -149,8 +149,8 @@ pub enum Record {
 /// A record with its stamp: one entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamped {
-    /// Who and where.
+    /// Writer and place.
     pub stamp: Stamp,
-    /// What.
+    /// Content.
     pub record: Record,
 }

@@ -77,7 +77,7 @@ proptest! {
     }
 }
 
-/// What is left of a record without bodies, receipts and rows.
+/// A record without bodies, receipts and rows.
 fn outlined(record: &Record) -> Option<Outline> {
     Some(match record.clone() {
         Record::Open(open) => Outline::Open(open),

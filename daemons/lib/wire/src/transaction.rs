@@ -16,7 +16,7 @@ pub const ENTRY_MAX_BYTES: usize = 1_000_000;
 pub struct Transaction {
     /// keccak256 of its consensus form.
     pub hash: B256,
-    /// Who signed it.
+    /// Address of the signer.
     pub sender: Address,
     /// The form in which nodes pass it on: typed envelope, blobs with commitments and proofs.
     pub raw: Bytes,

@@ -17,7 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::{Options, failed, signed};
 use crate::{Error, TopicNeeds, TopicOptions};
 
-/// What a topic is, as its brokers say.
+/// Shape of a topic, as its brokers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) partitions: u32,
@@ -100,7 +100,7 @@ fn wait_until_known(options: &Options, topic: &str) -> Result<(), Error> {
     }
 }
 
-/// What in the live settings of `topic` would lose data.
+/// Live settings of `topic` that would lose data.
 ///
 /// # Errors
 /// [`Error::NoTopic`], or when no broker answers.

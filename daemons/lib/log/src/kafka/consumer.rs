@@ -47,7 +47,7 @@ pub struct Consumer {
     rest: Rest<Entry>,
 }
 
-/// What librdkafka does for us.
+/// State of fetching inside librdkafka.
 ///
 /// # Correctness
 /// A partition is assigned once per client: assigning it again while its first fetcher is being stopped fails an

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
-/// What one read left for the next.
+/// Leftover of one read for the next.
 #[derive(Debug)]
 pub(super) struct Rest<T> {
     /// Polled, but too large for that read.

@@ -151,7 +151,7 @@ impl Group {
         }
     }
 
-    /// Which committed position is no longer, or not yet, in the log.
+    /// Refuses a committed position that is no longer, or not yet, in the log.
     fn refuse_outside(&self) -> Result<(), Error> {
         let assigned = self.client.assignment().map_err(|error| self.failed("assignment", error))?;
         let committed = self

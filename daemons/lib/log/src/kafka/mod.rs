@@ -51,7 +51,7 @@ impl Options {
         }
     }
 
-    /// What all clients share; `with` overrides the operator's properties.
+    /// Settings of all clients; `with` overrides the operator's properties.
     fn client(&self, with: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (name, value) in &self.properties {

@@ -33,7 +33,7 @@ impl std::fmt::Debug for Producer {
 /// Hands every outcome to the append that waits for it.
 struct Deliveries;
 
-/// Which entry of which append.
+/// Name of an entry within its append.
 struct Ticket {
     index: usize,
     outcomes: SyncSender<Outcome>,

@@ -1,4 +1,4 @@
-//! What a consumer group has yet to consume, as somebody sees it who is not in the group.
+//! Backlog of a consumer group, as somebody sees it who is not in the group.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -145,7 +145,7 @@ impl Reader {
         }
     }
 
-    /// What is there now, at least one entry if any is.
+    /// Takes the entries that are there now, at least one if any is.
     pub(super) fn take(&mut self, max_bytes: usize) -> Result<Vec<Entry>, Error> {
         let mark = self.mark.read()?;
         if mark.cuts != self.cuts {

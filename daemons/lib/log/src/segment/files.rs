@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::frame::{HEADER_BYTES, Header};
 use crate::Error;
 
-/// Who holds the lock of this file writes.
+/// Lock of the writer: only its holder writes.
 pub(super) const LOCK: &str = "lock";
 /// The mark behind which everything is on disk.
 pub(super) const DURABLE: &str = "durable";

@@ -36,7 +36,7 @@ pub(super) struct Frame<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// What the front of some bytes is.
+/// Outcome of reading a frame at the front of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed<'a> {
     /// A good frame of so many bytes.

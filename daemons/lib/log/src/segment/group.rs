@@ -24,7 +24,7 @@ pub struct Group {
     topic: Topic,
     dir: PathBuf,
     lock: File,
-    /// What an active member holds.
+    /// Partitions and positions of an active member.
     active: Option<Active>,
 }
 

@@ -1,4 +1,4 @@
-//! What an operator asks of a partition: what is there, is it whole, cut it off.
+//! Inspection of a partition for an operator: what is there, is it whole, cut it off.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::{Error, Offset};
 /// One segment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
-    /// Its path.
+    /// Path of the file.
     pub path: PathBuf,
     /// Offset of its first entry.
     pub base: Offset,

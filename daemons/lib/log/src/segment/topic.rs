@@ -103,7 +103,7 @@ fn build(dir: &Path, with: &TopicOptions) -> Result<(), Error> {
     files::write_whole(&dir.join("topic"), render(with).as_bytes())
 }
 
-/// What in the settings of `topic` would lose data.
+/// Settings of `topic` that would lose data.
 ///
 /// # Errors
 /// [`Error::NoTopic`] and the like.

@@ -23,7 +23,7 @@ pub(super) struct Walk {
     start: usize,
 }
 
-/// What stands at the place.
+/// Outcome of one step.
 #[derive(Debug)]
 pub(super) enum Step<'a> {
     /// A frame; the walk stands behind it.

@@ -21,7 +21,7 @@ pub(crate) const FEW_APPENDS: u32 = 20;
 const BATCH: u64 = 5;
 const MEMBER_ENTRIES: u64 = 3_000;
 
-/// What a child says, and who says it.
+/// A line of output, and the child that wrote it.
 struct Line {
     child: u64,
     words: Vec<String>,
@@ -230,7 +230,7 @@ struct Ledger {
     committed: BTreeMap<u64, u64>,
     /// Entries seen by anyone.
     seen: BTreeSet<(u64, u64)>,
-    /// What was committed when each child was started: it must see nothing of that.
+    /// Positions committed when each child was started: it must see nothing of that.
     floor: BTreeMap<u64, BTreeMap<u64, u64>>,
     /// How much each child committed.
     work: BTreeMap<u64, u64>,

@@ -1,4 +1,4 @@
-//! What every log keeps, run against every backend: the segment log, and a real Kafka broker.
+//! Promises of every log, run against every backend: the segment log, and a real Kafka broker.
 //!
 //! `KAFKA_BOOTSTRAP=host:port` takes an existing cluster instead of starting a broker.
 

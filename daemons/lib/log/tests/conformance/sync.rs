@@ -1,4 +1,4 @@
-//! Whether an acknowledgement really comes after the sync, as the kernel sees it.
+//! Acknowledgements come after the sync, as the kernel sees it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use maidenlane_log::{TopicOptions, segment};
 
 use super::kills;
 
-/// What a traced writer did last, and how often.
+/// Last system calls of a traced writer, and their number.
 #[derive(Default)]
 struct Trace {
     unsynced: bool,

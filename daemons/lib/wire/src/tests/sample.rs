@@ -48,7 +48,7 @@ pub(super) fn transaction() -> Transaction {
     }
 }
 
-/// What filters leave; their bytes are golden.
+/// Entries of filters; their bytes are golden.
 pub(super) fn filters() -> [Filter; 2] {
     let moved = FilterMoved {
         filter: HASH,
