@@ -351,6 +351,17 @@ fn every_crate_is_a_member() {
 }
 
 #[test]
+fn every_member_is_compiled_lightly() {
+    let root = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifests = files(&["Cargo.toml"]).into_iter().map(|(_, text)| text);
+    let members = manifests.filter(|text| text.contains("version.workspace = true"));
+    // The name is the first thing in quotes.
+    let lines = members.map(|text| format!("{} = {{ opt-level = 1 }}", text.split('"').nth(1).unwrap()));
+    let missing = lines.filter(|line| !root.lines().any(|other| other == line));
+    none(&missing.map(|line| format!("[profile.dev.package] has no `{line}`")).collect::<Vec<_>>());
+}
+
+#[test]
 fn guides_name_only_what_exists() {
     let tops = ["daemons/", "tests/", "dhall/", "nix/", "systemd/", ".cargo/", ".ci/"];
     let mut problems = Vec::new();
