@@ -2,7 +2,7 @@
 //! do, so it runs until it touches just what its list says.
 
 use super::Shared;
-use super::call::{self, CallContext};
+use super::call_context::{self, CallContext};
 use super::execute::Stop;
 use super::fill;
 use super::request_view::RequestView;
@@ -119,7 +119,7 @@ pub(crate) fn create(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 3)?;
-    let mut wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
+    let mut wanted = args.required(call_context::read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     let header = context.header(view)?;
     fill::fees(&mut wanted, &view.head().rules, &header, || {
@@ -135,7 +135,7 @@ pub(crate) fn create(
     }
     maidenlane_evm::recover(&mut call.tx, budget)?;
     let (overrides, _) = context.overrides.resolve(None)?;
-    let mut db = call::database(shared, view, &context.state, &overrides);
+    let mut db = call_context::database(shared, view, &context.state, &overrides);
     let excluded = excluded(&call, nonce, &mut db)?;
     match search(&call, &mut db, &excluded, budget) {
         Ok(created) => {

@@ -1,7 +1,7 @@
 //! `eth_estimateGas`, and the Ether Cattle's `ethercattle_estimateGasList`, for calls that build on each other.
 
 use super::Shared;
-use super::call::{self, CallContext};
+use super::call_context::{self, CallContext};
 use super::execute::Stop;
 use super::request_view::RequestView;
 use maidenlane_ethjson::call_args::CallArgs;
@@ -32,7 +32,7 @@ pub(crate) fn one(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
-    let wanted = args.required(call::read::<Option<CallArgs>>)?.unwrap_or_default();
+    let wanted = args.required(call_context::read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     gas(shared, view, wanted, context, budget).map(Json::quantity)
 }
@@ -50,7 +50,7 @@ pub(crate) fn gas(
     maidenlane_evm::recover(&mut call.tx, budget)?;
     // As in geth, an estimate checks where precompiles are moved to, and leaves them where they are.
     let (overrides, _) = context.overrides.resolve(Some(call.spec))?;
-    let mut db = call::database(shared, view, &context.state, &overrides);
+    let mut db = call_context::database(shared, view, &context.state, &overrides);
     estimate(&call, &mut db, bounds, budget)?.map_err(|why| denied(why).into())
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn list(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 5)?;
-    let wanted: Vec<CallArgs> = args.required(call::read)?;
+    let wanted: Vec<CallArgs> = args.required(call_context::read)?;
     if wanted.len() > CALLS_MAX {
         return Err(Error::params(format!("{CALLS_MAX} calls at most")).into());
     }
@@ -95,7 +95,7 @@ pub(crate) fn list(
     let Some((first, _)) = calls.first() else { return Ok(Json::Static("[]")) };
     let spec = first.spec;
     let (overrides, moved) = context.overrides.resolve(Some(spec))?;
-    let mut overlay = Overlay::new(call::database(shared, view, &context.state, &overrides), spec);
+    let mut overlay = Overlay::new(call_context::database(shared, view, &context.state, &overrides), spec);
     let mut estimates = Vec::with_capacity(calls.len());
     for (index, (mut call, bounds)) in calls.into_iter().enumerate() {
         call.moved.clone_from(&moved);

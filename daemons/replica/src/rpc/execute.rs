@@ -4,7 +4,7 @@
 //! pool.
 
 use super::Shared;
-use super::call::failed;
+use super::call_context::failed;
 use super::request_view::RequestView;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::database::ReadFault;

@@ -13,15 +13,6 @@ use maidenlane_json::Object;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 2] = ["eth_config", "eth_capabilities"];
-
-/// Answers one of [`METHODS`].
-pub(crate) fn call(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
-    Args::parse(params, 0)?;
-    if method == "eth_config" { config(view) } else { Ok(capabilities(view)) }
-}
-
 /// Forks by time, oldest first: the place in this list is the fork's rank.
 fn timed(config: &ChainConfig) -> [Option<u64>; 9] {
     [
@@ -74,7 +65,9 @@ struct Genesis {
     time: u64,
 }
 
-fn config(view: &RequestView) -> Result<Json, Error> {
+/// `eth_config`.
+pub(super) fn config(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    Args::parse(params, 0)?;
     let source = view.source();
     let hash = source.hash_of(0).map_err(unreadable)?.ok_or_else(pruned)?;
     let genesis = Genesis { hash, time: select::header(source, BlockRef::new(0, hash))?.timestamp };
@@ -155,10 +148,11 @@ fn fork_id(forks: &Forks, genesis: &Genesis, time: u64) -> ForkHash {
     blocks.into_iter().chain(times).fold(ForkHash::from(genesis.hash), |hash, from| hash + from)
 }
 
-/// Down to which block each kind of question is answered.
-fn capabilities(view: &RequestView) -> Json {
+/// `eth_capabilities`: down to which block each kind of question is answered.
+pub(super) fn capabilities(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    Args::parse(params, 0)?;
     let head = view.head();
-    Json::object(|object| {
+    Ok(Json::object(|object| {
         let mut block = Object::new(object.value("head"));
         block.quantity("number", head.block.number);
         block.data("hash", head.block.hash.as_slice());
@@ -179,5 +173,5 @@ fn capabilities(view: &RequestView) -> Json {
             }
             kind.end();
         }
-    })
+    }))
 }

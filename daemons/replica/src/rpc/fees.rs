@@ -23,10 +23,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 5] =
-    ["eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_feeHistory", "eth_blobBaseFee", "eth_baseFee"];
-
 /// Blocks that a suggestion looks at; up to twice as many where they hold little.
 const SAMPLE_BLOCKS: usize = 20;
 /// The lowest tips of a block that count.
@@ -189,27 +185,34 @@ fn threshold(gas: u64, percentile: f64) -> u64 {
     (gas as f64 * percentile / 100.0) as u64
 }
 
-/// Answers one of [`METHODS`].
-pub(crate) async fn call(
-    shared: &Arc<Shared>,
-    view: &Arc<RequestView>,
-    method: &str,
+/// `eth_gasPrice`.
+pub(super) fn gas_price(
+    shared: &Shared,
+    view: &RequestView,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    if method == "eth_feeHistory" {
-        return history(shared, view, params).await;
-    }
+    Args::parse(params, 0)?;
+    let tip = shared.fees.suggestion(shared, view)?;
+    Ok(big(tip.saturating_add(view.head().header.base_fee_per_gas.unwrap_or_default().into())))
+}
+
+/// `eth_maxPriorityFeePerGas`.
+pub(super) fn tip(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    Args::parse(params, 0)?;
+    shared.fees.suggestion(shared, view).map(big)
+}
+
+/// `eth_baseFee`.
+pub(super) fn base_fee(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    Args::parse(params, 0)?;
+    Ok(next_base_fee(view, &view.head().header).map_or(Json::NULL, Json::quantity))
+}
+
+/// `eth_blobBaseFee`.
+pub(super) fn blob_base_fee(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
     Args::parse(params, 0)?;
     let head = view.head();
-    match method {
-        "eth_gasPrice" => {
-            let tip = shared.fees.suggestion(shared, view)?;
-            Ok(big(tip.saturating_add(head.header.base_fee_per_gas.unwrap_or_default().into())))
-        }
-        "eth_maxPriorityFeePerGas" => shared.fees.suggestion(shared, view).map(big),
-        "eth_baseFee" => Ok(next_base_fee(view, &head.header).map_or(Json::NULL, Json::quantity)),
-        _ => Ok(head.rules.blob_price(&head.header).map_or(Json::NULL, big)),
-    }
+    Ok(head.rules.blob_price(&head.header).map_or(Json::NULL, big))
 }
 
 fn big(n: u128) -> Json {
@@ -297,7 +300,8 @@ fn check(percentiles: &[f64]) -> Result<(), Error> {
     }
 }
 
-async fn history(
+/// `eth_feeHistory`.
+pub(super) async fn history(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
     params: Option<&RawValue>,

@@ -1,6 +1,6 @@
 //! What a transaction lacks, by geth's defaults.
 
-use super::call::{self, CallContext};
+use super::call_context::{CallContext, read};
 use super::execute::Stop;
 use super::request_view::RequestView;
 use super::{Shared, estimate};
@@ -42,7 +42,7 @@ pub(crate) fn transaction(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 1)?;
-    let Wanted { call: mut wanted, blobs } = args.required(call::read::<Option<Wanted>>)?.unwrap_or_default();
+    let Wanted { call: mut wanted, blobs } = args.required(read::<Option<Wanted>>)?.unwrap_or_default();
     if let Some(blobs) = blobs {
         if !blobs.is_empty() {
             let text = "blobs are not filled in by a replica; give blobVersionedHashes";

@@ -24,16 +24,6 @@ use maidenlane_wire::FilterMoved;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 6] = [
-    "eth_newFilter",
-    "eth_newBlockFilter",
-    "eth_newPendingTransactionFilter",
-    "eth_getFilterChanges",
-    "eth_getFilterLogs",
-    "eth_uninstallFilter",
-];
-
 /// Blocks between a filter's cursor and the head; one that lags further has missed what it waited for.
 const BLOCKS_MAX: u64 = 1_024;
 /// One nonce in sixteen will not do.
@@ -41,47 +31,76 @@ const NONCES_MAX: usize = 100;
 /// A poll that loses so often has a client that polls the same filter from everywhere at once.
 const ATTEMPTS: usize = 8;
 
-/// Answers one of [`METHODS`].
-pub(crate) async fn call(
+fn kept(shared: &Shared) -> Result<&Filters, Error> {
+    let none = || Error::server("this deployment keeps no filters; use eth_getLogs, or subscribe");
+    shared.filters.as_ref().ok_or_else(none)
+}
+
+/// `eth_newFilter`.
+pub(super) async fn new_logs(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
-    method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let Some(filters) = &shared.filters else {
-        return Err(Error::server("this deployment keeps no filters; use eth_getLogs, or subscribe"));
-    };
-    match method {
-        "eth_newFilter" => {
-            let read = |json: &str| Criteria::read(json).map(|criteria| (criteria, json.to_owned()));
-            let (criteria, raw) = Args::parse(params, 1)?.required(read)?;
-            criteria.check_future(view)?;
-            if raw.len() > CRITERIA_MAX_BYTES {
-                let most = CRITERIA_MAX_BYTES >> 10;
-                return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
-            }
-            create(filters, view, Kind::Logs(raw)).await
-        }
-        "eth_newBlockFilter" => {
-            Args::parse(params, 0)?;
-            create(filters, view, Kind::Blocks).await
-        }
-        "eth_newPendingTransactionFilter" => {
-            Args::parse(params, 1)?.optional(params::boolean)?;
-            create(filters, view, Kind::PendingTransactions).await
-        }
-        _ => {
-            let text = Args::parse(params, 1)?.required(params::string)?;
-            // What is no id of ours is a filter that does not exist.
-            let filter = text.strip_prefix("0x").and_then(|digits| digits.parse().ok()).map(Filter);
-            match (method, filter) {
-                ("eth_uninstallFilter", None) => Ok(Json::FALSE),
-                ("eth_uninstallFilter", Some(filter)) => filter.uninstall(filters).await,
-                (_, None) => Err(not_found()),
-                ("eth_getFilterLogs", Some(filter)) => filter.logs(shared, view, filters).await,
-                (_, Some(filter)) => filter.changes(shared, view, filters).await,
-            }
-        }
+    let filters = kept(shared)?;
+    let read = |json: &str| Criteria::read(json).map(|criteria| (criteria, json.to_owned()));
+    let (criteria, raw) = Args::parse(params, 1)?.required(read)?;
+    criteria.check_future(view)?;
+    if raw.len() > CRITERIA_MAX_BYTES {
+        let most = CRITERIA_MAX_BYTES >> 10;
+        return Err(Error::params(format!("a filter's criteria are {most} KiB at most")));
+    }
+    create(filters, view, Kind::Logs(raw)).await
+}
+
+/// `eth_newBlockFilter`.
+pub(super) async fn new_blocks(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let filters = kept(shared)?;
+    Args::parse(params, 0)?;
+    create(filters, view, Kind::Blocks).await
+}
+
+/// `eth_newPendingTransactionFilter`.
+pub(super) async fn new_pending(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let filters = kept(shared)?;
+    Args::parse(params, 1)?.optional(params::boolean)?;
+    create(filters, view, Kind::PendingTransactions).await
+}
+
+/// `eth_getFilterChanges`.
+pub(super) async fn changes(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let filters = kept(shared)?;
+    Filter::read(params)?.ok_or_else(not_found)?.changes(shared, view, filters).await
+}
+
+/// `eth_getFilterLogs`.
+pub(super) async fn logs(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let filters = kept(shared)?;
+    Filter::read(params)?.ok_or_else(not_found)?.logs(shared, view, filters).await
+}
+
+/// `eth_uninstallFilter`.
+pub(super) async fn uninstall(shared: &Shared, params: Option<&RawValue>) -> Result<Json, Error> {
+    let filters = kept(shared)?;
+    match Filter::read(params)? {
+        Some(filter) => filter.uninstall(filters).await,
+        None => Ok(Json::FALSE),
     }
 }
 
@@ -102,6 +121,12 @@ async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Jso
 struct Filter(Id);
 
 impl Filter {
+    /// `None` is no id of ours: a filter that does not exist.
+    fn read(params: Option<&RawValue>) -> Result<Option<Self>, Error> {
+        let text = Args::parse(params, 1)?.required(params::string)?;
+        Ok(text.strip_prefix("0x").and_then(|digits| digits.parse().ok()).map(Self))
+    }
+
     /// The filter, and what it wants where that is logs.
     async fn find(&self, filters: &Filters) -> Result<(Found, Option<Criteria>), Error> {
         let found = filters.find(self.0).await.map_err(unavailable)?.ok_or_else(not_found)?;

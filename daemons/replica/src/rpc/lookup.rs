@@ -1,6 +1,7 @@
 //! Look-ups of blocks, transactions and receipts: what does not exist is null.
 
-use super::blocks::{Blocks, Whole};
+use super::Shared;
+use super::blocks::Whole;
 use super::request_view::RequestView;
 use maidenlane_chain::Block;
 use maidenlane_ethjson::block::{self, BlockJson as _};
@@ -11,160 +12,157 @@ use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 18] = [
-    "eth_getBlockByNumber",
-    "eth_getBlockByHash",
-    "eth_getHeaderByNumber",
-    "eth_getHeaderByHash",
-    "eth_getBlockReceipts",
-    "eth_getBlockTransactionCountByNumber",
-    "eth_getBlockTransactionCountByHash",
-    "eth_getUncleCountByBlockNumber",
-    "eth_getUncleCountByBlockHash",
-    "eth_getUncleByBlockNumberAndIndex",
-    "eth_getUncleByBlockHashAndIndex",
-    "eth_getTransactionByHash",
-    "eth_getTransactionByBlockNumberAndIndex",
-    "eth_getTransactionByBlockHashAndIndex",
-    "eth_getTransactionReceipt",
-    "eth_getRawTransactionByHash",
-    "eth_getRawTransactionByBlockNumberAndIndex",
-    "eth_getRawTransactionByBlockHashAndIndex",
-];
+/// Bytes of what is not there.
+const NO_BYTES: Json = Json::Static("\"0x\"");
 
-/// Answers one of [`METHODS`].
-pub(crate) fn call(
-    blocks: &Blocks,
-    view: &RequestView,
-    method: &str,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
-    match method {
-        "eth_getBlockByNumber" | "eth_getBlockByHash" => by_block(blocks, view, method, params),
-        "eth_getHeaderByNumber" | "eth_getHeaderByHash" => header(view, method, params),
-        "eth_getBlockReceipts" => block_receipts(blocks, view, params),
-        "eth_getTransactionByHash" | "eth_getTransactionReceipt" | "eth_getRawTransactionByHash" => {
-            by_transaction(blocks, view, method, params)
-        }
-        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
-            count(blocks, view, method, params, |block| block.transactions.len())
-        }
-        "eth_getUncleCountByBlockNumber" | "eth_getUncleCountByBlockHash" => {
-            count(blocks, view, method, params, |block| block.uncles.len())
-        }
-        "eth_getUncleByBlockNumberAndIndex" | "eth_getUncleByBlockHashAndIndex" => {
-            indexed(blocks, view, method, params, Block::uncle_json)
-        }
-        "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
-            indexed(blocks, view, method, params, Block::transaction_json)
-        }
-        "eth_getRawTransactionByBlockNumberAndIndex" | "eth_getRawTransactionByBlockHashAndIndex" => {
-            raw_transaction(blocks, view, method, params)
-        }
-        _ => Err(Error::no_method(method)),
-    }
+/// How a method names its block.
+pub(super) type ReadBlock = fn(&mut Args<'_>) -> Result<Selector, Error>;
+
+/// `…ByNumber`: a number or tag.
+pub(super) fn number(args: &mut Args<'_>) -> Result<Selector, Error> {
+    args.required(Tag::read).map(Selector::Tag)
 }
 
-/// The first parameter: a number or tag, or a hash, as the method's name says.
-fn selector(method: &str, args: &mut Args<'_>) -> Result<Selector, Error> {
-    if method.contains("Hash") {
-        let hash = args.required(params::hash)?;
-        Ok(Selector::Hash { hash, canonical: false })
-    } else {
-        args.required(Tag::read).map(Selector::Tag)
-    }
+/// `…ByHash`, canonical or not.
+pub(super) fn hash(args: &mut Args<'_>) -> Result<Selector, Error> {
+    let hash = args.required(params::hash)?;
+    Ok(Selector::Hash { hash, canonical: false })
 }
 
-fn by_block(
-    blocks: &Blocks,
+/// `eth_getBlockBy…`.
+pub(super) fn block(
+    shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
+    read: ReadBlock,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 2)?;
-    let selector = selector(method, &mut args)?;
+    let selector = read(&mut args)?;
     let what = if args.required(params::boolean)? { Whole::Full } else { Whole::Hashes };
     match select::block(view.source(), selector)? {
-        Some(at) => blocks.whole(view, at, what),
+        Some(at) => shared.blocks.whole(view, at, what),
         None => Ok(Json::NULL),
     }
 }
 
-fn header(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
-    let selector = selector(method, &mut Args::parse(params, 1)?)?;
+/// `eth_getHeaderBy…`.
+pub(super) fn header(view: &RequestView, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Error> {
+    let selector = read(&mut Args::parse(params, 1)?)?;
     let Some(at) = select::block(view.source(), selector)? else { return Ok(Json::NULL) };
     Ok(block::header_json(&select::header(view.source(), at)?, at.hash))
 }
 
-/// As in geth, what is not there has no bytes.
-fn raw_transaction(
-    blocks: &Blocks,
+/// `eth_getRawTransactionByBlock…AndIndex`. As in geth, what is not there has no bytes.
+pub(super) fn raw_nth(
+    shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
+    read: ReadBlock,
 ) -> Result<Json, Error> {
-    match indexed(blocks, view, method, params, Block::raw_transaction)? {
-        Json::Static("null") => Ok(Json::Static("\"0x\"")),
+    match indexed(shared, view, params, read, Block::raw_transaction)? {
+        Json::Static("null") => Ok(NO_BYTES),
         found => Ok(found),
     }
 }
 
-fn block_receipts(blocks: &Blocks, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+/// `eth_getBlockReceipts`.
+pub(super) fn receipts(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
     let selector = Args::parse(params, 1)?.required(Selector::read)?;
     if selector == Selector::Tag(Tag::Pending) {
         return Err(Error::server("pending receipts is not available"));
     }
     match select::block(view.source(), selector)? {
-        Some(at) => blocks.whole(view, at, Whole::Receipts),
+        Some(at) => shared.blocks.whole(view, at, Whole::Receipts),
         None => Ok(Json::NULL),
     }
 }
 
-fn decoded(blocks: &Blocks, view: &RequestView, selector: Selector) -> Result<Option<Arc<Block>>, Error> {
-    select::block(view.source(), selector)?.map(|at| blocks.block(view, at)).transpose()
+fn decoded(shared: &Shared, view: &RequestView, selector: Selector) -> Result<Option<Arc<Block>>, Error> {
+    select::block(view.source(), selector)?.map(|at| shared.blocks.block(view, at)).transpose()
 }
 
-fn count(
-    blocks: &Blocks,
+/// How many of something a block has.
+pub(super) fn count(
+    shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
-    len: impl FnOnce(&Block) -> usize,
+    read: ReadBlock,
+    len: fn(&Block) -> usize,
 ) -> Result<Json, Error> {
-    let selector = selector(method, &mut Args::parse(params, 1)?)?;
-    let block = decoded(blocks, view, selector)?;
+    let selector = read(&mut Args::parse(params, 1)?)?;
+    let block = decoded(shared, view, selector)?;
     Ok(block.map_or(Json::NULL, |block| Json::quantity(u64::try_from(len(&block)).unwrap_or(u64::MAX))))
 }
 
-fn indexed(
-    blocks: &Blocks,
+/// `eth_getUncleByBlock…AndIndex`.
+pub(super) fn uncle(
+    shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
-    item: impl FnOnce(&Block, usize) -> Json,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    indexed(shared, view, params, read, Block::uncle_json)
+}
+
+/// `eth_getTransactionByBlock…AndIndex`.
+pub(super) fn nth(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    indexed(shared, view, params, read, Block::transaction_json)
+}
+
+fn indexed(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+    item: fn(&Block, usize) -> Json,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 2)?;
-    let selector = selector(method, &mut args)?;
+    let selector = read(&mut args)?;
     let index = usize::try_from(args.required(params::index)?).unwrap_or(usize::MAX);
-    let block = decoded(blocks, view, selector)?;
+    let block = decoded(shared, view, selector)?;
     Ok(block.map_or(Json::NULL, |block| item(&block, index)))
 }
 
-fn by_transaction(
-    blocks: &Blocks,
+fn by_hash(
+    shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
+    none: Json,
+    tell: impl FnOnce(&Block, usize) -> Result<Json, Error>,
 ) -> Result<Json, Error> {
     let hash = Args::parse(params, 1)?.required(params::hash)?;
-    let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? else {
-        return Ok(if method.contains("Raw") { Json::Static("\"0x\"") } else { Json::NULL });
-    };
-    let block = blocks.block(view, at)?;
-    match method {
-        "eth_getTransactionByHash" => Ok(block.transaction_json(index)),
-        "eth_getTransactionReceipt" => blocks.receipt(view, &block, index),
-        _ => Ok(block.raw_transaction(index)),
-    }
+    let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? else { return Ok(none) };
+    tell(&*shared.blocks.block(view, at)?, index)
+}
+
+/// `eth_getTransactionByHash`.
+pub(super) fn transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    by_hash(shared, view, params, Json::NULL, |block, index| Ok(block.transaction_json(index)))
+}
+
+/// `eth_getTransactionReceipt`.
+pub(super) fn receipt(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    by_hash(shared, view, params, Json::NULL, |block, index| shared.blocks.receipt(view, block, index))
+}
+
+/// `eth_getRawTransactionByHash`.
+pub(super) fn raw_transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    by_hash(shared, view, params, NO_BYTES, |block, index| Ok(block.raw_transaction(index)))
 }

@@ -2,12 +2,14 @@
 //!
 //! | file | idea |
 //! |---|---|
+//! | `methods` | the table of methods: a new one is a line there and its handler |
 //! | `request_view` | which view a request is answered from, and whether it may be |
 //! | `block_logs` | the logs of a block |
 //! | `blocks` | caches of decoded blocks and ready JSON |
 //! | `proof` | `eth_getProof`, and the tries where they are kept |
 //! | `execute` | how methods that execute are bounded |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fees`, `facts`, `debug`, `walk`, `trace` | the methods |
+//! | `call_context` | the state, the block and the overrides that a call runs on |
+//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fill`, `simulate`, `fees`, `facts`, `debug`, `walk`, `trace` | the methods |
 //! | `send` | transactions on their way to the nodes |
 //! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
 //! | `empty` | methods that answer as a node without accounts, pool and miner |
@@ -18,10 +20,10 @@ mod access_list;
 mod block_logs;
 pub(crate) mod blocks;
 mod call;
+mod call_context;
 mod chain;
 mod changes;
 mod debug;
-mod described;
 mod empty;
 mod estimate;
 mod execute;
@@ -31,9 +33,11 @@ mod fill;
 mod filters;
 mod logs;
 mod lookup;
+mod methods;
 mod proof;
 mod request_view;
 mod send;
+mod simulate;
 mod state;
 mod subscribe;
 mod trace;
@@ -193,42 +197,8 @@ impl Api for Rpc {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Json, Error> {
-        if let Some(answer) = chain::call(view, method, params) {
-            return answer;
-        }
-        if let Some(answer) = empty::call(method, params) {
-            return answer;
-        }
-        if !is_known(method) {
-            return Err(Error::no_method(method));
-        }
-        view.fit()?;
-        let shared = &self.shared;
-        match method {
-            _ if call::METHODS.contains(&method) => Box::pin(call::call(shared, view, method, params)).await,
-            proof::METHOD => Box::pin(proof::get(shared, view, params)).await,
-            "eth_getLogs" => Box::pin(logs::get(shared, view, params)).await,
-            "eth_getBalance" => state::balance(view, params),
-            "eth_getTransactionCount" => state::transaction_count(view, params),
-            "eth_getCode" => state::code(view, params),
-            "eth_getStorageAt" => state::storage_at(view, params),
-            "eth_getStorageValues" => state::storage_values(view, params),
-            _ if fees::METHODS.contains(&method) => fees::call(shared, view, method, params).await,
-            _ if facts::METHODS.contains(&method) => facts::call(view, method, params),
-            _ if send::METHODS.contains(&method) => Box::pin(send::call(shared, view, method, params)).await,
-            _ if filters::METHODS.contains(&method) => {
-                Box::pin(filters::call(shared, view, method, params)).await
-            }
-            _ if trace::METHODS.contains(&method) => {
-                Box::pin(trace::call(shared, view, method, params)).await
-            }
-            _ if trace::parity::METHODS.contains(&method) => {
-                Box::pin(trace::parity::call(shared, view, method, params)).await
-            }
-            _ if walk::METHODS.contains(&method) => Box::pin(walk::call(shared, view, method, params)).await,
-            _ if method.starts_with("debug_") => debug::call(view, method, params),
-            _ => lookup::call(&shared.blocks, view, method, params),
-        }
+        let method = methods::find(method).ok_or_else(|| Error::no_method(method))?;
+        method.answer(&self.shared, view, params).await
     }
 
     async fn subscribe(
@@ -242,19 +212,7 @@ impl Api for Rpc {
     }
 
     fn methods(&self) -> Vec<Described> {
-        let families = [
-            &call::METHODS[..],
-            &lookup::METHODS,
-            &debug::METHODS,
-            &fees::METHODS,
-            &trace::METHODS,
-            &facts::METHODS,
-            &send::METHODS,
-            &filters::METHODS,
-            &trace::parity::METHODS,
-            &walk::METHODS,
-        ];
-        described::all(&families.concat())
+        methods::described()
     }
 
     fn time_limit(&self, method: &str) -> Option<Duration> {
@@ -264,29 +222,6 @@ impl Api for Rpc {
     fn fit(&self) -> Result<(), Error> {
         request_view::fit(&self.shared.live.fitness())
     }
-}
-
-/// The methods that [`Api::call`] knows besides those of [`chain`]: a stale replica must not answer 503 to a typo.
-fn is_known(method: &str) -> bool {
-    matches!(
-        method,
-        proof::METHOD
-            | "eth_getLogs"
-            | "eth_getBalance"
-            | "eth_getTransactionCount"
-            | "eth_getCode"
-            | "eth_getStorageAt"
-            | "eth_getStorageValues"
-    ) || call::METHODS.contains(&method)
-        || lookup::METHODS.contains(&method)
-        || debug::METHODS.contains(&method)
-        || fees::METHODS.contains(&method)
-        || trace::METHODS.contains(&method)
-        || facts::METHODS.contains(&method)
-        || send::METHODS.contains(&method)
-        || filters::METHODS.contains(&method)
-        || trace::parity::METHODS.contains(&method)
-        || walk::METHODS.contains(&method)
 }
 
 #[cfg(test)]

@@ -17,8 +17,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The one method here.
-pub(crate) const METHOD: &str = "eth_getProof";
 /// geth's limit of slots in one answer.
 const KEYS_MAX: usize = 1_024;
 

@@ -2,11 +2,11 @@
 //! the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
 
 use super::Shared;
-use super::call::executable;
+use super::call_context::executable;
 use super::execute::refused;
 use super::request_view::RequestView;
 use crate::submission::{NotTaken, Submissions};
-use alloy::primitives::{B256, keccak256};
+use alloy::primitives::{B256, Bytes, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
@@ -19,39 +19,53 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendRawTransactionSync"];
-
-/// How long the second of them waits, and at most. geth's.
+/// How long `eth_sendRawTransactionSync` waits, and at most. geth's.
 const SYNC: Duration = Duration::from_secs(20);
 const SYNC_MAX: Duration = Duration::from_secs(60);
 /// Left of the time for an answer when the waiting ends.
 const SYNC_MARGIN: Duration = Duration::from_millis(500);
 
-/// Answers one of [`METHODS`].
-pub(crate) async fn call(
+/// `eth_sendRawTransaction`.
+pub(super) async fn send(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
-    method: &str,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let Some(submissions) = &shared.submissions else {
-        return Err(Error::server("this deployment does not take transactions"));
-    };
-    let waits = method.ends_with("Sync");
-    let mut args = Args::parse(params, if waits { 2 } else { 1 })?;
+    let submissions = submissions(shared)?;
+    let bytes = Args::parse(params, 1)?.required(params::data)?;
+    Ok(Json::data(submit(shared, view, submissions, bytes).await?.as_slice()))
+}
+
+/// `eth_sendRawTransactionSync`.
+pub(super) async fn send_sync(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let submissions = submissions(shared)?;
+    let mut args = Args::parse(params, 2)?;
     let bytes = args.required(params::data)?;
-    let wait_ms = if waits { args.optional(milliseconds)? } else { None };
-    let sent = raw::decode(bytes)?;
-    let transaction = checked(shared, view, sent).await?;
-    let hash = transaction.hash;
-    take(submissions, transaction).await?;
-    if !waits {
-        return Ok(Json::data(hash.as_slice()));
-    }
+    let wait_ms = args.optional(milliseconds)?;
+    let hash = submit(shared, view, submissions, bytes).await?;
     let wait = wait_ms.filter(|ms| *ms > 0).map_or(SYNC, |ms| Duration::from_millis(ms).min(SYNC_MAX));
     let most = shared.settings.get().limits.answer.saturating_sub(SYNC_MARGIN);
     receipt(shared, hash, wait.min(most)).await
+}
+
+fn submissions(shared: &Shared) -> Result<&Submissions, Error> {
+    shared.submissions.as_ref().ok_or_else(|| Error::server("this deployment does not take transactions"))
+}
+
+async fn submit(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    submissions: &Submissions,
+    bytes: Bytes,
+) -> Result<B256, Error> {
+    let transaction = checked(shared, view, raw::decode(bytes)?).await?;
+    let hash = transaction.hash;
+    take(submissions, transaction).await?;
+    Ok(hash)
 }
 
 fn milliseconds(json: &str) -> Result<u64, String> {

@@ -20,27 +20,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// All methods here.
-pub(crate) const METHODS: [&str; 5] = [
-    "debug_accountRange",
-    "debug_dumpBlock",
-    "debug_storageRangeAt",
-    "debug_getModifiedAccountsByNumber",
-    "debug_getModifiedAccountsByHash",
-];
 /// geth's limit of accounts in one answer.
 const ACCOUNTS_MAX: usize = 256;
 /// Slots in one answer; after them it names where to go on.
 const SLOTS_MAX: usize = 4_096;
 
-/// Answers one of [`METHODS`], on the pool.
-pub(crate) async fn call(
+/// Reads and checks a method's parameters.
+pub(super) type Question = fn(&Shared, &RequestView, Option<&RawValue>) -> Result<Wanted, Error>;
+
+/// Answers on the pool.
+pub(super) async fn answer(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
-    method: &str,
     params: Option<&RawValue>,
+    question: Question,
 ) -> Result<Json, Error> {
-    let wanted = Wanted::read(shared, view, method, params)?;
+    let wanted = question(shared, view, params)?;
     let (there, view) = (Arc::clone(shared), Arc::clone(view));
     let job = move |gone: Arc<AtomicBool>| {
         let most_bytes = there.settings.get().limits.answer_bytes;
@@ -50,14 +45,14 @@ pub(crate) async fn call(
 }
 
 /// A checked question.
-enum Wanted {
+pub(super) enum Wanted {
     Accounts { state: StateOf, range: Range },
     Slots { at: At, account: B256, from: Option<B256>, most: usize },
     Modified { start: BlockRef, end: BlockRef },
 }
 
 /// Which accounts of a state, and what of them.
-struct Range {
+pub(super) struct Range {
     from: B256,
     most: usize,
     /// Without it no account is told, as no address is known.
@@ -66,26 +61,16 @@ struct Range {
 }
 
 impl Wanted {
-    fn read(
-        shared: &Shared,
-        view: &RequestView,
-        method: &str,
-        params: Option<&RawValue>,
-    ) -> Result<Self, Error> {
-        match method {
-            "debug_accountRange" => Self::accounts(view, params),
-            "debug_dumpBlock" => {
-                let tag = Args::parse(params, 1)?.required(Tag::read)?;
-                let state = walkable(view.source(), Selector::Tag(tag))?;
-                let range = Range { from: B256::ZERO, most: ACCOUNTS_MAX, incompletes: false, code: true };
-                Ok(Self::Accounts { state, range })
-            }
-            "debug_storageRangeAt" => Self::slots(shared, view, params),
-            _ => Self::modified(view, method, params),
-        }
+    /// `debug_dumpBlock`.
+    pub(super) fn whole(_: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
+        let tag = Args::parse(params, 1)?.required(Tag::read)?;
+        let state = walkable(view.source(), Selector::Tag(tag))?;
+        let range = Range { from: B256::ZERO, most: ACCOUNTS_MAX, incompletes: false, code: true };
+        Ok(Self::Accounts { state, range })
     }
 
-    fn accounts(view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
+    /// `debug_accountRange`.
+    pub(super) fn accounts(_: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
         let mut args = Args::parse(params, 6)?;
         let selector = args.required(Selector::read)?;
         let start = args.required(params::data)?;
@@ -100,8 +85,12 @@ impl Wanted {
         Ok(Self::Accounts { state: walkable(view.source(), selector)?, range })
     }
 
-    /// As in geth the slots are those before the block's first transaction, whatever index is asked for.
-    fn slots(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
+    /// `debug_storageRangeAt`. As in geth the slots are those before the block's first transaction, whatever index is asked for.
+    pub(super) fn slots(
+        shared: &Shared,
+        view: &RequestView,
+        params: Option<&RawValue>,
+    ) -> Result<Self, Error> {
         let mut args = Args::parse(params, 5)?;
         let selector = args.required(Selector::read)?;
         let index = args.required(params::integer)?;
@@ -128,24 +117,37 @@ impl Wanted {
         Ok(Self::Slots { at, account: keccak256(address), from, most })
     }
 
-    fn modified(view: &RequestView, method: &str, params: Option<&RawValue>) -> Result<Self, Error> {
+    /// `debug_getModifiedAccountsByHash`.
+    pub(super) fn modified_by_hash(
+        _: &Shared,
+        view: &RequestView,
+        params: Option<&RawValue>,
+    ) -> Result<Self, Error> {
         let mut args = Args::parse(params, 2)?;
-        let source = view.source();
-        let (start, end) = if method == "debug_getModifiedAccountsByHash" {
-            let (start, end) = (args.required(params::hash)?, args.optional(params::hash)?);
-            let find = |hash| select::block(source, Selector::Hash { hash, canonical: true });
-            let known = |hash, which| {
-                find(hash)?.ok_or_else(|| Error::server(format!("{which} block {hash:x} not found")))
-            };
-            (known(start, "start")?, end.map(|end| known(end, "end")).transpose()?)
-        } else {
-            let (start, end) = (args.required(params::natural)?, args.optional(params::natural)?);
-            let find = |number| select::block(source, Selector::Tag(Tag::Number(number)));
-            let start =
-                find(start)?.ok_or_else(|| Error::server(format!("start block {start:x} not found")))?;
-            let known = |end| find(end)?.ok_or_else(|| Error::server(format!("end block {end} not found")));
-            (start, end.map(known).transpose()?)
+        let (start, end) = (args.required(params::hash)?, args.optional(params::hash)?);
+        let known = |hash, which| {
+            let found = select::block(view.source(), Selector::Hash { hash, canonical: true })?;
+            found.ok_or_else(|| Error::server(format!("{which} block {hash:x} not found")))
         };
+        Self::modified(view, known(start, "start")?, end.map(|end| known(end, "end")).transpose()?)
+    }
+
+    /// `debug_getModifiedAccountsByNumber`.
+    pub(super) fn modified_by_number(
+        _: &Shared,
+        view: &RequestView,
+        params: Option<&RawValue>,
+    ) -> Result<Self, Error> {
+        let mut args = Args::parse(params, 2)?;
+        let (start, end) = (args.required(params::natural)?, args.optional(params::natural)?);
+        let find = |number| select::block(view.source(), Selector::Tag(Tag::Number(number)));
+        let start = find(start)?.ok_or_else(|| Error::server(format!("start block {start:x} not found")))?;
+        let known = |end| find(end)?.ok_or_else(|| Error::server(format!("end block {end} not found")));
+        Self::modified(view, start, end.map(known).transpose()?)
+    }
+
+    fn modified(view: &RequestView, start: BlockRef, end: Option<BlockRef>) -> Result<Self, Error> {
+        let source = view.source();
         let (start, end) = match end {
             Some(end) => (start, end),
             None => (parent_of(source, start)?, start),

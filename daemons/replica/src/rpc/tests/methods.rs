@@ -100,4 +100,9 @@ fn the_table_of_every_method_is_true() {
     for method in rpc.methods() {
         assert!(table.contains_key(method.name), "{} is served and not in the table", method.name);
     }
+    let unknown = format!("refused: {}", codes::METHOD_NOT_FOUND);
+    let known = table.iter().filter(|(_, what)| **what != unknown).map(|(method, _)| *method);
+    let mut ours: Vec<_> = super::super::methods::names().collect();
+    ours.sort_unstable();
+    assert_eq!(known.collect::<Vec<_>>(), ours, "the guide's methods and the replica's");
 }

@@ -1,6 +1,6 @@
 //! `callTracer`, `flatCallTracer` and `4byteTracer`: one tree of frames, told in three ways.
 
-use super::config::Place;
+use super::rerun::Place;
 use maidenlane_ethjson::errors::reason;
 use maidenlane_ethjson::params::or_default;
 use maidenlane_evm::frames::{Frame, Logged};

@@ -2,9 +2,10 @@
 //!
 //! Each block is looked up when its turn comes, so no view is held while the client takes its time.
 
+use super::bounds::{Bounds, on_pool};
 use super::config::{Config, Raw};
+use super::rerun::{nth, replay, write_traced};
 use super::traceable::{mined, traceable};
-use super::{Bounds, nth, on_pool, replay, write_traced};
 use crate::rpc::{Shared, request_view::RequestView};
 use alloy::consensus::EMPTY_ROOT_HASH;
 use maidenlane_chain::Block;

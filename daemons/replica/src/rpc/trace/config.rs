@@ -1,9 +1,9 @@
 //! Which tracer runs over a transaction, and what it answers.
 
+use super::bounds::{Bounds, fault, too_large};
 use super::calls::{Flat, Nested, selectors};
 use super::prestate::{self, Prestate, Reader};
-use super::{Bounds, fault, too_large};
-use alloy::primitives::B256;
+use super::rerun::Place;
 use maidenlane_ethjson::params::or_default;
 use maidenlane_evm::frames::Frames;
 use maidenlane_evm::replay::Replay;
@@ -65,14 +65,6 @@ enum Named {
     Selectors,
     Prestate(Prestate),
     Noop,
-}
-
-/// Where a traced transaction stands; nothing for a call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    pub(super) block: Option<B256>,
-    pub(super) hash: Option<B256>,
-    pub(super) index: Option<usize>,
 }
 
 impl Tracer {

@@ -1,13 +1,15 @@
 //! `trace_…`, the tracing methods of Parity: the frames of `flatCallTracer` with Parity's texts for errors, and what
 //! changed in the state.
 
+use super::bounds::{Bounds, fault, too_large};
 use super::calls::{Flat, Picked};
-use super::config::{Place, TIMEOUT};
+use super::config::TIMEOUT;
 use super::prestate::Reader;
+use super::rerun::{Place, nth, replay, run_before};
+use super::state_diff;
 use super::traceable::traceable;
-use super::{Bounds, fault, nth, on_pool, replay, run_before, state_diff, too_large};
 use crate::rpc::Shared;
-use crate::rpc::call::{prepare, read};
+use crate::rpc::call_context::{prepare, read};
 use crate::rpc::request_view::RequestView;
 use alloy::primitives::{Address, map::AddressSet};
 use maidenlane_chain::Block;
@@ -26,18 +28,7 @@ use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use revm::context::TxEnv;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
-
-/// All methods here.
-pub(crate) const METHODS: [&str; 7] = [
-    "trace_transaction",
-    "trace_block",
-    "trace_filter",
-    "trace_call",
-    "trace_callMany",
-    "trace_replayTransaction",
-    "trace_replayBlockTransactions",
-];
+use std::ops::RangeInclusive;
 
 /// Calls in one `trace_callMany`.
 const CALLS_MAX: usize = 1_000;
@@ -82,114 +73,138 @@ struct Filter {
     count: Option<u64>,
 }
 
-/// A checked question.
-enum Wanted {
-    Null,
-    Transaction(Arc<Block>, usize),
-    Blocks { first: u64, last: u64, picked: Picked },
-    Replayed { block: Arc<Block>, only: Option<usize>, types: Types },
-    Calls { calls: Vec<(CallArgs, Types)>, state: StateOf, many: bool },
-}
-
-/// Answers one of [`METHODS`].
-pub(crate) async fn call(
-    shared: &Arc<Shared>,
-    view: &Arc<RequestView>,
-    method: &str,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
-    let method = method.to_owned();
-    let job = move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, bounds: &mut Bounds| {
-        let wanted = wanted(shared, view, &method, params)?;
-        bounds.budget.limit_each(TIMEOUT);
-        Job { shared, view, bounds }.run(wanted)
-    };
-    on_pool(shared, view, params, shared.settings.get().limits.answer, job).await
-}
-
-fn wanted(
+/// `trace_transaction`: null for one that is not there.
+pub(in crate::rpc) fn transaction(
     shared: &Shared,
     view: &RequestView,
-    method: &str,
     params: Option<&RawValue>,
-) -> Result<Wanted, Error> {
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let hash = Args::parse(params, 3)?.required(params::hash)?;
+    let found = view.source().transaction(hash).map_err(unreadable)?;
+    let Some((at, index)) = found else { return Ok(Json::NULL) };
+    let block = traceable(shared, view, at)?;
+    Job::new(shared, view, bounds).transaction(&block, index)
+}
+
+/// `trace_replayTransaction`.
+pub(in crate::rpc) fn replay_transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
-    match method {
-        "trace_transaction" | "trace_replayTransaction" => {
-            let hash = args.required(params::hash)?;
-            let types = if method == "trace_transaction" { None } else { Some(args.required(Types::read)?) };
-            let found = view.source().transaction(hash).map_err(unreadable)?;
-            match (found, types) {
-                (None, None) => Ok(Wanted::Null),
-                (None, Some(_)) => Err(Error::server("transaction not found")),
-                (Some((at, index)), None) => Ok(Wanted::Transaction(traceable(shared, view, at)?, index)),
-                (Some((at, index)), Some(types)) => {
-                    let block = traceable(shared, view, at)?;
-                    Ok(Wanted::Replayed { block, only: Some(index), types })
-                }
-            }
-        }
-        "trace_block" => match select::block(view.source(), args.required(Selector::read)?)? {
-            None => Ok(Wanted::Null),
-            // What was undone has taken its state with it.
-            Some(at) => traceable(shared, view, at).map(|block| {
-                let number = block.header.number;
-                Wanted::Blocks { first: number, last: number, picked: Picked::default() }
-            }),
-        },
-        "trace_replayBlockTransactions" => {
-            let selector = args.required(Selector::read)?;
-            let types = args.required(Types::read)?;
-            let at =
-                select::block(view.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
-            Ok(Wanted::Replayed { block: traceable(shared, view, at)?, only: None, types })
-        }
-        "trace_filter" => filter(view, args.required(read)?),
-        "trace_call" => {
-            let one = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
-            let calls = vec![(one, args.required(Types::read)?)];
-            let state = on_state(view, &mut args)?;
-            Ok(Wanted::Calls { calls, state, many: false })
-        }
-        _ => {
-            let calls: Vec<(CallArgs, Box<RawValue>)> = args.required(read)?;
-            if calls.len() > CALLS_MAX {
-                return Err(Error::params(format!("{CALLS_MAX} calls at most")));
-            }
-            let typed = |(call, types): (CallArgs, Box<RawValue>)| {
-                Types::read(types.get()).map(|types| (call, types)).map_err(Error::params)
-            };
-            let calls = calls.into_iter().map(typed).collect::<Result<_, _>>()?;
-            let state = on_state(view, &mut args)?;
-            Ok(Wanted::Calls { calls, state, many: true })
-        }
+    let hash = args.required(params::hash)?;
+    let types = args.required(Types::read)?;
+    let found = view.source().transaction(hash).map_err(unreadable)?;
+    let (at, index) = found.ok_or_else(|| Error::server("transaction not found"))?;
+    let block = traceable(shared, view, at)?;
+    Job::new(shared, view, bounds).replayed(&block, Some(index), types)
+}
+
+/// `trace_block`: null for one that is not there.
+pub(in crate::rpc) fn block(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let selector = Args::parse(params, 3)?.required(Selector::read)?;
+    let Some(at) = select::block(view.source(), selector)? else { return Ok(Json::NULL) };
+    // What was undone has taken its state with it.
+    let number = traceable(shared, view, at)?.header.number;
+    Job::new(shared, view, bounds).blocks(number..=number, Picked::default())
+}
+
+/// `trace_replayBlockTransactions`.
+pub(in crate::rpc) fn replay_block(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let selector = args.required(Selector::read)?;
+    let types = args.required(Types::read)?;
+    let at = select::block(view.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
+    let block = traceable(shared, view, at)?;
+    Job::new(shared, view, bounds).replayed(&block, None, types)
+}
+
+/// `trace_filter`.
+pub(in crate::rpc) fn filter(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let (blocks, picked) = Args::parse(params, 3)?.required(read::<Filter>)?.resolve(view)?;
+    Job::new(shared, view, bounds).blocks(blocks, picked)
+}
+
+/// `trace_call`.
+pub(in crate::rpc) fn call(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let call = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
+    let types = args.required(Types::read)?;
+    let state = on_state(view, &mut args)?;
+    Job::new(shared, view, bounds).calls(vec![(call, types)], &state, false)
+}
+
+/// `trace_callMany`.
+pub(in crate::rpc) fn call_many(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 3)?;
+    let calls: Vec<(CallArgs, Box<RawValue>)> = args.required(read)?;
+    if calls.len() > CALLS_MAX {
+        return Err(Error::params(format!("{CALLS_MAX} calls at most")));
     }
+    let typed = |(call, types): (CallArgs, Box<RawValue>)| {
+        Types::read(types.get()).map(|types| (call, types)).map_err(Error::params)
+    };
+    let calls = calls.into_iter().map(typed).collect::<Result<_, _>>()?;
+    let state = on_state(view, &mut args)?;
+    Job::new(shared, view, bounds).calls(calls, &state, true)
 }
 
 fn on_state(view: &RequestView, args: &mut Args<'_>) -> Result<StateOf, Error> {
     select::state(view.source(), args.optional(Selector::read)?.unwrap_or(Selector::LATEST))
 }
 
-fn filter(view: &RequestView, filter: Filter) -> Result<Wanted, Error> {
-    let resolve = |tag: Option<Tag>| {
-        let at = select::block(view.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
-        at.map(|at| at.number).ok_or_else(|| Error::server("block not found"))
-    };
-    let (first, last) = (resolve(filter.from_block)?, resolve(filter.to_block)?);
-    if first > last {
-        return Err(Error::params("invalid block range params"));
+impl Filter {
+    /// The blocks, and what of them.
+    fn resolve(self, view: &RequestView) -> Result<(RangeInclusive<u64>, Picked), Error> {
+        let resolve = |tag: Option<Tag>| {
+            let at = select::block(view.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
+            at.map(|at| at.number).ok_or_else(|| Error::server("block not found"))
+        };
+        let (first, last) = (resolve(self.from_block)?, resolve(self.to_block)?);
+        if first > last {
+            return Err(Error::params("invalid block range params"));
+        }
+        let set = |addresses: Option<Vec<Address>>| {
+            addresses.unwrap_or_default().into_iter().collect::<AddressSet>()
+        };
+        let picked = Picked {
+            from: set(self.from_address),
+            to: set(self.to_address),
+            after: self.after.unwrap_or_default(),
+            count: self.count.unwrap_or(u64::MAX),
+            ..Picked::default()
+        };
+        // Genesis has no transactions, and no state before it.
+        Ok((first.max(1)..=last, picked))
     }
-    let set =
-        |addresses: Option<Vec<Address>>| addresses.unwrap_or_default().into_iter().collect::<AddressSet>();
-    let picked = Picked {
-        from: set(filter.from_address),
-        to: set(filter.to_address),
-        after: filter.after.unwrap_or_default(),
-        count: filter.count.unwrap_or(u64::MAX),
-        ..Picked::default()
-    };
-    // Genesis has no transactions, and no state before it.
-    Ok(Wanted::Blocks { first: first.max(1), last, picked })
 }
 
 /// One transaction, run.
@@ -205,29 +220,28 @@ struct Job<'a> {
     bounds: &'a mut Bounds,
 }
 
-impl Job<'_> {
-    fn run(mut self, wanted: Wanted) -> Result<Json, Error> {
-        let mut out = String::new();
-        match wanted {
-            Wanted::Null => return Ok(Json::NULL),
-            Wanted::Transaction(block, index) => {
-                let none = Overrides::default();
-                let mut replay = replay(self.shared, self.view, &block, &none, self.bounds)?;
-                run_before(&mut replay, &block, index, self.bounds)?;
-                out.push('[');
-                self.frames(&mut out, &mut replay, &block, index, &mut Picked::default())?;
-                out.push(']');
-            }
-            Wanted::Blocks { first, last, mut picked } => {
-                out.push('[');
-                for number in first..=last {
-                    self.block(&mut out, number, &mut picked)?;
-                }
-                out.push(']');
-            }
-            Wanted::Replayed { block, only, types } => self.replayed(&mut out, &block, only, types)?,
-            Wanted::Calls { calls, state, many } => self.calls(&mut out, calls, &state, many)?,
+impl<'a> Job<'a> {
+    fn new(shared: &'a Shared, view: &'a RequestView, bounds: &'a mut Bounds) -> Self {
+        bounds.budget.limit_each(TIMEOUT);
+        Self { shared, view, bounds }
+    }
+
+    fn transaction(mut self, block: &Block, index: usize) -> Result<Json, Error> {
+        let none = Overrides::default();
+        let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
+        run_before(&mut replay, block, index, self.bounds)?;
+        let mut out = String::from("[");
+        self.frames(&mut out, &mut replay, block, index, &mut Picked::default())?;
+        out.push(']');
+        Ok(Json::Owned(out))
+    }
+
+    fn blocks(mut self, blocks: RangeInclusive<u64>, mut picked: Picked) -> Result<Json, Error> {
+        let mut out = String::from("[");
+        for number in blocks {
+            self.block(&mut out, number, &mut picked)?;
         }
+        out.push(']');
         Ok(Json::Owned(out))
     }
 
@@ -269,19 +283,16 @@ impl Job<'_> {
         self.refuse_too_large(out)
     }
 
-    fn replayed(
-        &mut self,
-        out: &mut String,
-        block: &Block,
-        only: Option<usize>,
-        types: Types,
-    ) -> Result<(), Error> {
+    /// All transactions of a block, or only one.
+    fn replayed(mut self, block: &Block, only: Option<usize>, types: Types) -> Result<Json, Error> {
         let none = Overrides::default();
         let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
+        let mut out = String::new();
         if let Some(index) = only {
             run_before(&mut replay, block, index, self.bounds)?;
             let (tx, _) = nth(block, index)?;
-            return self.answer(out, &mut replay, tx, types, None);
+            self.answer(&mut out, &mut replay, tx, types, None)?;
+            return Ok(Json::Owned(out));
         }
         out.push('[');
         for index in 0..block.transactions.len() {
@@ -289,34 +300,29 @@ impl Job<'_> {
                 out.push(',');
             }
             let (tx, place) = nth(block, index)?;
-            self.answer(out, &mut replay, tx, types, Some(place))?;
+            self.answer(&mut out, &mut replay, tx, types, Some(place))?;
         }
         out.push(']');
-        Ok(())
+        Ok(Json::Owned(out))
     }
 
-    fn calls(
-        &mut self,
-        out: &mut String,
-        calls: Vec<(CallArgs, Types)>,
-        state: &StateOf,
-        many: bool,
-    ) -> Result<(), Error> {
+    fn calls(mut self, calls: Vec<(CallArgs, Types)>, state: &StateOf, many: bool) -> Result<Json, Error> {
         let none = Overrides::default();
+        let (shared, view) = (self.shared, self.view);
         let mut replay: Option<Replay<'_>> = None;
-        out.push_str(if many { "[" } else { "" });
+        let mut out = String::from(if many { "[" } else { "" });
         for (index, (args, types)) in calls.into_iter().enumerate() {
-            let call = prepare(self.shared, self.view, args, state, None)?;
+            let call = prepare(shared, view, args, state, None)?;
             let replay = replay.get_or_insert_with(|| {
                 let hashes = state.hashes_below();
-                let db = StateDb::new(self.view.source(), state.at, hashes, &self.shared.codes, &none);
+                let db = StateDb::new(view.source(), state.at, hashes, &shared.codes, &none);
                 Replay::on(db, call.block.clone(), call.cfg(), Precompiles::new(call.spec, None))
             });
             out.push_str(if index > 0 { "," } else { "" });
-            self.answer(out, replay, call.tx, types, None)?;
+            self.answer(&mut out, replay, call.tx, types, None)?;
         }
         out.push_str(if many { "]" } else { "" });
-        Ok(())
+        Ok(Json::Owned(out))
     }
 
     /// What is told of a call or a replayed transaction.

@@ -1,8 +1,9 @@
 //! `debug_intermediateRoots`: the state root after each transaction of a block, where trie nodes are kept.
 
+use super::bounds::{Bounds, fault};
 use super::config::Raw;
+use super::rerun::{nth, replay};
 use super::traceable::traceable;
-use super::{Bounds, fault, nth, replay};
 use crate::rpc::proof::tries;
 use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::Block;
@@ -14,11 +15,8 @@ use maidenlane_json::{push_data, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
-/// The one method here.
-pub(super) const METHOD: &str = "debug_intermediateRoots";
-
-/// Answers it.
-pub(super) fn answer(
+/// `debug_intermediateRoots`.
+pub(in crate::rpc) fn answer(
     shared: &Shared,
     view: &RequestView,
     params: Option<&RawValue>,

@@ -6,8 +6,9 @@
 
 mod noted;
 
+use super::bounds::{Bounds, fault, too_large};
+use super::rerun::{nth, replay_on};
 use super::traceable::traceable;
-use super::{Bounds, fault, nth, replay_on, too_large};
 use crate::rpc::proof::{Tries, tries};
 use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::Block;
@@ -30,16 +31,13 @@ use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The one method here.
-pub(super) const METHOD: &str = "debug_executionWitness";
-
 /// For each transaction, as for traces where nothing else is asked.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Analysed code, for as long as it takes: the shared cache would hide what is read.
 const CODES_BYTES: u64 = 16 << 20;
 
-/// Answers it.
-pub(super) fn answer(
+/// `debug_executionWitness`.
+pub(in crate::rpc) fn answer(
     shared: &Shared,
     view: &RequestView,
     params: Option<&RawValue>,

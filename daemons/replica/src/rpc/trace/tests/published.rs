@@ -1,7 +1,8 @@
 //! The tracer cases that go-ethereum publishes in its own module: a state, a transaction, and what geth's tracer tells.
 
-use super::super::Bounds;
-use super::super::config::{Place, Raw};
+use super::super::bounds::Bounds;
+use super::super::config::Raw;
+use super::super::rerun::Place;
 use super::difference;
 use alloy::consensus::Header;
 use alloy::eips::eip2718::Decodable2718 as _;

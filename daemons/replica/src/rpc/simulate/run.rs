@@ -7,7 +7,7 @@ use super::transfers::Transfers;
 use crate::rpc::execute::Stop;
 use crate::rpc::proof::Tries;
 use crate::rpc::request_view::RequestView;
-use crate::rpc::{Shared, call};
+use crate::rpc::{Shared, call_context};
 use alloy::consensus::Header;
 use alloy::eips::eip1559::BaseFeeParams;
 use alloy::eips::eip7685::Requests;
@@ -46,7 +46,7 @@ pub(super) fn run(
 ) -> Result<Json, Stop> {
     let none = Overrides::default();
     let rules = &*view.head().rules;
-    let mut db = call::database(shared, view, base, &none);
+    let mut db = call_context::database(shared, view, base, &none);
     // The blocks made here come after the base block, so they know its hash.
     db.sees_hashes_below(base.header.number.saturating_add(1));
     let mut run = Run {
@@ -106,7 +106,7 @@ impl Run<'_> {
     fn block_context(&mut self, planned: &Planned, parent: &Header) -> Result<BlockContext, Stop> {
         let merged = self.rules.merged(planned.number, planned.time);
         let mut header = planned.header(parent, merged)?;
-        call::executable(self.view, &header)?;
+        call_context::executable(self.view, &header)?;
         header.parent_hash = self.hash;
         if self.rules.is_london(header.number) && header.base_fee_per_gas.is_none() {
             // An override may have given a fee to a parent that is before the fork; it does not count.

@@ -16,7 +16,7 @@ mod transfers;
 
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
-use crate::rpc::{Shared, call};
+use crate::rpc::{Shared, call_context};
 use maidenlane_ethjson::params::Selector;
 use maidenlane_ethjson::select;
 use maidenlane_evm::budget::Budget;
@@ -31,7 +31,7 @@ pub(crate) fn call(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 2)?;
-    let wanted = args.required(call::read::<Option<plan::Wanted>>)?.unwrap_or_default();
+    let wanted = args.required(call_context::read::<Option<plan::Wanted>>)?.unwrap_or_default();
     wanted.check()?;
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
     let state = select::state(view.source(), selector)?;

@@ -1,0 +1,226 @@
+//! The table of methods: name, parameters, kind and handler of each. Answers, refusals and `/openrpc.json` follow from
+//! it, and a test holds the guide's table of every method to it.
+
+use super::execute::{self, Start};
+use super::lookup::{hash, number, raw_nth};
+use super::request_view::RequestView;
+use super::trace::{self, blocks, parity};
+use super::walk::Wanted;
+use super::{Shared, access_list, call, chain, debug, empty, estimate, facts, fees, fill, filters};
+use super::{logs, lookup, proof, send, simulate, state, walk};
+use Kind::{Always, Call, Constant, Read, Refused, Subscription, Trace, Wait, Walk};
+use Start::{Here, OnPool};
+use alloy::primitives::map::HashMap;
+use maidenlane_chain::Block;
+use maidenlane_jsonrpc::{Args, Described, Error, Json};
+use serde_json::value::RawValue;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+
+type Answer = Result<Json, Error>;
+/// Asynchronous answer: the handlers' futures differ in type.
+type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type Params<'a> = Option<&'a RawValue>;
+
+/// How a method is answered. All but the first three want a view that may be answered from.
+enum Kind {
+    /// Also by a stale replica: nothing is read that could be out of date.
+    Always(fn(&RequestView, Params<'_>) -> Answer),
+    /// The same, with one answer and no parameters.
+    Constant(&'static str),
+    /// Known, and never done: an error that parameters are read for. Not described.
+    Refused(fn(Params<'_>) -> Answer),
+    /// At once, by reads of the view.
+    Read(fn(&Shared, &RequestView, Params<'_>) -> Answer),
+    /// By waiting for something.
+    Wait(for<'a> fn(&'a Arc<Shared>, &'a Arc<RequestView>, Params<'a>) -> Answering<'a>),
+    /// By the EVM, under one budget.
+    Call(Start, execute::Method),
+    /// By running again what was run, on the pool.
+    Trace(trace::bounds::Method),
+    /// By a walk through the state, on the pool.
+    Walk(walk::Question),
+    /// Answered by the connection, where it can keep subscriptions; elsewhere unknown. Not described.
+    Subscription,
+}
+
+/// Line of the table.
+pub(super) struct Method {
+    name: &'static str,
+    /// As in [`Described`].
+    params: &'static str,
+    kind: Kind,
+}
+
+const fn m(name: &'static str, params: &'static str, kind: Kind) -> Method {
+    Method { name, params, kind }
+}
+
+/// An asynchronous handler.
+macro_rules! wait {
+    ($handler:path) => {
+        Wait(|shared, view, params| Box::pin($handler(shared, view, params)))
+    };
+}
+
+static METHODS: &[Method] = &[
+    m("web3_clientVersion", "", Always(chain::client_version)),
+    m("web3_sha3", "data", Always(|_, p| empty::sha3(p))),
+    m("net_version", "", Always(chain::version)),
+    // As of a geth that nobody has connected to: the master has the peers.
+    m("net_listening", "", Constant("true")),
+    m("net_peerCount", "", Constant("\"0x0\"")),
+    m("rpc_modules", "", Always(|_, p| empty::modules(p))),
+    m("txpool_content", "", Constant(empty::POOL)),
+    m("txpool_contentFrom", "address", Always(|_, p| empty::content_from(p))),
+    m("txpool_inspect", "", Constant(empty::POOL)),
+    m("txpool_status", "", Constant("{\"pending\":\"0x0\",\"queued\":\"0x0\"}")),
+    // The chain and this replica.
+    m("eth_chainId", "", Always(chain::id)),
+    m("eth_syncing", "", Always(chain::syncing)),
+    m("eth_blockNumber", "", Read(|_, v, p| chain::block_number(v, p))),
+    m("eth_config", "", Read(|_, v, p| facts::config(v, p))),
+    m("eth_capabilities", "", Read(|_, v, p| facts::capabilities(v, p))),
+    // The original design's answer: no protocol is spoken.
+    m("eth_protocolVersion", "", Constant("\"-0x1\"")),
+    m("eth_accounts", "", Constant("[]")),
+    m("eth_pendingTransactions", "", Constant("[]")),
+    m("eth_mining", "", Constant("false")),
+    m("eth_hashrate", "", Constant("\"0x0\"")),
+    m("eth_coinbase", "", Always(|_, p| empty::coinbase(p))),
+    m("eth_sign", "address data", Refused(empty::sign)),
+    m("eth_signTransaction", "transaction", Refused(empty::transaction)),
+    m("eth_sendTransaction", "transaction", Refused(empty::transaction)),
+    m("eth_resend", "transaction gasPrice? gas?", Refused(empty::resend)),
+    // Fees.
+    m("eth_gasPrice", "", Read(fees::gas_price)),
+    m("eth_maxPriorityFeePerGas", "", Read(fees::tip)),
+    m("eth_baseFee", "", Read(|_, v, p| fees::base_fee(v, p))),
+    m("eth_blobBaseFee", "", Read(|_, v, p| fees::blob_base_fee(v, p))),
+    m("eth_feeHistory", "blocks newest percentiles?", wait!(fees::history)),
+    // State.
+    m("eth_getBalance", "address block", Read(|_, v, p| state::balance(v, p))),
+    m("eth_getTransactionCount", "address block", Read(|_, v, p| state::transaction_count(v, p))),
+    m("eth_getCode", "address block", Read(|_, v, p| state::code(v, p))),
+    m("eth_getStorageAt", "address slot block", Read(|_, v, p| state::storage_at(v, p))),
+    m("eth_getStorageValues", "slots block", Read(|_, v, p| state::storage_values(v, p))),
+    m("eth_getProof", "address slots block", wait!(proof::get)),
+    // Blocks, transactions, receipts.
+    m("eth_getBlockByNumber", "block full", Read(|s, v, p| lookup::block(s, v, p, number))),
+    m("eth_getBlockByHash", "block full", Read(|s, v, p| lookup::block(s, v, p, hash))),
+    m("eth_getHeaderByNumber", "block", Read(|_, v, p| lookup::header(v, p, number))),
+    m("eth_getHeaderByHash", "block", Read(|_, v, p| lookup::header(v, p, hash))),
+    m("eth_getBlockReceipts", "block", Read(lookup::receipts)),
+    m("eth_getBlockTransactionCountByNumber", "block", Read(|s, v, p| lookup::count(s, v, p, number, TXS))),
+    m("eth_getBlockTransactionCountByHash", "block", Read(|s, v, p| lookup::count(s, v, p, hash, TXS))),
+    m("eth_getUncleCountByBlockNumber", "block", Read(|s, v, p| lookup::count(s, v, p, number, UNCLES))),
+    m("eth_getUncleCountByBlockHash", "block", Read(|s, v, p| lookup::count(s, v, p, hash, UNCLES))),
+    m("eth_getUncleByBlockNumberAndIndex", "block index", Read(|s, v, p| lookup::uncle(s, v, p, number))),
+    m("eth_getUncleByBlockHashAndIndex", "block index", Read(|s, v, p| lookup::uncle(s, v, p, hash))),
+    m("eth_getTransactionByBlockNumberAndIndex", "block index", Read(|s, v, p| lookup::nth(s, v, p, number))),
+    m("eth_getTransactionByBlockHashAndIndex", "block index", Read(|s, v, p| lookup::nth(s, v, p, hash))),
+    m("eth_getRawTransactionByBlockNumberAndIndex", "block index", Read(|s, v, p| raw_nth(s, v, p, number))),
+    m("eth_getRawTransactionByBlockHashAndIndex", "block index", Read(|s, v, p| raw_nth(s, v, p, hash))),
+    m("eth_getTransactionByHash", "hash", Read(lookup::transaction)),
+    m("eth_getTransactionReceipt", "hash", Read(lookup::receipt)),
+    m("eth_getRawTransactionByHash", "hash", Read(lookup::raw_transaction)),
+    // Logs, filters and subscriptions.
+    m("eth_getLogs", "filter", wait!(logs::get)),
+    m("eth_newFilter", "filter", wait!(filters::new_logs)),
+    m("eth_newBlockFilter", "", wait!(filters::new_blocks)),
+    m("eth_newPendingTransactionFilter", "full?", wait!(filters::new_pending)),
+    m("eth_getFilterChanges", "id", wait!(filters::changes)),
+    m("eth_getFilterLogs", "id", wait!(filters::logs)),
+    m("eth_uninstallFilter", "id", Wait(|s, _, p| Box::pin(filters::uninstall(s, p)))),
+    m("eth_subscribe", "kind", Subscription),
+    m("eth_unsubscribe", "id", Subscription),
+    // What executes.
+    m("eth_call", "call block? stateOverrides? blockOverrides?", Call(Here, call::eth_call)),
+    m("eth_estimateGas", "call block? stateOverrides? blockOverrides?", Call(Here, estimate::one)),
+    m("eth_createAccessList", "call block? stateOverrides?", Call(Here, access_list::create)),
+    m("eth_fillTransaction", "transaction", Call(Here, fill::transaction)),
+    m("eth_simulateV1", "options block?", Call(OnPool, simulate::call)),
+    m("ethercattle_estimateGasList", "calls block? stateOverrides?", Call(OnPool, estimate::list)),
+    // Transactions.
+    m("eth_sendRawTransaction", "raw", wait!(send::send)),
+    m("eth_sendRawTransactionSync", "raw timeoutMs?", wait!(send::send_sync)),
+    // Consensus bytes, and walks through the state.
+    m("debug_getRawHeader", "block", Read(|_, v, p| debug::raw_header(v, p))),
+    m("debug_getRawBlock", "block", Read(|_, v, p| debug::raw_block(v, p))),
+    m("debug_getRawReceipts", "block", Read(|_, v, p| debug::raw_receipts(v, p))),
+    m("debug_getRawTransaction", "hash", Read(|_, v, p| debug::raw_transaction(v, p))),
+    m("debug_setHead", "number", Always(|_, p| empty::set_head(p))),
+    m("debug_getBadBlocks", "", Constant("[]")),
+    m("debug_accountRange", "block start accountsMax nocode nostorage incompletes", Walk(Wanted::accounts)),
+    m("debug_dumpBlock", "block", Walk(Wanted::whole)),
+    m("debug_storageRangeAt", "block transactionIndex address start slotsMax", Walk(Wanted::slots)),
+    m("debug_getModifiedAccountsByNumber", "start end?", Walk(Wanted::modified_by_number)),
+    m("debug_getModifiedAccountsByHash", "start end?", Walk(Wanted::modified_by_hash)),
+    // Traces.
+    m("debug_traceTransaction", "hash options?", Trace(blocks::transaction)),
+    m("debug_traceBlockByNumber", "block options?", Trace(blocks::by_number)),
+    m("debug_traceBlockByHash", "block options?", Trace(blocks::by_hash)),
+    m("debug_traceBlock", "rlp options?", Trace(blocks::brought)),
+    m("debug_traceBadBlock", "block options?", Trace(blocks::bad)),
+    m("debug_traceCall", "call block options?", Trace(trace::call::call)),
+    m("debug_intermediateRoots", "block options?", Trace(trace::roots::answer)),
+    m("debug_executionWitness", "block", Trace(trace::witness::answer)),
+    m("debug_traceChain", "start end options?", Subscription),
+    m("trace_transaction", "hash", Trace(parity::transaction)),
+    m("trace_block", "block", Trace(parity::block)),
+    m("trace_filter", "filter", Trace(parity::filter)),
+    m("trace_call", "call types block?", Trace(parity::call)),
+    m("trace_callMany", "calls block?", Trace(parity::call_many)),
+    m("trace_replayTransaction", "hash types", Trace(parity::replay_transaction)),
+    m("trace_replayBlockTransactions", "block types", Trace(parity::replay_block)),
+];
+
+const TXS: fn(&Block) -> usize = |block| block.transactions.len();
+const UNCLES: fn(&Block) -> usize = |block| block.uncles.len();
+
+/// The method of a name.
+pub(super) fn find(name: &str) -> Option<&'static Method> {
+    static BY_NAME: LazyLock<HashMap<&str, &Method>> =
+        LazyLock::new(|| METHODS.iter().map(|method| (method.name, method)).collect());
+    BY_NAME.get(name).copied()
+}
+
+/// Methods that are served, for `/openrpc.json`.
+pub(super) fn described() -> Vec<Described> {
+    let served = METHODS.iter().filter(|method| !matches!(method.kind, Refused(_) | Subscription));
+    served.map(|method| Described { name: method.name, params: method.params }).collect()
+}
+
+/// Names of all methods, refused ones too.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|method| method.name)
+}
+
+impl Method {
+    /// Answers a request, unless the view may not be answered from and that matters.
+    pub(super) async fn answer(
+        &self,
+        shared: &Arc<Shared>,
+        view: &Arc<RequestView>,
+        params: Params<'_>,
+    ) -> Answer {
+        if !matches!(self.kind, Always(_) | Constant(_) | Refused(_) | Subscription) {
+            view.fit()?;
+        }
+        match self.kind {
+            Always(answer) => answer(view, params),
+            Constant(answer) => Args::parse(params, 0).map(|_| Json::Static(answer)),
+            Refused(answer) => answer(params),
+            Subscription => Err(Error::no_method(self.name)),
+            Read(answer) => answer(shared, view, params),
+            Wait(answer) => answer(shared, view, params).await,
+            Call(start, method) => Box::pin(execute::answer(shared, view, params, start, method)).await,
+            Trace(method) => {
+                let time = shared.settings.get().limits.answer;
+                Box::pin(trace::bounds::on_pool(shared, view, params, time, method)).await
+            }
+            Walk(question) => Box::pin(walk::answer(shared, view, params, question)).await,
+        }
+    }
+}
