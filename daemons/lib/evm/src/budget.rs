@@ -2,7 +2,7 @@
 //! so no loop around the EVM can begin with a fresh one.
 //!
 //! An inspector per instruction would halve the speed of everything, so work is counted where it can repeat or is long
-//! (see `instructions`), by what [`cost`](super::cost) says it costs, and the clock is looked at when enough has come
+//! (see `instructions`), by what [`cost`] says it costs, and the clock is looked at when enough has come
 //! together.
 
 use super::{Failure, cost};
