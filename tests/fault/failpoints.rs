@@ -21,10 +21,10 @@ const TIMES: [u32; 2] = [1, 3];
 const PASSED_WITHIN: Duration = Duration::from_secs(20);
 const PASSED_AGAIN_WITHIN: Duration = Duration::from_secs(6);
 
-/// The points in a daemon's `failpoints.rs` that a growing chain passes, each for several passages. What is new there
+/// The points of a daemon in the `failpoints.rs` of `folder` that a growing chain passes, each for several passages. What is new there
 /// and is passed by no growing chain fails its test, until it is named above.
-fn names(daemon: &str) -> Vec<String> {
-    let file = product::root().join("daemons").join(daemon).join("src/failpoints.rs");
+fn names(daemon: &str, folder: &str) -> Vec<String> {
+    let file = product::root().join(folder).join("src/failpoints.rs");
     let text = fs::read_to_string(file).unwrap();
     let prefix = format!("{daemon}.");
     let quoted = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(&prefix));
@@ -40,7 +40,7 @@ fn names(daemon: &str) -> Vec<String> {
 fn a_tap_killed_at_any_point_comes_back() {
     let Some(mut net) = net(Carrier::Segment, Net::proving) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
-    for name in names("tap") {
+    for name in names("tap", "daemons/tap") {
         net.tap().stop().unwrap_or_else(|failure| panic!("before {name}: {failure}"));
         net.tap().environment("MAIDENLANE_FAILPOINT", &name);
         net.tap().launch().unwrap();
@@ -56,7 +56,7 @@ fn a_tap_killed_at_any_point_comes_back() {
 fn a_replica_killed_at_any_point_comes_back() {
     let Some(mut net) = net(Carrier::Segment, Net::proving) else { return };
     let mut traffic = Traffic::open(&net.master()).unwrap();
-    for name in names("replica") {
+    for name in names("replica", "daemons/lib/replay") {
         let replica = net.replica_daemon(0).unwrap();
         replica.stop().unwrap_or_else(|failure| panic!("before {name}: {failure}"));
         replica.environment("MAIDENLANE_FAILPOINT", &name);
