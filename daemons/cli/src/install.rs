@@ -42,8 +42,8 @@ enum Content {
 
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<(), Error> {
     if !options.prefix.is_absolute() {
-        let told = options.prefix.display();
-        return Err(Error::Usage(format!("--prefix {told}: expected an absolute path")));
+        let prefix = options.prefix.display();
+        return Err(Error::Usage(format!("--prefix {prefix}: expected an absolute path")));
     }
     let program =
         std::env::current_exe().map_err(|source| failed("find", Path::new("maidenlane"), source))?;

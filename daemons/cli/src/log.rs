@@ -32,7 +32,7 @@ pub(crate) enum Verb {
 /// Address of a log.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Place {
+pub(crate) struct Carrier {
     /// Directory of a segment log
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(crate) struct Place {
 #[derive(Debug, Args)]
 pub(crate) struct Topic {
     #[command(flatten)]
-    place: Place,
+    carrier: Carrier,
     /// Whole name of the topic: `<prefix>.<chain>.<feed>.blocks`
     #[arg(long)]
     topic: String,
@@ -84,7 +84,7 @@ pub(crate) struct Cut {
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     #[command(flatten)]
-    place: Place,
+    carrier: Carrier,
     /// First part of every topic's name
     #[arg(long, default_value = "maidenlane")]
     prefix: String,
@@ -111,7 +111,7 @@ pub(crate) struct Init {
 /// A person waits.
 const BROKER_WAIT: Duration = Duration::from_secs(10);
 
-impl Place {
+impl Carrier {
     fn backend(self) -> Result<Backend, Error> {
         match (self.dir, self.brokers) {
             (Some(dir), None) => Ok(Backend::Segment(segment::Options::new(dir))),
@@ -127,11 +127,11 @@ impl Place {
 pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
         Verb::Init(init) => self::init(init, output),
-        Verb::Inspect(Topic { place, topic }) => match place.backend()? {
+        Verb::Inspect(Topic { carrier, topic }) => match carrier.backend()? {
             Backend::Segment(options) => segments(&options, &topic, segment::inspect, output),
             kafka @ Backend::Kafka(_) => ends(&kafka, &topic, output),
         },
-        Verb::Verify(Topic { place, topic }) => match place.backend()? {
+        Verb::Verify(Topic { carrier, topic }) => match carrier.backend()? {
             Backend::Segment(options) => segments(&options, &topic, segment::verify, output),
             Backend::Kafka(_) => {
                 Err(Error::Usage("brokers check their own files; verify needs --dir".to_owned()))
@@ -143,14 +143,14 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
 }
 
 fn init(init: Init, output: &mut Output) -> Result<(), Error> {
-    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, place, acls } = init;
+    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, carrier, acls } = init;
     if acls {
-        let brokers = place.brokers.unwrap_or_default().join(",");
+        let brokers = carrier.brokers.unwrap_or_default().join(",");
         return acls::commands(&brokers, &format!("{prefix}.{chain}"), &feed)
             .iter()
             .try_for_each(|command| output.line(command));
     }
-    let backend = place.backend()?;
+    let backend = carrier.backend()?;
     let age = retention_h.map(|hours| Duration::from_secs(hours * 3600));
     let one = TopicOptions { retention_max_age: age, replicas, in_sync_min, ..TopicOptions::default() };
     let many = TopicOptions { partitions: SENDER_PARTITIONS, ..one.clone() };
@@ -189,8 +189,8 @@ fn segments(options: &segment::Options, topic: &str, look: Look, output: &mut Ou
 }
 
 fn cut(cut: Cut, output: &mut Output) -> Result<(), Error> {
-    let Cut { topic: Topic { place, topic }, partition, entries } = cut;
-    let Backend::Segment(options) = place.backend()? else {
+    let Cut { topic: Topic { carrier, topic }, partition, entries } = cut;
+    let Backend::Segment(options) = carrier.backend()? else {
         return Err(Error::Usage("brokers keep their own files; cut needs --dir".to_owned()));
     };
     let end = segment::inspect(&options, &topic, partition)?.end.0;
@@ -208,8 +208,8 @@ fn ends(backend: &Backend, topic: &str, output: &mut Output) -> Result<(), Error
 }
 
 fn tail(tail: Tail, output: &mut Output) -> Result<(), Error> {
-    let Tail { topic: Topic { place, topic }, partition, entries, follow, raw } = tail;
-    let mut consumer = place.backend()?.consumer(&topic, partition)?;
+    let Tail { topic: Topic { carrier, topic }, partition, entries, follow, raw } = tail;
+    let mut consumer = carrier.backend()?.consumer(&topic, partition)?;
     let (earliest, end) = (consumer.earliest()?, consumer.end()?);
     consumer.seek(From::At(earliest.max(Offset(end.0.saturating_sub(entries)))))?;
     let until = (!follow).then_some(end);

@@ -39,10 +39,10 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     let chain = Chain { id: settings.chain_id, genesis };
     let patience = Duration::from_secs(*patience_s);
     // First that the master is back at the block before, and who has to feed it now.
-    let mut told = Ok(());
-    let say = |state| told = output.json(&line(state));
+    let mut written = Ok(());
+    let say = |state| written = output.json(&line(state));
     let repaired = repair(&settings, chain, patience, say);
-    told?;
+    written?;
     output.json(&line(repaired.map_err(Error::tap)?))
 }
 

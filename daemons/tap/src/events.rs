@@ -4,7 +4,7 @@ use maidenlane_chain::{BlockRef, UnknownFork};
 use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
 use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
-use maidenlane_service::tracer::{Line, Told, Tracer};
+use maidenlane_service::tracer::{Describe, Line, Tracer};
 use tracing::Level;
 
 /// An event of the tap.
@@ -91,7 +91,7 @@ pub enum Event {
     Heartbeat,
 }
 
-impl Told for Event {
+impl Describe for Event {
     fn line(&self) -> Option<Line> {
         let (level, message) = match self {
             Self::Connected { published: Some(head) } => {

@@ -76,8 +76,8 @@ fn verb(changes: &[Change]) -> Option<Effect> {
 fn instances(root: &Path) -> Result<BTreeMap<Instance, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     if !root.is_dir() {
-        let told = root.display();
-        return Err(Error::Usage(format!("{told} is no directory; compare two directories or two files")));
+        let root = root.display();
+        return Err(Error::Usage(format!("{root} is no directory; compare two directories or two files")));
     }
     for daemon in Daemon::value_variants() {
         let dir = root.join(daemon.name());
@@ -95,9 +95,9 @@ fn instances(root: &Path) -> Result<BTreeMap<Instance, PathBuf>, Error> {
         }
     }
     if found.is_empty() {
-        let told = root.display();
+        let root = root.display();
         return Err(Error::Usage(format!(
-            "{told} has no settings; expected {told}/<daemon>/<instance>.dhall"
+            "{root} has no settings; expected {root}/<daemon>/<instance>.dhall"
         )));
     }
     Ok(found)

@@ -50,8 +50,9 @@ pub(crate) fn source(version: &str, work: &Path) -> Result<PathBuf, String> {
         return Ok(to);
     }
     let module = format!("{MODULE}@v{}", version.trim_start_matches('v'));
-    let told = run(Command::new("go").args(["mod", "download", "-json", &module]))?;
-    let from = field(&told, "Dir").ok_or_else(|| format!("go did not say where {module} is: {told}"))?;
+    let module_info = run(Command::new("go").args(["mod", "download", "-json", &module]))?;
+    let from = field(&module_info, "Dir")
+        .ok_or_else(|| format!("go did not say where {module} is: {module_info}"))?;
     fs::create_dir_all(work).map_err(|error| format!("create {}: {error}", work.display()))?;
     let draft = work.join(format!("go-ethereum-{version}.{}", std::process::id()));
     run(Command::new("cp").args(["-r", from]).arg(&draft))?;

@@ -123,7 +123,7 @@ fn split(mut bytes: &[u8]) -> Result<Vec<&[u8]>, ReceiptsError> {
 
 /// Where one receipt stands, and what the others of its block say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ReceiptSpan {
     /// Consensus bytes, within those of all: `type || payload`, or a list.
     pub at: Range<usize>,
     /// Gas of this transaction alone.
@@ -136,7 +136,7 @@ pub struct Place {
 ///
 /// # Errors
 /// Naming the receipt that is wrong.
-pub fn places(bytes: &[u8]) -> Result<Vec<Place>, ReceiptsError> {
+pub fn spans(bytes: &[u8]) -> Result<Vec<ReceiptSpan>, ReceiptsError> {
     let (mut after, mut all) = (bytes, Vec::new());
     let mut rest = rlp::Header::decode_bytes(&mut after, true).map_err(ReceiptsError::Rlp)?;
     if !after.is_empty() {
@@ -150,7 +150,7 @@ pub fn places(bytes: &[u8]) -> Result<Vec<Place>, ReceiptsError> {
         let end = bytes.len() - rest.len();
         let at = end.saturating_sub(step.item.len())..end;
         let gas_used = step.total_gas.checked_sub(gas).ok_or(ReceiptsError::Gas { index })?;
-        all.push(Place { at, gas_used, first_log: logs });
+        all.push(ReceiptSpan { at, gas_used, first_log: logs });
         gas = step.total_gas;
         let mut list = step.logs;
         while !list.is_empty() {

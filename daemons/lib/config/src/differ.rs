@@ -138,9 +138,9 @@ mod tests {
 
     fn check(expected: &str, found: &str, problems: &[&str]) {
         let ty = |text: &str| serde_dhall::from_str(text).parse::<SimpleType>().unwrap();
-        let told: Vec<String> =
+        let found: Vec<String> =
             differences(&ty(expected), &ty(found)).iter().map(ToString::to_string).collect();
-        assert_eq!(told, problems);
+        assert_eq!(found, problems);
     }
 
     #[test]

@@ -114,7 +114,7 @@ mod tests {
                        , b = 1\n      }\n    -- Three.\n    , c =\n        M.C.D\n          M.D::{\n          -- Four.\n          \
                        , e = \"x\"\n          }\n    , f = 2\n    }\n";
         let found: Vec<String> =
-            comments(example).iter().map(|(path, told)| format!("{path}|{told}")).collect();
+            comments(example).iter().map(|(path, text)| format!("{path}|{text}")).collect();
         assert_eq!(found, ["a|One line.", "a.b|Two.", "c|Three.", "c.e|Four.", "f|"]);
     }
 }

@@ -4,7 +4,7 @@ use crate::log_json::LogWriter;
 use alloy::consensus::{Eip658Value, ReceiptEnvelope, Transaction as _};
 use alloy::primitives::{Bytes, TxKind};
 use maidenlane_chain::Block;
-use maidenlane_chain::receipts::{self, Place, ReceiptsError};
+use maidenlane_chain::receipts::{self, ReceiptSpan, ReceiptsError};
 use maidenlane_chain::transaction::effective_gas_price;
 use maidenlane_json::{Object, push_data, push_list};
 use maidenlane_jsonrpc::Json;
@@ -13,7 +13,7 @@ use maidenlane_jsonrpc::Json;
 #[derive(Debug)]
 pub struct Receipts {
     bytes: Bytes,
-    places: Vec<Place>,
+    spans: Vec<ReceiptSpan>,
 }
 
 /// Price of a unit of blob gas, or `None` before Cancun.
@@ -22,24 +22,24 @@ pub type BlobPrice = Option<u128>;
 impl Receipts {
     /// Looks where each stands in an RLP list of consensus receipts.
     pub fn read(bytes: Bytes) -> Result<Self, ReceiptsError> {
-        Ok(Self { places: receipts::places(&bytes)?, bytes })
+        Ok(Self { spans: receipts::spans(&bytes)?, bytes })
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.places.len()
+        self.spans.len()
     }
 
     /// Bytes that they take.
     pub fn size(&self) -> usize {
-        self.bytes.len() + self.places.len() * size_of::<Place>()
+        self.bytes.len() + self.spans.len() * size_of::<ReceiptSpan>()
     }
 
     /// All, as `eth_getBlockReceipts` gives them.
     pub fn json(&self, block: &Block, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
-        let mut out = String::with_capacity(self.places.len() * 1_500 + 2);
+        let mut out = String::with_capacity(self.spans.len() * 1_500 + 2);
         out.push('[');
-        for index in 0..self.places.len() {
+        for index in 0..self.spans.len() {
             if index > 0 {
                 out.push(',');
             }
@@ -56,8 +56,8 @@ impl Receipts {
         Ok(Json::Owned(out))
     }
 
-    fn raw_one(&self, place: &Place) -> &[u8] {
-        self.bytes.get(place.at.clone()).unwrap_or_default()
+    fn raw_one(&self, span: &ReceiptSpan) -> &[u8] {
+        self.bytes.get(span.at.clone()).unwrap_or_default()
     }
 
     fn write(
@@ -67,13 +67,13 @@ impl Receipts {
         index: usize,
         blob_price: BlobPrice,
     ) -> Result<(), ReceiptsError> {
-        let (Some(place), Some(tx), Some(from)) =
-            (self.places.get(index), block.transactions.get(index), block.sender(index))
+        let (Some(span), Some(tx), Some(from)) =
+            (self.spans.get(index), block.transactions.get(index), block.sender(index))
         else {
             out.push_str("null");
             return Ok(());
         };
-        let receipt = &receipts::decode_one(index, self.raw_one(place))?;
+        let receipt = &receipts::decode_one(index, self.raw_one(span))?;
         let mut object = Object::new(out);
         object.data("blockHash", block.hash.as_slice());
         object.quantity("blockNumber", block.header.number);
@@ -90,11 +90,11 @@ impl Receipts {
                 object.data("contractAddress", from.create(tx.nonce()).as_slice());
             }
         }
-        object.quantity("gasUsed", place.gas_used);
+        object.quantity("gasUsed", span.gas_used);
         object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used());
         let writer = LogWriter::of(block, index);
         object.list("logs", receipt.logs().iter().enumerate(), |out, (position, log)| {
-            writer.write(out, &log.address, log.topics(), &log.data.data, place.first_log + position, false);
+            writer.write(out, &log.address, log.topics(), &log.data.data, span.first_log + position, false);
         });
         object.data("logsBloom", receipt.logs_bloom().as_slice());
         object.quantity("type", u64::from(u8::from(tx.tx_type())));
@@ -114,13 +114,13 @@ impl Receipts {
 
     /// Gas that each transaction used.
     pub fn gas_used(&self) -> impl Iterator<Item = u64> {
-        self.places.iter().map(|place| place.gas_used)
+        self.spans.iter().map(|span| span.gas_used)
     }
 
     /// Each receipt as `debug_getRawReceipts` gives it: typed ones as `type || payload`.
     pub fn raw(&self) -> Json {
         let mut out = String::new();
-        push_list(&mut out, &self.places, |out, place| push_data(out, self.raw_one(place)));
+        push_list(&mut out, &self.spans, |out, span| push_data(out, self.raw_one(span)));
         Json::Owned(out)
     }
 }

@@ -1,7 +1,7 @@
 //! Everything a replica has to tell, and how it tells it.
 
 use maidenlane_chain::{BlockRef, UnknownFork};
-use maidenlane_service::tracer::{Line, Told};
+use maidenlane_service::tracer::{Describe, Line};
 use tracing::Level;
 
 /// What happened.
@@ -54,7 +54,7 @@ pub enum Event {
     },
 }
 
-impl Told for Event {
+impl Describe for Event {
     fn line(&self) -> Option<Line> {
         let (level, message) = match self {
             Self::Opened { head: Some(head) } => (Level::INFO, format!("database opened at block {head}")),

@@ -5,7 +5,7 @@ extern crate maidenlane_config as serde_dhall;
 use maidenlane_config::shapes::{self, AdminRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
-use maidenlane_service::tracer::{Line, Told, logging};
+use maidenlane_service::tracer::{Describe, Line, logging};
 use maidenlane_service::{Context, Daemon, Exit, Failure, Tracer, failpoint};
 use serde::Deserialize;
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ enum Event {
     Greeted { times: u64 },
 }
 
-impl Told for Event {
+impl Describe for Event {
     fn line(&self) -> Option<Line> {
         let Self::Greeted { times } = self;
         Some(Line { level: tracing::Level::INFO, message: format!("greeted {times} times") })

@@ -112,8 +112,8 @@ mod tests {
                 Some(Box::new(Layer("no socket: refused", Some(Box::new(Layer("refused", None)))))),
             )
         };
-        let told = Failure::new(Exit::GaveUp, chain());
-        assert_eq!(told.to_string(), "no log: no socket: refused");
-        assert_eq!(Failure::new(Exit::GaveUp, told).to_string(), "no log: no socket: refused");
+        let failure = Failure::new(Exit::GaveUp, chain());
+        assert_eq!(failure.to_string(), "no log: no socket: refused");
+        assert_eq!(Failure::new(Exit::GaveUp, failure).to_string(), "no log: no socket: refused");
     }
 }

@@ -23,7 +23,7 @@ struct State {
     status_at: Option<Instant>,
     status: String,
     note: Option<String>,
-    told_ready: bool,
+    notified_ready: bool,
     stopping: bool,
     progress_at: Option<Instant>,
     io_answered_at: Option<Instant>,
@@ -53,7 +53,7 @@ impl Health {
             status_at: None,
             status: String::new(),
             note: None,
-            told_ready: false,
+            notified_ready: false,
             stopping: false,
             progress_at: None,
             io_answered_at: None,
@@ -69,8 +69,8 @@ impl Health {
             return;
         }
         self.change(Ok(()));
-        if !state.told_ready {
-            state.told_ready = true;
+        if !state.notified_ready {
+            state.notified_ready = true;
             notify(&[sd_notify::NotifyState::Ready]);
         }
     }
@@ -95,7 +95,7 @@ impl Health {
     /// ready before must not become so by a reload: `false`.
     pub(crate) fn reloading(&self) -> bool {
         let state = self.lock();
-        if !state.told_ready || state.stopping {
+        if !state.notified_ready || state.stopping {
             return false;
         }
         let mut states = vec![sd_notify::NotifyState::Reloading];

@@ -11,7 +11,7 @@
 //! | `io` | whether the IO threads still answer |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
-//! | `tracer` | typed events, and how they are told |
+//! | `tracer` | typed events, their log lines, and tests that wait for them |
 //! | `clock` | wall clock and durations in milliseconds, as records and answers have them |
 //! | `log` | the log of a feed, from the settings |
 //! | `failpoint` | named points where tests kill or hold a process |

@@ -245,13 +245,13 @@ async fn reloaded<S: Settings + Send + Sync + 'static>(
     mut reload: Reload<S>,
     health: &Health,
 ) -> Result<Reload<S>, Failure> {
-    let told = health.reloading();
+    let notified = health.reloading();
     let work = tokio::task::spawn_blocking(move || {
         reload.now();
         reload
     });
     let reload = work.await.map_err(|error| Failure::new(Exit::TaskDied, error))?;
-    if told {
+    if notified {
         health.reloaded();
     }
     Ok(reload)

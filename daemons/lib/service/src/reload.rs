@@ -93,8 +93,8 @@ impl<S: Settings + Send + Sync + 'static> Reload<S> {
     fn read(&self) -> Result<(Version, Loaded<S>), String> {
         let newest = maidenlane_config::load::<S>(&self.file).map_err(|error| error.to_string())?.version;
         let merged = Loaded::merged(&self.started, &newest).map_err(|problems| {
-            let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
-            format!("the fields that reload do not go with those that were there at the start:\n  {told}")
+            let listed = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
+            format!("the fields that reload do not go with those that were there at the start:\n  {listed}")
         })?;
         Ok((newest, merged))
     }

@@ -1,4 +1,4 @@
-//! Typed tracing: code says *what happened* as a value, and one table per daemon says how it is told.
+//! Typed tracing: code says *what happened* as a value, and one table per daemon gives its log line and its metrics.
 //!
 //! A [`Tracer<E>`] consumes events.
 
@@ -49,7 +49,7 @@ impl<E: 'static> Tracer<E> {
     }
 }
 
-/// How an event is told in the log.
+/// Log line of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Severity.
@@ -59,14 +59,14 @@ pub struct Line {
 }
 
 /// One table per daemon: from event to log line and metric.
-pub trait Told {
+pub trait Describe {
     /// The log line, or `None` for what only metrics care about.
     fn line(&self) -> Option<Line>;
 }
 
 /// The tracer that writes each event's [`Line`] to the log.
 #[must_use]
-pub fn logging<E: Told + 'static>() -> Tracer<E> {
+pub fn logging<E: Describe + 'static>() -> Tracer<E> {
     Tracer::new(|event: &E| {
         let Some(Line { level, message }) = event.line() else { return };
         match level {

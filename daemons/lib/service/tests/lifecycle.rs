@@ -51,7 +51,7 @@ impl Hello {
         Self { dir, child, manager }
     }
 
-    /// Replaces pieces of the settings, reloads, and returns the status line that the service manager is told at the end.
+    /// Replaces pieces of the settings, reloads, and returns the status line that the service manager gets at the end.
     fn reload(&self, edits: &[(&str, &str)]) -> String {
         let file = self.dir.path().join("hello.dhall");
         let mut text = std::fs::read_to_string(&file).unwrap();
@@ -61,10 +61,10 @@ impl Hello {
         }
         std::fs::write(&file, text).unwrap();
         self.signal(rustix::process::Signal::HUP);
-        let told = self.told();
-        assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
-        let told = self.told();
-        told.strip_prefix("READY=1\nSTATUS=").unwrap_or_else(|| panic!("{told}")).to_owned()
+        let text = self.notification();
+        assert!(text.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{text}");
+        let text = self.notification();
+        text.strip_prefix("READY=1\nSTATUS=").unwrap_or_else(|| panic!("{text}")).to_owned()
     }
 
     /// Generation, success of the last reload, fields that wait for a restart; and what the work runs with.
@@ -89,7 +89,7 @@ impl Hello {
     }
 
     /// The next message to the service manager, but for status lines.
-    fn told(&self) -> String {
+    fn notification(&self) -> String {
         loop {
             let mut bytes = [0; 4096];
             let length = self.manager.recv(&mut bytes).unwrap();
@@ -141,7 +141,7 @@ impl Drop for Hello {
 #[test]
 fn a_daemon_serves_tells_and_stops() {
     let hello = Hello::start("Greet", &[]);
-    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.notification(), "READY=1");
     assert_eq!(hello.get("/live").0, 200);
     assert_eq!(hello.get("/ready"), (200, "ready\n".to_owned()));
     let status: serde_json::Value = serde_json::from_str(&hello.get("/status").1).unwrap();
@@ -152,7 +152,7 @@ fn a_daemon_serves_tells_and_stops() {
     assert!(metrics.contains("maidenlane_hello_greetings_total "), "{metrics}");
 
     hello.signal(rustix::process::Signal::TERM);
-    assert_eq!(hello.told(), "STOPPING=1");
+    assert_eq!(hello.notification(), "STOPPING=1");
     let (status, log) = hello.end();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("greeted 1 times"), "{log}");
@@ -161,7 +161,7 @@ fn a_daemon_serves_tells_and_stops() {
 #[test]
 fn a_reload_takes_over_what_it_can_all_or_nothing() {
     let hello = Hello::start("Greet", &[]);
-    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.notification(), "READY=1");
     let gauges = |generation: &str, success: &str, restart: &str| {
         [generation, success, restart].map(ToOwned::to_owned)
     };
@@ -186,7 +186,7 @@ fn a_reload_takes_over_what_it_can_all_or_nothing() {
     assert!(line.starts_with("settings 3 | "), "{line}");
 
     hello.signal(rustix::process::Signal::TERM);
-    assert_eq!(hello.told(), "STOPPING=1");
+    assert_eq!(hello.notification(), "STOPPING=1");
     let (status, log) = hello.end();
     assert_eq!(status.code(), Some(0), "{log}");
     for line in [
@@ -206,7 +206,7 @@ fn a_reload_takes_over_what_it_can_all_or_nothing() {
 #[test]
 fn an_interrupt_stops_too_and_takes_the_addresses_away() {
     let mut hello = Hello::start("Greet", &[]);
-    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.notification(), "READY=1");
     assert!(hello.addresses().exists());
     hello.signal(rustix::process::Signal::INT);
     assert_eq!(hello.child.wait().unwrap().code(), Some(0));
@@ -229,12 +229,12 @@ fn every_unexpected_end_has_its_code_and_name() {
 #[test]
 fn work_that_holds_all_io_threads_holds_neither_the_admin_listener_nor_a_stop() {
     let hello = Hello::start("HoldAll", &[]);
-    assert_eq!(hello.told(), "READY=1");
+    assert_eq!(hello.notification(), "READY=1");
     assert_eq!(hello.get("/live").0, 200);
     assert_eq!(hello.get("/ready").0, 200);
     assert_eq!(hello.get("/status").0, 200);
     hello.signal(rustix::process::Signal::TERM);
-    assert_eq!(hello.told(), "STOPPING=1");
+    assert_eq!(hello.notification(), "STOPPING=1");
     let (status, log) = hello.end();
     assert_eq!(status.code(), Some(70), "{log}");
     assert!(log.contains("did not stop within 30000 ms: endless "), "{log}");
@@ -253,7 +253,7 @@ fn one_io_thread_that_answers_is_enough() {
     // The greeter feeds the watchdog, and only while the IO threads answer: longer than that may last without.
     let mut fed = 0;
     while fed < 10 {
-        fed += usize::from(hello.told() == "WATCHDOG=1");
+        fed += usize::from(hello.notification() == "WATCHDOG=1");
     }
     assert_eq!(hello.get("/ready").0, 200);
 }
@@ -294,14 +294,14 @@ fn settings_are_checked_without_a_start() {
     let good = settings(dir.path(), "Greet");
     assert_eq!(check(&good), (Some(0), String::new()));
     assert!(!dir.path().join("state").exists());
-    let (code, told) = check(&good.replace("127.0.0.1:0", "here"));
+    let (code, text) = check(&good.replace("127.0.0.1:0", "here"));
     assert_eq!(code, Some(78));
-    assert!(told.contains("\n  admin.listen: expected address:port, found `here`"), "{told}");
-    let (code, told) = check(&good.replace("\"info\"", "\"info=loud\""));
+    assert!(text.contains("\n  admin.listen: expected address:port, found `here`"), "{text}");
+    let (code, text) = check(&good.replace("\"info\"", "\"info=loud\""));
     assert_eq!(
-        (code, told.contains("logging.filter: error parsing level filter")),
+        (code, text.contains("logging.filter: error parsing level filter")),
         (Some(78), true),
-        "{told}"
+        "{text}"
     );
     assert_eq!(run(&["--version"]).0, Some(0));
     assert_eq!(run(&[]).0, Some(78));

@@ -32,12 +32,12 @@ fn receipts_of_all_kinds_decode_with_what_their_place_says() {
     ];
     let bytes = encode(&all);
     let decoded = Receipts::decode(&bytes).unwrap();
-    let places = places(&bytes).unwrap();
-    for ((index, place), item) in places.iter().enumerate().zip(decoded.items()) {
-        assert_eq!(decode_one(index, &bytes[place.at.clone()]).unwrap(), item.envelope);
-        assert_eq!((place.gas_used, place.first_log), (item.gas_used, item.first_log));
+    let spans = spans(&bytes).unwrap();
+    for ((index, span), item) in spans.iter().enumerate().zip(decoded.items()) {
+        assert_eq!(decode_one(index, &bytes[span.at.clone()]).unwrap(), item.envelope);
+        assert_eq!((span.gas_used, span.first_log), (item.gas_used, item.first_log));
     }
-    assert_eq!(places.len(), all.len());
+    assert_eq!(spans.len(), all.len());
     assert_eq!(
         decoded.items().iter().map(|item| &item.envelope).collect::<Vec<_>>(),
         all.iter().collect::<Vec<_>>()
@@ -57,7 +57,7 @@ fn what_is_wrong_is_named() {
     let ok = Eip658Value::Eip658(true);
     let falling = [receipt(TxType::Legacy, ok, 10, vec![]), receipt(TxType::Legacy, ok, 9, vec![])];
     assert_eq!(Receipts::decode(&encode(&falling)), Err(ReceiptsError::Gas { index: 1 }));
-    assert_eq!(places(&encode(&falling)), Err(ReceiptsError::Gas { index: 1 }));
+    assert_eq!(spans(&encode(&falling)), Err(ReceiptsError::Gas { index: 1 }));
     let mut bloom = receipt(TxType::Legacy, ok, 10, vec![log(1)]);
     if let ReceiptEnvelope::Legacy(inner) = &mut bloom {
         inner.logs_bloom = Bloom::ZERO;

@@ -20,7 +20,7 @@ fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
 }
 
 /// Of any topic, as the operator's commands tell it.
-fn told(bytes: &[u8]) -> serde_json::Value {
+fn as_json(bytes: &[u8]) -> serde_json::Value {
     crate::entry_to_json(bytes).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn records() {
         let bytes = encode(stamped);
         assert_eq!(bytes[2..10], schema.fingerprint.to_le_bytes());
         check(&format!("record-{}.txt", schema.name), &bytes, &to_json(stamped));
-        assert_eq!(told(&bytes), to_json(stamped));
+        assert_eq!(as_json(&bytes), to_json(stamped));
         assert_eq!(decode(&bytes).as_ref(), Ok(stamped));
     }
 }
@@ -43,7 +43,7 @@ fn records() {
 fn transactions() {
     let transaction = sample::transaction();
     let bytes = transaction.encode();
-    check("record-transaction.txt", &bytes, &told(&bytes));
+    check("record-transaction.txt", &bytes, &as_json(&bytes));
     assert_eq!(Transaction::decode(&bytes), Ok(transaction));
 }
 
@@ -51,7 +51,7 @@ fn transactions() {
 fn filters() {
     for (filter, name) in sample::filters().into_iter().zip(["filter-moved", "filter-criteria"]) {
         let bytes = filter.encode();
-        check(&format!("record-{name}.txt"), &bytes, &told(&bytes));
+        check(&format!("record-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(Filter::decode(&bytes), Ok(filter));
     }
 }
@@ -59,10 +59,10 @@ fn filters() {
 #[test]
 fn nodes() {
     let set = sample::node_set();
-    check("record-node-set.txt", &set.encode(), &told(&set.encode()));
+    check("record-node-set.txt", &set.encode(), &as_json(&set.encode()));
     assert_eq!(NodeSet::decode(&set.encode()), Ok(set));
     let part = sample::node_part();
-    check("record-node-part.txt", &part.encode(), &told(&part.encode()));
+    check("record-node-part.txt", &part.encode(), &as_json(&part.encode()));
     assert_eq!(NodePart::decode(&part.encode()), Ok(part));
 }
 
