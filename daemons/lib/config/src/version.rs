@@ -43,7 +43,7 @@ impl Version {
     /// SHA-256 of [`Version::normal`], in hex: equal for files that say the same in other words.
     #[must_use]
     pub fn sha256<S: Settings>(&self) -> String {
-        Sha256::digest(self.normal::<S>()).iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", Sha256::digest(self.normal::<S>()))
     }
 
     /// Fields that `newer` sets differently, sorted by path.

@@ -1,12 +1,8 @@
 //! Creating topics and judging the live settings of existing ones.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use futures_executor::block_on;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -64,7 +60,7 @@ pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<boo
         new = new.set(name, value);
     }
     let admin = client(options)?;
-    let requested = block_on(options, topic, admin.create_topics([&new], &request(options)))?;
+    let requested = block_on(admin.create_topics([&new], &request(options)));
     let result = requested.map_err(|error| failed(options, topic, "creation", error))?;
     match result.into_iter().next() {
         Some(Ok(_)) => wait_until_known(options, topic).map(|()| true),
@@ -80,7 +76,7 @@ pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<boo
 /// [`Error::NoTopic`], or when no broker answers.
 pub fn delete(options: &Options, topic: &str) -> Result<(), Error> {
     let admin = client(options)?;
-    let requested = block_on(options, topic, admin.delete_topics(&[topic], &request(options)))?;
+    let requested = block_on(admin.delete_topics(&[topic], &request(options)));
     match requested.map_err(|error| failed(options, topic, "deletion", error))?.into_iter().next() {
         Some(Err((_, code))) => Err(failed(options, topic, "deletion", KafkaError::AdminOp(code))),
         Some(Ok(_)) | None => Ok(()),
@@ -138,7 +134,7 @@ pub(super) fn shape(options: &Options, topic: &str) -> Result<Shape, Error> {
 fn describe(options: &Options, topic: &str) -> Result<ConfigResource, Error> {
     let admin = client(options)?;
     let wanted = [ResourceSpecifier::Topic(topic)];
-    let requested = block_on(options, topic, admin.describe_configs(&wanted, &request(options)))?;
+    let requested = block_on(admin.describe_configs(&wanted, &request(options)));
     let result = requested.map_err(|error| failed(options, topic, "description", error))?;
     match result.into_iter().next() {
         Some(Ok(config)) => Ok(config),
@@ -210,42 +206,17 @@ fn client(options: &Options) -> Result<AdminClient<DefaultClientContext>, Error>
     })
 }
 
+/// The time in which librdkafka answers every request, from a thread of its own, whatever becomes of the brokers.
 fn request(options: &Options) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(options.timeout)).operation_timeout(Some(options.timeout))
 }
 
-/// Drives one request of librdkafka, which completes on its own thread.
-fn block_on<F: Future>(options: &Options, topic: &str, future: F) -> Result<F::Output, Error> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    // Beyond the request's own timeout, whose answer says more.
-    let deadline = Instant::now() + options.timeout + Duration::from_secs(5);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return Ok(output);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let what = format!("administration of {topic}");
-            return Err(Error::Timeout { what, waited_ms: options.timeout_ms() });
-        }
-        std::thread::park_timeout(left);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use super::{Shape, batch_bytes, entry_bytes, hazards};
-    use crate::TopicNeeds;
+    use super::{Options, Shape, batch_bytes, create, delete, entry_bytes, hazards};
+    use crate::{TopicNeeds, TopicOptions};
 
     /// Hazards of a sound topic with `changed` settings, in one line.
     fn check(changed: &[(&str, &str)], partitions: u32, replicas_min: usize) -> String {
@@ -293,6 +264,16 @@ mod tests {
         }
         assert!(check(&[("min.insync.replicas", "1")], 1, 1).contains("power cut"));
         assert!(check(&[], 2, 3).contains("2 partitions where 1"));
+    }
+
+    #[test]
+    fn requests_end_without_brokers() {
+        let nobody = Options::new(vec!["127.0.0.1:1".to_owned()]);
+        let options = Options { timeout: Duration::from_millis(200), ..nobody };
+        let begun = Instant::now();
+        assert!(create(&options, "t", &TopicOptions::default()).is_err());
+        assert!(delete(&options, "t").is_err());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     #[test]
