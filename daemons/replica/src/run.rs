@@ -2,12 +2,12 @@
 
 use crate::config::Settings;
 use crate::filters::{self, Filters};
-use crate::listeners;
 use crate::metrics::Gauges;
 use crate::rpc::{Rpc, Sinks};
 use crate::submission;
 use maidenlane_chain::{ForkWatch, UnknownFork};
 use maidenlane_config::shapes;
+use maidenlane_jsonrpc::listeners;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_replay::apply::Demands;
 use maidenlane_replay::catch_up::CatchUp;
@@ -101,11 +101,11 @@ async fn serve(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let limits = settings.get().rpc.limits;
-    let doors = listeners::open(&settings.get().listeners, limits, addresses).await?;
+    let bound = listeners::open(&settings.get().listeners, limits, addresses).await?;
     let calls = settings.part(|settings| settings.rpc.clone());
     let rpc = Rpc::with(heads, calls, sinks).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();
-    let served = listeners::serve(doors, rpc.clone(), shutdown).await;
+    let served = listeners::serve(bound, rpc.clone(), shutdown).await;
     rpc.stop().await;
     served
 }

@@ -16,6 +16,7 @@
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | [`listener`] | rules of one listener, and callers at it |
+//! | [`listeners`] | listeners of a daemon, from its settings |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
@@ -66,6 +67,7 @@ mod jwt;
 pub mod limits;
 mod list;
 pub mod listener;
+pub mod listeners;
 mod min_block;
 pub mod openrpc;
 pub mod origin;

@@ -1,30 +1,33 @@
-//! The listeners: from settings to bound sockets with their rules.
+//! Listeners of a daemon: from settings to bound sockets with their rules, and served until its shutdown.
 
-use crate::rpc::Rpc;
+use crate::access::{self, Access};
+use crate::tls::{Tls, TlsFiles};
+use crate::{Api, Hosts, Limits, Origins, Socket, ipc, listener};
 use maidenlane_config::listeners::{At, Identity, Listener, Proof, SecretFile};
-use maidenlane_jsonrpc::access::{self, Access};
-use maidenlane_jsonrpc::tls::{Tls, TlsFiles};
-use maidenlane_jsonrpc::{self as jsonrpc, Hosts, Limits, Origins, Socket, ipc};
 use maidenlane_service::{Addresses, Exit, Failure, Shutdown, with_causes};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// One bound listener.
-pub(crate) struct Door {
+#[derive(Debug)]
+pub struct BoundListener {
     socket: Socket,
-    rules: Arc<jsonrpc::Listener>,
-    /// Removed at the end.
+    rules: Arc<listener::Listener>,
+    /// IPC socket, removed at the end.
     path: Option<PathBuf>,
 }
 
-/// Binds all of them, or none.
-pub(crate) async fn open(
+/// Binds all listeners, or none.
+///
+/// # Errors
+/// Naming the listener whose address or files cannot be used.
+pub async fn open(
     listeners: &[Listener],
     limits: Limits,
     addresses: &Addresses,
-) -> Result<Vec<Door>, Failure> {
-    let mut doors = Vec::new();
+) -> Result<Vec<BoundListener>, Failure> {
+    let mut opened = Vec::new();
     for listener in listeners {
         let refused = |error: String| {
             Failure::new(Exit::Settings, format!("rpc.listeners `{}`: {error}", listener.name))
@@ -32,35 +35,42 @@ pub(crate) async fn open(
         let rules = Arc::new(rules(listener, limits).map_err(refused)?);
         let (socket, path, bound) = bind(&listener.at).await.map_err(refused)?;
         addresses.add(&listener.name, bound)?;
-        doors.push(Door { socket, rules, path });
+        opened.push(BoundListener { socket, rules, path });
     }
-    Ok(doors)
+    Ok(opened)
 }
 
 async fn bind(at: &At) -> Result<(Socket, Option<PathBuf>, String), String> {
     match at {
         At::Address(address) => {
-            let told = |error| format!("bind {address}: {error}");
-            let listener = tokio::net::TcpListener::bind(address).await.map_err(told)?;
-            let bound = listener.local_addr().map_err(told)?.to_string();
+            let failed = |error| format!("bind {address}: {error}");
+            let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?.to_string();
             Ok((Socket::Tcp(listener), None, bound))
         }
         At::Socket { path, mode } => {
-            let told = |error| format!("bind {}: {error}", path.display());
-            let listener = ipc::bind(path, *mode).map_err(told)?;
+            let failed = |error| format!("bind {}: {error}", path.display());
+            let listener = ipc::bind(path, *mode).map_err(failed)?;
             Ok((Socket::Unix(listener), Some(path.clone()), path.display().to_string()))
         }
     }
 }
 
 /// Serves until the shutdown; the end of one listener is the end of all.
-pub(crate) async fn serve(doors: Vec<Door>, rpc: Rpc, shutdown: &Shutdown) -> Result<(), Failure> {
-    let api = Arc::new(rpc);
+///
+/// # Errors
+/// When a listener breaks.
+pub async fn serve<A: Api>(
+    listeners: Vec<BoundListener>,
+    api: A,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let api = Arc::new(api);
     let (mut serving, mut paths) = (JoinSet::new(), Vec::new());
-    for Door { socket, rules, path } in doors {
+    for BoundListener { socket, rules, path } in listeners {
         paths.extend(path);
         let (api, shutdown) = (Arc::clone(&api), shutdown.clone());
-        serving.spawn(async move { jsonrpc::serve(socket, api, rules, shutdown.triggered()).await });
+        serving.spawn(async move { crate::serve(socket, api, rules, shutdown.triggered()).await });
     }
     let mut outcome = Ok(());
     while let Some(ended) = serving.join_next().await {
@@ -78,18 +88,19 @@ pub(crate) async fn serve(doors: Vec<Door>, rpc: Rpc, shutdown: &Shutdown) -> Re
     outcome
 }
 
-fn rules(listener: &Listener, limits: Limits) -> Result<jsonrpc::Listener, String> {
+fn rules(listener: &Listener, limits: Limits) -> Result<listener::Listener, String> {
     let tls = match &listener.tls {
         Some(tls) => {
-            let client_ca = tls.client_ca.as_ref().map(place).transpose()?;
-            let files = TlsFiles { certificate: place(&tls.certificate)?, key: place(&tls.key)?, client_ca };
+            let client_ca = tls.client_ca.as_ref().map(path_of).transpose()?;
+            let files =
+                TlsFiles { certificate: path_of(&tls.certificate)?, key: path_of(&tls.key)?, client_ca };
             Some(Arc::new(Tls::load(files).map_err(|error| with_causes(&error))?))
         }
         None => None,
     };
     let access: Result<Vec<_>, String> = listener.access.iter().map(identity).collect();
     let texts = |texts: &'_ [String]| texts.to_vec();
-    Ok(jsonrpc::Listener {
+    Ok(listener::Listener {
         limits,
         http: listener.http,
         websocket: listener.websocket,
@@ -105,8 +116,7 @@ fn identity(known: &Identity) -> Result<(access::Proof, access::Identity), Strin
     let proof = match &known.proof {
         Proof::Bearer(file) => access::Proof::Bearer(secret(file)?),
         Proof::Jwt(file) => {
-            let text = secret(file)?;
-            let key = unhex(text.strip_prefix("0x").unwrap_or(&text)).filter(|key| key.len() >= 32);
+            let key = const_hex::decode(secret(file)?).ok().filter(|key| key.len() >= 32);
             let key = key.ok_or_else(|| {
                 format!("access `{}`: a JWT key is 32 bytes or more in hexadecimal", known.name)
             })?;
@@ -118,21 +128,16 @@ fn identity(known: &Identity) -> Result<(access::Proof, access::Identity), Strin
     Ok((proof, access::Identity::new(name, namespaces, known.may_send, known.calls_per_s)))
 }
 
-fn place(file: &SecretFile) -> Result<PathBuf, String> {
+fn path_of(file: &SecretFile) -> Result<PathBuf, String> {
     file.path(maidenlane_service::env("CREDENTIALS_DIRECTORY").as_deref())
 }
 
 /// The content of a secret's file, which may end in a newline but not be empty.
 fn secret(file: &SecretFile) -> Result<String, String> {
-    let path = place(file)?;
+    let path = path_of(file)?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("read {}: {error}", path.display()))?;
     match text.trim() {
         "" => Err(format!("{} is empty: a secret must not be", path.display())),
         text => Ok(text.to_owned()),
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    text.as_bytes().chunks(2).map(|pair| byte(pair).filter(|_| pair.len() == 2)).collect()
 }
