@@ -96,7 +96,7 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     }
     install::ensure(&needs)?;
     let chain = arguments.chain()?;
-    eprintln!("building maidenlane (the first time takes some minutes) …");
+    eprintln!("building maidenlane (the first time takes 35 minutes of CPU time) …");
     let carrier = if arguments.kafka { Carrier::Kafka } else { Carrier::Segment };
     let mut net = Net::build(&Plan { chain: chain.clone(), carrier, replicas: 1 })?;
     if let Chain::Import(dir) = &chain {
