@@ -1,7 +1,7 @@
 //! What happened between two heads: pure, from one view. Subscriptions and filters tell it.
 
 use super::block_logs::BlockLogs;
-use super::logs::Criteria;
+use super::eth::logs::Criteria;
 use super::request_view::RequestView;
 use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_ethjson::select;

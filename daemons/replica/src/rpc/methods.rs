@@ -1,19 +1,23 @@
 //! The table of methods: name, parameters, kind and handler of each. Answers, refusals and `/openrpc.json` follow from
 //! it, and a test holds the guide's table of every method to it.
 
+use super::debug::walk::Wanted;
+use super::debug::{raw, roots, trace_block, trace_call, walk, witness};
+use super::eth::lookup::{hash, number, raw_nth};
+use super::eth::{access_list, accounts, call, chain, estimate, facts, fees, fill, filters};
+use super::eth::{logs, lookup, proof, send, simulate, state};
 use super::execute::{self, Start};
-use super::lookup::{hash, number, raw_nth};
 use super::request_view::RequestView;
-use super::trace::{self, blocks, parity};
-use super::walk::Wanted;
-use super::{Shared, access_list, call, chain, debug, empty, estimate, facts, fees, fill, filters};
-use super::{logs, lookup, proof, send, simulate, state, walk};
+use super::rerun::bounds;
+use super::trace::parity;
+use super::{Shared, net, txpool, web3};
 use Kind::{Always, Call, Constant, Read, Refused, Subscription, Trace, Wait, Walk};
 use Start::{Here, OnPool};
 use alloy::primitives::map::HashMap;
 use maidenlane_chain::Block;
 use maidenlane_jsonrpc::{Args, Described, Error, Json};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
@@ -37,7 +41,7 @@ enum Kind {
     /// By the EVM, under one budget.
     Call(Start, execute::Method),
     /// By running again what was run, on the pool.
-    Trace(trace::bounds::Method),
+    Trace(bounds::Method),
     /// By a walk through the state, on the pool.
     Walk(walk::Question),
     /// Answered by the connection, where it can keep subscriptions; elsewhere unknown. Not described.
@@ -64,16 +68,16 @@ macro_rules! wait {
 }
 
 static METHODS: &[Method] = &[
-    m("web3_clientVersion", "", Always(chain::client_version)),
-    m("web3_sha3", "data", Always(|_, p| empty::sha3(p))),
-    m("net_version", "", Always(chain::version)),
+    m("web3_clientVersion", "", Always(web3::client_version)),
+    m("web3_sha3", "data", Always(|_, p| web3::sha3(p))),
+    m("net_version", "", Always(net::version)),
     // As of a geth that nobody has connected to: the master has the peers.
     m("net_listening", "", Constant("true")),
     m("net_peerCount", "", Constant("\"0x0\"")),
-    m("rpc_modules", "", Always(|_, p| empty::modules(p))),
-    m("txpool_content", "", Constant(empty::POOL)),
-    m("txpool_contentFrom", "address", Always(|_, p| empty::content_from(p))),
-    m("txpool_inspect", "", Constant(empty::POOL)),
+    m("rpc_modules", "", Always(|_, p| modules(p))),
+    m("txpool_content", "", Constant(txpool::POOL)),
+    m("txpool_contentFrom", "address", Always(|_, p| txpool::content_from(p))),
+    m("txpool_inspect", "", Constant(txpool::POOL)),
     m("txpool_status", "", Constant("{\"pending\":\"0x0\",\"queued\":\"0x0\"}")),
     // The chain and this replica.
     m("eth_chainId", "", Always(chain::id)),
@@ -87,11 +91,11 @@ static METHODS: &[Method] = &[
     m("eth_pendingTransactions", "", Constant("[]")),
     m("eth_mining", "", Constant("false")),
     m("eth_hashrate", "", Constant("\"0x0\"")),
-    m("eth_coinbase", "", Always(|_, p| empty::coinbase(p))),
-    m("eth_sign", "address data", Refused(empty::sign)),
-    m("eth_signTransaction", "transaction", Refused(empty::transaction)),
-    m("eth_sendTransaction", "transaction", Refused(empty::transaction)),
-    m("eth_resend", "transaction gasPrice? gas?", Refused(empty::resend)),
+    m("eth_coinbase", "", Always(|_, p| accounts::coinbase(p))),
+    m("eth_sign", "address data", Refused(accounts::sign)),
+    m("eth_signTransaction", "transaction", Refused(accounts::transaction)),
+    m("eth_sendTransaction", "transaction", Refused(accounts::transaction)),
+    m("eth_resend", "transaction gasPrice? gas?", Refused(accounts::resend)),
     // Fees.
     m("eth_gasPrice", "", Read(fees::gas_price)),
     m("eth_maxPriorityFeePerGas", "", Read(fees::tip)),
@@ -145,11 +149,11 @@ static METHODS: &[Method] = &[
     m("eth_sendRawTransaction", "raw", wait!(send::send)),
     m("eth_sendRawTransactionSync", "raw timeoutMs?", wait!(send::send_sync)),
     // Consensus bytes, and walks through the state.
-    m("debug_getRawHeader", "block", Read(|_, v, p| debug::raw_header(v, p))),
-    m("debug_getRawBlock", "block", Read(|_, v, p| debug::raw_block(v, p))),
-    m("debug_getRawReceipts", "block", Read(|_, v, p| debug::raw_receipts(v, p))),
-    m("debug_getRawTransaction", "hash", Read(|_, v, p| debug::raw_transaction(v, p))),
-    m("debug_setHead", "number", Always(|_, p| empty::set_head(p))),
+    m("debug_getRawHeader", "block", Read(|_, v, p| raw::header(v, p))),
+    m("debug_getRawBlock", "block", Read(|_, v, p| raw::block(v, p))),
+    m("debug_getRawReceipts", "block", Read(|_, v, p| raw::receipts(v, p))),
+    m("debug_getRawTransaction", "hash", Read(|_, v, p| raw::transaction(v, p))),
+    m("debug_setHead", "number", Always(|_, p| raw::set_head(p))),
     m("debug_getBadBlocks", "", Constant("[]")),
     m("debug_accountRange", "block start accountsMax nocode nostorage incompletes", Walk(Wanted::accounts)),
     m("debug_dumpBlock", "block", Walk(Wanted::whole)),
@@ -157,14 +161,14 @@ static METHODS: &[Method] = &[
     m("debug_getModifiedAccountsByNumber", "start end?", Walk(Wanted::modified_by_number)),
     m("debug_getModifiedAccountsByHash", "start end?", Walk(Wanted::modified_by_hash)),
     // Traces.
-    m("debug_traceTransaction", "hash options?", Trace(blocks::transaction)),
-    m("debug_traceBlockByNumber", "block options?", Trace(blocks::by_number)),
-    m("debug_traceBlockByHash", "block options?", Trace(blocks::by_hash)),
-    m("debug_traceBlock", "rlp options?", Trace(blocks::brought)),
-    m("debug_traceBadBlock", "block options?", Trace(blocks::bad)),
-    m("debug_traceCall", "call block options?", Trace(trace::call::call)),
-    m("debug_intermediateRoots", "block options?", Trace(trace::roots::answer)),
-    m("debug_executionWitness", "block", Trace(trace::witness::answer)),
+    m("debug_traceTransaction", "hash options?", Trace(trace_block::transaction)),
+    m("debug_traceBlockByNumber", "block options?", Trace(trace_block::by_number)),
+    m("debug_traceBlockByHash", "block options?", Trace(trace_block::by_hash)),
+    m("debug_traceBlock", "rlp options?", Trace(trace_block::brought)),
+    m("debug_traceBadBlock", "block options?", Trace(trace_block::bad)),
+    m("debug_traceCall", "call block options?", Trace(trace_call::call)),
+    m("debug_intermediateRoots", "block options?", Trace(roots::answer)),
+    m("debug_executionWitness", "block", Trace(witness::answer)),
     m("debug_traceChain", "start end options?", Subscription),
     m("trace_transaction", "hash", Trace(parity::transaction)),
     m("trace_block", "block", Trace(parity::block)),
@@ -189,6 +193,13 @@ pub(super) fn find(name: &str) -> Option<&'static Method> {
 pub(super) fn described() -> Vec<Described> {
     let served = METHODS.iter().filter(|method| !matches!(method.kind, Refused(_) | Subscription));
     served.map(|method| Described { name: method.name, params: method.params }).collect()
+}
+
+/// `rpc_modules`: all namespaces; the server names those that the listener serves.
+fn modules(params: Params<'_>) -> Answer {
+    Args::parse(params, 0)?;
+    let names: BTreeSet<&str> = METHODS.iter().filter_map(|method| method.name.split('_').next()).collect();
+    Ok(Json::object(|object| names.into_iter().for_each(|name| object.raw(name, "\"1.0\""))))
 }
 
 /// Names of all methods, refused ones too.
@@ -218,7 +229,7 @@ impl Method {
             Call(start, method) => Box::pin(execute::answer(shared, view, params, start, method)).await,
             Trace(method) => {
                 let time = shared.settings.get().limits.answer;
-                Box::pin(trace::bounds::on_pool(shared, view, params, time, method)).await
+                Box::pin(bounds::on_pool(shared, view, params, time, method)).await
             }
             Walk(question) => Box::pin(walk::answer(shared, view, params, question)).await,
         }

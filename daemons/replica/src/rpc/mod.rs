@@ -4,49 +4,37 @@
 //! |---|---|
 //! | `methods` | the table of methods: a new one is a line there and its handler |
 //! | `request_view` | which view a request is answered from, and whether it may be |
-//! | `block_logs` | the logs of a block |
-//! | `blocks` | caches of decoded blocks and ready JSON |
-//! | `proof` | `eth_getProof`, and the tries where they are kept |
+//! | `blocks`, `block_logs` | caches of decoded blocks, ready JSON, logs |
+//! | `tries` | the tries of a state |
 //! | `execute` | how methods that execute are bounded |
 //! | `call_context` | the state, the block and the overrides that a call runs on |
-//! | `chain`, `state`, `lookup`, `logs`, `call`, `estimate`, `access_list`, `fill`, `simulate`, `fees`, `facts`, `debug`, `walk`, `trace` | the methods |
-//! | `send` | transactions on their way to the nodes |
-//! | `changes`, `subscribe`, `filters` | what happened between two heads, and who is told |
-//! | `empty` | methods that answer as a node without accounts, pool and miner |
+//! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3` | the methods, by namespace |
+//! | `rerun` | what is traced, once more |
+//! | `changes`, `subscribe` | what happened between two heads, and the subscriptions to it |
 //!
 //! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
 
-mod access_list;
 mod block_logs;
 pub(crate) mod blocks;
-mod call;
 mod call_context;
-mod chain;
 mod changes;
 mod debug;
-mod empty;
-mod estimate;
+mod eth;
 mod execute;
-mod facts;
-mod fees;
-mod fill;
-mod filters;
-mod logs;
-mod lookup;
 mod methods;
-mod proof;
+mod net;
 mod request_view;
-mod send;
-mod simulate;
-mod state;
+mod rerun;
 mod subscribe;
 mod trace;
-mod walk;
+mod tries;
+mod txpool;
+mod web3;
 
 use crate::filters::Filters;
 use crate::submission::Submissions;
 use blocks::Blocks;
-use fees::Fees;
+use eth::fees::Fees;
 use maidenlane_evm::codes::Codes;
 use maidenlane_evm::pool::Pool;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};

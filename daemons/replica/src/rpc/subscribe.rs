@@ -2,9 +2,9 @@
 
 use super::Shared;
 use super::changes::{self, Changes};
-use super::logs::Criteria;
+use super::debug::trace_chain;
+use super::eth::logs::Criteria;
 use super::request_view::RequestView;
-use super::trace;
 use alloy::primitives::{B256, map::B256Set};
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::block::own_header_json;
@@ -134,7 +134,7 @@ pub(crate) fn open(
             criteria.check_future(view)?;
             Wanted::Logs(criteria)
         }
-        ("debug", "traceChain") => return trace::chain::open(shared, view, params),
+        ("debug", "traceChain") => return trace_chain::open(shared, view, params),
         ("eth", "transactionReceipts") => Wanted::Receipts(receipts(params)?),
         _ => return Err(Error::no_subscription(namespace, kind)),
     };

@@ -1,16 +1,16 @@
 //! `trace_…`, the tracing methods of Parity: the frames of `flatCallTracer` with Parity's texts for errors, and what
 //! changed in the state.
 
-use super::bounds::{Bounds, fault, too_large};
-use super::calls::{Flat, Picked};
-use super::config::TIMEOUT;
-use super::prestate::Reader;
-use super::rerun::{Place, nth, replay, run_before};
 use super::state_diff;
-use super::traceable::traceable;
 use crate::rpc::Shared;
 use crate::rpc::call_context::{prepare, read};
+use crate::rpc::debug::config::TIMEOUT;
 use crate::rpc::request_view::RequestView;
+use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
+use crate::rpc::rerun::calls::{Flat, Picked};
+use crate::rpc::rerun::prestate::Reader;
+use crate::rpc::rerun::run::{Place, nth, replay, run_before};
+use crate::rpc::rerun::traceable::traceable;
 use alloy::primitives::{Address, map::AddressSet};
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;

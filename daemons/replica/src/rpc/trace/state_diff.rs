@@ -1,7 +1,7 @@
 //! What a transaction changed, as Parity tells it: `=` for what did not, `+` and `-` for what came and went, `*` with
 //! both values for what changed.
 
-use super::prestate::Reader;
+use crate::rpc::rerun::prestate::Reader;
 use alloy::primitives::{Address, B256, U256};
 use maidenlane_evm::database::ReadFault;
 use maidenlane_json::{Object, push_data};
@@ -42,7 +42,7 @@ impl<T: PartialEq> Diff<T> {
 }
 
 /// All accounts that changed, by address.
-pub(super) fn of<D>(reader: &Reader<'_, D>) -> Result<String, ReadFault>
+pub(crate) fn of<D>(reader: &Reader<'_, D>) -> Result<String, ReadFault>
 where
     D: DatabaseRef<Error = ReadFault>,
 {

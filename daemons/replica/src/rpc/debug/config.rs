@@ -1,0 +1,305 @@
+//! Which tracer runs over a transaction, and what it answers.
+
+use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
+use crate::rpc::rerun::calls::{Flat, Nested, selectors};
+use crate::rpc::rerun::prestate::{self, Prestate, Reader};
+use crate::rpc::rerun::run::Place;
+use maidenlane_ethjson::params::or_default;
+use maidenlane_evm::frames::Frames;
+use maidenlane_evm::replay::Replay;
+use maidenlane_evm::steps::{Steps, Wanted};
+use maidenlane_evm::touched::Touched;
+use maidenlane_evm::{Failure, recover};
+use maidenlane_json::Object;
+use maidenlane_jsonrpc::Error;
+use revm::context::TxEnv;
+use revm::context::result::{ExecutionResult, ResultAndState};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// geth's time for one transaction, where nobody asks for another.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most that a client may ask for.
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// The last parameter of every tracing method, as it comes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Raw {
+    tracer: Option<String>,
+    tracer_config: Option<Value>,
+    timeout: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    enable_memory: bool,
+    #[serde(deserialize_with = "or_default")]
+    disable_stack: bool,
+    #[serde(deserialize_with = "or_default")]
+    disable_storage: bool,
+    #[serde(deserialize_with = "or_default")]
+    enable_return_data: bool,
+    #[serde(deserialize_with = "or_default")]
+    limit: i64,
+}
+
+/// The same, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    tracer: Tracer,
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Tracer {
+    Steps(Wanted),
+    Named(Named),
+    Mux(BTreeMap<String, Named>),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    Nested(Nested),
+    Flat(Flat),
+    Selectors,
+    Prestate(Prestate),
+    Noop,
+}
+
+impl Tracer {
+    fn any(&self, is: impl Fn(&Named) -> bool) -> bool {
+        match self {
+            Self::Steps(_) => false,
+            Self::Named(named) => is(named),
+            Self::Mux(parts) => parts.values().any(is),
+        }
+    }
+
+    fn uses_frames(&self) -> bool {
+        self.any(|named| matches!(named, Named::Nested(_) | Named::Flat(_) | Named::Selectors))
+    }
+
+    fn uses_touched(&self) -> bool {
+        self.any(|named| matches!(named, Named::Prestate(_)))
+    }
+}
+
+impl Raw {
+    pub(crate) fn read(json: &str) -> Result<Self, String> {
+        if !json.starts_with('{') {
+            // Fields would be taken from a list in their order.
+            return Err("cannot unmarshal into the settings of a tracer, which are an object".into());
+        }
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    /// What is well-formed, but cannot be done.
+    pub(crate) fn checked(self) -> Result<Config, Error> {
+        let timeout = match &self.timeout {
+            Some(text) => duration(text)
+                .ok_or_else(|| Error::server(format!("time: invalid duration {text:?}")))?
+                .min(TIMEOUT_MAX),
+            None => TIMEOUT,
+        };
+        let tracer = match self.tracer.as_deref() {
+            None => Tracer::Steps(Wanted {
+                memory: self.enable_memory,
+                stack: !self.disable_stack,
+                storage: !self.disable_storage,
+                return_data: self.enable_return_data,
+                limit_bytes: self.limit,
+            }),
+            Some("muxTracer") => {
+                let parts: BTreeMap<String, Value> = options(self.tracer_config)?;
+                let parts =
+                    parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(value))?)));
+                Tracer::Mux(parts.collect::<Result<_, Error>>()?)
+            }
+            Some(name) => Tracer::Named(named(name, self.tracer_config)?),
+        };
+        Ok(Config { tracer, timeout })
+    }
+}
+
+fn options<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T, Error> {
+    match value {
+        None | Some(Value::Null) => Ok(T::default()),
+        // Fields would be taken from a list in their order.
+        Some(Value::Array(_)) => Err(Error::server("cannot unmarshal array into the settings of a tracer")),
+        Some(value) => serde_json::from_value(value).map_err(|error| Error::server(error.to_string())),
+    }
+}
+
+fn named(name: &str, config: Option<Value>) -> Result<Named, Error> {
+    Ok(match name {
+        "callTracer" => Named::Nested(options(config)?),
+        "flatCallTracer" => Named::Flat(options(config)?),
+        "4byteTracer" => Named::Selectors,
+        "noopTracer" => Named::Noop,
+        "prestateTracer" => {
+            let wanted: Prestate = options(config)?;
+            if wanted.diff_mode && wanted.include_empty {
+                return Err(Error::server("cannot use diffMode with includeEmpty"));
+            }
+            Named::Prestate(wanted)
+        }
+        other => {
+            let other: String = other.chars().take(64).collect();
+            let text = format!("tracer {other:?} is not served; JavaScript tracers are not either");
+            return Err(Error::server(text));
+        }
+    })
+}
+
+impl Config {
+    /// Runs a transaction under the tracer, and leaves it in the state.
+    pub(crate) fn trace(
+        &self,
+        replay: &mut Replay<'_>,
+        mut tx: TxEnv,
+        place: Place,
+        bounds: &mut Bounds,
+        most_bytes: usize,
+    ) -> Result<String, Error> {
+        recover(&mut tx, &mut bounds.budget).map_err(fault)?;
+        let Tracer::Steps(wanted) = &self.tracer else {
+            return self.trace_calls(replay, tx, place, bounds, most_bytes);
+        };
+        let refund = replay.authorization_refund(&tx).map_err(fault)?;
+        let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
+        let done = replay.inspect(tx, &mut bounds.budget, &mut steps).map_err(fault)?;
+        let steps = steps.finish().ok_or_else(too_large)?;
+        let text = structured(&done.result, &steps);
+        replay.keep(done);
+        Ok(text)
+    }
+
+    /// All other tracers tell from the same two collections.
+    fn trace_calls(
+        &self,
+        replay: &mut Replay<'_>,
+        tx: TxEnv,
+        place: Place,
+        bounds: &mut Bounds,
+        most_bytes: usize,
+    ) -> Result<String, Error> {
+        let (mut watch, mut frames, mut touched) = (bounds.watch(), Frames::default(), Touched::default());
+        prestate::begin(&mut touched, &tx, replay).map_err(fault)?;
+        let gas_limit = tx.gas_limit;
+        let budget = &mut bounds.budget;
+        // Each collector that looks at every instruction costs, so only those that are told from run.
+        let done = match (self.tracer.uses_frames(), self.tracer.uses_touched()) {
+            (true, true) => replay.inspect(tx, budget, (&mut watch, (&mut frames, &mut touched))),
+            (true, false) => replay.inspect(tx, budget, (&mut watch, &mut frames)),
+            _ => replay.inspect(tx, budget, (&mut watch, &mut touched)),
+        };
+        if watch.is_full() {
+            return Err(too_large());
+        }
+        let done = done.map_err(fault)?;
+        let mut root = frames.finish();
+        (root.gas, root.gas_used) = (gas_limit, done.result.tx_gas_used());
+        let mut told = Told { replay, root, touched, done, place };
+        let mut out = String::new();
+        match &self.tracer {
+            Tracer::Named(named) => told.write(&mut out, *named)?,
+            Tracer::Mux(parts) => {
+                let mut object = Object::new(&mut out);
+                for (name, part) in parts {
+                    told.write(object.value(name), *part)?;
+                }
+                object.end();
+            }
+            Tracer::Steps(_) => (),
+        }
+        let Told { replay, done, .. } = told;
+        replay.keep(done);
+        if out.len() > most_bytes { Err(too_large()) } else { Ok(out) }
+    }
+}
+
+/// A traced transaction.
+struct Told<'r, 'a> {
+    replay: &'r mut Replay<'a>,
+    root: maidenlane_evm::frames::Frame,
+    touched: Touched,
+    done: ResultAndState,
+    place: Place,
+}
+
+impl Told<'_, '_> {
+    fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
+        // A call stands in no block, whatever its environment says.
+        let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);
+        let number = self.place.block.map_or(0, |_| number);
+        match named {
+            Named::Noop => out.push_str("{}"),
+            Named::Nested(nested) => nested.write(out, &self.root, self.replay.logs()),
+            Named::Flat(flat) => flat.write(out, &self.root, self.place, number, self.replay.precompiles()),
+            Named::Selectors => selectors(out, &self.root, self.replay.precompiles()),
+            Named::Prestate(prestate) => {
+                let spec = self.replay.spec();
+                let db = &self.replay.state();
+                let reader = Reader::new(db, &self.done.state, spec);
+                let written = prestate.write(out, &self.touched, &reader);
+                written.map_err(|error| fault(Failure::Read(error)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// geth's answer around the steps.
+fn structured(result: &ExecutionResult, steps: &str) -> String {
+    let mut out = String::with_capacity(steps.len() + 200);
+    let mut object = Object::new(&mut out);
+    object.raw("gas", &result.tx_gas_used().to_string());
+    object.raw("failed", if result.is_success() { "false" } else { "true" });
+    object.data("returnValue", result.output().map_or(&[][..], |output| output));
+    object.value("structLogs").push('[');
+    out.push_str(steps);
+    out.push_str("]}");
+    out
+}
+
+/// Go's notation, such as `1m30s` or `2.5s`.
+fn duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let (number, tail) = rest.split_at(end);
+        let unit_end = tail.find(|letter: char| letter.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        seconds += number.parse::<f64>().ok()? * factor;
+        rest = tail;
+    }
+    (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: Option<u64>) {
+        assert_eq!(duration(text), expect.map(Duration::from_millis), "{text}");
+    }
+
+    #[test]
+    fn durations_are_written_as_in_go() {
+        check("5s", Some(5_000));
+        check("1m30s", Some(90_000));
+        check("2.5s", Some(2_500));
+        check("300ms", Some(300));
+        check("", None);
+        check("5", None);
+        check("s", None);
+        check("5 s", None);
+        check("-5s", None);
+    }
+}

@@ -1,0 +1,51 @@
+//! `debug_intermediateRoots`: the state root after each transaction of a block, where trie nodes are kept.
+
+use crate::rpc::debug::config::Raw;
+use crate::rpc::rerun::bounds::{Bounds, fault};
+use crate::rpc::rerun::run::{nth, replay};
+use crate::rpc::rerun::traceable::traceable;
+use crate::rpc::tries::Tries;
+use crate::rpc::{Shared, request_view::RequestView};
+use maidenlane_chain::Block;
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
+use maidenlane_evm::database::Overrides;
+use maidenlane_json::{push_data, push_list};
+use maidenlane_jsonrpc::{Args, Error, Json};
+use serde_json::value::RawValue;
+
+/// `debug_intermediateRoots`.
+pub(in crate::rpc) fn answer(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 2)?;
+    let hash = args.required(params::hash)?;
+    let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
+    let found = select::block(view.source(), Selector::Hash { hash, canonical: false })?;
+    let at = found.ok_or_else(|| Error::server(format!("block {hash} not found")))?;
+    bounds.budget.limit_each(config.timeout);
+    roots(shared, view, &*traceable(shared, view, at)?, bounds)
+}
+
+fn roots(shared: &Shared, view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
+    let parent = Selector::Tag(Tag::Number(block.header.number.saturating_sub(1)));
+    let before = select::state(view.source(), parent)?;
+    let tries = Tries::kept(view, &before)?;
+    let none = Overrides::default();
+    let mut replay = replay(shared, view, block, &none, bounds)?;
+    let mut roots = Vec::new();
+    for index in 0..block.transactions.len() {
+        replay.run([nth(block, index)?.0], &mut bounds.budget).map_err(fault)?;
+        roots.push(tries.root_with(&replay.changes()).map_err(unreadable)?);
+    }
+    if roots.is_empty() {
+        return Ok(Json::NULL);
+    }
+    let mut out = String::new();
+    push_list(&mut out, &roots, |out, root| push_data(out, root.as_slice()));
+    Ok(Json::Owned(out))
+}

@@ -1,0 +1,136 @@
+//! A source that notes what is read through it.
+
+use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
+use maidenlane_state::trie::Place;
+use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Accounts, each with its slots, by the tries' keys.
+    pub(crate) read: BTreeMap<B256, BTreeSet<B256>>,
+    /// Code.
+    pub(crate) codes: BTreeSet<Bytes>,
+    /// The oldest block whose hash was asked for.
+    pub(crate) oldest: Option<u64>,
+    /// Trie nodes.
+    pub(crate) nodes: BTreeSet<Bytes>,
+    /// Of the nodes.
+    bytes: usize,
+}
+
+/// A view, and what was read of it. Of blocks and logs nothing is noted: executing reads none.
+pub(crate) struct Noted {
+    source: Arc<dyn StateView>,
+    seen: Mutex<Seen>,
+}
+
+impl Noted {
+    /// Nothing was read so far.
+    pub(crate) fn new(source: Arc<dyn StateView>) -> Self {
+        Self { source, seen: Mutex::default() }
+    }
+
+    /// What was read so far.
+    pub(crate) fn seen(&self) -> Seen {
+        self.note().clone()
+    }
+
+    /// Bytes of the nodes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.note().bytes
+    }
+
+    fn note(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StateView for Noted {
+    fn head(&self) -> &Head {
+        self.source.head()
+    }
+
+    fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError> {
+        self.note().read.entry(key).or_default();
+        self.source.account(key, at)
+    }
+
+    fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError> {
+        self.note().read.entry(account).or_default().insert(key);
+        self.source.slot(account, key, at)
+    }
+
+    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+        let node = self.source.node(place, at)?;
+        if let Some(node) = &node {
+            let mut seen = self.note();
+            if seen.nodes.insert(node.clone()) {
+                seen.bytes = seen.bytes.saturating_add(node.len());
+            }
+        }
+        Ok(node)
+    }
+
+    fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
+        let code = self.source.code(hash)?;
+        self.note().codes.extend(code.clone());
+        Ok(code)
+    }
+
+    fn hash_of(&self, number: u64) -> Result<Option<B256>, ReadError> {
+        let mut seen = self.note();
+        seen.oldest = Some(seen.oldest.map_or(number, |oldest| oldest.min(number)));
+        drop(seen);
+        self.source.hash_of(number)
+    }
+
+    fn accounts(
+        &self,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+    ) -> Result<(), ReadError> {
+        self.source.accounts(from, at, told)
+    }
+
+    fn slots(
+        &self,
+        account: B256,
+        from: B256,
+        at: At,
+        told: &mut dyn FnMut(B256, U256) -> bool,
+    ) -> Result<(), ReadError> {
+        self.source.slots(account, from, at, told)
+    }
+
+    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        self.source.changed(block)
+    }
+
+    fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError> {
+        self.source.find(hash)
+    }
+
+    fn header(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        self.source.header(block)
+    }
+
+    fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        self.source.body(block)
+    }
+
+    fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        self.source.receipts(block)
+    }
+
+    fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
+        self.source.transaction(hash)
+    }
+
+    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+        self.source.logs(query, told)
+    }
+}

@@ -1,0 +1,168 @@
+//! Look-ups of blocks, transactions and receipts: what does not exist is null.
+
+use crate::rpc::Shared;
+use crate::rpc::blocks::Whole;
+use crate::rpc::request_view::RequestView;
+use maidenlane_chain::Block;
+use maidenlane_ethjson::block::{self, BlockJson as _};
+use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::select;
+use maidenlane_ethjson::unreadable;
+use maidenlane_jsonrpc::{Args, Error, Json};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Bytes of what is not there.
+const NO_BYTES: Json = Json::Static("\"0x\"");
+
+/// How a method names its block.
+pub(crate) type ReadBlock = fn(&mut Args<'_>) -> Result<Selector, Error>;
+
+/// `…ByNumber`: a number or tag.
+pub(crate) fn number(args: &mut Args<'_>) -> Result<Selector, Error> {
+    args.required(Tag::read).map(Selector::Tag)
+}
+
+/// `…ByHash`, canonical or not.
+pub(crate) fn hash(args: &mut Args<'_>) -> Result<Selector, Error> {
+    let hash = args.required(params::hash)?;
+    Ok(Selector::Hash { hash, canonical: false })
+}
+
+/// `eth_getBlockBy…`.
+pub(crate) fn block(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 2)?;
+    let selector = read(&mut args)?;
+    let what = if args.required(params::boolean)? { Whole::Full } else { Whole::Hashes };
+    match select::block(view.source(), selector)? {
+        Some(at) => shared.blocks.whole(view, at, what),
+        None => Ok(Json::NULL),
+    }
+}
+
+/// `eth_getHeaderBy…`.
+pub(crate) fn header(view: &RequestView, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Error> {
+    let selector = read(&mut Args::parse(params, 1)?)?;
+    let Some(at) = select::block(view.source(), selector)? else { return Ok(Json::NULL) };
+    Ok(block::header_json(&select::header(view.source(), at)?, at.hash))
+}
+
+/// `eth_getRawTransactionByBlock…AndIndex`. As in geth, what is not there has no bytes.
+pub(crate) fn raw_nth(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    match indexed(shared, view, params, read, Block::raw_transaction)? {
+        Json::Static("null") => Ok(NO_BYTES),
+        found => Ok(found),
+    }
+}
+
+/// `eth_getBlockReceipts`.
+pub(crate) fn receipts(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let selector = Args::parse(params, 1)?.required(Selector::read)?;
+    if selector == Selector::Tag(Tag::Pending) {
+        return Err(Error::server("pending receipts is not available"));
+    }
+    match select::block(view.source(), selector)? {
+        Some(at) => shared.blocks.whole(view, at, Whole::Receipts),
+        None => Ok(Json::NULL),
+    }
+}
+
+fn decoded(shared: &Shared, view: &RequestView, selector: Selector) -> Result<Option<Arc<Block>>, Error> {
+    select::block(view.source(), selector)?.map(|at| shared.blocks.block(view, at)).transpose()
+}
+
+/// How many of something a block has.
+pub(crate) fn count(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+    len: fn(&Block) -> usize,
+) -> Result<Json, Error> {
+    let selector = read(&mut Args::parse(params, 1)?)?;
+    let block = decoded(shared, view, selector)?;
+    Ok(block.map_or(Json::NULL, |block| Json::quantity(u64::try_from(len(&block)).unwrap_or(u64::MAX))))
+}
+
+/// `eth_getUncleByBlock…AndIndex`.
+pub(crate) fn uncle(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    indexed(shared, view, params, read, Block::uncle_json)
+}
+
+/// `eth_getTransactionByBlock…AndIndex`.
+pub(crate) fn nth(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+) -> Result<Json, Error> {
+    indexed(shared, view, params, read, Block::transaction_json)
+}
+
+fn indexed(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    read: ReadBlock,
+    item: fn(&Block, usize) -> Json,
+) -> Result<Json, Error> {
+    let mut args = Args::parse(params, 2)?;
+    let selector = read(&mut args)?;
+    let index = usize::try_from(args.required(params::index)?).unwrap_or(usize::MAX);
+    let block = decoded(shared, view, selector)?;
+    Ok(block.map_or(Json::NULL, |block| item(&block, index)))
+}
+
+fn by_hash(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    none: Json,
+    tell: impl FnOnce(&Block, usize) -> Result<Json, Error>,
+) -> Result<Json, Error> {
+    let hash = Args::parse(params, 1)?.required(params::hash)?;
+    let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? else { return Ok(none) };
+    tell(&*shared.blocks.block(view, at)?, index)
+}
+
+/// `eth_getTransactionByHash`.
+pub(crate) fn transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    by_hash(shared, view, params, Json::NULL, |block, index| Ok(block.transaction_json(index)))
+}
+
+/// `eth_getTransactionReceipt`.
+pub(crate) fn receipt(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+    by_hash(shared, view, params, Json::NULL, |block, index| shared.blocks.receipt(view, block, index))
+}
+
+/// `eth_getRawTransactionByHash`.
+pub(crate) fn raw_transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    by_hash(shared, view, params, NO_BYTES, |block, index| Ok(block.raw_transaction(index)))
+}

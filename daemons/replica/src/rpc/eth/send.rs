@@ -1,0 +1,166 @@
+//! `eth_sendRawTransaction` and its waiting twin: read, checked as a node checks what it is sent, and made durable for
+//! the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
+
+use crate::rpc::Shared;
+use crate::rpc::call_context::executable;
+use crate::rpc::execute::refused;
+use crate::rpc::request_view::RequestView;
+use crate::submission::{NotTaken, Submissions};
+use alloy::primitives::{B256, Bytes, keccak256};
+use maidenlane_ethjson::raw::{self, Sent};
+use maidenlane_ethjson::unreadable;
+use maidenlane_ethjson::{admit, params};
+use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_service::clock::now_ms;
+use maidenlane_state::At;
+use maidenlane_wire::Transaction;
+use maidenlane_wire::transaction::ENTRY_MAX_BYTES;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long `eth_sendRawTransactionSync` waits, and at most. geth's.
+const SYNC: Duration = Duration::from_secs(20);
+const SYNC_MAX: Duration = Duration::from_secs(60);
+/// Left of the time for an answer when the waiting ends.
+const SYNC_MARGIN: Duration = Duration::from_millis(500);
+
+/// `eth_sendRawTransaction`.
+pub(crate) async fn send(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let submissions = submissions(shared)?;
+    let bytes = Args::parse(params, 1)?.required(params::data)?;
+    Ok(Json::data(submit(shared, view, submissions, bytes).await?.as_slice()))
+}
+
+/// `eth_sendRawTransactionSync`.
+pub(crate) async fn send_sync(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let submissions = submissions(shared)?;
+    let mut args = Args::parse(params, 2)?;
+    let bytes = args.required(params::data)?;
+    let wait_ms = args.optional(milliseconds)?;
+    let hash = submit(shared, view, submissions, bytes).await?;
+    let wait = wait_ms.filter(|ms| *ms > 0).map_or(SYNC, |ms| Duration::from_millis(ms).min(SYNC_MAX));
+    let most = shared.settings.get().limits.answer.saturating_sub(SYNC_MARGIN);
+    receipt(shared, hash, wait.min(most)).await
+}
+
+fn submissions(shared: &Shared) -> Result<&Submissions, Error> {
+    shared.submissions.as_ref().ok_or_else(|| Error::server("this deployment does not take transactions"))
+}
+
+async fn submit(
+    shared: &Arc<Shared>,
+    view: &Arc<RequestView>,
+    submissions: &Submissions,
+    bytes: Bytes,
+) -> Result<B256, Error> {
+    let transaction = checked(shared, view, raw::decode(bytes)?).await?;
+    let hash = transaction.hash;
+    take(submissions, transaction).await?;
+    Ok(hash)
+}
+
+fn milliseconds(json: &str) -> Result<u64, String> {
+    serde_json::from_str(json).map_err(|_| {
+        let kind = if json.starts_with('"') { "string".into() } else { format!("number {json}") };
+        format!("json: cannot unmarshal {kind} into Go value of type uint64")
+    })
+}
+
+/// Blobs take milliseconds to check each, and longer to be given other proofs: such a transaction goes to the pool.
+async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> Result<Transaction, Error> {
+    executable(view, &view.head().header)?;
+    if sent.blobs.is_none() {
+        return check(view, sent);
+    }
+    let view = Arc::clone(view);
+    shared.pool.run(move |_| check(&view, sent)).await.map_err(refused)?
+}
+
+fn check(view: &RequestView, sent: Sent) -> Result<Transaction, Error> {
+    let head = view.head();
+    let sent = sent.with_current_proofs(&head.rules, &head.header)?;
+    let sender = admit::alone(&sent, &head.rules, &head.header)?;
+    let account = view.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
+    admit::against(&sent, account.as_ref())?;
+    sent.prove()?;
+    let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: now_ms() };
+    let bytes = transaction.encode().len() + sender.len();
+    if bytes > ENTRY_MAX_BYTES {
+        let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");
+        return Err(Error::server(text));
+    }
+    Ok(transaction)
+}
+
+async fn take(submissions: &Submissions, transaction: Transaction) -> Result<(), Error> {
+    submissions.take(transaction).await.map_err(|error| match error {
+        NotTaken::Full => Error::new(codes::LIMIT_EXCEEDED, error.to_string()),
+        NotTaken::Log(_) | NotTaken::Unconsumed(_) => Error::new(codes::NOT_TAKEN, error.to_string()),
+    })
+}
+
+/// The receipt, as soon as a block holds the transaction.
+async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Json, Error> {
+    // Subscribed before the first look: a block between look and wait is not missed.
+    let mut changes = shared.live.changes();
+    let found = async {
+        loop {
+            let view = RequestView::now(&*shared.live);
+            if let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? {
+                let block = shared.blocks.block(&view, at)?;
+                return shared.blocks.receipt(&view, &block, index);
+            }
+            if changes.changed().await.is_err() {
+                return Err(Error::internal("this replica is stopping"));
+            }
+        }
+    };
+    tokio::time::timeout(wait, found).await.unwrap_or_else(|_| {
+        let wait = go_duration(wait);
+        let text =
+            format!("The transaction was added to the transaction pool but wasn't processed in {wait}");
+        Err(Error::new(codes::TX_SYNC_TIMEOUT, text).with_data(Json::data(hash.as_slice())))
+    })
+}
+
+/// `1m0s`, `1.5s`, `200ms`: whole milliseconds as Go prints them.
+fn go_duration(duration: Duration) -> String {
+    let (ms, minutes) = (duration.as_millis() % 60_000, duration.as_secs() / 60);
+    if minutes == 0 && ms < 1_000 {
+        return if ms == 0 { "0s".into() } else { format!("{ms}ms") };
+    }
+    let fraction = format!(".{:03}", ms % 1_000);
+    let seconds = format!("{}{}s", ms / 1_000, fraction.trim_end_matches('0').trim_end_matches('.'));
+    if minutes == 0 { seconds } else { format!("{minutes}m{seconds}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::go_duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_are_told_as_go_tells_them() {
+        for (ms, expect) in [
+            (0, "0s"),
+            (200, "200ms"),
+            (1_000, "1s"),
+            (1_500, "1.5s"),
+            (20_000, "20s"),
+            (59_500, "59.5s"),
+            (60_000, "1m0s"),
+            (61_001, "1m1.001s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(ms)), expect);
+        }
+    }
+}
