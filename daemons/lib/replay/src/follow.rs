@@ -2,15 +2,14 @@
 
 mod sets;
 
-use crate::apply::{self, Demands, Refusal, Step};
+use crate::apply::{self, Demands, Step};
 use crate::error::Error;
 use crate::events::Event;
 use crate::failpoints;
 use crate::heads::{HeadTracker, HeadView, Parsed};
 use crate::liveness::Liveness;
 use crate::resume;
-use maidenlane_chain::block::decode_header;
-use maidenlane_chain::{B256, BlockRef};
+use maidenlane_chain::BlockRef;
 use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
 use maidenlane_service::clock::age_of;
@@ -107,7 +106,7 @@ impl Follower {
     ) -> Result<Self, Error> {
         let Logs { blocks, proofs } = logs;
         let mut feed = Scanner::new(blocks);
-        let stored = store.facts()?;
+        let stored = store.facts();
         // At the feed's end no OPEN would come for long to tell it.
         apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
         let stored = match (&proofs, stored.proofs) {
@@ -162,7 +161,7 @@ impl Follower {
         if self.facts.position.is_none_or(|position| position.more) {
             return Ok(None);
         }
-        let view = self.store.view()?;
+        let view = self.store.view();
         Ok(view.map(|view| HeadView::new(view, &mut self.parsed)).transpose()?)
     }
 
@@ -247,7 +246,7 @@ impl Follower {
 
     /// What comes next may need trie nodes.
     fn nodes(&mut self, wait: Duration) -> Result<Nodes, Error> {
-        let (Some(sets), Some(Next { step: Step::Advance(record), .. })) = (&mut self.sets, &self.next)
+        let (Some(sets), Some(Next { step: Step::Advance(record, _), .. })) = (&mut self.sets, &self.next)
         else {
             return Ok(Nodes::Unwanted);
         };
@@ -300,28 +299,28 @@ impl Follower {
                 let facts = batch.facts();
                 facts.chain_id = open.chain_id;
                 facts.genesis = open.genesis;
-                facts.chain_config = open.chain_config;
-                facts.client_version = open.client_version;
+                facts.chain_config = open.chain_config.into();
+                facts.client_version = open.client_version.into();
             }
-            Step::Genesis(record) => {
+            Step::Genesis(record, header) => {
                 self.store.genesis(batch, &record)?;
                 if self.sets.is_some() {
-                    let root = state_root(record.block, &record.header, offset)?;
-                    let nodes = whole::whole(&record.rows, root);
+                    let nodes = whole::whole(&record.rows, header.state_root);
                     let nodes = nodes.map_err(|source| Error::Genesis(Box::new(source)))?;
                     self.store.begin_nodes(batch, &nodes)?;
                 }
+                self.parsed.note(record.block, header);
             }
-            Step::Advance(record) => {
+            Step::Advance(record, header) => {
                 if let Nodes::Here(set, position) = nodes {
                     // The nodes before it are read from the database.
                     self.write(batch)?;
-                    let root = state_root(record.block, &record.header, offset)?;
-                    audit::audit(&*self.store, root, &record.rows, &set.nodes)
+                    audit::audit(&*self.store, header.state_root, &record.rows, &set.nodes)
                         .map_err(|source| Error::Audit { block: record.block, source: Box::new(source) })?;
                     self.store.put_nodes(batch, record.block, &set.nodes, position)?;
                 }
                 self.store.advance(batch, &record)?;
+                self.parsed.note(record.block, header);
             }
             Step::Undo(record) => {
                 // The rows to take back are read from the database: what is collected must be there first.
@@ -347,12 +346,6 @@ impl Follower {
         }
         Ok(())
     }
-}
-
-fn state_root(block: BlockRef, header: &[u8], offset: u64) -> Result<B256, Error> {
-    let header = decode_header(header);
-    let refused = |source| Error::Refused { offset, source: Refusal::Unreadable { block, source } };
-    Ok(header.map_err(refused)?.state_root)
 }
 
 #[cfg(test)]

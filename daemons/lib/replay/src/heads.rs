@@ -3,6 +3,7 @@
 use crate::liveness::{Liveness, missing};
 use crate::memo::Memo;
 use crate::{Fitness, Fresh, Live};
+use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use arc_swap::ArcSwap;
 use maidenlane_chain::block::decode_header;
@@ -20,6 +21,9 @@ use tokio::sync::watch;
 /// A head that cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ShowError {
+    /// The database is damaged.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// The store holds something else than it should.
     #[error("the head's header cannot be read")]
     Header(#[source] maidenlane_chain::block::BlockError),
@@ -28,17 +32,33 @@ pub enum ShowError {
     Rules(#[source] ForksError),
 }
 
-/// The chain's rules, parsed again only when an OPEN brought another chain config.
+/// What was parsed and need not be again: the chain's rules until an OPEN brings another chain config, and the header of
+/// the block that was applied last.
 #[derive(Debug, Default)]
-pub struct Parsed(Option<(String, Arc<Rules>)>);
+pub struct Parsed {
+    rules: Option<(Arc<str>, Arc<Rules>)>,
+    header: Option<(BlockRef, Arc<Header>)>,
+}
 
 impl Parsed {
-    fn rules(&mut self, config: &str) -> Result<Arc<Rules>, ShowError> {
-        if let Some((_, rules)) = self.0.as_ref().filter(|(parsed, _)| parsed == config) {
+    /// Keeps the header of a block that becomes the head.
+    pub fn note(&mut self, block: BlockRef, header: Arc<Header>) {
+        self.header = Some((block, header));
+    }
+
+    fn header(&self, view: &View) -> Result<Arc<Header>, ShowError> {
+        match &self.header {
+            Some((block, header)) if *block == view.head() => Ok(Arc::clone(header)),
+            _ => Ok(Arc::new(decode_header(&view.head_header()?).map_err(ShowError::Header)?)),
+        }
+    }
+
+    fn rules(&mut self, config: &Arc<str>) -> Result<Arc<Rules>, ShowError> {
+        if let Some((_, rules)) = self.rules.as_ref().filter(|(parsed, _)| parsed == config) {
             return Ok(Arc::clone(rules));
         }
         let rules = Arc::new(Rules::parse(config).map_err(ShowError::Rules)?);
-        self.0 = Some((config.to_owned(), Arc::clone(&rules)));
+        self.rules = Some((Arc::clone(config), Arc::clone(&rules)));
         Ok(rules)
     }
 }
@@ -60,14 +80,14 @@ impl HeadView {
         let facts = view.facts();
         let head = Head {
             block: view.head(),
-            header: Arc::new(decode_header(view.head_header()).map_err(ShowError::Header)?),
+            header: parsed.header(&view)?,
             safe: facts.safe,
             finalized: facts.finalized,
             state_floor: facts.state_floor,
             proofs_floor: facts.proofs.map(|proofs| proofs.floor),
             body_floor: facts.base,
             rules: parsed.rules(&facts.chain_config)?,
-            client_version: facts.client_version.as_str().into(),
+            client_version: Arc::clone(&facts.client_version),
         };
         Ok(Self { view, head, memo: Memo::new() })
     }

@@ -36,7 +36,7 @@ pub fn resume(
     if feed.holds(position.offset, position.crc32c)? {
         return Ok(facts);
     }
-    let view = store.view()?.ok_or(Error::Lost)?;
+    let view = store.view().ok_or(Error::Lost)?;
     let ours = |head: BlockRef| Ok::<_, Error>(view.hash_of(head.number)? == Some(head.hash));
     let found = feed.newest(Offset(position.offset).min(end), ours)?;
     let (position, head) = found.ok_or(Error::Lost)?;

@@ -42,7 +42,7 @@ pub enum Error {
 /// [`Error::Differs`], or when the database cannot be read (a running replica holds its lock).
 pub fn verify(state_dir: &Path) -> Result<(BlockRef, Audit), Error> {
     let view = view(state_dir)?;
-    let expected = decode_header(view.head_header()).map_err(Error::Header)?.state_root;
+    let expected = decode_header(&view.head_header()?).map_err(Error::Header)?.state_root;
     let audit = store::state_root(&view)?;
     if audit.root == expected {
         return Ok((view.head(), audit));
@@ -66,5 +66,5 @@ fn view(state_dir: &Path) -> Result<store::View, Error> {
     if !path.exists() {
         return Err(Error::Empty(path));
     }
-    Store::open(&path, CACHE_BYTES)?.view()?.ok_or(Error::Empty(path))
+    Store::open(&path, CACHE_BYTES)?.view().ok_or(Error::Empty(path))
 }

@@ -78,14 +78,12 @@ impl Store {
     /// # Errors
     /// When the disk refuses.
     pub fn drop_nodes(&self) -> Result<Facts, Error> {
-        let facts = Facts { proofs: None, ..self.facts()? };
+        let facts = Facts { proofs: None, ..self.facts() };
         let mut rows = WriteBatch::default();
         for table in [tables::NODES, tables::NODE_HISTORY, tables::NODE_UNDO] {
             rows.delete_range_cf(self.table(table)?, &[][..], &BEYOND[..]);
         }
-        let json = serde_json::to_vec(&facts).map_err(|_| self.damaged("facts"))?;
-        rows.put_cf(self.table(tables::META)?, tables::META_FACTS, json);
-        self.db.write(rows).map_err(|source| self.rocks("drop the trie nodes", source))?;
+        self.write_rows(rows, facts.clone())?;
         Ok(facts)
     }
 }

@@ -28,7 +28,6 @@ pub struct View {
     damage: Damage,
     facts: Facts,
     head: BlockRef,
-    header: Bytes,
 }
 
 impl std::fmt::Debug for View {
@@ -38,22 +37,11 @@ impl std::fmt::Debug for View {
 }
 
 impl View {
-    pub(super) fn open(db: Arc<DB>, path: &Path, damage: Damage) -> Result<Option<Self>, Error> {
+    /// A snapshot of what is written now, of which `facts` are true.
+    pub(super) fn open(db: Arc<DB>, path: &Path, damage: Damage, facts: &Facts) -> Option<Self> {
+        let head = facts.head?;
         let held = Held::new(db, |db| db.snapshot());
-        let mut view = Self {
-            held,
-            path: path.to_owned(),
-            damage,
-            facts: Facts::default(),
-            head: BlockRef::default(),
-            header: Bytes::new(),
-        };
-        let Some(json) = view.get(tables::META, tables::META_FACTS)? else { return Ok(None) };
-        view.facts = serde_json::from_slice(&json).map_err(|_| view.damaged("facts"))?;
-        let Some(head) = view.facts.head else { return Ok(None) };
-        view.head = head;
-        view.header = view.header(head)?.ok_or_else(|| view.damaged("the head's header"))?;
-        Ok(Some(view))
+        Some(Self { held, path: path.to_owned(), damage, facts: facts.clone(), head })
     }
 
     /// The block.
@@ -63,9 +51,11 @@ impl View {
     }
 
     /// Its header RLP.
-    #[must_use]
-    pub const fn head_header(&self) -> &Bytes {
-        &self.header
+    ///
+    /// # Errors
+    /// When the database is damaged.
+    pub fn head_header(&self) -> Result<Bytes, Error> {
+        self.header(self.head)?.ok_or_else(|| self.damaged("the head's header"))
     }
 
     /// Finality, floors, chain.

@@ -81,7 +81,7 @@ fn damage_in_a_table_is_told_where_it_is_read() {
     bytes[100..60_000].fill(0x5a);
     std::fs::write(&file, bytes).unwrap();
     let store = Store::open(&path, CACHE_BYTES).unwrap();
-    let view = store.view().unwrap().unwrap();
+    let view = store.view().unwrap();
     assert!(store.sound().is_ok());
     let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
     let refused = text(&refused);
@@ -113,7 +113,7 @@ pub(crate) fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance
 
 /// Writes one batch.
 pub(crate) fn change(store: &Store, change: impl FnOnce(&mut super::Batch) -> Result<(), Error>) {
-    let mut batch = store.batch(store.facts().unwrap(), KEEP);
+    let mut batch = store.batch(store.facts(), KEEP);
     change(&mut batch).unwrap();
     store.write(batch).unwrap();
 }
@@ -125,7 +125,7 @@ fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
     let base = BlockRef::new(9, B256::repeat_byte(9));
     let [gone, came] = [1, 2].map(|byte| BlockRef::new(10, B256::repeat_byte(byte)));
     let check = |block: BlockRef, expect: Option<(u64, bool)>| {
-        let view = store.view().unwrap().unwrap();
+        let view = store.view().unwrap();
         assert_eq!(view.find(block.hash).unwrap(), expect);
         for part in [view.header(block), view.body(block), view.receipts(block)] {
             assert_eq!(part.unwrap().is_some(), expect.is_some());

@@ -12,8 +12,8 @@ use maidenlane_wire::{Rows, decode_rows, encode_rows};
 use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, Options, WriteBatch};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is written and not yet in a file, at most, but for what is on its way there.
 const WRITE_BUFFERS_BYTES: usize = 256 << 20;
@@ -31,6 +31,9 @@ pub struct Store {
     path: PathBuf,
     floors: Floors,
     damage: Damage,
+    /// As in `meta`. Held while a batch is written and while a view is taken, so that a view has the facts of its
+    /// snapshot without reading them.
+    written: Mutex<Facts>,
 }
 
 /// Changes that will be written together.
@@ -67,9 +70,15 @@ impl Store {
         database.set_keep_log_file_num(4);
         let db = DB::open_cf_descriptors(&database, path, tables)
             .map_err(|source| Error::rocks("open the database", path, source))?;
-        let store = Self { db: Arc::new(db), path: path.to_owned(), floors, damage: Damage::default() };
+        let (db, path, damage) = (Arc::new(db), path.to_owned(), Damage::default());
+        let mut store = Self { db, path, floors, damage, written: Mutex::default() };
         store.check_format()?;
-        store.raise_floors(&store.facts()?);
+        let facts = match store.get(tables::META, tables::META_FACTS)? {
+            Some(json) => serde_json::from_slice(&json).map_err(|_| store.damaged("facts"))?,
+            None => Facts::default(),
+        };
+        store.raise_floors(&facts);
+        store.written = Mutex::new(facts);
         Ok(store)
     }
 
@@ -95,22 +104,20 @@ impl Store {
     }
 
     /// What the store says of itself.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn facts(&self) -> Result<Facts, Error> {
-        match self.get(tables::META, tables::META_FACTS)? {
-            Some(json) => serde_json::from_slice(&json).map_err(|_| self.damaged("facts")),
-            None => Ok(Facts::default()),
-        }
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.lock().clone()
     }
 
-    /// A view of what is written now.
-    ///
-    /// # Errors
-    /// When head or header cannot be read.
-    pub fn view(&self) -> Result<Option<View>, Error> {
-        View::open(Arc::clone(&self.db), &self.path, self.damage.clone())
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A view of what is written now; `None` without a block.
+    #[must_use]
+    pub fn view(&self) -> Option<View> {
+        let written = self.lock();
+        View::open(Arc::clone(&self.db), &self.path, self.damage.clone(), &written)
     }
 
     /// Whether no view has met damage so far.
@@ -135,11 +142,16 @@ impl Store {
     /// # Errors
     /// When the disk refuses; nothing of it is visible then.
     pub fn write(&self, batch: Batch) -> Result<(), Error> {
-        let Batch { mut rows, facts, .. } = batch;
+        self.write_rows(batch.rows, batch.facts)
+    }
+
+    pub(super) fn write_rows(&self, mut rows: WriteBatch, facts: Facts) -> Result<(), Error> {
         let json = serde_json::to_vec(&facts).map_err(|_| self.damaged("facts"))?;
         rows.put_cf(self.table(tables::META)?, tables::META_FACTS, json);
+        let mut written = self.lock();
         self.db.write(rows).map_err(|source| self.rocks("write a batch", source))?;
         self.raise_floors(&facts);
+        *written = facts;
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! The meaning of a record to a store: a pure decision. Which records there are, [`maidenlane_feed`] decides.
 
+use alloy::consensus::Header;
 use maidenlane_chain::block::{BlockError, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_feed::Violation;
 use maidenlane_store::Facts;
 use maidenlane_wire::{Advance, DecodeError, Final, Genesis, Heartbeat, Open, Record, Rows, Start, Undo};
+use std::sync::Arc;
 
 /// Why a feed cannot be followed. All of them need a person: exit code 65.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,12 +111,12 @@ impl TryFrom<Violation> for Refusal {
 pub enum Step {
     /// Note chain and master.
     Open(Open),
-    /// Write block 0.
-    Genesis(Genesis),
+    /// Write block 0, whose header this is.
+    Genesis(Genesis, Arc<Header>),
     /// The feed begins at our head.
     Start(Start),
-    /// Write the block.
-    Advance(Advance),
+    /// Write the block, whose header this is.
+    Advance(Advance, Arc<Header>),
     /// Take the block back.
     Undo(Undo),
     /// Note finality.
@@ -148,8 +150,8 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
         }
         Record::Genesis(record) => match facts.head {
             None => {
-                check_header(record.block, B256::ZERO, &record.header)?;
-                Step::Genesis(record)
+                let header = check_header(record.block, B256::ZERO, &record.header)?;
+                Step::Genesis(record, header)
             }
             Some(_) => Step::Nothing,
         },
@@ -165,11 +167,11 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
             if facts.head.is_none() || record.parent != head.hash || record.block.number != head.number + 1 {
                 return Err(Refusal::Unfit { what: "block", block: record.block, head });
             }
-            check_header(record.block, record.parent, &record.header)?;
+            let header = check_header(record.block, record.parent, &record.header)?;
             if demands.proofs && record.proofs.is_none() {
                 return Err(Refusal::NoNodes(record.block));
             }
-            Step::Advance(record)
+            Step::Advance(record, header)
         }
         Record::Undo(record) => {
             if facts.head != Some(record.block) {
@@ -244,14 +246,14 @@ fn other<T: PartialEq, K>(ours: &[T], theirs: &[T], key: impl Fn(&T) -> K) -> Op
     common.or_else(more).map(key)
 }
 
-/// What the hash covers must say the same as the record around it: the head is moved by the record's words.
-fn check_header(block: BlockRef, parent: B256, header: &[u8]) -> Result<(), Refusal> {
+/// The header, which must say the same as the record around it: the head is moved by the record's words.
+fn check_header(block: BlockRef, parent: B256, header: &[u8]) -> Result<Arc<Header>, Refusal> {
     if block_hash(header) != block.hash {
         return Err(Refusal::Header(block));
     }
     let header = decode_header(header).map_err(|source| Refusal::Unreadable { block, source })?;
     if (header.number, header.parent_hash) == (block.number, parent) {
-        Ok(())
+        Ok(Arc::new(header))
     } else {
         Err(Refusal::Kin(block))
     }

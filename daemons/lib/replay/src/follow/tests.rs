@@ -102,7 +102,7 @@ impl Place {
         for _ in 0..2 {
             follower.turn(Duration::ZERO)?;
         }
-        Ok(store.view()?.unwrap())
+        Ok(store.view().unwrap())
     }
 }
 

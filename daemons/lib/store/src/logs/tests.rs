@@ -66,7 +66,7 @@ fn search(
 
 #[track_caller]
 fn check(store: &Store, chain: &[Logged]) {
-    let view = store.view().unwrap().unwrap();
+    let view = store.view().unwrap();
     let last = chain.last().unwrap().0;
     let sets: [(&[u8], &[u8]); 8] = [
         (&[1], &[]),
@@ -123,7 +123,7 @@ fn searches_cross_chunks_and_reorganisations() {
     let fresh = Store::open(straight.path(), CACHE_BYTES).unwrap();
     extend(&fresh, at(0, 1), 1, &chain[..504]);
     extend(&fresh, at(504, 1), 2, &chain[504..]);
-    let rows = |store: &Store| canonical_rows(&store.view().unwrap().unwrap()).unwrap();
+    let rows = |store: &Store| canonical_rows(&store.view().unwrap()).unwrap();
     assert!(rows(&store) == rows(&fresh));
 }
 
@@ -137,7 +137,7 @@ fn a_search_costs_what_is_rare_in_it() {
         _ => vec![(1, 7), (2, 8)],
     };
     extend(&store, at(0, 1), 1, &blocks(1..=10_000, logs));
-    let view = store.view().unwrap().unwrap();
+    let view = store.view().unwrap();
     // Four logs, in four chunks: each is looked for at both positions, and then there are no more.
     let (found, rows) = search(&view, &[5], &[7], 0..=u64::MAX);
     assert_eq!(found.len(), 4);

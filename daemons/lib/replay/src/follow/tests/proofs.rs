@@ -38,7 +38,7 @@ fn check_audited(spoil: impl FnOnce(&mut Block), expect: &str) {
     assert_eq!(Failure::from(refused).exit, Exit::Data);
     // Nothing of it was written.
     let (store, _) = place.follower().unwrap();
-    check_model(&store.view().unwrap().unwrap(), &whole, "after the refusal");
+    check_model(&store.view().unwrap(), &whole, "after the refusal");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_block_waits_for_its_nodes_and_says_so() {
     place.put(super::PROOFS, strange.iter().chain([&first, &first]).chain(late.iter().map(|(_, set)| set)));
     assert!(follower.turn(Duration::ZERO).unwrap());
     assert_eq!(follower.missing(), None);
-    check_model(&store.view().unwrap().unwrap(), &feed.chain, "once the nodes are there");
+    check_model(&store.view().unwrap(), &feed.chain, "once the nodes are there");
 }
 
 #[test]
