@@ -7,7 +7,7 @@ use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
 use maidenlane_log::Backend;
-use maidenlane_replay::Fresh;
+use maidenlane_replay::{Fresh, run as replay};
 use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
@@ -374,5 +374,23 @@ impl Settings {
     #[must_use]
     pub fn backend(&self) -> Backend {
         maidenlane_service::log_backend(&self.log, "replica")
+    }
+
+    /// For the loop that follows the feed.
+    #[must_use]
+    pub fn replay(&self) -> replay::Settings {
+        let transactions = self.transactions.as_ref().map(|to| (to.topic.clone(), submission::needs(to)));
+        let filters = self.filters.as_ref().map(|kept| (kept.topic.clone(), filters::needs()));
+        replay::Settings {
+            log: self.backend(),
+            topic: self.topic.clone(),
+            proofs_topic: self.proofs_topic.clone(),
+            written: transactions.into_iter().chain(filters).collect(),
+            chain_id: self.chain_id,
+            genesis: self.genesis,
+            keep: self.keep,
+            state_dir: self.daemon.state_dir.clone(),
+            store_cache_bytes: self.store_cache_bytes,
+        }
     }
 }

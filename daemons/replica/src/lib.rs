@@ -15,7 +15,6 @@ extern crate maidenlane_config as serde_dhall;
 
 pub mod config;
 pub mod filters;
-mod metrics;
 pub mod rpc;
 mod run;
 pub mod submission;

@@ -3,6 +3,9 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`run`] | the loop of a daemon that replays: settings in, heads out |
+//! | `open` | the log, opened and checked |
+//! | `report`, `metrics` | the loop's account of itself |
 //! | [`apply`] | pure: what a record means to a store |
 //! | [`follow`] | the one loop: read, decide, write, show |
 //! | [`resume`] | where to go on after a restart |
@@ -23,7 +26,11 @@ pub mod freshness;
 pub mod heads;
 pub mod liveness;
 mod memo;
+mod metrics;
+mod open;
+mod report;
 pub mod resume;
+pub mod run;
 pub mod verify;
 
 pub use error::Error;

@@ -1,9 +1,9 @@
-//! The daemon's numbers.
+//! Gauges of a daemon that replays a feed.
 
 use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 
-/// Gauges of the loop that follows the feed.
+/// Where the loop stands.
 #[derive(Default)]
 pub(crate) struct Gauges {
     pub(crate) head: Gauge,

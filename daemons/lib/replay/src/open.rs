@@ -1,0 +1,100 @@
+//! Opening the log that a store is fed from.
+
+use crate::apply::Demands;
+use crate::error::Error;
+use crate::events::Event;
+use crate::follow::{Follower, Logs};
+use crate::liveness::Liveness;
+use maidenlane_chain::B256;
+use maidenlane_log::{Backend, TopicNeeds};
+use maidenlane_service::Tracer;
+use maidenlane_store::{Keep, Store};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For a look at a log that may be away, in the middle of following.
+const LOOK_WAIT: Duration = Duration::from_secs(3);
+
+/// Which feed is replayed, and into what.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The log that carries the feed.
+    pub log: Backend,
+    /// The feed's topic.
+    pub topic: String,
+    /// The topic of the feed's trie nodes, where they are kept.
+    pub proofs_topic: Option<String>,
+    /// Topics that the daemon writes to. Checked with the feed's: better said at the start than to the first client that
+    /// sends something.
+    pub written: Vec<(String, TopicNeeds)>,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of block 0; `None` takes the feed's.
+    pub genesis: Option<B256>,
+    /// How much of the past is kept.
+    pub keep: Keep,
+    /// The database stands in it, see [`crate::store_path`].
+    pub state_dir: PathBuf,
+    /// Memory for blocks of the database.
+    pub store_cache_bytes: u64,
+}
+
+/// What every follower of one daemon shares.
+pub(crate) struct Followers {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<Store>,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) events: Tracer<Event>,
+}
+
+impl Followers {
+    /// With every topic checked for what it is used for.
+    ///
+    /// # Errors
+    /// Those of the log may pass, see [`may_pass`]; all others are fatal.
+    pub(crate) fn checked(&self) -> Result<Follower, Error> {
+        let Settings { log, topic, proofs_topic, written, .. } = &self.settings;
+        let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
+        let read = [Some(topic), proofs_topic.as_ref()].into_iter().flatten().map(|topic| (topic, &needs));
+        for (topic, needs) in read.chain(written.iter().map(|(topic, needs)| (topic, needs))) {
+            let problems = log.check(topic, needs)?;
+            if !problems.is_empty() {
+                return Err(Error::Unfit { topic: topic.clone(), problems });
+            }
+        }
+        written.iter().try_for_each(|(topic, _)| log.producer(topic).map(drop))?;
+        self.open(log)
+    }
+
+    /// With a new client, which waits for a short time only. `None` while the log is away.
+    ///
+    /// # Errors
+    /// When the feed cannot be followed any more.
+    pub(crate) fn quickly(&self) -> Result<Option<Follower>, Error> {
+        let mut log = self.settings.log.clone();
+        if let Backend::Kafka(options) = &mut log {
+            options.timeout = LOOK_WAIT;
+        }
+        match self.open(&log) {
+            Ok(follower) => Ok(Some(follower)),
+            Err(Error::Log(source)) if may_pass(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(&self, log: &Backend) -> Result<Follower, Error> {
+        let Settings { topic, proofs_topic, chain_id, genesis, keep, .. } = &self.settings;
+        let logs = Logs::open(log, topic, proofs_topic.as_deref())?;
+        let demands = Demands { chain_id: *chain_id, genesis: *genesis, proofs: proofs_topic.is_some() };
+        let (store, events, liveness) =
+            (Arc::clone(&self.store), self.events.clone(), Arc::clone(&self.liveness));
+        Follower::new(store, *keep, demands, logs, events, liveness)
+    }
+}
+
+/// The log is away, and waiting may help.
+pub(crate) const fn may_pass(error: &maidenlane_log::Error) -> bool {
+    use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
+    matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
+}

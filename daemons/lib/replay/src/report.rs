@@ -1,0 +1,153 @@
+//! The loop's account of itself, for metrics, `/status`, `/ready` and the service manager.
+
+use crate::catch_up::CatchUp;
+use crate::error::Error;
+use crate::events::Event;
+use crate::follow::Follower;
+use crate::heads::HeadTracker;
+use crate::liveness::missing;
+use crate::metrics::Gauges;
+use crate::{Fitness, Live as _};
+use maidenlane_chain::{ForkWatch, UnknownFork};
+use maidenlane_service::{Health, Metrics, Tracer, clock};
+use maidenlane_state::Head;
+use std::time::{Duration, Instant};
+
+/// Asked for, again and again, by a start that takes long.
+const START_WAIT: Duration = Duration::from_secs(30);
+/// Without the log for so long, let the service manager begin afresh.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+
+/// The account.
+pub(crate) struct Report {
+    /// The section of `/status`.
+    section: &'static str,
+    health: Health,
+    gauges: Gauges,
+    events: Tracer<Event>,
+    /// Until it first follows.
+    catch_up: Option<CatchUp>,
+    forks: ForkWatch,
+    stale: bool,
+    /// Since when the log is away.
+    away: Option<Instant>,
+}
+
+impl Report {
+    pub(crate) fn new(
+        section: &'static str,
+        health: Health,
+        metrics: &Metrics,
+        events: Tracer<Event>,
+    ) -> Self {
+        let gauges = Gauges::new(metrics);
+        let (forks, catch_up) = (ForkWatch::default(), None);
+        Self { section, health, gauges, events, catch_up, forks, stale: false, away: None }
+    }
+
+    /// Why there are no heads yet.
+    pub(crate) fn not_yet(&self, reason: impl Into<String>) {
+        self.health.set_unready(reason);
+    }
+
+    /// The log is away.
+    ///
+    /// # Errors
+    /// It has been for too long.
+    pub(crate) fn log_away(&mut self, source: maidenlane_log::Error, starting: bool) -> Result<(), Error> {
+        let since = *self.away.get_or_insert_with(|| {
+            self.events.emit(&Event::LogAway { reason: source.to_string() });
+            Instant::now()
+        });
+        if since.elapsed() > GIVE_UP_AFTER {
+            return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
+        }
+        self.health.progress();
+        if starting {
+            self.health.set_status_line("waiting for the log");
+            self.health.extend_timeout(START_WAIT);
+        }
+        Ok(())
+    }
+
+    /// The log has answered.
+    pub(crate) const fn log_is_back(&mut self) {
+        self.away = None;
+    }
+
+    /// One turn of the loop is done.
+    pub(crate) fn turn(&mut self, follower: &mut Follower, heads: Option<&HeadTracker>) {
+        self.health.progress();
+        let head = follower.facts().head.unwrap_or_default();
+        self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
+        let Some(heads) = heads else { return self.catching_up(follower, head.number) };
+        let fitness = heads.fitness();
+        self.gauges.expected.set(i64::try_from(fitness.expected).unwrap_or(i64::MAX));
+        match &fitness.stale {
+            Some(reason) if !self.stale => {
+                self.events.emit(&Event::Stale { reason: reason.clone() });
+                self.health.set_unready(reason.clone());
+            }
+            None if self.stale => {
+                self.events.emit(&Event::Following);
+                self.health.set_ready();
+            }
+            _ => {}
+        }
+        self.stale = fitness.stale.is_some();
+        let lag = fitness.expected.saturating_sub(head.number);
+        self.health
+            .set_status_line(&format!("block {} (lag {lag}, silent {} ms)", head.number, fitness.silent_ms));
+        self.following(head.number, &fitness);
+        self.unknown_forks(heads);
+    }
+
+    /// Where it is on its way to the feed's end; a start that waits for that is given the time.
+    fn catching_up(&mut self, follower: &mut Follower, head: u64) {
+        self.health.extend_timeout(START_WAIT);
+        let now = Instant::now();
+        let first = follower.facts().position.map_or(0, |position| position.offset);
+        let catch_up = self.catch_up.get_or_insert_with(|| CatchUp::new(first, now));
+        if !catch_up.due(now) {
+            return;
+        }
+        // A log that is away is met by the next read.
+        let Ok((next, end)) = follower.reach() else { return };
+        let progress = catch_up.progress(next, end, now);
+        let waits = progress.left == 0;
+        self.health.set_status_line(&match (follower.missing(), end, waits) {
+            (Some(block), _, _) => missing(block),
+            (None, 0, _) => "the feed is empty: is its tap running?".to_owned(),
+            (None, _, true) => format!("at block {head}, the feed's end: its tap is silent"),
+            (None, _, false) => format!("recovering at block {head}: {progress}"),
+        });
+        let value = serde_json::json!({
+            "state": "recovering", "head": head, "recordsLeft": progress.left,
+            "etaSeconds": progress.eta.filter(|_| !waits).map(|eta| eta.as_secs()),
+        });
+        self.health.set_section(self.section, value);
+    }
+
+    fn following(&self, head: u64, fitness: &Fitness) {
+        let state = if self.stale { "stale" } else { "following" };
+        let value = serde_json::json!({
+            "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,
+        });
+        self.health.set_section(self.section, value);
+    }
+
+    /// The next fork that this build does not implement.
+    fn unknown_forks(&mut self, heads: &HeadTracker) {
+        let (view, now_s) = (heads.view(), clock::now().as_secs());
+        let Head { header, rules, .. } = view.head();
+        let unknown = UnknownFork::next(rules.forks(), header.number, header.timestamp, now_s);
+        if let Some(fork) = unknown.as_ref().filter(|fork| self.forks.is_due(fork, now_s)) {
+            self.events.emit(&Event::UnknownFork(fork.clone()));
+        }
+        let time_s = unknown.as_ref().map_or(0, |fork| i64::try_from(fork.time_s).unwrap_or(i64::MAX));
+        self.gauges.unknown_fork.set(time_s);
+        let fork =
+            unknown.map(|fork| serde_json::json!({ "name": fork.name, "secondsLeft": fork.seconds_left }));
+        self.health.set_section("unknownFork", fork.into());
+    }
+}

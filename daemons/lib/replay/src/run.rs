@@ -1,0 +1,176 @@
+//! The loop of a daemon that replays a feed, for a thread of its own: follows, begins again where the log was cut or is
+//! silent, and hands the heads over once they are fresh.
+
+use crate::error::Error;
+use crate::events::Event;
+use crate::follow::Follower;
+use crate::heads::HeadTracker;
+use crate::liveness::{Liveness, missing};
+use crate::open::{Followers, may_pass};
+use crate::report::Report;
+use crate::{Fresh, Live as _};
+use maidenlane_service::{Current, Health, Metrics, Shutdown, tracer};
+use maidenlane_store::Store;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+pub use crate::open::Settings;
+
+/// The longest wait for records, and so for a shutdown.
+const WAIT: Duration = Duration::from_millis(100);
+/// Between attempts to reach a log that is away.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// The loop.
+pub struct Loop {
+    settings: Settings,
+    fresh: Current<Fresh>,
+    shutdown: Shutdown,
+    report: Report,
+    /// Until they are handed over.
+    first: Option<oneshot::Sender<Arc<HeadTracker>>>,
+}
+
+impl std::fmt::Debug for Loop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loop").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Loop {
+    /// A loop that reports under `section` in `/status`, and the heads as soon as they are fresh. The sender is dropped
+    /// when the loop ends before.
+    pub fn new(
+        section: &'static str,
+        settings: Settings,
+        fresh: Current<Fresh>,
+        health: Health,
+        metrics: &Metrics,
+        shutdown: Shutdown,
+    ) -> (Self, oneshot::Receiver<Arc<HeadTracker>>) {
+        let (first, heads) = oneshot::channel();
+        let report = Report::new(section, health, metrics, tracer::logging());
+        (Self { settings, fresh, shutdown, report, first: Some(first) }, heads)
+    }
+
+    /// Follows until the shutdown.
+    ///
+    /// # Errors
+    /// When store or feed need a person, or the log is away for too long.
+    pub fn run(mut self) -> Result<(), Error> {
+        self.report.not_yet("bootstrapping");
+        let followers = self.followers()?;
+        let Some(mut follower) = self.opened(&followers)? else { return Ok(()) };
+        followers.events.emit(&Event::Opened { head: follower.facts().head });
+        let mut heads: Option<Arc<HeadTracker>> = None;
+        let mut looked = Instant::now();
+        while !self.shutdown.is_triggered() {
+            followers.store.sound()?;
+            let showable = match follower.turn(WAIT) {
+                Ok(showable) => showable,
+                Err(Error::Log(source)) if may_pass(&source) => {
+                    self.wait_for_log(source)?;
+                    continue;
+                }
+                Err(error) if error.may_be_cut() => match self.elsewhere(&follower, error, &followers)? {
+                    Some(next) => {
+                        follower = next;
+                        continue;
+                    }
+                    None => break,
+                },
+                Err(error) => return Err(error),
+            };
+            self.report.log_is_back();
+            match &heads {
+                Some(heads) if showable => follower.show(heads)?,
+                Some(_) => {}
+                None => heads = self.first_head(&mut follower, &followers)?,
+            }
+            self.report.turn(&mut follower, heads.as_deref());
+            let silence_max = self.fresh.get().silence_max;
+            if followers.liveness.silent().min(looked.elapsed()) > silence_max {
+                looked = Instant::now();
+                // Silence may be ours: a client that does not notice that its broker came back with an older log, or
+                // records of a log written anew with an epoch that we know, of a writer that we do not.
+                follower = followers.quickly()?.unwrap_or(follower);
+            }
+        }
+        followers.store.sync()?;
+        Ok(())
+    }
+
+    fn followers(&self) -> Result<Followers, Error> {
+        let settings = self.settings.clone();
+        let cache = usize::try_from(settings.store_cache_bytes).unwrap_or(usize::MAX);
+        let store = Arc::new(Store::open(&crate::store_path(&settings.state_dir), cache)?);
+        Ok(Followers { settings, store, liveness: Arc::new(Liveness::default()), events: tracer::logging() })
+    }
+
+    /// Opens the log; waits while it is away. `None` at a shutdown.
+    fn opened(&mut self, followers: &Followers) -> Result<Option<Follower>, Error> {
+        while !self.shutdown.is_triggered() {
+            match followers.checked() {
+                Ok(follower) => {
+                    self.report.log_is_back();
+                    return Ok(Some(follower));
+                }
+                Err(Error::Log(source)) if may_pass(&source) => self.wait_for_log(source)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What did not fit may be new in its place, because the log was cut: then goes on from where our head is found.
+    /// Otherwise `error` it is. `None` at a shutdown.
+    fn elsewhere(
+        &mut self,
+        follower: &Follower,
+        error: Error,
+        followers: &Followers,
+    ) -> Result<Option<Follower>, Error> {
+        let next = self.opened(followers)?;
+        let beyond = matches!(error, Error::Log(maidenlane_log::Error::BeyondEnd { .. }));
+        match &next {
+            Some(next) if !beyond && next.facts().position == follower.facts().position => Err(error),
+            _ => Ok(next),
+        }
+    }
+
+    fn wait_for_log(&mut self, source: maidenlane_log::Error) -> Result<(), Error> {
+        self.report.log_away(source, self.first.is_some())?;
+        std::thread::sleep(TRY_AGAIN);
+        Ok(())
+    }
+
+    /// Hands the heads over once they are fresh for the first time.
+    fn first_head(
+        &mut self,
+        follower: &mut Follower,
+        followers: &Followers,
+    ) -> Result<Option<Arc<HeadTracker>>, Error> {
+        let liveness = &followers.liveness;
+        if let Some(block) = liveness.missing() {
+            self.report.not_yet(format!("recovering: {}", missing(block)));
+            return Ok(None);
+        }
+        if !liveness.any() || liveness.silent() > self.fresh.get().silence_max {
+            self.report.not_yet("bootstrapping: the feed has no sign of life yet");
+            return Ok(None);
+        }
+        let Some(shown) = follower.shown()? else { return Ok(None) };
+        let heads = Arc::new(HeadTracker::new(shown, Arc::clone(liveness), self.fresh.clone()));
+        if let Some(reason) = heads.fitness().stale {
+            self.report.not_yet(format!("recovering: {reason}"));
+            return Ok(None);
+        }
+        if let Some(first) = self.first.take() {
+            // Gone only when the daemon is stopping.
+            let _ = first.send(Arc::clone(&heads));
+        }
+        followers.events.emit(&Event::Following);
+        Ok(Some(heads))
+    }
+}
