@@ -4,9 +4,8 @@
 use std::{fs, process::Command, time::Duration};
 
 use maidenlane_tests::{
-    libraries,
-    process::Interrupt,
-    product,
+    interrupt::Interrupt,
+    libraries, product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::{self, Log},
 };

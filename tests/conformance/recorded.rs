@@ -4,8 +4,8 @@ use std::{fs, time::Duration};
 
 use maidenlane_tests::{
     compare::Comparison,
-    geth::record,
     install::GETH,
+    product,
     scenario::{Carrier, Chain, Net, Plan},
     wait,
 };
@@ -15,7 +15,7 @@ fn our_own_chain_is_served_as_geth_did() {
     if !GETH.met() {
         return println!("not run: no Go for a real geth");
     }
-    let chain = record::vectors().join("chain");
+    let chain = product::vectors().join("chain");
     let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
     let mut net = Net::build(&plan).unwrap();
     net.node().engine().unwrap().announce(&chain.join("headfcu.json")).unwrap();

@@ -6,9 +6,8 @@ use std::{fs, path::Path, process::Command, thread};
 use maidenlane_log::{Backend, segment};
 use maidenlane_tests::{
     install::GETH,
-    libraries,
-    process::{self, Interrupt},
-    product,
+    interrupt::Interrupt,
+    libraries, process, product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::{self, Log},
     traffic::Traffic,

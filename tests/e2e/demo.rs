@@ -12,7 +12,6 @@ use std::{
 };
 
 use maidenlane_tests::{
-    geth::record,
     install::GETH,
     master,
     process::Process,
@@ -158,7 +157,7 @@ fn a_given_chain_is_compared_and_held_by_a_given_geth() {
     let dir = tempfile::tempdir().unwrap();
     let (path, geth) = (without_go(dir.path()), master::build().unwrap());
     let chain = product::fixtures().map(|dir| dir.join("execution-apis"));
-    let chain = chain.unwrap_or_else(|| record::vectors().join("chain"));
+    let chain = chain.unwrap_or_else(|| product::vectors().join("chain"));
     let arguments = format!("--json --once --hold --chain '{}'", chain.display());
     let mut demo = demo(&arguments, &[("PATH", &path), ("MAIDENLANE_GETH", &geth)]);
     demo.line("out", &["{"]);

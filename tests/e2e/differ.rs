@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use maidenlane_tests::{differ, process::Interrupt, product, rpc::Client};
+use maidenlane_tests::{differ, interrupt::Interrupt, product, rpc::Client};
 use serde_json::{Value, json};
 
 /// So many requests from this seed meet every line of the list.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use maidenlane_tests::{
-    geth::{chaingen, engine::Attributes, record},
+    geth::{chaingen, engine::Attributes},
     master::{self, Node, Tracer},
     product,
     rpc::quantity,
@@ -219,7 +219,7 @@ fn a_syncing_master_writes_the_same_states() {
 fn the_committed_spool_is_what_the_hook_writes() {
     let one = master(|_| ());
     one.import();
-    assert!(states(&one.node.spool()) == states(&record::vectors().join("spool")), "record again");
+    assert!(states(&one.node.spool()) == states(&product::vectors().join("spool")), "record again");
 }
 
 #[test]

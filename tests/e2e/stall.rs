@@ -4,7 +4,7 @@
 use std::{thread, time::Duration};
 
 use maidenlane_tests::{
-    process::Interrupt,
+    interrupt::Interrupt,
     scenario::{Carrier, Chain, Net, Plan},
     stall::{self, Crowd},
     wait,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Doing, Failure, Outcome},
-    geth::record,
+    product,
     rpc::Client,
     rpc_compat, wait,
 };
@@ -70,7 +70,7 @@ impl Comparison {
     /// The recordings cannot be read, or the replica does not learn what is final.
     pub fn with_recorded(master: &Client, replica: &Client) -> Outcome<Self> {
         same_block(master, replica, "finalized")?;
-        let cases = rpc_compat::load(&record::vectors().join("rpc"))?;
+        let cases = rpc_compat::load(&product::vectors().join("rpc"))?;
         let report = rpc_compat::run(&cases, |request| {
             replica.post(request).map(|(_, answer)| answer).map_err(|failure| failure.to_string())
         });

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     failure::{Doing, Failure, Outcome},
     geth::chaingen,
-    process::Interrupt,
+    interrupt::Interrupt,
     product,
     rpc::Client,
     rpc_compat,

@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
 
+pub mod chain;
 pub mod compare;
 mod connection;
 pub mod daemon;
@@ -17,6 +18,7 @@ pub mod differ;
 pub mod failure;
 pub mod geth;
 pub mod install;
+pub mod interrupt;
 pub mod kafka;
 pub mod libraries;
 pub mod machine;

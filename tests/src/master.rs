@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
+    chain::Chain,
     failure::{Doing, Failure, Outcome},
     geth::engine::Engine,
     install::GETH_ENV,
@@ -20,7 +21,6 @@ use crate::{
     process::{Process, output},
     product,
     rpc::Client,
-    scenario::Chain,
     wait,
 };
 

@@ -23,6 +23,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"))
 }
 
+/// A real geth's recordings.
+#[must_use]
+pub fn vectors() -> PathBuf {
+    root().join("tests/vectors")
+}
+
 /// Where everything expensive is kept between runs: the build, geth, the broker.
 #[must_use]
 pub fn cache() -> PathBuf {

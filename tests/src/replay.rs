@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Doing, Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     rpc::Client,
     rpc_compat,
 };
@@ -262,7 +262,7 @@ fn item(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geth::record::vectors;
+    use crate::product::vectors;
 
     fn ask(replay: &Replay, method: &str, params: &Value) -> Value {
         replay.rpc().respond(method, params).unwrap()

@@ -11,10 +11,10 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use crate::chain::Chain;
 use crate::{
     daemon::Daemon,
     failure::{Doing, Failure, Outcome},
-    geth::record,
     kafka::Broker,
     master::{self, Node},
     product::{self, Product},
@@ -29,17 +29,6 @@ const CATCH_UP: Duration = Duration::from_secs(120);
 
 /// File of the key that all replicas of a network sign their filters with.
 const FILTER_KEY: &str = "filter.key";
-
-/// Where the blocks come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chain {
-    /// `geth --dev` makes one a second.
-    Developer,
-    /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
-    Import(PathBuf),
-    /// A real geth's answers out of `tests/vectors`: needs no Go.
-    Recorded,
-}
 
 /// Carrier of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +60,7 @@ impl Master {
     fn start(chain: &Chain, dir: &Path, proofs: bool) -> Outcome<Self> {
         let prepare = |node: &mut Node| node.hook("trie", proofs.into());
         match chain {
-            Chain::Recorded => Replay::start(&record::vectors(), dir).map(Self::Replay),
+            Chain::Recorded => Replay::start(&product::vectors(), dir).map(Self::Replay),
             _ => Node::prepared(&master::build()?, dir, chain, prepare).map(Self::Geth),
         }
     }

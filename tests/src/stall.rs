@@ -15,7 +15,7 @@ use crate::{
     connection::Connection,
     differ,
     failure::{Doing, Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     rpc::Client,
     scenario::Net,
 };

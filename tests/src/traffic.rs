@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     rpc::Client,
     wait,
 };

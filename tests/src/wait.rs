@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     failure::{Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
 };
 
 /// Between two looks. Short against anything waited for, long against the cost of a look.

@@ -3,10 +3,9 @@
 use std::{ops::Deref, path::Path, process::Child, time::Duration};
 
 use maidenlane_tests::{
-    geth::record,
+    interrupt::Interrupt,
     machine::{self, Machine},
-    process::Interrupt,
-    product::Product,
+    product::{self, Product},
     replay::Replay,
     rpc::Client,
     settings::{self, Log},
@@ -51,7 +50,7 @@ impl Lane {
     /// Set up with no service started and the master at block 0. `None`, said aloud, where there can be no such machine.
     pub(crate) fn new() -> Option<Self> {
         let dir = TempDir::with_prefix("maidenlane-").unwrap();
-        let replay = Replay::start(&record::vectors(), dir.path()).unwrap();
+        let replay = Replay::start(&product::vectors(), dir.path()).unwrap();
         let chain_id = replay.rpc().quantity("eth_chainId", &json!([])).unwrap();
         let host = Host::new(dir, &[(replay.ipc().parent().unwrap(), MASTER), (replay.spool(), SPOOL)])?;
         let lane = Self { host, replay, chain_id };

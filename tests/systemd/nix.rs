@@ -2,7 +2,12 @@
 
 use std::{fs, path::Path};
 
-use maidenlane_tests::{geth::record, nix, product::Product, replay::Replay, settings};
+use maidenlane_tests::{
+    nix,
+    product::{self, Product},
+    replay::Replay,
+    settings,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -35,7 +40,7 @@ fn the_modules_units_run_and_reload() {
         return;
     }
     let dir = TempDir::with_prefix("maidenlane-").unwrap();
-    let replay = Replay::start(&record::vectors(), dir.path()).unwrap();
+    let replay = Replay::start(&product::vectors(), dir.path()).unwrap();
     let chain_id = replay.rpc().quantity("eth_chainId", &json!([])).unwrap();
     let product = Product::build().unwrap();
     let halted = ", maxHeadAge_s = None Natural";
@@ -69,7 +74,7 @@ fn the_modules_units_run_and_reload() {
     ] {
         host.machine.run(&line).unwrap();
     }
-    replay.play(std::time::Duration::ZERO, &maidenlane_tests::process::Interrupt::default());
+    replay.play(std::time::Duration::ZERO, &maidenlane_tests::interrupt::Interrupt::default());
     let output = host.machine.run("bash /opt/nix/acceptance.sh").unwrap();
     assert!(output.ends_with("acceptance: all true"), "{output}");
     // As a switch to a configuration that differs in the reload triggers alone.

@@ -18,7 +18,7 @@ use crate::{
     compare::{self, Comparison, same_block},
     failure::{Doing, Failure, Outcome},
     install,
-    process::Interrupt,
+    interrupt::Interrupt,
     rpc::Client,
     scenario::{Carrier, Chain, Net, Plan},
     traffic::Traffic,

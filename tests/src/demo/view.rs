@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{failure::Outcome, process::Interrupt, rpc::Client};
+use crate::{failure::Outcome, interrupt::Interrupt, rpc::Client};
 
 /// Between two looks at a head: the resolution of the lag.
 const LOOK: Duration = Duration::from_millis(2);

@@ -3,22 +3,18 @@
 //! `chain/` is our own chain through all forks, `spool/` what the hook wrote while geth imported it, and `rpc/` what
 //! geth answered afterwards, in the `.io` form that [`crate::rpc_compat`] reads.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::json;
 
 use crate::{
+    chain::Chain,
     compare::{self, Question},
     failure::{Doing, Failure, Outcome},
     geth::chaingen,
     master::{self, Node},
     product,
     rpc::Client,
-    scenario::Chain,
 };
 
 /// Long enough to pass through every fork, small enough to commit.
@@ -29,18 +25,12 @@ const CASES_PER_METHOD: usize = 9;
 /// Larger answers show nothing that smaller ones do not.
 const ANSWER_MAX_BYTES: usize = 32 << 10;
 
-/// Where the recordings are.
-#[must_use]
-pub fn vectors() -> PathBuf {
-    product::root().join("tests/vectors")
-}
-
 /// Makes all recordings again.
 ///
 /// # Errors
 /// Go or geth fails.
 pub fn run() -> Outcome<bool> {
-    let home = vectors();
+    let home = product::vectors();
     let chain = home.join("chain");
     chaingen::write(&chain, BLOCKS, TRANSACTIONS)?;
     let dir = tempfile::Builder::new().prefix("maidenlane-").tempdir()?;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{bench, hook};
+use super::{hook, runs::bench};
 use crate::{
     failure::Outcome,
     master::Tracer,

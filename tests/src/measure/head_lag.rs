@@ -10,11 +10,14 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{load::address_of, no_broker, quantile};
+use super::{
+    load::address_of,
+    runs::{no_broker, quantile},
+};
 use crate::{
     connection::Connection,
     failure::{Doing, Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     product::Product,
     rpc,
     scenario::{Carrier, Chain, Net, Plan},

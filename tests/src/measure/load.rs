@@ -13,7 +13,7 @@ use std::{
 use crate::{
     connection::Connection,
     failure::{Doing, Failure, Outcome},
-    measure::quantile,
+    measure::runs::quantile,
     scenario::Net,
 };
 

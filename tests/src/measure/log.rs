@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::{bench, no_broker};
+use super::runs::{bench, no_broker};
 use crate::{
     failure::{Doing, Failure, Outcome},
     kafka::Broker,

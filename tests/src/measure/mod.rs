@@ -7,18 +7,13 @@ mod hook;
 mod load;
 mod log;
 mod rpc;
+mod runs;
 mod setup;
 mod soak;
 
 use clap::ValueEnum;
 
-use crate::{
-    failure::{Doing, Failure, Outcome},
-    geth::chaingen,
-    install, kafka, master,
-    process::Interrupt,
-    product::{self, Product},
-};
+use crate::{failure::Outcome, geth::chaingen, install, interrupt::Interrupt, master, product::Product};
 
 /// Benchmarks to run, and their sizes.
 #[derive(Debug, Clone, clap::Args)]
@@ -113,35 +108,4 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
 fn release() -> Outcome<Product> {
     println!("building with optimisations (the first time takes some minutes) …");
     Product::build_release()
-}
-
-/// Runs one of the product's own benchmarks on the release build that is there already.
-fn bench(name: &str, arguments: &[&str]) -> Outcome<()> {
-    let mut cargo = product::cargo();
-    cargo.args(["bench", "--quiet", "--locked", "--workspace", "--bench", name, "--"]).args(arguments);
-    let status = cargo.status().doing(|| "run cargo".to_owned())?;
-    if status.success() { Ok(()) } else { Err(Failure::new(format!("the benchmark {name} failed"))) }
-}
-
-/// Why there is no broker on this machine, said loudly.
-fn no_broker() -> bool {
-    match kafka::missing() {
-        Some(missing) => {
-            println!("not run: Kafka needs {missing}");
-            true
-        }
-        None => false,
-    }
-}
-
-/// The sorted values' quantile, by the nearest rank.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "an index into a short list"
-)]
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{
     head_lag::{self, LARGE},
     load::Server,
-    quantile,
     rpc::requests::{self, Row},
+    runs::quantile,
 };
 use crate::{
     failure::{Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     product::Product,
     scenario::{Carrier, Chain, Net, Plan},
 };

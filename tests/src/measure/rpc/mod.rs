@@ -17,7 +17,7 @@ use super::load::{Paced, Saturated, Server, address_of};
 use crate::{
     connection::Connection,
     failure::{Doing, Failure, Outcome},
-    process::Interrupt,
+    interrupt::Interrupt,
     product::Product,
     scenario::{Carrier, Chain, Net, Plan},
 };

@@ -1,0 +1,14 @@
+//! The chain of a scenario.
+
+use std::path::PathBuf;
+
+/// Source of the blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chain {
+    /// `geth --dev` makes one a second.
+    Developer,
+    /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
+    Import(PathBuf),
+    /// A real geth's answers out of `tests/vectors`: needs no Go.
+    Recorded,
+}
