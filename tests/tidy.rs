@@ -8,7 +8,6 @@
 mod circles;
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
