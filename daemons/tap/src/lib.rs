@@ -30,8 +30,6 @@ pub mod publish;
 pub mod published;
 pub mod repair;
 pub mod run;
-#[cfg(test)]
-mod sample;
 pub mod spool;
 pub mod tail;
 

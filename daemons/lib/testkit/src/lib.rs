@@ -5,9 +5,23 @@
 //! | [`chain`] | the execution-apis chain in memory, as a view |
 //! | `execution` | its blocks, executed |
 //! | `tries` | the tries of its states |
+//! | [`feed`] | random chains, and a feed that tells them |
+//! | [`spool`] | small blocks, and the frames that the hook writes of them |
+//! | [`geth`] | a geth's socket, answering from such blocks as a test says |
+//!
+//! Brokers, cases of execution-apis and the recorded vectors are the harness's, which runs before the product is built.
 
-#![expect(clippy::indexing_slicing, reason = "what a test asks for is there, or the test must fail")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "what a test asks for is there, or the test must fail"
+)]
 
 pub mod chain;
 mod execution;
+pub mod feed;
+pub mod geth;
+pub mod spool;
 mod tries;
+
+pub use maidenlane_tests::{kafka, product::vectors, rpc_compat};

@@ -10,14 +10,10 @@ use maidenlane_jsonrpc::dispatch::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
 use maidenlane_state::StateView as _;
 pub(crate) use maidenlane_testkit::chain as fake;
-use rpc_compat::{Case, load, run};
+use maidenlane_testkit::rpc_compat::{Case, load, run};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use still::Still;
-
-#[path = "../../../../tests/src/rpc_compat.rs"]
-#[expect(unreachable_pub, reason = "the harness's file, public there")]
-pub(crate) mod rpc_compat;
 
 /// Methods whose cases a replica does not answer as the geth that was asked did. The list shrinks only: a method whose
 /// cases all pass must leave it.

@@ -1,37 +1,10 @@
 //! GENESIS from an allocation.
 
-use super::{account, genesis};
-use crate::sample::{Sample, list, rlp};
+use super::genesis;
 use crate::spool;
-use alloy::primitives::address;
-use alloy_trie::root::state_root_unhashed;
-use maidenlane_chain::{B256, Bytes};
-use maidenlane_wire::frame::{Allocation, wrap};
-
-pub(crate) fn allocation() -> Allocation {
-    Allocation {
-        address: address!("00000000000000000000000000000000000000aa"),
-        nonce: 1,
-        balance: Bytes::from_static(&[0x0d, 0xe0]),
-        code: Bytes::from_static(&[0x60, 0x00]),
-        storage: vec![
-            (B256::with_last_byte(1), Bytes::from_static(&[7])),
-            (B256::with_last_byte(2), Bytes::new()),
-        ],
-    }
-}
-
-pub(crate) fn state_root() -> B256 {
-    state_root_unhashed([(allocation().address, account(&allocation()).unwrap())])
-}
-
-/// GENESIS frame of [`Sample::genesis`].
-pub(crate) fn frame() -> Vec<u8> {
-    let Allocation { address, nonce, balance, code, storage } = allocation();
-    let slots: Vec<Vec<u8>> = storage.iter().map(|(slot, value)| list(&[rlp(slot), rlp(value)])).collect();
-    let account = list(&[rlp(&address), rlp(&nonce), rlp(&balance), rlp(&code), list(&slots)]);
-    wrap(2, &list(&[Sample::genesis().raw.to_vec(), list(&[account])]))
-}
+use maidenlane_chain::Bytes;
+use maidenlane_testkit::spool::{Sample, allocation};
+use maidenlane_wire::frame::Allocation;
 
 fn check(change: impl FnOnce(&mut Allocation), expect: Result<(usize, usize), &str>) {
     let sample = Sample::genesis();

@@ -1,8 +1,8 @@
 //! Blocks that are what they say, and blocks that are not.
 
 use super::{examine, examine_receipts, examine_roots, list_of_receipts, transaction_hashes};
-use crate::sample::{Sample, list, rlp};
 use maidenlane_chain::{B256, Bytes, keccak256};
+use maidenlane_testkit::spool::{Sample, list, rlp};
 
 /// Examines the block after `damage`.
 fn check(damage: impl FnOnce(&mut Vec<Vec<u8>>), expect: Result<(), &str>) {

@@ -2,11 +2,11 @@
 
 use super::{Draft, Publisher};
 use crate::error::Error;
-use crate::sample::Sample;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Append, Backend, LogConsumer, LogProducer, Offset, TopicOptions, segment};
+use maidenlane_testkit::spool::Sample;
 use maidenlane_wire::{Advance, Open, Record, Rows, Stamp, Start, Undo};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

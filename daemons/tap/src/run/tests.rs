@@ -6,21 +6,20 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::publish::{Draft, Publisher};
 use crate::repair::{Repaired, repair};
-use crate::sample::{self, Sample};
 use crate::tail::{Chain, Tail};
-use geth::Geth;
 use maidenlane_chain::BlockRef;
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, From, Offset, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
+use maidenlane_testkit::geth::Geth;
+use maidenlane_testkit::spool::{self as sample, Sample};
 use maidenlane_wire::{Open, Record, Rows, Undo};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 mod ahead;
 mod forks;
-mod geth;
 mod proofs;
 
 const TOPIC: &str = "test.chain.a.blocks";
@@ -50,7 +49,7 @@ impl World {
         let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
         let begin = Begin::Genesis;
         let world = Self { dir, geth, log, begin, proofs: false, audit_keys: 0, running: None, events: None };
-        world.spool(1, &crate::begin::tests::frame());
+        world.spool(1, &sample::genesis_frame());
         world
     }
 

@@ -3,7 +3,7 @@
 use super::{Found, Spool};
 use crate::error::Error;
 use crate::follow::Lineage;
-use crate::sample::{self, Sample};
+use maidenlane_testkit::spool::{self as sample, Sample};
 
 fn chain(length: usize) -> Vec<Sample> {
     let mut chain = vec![Sample::genesis()];
@@ -133,12 +133,12 @@ fn frames_that_were_just_found_are_not_read_again() {
 #[test]
 fn genesis_is_kept_until_its_segment_goes() {
     let dir = tempfile::tempdir().unwrap();
-    sample::write(dir.path(), 1, &crate::begin::tests::frame());
+    sample::write(dir.path(), 1, &sample::genesis_frame());
     sample::write(dir.path(), 2, &[]);
     let mut spool = Spool::new(dir.path());
     spool.scan().unwrap();
     let genesis = spool.genesis().unwrap().unwrap();
-    assert_eq!(genesis.alloc, vec![crate::begin::tests::allocation()]);
+    assert_eq!(genesis.alloc, vec![sample::allocation()]);
     spool.reclaim(0).unwrap();
     assert_eq!(spool.genesis().unwrap(), None);
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, kafka, segment};
 
 use super::{SOON, kafka_at};
+use fastrand::Rng;
 
 pub(crate) const ROLE: &str = "MAIDENLANE_LOG_ROLE";
 pub(crate) const WRITERS_TOPIC: &str = "kills-writers";
@@ -86,22 +87,11 @@ impl Drop for Running {
     }
 }
 
-/// Small random numbers, from a seed that is printed.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
-        eprintln!("seed {seed}");
-        Self(u64::from(seed) | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
+/// A generator whose seed is printed.
+fn random() -> Rng {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    eprintln!("seed {seed}");
+    Rng::with_seed(u64::from(seed))
 }
 
 /// Does what the environment says; nothing in a parent.
@@ -164,7 +154,7 @@ pub(crate) fn writers(backend: &Backend, kills: u32) {
     let with = TopicOptions { replicas: Some(1), segment_max_bytes: 200_000, ..TopicOptions::default() };
     backend.create(WRITERS_TOPIC, &with).unwrap();
     let (sender, lines) = sync_channel(10_000);
-    let mut random = Random::new();
+    let mut random = random();
     let mut acknowledged: BTreeMap<(u64, u64), u64> = BTreeMap::new();
     let mut hear = |line: Line| {
         acknowledged.insert((line.child, number(&line, 2)), number(&line, 3));
@@ -180,11 +170,11 @@ pub(crate) fn writers(backend: &Backend, kills: u32) {
             heard.insert(line.child);
             hear(line);
         }
-        let until = Instant::now() + Duration::from_micros(random.below(60_000));
+        let until = Instant::now() + Duration::from_micros(random.u64(..60_000));
         while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
             hear(line);
         }
-        let victim = usize::try_from(random.below(2)).unwrap();
+        let victim = random.usize(..2);
         running.swap_remove(victim).kill(&lines, &mut hear);
         running.push(Running::start(backend, "writer", u64::from(turn) + 2, &sender));
     }
@@ -265,7 +255,7 @@ pub(crate) fn members(backend: &Backend, kills: u32) {
         producer.append(&entries).unwrap().len() as u64
     };
     let (sender, lines) = sync_channel(10_000);
-    let mut random = Random::new();
+    let mut random = random();
     let mut ledger = Ledger::default();
     let start = |ledger: &mut Ledger, number| {
         ledger.floor.insert(number, ledger.committed.clone());
@@ -276,11 +266,11 @@ pub(crate) fn members(backend: &Backend, kills: u32) {
     for turn in 0..kills {
         filled += fill(filled..filled + MEMBER_ENTRIES / u64::from(kills));
         wait_for_work(&lines, &mut ledger, None);
-        let until = Instant::now() + Duration::from_micros(random.below(60_000));
+        let until = Instant::now() + Duration::from_micros(random.u64(..60_000));
         while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
             ledger.hear(&line);
         }
-        let victim = usize::try_from(random.below(2)).unwrap();
+        let victim = random.usize(..2);
         running.swap_remove(victim).kill(&lines, |line| ledger.hear(&line));
         // The survivor alone gets on with it.
         filled += fill(filled..filled + 50);

@@ -4,15 +4,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test program: a panic is its verdict")]
 
-#[path = "../../../../../tests/src/kafka.rs"]
-#[expect(dead_code, unreachable_pub, reason = "a module of the harness, which uses more of it")]
-mod broker;
 mod cases;
 mod kills;
 mod sync;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use maidenlane_testkit::kafka as broker;
 
 use maidenlane_log::{Backend, kafka, segment};
 

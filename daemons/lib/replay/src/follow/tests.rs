@@ -1,17 +1,17 @@
 //! A replica over a real log: whatever happened on the way, in the end it knows the canonical chain and nothing else.
 
-mod chain;
 mod proofs;
 
 use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::liveness::Liveness;
-use chain::{Block, CHAIN_ID, Feed, Move, addresses, slots};
+
 use maidenlane_chain::{B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
 use maidenlane_store::{Facts, Store, View, canonical_rows};
+use maidenlane_testkit::feed::{self, Block, CHAIN_ID, Feed, Move, addresses, slots};
 use maidenlane_wire::{Record, Stamp};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,7 +107,7 @@ impl Place {
 }
 
 /// Everything that can be read of the canonical chain, against the model.
-fn check_model(view: &View, chain: &chain::Chain, what: &str) {
+fn check_model(view: &View, chain: &feed::Chain, what: &str) {
     let tip = chain.last().unwrap();
     assert_eq!(view.head(), tip.at, "{what}");
     let height = tip.at.number;
@@ -174,7 +174,7 @@ fn check_walks(view: &View, expect: &Block, at: Option<u64>, what: &str) {
 }
 
 /// Every node that any block had, after every block.
-fn check_nodes(view: &View, chain: &chain::Chain, what: &str) {
+fn check_nodes(view: &View, chain: &feed::Chain, what: &str) {
     if view.facts().proofs.is_none() {
         return;
     }
@@ -235,7 +235,7 @@ fn check_logs(view: &View, tip: &Block, what: &str) {
 }
 
 /// The same rows as a replica that never saw anything but the final chain.
-fn check_fresh(view: &View, chain: &chain::Chain, what: &str) {
+fn check_fresh(view: &View, chain: &feed::Chain, what: &str) {
     let fresh = Place::of(&Feed::straight(chain)).follow().unwrap();
     assert!(
         canonical_rows(view).unwrap() == canonical_rows(&fresh).unwrap(),
@@ -257,7 +257,7 @@ fn moves(most: usize) -> impl Strategy<Value = Vec<Move>> {
 }
 
 fn feed(moves: &[Move]) -> Feed {
-    let mut feed = Feed::new();
+    let mut feed = Feed::from_genesis();
     moves.iter().for_each(|a_move| feed.play(a_move));
     feed
 }

@@ -4,9 +4,10 @@ mod published;
 
 use crate::rpc::tests::fake;
 use crate::rpc::tests::still::Still;
-use crate::rpc::tests::{ask, ask_text, rpc, rpc_compat};
+use crate::rpc::tests::{ask, ask_text, rpc};
 use alloy::consensus::{Block, BlockBody, EthereumTxEnvelope, Header, Signed, TxEip4844, TxLegacy};
 use alloy::primitives::{Signature, U256};
+use maidenlane_testkit::rpc_compat;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

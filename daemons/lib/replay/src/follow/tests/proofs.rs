@@ -1,11 +1,11 @@
 //! Trie nodes on their way into the database: checked, waited for, found again.
 
-use super::chain::{Block, Feed, Move};
 use super::{Place, check_model, feed, text};
 use crate::error::Error;
 use maidenlane_chain::Bytes;
 use maidenlane_service::{Exit, Failure};
 use maidenlane_store::Past;
+use maidenlane_testkit::feed::{Block, Feed, Move};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

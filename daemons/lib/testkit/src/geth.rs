@@ -1,6 +1,6 @@
-//! A geth that knows a few blocks and does what it is told.
+//! Stand-in for a geth's IPC socket: knows a few blocks, and says of them what a test wants.
 
-use crate::sample::Sample;
+use crate::spool::Sample;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -16,13 +16,15 @@ struct State {
     proves: bool,
 }
 
-pub(super) struct Geth {
+/// The socket, and the blocks it answers from.
+pub struct Geth {
     path: PathBuf,
     state: Arc<Mutex<State>>,
 }
 
 impl Geth {
-    pub(super) fn start(path: &Path, chain: &[Sample]) -> Self {
+    /// Listens at `path`; the last of `chain` is the head.
+    pub fn start(path: &Path, chain: &[Sample]) -> Self {
         let state = State { blocks: chain.to_vec(), head: chain.len() - 1, ..State::default() };
         let geth = Self { path: path.to_owned(), state: Arc::new(Mutex::new(state)) };
         geth.back();
@@ -30,7 +32,7 @@ impl Geth {
     }
 
     /// Adds blocks and announces the last as head.
-    pub(super) fn head(&self, blocks: &[Sample]) {
+    pub fn head(&self, blocks: &[Sample]) {
         let mut state = self.state.lock().unwrap();
         state.blocks.extend_from_slice(blocks);
         state.head = state.blocks.len() - 1;
@@ -38,25 +40,25 @@ impl Geth {
     }
 
     /// Announces an ancestor as head.
-    pub(super) fn shorten(&self, to: &Sample) {
+    pub fn shorten(&self, to: &Sample) {
         let mut state = self.state.lock().unwrap();
         state.head = state.blocks.iter().position(|known| known.block == to.block).unwrap();
         state.announce();
     }
 
     /// From now on answers what is asked for proofs, and wrongly; before, it has none.
-    pub(super) fn prove(&self, proves: bool) {
+    pub fn prove(&self, proves: bool) {
         self.state.lock().unwrap().proves = proves;
     }
 
     /// Number of its head.
-    pub(super) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         let state = self.state.lock().unwrap();
         state.blocks[state.head].block.number
     }
 
     /// Dies, and has lost what came after `to`.
-    pub(super) fn crash(&self, to: &Sample) {
+    pub fn crash(&self, to: &Sample) {
         std::fs::remove_file(&self.path).unwrap();
         let mut state = self.state.lock().unwrap();
         state.up = false;
@@ -69,7 +71,7 @@ impl Geth {
     }
 
     /// Listens again.
-    pub(super) fn back(&self) {
+    pub fn back(&self) {
         let listener = UnixListener::bind(&self.path).unwrap();
         self.state.lock().unwrap().up = true;
         let state = Arc::clone(&self.state);

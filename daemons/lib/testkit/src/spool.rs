@@ -1,27 +1,36 @@
 //! Small valid blocks and their frames, for tests.
 
-use alloy::consensus::Header;
+use alloy::consensus::{Header, TrieAccount};
+use alloy::primitives::{U256, address};
 use alloy::rlp::{Encodable, Header as Prefix};
+use alloy_trie::root::{state_root_unhashed, storage_root_unhashed};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::NodeRow;
-use maidenlane_wire::frame::{Frame, encode, wrap};
+use maidenlane_wire::frame::{Allocation, Frame, encode, wrap};
 use std::path::Path;
 
 /// A block without transactions that changes one account.
 #[derive(Clone, Debug)]
-pub(crate) struct Sample {
-    pub(crate) block: BlockRef,
-    pub(crate) header: Header,
-    pub(crate) header_raw: Bytes,
-    pub(crate) raw: Bytes,
-    pub(crate) origin_root: B256,
+pub struct Sample {
+    /// Number and hash.
+    pub block: BlockRef,
+    /// Decoded header.
+    pub header: Header,
+    /// RLP of it.
+    pub header_raw: Bytes,
+    /// RLP of the block.
+    pub raw: Bytes,
+    /// State root before the block.
+    pub origin_root: B256,
 }
 
-pub(crate) fn rlp(item: &impl Encodable) -> Vec<u8> {
+/// RLP of an item.
+pub fn rlp(item: &impl Encodable) -> Vec<u8> {
     alloy::rlp::encode(item)
 }
 
-pub(crate) fn list(items: &[Vec<u8>]) -> Vec<u8> {
+/// RLP list of encoded items.
+pub fn list(items: &[Vec<u8>]) -> Vec<u8> {
     let mut out = Vec::new();
     Prefix { list: true, payload_length: items.iter().map(Vec::len).sum() }.encode(&mut out);
     items.iter().for_each(|item| out.extend_from_slice(item));
@@ -37,23 +46,24 @@ impl Sample {
     }
 
     /// Block 0 with one account that has a slot and code.
-    pub(crate) fn genesis() -> Self {
-        let header = Header { state_root: crate::begin::tests::state_root(), ..Header::default() };
+    pub fn genesis() -> Self {
+        let header = Header { state_root: state_root(), ..Header::default() };
         Self::of(header, B256::ZERO)
     }
 
     /// A child; `salt` tells siblings apart, also in their state root.
-    pub(crate) fn child(&self, salt: &str) -> Self {
+    pub fn child(&self, salt: &str) -> Self {
         self.child_with_root(salt, keccak256(format!("{salt} on {}", self.block)))
     }
 
     /// A child that was made at `timestamp`.
-    pub(crate) fn child_at(&self, timestamp: u64) -> Self {
+    pub fn child_at(&self, timestamp: u64) -> Self {
         let header = Header { timestamp, ..self.child("dated").header };
         Self::of(header, self.header.state_root)
     }
 
-    pub(crate) fn child_with_root(&self, salt: &str, state_root: B256) -> Self {
+    /// A child with this state root.
+    pub fn child_with_root(&self, salt: &str, state_root: B256) -> Self {
         let header = Header {
             number: self.block.number + 1,
             parent_hash: self.block.hash,
@@ -65,17 +75,17 @@ impl Sample {
     }
 
     /// BLOCK, RECEIPTS, STATE and END as the hook writes them.
-    pub(crate) fn frames(&self) -> Vec<u8> {
+    pub fn frames(&self) -> Vec<u8> {
         self.frames_around(&[])
     }
 
     /// The same with TRIE, as it writes them when it is told to.
-    pub(crate) fn traced(&self) -> Vec<u8> {
+    pub fn traced(&self) -> Vec<u8> {
         self.frames_around(&encode(&Frame::Trie { hash: self.block.hash, nodes: self.nodes() }))
     }
 
     /// The change of the account trie: a root that says nothing but its name.
-    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+    pub fn nodes(&self) -> Vec<NodeRow> {
         let node = |root: B256| Some(Bytes::copy_from_slice(root.as_slice()));
         let (before, after) = (node(self.origin_root), node(self.header.state_root));
         vec![NodeRow { owner: None, path: Bytes::new(), before, after }]
@@ -103,12 +113,48 @@ impl Sample {
     }
 }
 
-pub(crate) fn init_frame() -> Vec<u8> {
+/// Allocation of the genesis: one account, with code and two slots of which one is empty.
+pub fn allocation() -> Allocation {
+    Allocation {
+        address: address!("00000000000000000000000000000000000000aa"),
+        nonce: 1,
+        balance: Bytes::from_static(&[0x0d, 0xe0]),
+        code: Bytes::from_static(&[0x60, 0x00]),
+        storage: vec![
+            (B256::with_last_byte(1), Bytes::from_static(&[7])),
+            (B256::with_last_byte(2), Bytes::new()),
+        ],
+    }
+}
+
+fn state_root() -> B256 {
+    let Allocation { address, nonce, balance, code, storage } = allocation();
+    let slots = storage.into_iter().filter(|(_, value)| !value.is_empty());
+    let slots = slots.map(|(slot, value)| (slot, U256::from_be_slice(&value)));
+    let account = TrieAccount {
+        nonce,
+        balance: U256::from_be_slice(&balance),
+        storage_root: storage_root_unhashed(slots),
+        code_hash: keccak256(code),
+    };
+    state_root_unhashed([(address, account)])
+}
+
+/// GENESIS frame of [`Sample::genesis`].
+pub fn genesis_frame() -> Vec<u8> {
+    let Allocation { address, nonce, balance, code, storage } = allocation();
+    let slots: Vec<Vec<u8>> = storage.iter().map(|(slot, value)| list(&[rlp(slot), rlp(value)])).collect();
+    let account = list(&[rlp(&address), rlp(&nonce), rlp(&balance), rlp(&code), list(&slots)]);
+    wrap(2, &list(&[Sample::genesis().raw.to_vec(), list(&[account])]))
+}
+
+/// INIT frame of a spool's segment.
+pub fn init_frame() -> Vec<u8> {
     wrap(1, &list(&[rlp(&"{}".to_owned()), rlp(&"geth/test".to_owned())]))
 }
 
 /// Appends to a segment of the spool, creating it with an INIT frame.
-pub(crate) fn write(dir: &Path, segment: u64, bytes: &[u8]) {
+pub fn write(dir: &Path, segment: u64, bytes: &[u8]) {
     use std::io::Write;
     let path = dir.join(format!("{segment:020}.spool"));
     let fresh = !path.exists();

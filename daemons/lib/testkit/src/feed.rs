@@ -3,6 +3,7 @@
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
 use alloy::primitives::{Log, LogData};
 use alloy::rlp;
+use fastrand::Rng;
 use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
 use maidenlane_state::trie::{Place, whole};
 use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
@@ -12,57 +13,59 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The chain of all tests.
-pub(super) const CHAIN_ID: u64 = 1337;
+pub const CHAIN_ID: u64 = 1337;
 const ADDRESSES: u8 = 4;
 const SLOTS: u8 = 3;
 
 /// All addresses that ever occur.
-pub(super) fn addresses() -> impl Iterator<Item = Address> {
+pub fn addresses() -> impl Iterator<Item = Address> {
     (1..=ADDRESSES).map(Address::repeat_byte)
 }
 
 /// All plain slots that ever occur.
-pub(super) fn slots() -> impl Iterator<Item = B256> {
+pub fn slots() -> impl Iterator<Item = B256> {
     (1..=SLOTS).map(B256::with_last_byte)
 }
 
 /// One log with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Logged {
-    pub(super) block: u64,
-    pub(super) index: usize,
-    pub(super) address: Address,
-    pub(super) topics: Vec<B256>,
+pub struct Logged {
+    /// Number of its block.
+    pub block: u64,
+    /// Index in its block.
+    pub index: usize,
+    /// Emitter.
+    pub address: Address,
+    /// Topics.
+    pub topics: Vec<B256>,
 }
 
 /// A block, and the world after it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Block {
-    pub(super) at: BlockRef,
-    pub(super) parent: B256,
-    pub(super) header: Bytes,
+pub struct Block {
+    /// Number and hash.
+    pub at: BlockRef,
+    /// The parent's hash.
+    pub parent: B256,
+    /// RLP of the header.
+    pub header: Bytes,
     body: Bytes,
     receipts: Bytes,
     hashes: Vec<B256>,
-    pub(super) rows: Rows,
-    pub(super) set: Vec<NodeRow>,
-    pub(super) nodes: BTreeMap<Place, Bytes>,
-    pub(super) accounts: BTreeMap<Address, Account>,
-    pub(super) slots: BTreeMap<(Address, B256), U256>,
-    pub(super) transactions: BTreeMap<B256, (u64, usize)>,
-    pub(super) logs: Vec<Logged>,
-}
-
-/// splitmix64: the same block for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u8) -> u8 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u8::try_from((mixed ^ (mixed >> 31)) % u64::from(limit)).unwrap()
-    }
+    /// Changes of state, as ADVANCE has them.
+    pub rows: Rows,
+    /// Changes of trie nodes.
+    pub set: Vec<NodeRow>,
+    /// All trie nodes after it.
+    pub nodes: BTreeMap<Place, Bytes>,
+    /// All accounts after it.
+    pub accounts: BTreeMap<Address, Account>,
+    /// All slots after it.
+    pub slots: BTreeMap<(Address, B256), U256>,
+    /// Block and index of every transaction up to it.
+    pub transactions: BTreeMap<B256, (u64, usize)>,
+    /// Every log up to it.
+    pub logs: Vec<Logged>,
 }
 
 fn trimmed(value: U256) -> Option<Bytes> {
@@ -71,17 +74,17 @@ fn trimmed(value: U256) -> Option<Bytes> {
 
 impl Block {
     /// Block 0 with some accounts and slots.
-    pub(super) fn genesis() -> Self {
+    pub fn genesis() -> Self {
         let mut block = Self::default();
-        block.change_state(&mut Random(0));
+        block.change_state(&mut Rng::with_seed(0));
         block.seal(0);
         block
     }
 
     /// A child of `self`, another one for each seed.
-    pub(super) fn child(&self, seed: u8) -> Self {
+    pub fn child(&self, seed: u8) -> Self {
         let number = self.at.number + 1;
-        let mut random = Random(number << 8 | u64::from(seed));
+        let mut random = Rng::with_seed(number << 8 | u64::from(seed));
         let mut block = Self {
             at: BlockRef::new(number, B256::ZERO),
             parent: self.at.hash,
@@ -98,20 +101,20 @@ impl Block {
         block
     }
 
-    fn change_state(&mut self, random: &mut Random) {
+    fn change_state(&mut self, random: &mut Rng) {
         let before = self.clone();
-        for address in addresses().filter(|_| random.below(2) == 0).collect::<Vec<_>>() {
-            if random.below(4) == 0 {
+        for address in addresses().filter(|_| random.u8(..2) == 0).collect::<Vec<_>>() {
+            if random.u8(..4) == 0 {
                 self.accounts.remove(&address);
             } else {
-                let nonce = u64::from(random.below(3));
-                let account = Account { nonce, balance: U256::from(random.below(3)), ..Account::default() };
+                let nonce = u64::from(random.u8(..3));
+                let account = Account { nonce, balance: U256::from(random.u8(..3)), ..Account::default() };
                 self.accounts.insert(address, account);
             }
         }
         for address in addresses() {
-            for slot in slots().filter(|_| random.below(3) == 0).collect::<Vec<_>>() {
-                let value = U256::from(random.below(3)) << usize::from(random.below(2) * 100);
+            for slot in slots().filter(|_| random.u8(..3) == 0).collect::<Vec<_>>() {
+                let value = U256::from(random.u8(..3)) << usize::from(random.u8(..2) * 100);
                 self.slots.insert((address, slot), value);
             }
         }
@@ -123,8 +126,8 @@ impl Block {
             account.storage_root = alloy_trie::root::storage_root_unhashed(slots);
         }
         self.rows = self.rows_since(&before);
-        if random.below(3) == 0 {
-            let code = Bytes::from(vec![0x60, random.below(200)]);
+        if random.u8(..3) == 0 {
+            let code = Bytes::from(vec![0x60, random.u8(..200)]);
             self.rows.codes.push(CodeRow { hash: keccak256(&code), code });
         }
         let whole = Self::default();
@@ -174,16 +177,16 @@ impl Block {
     }
 
     /// The trie nodes that it changed.
-    pub(super) fn node_set(&self) -> NodeSet {
+    pub fn node_set(&self) -> NodeSet {
         NodeSet { block: self.at, parent: self.parent, nodes: self.set.clone() }
     }
 
     /// Transactions of a pool that neighbouring blocks share, so that a reorg moves them to other places.
-    fn transact(&mut self, random: &mut Random) {
+    fn transact(&mut self, random: &mut Rng) {
         let pool = (self.at.number / 2 * 4)..(self.at.number / 2 * 4 + 6);
         let (mut raw, mut receipts, mut gas) = (Vec::new(), Vec::new(), 0);
         let first = self.logs.len();
-        for transaction in pool.filter(|_| random.below(3) == 0).collect::<Vec<_>>() {
+        for transaction in pool.filter(|_| random.u8(..3) == 0).collect::<Vec<_>>() {
             let bytes = rlp::encode(vec![transaction]);
             let hash = keccak256(&bytes);
             if self.transactions.contains_key(&hash) {
@@ -193,10 +196,9 @@ impl Block {
             self.hashes.push(hash);
             raw.extend_from_slice(&bytes);
             let mut logs = Vec::new();
-            for _ in 0..random.below(4) {
-                let address = Address::repeat_byte(1 + random.below(ADDRESSES));
-                let topics: Vec<_> =
-                    (0..random.below(5)).map(|_| B256::repeat_byte(random.below(3))).collect();
+            for _ in 0..random.u8(..4) {
+                let address = Address::repeat_byte(1 + random.u8(..ADDRESSES));
+                let topics: Vec<_> = (0..random.u8(..5)).map(|_| B256::repeat_byte(random.u8(..3))).collect();
                 logs.push(Log {
                     address,
                     data: LogData::new_unchecked(topics.clone(), Bytes::from_static(b"x")),
@@ -210,7 +212,7 @@ impl Block {
             }
             gas += 21_000;
             let receipt = Receipt { status: Eip658Value::Eip658(true), cumulative_gas_used: gas, logs };
-            receipts.push(match random.below(2) {
+            receipts.push(match random.u8(..2) {
                 0 => ReceiptEnvelope::Legacy(receipt.with_bloom()),
                 _ => ReceiptEnvelope::Eip1559(receipt.with_bloom()),
             });
@@ -235,7 +237,8 @@ impl Block {
         self.at.hash = keccak256(&self.header);
     }
 
-    pub(super) fn advance(&self) -> Record {
+    /// ADVANCE of it.
+    pub fn advance(&self) -> Record {
         Record::Advance(Advance {
             block: self.at,
             parent: self.parent,
@@ -247,7 +250,8 @@ impl Block {
         })
     }
 
-    pub(super) fn undo(&self) -> Record {
+    /// UNDO of it.
+    pub fn undo(&self) -> Record {
         Record::Undo(Undo {
             block: self.at,
             parent: self.parent,
@@ -268,11 +272,11 @@ fn list(items: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A canonical chain, from genesis on.
-pub(super) type Chain = Vec<Arc<Block>>;
+pub type Chain = Vec<Arc<Block>>;
 
 /// What a master does.
 #[derive(Clone, Debug)]
-pub(super) enum Move {
+pub enum Move {
     /// A child.
     Grow(u8),
     /// As many blocks leave (but genesis) and children of other seeds come.
@@ -289,12 +293,15 @@ pub(super) enum Move {
 
 /// Writes entries, and knows the canonical chain after each of them.
 #[derive(Clone, Debug)]
-pub(super) struct Feed {
-    pub(super) stamp: Stamp,
-    pub(super) chain: Chain,
-    pub(super) entries: Vec<(Vec<u8>, Chain)>,
+pub struct Feed {
+    /// Stamp of the next record.
+    pub stamp: Stamp,
+    /// The canonical chain now.
+    pub chain: Chain,
+    /// Entries so far, each with the chain that holds after it.
+    pub entries: Vec<(Vec<u8>, Chain)>,
     /// The entries of trie nodes, each with how many entries of the feed stand before it.
-    pub(super) sets: Vec<(usize, Vec<u8>)>,
+    pub sets: Vec<(usize, Vec<u8>)>,
 }
 
 impl Feed {
@@ -307,7 +314,7 @@ impl Feed {
     }
 
     /// OPEN and START at `base`.
-    pub(super) fn starting(base: Block) -> Self {
+    pub fn starting(base: Block) -> Self {
         let mut feed = Self::opened(Block::genesis().at.hash);
         let start = Start { block: base.at, header: base.header.clone(), ancestors: Vec::new() };
         feed.chain.push(Arc::new(base));
@@ -316,7 +323,7 @@ impl Feed {
     }
 
     /// OPEN and GENESIS.
-    pub(super) fn new() -> Self {
+    pub fn from_genesis() -> Self {
         let genesis = Block::genesis();
         let mut feed = Self::opened(genesis.at.hash);
         let record = Genesis {
@@ -331,8 +338,8 @@ impl Feed {
     }
 
     /// A new feed in which nothing but `chain` ever happened.
-    pub(super) fn straight(chain: &Chain) -> Self {
-        let mut feed = Self::new();
+    pub fn straight(chain: &Chain) -> Self {
+        let mut feed = Self::from_genesis();
         for block in chain.iter().skip(1) {
             feed.come(Arc::clone(block), false);
         }
@@ -340,20 +347,22 @@ impl Feed {
     }
 
     /// Only the first `end` entries are left.
-    pub(super) fn cut(&mut self, end: usize) {
+    pub fn cut(&mut self, end: usize) {
         self.chain = self.entries[end - 1].1.clone();
         self.entries.truncate(end);
         self.sets.retain(|(at, _)| *at < end);
     }
 
-    pub(super) fn put(&mut self, record: Record, more: bool) {
+    /// Appends a record, in parts if it is large.
+    pub fn put(&mut self, record: Record, more: bool) {
         let stamp = Stamp { more, ..self.stamp };
         let (entries, next) = maidenlane_wire::parts::entries(stamp, record).unwrap();
         self.stamp.seq = next;
         self.entries.extend(entries.into_iter().map(|entry| (entry, self.chain.clone())));
     }
 
-    pub(super) fn open(&mut self, chain_id: u64, genesis: B256) {
+    /// OPEN by another writer, of the next epoch.
+    pub fn open(&mut self, chain_id: u64, genesis: B256) {
         let epoch = self.stamp.epoch + 1;
         let writer = keccak256(epoch.to_be_bytes())[..16].try_into().unwrap();
         self.stamp = Stamp { epoch, writer, seq: 0, ..self.stamp };
@@ -361,7 +370,8 @@ impl Feed {
         self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version }), false);
     }
 
-    pub(super) fn tip(&self) -> &Block {
+    /// The newest block.
+    pub fn tip(&self) -> &Block {
         self.chain.last().unwrap()
     }
 
@@ -370,14 +380,15 @@ impl Feed {
     }
 
     /// A block comes, its trie nodes before it.
-    pub(super) fn come(&mut self, block: Arc<Block>, more: bool) {
+    pub fn come(&mut self, block: Arc<Block>, more: bool) {
         let (_, entries) = block.node_set().entries().unwrap();
         self.sets.extend(entries.into_iter().map(|entry| (self.entries.len(), entry)));
         self.chain.push(Arc::clone(&block));
         self.put(block.advance(), more);
     }
 
-    pub(super) fn play(&mut self, a_move: &Move) {
+    /// Plays one move.
+    pub fn play(&mut self, a_move: &Move) {
         let head = self.tip().at;
         match a_move {
             Move::Grow(seed) => self.grow(*seed, false),
