@@ -1,13 +1,16 @@
 //! The fork's precompiles, less those that state overrides replace, plus those that they move; and why one failed, in
 //! geth's words.
 
+mod required_gas;
+
 use super::budget::Budget;
 use super::cost;
+use required_gas::required_gas;
 use revm::context_interface::cfg::Cfg;
 use revm::context_interface::{ContextTr, LocalContextTr as _};
 use revm::handler::{EthPrecompiles, PrecompileProvider, precompile_output_to_interpreter_result};
 use revm::interpreter::{CallInputs, InterpreterResult};
-use revm::precompile::PrecompileHalt;
+use revm::precompile::{PrecompileHalt, PrecompileOutput};
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::map::AddressMap;
 use revm::primitives::{Address, map::AddressSet};
@@ -54,9 +57,14 @@ impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Pre
         if !ctx.chain_mut().spend(cost::precompile(at, inputs.input.len())) {
             return Err("out of time".to_owned());
         }
-        let output = precompile
-            .execute(&inputs.input.as_bytes(ctx), inputs.gas_limit, inputs.reservoir)
+        let input = inputs.input.as_bytes(ctx);
+        let mut output = precompile
+            .execute(&input, inputs.gas_limit, inputs.reservoir)
             .map_err(|error| error.to_string())?;
+        if output.halt_reason().is_some_and(|halt| required_gas(halt, &input) > inputs.gas_limit) {
+            output = PrecompileOutput::halt(PrecompileHalt::OutOfGas, inputs.reservoir);
+        }
+        drop(input);
         if let Some(halt) = output.halt_reason().filter(|halt| !halt.is_oog()) {
             ctx.local_mut().set_precompile_error_context(told(halt));
         }

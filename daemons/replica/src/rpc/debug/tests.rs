@@ -111,6 +111,43 @@ fn precompiles_say_why_they_failed() {
     }
 }
 
+/// geth asks for the gas before it looks at the input.
+#[test]
+fn a_precompile_without_its_gas_does_not_say_what_is_wrong_with_its_input() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let zeros = |bytes: usize| "00".repeat(bytes);
+    let length = |bytes: u32| format!("{}{bytes:08x}", zeros(28));
+    // Chain, gas of the precompile, and how it then fails.
+    let limit = "one or more of base/exponent/modulus length exceeded 1024 bytes";
+    let lengths = |base, exponent, modulus| [base, exponent, modulus].map(length).concat();
+    let beyond = format!("{}{}", "ff".repeat(32), zeros(64));
+    let cases = [
+        (0x05, lengths(1_025, 0, 1), 33_282, limit),
+        (0x05, lengths(1, 1_025, 1), 254_208, limit),
+        (0x05, beyond, u64::MAX, "out of gas"),
+        (0x0c, zeros(161), 12_000, "invalid input length"),
+        (0x0e, zeros(289), 22_500, "invalid input length"),
+        (0x0f, zeros(1), 37_700, "invalid input length"),
+    ];
+    let here = "0x1234000000000000000000000000000000001234";
+    for (number, input, gas, text) in cases {
+        let limits = if gas == u64::MAX {
+            vec![(1_000_000, text)]
+        } else {
+            vec![(gas, text), (gas - 1, "out of gas")]
+        };
+        for (gas, text) in limits {
+            // Hands its input on, with so much gas.
+            let code = format!("0x365f5f375f5f365f5f60{number:02x}63{gas:08x}f100");
+            let config = json!({"tracer": "callTracer", "stateOverrides": {here: {"code": code}}});
+            let call = json!({"to": here, "input": format!("0x{input}")});
+            let answer = ask(&rpc, "debug_traceCall", json!([call, "latest", config]));
+            assert_eq!(answer["result"]["calls"][0]["error"], text, "{number:x} {gas} {input}: {answer}");
+        }
+    }
+}
+
 /// geth tells what it has added up before it looks at the stack.
 #[test]
 fn what_a_step_without_operands_costs_is_what_does_not_depend_on_them() {
