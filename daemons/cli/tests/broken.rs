@@ -78,7 +78,7 @@ fn root() -> PathBuf {
 }
 
 /// Output of `maidenlane config check` about a case.
-fn told((name, daemon, edits): &Case) -> String {
+fn output_of((name, daemon, edits): &Case) -> String {
     let package = root().join("dhall/package.dhall");
     let example = root().join(format!("dhall/examples/minimal/{daemon}.dhall"));
     let mut text = fs::read_to_string(example).unwrap();
@@ -95,15 +95,15 @@ fn told((name, daemon, edits): &Case) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_maidenlane"));
     let output = command.args(["config", "check", daemon]).arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(78), "{name}");
-    let told = String::from_utf8(output.stderr).unwrap();
-    let told = told.replace(dir.path().canonicalize().unwrap().to_str().unwrap(), "/etc/maidenlane");
-    told.replace(package.to_str().unwrap(), "DHALL/package.dhall")
+    let text = String::from_utf8(output.stderr).unwrap();
+    let text = text.replace(dir.path().canonicalize().unwrap().to_str().unwrap(), "/etc/maidenlane");
+    text.replace(package.to_str().unwrap(), "DHALL/package.dhall")
 }
 
 #[test]
 fn every_mistake_is_told_with_its_place_and_cure() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken.txt");
-    let now: BTreeMap<&str, String> = CASES.iter().map(|case| (case.0, told(case))).collect();
+    let now: BTreeMap<&str, String> = CASES.iter().map(|case| (case.0, output_of(case))).collect();
     let mut text = String::new();
     for (name, _, _) in CASES {
         write!(text, "## {name}\n{}\n", now[name]).unwrap();

@@ -148,17 +148,17 @@ fn cluster(dir: &Path, broker: &str, lag: &str) -> String {
 fn an_edit_is_told_with_every_instance_that_it_touches() {
     let dir = tempfile::tempdir().unwrap();
     let old = cluster(&dir.path().join("old"), "k", "2");
-    let told =
+    let output =
         |new: &str| String::from_utf8(check(&format!("config diff {old} {new}"), "", Ok(&[]))).unwrap();
-    assert_eq!(told(&cluster(&dir.path().join("same"), "k", "1 + 1")), "");
+    assert_eq!(output(&cluster(&dir.path().join("same"), "k", "1 + 1")), "");
     assert_eq!(
-        told(&cluster(&dir.path().join("reload"), "k", "3")),
+        output(&cluster(&dir.path().join("reload"), "k", "3")),
         "maidenlane-replica@2: maxLagBlocks: 2 -> 3 (reloads)\nsystemctl reload maidenlane-replica@2\n"
     );
     let new = cluster(&dir.path().join("restart"), "l", "2");
     let change = "feed.log.brokers: [ \"k:9092\" ] -> [ \"l:9092\" ] (needs a restart)";
     assert_eq!(
-        told(&new),
+        output(&new),
         format!(
             "maidenlane-tap@a: {change}\nmaidenlane-replica@1: {change}\nmaidenlane-replica@2: {change}\n\
              systemctl restart maidenlane-tap@a maidenlane-replica@1 maidenlane-replica@2\n"

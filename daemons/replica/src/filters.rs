@@ -77,7 +77,7 @@ pub(crate) struct Found {
     pub(crate) id: Id,
     pub(crate) filter: Description,
     pub(crate) stand: Stand,
-    /// The description as the topic has it, when it must be told again: it is there only for so long.
+    /// The description as the topic has it, when it must be written again: it is there only for so long.
     pub(crate) again: Option<Bytes>,
 }
 
@@ -128,8 +128,8 @@ impl Filters {
 
     /// Appends a description.
     pub(crate) async fn keep(&self, description: Bytes) -> Result<(), Unavailable> {
-        let told = FilterCriteria { criteria: description, at_ms: now_ms() };
-        self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Criteria(told), answer)).await.map(drop)
+        let criteria = FilterCriteria { criteria: description, at_ms: now_ms() };
+        self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Criteria(criteria), answer)).await.map(drop)
     }
 
     async fn ask<T>(

@@ -169,9 +169,9 @@ impl Appender {
         if !entries.is_empty() {
             let mut producer = match self.producer.take() {
                 Some(producer) => producer,
-                None => self.log.producer(&self.topic).map_err(|error| told(&error))?,
+                None => self.log.producer(&self.topic).map_err(|error| log_error(&error))?,
             };
-            producer.append(&entries).map_err(|error| told(&error))?;
+            producer.append(&entries).map_err(|error| log_error(&error))?;
             self.producer = Some(producer);
         }
         let hashes: Vec<B256> = news.iter().map(|transaction| transaction.hash).collect();
@@ -181,7 +181,7 @@ impl Appender {
 }
 
 /// The log's error with its causes, for the client and the log line.
-fn told(error: &maidenlane_log::Error) -> NotTaken {
+fn log_error(error: &maidenlane_log::Error) -> NotTaken {
     NotTaken::Log(maidenlane_service::with_causes(error))
 }
 

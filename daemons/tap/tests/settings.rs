@@ -72,8 +72,8 @@ fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
     round_trip::<Settings>(dir.path(), 40).unwrap();
 }
 
-/// Loads the minimal example with `piece` replaced `by` and returns what is told after the file's name.
-fn told(piece: &str, by: &str) -> String {
+/// Loads the minimal example with `piece` replaced `by` and returns what is text after the file's name.
+fn problems_of(piece: &str, by: &str) -> String {
     let text = std::fs::read_to_string(dhall().join("examples/minimal/tap.dhall")).unwrap();
     assert!(text.contains(piece), "{piece}");
     let package = dhall().join("package.dhall").canonicalize().unwrap();
@@ -81,23 +81,23 @@ fn told(piece: &str, by: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tap.dhall");
     std::fs::write(&path, text).unwrap();
-    let told = load::<Settings>(&path).unwrap_err().to_string();
-    told.lines().skip(1).map(str::trim).collect::<Vec<_>>().join("; ")
+    let text = load::<Settings>(&path).unwrap_err().to_string();
+    text.lines().skip(1).map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 #[test]
 fn a_mistake_in_a_completed_record_is_told_by_field() {
-    assert_eq!(told(", ipc = \"/var/lib/geth/geth.ipc\"", ""), "ipc: missing, expected Text");
+    assert_eq!(problems_of(", ipc = \"/var/lib/geth/geth.ipc\"", ""), "ipc: missing, expected Text");
     assert_eq!(
-        told(", ipc =", ", icp ="),
+        problems_of(", ipc =", ", icp ="),
         "icp: unknown field, did you mean `ipc`?; ipc: missing, expected Text"
     );
     assert_eq!(
-        told("id = 1", "id = -1"),
+        problems_of("id = 1", "id = -1"),
         "chain.id: expected Natural, found Integer: write the number without a sign"
     );
     assert_eq!(
-        told("\"/var/lib/maidenlane/spool\"", "\"spool\", heartbeat_ms = 1"),
+        problems_of("\"/var/lib/maidenlane/spool\"", "\"spool\", heartbeat_ms = 1"),
         "spool: expected an absolute path, found `spool`; heartbeat_ms: expected 50 to 10000, found 1"
     );
 }

@@ -67,13 +67,13 @@ fn check(files: &[(&str, &str)], expect: &[&str]) {
         std::fs::write(dir.path().join(name), text).unwrap();
     }
     let first = files.first().map_or("absent.dhall", |(name, _)| name);
-    let told = match maidenlane_config::load::<Settings>(&dir.path().join(first)) {
+    let text = match maidenlane_config::load::<Settings>(&dir.path().join(first)) {
         Ok(loaded) => format!("\n{:?}", loaded.settings),
         Err(error) => error.to_string(),
     };
-    let told = told.replace(dir.path().to_str().unwrap(), "DIR");
-    let lines: Vec<&str> = told.lines().skip(1).map(str::trim).collect();
-    assert_eq!(lines, expect, "{told}");
+    let text = text.replace(dir.path().to_str().unwrap(), "DIR");
+    let lines: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
+    assert_eq!(lines, expect, "{text}");
 }
 
 /// [`GOOD`] with one piece replaced.
@@ -136,11 +136,11 @@ fn values_are_explained_all_at_once() {
             "every_ms: expected 1 to 1000, found 0",
         ],
     );
-    for (brokers, told) in [
+    for (brokers, text) in [
         ("[] : List Text", "feed.log.brokers: expected at least one host:port"),
         ("[ \"k:1\", \"k\" ]", "feed.log.brokers: expected host:port, found `k`"),
     ] {
-        broken(".Segment { dir = \"/log\" }", &format!(".Kafka {{ brokers = {brokers} }}"), &[told]);
+        broken(".Segment { dir = \"/log\" }", &format!(".Kafka {{ brokers = {brokers} }}"), &[text]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A block's JSON exactly as geth 1.17 writes it.
 
-use crate::transaction::{self, Place};
+use crate::transaction::{self, Inclusion};
 use alloy::consensus::Header;
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::eips::eip4895::Withdrawal;
@@ -13,7 +13,7 @@ use maidenlane_jsonrpc::Json;
 /// What geth writes of a block.
 pub trait BlockJson {
     /// Where a transaction of this block stands.
-    fn place(&self, index: usize) -> Place;
+    fn place(&self, index: usize) -> Inclusion;
     /// `eth_getTransactionBy…`: null where there is none at `index`.
     fn transaction_json(&self, index: usize) -> Json;
     /// A transaction's bytes as it was sent, without blobs.
@@ -30,8 +30,8 @@ pub trait BlockJson {
 }
 
 impl BlockJson for Block {
-    fn place(&self, index: usize) -> Place {
-        Place {
+    fn place(&self, index: usize) -> Inclusion {
+        Inclusion {
             block: self.hash,
             number: self.header.number,
             timestamp: self.header.timestamp,

@@ -187,7 +187,7 @@ impl Tag {
     }
 
     /// As geth prints it in texts: names have numbers below zero.
-    pub fn told(self) -> i64 {
+    pub fn as_number(self) -> i64 {
         match self {
             Self::Number(number) => i64::try_from(number).unwrap_or(i64::MAX),
             Self::Pending => -1,

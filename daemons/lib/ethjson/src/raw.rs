@@ -62,8 +62,8 @@ impl Sent {
             (Transaction::Eip4844(signed), Some(blobs @ Blobs::Eip4844(_)))
                 if rules.spec(head).is_enabled_in(SpecId::OSAKA) =>
             {
-                let told = |error| Error::server(format!("blob sidecar conversion failed: {error}"));
-                let blobs = blobs.try_convert_into_eip7594().map_err(told)?;
+                let failed = |error| Error::server(format!("blob sidecar conversion failed: {error}"));
+                let blobs = blobs.try_convert_into_eip7594().map_err(failed)?;
                 let signed = signed.clone().map(|tx| {
                     TxEip4844Variant::TxEip4844WithSidecar(TxEip4844WithSidecar {
                         tx,

@@ -10,7 +10,7 @@ use maidenlane_json::{Object, push_data};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Inclusion {
     /// The block's hash.
     pub block: B256,
     /// Its number.
@@ -24,7 +24,7 @@ pub struct Place {
 }
 
 /// Writes all fields.
-pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &Place) {
+pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &Inclusion) {
     let big = |n: u128| n.to_be_bytes();
     object.data("blockHash", place.block.as_slice());
     object.quantity("blockNumber", place.number);

@@ -66,7 +66,7 @@ impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Pre
         }
         drop(input);
         if let Some(halt) = output.halt_reason().filter(|halt| !halt.is_oog()) {
-            ctx.local_mut().set_precompile_error_context(told(halt));
+            ctx.local_mut().set_precompile_error_context(text_of(halt));
         }
         Ok(Some(precompile_output_to_interpreter_result(output, inputs.gas_limit)))
     }
@@ -78,7 +78,7 @@ impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Pre
 }
 
 /// geth's text for what a precompile does not take.
-fn told(halt: &PrecompileHalt) -> String {
+fn text_of(halt: &PrecompileHalt) -> String {
     use PrecompileHalt as H;
     let text = match halt {
         H::Blake2WrongLength

@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 
 /// What is written of each step.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct StepOptions {
     /// Memory before the step, in words.
     pub memory: bool,
     /// The stack before the step.
@@ -52,7 +52,7 @@ pub struct Steps {
     /// Earned before the first step.
     refund: i64,
     spec: SpecId,
-    wanted: Wanted,
+    wanted: StepOptions,
     most_bytes: usize,
     out: String,
     /// Bytes of all steps, without what separates them.
@@ -66,7 +66,7 @@ pub struct Steps {
 
 impl Steps {
     /// Writes at most `most_bytes`. `refund` is what the transaction has earned before its first step.
-    pub fn new(spec: SpecId, wanted: Wanted, refund: i64, most_bytes: usize) -> Self {
+    pub fn new(spec: SpecId, wanted: StepOptions, refund: i64, most_bytes: usize) -> Self {
         Self {
             refund,
             spec,

@@ -57,10 +57,10 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expect: Result<(&[&str], bool), ()>) {
         let list = super::split(text, 2);
-        let told = list
+        let read = list
             .as_ref()
             .map(|list| (list.values.iter().map(|value| value.get()).collect::<Vec<_>>(), list.is_longer));
-        assert_eq!(told.map_err(|_| ()), expect.map(|(values, more)| (values.to_vec(), more)), "{text}");
+        assert_eq!(read.map_err(|_| ()), expect.map(|(values, more)| (values.to_vec(), more)), "{text}");
     }
 
     #[test]

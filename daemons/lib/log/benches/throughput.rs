@@ -42,17 +42,17 @@ fn main() -> Outcome<()> {
             }
             None => None,
         };
-        let told = |speed: Option<f64>| speed.map_or("not run".to_owned(), |speed| format!("{speed:.0}"));
+        let shown = |speed: Option<f64>| speed.map_or("not run".to_owned(), |speed| format!("{speed:.0}"));
         println!(
             "{:>11} x {:<14} {:>8} {:>7} {:>9}   {:>8} {:>7} {:>9}",
             load.0,
             load.1,
-            told(Some(segment.append)),
-            told(kafka.as_ref().map(|speed| speed.append)),
-            told(Some(raw.append)),
-            told(Some(segment.read)),
-            told(kafka.as_ref().map(|speed| speed.read)),
-            told(Some(raw.read)),
+            shown(Some(segment.append)),
+            shown(kafka.as_ref().map(|speed| speed.append)),
+            shown(Some(raw.append)),
+            shown(Some(segment.read)),
+            shown(kafka.as_ref().map(|speed| speed.read)),
+            shown(Some(raw.read)),
         );
         println!(
             "    segment / raw file     {:>8.2} {:>29.2}",
@@ -82,7 +82,7 @@ fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
     backend.create(topic, &TopicOptions::default())?;
     let mut producer = backend.producer(topic)?;
     let mut consumer = backend.consumer(topic, 0)?;
-    let (told, begun) = std::sync::mpsc::sync_channel::<Instant>(1);
+    let (tell, begun) = std::sync::mpsc::sync_channel::<Instant>(1);
     let reader = std::thread::spawn(move || -> Result<Vec<f64>, maidenlane_log::Error> {
         let mut took_ms = Vec::new();
         while took_ms.len() < HANDED {
@@ -96,7 +96,7 @@ fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
     for seed in 0..HANDED {
         std::thread::sleep(HANDED_EVERY);
         let payload = payload(HANDED_BYTES, seed);
-        told.send(Instant::now())?;
+        tell.send(Instant::now())?;
         producer.append(&[Append { key: None, payload: &payload }])?;
     }
     let mut took_ms = reader.join().map_err(|_| "the reader died")??;

@@ -102,12 +102,12 @@ impl Feed {
 }
 
 /// A new database.
-struct Place {
+struct World {
     store: Arc<Store>,
     _dir: tempfile::TempDir,
 }
 
-impl Place {
+impl World {
     fn new() -> Outcome<Self> {
         let dir = tempfile::tempdir()?;
         Ok(Self { store: Arc::new(Store::open(&dir.path().join("db"), CACHE_BYTES)?), _dir: dir })
@@ -116,8 +116,8 @@ impl Place {
 
 /// The daemon's own loop, from an empty database to the feed's last block.
 fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
-    let place = Place::new()?;
-    let (store, liveness) = (Arc::clone(&place.store), Arc::new(Liveness::default()));
+    let world = World::new()?;
+    let (store, liveness) = (Arc::clone(&world.store), Arc::new(Liveness::default()));
     let demands = Demands { chain_id: feed.open.chain_id, genesis: None, proofs: false };
     let begun = Instant::now();
     let mut follower = Follower::new(
@@ -136,12 +136,12 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
 
 /// What the follower writes: for each block its rows by table.
 fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
-    let place = Place::new()?;
+    let world = World::new()?;
     let of_block = |record: &Record| {
-        let mut batch = place.store.batch(Facts::default(), KEEP);
+        let mut batch = world.store.batch(Facts::default(), KEEP);
         match record {
-            Record::Genesis(genesis) => place.store.genesis(&mut batch, genesis)?,
-            Record::Advance(advance) => place.store.advance(&mut batch, advance)?,
+            Record::Genesis(genesis) => world.store.genesis(&mut batch, genesis)?,
+            Record::Advance(advance) => world.store.advance(&mut batch, advance)?,
             _ => {}
         }
         Ok(batch.by_table())
@@ -151,10 +151,10 @@ fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
 
 /// Only RocksDB: a batch per block, written to a new database.
 fn write(rows: &[Vec<TableRows>]) -> Outcome<Duration> {
-    let place = Place::new()?;
+    let world = World::new()?;
     let begun = Instant::now();
     for of_block in rows {
-        place.store.write(place.store.batch_of(of_block)?)?;
+        world.store.write(world.store.batch_of(of_block)?)?;
     }
     Ok(begun.elapsed())
 }

@@ -69,8 +69,8 @@ mod tests {
     /// Begun at 100, now at `next` of 1,100 after ten seconds.
     fn check(next: u64, expect: &str) {
         let begun = Instant::now();
-        let told = CatchUp::new(100, begun).progress(next, 1_100, begun + Duration::from_secs(10));
-        assert_eq!(told.to_string(), expect);
+        let progress = CatchUp::new(100, begun).progress(next, 1_100, begun + Duration::from_secs(10));
+        assert_eq!(progress.to_string(), expect);
     }
 
     #[test]

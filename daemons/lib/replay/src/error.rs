@@ -6,7 +6,7 @@ use maidenlane_chain::BlockRef;
 use maidenlane_feed::Violation;
 use maidenlane_service::{Exit, Failure};
 use maidenlane_state::trie::audit::Mismatch;
-use maidenlane_state::trie::whole::Unlike;
+use maidenlane_state::trie::whole::RootMismatch;
 use maidenlane_store as store;
 
 /// A fatal error.
@@ -55,12 +55,12 @@ pub enum Error {
     },
     /// The state that the chain begins with.
     #[error("the state of block 0 is not what its header says")]
-    Genesis(#[source] Box<Unlike>),
+    Genesis(#[source] Box<RootMismatch>),
     /// Trie nodes are wanted of a database that was begun without them.
     #[error(
         "this database keeps no trie nodes and cannot begin to; set `proofs` to None, or bootstrap anew, or restore a snapshot of a replica that has them"
     )]
-    Proofless,
+    NoProofs,
     /// A record that does not fit.
     #[error("log entry {offset} is refused")]
     Refused {
@@ -122,7 +122,7 @@ impl Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::Unfit { .. } | Error::Proofless | Error::Store(store::Error::InUse { .. }) => {
+            Error::Unfit { .. } | Error::NoProofs | Error::Store(store::Error::InUse { .. }) => {
                 Exit::Settings
             }
             Error::Log(maidenlane_log::Error::NoTopic { .. }) | Error::Away { .. } => Exit::GaveUp,

@@ -110,7 +110,7 @@ impl Follower {
         // At the feed's end no OPEN would come for long to tell it.
         apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
         let stored = match (&proofs, stored.proofs) {
-            (Some(_), None) if stored.head.is_some() => return Err(Error::Proofless),
+            (Some(_), None) if stored.head.is_some() => return Err(Error::NoProofs),
             (None, Some(_)) => {
                 events.emit(&Event::NodesDropped);
                 store.drop_nodes()?

@@ -11,7 +11,7 @@ use maidenlane_chain::forks::ForksError;
 use maidenlane_chain::{BlockRef, Rules};
 use maidenlane_service::Current;
 use maidenlane_service::clock::{age_of, millis};
-use maidenlane_state::trie::Place;
+use maidenlane_state::trie::NodeKey;
 use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use maidenlane_store::{self as store, View};
 use std::sync::Arc;
@@ -131,9 +131,9 @@ impl StateView for HeadView {
         &self,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+        visit: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
     ) -> Result<(), ReadError> {
-        read("accounts", self.view.accounts(from, after(at), told))
+        read("accounts", self.view.accounts(from, after(at), visit))
     }
 
     fn slots(
@@ -141,16 +141,16 @@ impl StateView for HeadView {
         account: B256,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, U256) -> bool,
+        visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError> {
-        read("slots", self.view.slots(account, from, after(at), told))
+        read("slots", self.view.slots(account, from, after(at), visit))
     }
 
     fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
         read("undo rows", self.view.changed(block))
     }
 
-    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError> {
         read("trie node", self.view.node(place, after(at)))
     }
 
@@ -182,7 +182,7 @@ impl StateView for HeadView {
         read("transaction", self.view.transaction(hash))
     }
 
-    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+    fn logs(&self, query: &LogQuery, visit: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
         let mut positions = Vec::new();
         if !query.addresses.is_empty() {
             positions.push((0, query.addresses.iter().map(|address| address.to_vec()).collect()));
@@ -192,7 +192,7 @@ impl StateView for HeadView {
                 positions.push((position, any.iter().map(|topic| topic.to_vec()).collect()));
             }
         }
-        read("logs", self.view.logs(&positions, query.from..=query.to, told)).map(drop)
+        read("logs", self.view.logs(&positions, query.from..=query.to, visit)).map(drop)
     }
 }
 

@@ -200,7 +200,7 @@ impl Health {
 /// Tells the service manager, if there is one. Without one, or when it went away, there is nobody to tell.
 pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("service manager not told: {error}");
+        tracing::debug!("service manager not notified: {error}");
     }
 }
 

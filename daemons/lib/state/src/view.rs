@@ -1,7 +1,7 @@
 //! One block's view of state and chain, as a trait: answers are tested on a chain in memory, and neither the EVM nor the
 //! JSON-RPC knows the database.
 
-use crate::trie::Place;
+use crate::trie::NodeKey;
 use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use maidenlane_chain::{BlockRef, LogRef, Rules};
@@ -105,12 +105,12 @@ pub trait StateView: Send + Sync + 'static {
     fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError>;
     /// A slot by keccak256 of address and slot number; zero where there is none.
     fn slot(&self, account: B256, key: B256, at: At) -> Result<U256, ReadError>;
-    /// Tells `told` of accounts with their keys, ascending from `from` on, until it returns false.
+    /// Calls `visit` with accounts and their keys, ascending from `from` on, until it returns false.
     fn accounts(
         &self,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+        visit: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
     ) -> Result<(), ReadError>;
     /// The same for the slots of an account.
     fn slots(
@@ -118,12 +118,12 @@ pub trait StateView: Send + Sync + 'static {
         account: B256,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, U256) -> bool,
+        visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError>;
     /// Whose accounts a canonical block changed; `None` when that is no longer kept.
     fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError>;
     /// A trie node's RLP. Only asked at blocks that have proofs.
-    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError>;
+    fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError>;
     /// Code by its hash.
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError>;
     /// The canonical hash at a number.
@@ -138,8 +138,8 @@ pub trait StateView: Send + Sync + 'static {
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// The canonical block and index of a transaction.
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
-    /// Tells `told`, ascending, of blocks and the indexes (counted through the block) of their logs that have every
+    /// Calls `visit`, ascending, with blocks and the indexes (counted through the block) of their logs that have every
     /// wanted address and topic; of no logs from time to time while none are found. False ends the search. Only asked when
     /// at least one position names a term; a log with fewer topics than the query has positions may be among them.
-    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError>;
+    fn logs(&self, query: &LogQuery, visit: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError>;
 }

@@ -38,7 +38,7 @@ pub use audit::{Audit, Row, canonical_rows, dump, state_root};
 pub use batch_stats::TableRows;
 pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use keep::{Keep, Past};
-pub use logs::{Positions, Told};
+pub use logs::{Positions, Visitor};
 pub use read::View;
 pub use write::{Batch, Store};
 

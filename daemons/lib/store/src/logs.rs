@@ -9,24 +9,29 @@ use std::ops::{Range, RangeInclusive};
 /// What a search wants: a position is 0 (address) or 1–4 (topics), with at least one term each.
 pub type Positions = [(u8, Vec<Vec<u8>>)];
 
-/// Told of a block and the indexes of its logs that match; of none from time to time, while nothing is found. False ends
+/// Takes a block and the indexes of its logs that match; none from time to time, while nothing is found. False ends
 /// the search.
-pub type Told<'a> = &'a mut dyn FnMut(u64, &[u32]) -> bool;
+pub type Visitor<'a> = &'a mut dyn FnMut(u64, &[u32]) -> bool;
 
 impl View {
-    /// Tells `told` of the blocks in `range`, ascending, and of those of their logs that have, at every position, one of
+    /// Calls `visit` with the blocks in `range`, ascending, and of those of their logs that have, at every position, one of
     /// its terms. Returns how many rows were looked for.
     ///
     /// # Errors
     /// When the database is damaged.
-    pub fn logs(&self, wanted: &Positions, range: RangeInclusive<u64>, told: Told<'_>) -> Result<u64, Error> {
+    pub fn logs(
+        &self,
+        wanted: &Positions,
+        range: RangeInclusive<u64>,
+        visit: Visitor<'_>,
+    ) -> Result<u64, Error> {
         let positions = wanted.iter().map(|(position, terms)| {
             Position(terms.iter().map(|term| Term::of(tables::term(*position, term))).collect())
         });
         let mut positions: Vec<Position> = positions.collect();
         let mut rows = Rows { view: self, cursor: self.cursor(tables::LOGS)?, sought: 0 };
         let (mut block, mut common, mut other) = (*range.start(), Vec::new(), Vec::new());
-        while let Some(next) = meet(&mut rows, &mut positions, block, *range.end(), told)? {
+        while let Some(next) = meet(&mut rows, &mut positions, block, *range.end(), visit)? {
             common.clear();
             for (index, position) in positions.iter().enumerate() {
                 let set = if index == 0 { &mut common } else { &mut other };
@@ -35,7 +40,7 @@ impl View {
                     common.retain(|log| other.binary_search(log).is_ok());
                 }
             }
-            let goes_on = common.is_empty() || told(next, &common);
+            let goes_on = common.is_empty() || visit(next, &common);
             match next.checked_add(1).filter(|_| goes_on) {
                 Some(after) => block = after,
                 None => break,
@@ -51,7 +56,7 @@ fn meet(
     positions: &mut [Position],
     mut block: u64,
     to: u64,
-    told: Told<'_>,
+    visit: Visitor<'_>,
 ) -> Result<Option<u64>, Error> {
     let mut agreed = 0;
     let mut next = 0;
@@ -61,7 +66,7 @@ fn meet(
         let Some(nearest) = position.seek(rows, block)?.filter(|nearest| *nearest <= to) else {
             return Ok(None);
         };
-        if rows.sought > sought && !told(nearest, &[]) {
+        if rows.sought > sought && !visit(nearest, &[]) {
             return Ok(None);
         }
         agreed = if nearest == block { agreed + 1 } else { 1 };

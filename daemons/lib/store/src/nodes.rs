@@ -4,7 +4,7 @@ use super::write::{Batch, Store};
 use super::{Error, Facts, Proofs, SetPosition, View, tables};
 use maidenlane_chain::{BlockRef, Bytes};
 use maidenlane_state::trie::audit::place;
-use maidenlane_state::trie::{Fault, Nibbles, Nodes, Owner, Place};
+use maidenlane_state::trie::{Fault, Nibbles, NodeKey, Nodes, Owner};
 use maidenlane_wire::NodeRow;
 use rocksdb::WriteBatch;
 
@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When a table is missing.
-    pub fn begin_nodes(&self, batch: &mut Batch, nodes: &[(Place, Bytes)]) -> Result<(), Error> {
+    pub fn begin_nodes(&self, batch: &mut Batch, nodes: &[(NodeKey, Bytes)]) -> Result<(), Error> {
         let table = self.table(tables::NODES)?;
         for (place, node) in nodes {
             batch.rows.put_cf(table, tables::node_key(place), node);
@@ -91,7 +91,7 @@ impl Store {
 /// The nodes as they are written now.
 impl Nodes for Store {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
-        let key = tables::node_key(&Place { owner, path: *path });
+        let key = tables::node_key(&NodeKey { owner, path: *path });
         Ok(self.get(tables::NODES, &key)?.map(Bytes::from))
     }
 }
@@ -101,7 +101,7 @@ impl View {
     ///
     /// # Errors
     /// When the database is damaged.
-    pub fn node(&self, place: &Place, at: Option<u64>) -> Result<Option<Bytes>, Error> {
+    pub fn node(&self, place: &NodeKey, at: Option<u64>) -> Result<Option<Bytes>, Error> {
         let value = self.value(tables::NODES, tables::NODE_HISTORY, &tables::node_key(place), at)?;
         Ok(value.map(Bytes::from))
     }

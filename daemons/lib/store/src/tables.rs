@@ -29,7 +29,7 @@
 //! save little more (8.7 kB for 4,096 blocks).
 
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_state::trie::Place;
+use maidenlane_state::trie::NodeKey;
 
 /// Version of everything on this page. A database of another version is refused.
 pub(crate) const FORMAT: u32 = 2;
@@ -117,7 +117,7 @@ pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
 /// # Correctness
 /// No key is the beginning of another: the first byte tells whether an owner follows, and the length stands before
 /// the path. So a search in the past of a node meets no row of another one.
-pub(crate) fn node_key(place: &Place) -> Vec<u8> {
+pub(crate) fn node_key(place: &NodeKey) -> Vec<u8> {
     let mut key = Vec::with_capacity(66);
     key.push(u8::from(place.owner.is_some()));
     key.extend_from_slice(place.owner.as_ref().map_or(&[], |owner| owner.as_slice()));
@@ -175,7 +175,7 @@ mod tests {
         at_block, block_at_end, block_key, block_of, keys, keys_of, node_key, place, slot_key, term,
     };
     use maidenlane_chain::{B256, BlockRef};
-    use maidenlane_state::trie::{Nibbles, Place};
+    use maidenlane_state::trie::{Nibbles, NodeKey};
 
     #[test]
     fn keys_are_pinned() {
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(block_at_end(&at_block(&slot, 9)), Some(9));
         assert_eq!(place(258, 3), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3]);
         assert_eq!(term(3, &[5, 6]), [3, 5, 6]);
-        let node = |owner, path: &[u8]| node_key(&Place { owner, path: Nibbles::from_nibbles(path) });
+        let node = |owner, path: &[u8]| node_key(&NodeKey { owner, path: Nibbles::from_nibbles(path) });
         assert_eq!(node(None, &[]), [0, 0]);
         assert_eq!(node(None, &[10, 11, 12]), [0, 3, 0xab, 0xc0]);
         assert_eq!(node(None, &[10, 11, 12, 0]), [0, 4, 0xab, 0xc0]);

@@ -86,9 +86,9 @@ fn damage_in_a_table_is_told_where_it_is_read() {
     let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
     let refused = text(&refused);
     assert!(refused.contains(path.to_str().unwrap()) && refused.contains("Corruption"), "{refused}");
-    // Whoever ends the daemon is told which file it is.
-    let told = text(&store.sound().unwrap_err());
-    assert!(told.contains(file.file_name().unwrap().to_str().unwrap()), "{told}");
+    // The one who ends the daemon learns which file it is.
+    let visit = text(&store.sound().unwrap_err());
+    assert!(visit.contains(file.file_name().unwrap().to_str().unwrap()), "{visit}");
 }
 
 #[test]

@@ -13,11 +13,11 @@ struct Tables {
 const ACCOUNTS: Tables = Tables { latest: tables::ACCOUNTS, history: tables::ACCOUNT_HISTORY };
 const SLOTS: Tables = Tables { latest: tables::SLOTS, history: tables::SLOT_HISTORY };
 
-/// Who is told of keys and values, until they return false.
-type Told<'a> = dyn FnMut(B256, &[u8]) -> Result<bool, Error> + 'a;
+/// Takes keys and values until it returns false.
+type Visitor<'a> = dyn FnMut(B256, &[u8]) -> Result<bool, Error> + 'a;
 
 impl View {
-    /// Tells `told` of accounts and their keys, ascending from `from` on, as they were after block `at` (`None` = the head),
+    /// Calls `visit` with accounts and their keys, ascending from `from` on, as they were after block `at` (`None` = the head),
     /// until it returns false.
     ///
     /// # Errors
@@ -26,11 +26,11 @@ impl View {
         &self,
         from: B256,
         at: Option<u64>,
-        told: &mut dyn FnMut(B256, Account) -> bool,
+        visit: &mut dyn FnMut(B256, Account) -> bool,
     ) -> Result<(), Error> {
         self.walk(&ACCOUNTS, &[], from, at, &mut |key, slim| {
             let account = Account::decode_slim(slim).map_err(|_| self.damaged("account"))?;
-            Ok(told(key, account))
+            Ok(visit(key, account))
         })
     }
 
@@ -43,10 +43,10 @@ impl View {
         account: B256,
         from: B256,
         at: Option<u64>,
-        told: &mut dyn FnMut(B256, U256) -> bool,
+        visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), Error> {
         self.walk(&SLOTS, account.as_slice(), from, at, &mut |key, value| {
-            Ok(told(key, U256::try_from_be_slice(value).ok_or_else(|| self.damaged("slot"))?))
+            Ok(visit(key, U256::try_from_be_slice(value).ok_or_else(|| self.damaged("slot"))?))
         })
     }
 
@@ -68,7 +68,7 @@ impl View {
         owner: &[u8],
         from: B256,
         at: Option<u64>,
-        told: &mut Told<'_>,
+        visit: &mut Visitor<'_>,
     ) -> Result<(), Error> {
         let first = [owner, from.as_slice()].concat();
         let (mut now, mut past) = (self.cursor(latest)?, self.cursor(history)?);
@@ -97,7 +97,7 @@ impl View {
                 now.next();
             }
             if let Some(value) = value
-                && !told(key, &value)?
+                && !visit(key, &value)?
             {
                 return Ok(());
             }

@@ -10,7 +10,7 @@ use alloy::genesis::Genesis;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::rlp::Decodable as _;
 use maidenlane_chain::{Block, BlockRef, Logs, Rules};
-use maidenlane_state::trie::{Nodes as _, Place};
+use maidenlane_state::trie::{NodeKey, Nodes as _};
 use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use revm::state::AccountInfo;
 use std::collections::{BTreeMap, HashMap};
@@ -28,7 +28,7 @@ pub(crate) struct Stored {
     pub(crate) body: Bytes,
     pub(crate) receipts: Bytes,
     pub(crate) state: State,
-    pub(crate) nodes: OnceLock<BTreeMap<Place, Bytes>>,
+    pub(crate) nodes: OnceLock<BTreeMap<NodeKey, Bytes>>,
 }
 
 /// The chain, shown as of some head.
@@ -185,12 +185,12 @@ impl StateView for Chain {
         &self,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+        visit: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
     ) -> Result<(), ReadError> {
         for (key, (account, slots)) in self.state(at).range(from..) {
             let Account { nonce, balance, code_hash } = *account;
             let storage_root = storage_trie(*key, slots).seal(&mut |_, _| ());
-            if !told(*key, maidenlane_chain::Account { nonce, balance, storage_root, code_hash }) {
+            if !visit(*key, maidenlane_chain::Account { nonce, balance, storage_root, code_hash }) {
                 break;
             }
         }
@@ -202,11 +202,11 @@ impl StateView for Chain {
         account: B256,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, U256) -> bool,
+        visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError> {
         let slots = self.state(at).get(&account).map(|(_, slots)| slots);
         let mut slots = slots.into_iter().flat_map(|slots| slots.range(from..));
-        let _ended = slots.all(|(key, value)| told(*key, *value));
+        let _ended = slots.all(|(key, value)| visit(*key, *value));
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl StateView for Chain {
         Ok(None)
     }
 
-    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError> {
         let stored = self.after(at);
         let nodes = stored.nodes.get_or_init(|| nodes(&stored.state));
         nodes.node(place.owner, &place.path).map_err(|fault| ReadError::new("node", fault))
@@ -261,7 +261,7 @@ impl StateView for Chain {
         Ok(None)
     }
 
-    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+    fn logs(&self, query: &LogQuery, visit: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
         assert!(query.is_selective(), "an index cannot answer this");
         // As an index does: without regard to how many topics a log has.
         let query = LogQuery { topics: trimmed(&query.topics), ..query.clone() };
@@ -270,7 +270,7 @@ impl StateView for Chain {
             let logs = Logs::of(&stored.receipts).expect("encoded here").map(|log| log.expect("a log"));
             let wanted = (0..).zip(logs).filter(|(_, log)| query.matches(log));
             let indexes: Vec<u32> = wanted.map(|(index, _)| index).collect();
-            if !told(number, &indexes) {
+            if !visit(number, &indexes) {
                 break;
             }
         }

@@ -5,7 +5,7 @@ use alloy::primitives::{Log, LogData};
 use alloy::rlp;
 use fastrand::Rng;
 use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
-use maidenlane_state::trie::{Place, whole};
+use maidenlane_state::trie::{NodeKey, whole};
 use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
 use maidenlane_wire::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use maidenlane_wire::{NodeRow, NodeSet};
@@ -57,7 +57,7 @@ pub struct Block {
     /// Changes of trie nodes.
     pub set: Vec<NodeRow>,
     /// All trie nodes after it.
-    pub nodes: BTreeMap<Place, Bytes>,
+    pub nodes: BTreeMap<NodeKey, Bytes>,
     /// All accounts after it.
     pub accounts: BTreeMap<Address, Account>,
     /// All slots after it.
@@ -167,7 +167,7 @@ impl Block {
 
     fn set_since(&self, before: &Self) -> Vec<NodeRow> {
         let places: BTreeSet<_> = self.nodes.keys().chain(before.nodes.keys()).collect();
-        let row = |place: &&Place| NodeRow {
+        let row = |place: &&NodeKey| NodeRow {
             owner: place.owner,
             path: place.path.to_vec().into(),
             before: before.nodes.get(*place).cloned(),

@@ -4,15 +4,15 @@ use crate::chain::State;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::rlp;
 use maidenlane_state::Account;
-use maidenlane_state::trie::{EMPTY_ROOT_HASH, Nothing, Owner, Partial, Place};
+use maidenlane_state::trie::{EMPTY_ROOT_HASH, NodeKey, Nothing, Owner, Partial};
 use std::collections::BTreeMap;
 
 /// All trie nodes of a state.
-pub(crate) fn nodes(state: &State) -> BTreeMap<Place, Bytes> {
+pub(crate) fn nodes(state: &State) -> BTreeMap<NodeKey, Bytes> {
     let mut held = BTreeMap::new();
     let mut take = |owner: Owner, trie: &Partial<'_>| {
         trie.seal(&mut |path, bytes| {
-            held.insert(Place { owner, path }, Bytes::copy_from_slice(bytes));
+            held.insert(NodeKey { owner, path }, Bytes::copy_from_slice(bytes));
         })
     };
     let mut accounts = Partial::new(&Nothing, None, EMPTY_ROOT_HASH);

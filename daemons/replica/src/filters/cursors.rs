@@ -2,7 +2,7 @@
 //! alike.
 //!
 //! An entry counts only if it is the filter's next step when it is read. Of two polls that began at one cursor one
-//! wins, and the other begins again: nothing is told twice. The times are those of the entries, never this machine's, so
+//! wins, and the other begins again: nothing is answered twice. The times are those of the entries, never this machine's, so
 //! that all replicas decide alike. A poll without changes leaves an entry as well, [`TOUCH`] after the last one: that
 //! is how the others know that the filter lives.
 //!
@@ -38,7 +38,7 @@ pub(crate) struct Made {
 /// Where a filter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stand {
-    /// What was told last.
+    /// The block that was answered last.
     pub(crate) cursor: BlockRef,
     /// How many entries have counted.
     pub(crate) step: u64,

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 /// Of all descriptions together; the oldest go first.
 const MAX_BYTES: usize = 64 << 20;
 
-/// All descriptions that the topic has told lately.
+/// All descriptions that the topic has had lately.
 #[derive(Debug, Default)]
 pub(super) struct Descriptions {
     by_id: HashMap<Id, (Ms, Bytes)>,
@@ -21,14 +21,14 @@ pub(super) struct Descriptions {
 
 impl Descriptions {
     /// Takes the next entry of the topic.
-    pub(super) fn apply(&mut self, told: &FilterCriteria) {
-        let id = id::hash(&told.criteria);
+    pub(super) fn apply(&mut self, criteria: &FilterCriteria) {
+        let id = id::hash(&criteria.criteria);
         self.drop_one(id);
-        self.bytes = self.bytes.saturating_add(told.criteria.len());
-        self.by_id.insert(id, (told.at_ms, told.criteria.clone()));
-        self.ages.insert((told.at_ms, id));
+        self.bytes = self.bytes.saturating_add(criteria.criteria.len());
+        self.by_id.insert(id, (criteria.at_ms, criteria.criteria.clone()));
+        self.ages.insert((criteria.at_ms, id));
         while let Some((at, oldest)) = self.ages.first().copied() {
-            let dead = told.at_ms.saturating_sub(at) > millis(EXPIRY).saturating_mul(2);
+            let dead = criteria.at_ms.saturating_sub(at) > millis(EXPIRY).saturating_mul(2);
             if !dead && self.bytes <= MAX_BYTES {
                 return;
             }
@@ -38,14 +38,14 @@ impl Descriptions {
 
     /// A description, and whether to tell it again before it is forgotten.
     pub(super) fn of(&self, id: Id, now: Ms) -> Option<(Bytes, bool)> {
-        let (at, told) = self.by_id.get(&id)?;
-        Some((told.clone(), now.saturating_sub(*at) > millis(EXPIRY)))
+        let (at, criteria) = self.by_id.get(&id)?;
+        Some((criteria.clone(), now.saturating_sub(*at) > millis(EXPIRY)))
     }
 
     fn drop_one(&mut self, id: Id) {
-        if let Some((at, told)) = self.by_id.remove(&id) {
+        if let Some((at, criteria)) = self.by_id.remove(&id) {
             self.ages.remove(&(at, id));
-            self.bytes = self.bytes.saturating_sub(told.len());
+            self.bytes = self.bytes.saturating_sub(criteria.len());
         }
     }
 }
@@ -56,18 +56,18 @@ mod tests {
     use maidenlane_wire::FilterCriteria;
 
     #[test]
-    fn they_stay_while_they_are_told_again() {
-        let told = |text: &str, at_ms| FilterCriteria { criteria: text.as_bytes().to_vec().into(), at_ms };
+    fn they_stay_while_they_are_written_again() {
+        let entry = |text: &str, at_ms| FilterCriteria { criteria: text.as_bytes().to_vec().into(), at_ms };
         let (one, minute) = (id::hash(b"one"), 60_000);
         let mut all = Descriptions::default();
-        all.apply(&told("one", minute));
+        all.apply(&entry("one", minute));
         let seen = |all: &Descriptions, now| all.of(one, now).map(|(_, again)| again);
         assert_eq!(seen(&all, 6 * minute), Some(false));
         assert_eq!(seen(&all, 6 * minute + 1), Some(true));
-        all.apply(&told("one", 7 * minute));
-        all.apply(&told("two", 17 * minute));
+        all.apply(&entry("one", 7 * minute));
+        all.apply(&entry("two", 17 * minute));
         assert_eq!(seen(&all, 17 * minute), Some(true));
-        all.apply(&told("two", 17 * minute + 1));
+        all.apply(&entry("two", 17 * minute + 1));
         assert_eq!(seen(&all, 17 * minute), None, "twice the expiry has passed");
         assert_eq!((all.bytes, all.ages.len()), (3, 1));
     }

@@ -160,8 +160,8 @@ impl Open {
     fn apply(&mut self, payload: &[u8]) -> bool {
         match Filter::decode(payload) {
             Ok(Filter::Moved(moved)) => self.cursors.apply(&moved),
-            Ok(Filter::Criteria(told)) => {
-                self.descriptions.apply(&told);
+            Ok(Filter::Criteria(criteria)) => {
+                self.descriptions.apply(&criteria);
                 true
             }
             Err(error) => {
@@ -172,11 +172,11 @@ impl Open {
     }
 
     fn find(&self, id: Id, signer: &Signer, now: Ms) -> Option<Found> {
-        let (told, again) = self.descriptions.of(id, now)?;
-        let filter = Description::read(&told, signer)?;
+        let (criteria, again) = self.descriptions.of(id, now)?;
+        let filter = Description::read(&criteria, signer)?;
         let made = Made { filter: id, start: filter.start, created: filter.created };
         let stand = self.cursors.of(&made, now)?;
-        Some(Found { id, filter, stand, again: again.then_some(told) })
+        Some(Found { id, filter, stand, again: again.then_some(criteria) })
     }
 }
 

@@ -50,7 +50,7 @@ fn at(number: u64) -> BlockRef {
 struct Made {
     id: Id,
     created: Ms,
-    told: Bytes,
+    criteria: Bytes,
 }
 
 /// One that was made so long ago.
@@ -58,13 +58,13 @@ fn made(age_ms: u64, criteria: &str) -> Made {
     let (created, kind) = (now_ms() - age_ms, Kind::Logs(criteria.to_owned()));
     let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
     let describe = |nonce| Description { kind: kind.clone(), created, start: at(1), nonce: [nonce; 16] };
-    let (id, told) =
+    let (id, criteria) =
         (0..=u8::MAX).find_map(|nonce| describe(nonce).write(&signer)).expect("a nonce that will do");
-    Made { id, created, told: told.into() }
+    Made { id, created, criteria: criteria.into() }
 }
 
-fn told(made: &Made, age_ms: u64) -> Filter {
-    Filter::Criteria(FilterCriteria { criteria: made.told.clone(), at_ms: now_ms() - age_ms })
+fn stored(made: &Made, age_ms: u64) -> Filter {
+    Filter::Criteria(FilterCriteria { criteria: made.criteria.clone(), at_ms: now_ms() - age_ms })
 }
 
 fn moved(made: &Made, step: u64, next: u64, age_ms: u64) -> FilterMoved {
@@ -95,7 +95,7 @@ fn stands(filters: &Filters, made: &Made) -> Option<(u64, u64)> {
 fn what_one_replica_moves_the_others_see() {
     let shared = Shared::new();
     let (one, two, made) = (shared.replica(), shared.replica(), &made(0, "{}"));
-    shared.append([told(made, 0)]);
+    shared.append([stored(made, 0)]);
     assert_eq!((stands(&one, made), stands(&two, made)), (Some((1, 0)), Some((1, 0))));
     assert_eq!(block_on(one.step(moved(made, 1, 5, 0))), Ok(true));
     assert_eq!(stands(&two, made), Some((5, 1)));
@@ -111,7 +111,7 @@ fn many_at_once_are_answered_in_one_order() {
     let shared = Shared::new();
     let replicas: Vec<_> = (0..3).map(|_| shared.replica()).collect();
     let made = &made(0, "{}");
-    shared.append([told(made, 0)]);
+    shared.append([stored(made, 0)]);
     for step in 1..=20 {
         let replies = block_on(futures_util::future::join_all(
             replicas.iter().chain(&replicas).map(|replica| replica.step(moved(made, step, step + 1, 0))),
@@ -129,12 +129,12 @@ fn what_a_filter_is_stands_in_the_topic() {
     let criteria = "x".repeat(2_000);
     let (one, made) = (shared.replica(), made(0, &criteria));
     assert_eq!(find(&one, &made), None);
-    assert_eq!(block_on(one.keep(made.told.clone())), Ok(()));
+    assert_eq!(block_on(one.keep(made.criteria.clone())), Ok(()));
     let found = find(&shared.replica(), &made).expect("a filter");
     assert_eq!((found.filter.kind, found.again), (Kind::Logs(criteria), None));
-    let forged = [&made.told[..], b" "].concat();
-    let strange = Made { id: id::hash(&forged), told: forged.into(), ..made };
-    shared.append([told(&strange, 0)]);
+    let forged = [&made.criteria[..], b" "].concat();
+    let strange = Made { id: id::hash(&forged), criteria: forged.into(), ..made };
+    shared.append([stored(&strange, 0)]);
     assert_eq!(find(&one, &strange), None, "nobody with the key made it");
 }
 
@@ -147,12 +147,12 @@ fn a_start_reads_back_as_far_as_a_filter_can_live() {
         Filter::Moved(FilterMoved { filter, ..moved(&old, 1, 2, 12 * minute) })
     };
     // An hour old, polled a minute ago for the last time, with ten thousand entries of others before that.
-    shared.append([told(&old, 60 * minute), Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
+    shared.append([stored(&old, 60 * minute), Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
     shared.append((0..10_000).map(other));
-    shared.append([told(&old, 6 * minute), Filter::Moved(moved(&old, 2, 9, minute))]);
+    shared.append([stored(&old, 6 * minute), Filter::Moved(moved(&old, 2, 9, minute))]);
     assert_eq!(stands(&shared.replica(), &old), Some((9, 2)));
-    assert!(find(&shared.replica(), &old).is_some_and(|found| found.again == Some(old.told)));
+    assert!(find(&shared.replica(), &old).is_some_and(|found| found.again == Some(old.criteria)));
     let silent = made(10 * minute, "{}");
-    shared.append([told(&silent, 9 * minute)]);
+    shared.append([stored(&silent, 9 * minute)]);
     assert_eq!(stands(&shared.replica(), &silent), None, "made ten minutes ago and never polled");
 }

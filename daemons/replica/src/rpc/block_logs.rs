@@ -44,12 +44,12 @@ impl BlockLogs {
         Error::internal(format!("block {} in the store: {error}", self.at))
     }
 
-    /// Gives those that `wants` picks to `told`, each as what writes it; until that returns false.
+    /// Gives those that `wants` picks to `take`, each as what writes it; until that returns false.
     pub(crate) fn each(
         &self,
         removed: bool,
         mut wants: impl FnMut(usize, &LogRef<'_>) -> bool,
-        mut told: impl FnMut(&dyn Fn(&mut String)) -> bool,
+        mut take: impl FnMut(&dyn Fn(&mut String)) -> bool,
     ) -> Result<(), Error> {
         let (mut body, mut writer, mut writes) = (None, LogWriter::default(), None);
         for (index, log) in self.logs()?.enumerate() {
@@ -70,7 +70,7 @@ impl BlockLogs {
             }
             let write =
                 |out: &mut String| writer.write(out, log.address, log.topics(), log.data, index, removed);
-            if !told(&write) {
+            if !take(&write) {
                 break;
             }
         }
@@ -115,33 +115,33 @@ impl ReadyLogs {
         self.ends.len()
     }
 
-    /// Takes from `wanted`, which ascend, what there is, and gives what has so many topics to `told`: neighbours in one
+    /// Takes from `wanted`, which ascend, what there is, and gives what has so many topics to `take`: neighbours in one
     /// piece, with their number; until that returns false.
     pub(crate) fn each(
         &self,
         wanted: &mut Peekable<impl Iterator<Item = usize>>,
         topics_least: usize,
-        mut told: impl FnMut(usize, &str) -> bool,
+        mut take: impl FnMut(usize, &str) -> bool,
     ) {
         let mut run = 0..0;
-        let mut tell = |run: &Range<usize>| {
+        let mut flush = |run: &Range<usize>| {
             let last = run.end.checked_sub(1).and_then(|last| self.ends.get(last));
             let text = last.and_then(|(end, _)| self.text.get(self.begin(run.start)..*end));
-            text.filter(|_| !run.is_empty()).is_none_or(|text| told(run.len(), text))
+            text.filter(|_| !run.is_empty()).is_none_or(|text| take(run.len(), text))
         };
         while let Some(index) = wanted.next_if(|index| *index < self.ends.len()) {
             if self.ends.get(index).is_none_or(|(_, topics)| *topics < topics_least) {
                 continue;
             }
             if run.end != index {
-                if !tell(&run) {
+                if !flush(&run) {
                     return;
                 }
                 run.start = index;
             }
             run.end = index + 1;
         }
-        tell(&run);
+        flush(&run);
     }
 
     fn begin(&self, index: usize) -> usize {

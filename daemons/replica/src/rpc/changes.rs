@@ -50,7 +50,7 @@ pub(crate) fn between(source: &dyn StateView, from: BlockRef, most: u64) -> Resu
     Ok(Some(Changes { gone, came }))
 }
 
-/// The logs of one block that came or was taken back, each as JSON, until `told` has heard enough; false then.
+/// The logs of one block that came or was taken back, each as JSON, until `take` has heard enough; false then.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -59,7 +59,7 @@ pub(crate) fn logs(
     criteria: &Criteria,
     at: BlockRef,
     removed: bool,
-    told: &mut dyn FnMut(String) -> bool,
+    take: &mut dyn FnMut(String) -> bool,
 ) -> Result<bool, Error> {
     if !criteria.covers(at.number) {
         return Ok(true);
@@ -69,7 +69,7 @@ pub(crate) fn logs(
     BlockLogs::read(view, at)?.each(removed, wants, |write| {
         let mut out = String::new();
         write(&mut out);
-        listens = told(out);
+        listens = take(out);
         listens
     })?;
     Ok(listens)

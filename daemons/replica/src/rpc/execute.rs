@@ -75,12 +75,12 @@ pub(super) async fn answer(
     if start == Start::Here {
         match paid(shared, view, params, &mut Budget::light(settings.call_inline), method) {
             Err(Stop::Failure(Failure::Spent(_))) => (),
-            done => return told(shared, done),
+            done => return error_of(shared, done),
         }
     }
     let job = move |shared: &Shared, view: &RequestView, params: Option<&RawValue>, mut budget: Budget| {
         budget.look().map_err(|failure| failed(shared, failure))?;
-        told(shared, paid(shared, view, params, &mut budget, method))
+        error_of(shared, paid(shared, view, params, &mut budget, method))
     };
     let done = on_pool(shared, view, params, settings.call_timeout, job).await;
     done.unwrap_or_else(|| Err(failed(shared, Failure::TIMEOUT)))
@@ -117,7 +117,7 @@ fn paid(
     method(shared, view, params, budget)
 }
 
-fn told(shared: &Shared, done: Result<Json, Stop>) -> Result<Json, Error> {
+fn error_of(shared: &Shared, done: Result<Json, Stop>) -> Result<Json, Error> {
     done.map_err(|stop| match stop {
         Stop::Refused(error) => error,
         Stop::Failure(failure) => failed(shared, failure),

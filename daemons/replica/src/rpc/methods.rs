@@ -1,7 +1,7 @@
 //! The table of methods: name, parameters, kind and handler of each. Answers, refusals and `/openrpc.json` follow from
 //! it, and a test holds the guide's table of every method to it.
 
-use super::debug::walk::Wanted;
+use super::debug::walk::Query;
 use super::debug::{raw, roots, trace_block, trace_call, walk, witness};
 use super::eth::lookup::{hash, number, raw_nth};
 use super::eth::{access_list, accounts, call, chain, estimate, facts, fees, fill, filters};
@@ -155,11 +155,11 @@ static METHODS: &[Method] = &[
     m("debug_getRawTransaction", "hash", Read(|_, v, p| raw::transaction(v, p))),
     m("debug_setHead", "number", Always(|_, p| raw::set_head(p))),
     m("debug_getBadBlocks", "", Constant("[]")),
-    m("debug_accountRange", "block start accountsMax nocode nostorage incompletes", Walk(Wanted::accounts)),
-    m("debug_dumpBlock", "block", Walk(Wanted::whole)),
-    m("debug_storageRangeAt", "block transactionIndex address start slotsMax", Walk(Wanted::slots)),
-    m("debug_getModifiedAccountsByNumber", "start end?", Walk(Wanted::modified_by_number)),
-    m("debug_getModifiedAccountsByHash", "start end?", Walk(Wanted::modified_by_hash)),
+    m("debug_accountRange", "block start accountsMax nocode nostorage incompletes", Walk(Query::accounts)),
+    m("debug_dumpBlock", "block", Walk(Query::whole)),
+    m("debug_storageRangeAt", "block transactionIndex address start slotsMax", Walk(Query::slots)),
+    m("debug_getModifiedAccountsByNumber", "start end?", Walk(Query::modified_by_number)),
+    m("debug_getModifiedAccountsByHash", "start end?", Walk(Query::modified_by_hash)),
     // Traces.
     m("debug_traceTransaction", "hash options?", Trace(trace_block::transaction)),
     m("debug_traceBlockByNumber", "block options?", Trace(trace_block::by_number)),

@@ -29,7 +29,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// What somebody wants to be told.
 #[derive(Debug)]
-enum Wanted {
+enum Kind {
     Heads,
     Logs(Criteria),
     /// Of these transactions, or of all.
@@ -40,7 +40,7 @@ enum Wanted {
 
 #[derive(Debug)]
 struct Subscriber {
-    wanted: Wanted,
+    wanted: Kind,
     publisher: Publisher,
 }
 
@@ -91,9 +91,9 @@ impl Hub {
         }
     }
 
-    fn tell(&self, told: &Told<'_>) -> Result<(), Error> {
+    fn notify(&self, notice: &Notice<'_>) -> Result<(), Error> {
         let mut failed = None;
-        self.inner().subscribers.retain(|each| match told.to(each) {
+        self.inner().subscribers.retain(|each| match notice.to(each) {
             Ok(listens) => listens,
             Err(error) => {
                 failed = Some(error);
@@ -115,27 +115,27 @@ pub(crate) fn open(
     let wanted = match (namespace, kind) {
         ("eth", "newHeads") => {
             Args::parse(params, 1)?;
-            Wanted::Heads
+            Kind::Heads
         }
         ("eth", "syncing") => {
             Args::parse(params, 1)?;
-            Wanted::Silence
+            Kind::Silence
         }
         ("eth", "newPendingTransactions") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
             args.optional(params::boolean)?;
-            Wanted::Silence
+            Kind::Silence
         }
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
             let criteria = args.required(Criteria::read)?;
             criteria.check_future(view)?;
-            Wanted::Logs(criteria)
+            Kind::Logs(criteria)
         }
         ("debug", "traceChain") => return trace_chain::open(shared, view, params),
-        ("eth", "transactionReceipts") => Wanted::Receipts(receipts(params)?),
+        ("eth", "transactionReceipts") => Kind::Receipts(receipts(params)?),
         _ => return Err(Error::no_subscription(namespace, kind)),
     };
     view.fit()?;
@@ -169,14 +169,14 @@ fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
 }
 
 /// Follows the head while anybody listens.
-async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut told: BlockRef) {
+async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef) {
     let mut heads = live.changes();
     loop {
         let changed = tokio::time::timeout(SWEEP, heads.changed()).await;
         let Some(shared) = shared.upgrade().filter(|_| !matches!(changed, Ok(Err(_)))) else { return };
-        let from = told;
+        let from = announced;
         let view = RequestView::now(&*live);
-        told = view.block();
+        announced = view.block();
         // Decoding a block and matching its logs may take milliseconds.
         let telling = tokio::task::spawn_blocking(move || {
             if let Err(reason) = tell(&shared, &view, from) {
@@ -200,38 +200,38 @@ fn tell(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error
     };
     // As in geth, what is taken back is told oldest first.
     for at in gone {
-        shared.hub.tell(&Told { shared, view, at, removed: true })?;
+        shared.hub.notify(&Notice { shared, view, at, removed: true })?;
     }
     let shortened = came.is_empty();
     for at in came {
-        shared.hub.tell(&Told { shared, view, at, removed: false })?;
+        shared.hub.notify(&Notice { shared, view, at, removed: false })?;
     }
     if shortened {
         let head = header(view, view.block())?;
         shared.hub.inner().subscribers.retain(|each| {
-            !matches!(each.wanted, Wanted::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
+            !matches!(each.wanted, Kind::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
         });
     }
     Ok(())
 }
 
 /// One block that came or went.
-struct Told<'a> {
+struct Notice<'a> {
     shared: &'a Shared,
     view: &'a RequestView,
     at: BlockRef,
     removed: bool,
 }
 
-impl Told<'_> {
+impl Notice<'_> {
     /// False when that one listens no more.
     fn to(&self, subscriber: &Subscriber) -> Result<bool, Error> {
         let publisher = &subscriber.publisher;
         match &subscriber.wanted {
-            Wanted::Heads if !self.removed => Ok(publisher.send(Json::Shared(header(self.view, self.at)?))),
-            Wanted::Logs(criteria) => self.logs(criteria, publisher),
-            Wanted::Receipts(wanted) if !self.removed => self.receipts(wanted, publisher),
-            Wanted::Heads | Wanted::Receipts(_) | Wanted::Silence => Ok(!publisher.is_closed()),
+            Kind::Heads if !self.removed => Ok(publisher.send(Json::Shared(header(self.view, self.at)?))),
+            Kind::Logs(criteria) => self.logs(criteria, publisher),
+            Kind::Receipts(wanted) if !self.removed => self.receipts(wanted, publisher),
+            Kind::Heads | Kind::Receipts(_) | Kind::Silence => Ok(!publisher.is_closed()),
         }
     }
 

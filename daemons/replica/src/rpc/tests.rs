@@ -264,7 +264,7 @@ fn min_block_waits_a_little_and_never_answers_from_before() {
     };
     let refused = |code: i32| Err(json!(code));
     assert_eq!(ask(50, None), (200, Ok("0x32".into())));
-    assert_eq!(ask(56, None), (503, refused(codes::MIN_BLOCK)), "too far ahead is told at once");
+    assert_eq!(ask(56, None), (503, refused(codes::MIN_BLOCK)), "too far ahead is refused at once");
     assert_eq!(ask(52, None), (503, refused(codes::MIN_BLOCK)), "and what does not come, after a moment");
     assert_eq!(ask(50, Some([7; 32])), (409, refused(codes::NOT_CANONICAL)));
     let ours = chain.at(50).head().block.hash.0;

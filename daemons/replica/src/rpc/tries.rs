@@ -5,7 +5,7 @@ use alloy::consensus::TrieAccount;
 use alloy::primitives::{B256, Bytes};
 use maidenlane_ethjson::select::StateOf;
 use maidenlane_jsonrpc::{Error, codes};
-use maidenlane_state::trie::{self, Fault, Nibbles, Nodes, Owner, Place, Walk, state, walk};
+use maidenlane_state::trie::{self, Fault, Nibbles, NodeKey, Nodes, Owner, Walk, state, walk};
 use maidenlane_state::{At, ReadError, StateView};
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl<'a> Tries<'a> {
 
 impl Nodes for Tries<'_> {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
-        Ok(self.source.node(&Place { owner, path: *path }, self.at)?)
+        Ok(self.source.node(&NodeKey { owner, path: *path }, self.at)?)
     }
 }
 

@@ -34,7 +34,7 @@ impl Consumers {
         Self { settings, oldest_ms: AtomicU64::new(0), state: AtomicU8::new(UNKNOWN) }
     }
 
-    /// Asks the log; returns when to look again. A log that is away is told by the appends to it.
+    /// Asks the log; returns when to look again. A log that is away fails the appends to it, which say so.
     ///
     /// # Errors
     /// The log's.

@@ -103,7 +103,7 @@ fn every_transaction_is_stored_once_before_it_is_answered() {
 }
 
 #[test]
-fn a_log_that_fails_is_told_and_tried_again() {
+fn a_log_that_fails_is_an_error_and_tried_again() {
     let (dir, log) = log();
     let missing = "t.missing".to_owned();
     let (submissions, appender) = Submissions::new(log.clone(), missing.clone(), consumers(&log));

@@ -58,8 +58,9 @@ fn check(damage: impl FnOnce(&mut Case), expect: Result<(), &str>) {
     damage(&mut case);
     let questions = choose(&case.rows, 4, |below| below - 1);
     assert_eq!(questions.len(), 1);
-    let told = questions.iter().try_for_each(|question: &Question| verify(question, case.root, &case.proof));
-    match (told, expect) {
+    let verdict =
+        questions.iter().try_for_each(|question: &Question| verify(question, case.root, &case.proof));
+    match (verdict, expect) {
         (Ok(()), Ok(())) => {}
         (Err(error), Err(text)) => assert!(error.contains(text), "{error}"),
         (got, expect) => panic!("{got:?} instead of {expect:?}"),

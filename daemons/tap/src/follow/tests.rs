@@ -57,12 +57,12 @@ impl World {
 
     /// Steps until there is nothing more to do at once, and tells them.
     fn run(&mut self) -> String {
-        let mut told = Vec::new();
+        let mut steps = Vec::new();
         loop {
             let step = self.follow.step(&self.published, &self.spool);
             let last =
                 matches!(step, Step::Wait { .. } | Step::Confirm(_) | Step::Deeper | Step::BelowBase(_));
-            told.push(match step {
+            steps.push(match step {
                 Step::Idle => break,
                 Step::Reached => "reached".to_owned(),
                 Step::Confirm(block) => format!("confirm {}", self.name(&block.hash)),
@@ -80,7 +80,7 @@ impl World {
                 break;
             }
         }
-        if told.is_empty() { "-".to_owned() } else { told.join(", ") }
+        if steps.is_empty() { "-".to_owned() } else { steps.join(", ") }
     }
 
     fn act(&mut self, line: &str) {
@@ -102,9 +102,9 @@ impl World {
             "restart" => self.follow.note(Input::Restarted),
             other => panic!("no such action: {other}"),
         }
-        let told = self.run();
+        let steps = self.run();
         if let Some(expect) = expect {
-            assert_eq!(told, expect, "at `{line}`");
+            assert_eq!(steps, expect, "at `{line}`");
         }
     }
 }

@@ -50,28 +50,28 @@ fn a_wiped_storage_is_set_right() {
         let stranger =
             NodeRow { owner: None, path: vec![].into(), before: Some(vec![1].into()), after: None };
         let with = |nodes: Vec<NodeRow>| [vec![stranger.clone()], nodes].concat();
-        let mut told = with(spoiled(&nodes));
-        set_right(&mut told, &rows);
-        assert_eq!(told, with(nodes), "{count}");
+        let mut given = with(spoiled(&nodes));
+        set_right(&mut given, &rows);
+        assert_eq!(given, with(nodes), "{count}");
     }
 }
 
 #[test]
 fn a_storage_that_was_wiped_and_came_back_changed_only_where_it_differs() {
     let (mut rows, nodes) = wiped(40);
-    // Its trie is written anew, and it is told with other nodes' bytes what it was.
+    // Its trie is written anew, and it is given with other nodes' bytes what it was.
     let again: Vec<_> = nodes
         .iter()
         .zip(spoiled(&nodes))
-        .map(|(row, told)| NodeRow { after: row.before.clone(), ..told })
+        .map(|(row, given)| NodeRow { after: row.before.clone(), ..given })
         .collect();
     let differs =
-        |told: Vec<NodeRow>| told.into_iter().filter(|row| row.before != row.after).collect::<Vec<_>>();
+        |given: Vec<NodeRow>| given.into_iter().filter(|row| row.before != row.after).collect::<Vec<_>>();
     rows.storage.clear();
-    let mut told = differs(again.clone());
-    assert!(told.len() > 10 && !told[0].path.is_empty(), "the hook leaves out the root");
-    set_right(&mut told, &rows);
-    assert_eq!(told, []);
+    let mut given = differs(again.clone());
+    assert!(given.len() > 10 && !given[0].path.is_empty(), "the hook leaves out the root");
+    set_right(&mut given, &rows);
+    assert_eq!(given, []);
 
     // One slot is new in it: another root, and the way to the slot.
     let (_, before) = wiped(39);
@@ -88,14 +88,14 @@ fn a_storage_that_was_wiped_and_came_back_changed_only_where_it_differs() {
             ..row.clone()
         })
         .collect();
-    let told = |row: &NodeRow| {
+    let given = |row: &NodeRow| {
         let root = before[0].before.as_ref().unwrap();
-        let told = row.before.as_ref().map(|node| root.slice(..node.len().min(root.len())));
-        NodeRow { before: told, ..row.clone() }
+        let given = row.before.as_ref().map(|node| root.slice(..node.len().min(root.len())));
+        NodeRow { before: given, ..row.clone() }
     };
-    let mut told = differs(right.iter().map(told).collect());
-    set_right(&mut told, &rows);
-    assert_eq!(told, differs(right));
+    let mut given = differs(right.iter().map(given).collect());
+    set_right(&mut given, &rows);
+    assert_eq!(given, differs(right));
 }
 
 #[test]
@@ -103,9 +103,9 @@ fn what_is_not_the_whole_storage_stays_as_told() {
     let check = |spoil: fn(&mut Rows)| {
         let (mut rows, nodes) = wiped(3);
         spoil(&mut rows);
-        let mut told = spoiled(&nodes);
-        set_right(&mut told, &rows);
-        assert_eq!(told, spoiled(&nodes));
+        let mut given = spoiled(&nodes);
+        set_right(&mut given, &rows);
+        assert_eq!(given, spoiled(&nodes));
     };
     check(|rows| drop(rows.storage[0].slots.pop()));
     check(|rows| rows.storage[0].slots[0].plain = Some(B256::ZERO));

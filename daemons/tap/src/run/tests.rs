@@ -114,13 +114,13 @@ impl World {
         let end = consumer.end().unwrap();
         let mut tail = Tail::new(Self::chain(), Offset(0));
         consumer.seek(From::Earliest).unwrap();
-        let mut told = Vec::new();
+        let mut records = Vec::new();
         while tail.next < end {
             for entry in consumer.read(1 << 20, LONG).unwrap() {
                 tail.fold(&entry).unwrap();
                 let stamped = maidenlane_wire::decode(&entry.payload).unwrap();
                 let more = if stamped.stamp.more { "*" } else { "" };
-                told.extend(match stamped.record {
+                records.extend(match stamped.record {
                     Record::Genesis(_) => Some(format!("G{more}")),
                     Record::Start(start) => Some(format!("S{}{more}", start.block.number)),
                     Record::Advance(advance) => Some(format!("+{}{more}", advance.block.number)),
@@ -129,7 +129,7 @@ impl World {
                 });
             }
         }
-        (told.join(" "), tail.published.head().filter(|_| !tail.reader.more()))
+        (records.join(" "), tail.published.head().filter(|_| !tail.reader.more()))
     }
 
     /// Waits until the feed's head is `head`, then compares its whole history.
@@ -138,12 +138,12 @@ impl World {
         consumer.seek(From::End).unwrap();
         let until = Instant::now() + LONG;
         loop {
-            let (told, published) = self.records();
+            let (records, published) = self.records();
             if published == Some(head.block) {
-                assert_eq!(told, history);
+                assert_eq!(records, history);
                 return;
             }
-            assert!(Instant::now() < until, "feed stands at {told}, wanted {history}");
+            assert!(Instant::now() < until, "feed stands at {records}, wanted {history}");
             consumer.read(1 << 20, Duration::from_secs(1)).unwrap();
         }
     }
@@ -353,7 +353,7 @@ fn rows_that_do_not_join_their_parent_stop_the_tap() {
     let error = world.failure();
     let segment = world.dir.path().join("spool/00000000000000000001.spool");
     assert!(
-        matches!(&error, Error::BadFrames { block, segment: told, .. } if (*block, told) == (bad.block, &segment)),
+        matches!(&error, Error::BadFrames { block, segment: named, .. } if (*block, named) == (bad.block, &segment)),
         "{error}"
     );
 }
@@ -379,7 +379,7 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
     world.geth.head(&blocks);
     world.spool(1, &frames(present));
     let patience = if late.is_empty() { Duration::ZERO } else { LONG };
-    let told = std::thread::scope(|scope| {
+    let records = std::thread::scope(|scope| {
         scope.spawn(|| {
             let until = Instant::now() + LONG;
             while !late.is_empty() && world.geth.number() == 3 && Instant::now() < until {
@@ -389,7 +389,7 @@ fn repaired(present: &[usize], late: &[usize]) -> (Repaired, u64) {
         });
         repair(&world.settings(), World::chain(), patience, drop)
     });
-    (told.unwrap(), world.geth.number())
+    (records.unwrap(), world.geth.number())
 }
 
 #[test]

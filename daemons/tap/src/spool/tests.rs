@@ -17,13 +17,13 @@ fn chain(length: usize) -> Vec<Sample> {
 fn check(pieces: &[(u64, &[u8])], expect: &[(usize, usize)]) -> Spool {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = Spool::new(dir.path());
-    let mut told = Vec::new();
+    let mut read = Vec::new();
     for (segment, bytes) in pieces {
         sample::write(dir.path(), *segment, bytes);
         let Found { blocks, torn, .. } = spool.scan().unwrap();
-        told.push((blocks, torn));
+        read.push((blocks, torn));
     }
-    assert_eq!(told, expect);
+    assert_eq!(read, expect);
     spool
 }
 

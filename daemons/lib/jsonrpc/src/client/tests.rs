@@ -199,7 +199,7 @@ fn notifications_come_until_the_end() {
         let [http, websocket, ipc] = served.clients(&Options::default()).await;
         let none = http.subscribe::<String>("eth", ("count", 1)).await.expect_err("HTTP");
         assert!(matches!(none.failure, Failure::NoSubscriptions), "{none:?}");
-        for (client, told) in [(websocket, "gone"), (ipc, "UnexpectedEof")] {
+        for (client, cause_text) in [(websocket, "gone"), (ipc, "UnexpectedEof")] {
             let error = client.subscribe::<String>("eth", ["none"]).await.expect_err("no such kind");
             assert_eq!(error.rpc().map(|object| object.code), Some(codes::METHOD_NOT_FOUND), "{error:?}");
             let first = client.subscribe::<String>("eth", ("count", 0)).await.expect("a subscription");
@@ -212,7 +212,7 @@ fn notifications_come_until_the_end() {
             publisher.close(Error::server("gone"));
             let error = second.next().await.expect_err("the end");
             let Failure::Disconnected(cause) = &error.failure else { panic!("{error:?}") };
-            assert!(format!("{cause:?}").contains(told), "{cause:?}");
+            assert!(format!("{cause:?}").contains(cause_text), "{cause:?}");
         }
     });
 }

@@ -48,7 +48,7 @@ async fn ask(address: std::net::SocketAddr) -> String {
 /// One number of `/proc/self/…`, by the word before it.
 fn proc(file: &str, word: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/self/{file}")).expect("Linux");
-    let line = text.lines().find_map(|line| line.strip_prefix(word)).expect("it is told");
+    let line = text.lines().find_map(|line| line.strip_prefix(word)).expect("a line of it");
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 

@@ -102,7 +102,7 @@ impl Server {
 
 /// The status line and body of one call, or what went wrong before there was one.
 async fn ask(address: SocketAddr, trust: &Authority, own: Option<&Signed>) -> Result<String, String> {
-    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trust.pem.as_bytes()).expect("PEM")).expect("a root");
     let provider = Arc::new(crypto::ring::default_provider());
@@ -122,15 +122,15 @@ async fn ask(address: SocketAddr, trust: &Authority, own: Option<&Signed>) -> Re
     let stream = TcpStream::connect(address).await.expect("it listens");
     let name = ServerName::try_from("rpc.example").expect("a name");
     let mut stream =
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| told(&e))?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| text(&e))?;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
     let request = format!(
         "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.map_err(|e| told(&e))?;
+    stream.write_all(request.as_bytes()).await.map_err(|e| text(&e))?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.map_err(|e| told(&e))?;
+    stream.read_to_end(&mut answer).await.map_err(|e| text(&e))?;
     Ok(String::from_utf8(answer).expect("text"))
 }
 

@@ -166,14 +166,14 @@ fn retention_gap(backend: &Backend, topic: &str) {
     assert!(entry.offset.0 >= earliest, "offsets stay what they were");
     // A reader that fell behind is told; it does not skip.
     let deadline = Instant::now() + SOON;
-    let told = loop {
+    let error = loop {
         match behind.read(1, Duration::from_secs(1)) {
             Ok(entries) => assert!(entries.is_empty(), "skipped to {:?}", entries[0].offset),
             Err(error) => break error,
         }
         assert!(Instant::now() < deadline);
     };
-    assert!(matches!(told, Error::RetentionGap { wanted, .. } if wanted == first), "{told:?}");
+    assert!(matches!(error, Error::RetentionGap { wanted, .. } if wanted == first), "{error:?}");
     // It goes on where it is told to.
     earliest_entry(behind.as_mut());
 }

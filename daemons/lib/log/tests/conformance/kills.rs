@@ -1,7 +1,7 @@
 //! Writers and group members as processes of their own, killed at random.
 //!
 //! The children are this very test program: the environment names the role, standard output says what was
-//! acknowledged. The parent checks the log against what it was told.
+//! acknowledged. The parent checks the log against that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -205,10 +205,10 @@ fn check_written(backend: &Backend, acknowledged: &BTreeMap<(u64, u64), u64>) {
     for (what, offset) in acknowledged {
         assert_eq!(found.get(what), Some(offset), "{what:?} was acknowledged at {offset}");
     }
-    // What no one was told of can only be the last append of a writer that was killed.
+    // An append that nobody was acknowledged can only be the last append of a writer that was killed.
     for (writer, count) in next {
-        let told = acknowledged.range((writer, 0)..=(writer, u64::MAX)).count() as u64;
-        assert!(count - told <= BATCH, "writer {writer} wrote {count}, was acknowledged {told}");
+        let known = acknowledged.range((writer, 0)..=(writer, u64::MAX)).count() as u64;
+        assert!(count - known <= BATCH, "writer {writer} wrote {count}, was acknowledged {known}");
     }
     eprintln!("{} entries acknowledged, {} in the log", acknowledged.len(), found.len());
     assert!(acknowledged.len() > 100);

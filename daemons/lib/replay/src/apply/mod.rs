@@ -68,7 +68,7 @@ pub enum Refusal {
     Header(BlockRef),
     /// A header that tells of another place than its record.
     #[error("the header of block {0} has another number or parent than its record")]
-    Kin(BlockRef),
+    HeaderMismatch(BlockRef),
     /// The tap publishes no trie nodes, or did not when it published this block.
     #[error(
         "block {0} comes without trie nodes, which `proofs` wants; set `proofs` at its tap and begin a new feed, or set it to None here"
@@ -255,6 +255,6 @@ fn check_header(block: BlockRef, parent: B256, header: &[u8]) -> Result<Arc<Head
     if (header.number, header.parent_hash) == (block.number, parent) {
         Ok(Arc::new(header))
     } else {
-        Err(Refusal::Kin(block))
+        Err(Refusal::HeaderMismatch(block))
     }
 }

@@ -36,28 +36,28 @@ fn text(error: &dyn std::error::Error) -> String {
 }
 
 /// A log and the database that follows it.
-struct Place {
+struct World {
     dir: tempfile::TempDir,
     log: segment::Options,
     demands: Demands,
     keep: Keep,
 }
 
-impl Place {
+impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = segment::Options::new(dir.path().join("log"));
-        let place = Self { dir, log, demands: DEMANDS, keep: KEEP };
+        let world = Self { dir, log, demands: DEMANDS, keep: KEEP };
         for topic in [TOPIC, PROOFS] {
-            place.backend().create(topic, &TopicOptions::default()).unwrap();
+            world.backend().create(topic, &TopicOptions::default()).unwrap();
         }
-        place
+        world
     }
 
     fn of(feed: &Feed) -> Self {
-        let place = Self::new();
-        place.append(feed, 0, feed.entries.len());
-        place
+        let world = Self::new();
+        world.append(feed, 0, feed.entries.len());
+        world
     }
 
     fn backend(&self) -> Backend {
@@ -155,21 +155,21 @@ fn check_walks(view: &View, expect: &Block, at: Option<u64>, what: &str) {
     for (index, (from, _)) in
         accounts.iter().enumerate().chain([(0, &(B256::ZERO, maidenlane_chain::Account::default()))])
     {
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         let take = &mut |key, account| {
-            told.push((key, account));
-            told.len() + index < accounts.len()
+            found.push((key, account));
+            found.len() + index < accounts.len()
         };
         view.accounts(*from, at, take).unwrap();
-        assert_eq!(told, accounts[index..], "{what}: from {from} at {at:?}");
+        assert_eq!(found, accounts[index..], "{what}: from {from} at {at:?}");
     }
     for address in addresses() {
         let slots = expect.slots.iter().filter(|((owner, _), _)| *owner == address);
         let slots: BTreeMap<_, _> = slots.map(|((_, slot), value)| (keccak256(slot), *value)).collect();
-        let mut told = BTreeMap::new();
-        let take = &mut |key, value| told.insert(key, value).is_none();
+        let mut found = BTreeMap::new();
+        let take = &mut |key, value| found.insert(key, value).is_none();
         view.slots(keccak256(address), B256::ZERO, at, take).unwrap();
-        assert_eq!(told, slots, "{what}: {address} at {at:?}");
+        assert_eq!(found, slots, "{what}: {address} at {at:?}");
     }
 }
 
@@ -178,12 +178,12 @@ fn check_nodes(view: &View, chain: &feed::Chain, what: &str) {
     if view.facts().proofs.is_none() {
         return;
     }
-    for place in chain.iter().flat_map(|block| block.nodes.keys()).collect::<BTreeSet<_>>() {
-        let now = view.node(place, None).unwrap();
-        assert_eq!(now.as_ref(), chain.last().unwrap().nodes.get(place), "{what}: {place} now");
+    for world in chain.iter().flat_map(|block| block.nodes.keys()).collect::<BTreeSet<_>>() {
+        let now = view.node(world, None).unwrap();
+        assert_eq!(now.as_ref(), chain.last().unwrap().nodes.get(world), "{what}: {world} now");
         for block in chain {
-            let then = view.node(place, Some(block.at.number)).unwrap();
-            assert_eq!(then.as_ref(), block.nodes.get(place), "{what}: {place} at {}", block.at);
+            let then = view.node(world, Some(block.at.number)).unwrap();
+            assert_eq!(then.as_ref(), block.nodes.get(world), "{what}: {world} at {}", block.at);
         }
     }
 }
@@ -219,13 +219,13 @@ fn check_logs(view: &View, tip: &Block, what: &str) {
             let naive: Vec<_> = naive.into_iter().collect();
             let found = |most: usize| {
                 let mut found = Vec::new();
-                let mut told = |block: u64, indexes: &[u32]| {
+                let mut visit = |block: u64, indexes: &[u32]| {
                     let indexes =
                         indexes.iter().map(|index| usize::try_from(*index).unwrap()).collect::<Vec<_>>();
                     found.extend((!indexes.is_empty()).then_some((block, indexes)));
                     found.len() < most
                 };
-                view.logs(&query, from..=to, &mut told).unwrap();
+                view.logs(&query, from..=to, &mut visit).unwrap();
                 found
             };
             assert_eq!(found(usize::MAX), naive, "{what}: {query:?}");
@@ -236,7 +236,7 @@ fn check_logs(view: &View, tip: &Block, what: &str) {
 
 /// The same rows as a replica that never saw anything but the final chain.
 fn check_fresh(view: &View, chain: &feed::Chain, what: &str) {
-    let fresh = Place::of(&Feed::straight(chain)).follow().unwrap();
+    let fresh = World::of(&Feed::straight(chain)).follow().unwrap();
     assert!(
         canonical_rows(view).unwrap() == canonical_rows(&fresh).unwrap(),
         "{what}: a fresh replay has other rows"
@@ -269,14 +269,14 @@ proptest! {
     fn reorgs_and_restarts_leave_no_trace(moves in moves(40), stop: prop::sample::Index) {
         let feed = feed(&moves);
         let stop = 1 + stop.index(feed.entries.len());
-        let place = Place::new();
-        place.append(&feed, 0, stop);
+        let world = World::new();
+        world.append(&feed, 0, stop);
         let chain = &feed.entries[stop - 1].1;
         if !chain.is_empty() {
-            check_model(&place.follow().unwrap(), chain, "before the restart");
+            check_model(&world.follow().unwrap(), chain, "before the restart");
         }
-        place.append(&feed, stop, feed.entries.len());
-        let view = place.follow().unwrap();
+        world.append(&feed, stop, feed.entries.len());
+        let view = world.follow().unwrap();
         check_model(&view, &feed.chain, "after the restart");
         check_fresh(&view, &feed.chain, "after the restart");
     }
@@ -286,20 +286,20 @@ proptest! {
         before in moves(30), end: prop::sample::Index, after in moves(12), both in any::<bool>(),
     ) {
         let mut feed = feed(&before);
-        let place = Place::of(&feed);
-        drop(place.follow().unwrap());
+        let world = World::of(&feed);
+        drop(world.follow().unwrap());
         // OPEN and GENESIS stay.
         let end = 2 + end.index(feed.entries.len() - 1);
-        segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
+        segment::cut(&world.log, TOPIC, 0, Offset(end as u64)).unwrap();
         if both {
             let sets = feed.sets.iter().filter(|(at, _)| *at < end).count();
-            segment::cut(&place.log, PROOFS, 0, Offset(sets as u64)).unwrap();
+            segment::cut(&world.log, PROOFS, 0, Offset(sets as u64)).unwrap();
         }
         feed.cut(end);
         feed.play(&Move::Open);
         after.iter().for_each(|a_move| feed.play(a_move));
-        place.append(&feed, end, feed.entries.len());
-        let view = place.follow().unwrap();
+        world.append(&feed, end, feed.entries.len());
+        let view = world.follow().unwrap();
         check_model(&view, &feed.chain, "after the cut");
         check_fresh(&view, &feed.chain, "after the cut");
     }
@@ -308,12 +308,12 @@ proptest! {
 /// A feed that a replica of four blocks refuses.
 fn check_refused(spoil: impl FnOnce(&mut Feed), expect: &str) {
     let mut feed = feed(&[Move::Grow(0), Move::Grow(1), Move::Grow(2), Move::Grow(3)]);
-    let place = Place::of(&feed);
-    drop(place.follow().unwrap());
+    let world = World::of(&feed);
+    drop(world.follow().unwrap());
     let from = feed.entries.len();
     spoil(&mut feed);
-    place.append(&feed, from, feed.entries.len());
-    let refused = text(&place.follow().unwrap_err());
+    world.append(&feed, from, feed.entries.len());
+    let refused = text(&world.follow().unwrap_err());
     assert!(refused.contains(expect), "{refused}");
 }
 
@@ -371,16 +371,16 @@ fn a_record_that_contradicts_its_header_is_refused() {
 #[test]
 fn the_settings_decide_which_feed_is_the_right_one() {
     let feed = feed(&[]);
-    let mut place = Place::of(&feed);
-    place.demands.chain_id = 1;
+    let mut world = World::of(&feed);
+    world.demands.chain_id = 1;
     let is_chain =
         |error: &Error| matches!(error, Error::Refused { source: Refusal::Chain { expected: 1, .. }, .. });
-    assert!(is_chain(&place.follow().unwrap_err()));
-    place.demands = Demands { genesis: Some(B256::repeat_byte(1)), ..DEMANDS };
-    let refused = place.follow().unwrap_err();
+    assert!(is_chain(&world.follow().unwrap_err()));
+    world.demands = Demands { genesis: Some(B256::repeat_byte(1)), ..DEMANDS };
+    let refused = world.follow().unwrap_err();
     assert!(matches!(refused, Error::Refused { source: Refusal::Genesis { .. }, .. }));
-    place.demands.genesis = Some(feed.tip().at.hash);
-    check_model(&place.follow().unwrap(), &feed.chain, "after two refusals");
+    world.demands.genesis = Some(feed.tip().at.hash);
+    check_model(&world.follow().unwrap(), &feed.chain, "after two refusals");
 }
 
 #[test]
@@ -388,19 +388,19 @@ fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
     let (one, genesis) = (Block::genesis().child(0), Block::genesis());
     let mut feed = Feed::starting(one.clone());
     feed.play(&Move::Grow(0));
-    let refused = maidenlane_service::Failure::from(Place::of(&feed).follow().unwrap_err());
+    let refused = maidenlane_service::Failure::from(World::of(&feed).follow().unwrap_err());
     assert_eq!(refused.exit, maidenlane_service::Exit::Data);
-    let told = format!("the feed begins at block {}, this database stands at nothing; restore", one.at);
-    assert!(refused.to_string().contains(&told), "{refused}");
+    let base = format!("the feed begins at block {}, this database stands at nothing; restore", one.at);
+    assert!(refused.to_string().contains(&base), "{refused}");
     // A database without a position of its own in the feed, as a snapshot of another master's would be.
     for (head, fits) in [(&one, true), (&genesis, false)] {
-        let place = Place::of(&feed).without_proofs();
-        let (store, _) = place.follower().unwrap();
+        let world = World::of(&feed).without_proofs();
+        let (store, _) = world.follower().unwrap();
         let mut batch = store.batch(Facts { head: Some(head.at), ..Facts::default() }, KEEP);
         batch.facts().genesis = genesis.at.hash;
         store.write(batch).unwrap();
         drop(store);
-        let (_, mut follower) = place.follower().unwrap();
+        let (_, mut follower) = world.follower().unwrap();
         match follower.turn(Duration::ZERO) {
             Ok(_) => assert!(fits && follower.facts().head == Some(feed.tip().at)),
             Err(error) => assert!(!fits && text(&error).contains("the feed begins at"), "{error}"),
@@ -411,11 +411,11 @@ fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
 #[test]
 fn a_log_cut_below_everything_is_told() {
     let mut feed = feed(&[Move::Grow(0)]);
-    let place = Place::of(&feed);
-    drop(place.follow().unwrap());
-    segment::cut(&place.log, TOPIC, 0, Offset(1)).unwrap();
+    let world = World::of(&feed);
+    drop(world.follow().unwrap());
+    segment::cut(&world.log, TOPIC, 0, Offset(1)).unwrap();
     feed.entries.truncate(1);
-    assert!(matches!(place.follow().unwrap_err(), Error::Lost));
+    assert!(matches!(world.follow().unwrap_err(), Error::Lost));
 }
 
 /// A log is cut behind a record that does not count, although the replica has its block: `late` makes its stamp from
@@ -433,14 +433,14 @@ fn check_late(late: impl FnOnce(Stamp, Stamp) -> Stamp) {
     feed.stamp = then;
     let end = feed.entries.len();
     feed.play(&Move::Reorg(1, vec![0]));
-    let place = Place::of(&feed);
-    check_model(&place.follow().unwrap(), &feed.chain, "before the cut");
-    segment::cut(&place.log, TOPIC, 0, Offset(end as u64)).unwrap();
+    let world = World::of(&feed);
+    check_model(&world.follow().unwrap(), &feed.chain, "before the cut");
+    segment::cut(&world.log, TOPIC, 0, Offset(end as u64)).unwrap();
     feed.cut(end);
     feed.play(&Move::Open);
     feed.play(&Move::Grow(0));
-    place.append(&feed, end, feed.entries.len());
-    check_model(&place.follow().unwrap(), &feed.chain, "after the cut");
+    world.append(&feed, end, feed.entries.len());
+    check_model(&world.follow().unwrap(), &feed.chain, "after the cut");
 }
 
 #[test]
@@ -455,19 +455,19 @@ fn the_middle_of_a_head_change_is_not_shown_after_a_start() {
     let whole = feed.entries.len();
     feed.play(&Move::Reorg(1, vec![1]));
     let (undone, end) = (whole + 1, feed.entries.len());
-    let place = Place::of(&feed);
-    assert!(place.follow().is_ok());
-    assert!(place.follower().unwrap().1.shown().unwrap().is_some(), "the change is whole");
-    // The log is cut within the change: our head is not in it any more, and its last record is no place to begin.
-    segment::cut(&place.log, TOPIC, 0, Offset(undone as u64)).unwrap();
-    let (_, mut follower) = place.follower().unwrap();
+    let world = World::of(&feed);
+    assert!(world.follow().is_ok());
+    assert!(world.follower().unwrap().1.shown().unwrap().is_some(), "the change is whole");
+    // The log is cut within the change: our head is not in it any more, and its last record is no world to begin.
+    segment::cut(&world.log, TOPIC, 0, Offset(undone as u64)).unwrap();
+    let (_, mut follower) = world.follower().unwrap();
     assert_eq!(follower.facts().head, Some(feed.chain[1].at));
     follower.turn(Duration::ZERO).unwrap();
     assert!(follower.shown().unwrap().is_none(), "after the cut");
     drop(follower);
-    assert!(place.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
-    place.append(&feed, undone, end);
-    check_model(&place.follow().unwrap(), &feed.chain, "once the change is whole");
+    assert!(world.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
+    world.append(&feed, undone, end);
+    check_model(&world.follow().unwrap(), &feed.chain, "once the change is whole");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn an_open_that_lost_the_race_for_an_empty_feed_names_it_in_vain() {
     let mut lost = maidenlane_wire::decode(&feed.entries[0].0).unwrap();
     (lost.stamp.feed, lost.stamp.writer) = ([9; 16], [9; 16]);
     feed.entries.insert(1, (maidenlane_wire::encode(&lost), Vec::new()));
-    check_model(&Place::of(&feed).follow().unwrap(), &feed.chain, "past the loser");
+    check_model(&World::of(&feed).follow().unwrap(), &feed.chain, "past the loser");
 }
 
 #[test]
@@ -485,16 +485,16 @@ fn an_open_in_the_middle_of_another_s_head_change_shows_no_head() {
     let undone = feed.chain.pop().unwrap();
     feed.put(undone.undo(), true);
     feed.play(&Move::Open);
-    let place = Place::of(&feed);
-    let mut follower = place.follower().unwrap().1;
+    let world = World::of(&feed);
+    let mut follower = world.follower().unwrap().1;
     follower.turn(Duration::ZERO).unwrap();
     assert!(follower.shown().unwrap().is_none(), "the fork point");
     drop(follower);
-    assert!(place.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
+    assert!(world.follower().unwrap().1.shown().unwrap().is_none(), "after another start");
     let end = feed.entries.len();
     feed.play(&Move::Grow(1));
-    place.append(&feed, end, end + 1);
-    check_model(&place.follow().unwrap(), &feed.chain, "once the change is whole");
+    world.append(&feed, end, end + 1);
+    check_model(&world.follow().unwrap(), &feed.chain, "once the change is whole");
 }
 
 #[test]
@@ -522,18 +522,18 @@ fn an_undo_with_other_rows_than_ours_is_refused() {
 #[test]
 fn a_block_that_came_back_outlives_finality() {
     let mut moves = vec![Move::Grow(0), Move::Grow(0), Move::Reorg(1, vec![1])];
-    let place = Place::new();
+    let world = World::new();
     let mut feed = feed(&moves);
-    place.append(&feed, 0, feed.entries.len());
-    drop(place.follow().unwrap());
+    world.append(&feed, 0, feed.entries.len());
+    drop(world.follow().unwrap());
     let from = feed.entries.len();
     // All in one batch: the undone block returns and becomes final, far below the head.
     moves = vec![Move::Reorg(1, vec![0])];
     moves.extend((0..80).map(|_| Move::Grow(0)));
     moves.push(Move::Final(0));
     moves.iter().for_each(|a_move| feed.play(a_move));
-    place.append(&feed, from, feed.entries.len());
-    let view = place.follow().unwrap();
+    world.append(&feed, from, feed.entries.len());
+    let view = world.follow().unwrap();
     check_model(&view, &feed.chain, "after finality");
     let other = feed.chain[1].child(1).at;
     assert_eq!(view.find(other.hash).unwrap(), None, "undone and below finality");

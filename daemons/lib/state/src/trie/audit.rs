@@ -5,7 +5,7 @@
 //! changed row. What a node was before is what is stored; what the set says of it is not believed, as geth has been
 //! seen to tell other bytes of a storage that was wiped.
 
-use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, Nodes, Owner, Place, children, decode, name, walk};
+use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, NodeKey, Nodes, Owner, children, decode, name, walk};
 use alloy::rlp;
 use alloy_trie::nodes::TrieNode;
 use maidenlane_chain::account::Account;
@@ -103,8 +103,8 @@ impl Nodes for After<'_> {
 
 /// Where a row's node stands.
 #[must_use]
-pub fn place(row: &NodeRow) -> Place {
-    Place { owner: row.owner, path: row.path.iter().copied().collect() }
+pub fn place(row: &NodeRow) -> NodeKey {
+    NodeKey { owner: row.owner, path: row.path.iter().copied().collect() }
 }
 
 type Leaf = (Owner, B256);
@@ -128,7 +128,7 @@ fn changed_leaves(stored: &dyn Nodes, set: &[NodeRow]) -> Result<impl Iterator<I
 }
 
 /// All leaves that stand in a node, with their whole keys.
-fn leaves_of(place: Place, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) -> Result<(), Error> {
+fn leaves_of(place: NodeKey, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) -> Result<(), Error> {
     let node = decode(bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
     let children = match node {
         TrieNode::Leaf(leaf) => {
@@ -138,7 +138,7 @@ fn leaves_of(place: Place, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) ->
         node => children(node),
     };
     for (part, child) in children.iter().filter(|(_, child)| !child.is_hash()) {
-        leaves_of(Place { path: place.path.join(part), ..place }, child, take)?;
+        leaves_of(NodeKey { path: place.path.join(part), ..place }, child, take)?;
     }
     Ok(())
 }

@@ -58,22 +58,22 @@ impl Nodes for Nothing {
 }
 
 /// Nodes in memory.
-impl Nodes for BTreeMap<Place, Bytes> {
+impl Nodes for BTreeMap<NodeKey, Bytes> {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
-        Ok(self.get(&Place { owner, path: *path }).cloned())
+        Ok(self.get(&NodeKey { owner, path: *path }).cloned())
     }
 }
 
 /// Which node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct NodeKey {
     /// Its trie.
     pub owner: Owner,
     /// From the trie's root.
     pub path: Nibbles,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for NodeKey {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path: String = self.path.iter().map(|nibble| format!("{nibble:x}")).collect();
         write!(out, "node `{path}` of {}", name(self.owner))
@@ -91,23 +91,23 @@ fn name(owner: Owner) -> String {
 pub enum Error {
     /// The source failed.
     #[error("read {0}")]
-    Read(Place, #[source] Fault),
+    Read(NodeKey, #[source] Fault),
     /// Its parent has a hash of it, and the source has nothing.
     #[error("{0} is missing")]
-    Missing(Place),
+    Missing(NodeKey),
     /// Other bytes than its parent has the hash of.
     #[error("{0} has another hash than its parent has of it")]
-    Hash(Place),
+    Hash(NodeKey),
     /// Bytes that are no node, or none for this depth.
     #[error("{0} cannot be read")]
-    Node(Place, #[source] rlp::Error),
+    Node(NodeKey, #[source] rlp::Error),
     /// A leaf that holds something else than an account.
     #[error("account hash {0} cannot be read")]
     Account(B256, #[source] rlp::Error),
 }
 
 /// What stands behind a reference in a parent: its RLP, and decoded.
-fn resolve(nodes: &dyn Nodes, place: Place, reference: &RlpNode) -> Result<(Bytes, TrieNode), Error> {
+fn resolve(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<(Bytes, TrieNode), Error> {
     let bytes = match reference.as_hash() {
         None => Bytes::copy_from_slice(reference),
         Some(hash) => {

@@ -1,6 +1,6 @@
 //! A trie of which only what is touched is in memory.
 
-use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nodes, Owner, Place, resolve};
+use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nodes, Owner, resolve};
 use alloy::rlp::Encodable as _;
 use alloy_trie::TrieMask;
 use alloy_trie::nodes::{BranchNodeRef, ExtensionNodeRef, LeafNodeRef, RlpNode, TrieNode};
@@ -75,7 +75,7 @@ impl<'a> Partial<'a> {
     }
 
     fn load(&self, path: Nibbles, reference: &RlpNode) -> Result<Node, Error> {
-        let (_, node) = resolve(self.nodes, Place { owner: self.owner, path }, reference)?;
+        let (_, node) = resolve(self.nodes, NodeKey { owner: self.owner, path }, reference)?;
         Ok(match node {
             TrieNode::EmptyRoot => Node::Empty,
             TrieNode::Leaf(leaf) => Node::Leaf(leaf.key, leaf.value),

@@ -1,6 +1,6 @@
 //! Against another implementation of the trie: alloy's hash builder and proof verifier.
 
-use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nothing, Partial, Place, walk};
+use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nothing, Partial, walk};
 use alloy_trie::HashBuilder;
 use alloy_trie::proof::{ProofRetainer, verify_proof};
 use maidenlane_chain::{B256, Bytes};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 type Leaves = BTreeMap<B256, Vec<u8>>;
 
 /// Nodes in memory.
-type Held = BTreeMap<Place, Bytes>;
+type Held = BTreeMap<NodeKey, Bytes>;
 
 /// A trie of these leaves with all its nodes.
 fn built(leaves: &Leaves) -> (B256, Held) {
@@ -20,8 +20,8 @@ fn built(leaves: &Leaves) -> (B256, Held) {
     }
     let mut held = Held::default();
     let root = trie.seal(&mut |path, bytes| {
-        let twice = held.insert(Place { owner: None, path }, Bytes::copy_from_slice(bytes));
-        assert_eq!(twice, None, "a node is told once");
+        let twice = held.insert(NodeKey { owner: None, path }, Bytes::copy_from_slice(bytes));
+        assert_eq!(twice, None, "a node comes once");
     });
     (root, held)
 }
@@ -35,9 +35,9 @@ fn theirs(leaves: &Leaves) -> (B256, Held) {
     }
     let root = builder.root();
     let nodes = builder.take_proof_nodes().into_inner().into_iter();
-    // Those that stand in their parents are told too.
+    // Those that stand in their parents come, too.
     let nodes = nodes.filter(|(path, bytes)| !leaves.is_empty() && (path.is_empty() || bytes.len() >= 32));
-    (root, nodes.map(|(path, bytes)| (Place { owner: None, path }, bytes)).collect())
+    (root, nodes.map(|(path, bytes)| (NodeKey { owner: None, path }, bytes)).collect())
 }
 
 /// Keys that have much in common, so that there are extensions, deep branches and nodes within nodes.
@@ -102,7 +102,7 @@ proptest! {
         prop_assert_eq!(trie.root(), expect);
         // What was looked at and what was left alone make the new trie together.
         let mut made = held.clone();
-        trie.seal(&mut |path, bytes| drop(made.insert(Place { owner: None, path }, Bytes::copy_from_slice(bytes))));
+        trie.seal(&mut |path, bytes| drop(made.insert(NodeKey { owner: None, path }, Bytes::copy_from_slice(bytes))));
         for (place, bytes) in nodes {
             prop_assert_eq!(made.get(&place), Some(&bytes), "{}", place);
         }
@@ -110,15 +110,15 @@ proptest! {
 }
 
 /// A trie of some hundred leaves, spoilt at a node below its root.
-fn check_spoilt(spoil: impl FnOnce(&mut BTreeMap<Place, Bytes>, Place), expect: &str) {
+fn check_spoilt(spoil: impl FnOnce(&mut BTreeMap<NodeKey, Bytes>, NodeKey), expect: &str) {
     let leaves: Leaves = (0..200_u8).map(|byte| (B256::repeat_byte(byte), vec![byte; 40])).collect();
     let (root, mut held) = built(&leaves);
     let key = B256::repeat_byte(0x70);
-    let place = Place { owner: None, path: Nibbles::from_nibbles([7]) };
+    let place = NodeKey { owner: None, path: Nibbles::from_nibbles([7]) };
     assert!(held.contains_key(&place));
     spoil(&mut held, place);
-    let told = walk(&held, None, root, key).unwrap_err().to_string();
-    assert_eq!(told, expect);
+    let text = walk(&held, None, root, key).unwrap_err().to_string();
+    assert_eq!(text, expect);
     let mut trie = Partial::new(&held, None, root);
     assert_eq!(trie.set(key, None).unwrap_err().to_string(), expect);
 }
@@ -128,7 +128,7 @@ fn nodes_that_are_not_what_their_parent_names_are_refused() {
     check_spoilt(|held, place| drop(held.remove(&place)), "node `7` of the account trie is missing");
     check_spoilt(
         |held, place| {
-            let other = held[&Place { owner: None, path: Nibbles::from_nibbles([8]) }].clone();
+            let other = held[&NodeKey { owner: None, path: Nibbles::from_nibbles([8]) }].clone();
             held.insert(place, other);
         },
         "node `7` of the account trie has another hash than its parent has of it",
@@ -142,7 +142,7 @@ fn bytes_that_are_no_node_of_their_depth_are_refused() {
         alloy::rlp::encode(alloy_trie::nodes::LeafNode::new(rest, vec![1; 40]))
     };
     for (bytes, fits) in [(leaf(64), true), (leaf(63), false), (leaf(0), false), (vec![0xc1, 0x80], false)] {
-        let place = Place { owner: None, path: Nibbles::new() };
+        let place = NodeKey { owner: None, path: Nibbles::new() };
         let root = maidenlane_chain::keccak256(&bytes);
         let held = BTreeMap::from([(place, bytes.into())]);
         let read = walk(&held, None, root, B256::repeat_byte(0x11));

@@ -1,6 +1,6 @@
 //! From a root towards a key.
 
-use super::{EMPTY_ROOT_HASH, Error, Nibbles, Nodes, Owner, Place, children, resolve};
+use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nodes, Owner, children, resolve};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use maidenlane_chain::{B256, Bytes};
 
@@ -23,7 +23,7 @@ pub fn walk(nodes: &dyn Nodes, owner: Owner, root: B256, key: B256) -> Result<Wa
         return Ok(found);
     }
     let key = Nibbles::unpack(key);
-    let mut place = Place { owner, path: Nibbles::new() };
+    let mut place = NodeKey { owner, path: Nibbles::new() };
     let mut reference = RlpNode::word_rlp(&root);
     loop {
         let (bytes, node) = resolve(nodes, place, &reference)?;

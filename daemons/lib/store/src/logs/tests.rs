@@ -56,11 +56,11 @@ fn search(
     let mut wanted = vec![(0, of(address, 20)), (1, of(topic, 32))];
     wanted.retain(|(_, terms)| !terms.is_empty());
     let mut found = Vec::new();
-    let told = &mut |block: u64, indexes: &[u32]| {
+    let visit = &mut |block: u64, indexes: &[u32]| {
         found.extend((!indexes.is_empty()).then(|| (block, indexes.to_vec())));
         true
     };
-    let rows = view.logs(&wanted, range, told).unwrap();
+    let rows = view.logs(&wanted, range, visit).unwrap();
     (found, rows)
 }
 
@@ -149,10 +149,10 @@ fn a_search_costs_what_is_rare_in_it() {
     assert!(rows <= 82, "{rows} rows for {} chunks", 10_000_u64.div_ceil(256));
     // Who has heard enough ends it.
     let mut heard = 0;
-    let told = &mut |_, indexes: &[u32]| {
+    let visit = &mut |_, indexes: &[u32]| {
         heard += indexes.len();
         heard < 3
     };
-    let rows = view.logs(&[(0, vec![vec![1; 20]])], 0..=10_000, told).unwrap();
+    let rows = view.logs(&[(0, vec![vec![1; 20]])], 0..=10_000, visit).unwrap();
     assert_eq!((heard, rows), (3, 1));
 }

@@ -3,11 +3,11 @@
 use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
 use crate::rpc::rerun::calls::{Flat, Nested, selectors};
 use crate::rpc::rerun::prestate::{self, Prestate, Reader};
-use crate::rpc::rerun::run::Place;
+use crate::rpc::rerun::run::TracedAt;
 use maidenlane_ethjson::params::or_default;
 use maidenlane_evm::frames::Frames;
 use maidenlane_evm::replay::Replay;
-use maidenlane_evm::steps::{Steps, Wanted};
+use maidenlane_evm::steps::{StepOptions, Steps};
 use maidenlane_evm::touched::Touched;
 use maidenlane_evm::{Failure, recover};
 use maidenlane_json::Object;
@@ -53,7 +53,7 @@ pub(crate) struct Config {
 
 #[derive(Clone, Debug)]
 enum Tracer {
-    Steps(Wanted),
+    Steps(StepOptions),
     Named(Named),
     Mux(BTreeMap<String, Named>),
 }
@@ -103,7 +103,7 @@ impl Raw {
             None => TIMEOUT,
         };
         let tracer = match self.tracer.as_deref() {
-            None => Tracer::Steps(Wanted {
+            None => Tracer::Steps(StepOptions {
                 memory: self.enable_memory,
                 stack: !self.disable_stack,
                 storage: !self.disable_storage,
@@ -158,7 +158,7 @@ impl Config {
         &self,
         replay: &mut Replay<'_>,
         mut tx: TxEnv,
-        place: Place,
+        place: TracedAt,
         bounds: &mut Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
@@ -180,7 +180,7 @@ impl Config {
         &self,
         replay: &mut Replay<'_>,
         tx: TxEnv,
-        place: Place,
+        place: TracedAt,
         bounds: &mut Bounds,
         most_bytes: usize,
     ) -> Result<String, Error> {
@@ -200,35 +200,35 @@ impl Config {
         let done = done.map_err(fault)?;
         let mut root = frames.finish();
         (root.gas, root.gas_used) = (gas_limit, done.result.tx_gas_used());
-        let mut told = Told { replay, root, touched, done, place };
+        let mut traced = Traced { replay, root, touched, done, place };
         let mut out = String::new();
         match &self.tracer {
-            Tracer::Named(named) => told.write(&mut out, *named)?,
+            Tracer::Named(named) => traced.write(&mut out, *named)?,
             Tracer::Mux(parts) => {
                 let mut object = Object::new(&mut out);
                 for (name, part) in parts {
-                    told.write(object.value(name), *part)?;
+                    traced.write(object.value(name), *part)?;
                 }
                 object.end();
             }
             Tracer::Steps(_) => (),
         }
-        let Told { replay, done, .. } = told;
+        let Traced { replay, done, .. } = traced;
         replay.keep(done);
         if out.len() > most_bytes { Err(too_large()) } else { Ok(out) }
     }
 }
 
 /// A traced transaction.
-struct Told<'r, 'a> {
+struct Traced<'r, 'a> {
     replay: &'r mut Replay<'a>,
     root: maidenlane_evm::frames::Frame,
     touched: Touched,
     done: ResultAndState,
-    place: Place,
+    place: TracedAt,
 }
 
-impl Told<'_, '_> {
+impl Traced<'_, '_> {
     fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
         // A call stands in no block, whatever its environment says.
         let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);

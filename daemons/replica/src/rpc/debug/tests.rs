@@ -194,6 +194,6 @@ fn a_block_that_a_client_made_has_no_more_gas_than_others() {
     let block = Block { header, body: BlockBody { transactions, ommers: Vec::new(), withdrawals: None } };
     let bytes = alloy::primitives::hex::encode_prefixed(alloy::rlp::encode(&block));
     let answer = ask(&rpc, "debug_traceBlock", json!([bytes]));
-    let told = answer["error"]["message"].as_str().unwrap_or_default();
-    assert!(told.starts_with("the block's transactions have 4611686018427387904 gas"), "{answer}");
+    let text = answer["error"]["message"].as_str().unwrap_or_default();
+    assert!(text.starts_with("the block's transactions have 4611686018427387904 gas"), "{answer}");
 }

@@ -44,7 +44,7 @@ pub(in crate::rpc) fn by_number(
     let tag = args.required(Tag::read)?;
     let found = select::block(view.source(), Selector::Tag(tag))?;
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-    let at = found.ok_or_else(|| Error::server(format!("block #{} not found", tag.told())))?;
+    let at = found.ok_or_else(|| Error::server(format!("block #{} not found", tag.as_number())))?;
     trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
 }
 

@@ -3,7 +3,7 @@
 use crate::rpc::call_context::{prepare, read};
 use crate::rpc::debug::config::Raw;
 use crate::rpc::rerun::bounds::{Bounds, fault};
-use crate::rpc::rerun::run::{Place, replay, run_before};
+use crate::rpc::rerun::run::{TracedAt, replay, run_before};
 use crate::rpc::rerun::traceable::traceable;
 use crate::rpc::{Shared, request_view::RequestView};
 use alloy::primitives::U256;
@@ -70,7 +70,7 @@ pub(in crate::rpc) fn call(
             Replay::on(db, call.block.clone(), call.cfg(), precompiles)
         }
     };
-    config.trace(&mut replay, call.tx, Place::default(), bounds, bounds.most_bytes).map(Json::Owned)
+    config.trace(&mut replay, call.tx, TracedAt::default(), bounds, bounds.most_bytes).map(Json::Owned)
 }
 
 /// The block of a state, and the place in it before which a call runs.

@@ -44,11 +44,11 @@ pub(in crate::rpc) fn open(
     view.fit()?;
     let find = |tag| {
         let found = select::block(view.source(), Selector::Tag(tag))?;
-        found.ok_or_else(|| Error::server(format!("block #{} not found", tag.told())))
+        found.ok_or_else(|| Error::server(format!("block #{} not found", tag.as_number())))
     };
     let (first, last) = (find(start)?, find(end)?);
     if first.number >= last.number {
-        let (start, end) = (start.told(), end.told());
+        let (start, end) = (start.as_number(), end.as_number());
         let text = format!("end block (#{end}) needs to come after start block (#{start})");
         return Err(Error::server(text));
     }
@@ -66,15 +66,15 @@ async fn tell(shared: Weak<Shared>, publisher: Publisher, blocks: RangeInclusive
     for number in blocks {
         let Some(shared) = shared.upgrade() else { return };
         // Dropped, it ends a block's traces when their client leaves.
-        let told = tokio::select! {
-            told = block(&shared, number, number == last, &config) => told,
+        let traced = tokio::select! {
+            traced = block(&shared, number, number == last, &config) => traced,
             () = publisher.closed() => return,
         };
         drop(shared);
-        match told {
+        match traced {
             Ok(None) => (),
-            Ok(Some(told)) => {
-                if !publisher.deliver(told).await {
+            Ok(Some(traced)) => {
+                if !publisher.deliver(traced).await {
                     return;
                 }
             }

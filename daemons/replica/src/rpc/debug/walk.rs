@@ -26,7 +26,7 @@ const ACCOUNTS_MAX: usize = 256;
 const SLOTS_MAX: usize = 4_096;
 
 /// Reads and checks a method's parameters.
-pub(crate) type Question = fn(&Shared, &RequestView, Option<&RawValue>) -> Result<Wanted, Error>;
+pub(crate) type Question = fn(&Shared, &RequestView, Option<&RawValue>) -> Result<Query, Error>;
 
 /// Answers on the pool.
 pub(crate) async fn answer(
@@ -45,7 +45,7 @@ pub(crate) async fn answer(
 }
 
 /// A checked question.
-pub(crate) enum Wanted {
+pub(crate) enum Query {
     Accounts { state: StateOf, range: Range },
     Slots { at: At, account: B256, from: Option<B256>, most: usize },
     Modified { start: BlockRef, end: BlockRef },
@@ -60,7 +60,7 @@ pub(crate) struct Range {
     code: bool,
 }
 
-impl Wanted {
+impl Query {
     /// `debug_dumpBlock`.
     pub(crate) fn whole(_: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Self, Error> {
         let tag = Args::parse(params, 1)?.required(Tag::read)?;
@@ -188,7 +188,7 @@ fn walkable(source: &dyn StateView, selector: Selector) -> Result<StateOf, Error
                 Tag::Latest => true,
             };
             if !known {
-                return missing(format!("#{}", tag.told()));
+                return missing(format!("#{}", tag.as_number()));
             }
         }
         Selector::Hash { hash, .. } if source.find(hash).map_err(unreadable)?.is_none() => {
@@ -228,21 +228,21 @@ fn page<T>(
 /// Accounts as geth dumps them.
 fn dump(source: &dyn StateView, state: &StateOf, range: &Range, most_bytes: usize) -> Result<Json, Error> {
     let (accounts, next) = match range.incompletes {
-        true => page(range.most, |told| source.accounts(range.from, state.at, told)).map_err(unreadable)?,
+        true => page(range.most, |visit| source.accounts(range.from, state.at, visit)).map_err(unreadable)?,
         false => (Vec::new(), None),
     };
     let mut out = String::new();
     let mut object = Object::new(&mut out);
     object.raw("root", &format!("\"{:x}\"", state.header.state_root));
-    let mut told = Object::new(object.value("accounts"));
+    let mut dumped = Object::new(object.value("accounts"));
     let mut left_bytes = most_bytes;
     for (key, account) in &accounts {
         let code = if range.code { state::code_of(source, account.code_hash)? } else { Bytes::new() };
         // Each byte is two digits.
         left_bytes = left_bytes.checked_sub(code.len() * 2).ok_or_else(too_large)?;
-        write_account(told.value(&format!("pre({key})")), *key, account, &code);
+        write_account(dumped.value(&format!("pre({key})")), *key, account, &code);
     }
-    told.end();
+    dumped.end();
     if let Some(next) = next {
         object.data("next", next.as_slice());
     }
@@ -276,7 +276,7 @@ fn slots(
     most: usize,
 ) -> Result<Json, Error> {
     let (slots, next) = match from {
-        Some(from) => page(most, |told| source.slots(account, from, at, told)).map_err(unreadable)?,
+        Some(from) => page(most, |visit| source.slots(account, from, at, visit)).map_err(unreadable)?,
         None => (Vec::new(), None),
     };
     let mut empty = slots.is_empty() && next.is_none();
@@ -294,14 +294,14 @@ fn slots(
     if empty {
         object.raw("storage", "null");
     } else {
-        let mut told = Object::new(object.value("storage"));
+        let mut dumped = Object::new(object.value("storage"));
         for (key, value) in &slots {
-            let mut slot = Object::new(told.value(&key.to_string()));
+            let mut slot = Object::new(dumped.value(&key.to_string()));
             slot.raw("key", "null");
             slot.data("value", &value.to_be_bytes::<32>());
             slot.end();
         }
-        told.end();
+        dumped.end();
     }
     match next {
         Some(next) => object.data("nextKey", next.as_slice()),
@@ -331,18 +331,18 @@ fn modified(
     let state =
         |block: BlockRef| if block == source.head().block { At::Latest } else { At::Block(block.number) };
     let (before, after) = (state(start), state(end));
-    let mut told = Vec::new();
+    let mut differing = Vec::new();
     for (key, address) in changed {
         let account = one(source, key, after)?;
         if account.is_some() && account != one(source, key, before)? {
-            told.push(address);
+            differing.push(address);
         }
     }
-    if told.is_empty() {
+    if differing.is_empty() {
         return Ok(Json::NULL);
     }
     let mut out = String::new();
-    push_list(&mut out, &told, |out, address| push_data(out, address.as_slice()));
+    push_list(&mut out, &differing, |out, address| push_data(out, address.as_slice()));
     Ok(Json::Owned(out))
 }
 

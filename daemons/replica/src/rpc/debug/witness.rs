@@ -45,14 +45,14 @@ pub(in crate::rpc) fn answer(
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 1)?;
     let selector = args.required(Selector::read)?;
-    let told = match selector {
-        Selector::Tag(tag) => tag.told().to_string(),
+    let name = match selector {
+        Selector::Tag(tag) => tag.as_number().to_string(),
         Selector::Hash { hash, .. } => hash.to_string(),
     };
     let found = select::block(view.source(), selector)?;
-    let at = found.ok_or_else(|| Error::server(format!("block {told} not found")))?;
+    let at = found.ok_or_else(|| Error::server(format!("block {name} not found")))?;
     if at.number == 0 {
-        return Err(Error::server(format!("block {told} found, but parent missing")));
+        return Err(Error::server(format!("block {name} found, but parent missing")));
     }
     witness(view, &*traceable(shared, view, at)?, bounds)
 }

@@ -235,7 +235,7 @@ fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
 }
 
 /// What a client may ask for.
-struct Wanted {
+struct HistoryQuery {
     blocks: u64,
     last: u64,
     percentiles: Vec<f64>,
@@ -253,7 +253,7 @@ fn count(json: &str) -> Result<u64, String> {
 }
 
 /// The parameters against the head; `None` where there is nothing to tell.
-fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Wanted>, Error> {
+fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<HistoryQuery>, Error> {
     let mut args = Args::parse(params, 3)?;
     let mut blocks = args.required(count)?;
     let last = args.required(Tag::read)?;
@@ -283,7 +283,7 @@ fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Wanted
         Tag::Finalized => head.finalized.ok_or_else(|| Error::server("finalized block not found"))?.number,
     };
     blocks = blocks.min(last.saturating_add(1));
-    Ok((blocks > 0).then_some(Wanted { blocks, last, percentiles }))
+    Ok((blocks > 0).then_some(HistoryQuery { blocks, last, percentiles }))
 }
 
 fn check(percentiles: &[f64]) -> Result<(), Error> {
@@ -310,10 +310,10 @@ pub(crate) async fn history(
         return Ok(Json::Static("{\"oldestBlock\":\"0x0\",\"gasUsedRatio\":null}"));
     };
     if wanted.percentiles.is_empty() || wanted.blocks <= HISTORY_INLINE {
-        return told(shared, view, &wanted, &AtomicBool::new(false));
+        return history_of(shared, view, &wanted, &AtomicBool::new(false));
     }
     let (there, view) = (Arc::clone(shared), Arc::clone(view));
-    let job = move |cancelled: Arc<AtomicBool>| told(&there, &view, &wanted, &cancelled);
+    let job = move |cancelled: Arc<AtomicBool>| history_of(&there, &view, &wanted, &cancelled);
     shared.pool.run(job).await.map_err(crate::rpc::execute::refused)?
 }
 
@@ -327,7 +327,12 @@ struct Line {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "in floating point, as geth has it")]
-fn line(shared: &Shared, view: &RequestView, wanted: &Wanted, at: BlockRef) -> Result<(Line, Header), Error> {
+fn line(
+    shared: &Shared,
+    view: &RequestView,
+    wanted: &HistoryQuery,
+    at: BlockRef,
+) -> Result<(Line, Header), Error> {
     let header = select::header(view.source(), at)?;
     let rules = &view.head().rules;
     let blobs_max = rules.blobs(header.timestamp).map_or(0, |blobs| blobs.max_blob_gas_per_block());
@@ -347,7 +352,12 @@ fn line(shared: &Shared, view: &RequestView, wanted: &Wanted, at: BlockRef) -> R
     Ok((line, header))
 }
 
-fn told(shared: &Shared, view: &RequestView, wanted: &Wanted, cancelled: &AtomicBool) -> Result<Json, Error> {
+fn history_of(
+    shared: &Shared,
+    view: &RequestView,
+    wanted: &HistoryQuery,
+    cancelled: &AtomicBool,
+) -> Result<Json, Error> {
     let oldest = wanted.last + 1 - wanted.blocks;
     let mut lines = Vec::new();
     let mut newest = None;

@@ -29,7 +29,7 @@ const BLOBS_MAX: usize = 6;
 
 /// The parameter, and what of it is not served.
 #[derive(Debug, Default, Deserialize)]
-struct Wanted {
+struct Draft {
     #[serde(flatten)]
     call: CallArgs,
     blobs: Option<Vec<IgnoredAny>>,
@@ -43,7 +43,7 @@ pub(crate) fn transaction(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 1)?;
-    let Wanted { call: mut wanted, blobs } = args.required(read::<Option<Wanted>>)?.unwrap_or_default();
+    let Draft { call: mut wanted, blobs } = args.required(read::<Option<Draft>>)?.unwrap_or_default();
     if let Some(blobs) = blobs {
         if !blobs.is_empty() {
             let text = "blobs are not filled in by a replica; give blobVersionedHashes";

@@ -109,8 +109,8 @@ async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Jso
     let mut filter = Description { kind, created: now_ms(), start: view.block(), nonce: [0; NONCE_BYTES] };
     for _ in 0..NONCES_MAX {
         filter.nonce = rand::random();
-        if let Some((id, told)) = filter.write(filters.signer()) {
-            filters.keep(told.into()).await.map_err(unavailable)?;
+        if let Some((id, criteria)) = filter.write(filters.signer()) {
+            filters.keep(criteria.into()).await.map_err(unavailable)?;
             return Ok(Json::data(id.as_slice()));
         }
     }
@@ -163,8 +163,8 @@ impl Filter {
             if items == 0 && !found.stand.wants_touch {
                 return Ok(answer);
             }
-            if let Some(told) = found.again.take() {
-                filters.keep(told).await.map_err(unavailable)?;
+            if let Some(criteria) = found.again.take() {
+                filters.keep(criteria).await.map_err(unavailable)?;
             }
             if filters.step(Self::step(&found, Some(head))).await.map_err(unavailable)? {
                 return Ok(answer);

@@ -149,24 +149,24 @@ pub(crate) async fn matching(
     filter: Criteria,
 ) -> Result<Json, Error> {
     filter.check_alternatives()?;
-    let place = match filter.block_hash {
-        Some(hash) => Place::Block(by_hash(view, hash)?),
-        None => Place::Range(range(view, &filter)?),
+    let extent = match filter.block_hash {
+        Some(hash) => Extent::Block(by_hash(view, hash)?),
+        None => Extent::Range(range(view, &filter)?),
     };
     let query = filter.query;
     let deadline = Instant::now().checked_add(shared.settings.get().call_timeout);
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(view));
     let found = shared.pool.run(move |cancelled| {
         let search = Search::new(&shared_there, &session_there, deadline, cancelled);
-        match place {
-            Place::Block(at) => search.block(at, &query),
-            Place::Range((from, to)) => search.range(&LogQuery { from, to, ..query }),
+        match extent {
+            Extent::Block(at) => search.block(at, &query),
+            Extent::Range((from, to)) => search.range(&LogQuery { from, to, ..query }),
         }
     });
     found.await.map_err(refused)?
 }
 
-enum Place {
+enum Extent {
     Block(BlockRef),
     Range((u64, u64)),
 }

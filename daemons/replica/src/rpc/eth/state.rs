@@ -76,9 +76,10 @@ pub(crate) fn storage_at(view: &RequestView, params: Option<&RawValue>) -> Resul
 
 /// `eth_getStorageValues`.
 pub(crate) fn storage_values(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
-    type Wanted = BTreeMap<Address, Option<Vec<B256>>>;
+    type SlotsByAddress = BTreeMap<Address, Option<Vec<B256>>>;
     let mut args = Args::parse(params, 2)?;
-    let wanted: Wanted = args.required(|json| serde_json::from_str(json).map_err(|e| e.to_string()))?;
+    let wanted: SlotsByAddress =
+        args.required(|json| serde_json::from_str(json).map_err(|e| e.to_string()))?;
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
     match wanted.values().flatten().map(Vec::len).sum::<usize>() {
         0 => return Err(Error::params("empty request")),

@@ -47,8 +47,9 @@ fn what_exceeds_an_io_threads_time_starts_again_on_the_pool() {
         budget.charge(10_000_000)?;
         Ok(Json::string(std::thread::current().name().unwrap_or_default()))
     };
-    let told = runtime.block_on(run(&rpc, Start::Here, tells_its_thread)).expect("there is time on the pool");
-    assert!(told.as_str().starts_with("\"evm-"), "{}", told.as_str());
+    let answer =
+        runtime.block_on(run(&rpc, Start::Here, tells_its_thread)).expect("there is time on the pool");
+    assert!(answer.as_str().starts_with("\"evm-"), "{}", answer.as_str());
 }
 
 #[test]
@@ -56,13 +57,13 @@ fn long_parameters_are_not_read_on_an_io_thread() {
     let Some((runtime, rpc)) = scene(Duration::from_secs(60)) else { return };
     let tells_its_thread: Method =
         |_, _, _, _| Ok(Json::string(std::thread::current().name().unwrap_or_default()));
-    let told = |len: usize| {
+    let answer = |len: usize| {
         let params = RawValue::from_string(format!("[\"{}\"]", "x".repeat(len))).expect("JSON");
         runtime.block_on(async {
             let view = Arc::new(rpc.pin(None).await);
             answer(&rpc.shared, &view, Some(&params), Start::Here, tells_its_thread).await
         })
     };
-    assert!(!told(10).expect("an answer").as_str().starts_with("\"evm-"));
-    assert!(told(1 << 20).expect("an answer").as_str().starts_with("\"evm-"));
+    assert!(!answer(10).expect("an answer").as_str().starts_with("\"evm-"));
+    assert!(answer(1 << 20).expect("an answer").as_str().starts_with("\"evm-"));
 }

@@ -1,6 +1,6 @@
 //! `callTracer`, `flatCallTracer` and `4byteTracer`: one tree of frames, told in three ways.
 
-use crate::rpc::rerun::run::Place;
+use crate::rpc::rerun::run::TracedAt;
 use maidenlane_ethjson::errors::reason;
 use maidenlane_ethjson::params::or_default;
 use maidenlane_evm::frames::{Frame, Logged};
@@ -138,7 +138,7 @@ impl Flat {
         self,
         out: &mut String,
         root: &Frame,
-        place: Place,
+        place: TracedAt,
         number: u64,
         precompiles: &AddressSet,
     ) {
@@ -152,7 +152,7 @@ impl Flat {
         self,
         out: &mut String,
         root: &Frame,
-        place: Option<(Place, u64)>,
+        place: Option<(TracedAt, u64)>,
         precompiles: &AddressSet,
         picked: &mut Picked,
     ) {
@@ -162,7 +162,7 @@ impl Flat {
 
 struct Flattened<'a> {
     flat: Flat,
-    place: Option<(Place, u64)>,
+    place: Option<(TracedAt, u64)>,
     precompiles: &'a AddressSet,
     path: Vec<usize>,
     picked: &'a mut Picked,

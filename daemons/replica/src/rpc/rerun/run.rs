@@ -14,7 +14,7 @@ use revm::context::TxEnv;
 
 /// Where a traced transaction stands; nothing for a call.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct TracedAt {
     pub(crate) block: Option<B256>,
     pub(crate) hash: Option<B256>,
     pub(crate) index: Option<usize>,
@@ -60,11 +60,11 @@ pub(crate) fn run_before(
 }
 
 /// Transaction of a block, ready to run, and where it stands.
-pub(crate) fn nth(block: &Block, index: usize) -> Result<(TxEnv, Place), Error> {
+pub(crate) fn nth(block: &Block, index: usize) -> Result<(TxEnv, TracedAt), Error> {
     let (Some(tx), Some(sender)) = (block.transactions.get(index), block.sender(index)) else {
         return Err(Error::internal(format!("block {} has no transaction {index}", block.header.number)));
     };
-    let place = Place { block: Some(block.hash), hash: Some(*tx.tx_hash()), index: Some(index) };
+    let place = TracedAt { block: Some(block.hash), hash: Some(*tx.tx_hash()), index: Some(index) };
     Ok((tx_env(tx, sender), place))
 }
 

@@ -63,11 +63,11 @@ impl BlockContext {
     }
 
     /// The next notification's `result`, which must belong to `id`.
-    async fn told(&mut self, id: &Value) -> Value {
-        let told = self.next().await;
-        assert_eq!(told["method"], "eth_subscription", "{told}");
-        assert_eq!(&told["params"]["subscription"], id, "{told}");
-        told["params"]["result"].clone()
+    async fn notice(&mut self, id: &Value) -> Value {
+        let message = self.next().await;
+        assert_eq!(message["method"], "eth_subscription", "{message}");
+        assert_eq!(&message["params"]["subscription"], id, "{message}");
+        message["params"]["result"].clone()
     }
 }
 
@@ -84,7 +84,7 @@ fn every_block_that_comes_is_announced_and_a_head_that_goes_back() {
         let id = scene.subscribe(json!(["newHeads"])).await;
         scene.live.show(chain.at(52));
         for number in ["0x33", "0x34"] {
-            let head = scene.told(&id).await;
+            let head = scene.notice(&id).await;
             assert_eq!(head["number"], number);
             let block = ask(Arc::clone(&scene.live), "eth_getHeaderByNumber", json!([number]));
             for (name, value) in block["result"].as_object().expect("a header") {
@@ -93,7 +93,7 @@ fn every_block_that_comes_is_announced_and_a_head_that_goes_back() {
             assert_eq!(head["slotNumber"], Value::Null, "there, but nothing");
         }
         scene.live.show(chain.undone_to(51).0);
-        assert_eq!(scene.told(&id).await["number"], "0x33");
+        assert_eq!(scene.notice(&id).await["number"], "0x33");
         assert_eq!(scene.ask("eth_unsubscribe", json!([id])).await["result"], true);
         scene.live.show(chain.at(53));
         assert_eq!(scene.ask("eth_blockNumber", json!([])).await["result"], "0x35", "nothing in between");
@@ -122,9 +122,9 @@ fn logs_come_and_are_taken_back() {
         let wanted = logs.iter().filter(|log| log["address"] == address).count();
         let (mut of_all, mut of_some) = (Vec::new(), Vec::new());
         for _ in 0..logs.len() + wanted {
-            let told = scene.next().await;
-            let list = if told["params"]["subscription"] == all { &mut of_all } else { &mut of_some };
-            list.push(told["params"]["result"].clone());
+            let message = scene.next().await;
+            let list = if message["params"]["subscription"] == all { &mut of_all } else { &mut of_some };
+            list.push(message["params"]["result"].clone());
         }
         assert_eq!(of_all, logs);
         assert_eq!(of_some.len(), wanted);
@@ -133,7 +133,7 @@ fn logs_come_and_are_taken_back() {
         for log in &logs {
             let mut gone = log.clone();
             gone["removed"] = json!(true);
-            assert_eq!(scene.told(&all).await, gone);
+            assert_eq!(scene.notice(&all).await, gone);
         }
     });
 }
@@ -147,7 +147,7 @@ fn receipts_come_by_the_block() {
         let mut scene = BlockContext::at(chain.at(52)).await;
         let id = scene.subscribe(json!(["transactionReceipts", {"transactionHashes": [hash]}])).await;
         scene.live.show(chain.at(53));
-        assert_eq!(scene.told(&id).await, json!([receipts[0]]));
+        assert_eq!(scene.notice(&id).await, json!([receipts[0]]));
     });
 }
 

@@ -68,10 +68,10 @@ fn every_backend_function_has_a_file_and_a_test() {
 fn the_modules_are_the_namespaces_of_the_methods() {
     let Some(chain) = fake::chain() else { return };
     let rpc = rpc(Arc::new(Still::new(chain)));
-    let told = ask(&rpc, "rpc_modules", json!([]))["result"].clone();
-    let told: BTreeSet<&str> = told.as_object().expect("modules").keys().map(String::as_str).collect();
+    let named = ask(&rpc, "rpc_modules", json!([]))["result"].clone();
+    let named: BTreeSet<&str> = named.as_object().expect("modules").keys().map(String::as_str).collect();
     let namespaces = rpc.methods().iter().map(|method| namespace(method.name)).collect();
-    assert_eq!(told, namespaces);
+    assert_eq!(named, namespaces);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::rpc::request_view::RequestView;
 use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
 use crate::rpc::rerun::calls::{Flat, Picked};
 use crate::rpc::rerun::prestate::Reader;
-use crate::rpc::rerun::run::{Place, nth, replay, run_before};
+use crate::rpc::rerun::run::{TracedAt, nth, replay, run_before};
 use crate::rpc::rerun::traceable::traceable;
 use alloy::primitives::{Address, map::AddressSet};
 use maidenlane_chain::Block;
@@ -325,14 +325,14 @@ impl<'a> Job<'a> {
         Ok(Json::Owned(out))
     }
 
-    /// What is told of a call or a replayed transaction.
+    /// Answer for a call or a replayed transaction, with the traces of `types`.
     fn answer(
         &mut self,
         out: &mut String,
         replay: &mut Replay<'_>,
         tx: TxEnv,
         types: Types,
-        place: Option<Place>,
+        place: Option<TracedAt>,
     ) -> Result<(), Error> {
         let traced = self.trace(replay, tx, types.state_diff)?;
         let mut object = Object::new(out);
@@ -367,8 +367,8 @@ impl<'a> Job<'a> {
         let state_diff = match state_diff {
             true => {
                 let spec = replay.spec();
-                let told = state_diff::of(&Reader::new(&replay.state(), &done.state, spec));
-                Some(told.map_err(|error| fault(Failure::Read(error)))?)
+                let diff = state_diff::of(&Reader::new(&replay.state(), &done.state, spec));
+                Some(diff.map_err(|error| fault(Failure::Read(error)))?)
             }
             false => None,
         };

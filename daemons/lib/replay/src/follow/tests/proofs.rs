@@ -1,6 +1,6 @@
 //! Trie nodes on their way into the database: checked, waited for, found again.
 
-use super::{Place, check_model, feed, text};
+use super::{World, check_model, feed, text};
 use crate::error::Error;
 use maidenlane_chain::Bytes;
 use maidenlane_service::{Exit, Failure};
@@ -25,19 +25,19 @@ fn busy(feed: &Feed) -> Block {
 fn check_audited(spoil: impl FnOnce(&mut Block), expect: &str) {
     let mut feed = feed(&[Move::Grow(0), Move::Grow(1)]);
     let whole = feed.chain.clone();
-    let place = Place::of(&feed);
+    let world = World::of(&feed);
     let from = feed.entries.len();
     let mut block = busy(&feed);
     spoil(&mut block);
-    let told = format!("block {} is not what its state root says", block.at);
+    let text_of_error = format!("block {} is not what its state root says", block.at);
     feed.come(Arc::new(block), false);
-    place.append(&feed, from, feed.entries.len());
-    let refused = place.follow().unwrap_err();
+    world.append(&feed, from, feed.entries.len());
+    let refused = world.follow().unwrap_err();
     let refused_text = text(&refused);
-    assert!(refused_text.contains(&told) && refused_text.contains(expect), "{refused_text}");
+    assert!(refused_text.contains(&text_of_error) && refused_text.contains(expect), "{refused_text}");
     assert_eq!(Failure::from(refused).exit, Exit::Data);
     // Nothing of it was written.
-    let (store, _) = place.follower().unwrap();
+    let (store, _) = world.follower().unwrap();
     check_model(&store.view().unwrap(), &whole, "after the refusal");
 }
 
@@ -83,9 +83,9 @@ fn what_nodes_were_before_is_what_is_stored() {
         row.before = row.before.as_ref().map(|node| [node, &[0][..]].concat().into());
     }
     feed.come(Arc::new(block), false);
-    check_model(&Place::of(&feed).follow().unwrap(), &feed.chain, "with it");
+    check_model(&World::of(&feed).follow().unwrap(), &feed.chain, "with it");
     feed.play(&Move::Reorg(1, vec![3, 2]));
-    check_model(&Place::of(&feed).follow().unwrap(), &feed.chain, "without it");
+    check_model(&World::of(&feed).follow().unwrap(), &feed.chain, "without it");
 }
 
 #[test]
@@ -95,21 +95,24 @@ fn a_block_without_nodes_is_refused() {
     let maidenlane_wire::Record::Advance(mut advance) = block.advance() else { panic!("an ADVANCE") };
     advance.proofs = None;
     feed.put(maidenlane_wire::Record::Advance(advance), false);
-    let told = text(&Place::of(&feed).follow().unwrap_err());
-    assert!(told.contains("comes without trie nodes") && told.contains("`proofs`"), "{told}");
-    assert!(Place::of(&feed).without_proofs().follow().is_ok());
+    let text_of_error = text(&World::of(&feed).follow().unwrap_err());
+    assert!(
+        text_of_error.contains("comes without trie nodes") && text_of_error.contains("`proofs`"),
+        "{text_of_error}"
+    );
+    assert!(World::of(&feed).without_proofs().follow().is_ok());
 }
 
 #[test]
 fn a_block_waits_for_its_nodes_and_says_so() {
     let mut feed = feed(&[Move::Grow(0)]);
-    let place = Place::of(&feed);
-    let (store, mut follower) = place.follower().unwrap();
+    let world = World::of(&feed);
+    let (store, mut follower) = world.follower().unwrap();
     follower.turn(Duration::ZERO).unwrap();
     let from = feed.entries.len();
     [Move::Grow(1), Move::Heartbeat, Move::Grow(2)].iter().for_each(|a_move| feed.play(a_move));
     let late = feed.sets.split_off(1);
-    place.append(&feed, from, feed.entries.len());
+    world.append(&feed, from, feed.entries.len());
     for _ in 0..3 {
         follower.turn(Duration::ZERO).unwrap();
         assert_eq!(follower.missing(), None, "it may still come");
@@ -122,7 +125,7 @@ fn a_block_waits_for_its_nodes_and_says_so() {
     // Sets of others, and twice: all passed over.
     let strange = feed.tip().child(7).node_set().entries().unwrap().1;
     let first = late.first().unwrap().1.clone();
-    place.put(super::PROOFS, strange.iter().chain([&first, &first]).chain(late.iter().map(|(_, set)| set)));
+    world.put(super::PROOFS, strange.iter().chain([&first, &first]).chain(late.iter().map(|(_, set)| set)));
     assert!(follower.turn(Duration::ZERO).unwrap());
     assert_eq!(follower.missing(), None);
     check_model(&store.view().unwrap(), &feed.chain, "once the nodes are there");
@@ -131,10 +134,10 @@ fn a_block_waits_for_its_nodes_and_says_so() {
 #[test]
 fn nodes_are_kept_from_the_beginning_or_not_at_all() {
     let mut feed = feed(&[Move::Grow(0)]);
-    let mut place = Place::of(&feed);
-    assert!(place.follow().unwrap().facts().proofs.is_some());
-    place = place.without_proofs();
-    let view = place.follow().unwrap();
+    let mut world = World::of(&feed);
+    assert!(world.follow().unwrap().facts().proofs.is_some());
+    world = world.without_proofs();
+    let view = world.follow().unwrap();
     assert_eq!(view.facts().proofs, None, "switched off");
     for node in feed.tip().nodes.keys() {
         assert_eq!(view.node(node, None).unwrap(), None, "{node}");
@@ -142,23 +145,23 @@ fn nodes_are_kept_from_the_beginning_or_not_at_all() {
     drop(view);
     let from = feed.entries.len();
     feed.play(&Move::Grow(1));
-    place.append(&feed, from, feed.entries.len());
-    check_model(&place.follow().unwrap(), &feed.chain, "without nodes");
-    place.keep.proofs = Some(Past::All);
-    let refused = place.follow().unwrap_err();
-    assert!(matches!(refused, Error::Proofless), "{refused}");
+    world.append(&feed, from, feed.entries.len());
+    check_model(&world.follow().unwrap(), &feed.chain, "without nodes");
+    world.keep.proofs = Some(Past::All);
+    let refused = world.follow().unwrap_err();
+    assert!(matches!(refused, Error::NoProofs), "{refused}");
     assert_eq!(Failure::from(refused).exit, Exit::Settings);
 }
 
 #[test]
 fn the_window_moves_with_the_head() {
     let mut feed = feed(&[]);
-    let mut place = Place::new();
-    place.keep.proofs = Some(Past::Blocks(4));
+    let mut world = World::new();
+    world.keep.proofs = Some(Past::Blocks(4));
     (0..10).for_each(|_| feed.play(&Move::Grow(0)));
     feed.play(&Move::Reorg(4, vec![1]));
-    place.append(&feed, 0, feed.entries.len());
-    let view = place.follow().unwrap();
+    world.append(&feed, 0, feed.entries.len());
+    let view = world.follow().unwrap();
     assert_eq!(view.facts().proofs.map(|proofs| proofs.floor), Some(6), "as of the highest head");
     assert_eq!(view.head(), feed.tip().at);
     assert_eq!(view.facts().state_floor, 0);

@@ -3,7 +3,7 @@
 use super::difference;
 use crate::rpc::debug::config::Raw;
 use crate::rpc::rerun::bounds::Bounds;
-use crate::rpc::rerun::run::Place;
+use crate::rpc::rerun::run::TracedAt;
 use alloy::consensus::Header;
 use alloy::eips::eip2718::Decodable2718 as _;
 use alloy::genesis::GenesisAccount;
@@ -98,7 +98,7 @@ impl StateView for Prestate {
         panic!("a trace walks through no state")
     }
 
-    fn node(&self, _: &maidenlane_state::trie::Place, _: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, _: &maidenlane_state::trie::NodeKey, _: At) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
     }
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError> {
@@ -158,7 +158,7 @@ fn header(case: &Value, config: &Value) -> Header {
 }
 
 /// What our tracer tells of a case.
-fn told(tracer: &str, case: &Value) -> Value {
+fn answer_of(tracer: &str, case: &Value) -> Value {
     let mut config = case["genesis"]["config"].clone();
     // Go does not mind the case of a field's name.
     if let Some(istanbul) = config.as_object_mut().and_then(|config| config.remove("IstanbulBlock")) {
@@ -188,7 +188,7 @@ fn told(tracer: &str, case: &Value) -> Value {
     let far = Instant::now() + Duration::from_secs(60);
     let mut bounds = Bounds { most_bytes: 1 << 30, budget: Budget::until(far, Arc::default()) };
     let env = tx_env(&tx, sender(&tx));
-    let text = config.expect("served").trace(&mut replay, env, Place::default(), &mut bounds, 1 << 30);
+    let text = config.expect("served").trace(&mut replay, env, TracedAt::default(), &mut bounds, 1 << 30);
     text.map_or_else(|error| json!(error.to_string()), |text| serde_json::from_str(&text).expect("JSON"))
 }
 
@@ -255,7 +255,7 @@ fn tracers_tell_what_geth_publishes() {
             let name = format!("{group}/{}", path.file_stem().unwrap_or_default().to_string_lossy());
             let text = std::fs::read_to_string(&path).expect("readable");
             let case: Value = serde_json::from_str(&text).expect("JSON");
-            let (mut want, mut got) = (case["result"].clone(), told(tracer, &case));
+            let (mut want, mut got) = (case["result"].clone(), answer_of(tracer, &case));
             strip(&mut want, untold);
             strip(&mut got, untold);
             if tracer == "flatCallTracer" {

@@ -1,7 +1,7 @@
 //! A source that notes what is read through it.
 
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
-use maidenlane_state::trie::Place;
+use maidenlane_state::trie::NodeKey;
 use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ impl StateView for Noted {
         self.source.slot(account, key, at)
     }
 
-    fn node(&self, place: &Place, at: At) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError> {
         let node = self.source.node(place, at)?;
         if let Some(node) = &node {
             let mut seen = self.note();
@@ -91,9 +91,9 @@ impl StateView for Noted {
         &self,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
+        visit: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
     ) -> Result<(), ReadError> {
-        self.source.accounts(from, at, told)
+        self.source.accounts(from, at, visit)
     }
 
     fn slots(
@@ -101,9 +101,9 @@ impl StateView for Noted {
         account: B256,
         from: B256,
         at: At,
-        told: &mut dyn FnMut(B256, U256) -> bool,
+        visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError> {
-        self.source.slots(account, from, at, told)
+        self.source.slots(account, from, at, visit)
     }
 
     fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
@@ -130,7 +130,7 @@ impl StateView for Noted {
         self.source.transaction(hash)
     }
 
-    fn logs(&self, query: &LogQuery, told: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
-        self.source.logs(query, told)
+    fn logs(&self, query: &LogQuery, visit: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError> {
+        self.source.logs(query, visit)
     }
 }

@@ -75,7 +75,7 @@ impl BlockContext {
         self.ask(replica, "eth_getHeaderByNumber", json!([tag]))["result"]["hash"].clone()
     }
 
-    /// The logs of these blocks, as told when the block is `removed` or not.
+    /// The logs of these blocks, as JSON when the block is `removed` or not.
     fn logs(&self, criteria: &Value, blocks: std::ops::RangeInclusive<u64>, removed: bool) -> Vec<Value> {
         let mut wanted = criteria.clone();
         wanted["fromBlock"] = json!(format!("{:#x}", blocks.start()));
@@ -99,7 +99,7 @@ fn a_filter_is_polled_anywhere() {
     scene.show(1, 52);
     let (one, two) = (scene.hash(51), scene.hash(52));
     assert_eq!(scene.poll(1, &id), json!([one, two]));
-    assert_eq!(scene.poll(0, &id), json!([]), "told already, elsewhere");
+    assert_eq!(scene.poll(0, &id), json!([]), "answered already, elsewhere");
     scene.show(0, 53);
     assert_eq!(scene.poll(0, &id), json!([scene.hash(53)]));
     let behind = Err((codes::MIN_BLOCK, "block 53 of the filter is not here yet (head 52)"));
@@ -143,21 +143,21 @@ fn random_routing_neither_repeats_nor_skips() {
     let Some(scene) = BlockContext::at(&[20, 20, 20]) else { return };
     let id = scene.made(0, "eth_newBlockFilter", json!([]));
     let mut heads = [20_u64; 3];
-    let (mut told, mut cursor, mut seed) = (Vec::new(), 20, 7_u64);
+    let (mut answers, mut cursor, mut seed) = (Vec::new(), 20, 7_u64);
     while cursor < 54 {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let replica = usize::try_from((seed >> 33) % 3).expect("small");
         heads[replica] = (heads[replica] + (seed >> 40) % 4).min(54);
         scene.show(replica, heads[replica]);
-        // The balancer asks those that are not behind; what happens to others is told above.
+        // The balancer asks those that are not behind; others are dealt with above.
         if heads[replica] >= cursor {
-            told.extend(scene.poll(replica, &id).as_array().expect("hashes").iter().cloned());
+            answers.extend(scene.poll(replica, &id).as_array().expect("hashes").iter().cloned());
             cursor = heads[replica];
         }
     }
     let replica = heads.iter().position(|head| *head == 54).expect("at the end");
     let expect: Vec<Value> = (21..=54).map(|number| scene.hash_at(replica, number)).collect();
-    assert_eq!(told, expect);
+    assert_eq!(answers, expect);
 }
 
 #[test]
@@ -172,11 +172,11 @@ fn polls_of_one_filter_at_once_are_told_apart() {
             together.wait();
             scene.poll(replica, &id)
         };
-        let told: Vec<Value> = std::thread::scope(|scope| {
+        let answers: Vec<Value> = std::thread::scope(|scope| {
             let polls: Vec<_> = (0..6).map(|turn| scope.spawn(move || poll(turn % 2))).collect();
             polls.into_iter().map(|poll| poll.join().expect("no panic")).collect()
         });
-        let mut lengths: Vec<_> = told.iter().map(|each| each.as_array().expect("hashes").len()).collect();
+        let mut lengths: Vec<_> = answers.iter().map(|each| each.as_array().expect("hashes").len()).collect();
         lengths.sort_unstable();
         assert_eq!(lengths, [0, 0, 0, 0, 0, 24]);
     }

@@ -147,10 +147,10 @@ impl<'a> Search<'a> {
             .map(|these| these.iter().map(|index| usize::try_from(*index).unwrap_or(usize::MAX)).peekable());
         match self.shared.blocks.logs(self.view, at, these.map(<[u32]>::len))? {
             Found::Ready(ready) => {
-                let told = |count: usize, text: &str| answer.add(count, |out| out.push_str(text));
+                let add = |count: usize, text: &str| answer.add(count, |out| out.push_str(text));
                 match &mut wanted {
-                    Some(wanted) => ready.each(wanted, topics, told),
-                    None => ready.each(&mut (0..ready.count()).peekable(), topics, told),
+                    Some(wanted) => ready.each(wanted, topics, add),
+                    None => ready.each(&mut (0..ready.count()).peekable(), topics, add),
                 }
             }
             Found::Stored(logs) => {

@@ -72,7 +72,7 @@ fn every_answer_follows_from_its_block_s_state_root() {
 fn keys_are_read_and_told_as_geth_does() {
     let Some(chain) = fake::chain() else { return };
     let rpc = rpc(Arc::new(crate::rpc::tests::still::Still::new(chain)));
-    let told = |key: Value| {
+    let key_of = |key: Value| {
         let answer = ask(&rpc, "eth_getProof", json!([CONTRACT, [key], "latest"]));
         answer["result"]["storageProof"][0]["key"].as_str().map(str::to_owned).ok_or(answer["error"].clone())
     };
@@ -80,15 +80,15 @@ fn keys_are_read_and_told_as_geth_does() {
     for (key, expect) in
         [("0x1", "0x1"), ("1", "0x1"), ("0x0001", "0x1"), ("", "0x0"), ("0X10", "0x10"), (&whole, &whole)]
     {
-        assert_eq!(told(json!(key)).as_deref(), Ok(expect), "{key}");
+        assert_eq!(key_of(json!(key)).as_deref(), Ok(expect), "{key}");
     }
-    assert_eq!(told(Value::Null).as_deref(), Ok("0x0"));
+    assert_eq!(key_of(Value::Null).as_deref(), Ok("0x0"));
     for (key, message) in [
         (format!("{whole}00"), "storage key too long (want at most 32 bytes)"),
         ("0xg0".to_owned(), "invalid hex in storage key"),
     ] {
         let error = json!({"code": codes::INVALID_PARAMS, "message": format!("{message}: {key:?}")});
-        assert_eq!(told(json!(key)), Err(error));
+        assert_eq!(key_of(json!(key)), Err(error));
     }
     let many = |count: usize| ask(&rpc, "eth_getProof", json!([NOBODY, vec!["0x0"; count]]));
     let message = "too many storage keys requested (max 1024, got 1025)";

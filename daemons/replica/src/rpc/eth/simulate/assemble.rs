@@ -23,7 +23,7 @@ pub(super) struct Called {
     bytes: Bytes,
     result: ExecutionResult,
     /// With their indexes in the block, moved value among them.
-    told: Vec<(usize, Log)>,
+    logs: Vec<(usize, Log)>,
     receipt: ReceiptEnvelope,
     capped: bool,
 }
@@ -44,14 +44,14 @@ impl Called {
         transaction: Transaction,
         bytes: Bytes,
         result: ExecutionResult,
-        told: Vec<(usize, Log)>,
+        logs: Vec<(usize, Log)>,
         outcome: &Outcome,
     ) -> Self {
         let status = outcome.root.map_or(Eip658Value::Eip658(result.is_success()), Eip658Value::PostState);
-        let logs = if result.is_success() { result.logs().to_vec() } else { Vec::new() };
-        let receipt = Receipt { status, cumulative_gas_used: outcome.total, logs };
+        let of_receipt = if result.is_success() { result.logs().to_vec() } else { Vec::new() };
+        let receipt = Receipt { status, cumulative_gas_used: outcome.total, logs: of_receipt };
         let receipt = envelope(transaction.tx_type(), receipt);
-        Self { from, transaction, bytes, result, told, receipt, capped: outcome.capped }
+        Self { from, transaction, bytes, result, logs, receipt, capped: outcome.capped }
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -63,7 +63,7 @@ impl Called {
     }
 
     pub(super) fn logs(&self) -> impl Iterator<Item = &Log> {
-        self.told.iter().map(|(_, log)| log)
+        self.logs.iter().map(|(_, log)| log)
     }
 
     /// What it returned and logged.
@@ -80,7 +80,7 @@ impl Called {
         };
         object.data("returnData", output);
         let writer = LogWriter::of(block, index);
-        object.list("logs", &self.told, |out, (position, log)| {
+        object.list("logs", &self.logs, |out, (position, log)| {
             writer.write(out, &log.address, log.topics(), &log.data.data, *position, false);
         });
         object.quantity("gasUsed", self.used());

@@ -31,7 +31,7 @@ pub(crate) fn call(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 2)?;
-    let wanted = args.required(call_context::read::<Option<plan::Wanted>>)?.unwrap_or_default();
+    let wanted = args.required(call_context::read::<Option<plan::Options>>)?.unwrap_or_default();
     wanted.check()?;
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
     let state = select::state(view.source(), selector)?;

@@ -19,8 +19,8 @@ const SECONDS_PER_BLOCK: u64 = 12;
 /// The first parameter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Wanted {
-    block_state_calls: Option<Vec<WantedBlock>>,
+pub(super) struct Options {
+    block_state_calls: Option<Vec<BlockOptions>>,
     trace_transfers: Option<bool>,
     validation: Option<bool>,
     return_full_transactions: Option<bool>,
@@ -28,7 +28,7 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WantedBlock {
+struct BlockOptions {
     block_overrides: Option<BlockOverrides>,
     state_overrides: Option<StateOverrides>,
     calls: Option<Vec<CallArgs>>,
@@ -59,7 +59,7 @@ fn limit(text: impl Into<String>) -> Error {
     Error::new(codes::CLIENT_LIMIT, text.into())
 }
 
-impl Wanted {
+impl Options {
     /// Checks what does not depend on the state.
     pub(super) fn check(&self) -> Result<(), Error> {
         let blocks = self.block_state_calls.as_deref().unwrap_or_default();

@@ -84,14 +84,14 @@ fn a_replay_tells_the_same_frames_and_what_changed() {
         // Where each slot and each nonce stands after the transactions so far.
         let mut slots: BTreeMap<(String, String), Value> = BTreeMap::new();
         let mut nonces: BTreeMap<String, Value> = BTreeMap::new();
-        for (told, frames) in list(&replayed).iter().zip(flat(&rpc, number)) {
+        for (answer, frames) in list(&replayed).iter().zip(flat(&rpc, number)) {
             let expect: Vec<Value> = frames.iter().map(placeless).collect();
-            assert_eq!(told["trace"], json!(expect));
-            assert_eq!(told["transactionHash"], frames[0]["transactionHash"]);
-            let one = json!([told["transactionHash"], ["stateDiff"]]);
+            assert_eq!(answer["trace"], json!(expect));
+            assert_eq!(answer["transactionHash"], frames[0]["transactionHash"]);
+            let one = json!([answer["transactionHash"], ["stateDiff"]]);
             let alone = result(&rpc, "trace_replayTransaction", one);
-            assert_eq!((&alone["stateDiff"], &alone["trace"]), (&told["stateDiff"], &json!([])));
-            for (address, change) in told["stateDiff"].as_object().expect("accounts") {
+            assert_eq!((&alone["stateDiff"], &alone["trace"]), (&answer["stateDiff"], &json!([])));
+            for (address, change) in answer["stateDiff"].as_object().expect("accounts") {
                 changes += 1;
                 for (slot, diff) in change["storage"].as_object().expect("slots") {
                     let key = (address.clone(), slot.clone());
@@ -129,29 +129,29 @@ fn calls_are_told_and_build_on_each_other() {
     let Some(rpc) = chain() else { return };
     let heir = "0x00000000000000000000000000000000000c0de1";
     let gift = json!({"from": RICH, "to": heir, "value": "0x7", "gasPrice": "0x0"});
-    let told = result(&rpc, "trace_call", json!([gift, ["trace", "stateDiff"]]));
-    assert_eq!(told["output"], "0x");
-    assert_eq!(told["vmTrace"], Value::Null);
-    let call = &told["trace"][0];
+    let answer = result(&rpc, "trace_call", json!([gift, ["trace", "stateDiff"]]));
+    assert_eq!(answer["output"], "0x");
+    assert_eq!(answer["vmTrace"], Value::Null);
+    let call = &answer["trace"][0];
     assert_eq!((&call["action"]["to"], &call["action"]["value"]), (&json!(heir), &json!("0x7")));
     assert_eq!(call.get("blockHash"), None);
     let born = json!({"balance": {"+": "0x7"}, "code": {"+": "0x"}, "nonce": {"+": "0x0"}, "storage": {}});
-    assert_eq!(told["stateDiff"][heir], born);
-    let giver = &told["stateDiff"][RICH];
+    assert_eq!(answer["stateDiff"][heir], born);
+    let giver = &answer["stateDiff"][RICH];
     assert_eq!((&giver["code"], &giver["storage"]), (&json!("="), &json!({})));
     assert!(giver["balance"]["*"]["from"].is_string() && giver["nonce"]["*"]["to"].is_string());
 
     let many =
         result(&rpc, "trace_callMany", json!([[[gift, ["stateDiff"]], [gift, ["stateDiff"]]], "latest"]));
-    assert_eq!(many[0]["stateDiff"], told["stateDiff"]);
+    assert_eq!(many[0]["stateDiff"], answer["stateDiff"]);
     let again = json!({"*": {"from": "0x7", "to": "0xe"}});
     assert_eq!(many[1]["stateDiff"][heir]["balance"], again);
 
     // Init code that reverts with a word.
     let reverts = json!({"from": RICH, "data": "0x60aa60005260206000fd"});
-    let told = result(&rpc, "trace_call", json!([reverts, ["trace"], "latest"]));
-    assert_eq!(told["output"], format!("0x{:064x}", 0xaa));
-    assert_eq!((&told["trace"][0]["error"], &told["stateDiff"]), (&json!("Reverted"), &Value::Null));
+    let answer = result(&rpc, "trace_call", json!([reverts, ["trace"], "latest"]));
+    assert_eq!(answer["output"], format!("0x{:064x}", 0xaa));
+    assert_eq!((&answer["trace"][0]["error"], &answer["stateDiff"]), (&json!("Reverted"), &Value::Null));
 }
 
 #[test]
