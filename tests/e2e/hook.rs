@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use maidenlane_tests::{
@@ -13,12 +14,14 @@ use maidenlane_tests::{
     product,
     rpc::quantity,
     scenario::Chain,
+    suite,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const KINDS: [char; 10] = ['?', 'I', 'G', 'B', 'R', 'S', 'T', 'E', 'F', 'H'];
 const INIT: u8 = 1;
+const RECEIPTS: u8 = 4;
 const STATE: u8 = 5;
 const TRIE: u8 = 6;
 const BLOCKS: usize = 64;
@@ -37,8 +40,11 @@ fn master(prepare: impl FnOnce(&mut Node)) -> Master {
 }
 
 fn without_chain(geth: &Path, prepare: impl FnOnce(&mut Node)) -> Master {
+    on_chain(geth, chaingen::chain(u32::try_from(BLOCKS).unwrap(), 3).unwrap(), prepare)
+}
+
+fn on_chain(geth: &Path, chain: PathBuf, prepare: impl FnOnce(&mut Node)) -> Master {
     let dir = tempfile::Builder::new().prefix("maidenlane-").tempdir().unwrap();
-    let chain = chaingen::chain(u32::try_from(BLOCKS).unwrap(), 3).unwrap();
     let mut node = Node::new(geth, dir.path(), &Chain::Import(chain.clone())).unwrap();
     prepare(&mut node);
     Master { node, chain, dir }
@@ -130,9 +136,17 @@ fn the_hooks_own_tests_pass_inside_geth() {
     let place = source.join("eth/tracers/live");
     fs::copy(hook.join("hook.go"), place.join("maidenlane.go")).unwrap();
     fs::copy(hook.join("hook_test.go"), place.join("maidenlane_test.go")).unwrap();
-    let tested =
-        Command::new("go").args(["test", "./eth/tracers/live"]).current_dir(&source).output().unwrap();
-    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    let tested = Command::new("go")
+        .args(["test", "-race", "./eth/tracers/live"])
+        .current_dir(&source)
+        .output()
+        .unwrap();
+    assert!(
+        tested.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&tested.stdout),
+        String::from_utf8_lossy(&tested.stderr)
+    );
 }
 
 #[test]
@@ -213,6 +227,47 @@ fn a_syncing_master_writes_the_same_states() {
     one.node.stop().unwrap();
     two.node.stop().unwrap();
     assert!(states(&one.node.spool()) == states(&two.node.spool()), "STATE frames differ");
+}
+
+/// Some versions of geth run hooks for `debug_executionWitness`, too, beside the import.
+#[test]
+fn witnesses_beside_a_sync_change_no_frame() {
+    let blocks = if suite::long() { 300 } else { 100 };
+    let chain = chaingen::chain(blocks, 50).unwrap();
+    let geth = master::build().unwrap();
+    let [mut one, mut two] = [(); 2].map(|()| on_chain(&geth, chain.clone(), |_| ()));
+    let path = two.dir.path().join("first");
+    fs::write(&path, split(&chain.join("chain.rlp"), 10).0).unwrap();
+    for (master, blocks) in [(&mut one, chain.join("chain.rlp")), (&mut two, path)] {
+        master.node.init(&chain.join("genesis.json")).unwrap();
+        master.node.import(&blocks, Tracer::Hook).unwrap();
+        master.node.restart().unwrap();
+    }
+    one.node.engine().unwrap().announce(&chain.join("headfcu.json")).unwrap();
+    two.node.connect(&one.node).unwrap();
+    let (synced, witnesses) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let rpc = two.node.rpc();
+                while !synced.load(Ordering::Relaxed) {
+                    rpc.call("debug_executionWitness", &json!(["0x5"])).unwrap();
+                    witnesses.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let announced = two.node.engine().unwrap().announce(&chain.join("headfcu.json"));
+        synced.store(true, Ordering::Relaxed);
+        announced.unwrap();
+    });
+    assert_eq!(two.head().2, one.head().2);
+    one.node.stop().unwrap();
+    two.node.stop().unwrap();
+    for kind in [RECEIPTS, STATE] {
+        let [whole, synced] = [&one, &two].map(|master| of_kind(&master.node.spool(), kind));
+        assert!(whole == synced, "beside {witnesses:?} witnesses, frames of kind {kind} differ");
+    }
+    assert!(witnesses.into_inner() > 10, "too few witnesses to race with anything");
 }
 
 #[test]

@@ -5,9 +5,10 @@
 //
 //	--vmtrace maidenlane --vmtrace.jsonconfig '{"spool":"/var/lib/maidenlane/spool"}'
 //
-// The frames are described in daemons/lib/wire/FORMAT.md. Hooks run under geth's chain mutex: no network, no queue,
-// no goroutine. A panic in here would be swallowed by geth's RPC server and lose a block unseen, so every hook
-// recovers and marks a HOLE.
+// The frames are described in daemons/lib/wire/FORMAT.md. Blocks are imported under geth's chain mutex: no network, no
+// queue, no goroutine. Requests for witnesses execute blocks beside that, and some versions of geth run hooks there, too
+// (1.17.0 all of them, 1.17.5 OnTxEnd): hooks take turns, and find by hash, number and root which block they are about.
+// A panic in here would be swallowed by geth's RPC server and lose a block unseen, so every hook recovers and marks a HOLE.
 package live
 
 import (
@@ -25,6 +26,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,6 +59,7 @@ const (
 	syncBytes  = 16 << 20         // … or this large …
 	syncAfter  = time.Second      // … or, looked at with every block, this old
 	fileEnd    = ".spool"
+	runsMax    = 64                      // executions at a time; only requests for witnesses make more than one
 	panicEnv   = "MAIDENLANE_HOOK_PANIC" // for tests: panic at this block number
 )
 
@@ -72,18 +75,23 @@ type hookConfig struct {
 	OnFull    string `json:"onFull"`       // "Hole" (default) or "StopGeth" when memory overflows
 }
 
-// maidenlane holds what one process needs. All hooks run on the goroutine that holds geth's chain mutex.
+// run is an execution of a block, from OnBlockStart until its frames are in the queue.
+type run struct {
+	block    *types.Block
+	receipts types.Receipts // nil where a transaction has not ended
+}
+
+// maidenlane holds what one process needs. The lock is held by the hook that runs.
 type maidenlane struct {
+	sync.Mutex
 	conf    hookConfig // sizes in bytes
 	panicAt string
 	fsync   func(fd int) error
 	crash   func(msg string, ctx ...any)
 
-	chain    *params.ChainConfig
-	block    *types.Block // between OnBlockStart and OnBlockEnd
-	receipts types.Receipts
-	spooled  bool // the current block's frames are in the queue or on disk
-	usual    int  // bytes of a block's frames
+	chain *params.ChainConfig
+	runs  []*run
+	usual int // bytes of a block's frames
 
 	file   *os.File
 	number uint64 // of the newest segment
@@ -131,29 +139,38 @@ func newHook(raw json.RawMessage) (*maidenlane, error) {
 	return m, os.MkdirAll(m.conf.Spool, 0o750)
 }
 
-// guard turns a panic of a hook into a HOLE and forgets the block, so that nothing half-known is written for it.
-func (m *maidenlane) guard(where string) {
-	r := recover()
-	if r == nil {
-		return
+// enter begins a hook and returns its end, which turns a panic into a HOLE and forgets what is executed, so that nothing
+// half-known is written for it.
+func (m *maidenlane) enter(hook string) func() {
+	m.Lock()
+	return func() {
+		defer m.Unlock()
+		if r := recover(); r != nil {
+			log.Error("Maidenlane hook panicked, a block is missing from the spool", "hook", hook, "panic", r)
+			m.lose(fmt.Sprintf("panic in %s: %v", hook, r))
+		}
 	}
-	log.Error("Maidenlane hook panicked, a block is missing from the spool", "hook", where, "panic", r)
+}
+
+// lose marks a HOLE for the newest block that is executed, and forgets all of them.
+func (m *maidenlane) lose(why string) {
 	defer func() { _ = recover() }()
 	hash, number := []byte{}, uint64(0)
-	if m.block != nil {
-		hash, number = m.block.Hash().Bytes(), m.block.NumberU64()
+	if len(m.runs) > 0 {
+		block := m.runs[len(m.runs)-1].block
+		m.runs = nil
+		hash, number = block.Hash().Bytes(), block.NumberU64()
 	}
-	m.block, m.receipts = nil, nil
-	m.put(frame(kindHole, hash, number, fmt.Sprintf("panic in %s: %v", where, r)), uint64(time.Now().Unix()))
+	m.put(frame(kindHole, hash, number, why), uint64(time.Now().Unix()))
 }
 
 func (m *maidenlane) onBlockchainInit(chain *params.ChainConfig) {
-	defer m.guard("OnBlockchainInit")
+	defer m.enter("OnBlockchainInit")()
 	m.chain, m.synced = chain, time.Now()
 }
 
 func (m *maidenlane) onGenesisBlock(genesis *types.Block, alloc types.GenesisAlloc) {
-	defer m.guard("OnGenesisBlock")
+	defer m.enter("OnGenesisBlock")()
 	var accounts []any
 	for _, address := range sorted(alloc, common.Address.Cmp) {
 		account, slots := alloc[address], []any{}
@@ -169,52 +186,68 @@ func (m *maidenlane) onGenesisBlock(genesis *types.Block, alloc types.GenesisAll
 }
 
 func (m *maidenlane) onBlockStart(event tracing.BlockEvent) {
-	defer m.guard("OnBlockStart")
-	m.block, m.receipts, m.spooled = event.Block, types.Receipts{}, false
+	defer m.enter("OnBlockStart")()
+	begun := &run{event.Block, make(types.Receipts, len(event.Block.Transactions()))}
+	m.runs = append(m.runs[max(0, len(m.runs)+1-runsMax):], begun)
 }
 
 func (m *maidenlane) onTxEnd(receipt *types.Receipt, err error) {
-	defer m.guard("OnTxEnd")
-	if err == nil && receipt != nil && m.block != nil {
-		m.receipts = append(m.receipts, receipt)
+	defer m.enter("OnTxEnd")()
+	for _, run := range m.runs {
+		if err == nil && receipt != nil && receipt.BlockHash == run.block.Hash() {
+			run.receipts[receipt.TransactionIndex] = receipt // of every execution the same
+		}
 	}
 }
 
 // onStateUpdate is the last moment before the block can become the head: all frames are written here, in one piece.
 func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
-	defer m.guard("OnStateUpdate")
-	if m.block == nil {
+	defer m.enter("OnStateUpdate")()
+	if len(m.runs) == 0 {
 		return // the genesis commit, told by onGenesisBlock
 	}
-	hash, number := m.block.Hash(), m.block.NumberU64()
+	at := slices.IndexFunc(m.runs, func(run *run) bool {
+		header := run.block.Header()
+		return header.Root == update.Root && header.Number.Uint64() == update.BlockNumber && !slices.Contains(run.receipts, nil)
+	})
+	if at < 0 {
+		log.Error("Maidenlane hook knows no block of a state, it is missing from the spool", "number", update.BlockNumber)
+		m.lose("a state of no block that is executed")
+		return
+	}
+	block, receipts := m.runs[at].block, m.runs[at].receipts
+	hash, number := block.Hash(), block.NumberU64()
 	if m.panicAt == strconv.FormatUint(number, 10) {
 		panic("asked for by " + panicEnv)
 	}
-	hashed := !m.chain.IsCancun(m.block.Number(), m.block.Time())
+	hashed := !m.chain.IsCancun(block.Number(), block.Time())
 	out := bytes.NewBuffer(make([]byte, 0, m.usual))
-	addFrame(out, kindBlock, hash, m.block)
-	addFrame(out, kindReceipts, hash, m.receipts)
+	addFrame(out, kindBlock, hash, block)
+	addFrame(out, kindReceipts, hash, receipts)
 	addFrame(out, kindState, hash, number, update.OriginRoot, update.Root, hashed,
 		accountRows(update), storageRows(update), codeRows(update))
 	if m.conf.Trie {
 		addFrame(out, kindTrie, hash, trieRows(update))
 	}
-	addFrame(out, kindEnd, hash, m.block.ParentHash(), number)
-	m.usual, m.spooled = out.Len()+out.Len()/8, true
-	m.put(out.Bytes(), m.block.Time())
+	addFrame(out, kindEnd, hash, block.ParentHash(), number)
+	m.usual, m.runs = out.Len()+out.Len()/8, slices.Delete(m.runs, at, at+1)
+	m.put(out.Bytes(), block.Time())
 }
 
-// onBlockEnd marks invalid blocks. During sync geth announces the head before it runs, so nothing else waits for it.
+// onBlockEnd marks invalid blocks. During sync geth announces the head before it runs, so nothing else waits for it. Of
+// several executions it does not say which has failed.
 func (m *maidenlane) onBlockEnd(err error) {
-	defer m.guard("OnBlockEnd")
-	if err != nil && m.block != nil && !m.spooled {
-		m.put(frame(kindFailed, m.block.Hash(), m.block.NumberU64(), err.Error()), m.block.Time())
+	defer m.enter("OnBlockEnd")()
+	if err == nil || len(m.runs) != 1 {
+		return
 	}
-	m.block, m.receipts = nil, nil
+	block := m.runs[0].block
+	m.runs = nil
+	m.put(frame(kindFailed, block.Hash(), block.NumberU64(), err.Error()), block.Time())
 }
 
 func (m *maidenlane) onClose() {
-	defer m.guard("OnClose")
+	defer m.enter("OnClose")()
 	m.flush(true)
 	if m.inFile < len(m.queue) || m.hole != "" {
 		log.Error("Maidenlane hook closes with frames that the disk refused", "bytes", m.held)

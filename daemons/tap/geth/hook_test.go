@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -76,6 +77,7 @@ type door struct {
 	t     *testing.T
 	spool string
 	hook  *maidenlane
+	hooks *tracing.Hooks
 	chain *core.BlockChain
 }
 
@@ -86,12 +88,13 @@ func open(t *testing.T, spool string, more string) *door {
 		t.Fatal(err)
 	}
 	options := core.DefaultConfig().WithStateScheme(rawdb.PathScheme)
-	options.VmConfig = vm.Config{Tracer: hook.hooks()}
+	hooks := hook.hooks()
+	options.VmConfig = vm.Config{Tracer: hooks}
 	chain, err := core.NewBlockChain(rawdb.NewMemoryDatabase(), genesis(), beacon.New(ethash.NewFaker()), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &door{t, spool, hook, chain}
+	return &door{t, spool, hook, hooks, chain}
 }
 
 func (d *door) insert(blocks ...*types.Block) *door {
@@ -310,10 +313,103 @@ func TestPanicInAnyHookForgetsTheBlock(t *testing.T) {
 	d := open(t, t.TempDir(), "")
 	d.hook.onBlockStart(tracing.BlockEvent{}) // no block
 	d.hook.onStateUpdate(&tracing.StateUpdate{})
-	d.hook.block = types.NewBlockWithHeader(&types.Header{Number: common.Big1})
+	d.hook.onBlockStart(tracing.BlockEvent{Block: types.NewBlockWithHeader(&types.Header{Number: common.Big1})})
 	d.hook.onStateUpdate(nil)
 	d.hook.onStateUpdate(&tracing.StateUpdate{})
+	want(t, "frames", d.kinds(), "IGHH")
+}
+
+func TestStateOfNoBlockMarksAHole(t *testing.T) {
+	d := open(t, t.TempDir(), "")
+	d.hook.onBlockStart(tracing.BlockEvent{Block: blocks(t)[0]})
+	d.hook.onStateUpdate(&tracing.StateUpdate{BlockNumber: 1}) // its transaction has not ended, and its root is another
 	want(t, "frames", d.kinds(), "IGH")
+}
+
+// witness runs the hooks that geth runs for debug_executionWitness, on the goroutine of the request.
+func (d *door) witness(block *types.Block, all bool) {
+	receipt := &types.Receipt{BlockHash: block.Hash()}
+	if all { // as geth 1.17.0; later ones only tell of transactions
+		d.hook.onBlockStart(tracing.BlockEvent{Block: block})
+	}
+	d.hook.onTxEnd(receipt, nil)
+	if all {
+		d.hook.onStateUpdate(&tracing.StateUpdate{Root: block.Root(), BlockNumber: block.NumberU64()})
+		d.hook.onBlockEnd(nil)
+	}
+}
+
+func TestWitnessesBetweenTheHooksChangeNothing(t *testing.T) {
+	chain := blocks(t)
+	for _, all := range []bool{false, true} {
+		d := open(t, t.TempDir(), "").insert(chain[0])
+		d.hooks.OnTxEnd = func(receipt *types.Receipt, err error) {
+			d.witness(chain[0], all)
+			d.hook.onTxEnd(receipt, err)
+			d.witness(chain[0], all)
+		}
+		d.hooks.OnStateUpdate = func(update *tracing.StateUpdate) {
+			d.witness(chain[0], false)
+			if all {
+				d.hook.onBlockStart(tracing.BlockEvent{Block: chain[0]}) // and has not gone on yet
+			}
+			d.hook.onStateUpdate(update)
+		}
+		d.insert(chain[1:]...)
+		d.chain.Stop()
+		whole := open(t, t.TempDir(), "").insert(chain...)
+		whole.chain.Stop()
+		got, expected := groupsOf(t, d.spool), groupsOf(t, whole.spool)
+		for _, block := range chain[1:] {
+			if !bytes.Equal(got[block.Hash()], expected[block.Hash()]) {
+				t.Errorf("all hooks %v: the frames of block %d are others", all, block.NumberU64())
+			}
+		}
+	}
+}
+
+func TestWitnessesBesideAnImportRaceWithNothing(t *testing.T) {
+	chain := blocks(t)
+	d := open(t, t.TempDir(), "").insert(chain[0])
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					d.witness(chain[0], false)
+				}
+			}
+		})
+	}
+	d.insert(chain[1:]...)
+	close(stop)
+	group.Wait()
+	want(t, "frames", d.kinds(), "IG"+strings.Repeat("BRSE", chainBlocks))
+}
+
+// groupsOf gives the bytes of each block's frames from BLOCK to END, of the last time that it was written.
+func groupsOf(t *testing.T, spool string) map[common.Hash][]byte {
+	found, group := map[common.Hash][]byte{}, []byte{}
+	for _, segment := range segments(t, spool) {
+		for _, frame := range segment {
+			if frame.kind == kindBlock {
+				group = nil
+			}
+			group = append(group, frame.bytes...)
+			if frame.kind == kindEnd {
+				var hash common.Hash
+				if err := rlp.DecodeBytes(frame.payload[0], &hash); err != nil {
+					t.Fatal(err)
+				}
+				found[hash] = group
+			}
+		}
+	}
+	return found
 }
 
 func TestInvalidBlockIsMarked(t *testing.T) {
