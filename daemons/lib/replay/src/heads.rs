@@ -72,17 +72,22 @@ pub struct HeadView {
 }
 
 impl HeadView {
-    /// Decodes what every request needs.
+    /// Decodes what every request needs. A safe or finalized block that a reorg took off the chain is none until the
+    /// consensus layer names another: its number would be the state of another block.
     ///
     /// # Errors
-    /// When header or chain config cannot be read.
+    /// When header, chain config or canonical hashes cannot be read.
     pub fn new(view: View, parsed: &mut Parsed) -> Result<Self, ShowError> {
         let facts = view.facts();
+        let canonical = |block: Option<BlockRef>| match block {
+            Some(block) if view.hash_of(block.number)? == Some(block.hash) => Ok(Some(block)),
+            _ => Ok::<_, store::Error>(None),
+        };
         let head = Head {
             block: view.head(),
             header: parsed.header(&view)?,
-            safe: facts.safe,
-            finalized: facts.finalized,
+            safe: canonical(facts.safe)?,
+            finalized: canonical(facts.finalized)?,
             state_floor: facts.state_floor,
             proofs_floor: facts.proofs.map(|proofs| proofs.floor),
             body_floor: facts.base,

@@ -7,9 +7,10 @@ use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::liveness::Liveness;
 
-use maidenlane_chain::{B256, Bytes, keccak256};
+use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
+use maidenlane_state::StateView as _;
 use maidenlane_store::{Facts, Store, View, canonical_rows};
 use maidenlane_testkit::feed::{self, Block, CHAIN_ID, Feed, Move, addresses, slots};
 use maidenlane_wire::{Record, Stamp};
@@ -381,6 +382,24 @@ fn the_settings_decide_which_feed_is_the_right_one() {
     assert!(matches!(refused, Error::Refused { source: Refusal::Genesis { .. }, .. }));
     world.demands.genesis = Some(feed.tip().at.hash);
     check_model(&world.follow().unwrap(), &feed.chain, "after two refusals");
+}
+
+#[test]
+fn a_safe_block_that_left_the_chain_is_none() {
+    let mut feed = Feed::from_genesis();
+    (0..4).for_each(|seed| feed.play(&Move::Grow(seed)));
+    feed.play(&Move::Final(2));
+    let (safe, finalized) = (feed.chain[4].at, feed.chain[2].at);
+    let check = |feed: &Feed, expect: (Option<BlockRef>, Option<BlockRef>)| {
+        let world = World::of(feed);
+        let (_, mut follower) = world.follower().unwrap();
+        follower.turn(Duration::ZERO).unwrap();
+        let shown = follower.shown().unwrap().unwrap();
+        assert_eq!((shown.head().safe, shown.head().finalized), expect);
+    };
+    check(&feed, (Some(safe), Some(finalized)));
+    feed.play(&Move::Reorg(1, vec![9]));
+    check(&feed, (None, Some(finalized)));
 }
 
 #[test]
