@@ -1,6 +1,6 @@
 //! Where to go on reading after a restart.
 //!
-//! The log must still hold the record that was applied last. If it holds another one there, or ends before, it was
+//! The log must still hold the record that was applied last, or begin right behind it. If it holds another one there, or ends before, it was
 //! cut and written anew: then the newest record that counts and whose head is on our own chain is looked for, going
 //! backwards, and what we have beyond it is undone.
 
@@ -25,15 +25,17 @@ pub fn resume(
     events: &Tracer<Event>,
 ) -> Result<Facts, Error> {
     let (earliest, end) = (feed.earliest()?, feed.end()?);
-    if position.offset < earliest.0 {
+    // Of a record that retention took, the next one still proves by its `seq` that nothing is missing.
+    let next = position.offset.saturating_add(1);
+    if next < earliest.0 {
         return Err(maidenlane_log::Error::RetentionGap {
             topic: "the feed".to_owned(),
-            wanted: position.offset,
+            wanted: next,
             earliest: earliest.0,
         }
         .into());
     }
-    if feed.holds(position.offset, position.crc32c)? {
+    if next == earliest.0 || feed.holds(position.offset, position.crc32c)? {
         return Ok(facts);
     }
     let view = store.view().ok_or(Error::Lost)?;

@@ -81,12 +81,13 @@ impl Sets {
     }
 }
 
-/// Whether the log still holds the entry that was applied last.
+/// The log still holds the entry that was applied last, or begins right behind it.
 fn holds(topic: &mut Scanner, position: SetPosition) -> Result<bool, Error> {
     let earliest = topic.earliest()?.0;
-    if position.offset < earliest {
-        let (topic, wanted) = ("the trie nodes".to_owned(), position.offset);
+    let next = position.offset.saturating_add(1);
+    if next < earliest {
+        let (topic, wanted) = ("the trie nodes".to_owned(), next);
         return Err(maidenlane_log::Error::RetentionGap { topic, wanted, earliest }.into());
     }
-    Ok(topic.holds(position.offset, position.crc32c)?)
+    Ok(next == earliest || topic.holds(position.offset, position.crc32c)?)
 }

@@ -46,11 +46,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::on(&TopicOptions::default())
+    }
+
+    fn on(options: &TopicOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = segment::Options::new(dir.path().join("log"));
         let world = Self { dir, log, demands: DEMANDS, keep: KEEP };
         for topic in [TOPIC, PROOFS] {
-            world.backend().create(topic, &TopicOptions::default()).unwrap();
+            world.backend().create(topic, options).unwrap();
         }
         world
     }
@@ -382,6 +386,34 @@ fn the_settings_decide_which_feed_is_the_right_one() {
     assert!(matches!(refused, Error::Refused { source: Refusal::Genesis { .. }, .. }));
     world.demands.genesis = Some(feed.tip().at.hash);
     check_model(&world.follow().unwrap(), &feed.chain, "after two refusals");
+}
+
+/// Retention may take the record that was applied last: the next one is enough to go on.
+#[test]
+fn a_log_that_begins_behind_the_position_is_no_gap() {
+    let last_entry_only =
+        TopicOptions { segment_max_bytes: 1, retention_max_bytes: Some(1), ..TopicOptions::default() };
+    let world = World::on(&last_entry_only);
+    let mut feed = Feed::from_genesis();
+    let mut applied = 0;
+    for seed in 0..4 {
+        while applied < feed.entries.len() {
+            world.append(&feed, applied, applied + 1);
+            applied += 1;
+            let (_, mut follower) = world.follower().unwrap();
+            for _ in 0..2 {
+                follower.turn(Duration::ZERO).unwrap();
+            }
+            let head = feed.entries[applied - 1].1.last().map(|block| block.at);
+            assert_eq!(follower.facts().head, head, "after entry {applied}");
+        }
+        feed.play(&Move::Grow(seed));
+    }
+    // Of two more, the first is gone before it is read.
+    feed.play(&Move::Grow(9));
+    (applied..feed.entries.len()).for_each(|at| world.append(&feed, at, at + 1));
+    let error = world.follow().unwrap_err();
+    assert!(matches!(error, Error::Log(maidenlane_log::Error::RetentionGap { .. })), "{error}");
 }
 
 #[test]
