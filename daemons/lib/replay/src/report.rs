@@ -1,5 +1,6 @@
 //! The loop's account of itself, for metrics, `/status`, `/ready` and the service manager.
 
+use crate::Live as _;
 use crate::catch_up::CatchUp;
 use crate::error::Error;
 use crate::events::Event;
@@ -7,9 +8,8 @@ use crate::follow::Follower;
 use crate::heads::HeadTracker;
 use crate::liveness::missing;
 use crate::metrics::Gauges;
-use crate::{Fitness, Live as _};
 use maidenlane_chain::{ForkWatch, UnknownFork};
-use maidenlane_service::{Health, Metrics, Tracer, clock};
+use maidenlane_service::{Health, Tracer, clock};
 use maidenlane_state::Head;
 use std::time::{Duration, Instant};
 
@@ -34,13 +34,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(
-        section: &'static str,
-        health: Health,
-        metrics: &Metrics,
-        events: Tracer<Event>,
-    ) -> Self {
-        let gauges = Gauges::new(metrics);
+    pub(crate) fn new(section: &'static str, health: Health, gauges: Gauges, events: Tracer<Event>) -> Self {
         let (forks, catch_up) = (ForkWatch::default(), None);
         Self { section, health, gauges, events, catch_up, forks, stale: false, away: None }
     }
@@ -50,11 +44,15 @@ impl Report {
         self.health.set_unready(reason);
     }
 
-    /// The log is away.
+    /// The log is away. Heads that were shown grow stale meanwhile.
     ///
     /// # Errors
     /// It has been for too long.
-    pub(crate) fn log_away(&mut self, source: maidenlane_log::Error, starting: bool) -> Result<(), Error> {
+    pub(crate) fn log_away(
+        &mut self,
+        source: maidenlane_log::Error,
+        heads: Option<&HeadTracker>,
+    ) -> Result<(), Error> {
         let since = *self.away.get_or_insert_with(|| {
             self.events.emit(&Event::LogAway { reason: source.to_string() });
             Instant::now()
@@ -63,9 +61,12 @@ impl Report {
             return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
         }
         self.health.progress();
-        if starting {
-            self.health.set_status_line("waiting for the log");
-            self.health.extend_timeout(START_WAIT);
+        match heads {
+            Some(heads) => self.freshness(heads.head().number, heads),
+            None => {
+                self.health.set_status_line("waiting for the log");
+                self.health.extend_timeout(START_WAIT);
+            }
         }
         Ok(())
     }
@@ -81,6 +82,12 @@ impl Report {
         let head = follower.facts().head.unwrap_or_default();
         self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
         let Some(heads) = heads else { return self.catching_up(follower, head.number) };
+        self.freshness(head.number, heads);
+        self.unknown_forks(heads);
+    }
+
+    /// How fresh the heads are, and what follows for `/ready`.
+    fn freshness(&mut self, head: u64, heads: &HeadTracker) {
         let fitness = heads.fitness();
         self.gauges.expected.set(i64::try_from(fitness.expected).unwrap_or(i64::MAX));
         match &fitness.stale {
@@ -95,11 +102,13 @@ impl Report {
             _ => {}
         }
         self.stale = fitness.stale.is_some();
-        let lag = fitness.expected.saturating_sub(head.number);
-        self.health
-            .set_status_line(&format!("block {} (lag {lag}, silent {} ms)", head.number, fitness.silent_ms));
-        self.following(head.number, &fitness);
-        self.unknown_forks(heads);
+        let lag = fitness.expected.saturating_sub(head);
+        self.health.set_status_line(&format!("block {head} (lag {lag}, silent {} ms)", fitness.silent_ms));
+        let state = if self.stale { "stale" } else { "following" };
+        let value = serde_json::json!({
+            "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,
+        });
+        self.health.set_section(self.section, value);
     }
 
     /// Where it is on its way to the feed's end; a start that waits for that is given the time.
@@ -128,14 +137,6 @@ impl Report {
         self.health.set_section(self.section, value);
     }
 
-    fn following(&self, head: u64, fitness: &Fitness) {
-        let state = if self.stale { "stale" } else { "following" };
-        let value = serde_json::json!({
-            "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,
-        });
-        self.health.set_section(self.section, value);
-    }
-
     /// The next fork that this build does not implement.
     fn unknown_forks(&mut self, heads: &HeadTracker) {
         let (view, now_s) = (heads.view(), clock::now().as_secs());
@@ -151,3 +152,6 @@ impl Report {
         self.health.set_section("unknownFork", fork.into());
     }
 }
+
+#[cfg(test)]
+mod tests;

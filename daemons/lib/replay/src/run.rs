@@ -6,6 +6,7 @@ use crate::events::Event;
 use crate::follow::Follower;
 use crate::heads::HeadTracker;
 use crate::liveness::{Liveness, missing};
+use crate::metrics::Gauges;
 use crate::open::{Followers, may_pass};
 use crate::report::Report;
 use crate::{Fresh, Live as _};
@@ -50,7 +51,7 @@ impl Loop {
         shutdown: Shutdown,
     ) -> (Self, oneshot::Receiver<Arc<HeadTracker>>) {
         let (first, heads) = oneshot::channel();
-        let report = Report::new(section, health, metrics, tracer::logging());
+        let report = Report::new(section, health, Gauges::new(metrics), tracer::logging());
         (Self { settings, fresh, shutdown, report, first: Some(first) }, heads)
     }
 
@@ -61,7 +62,7 @@ impl Loop {
     pub fn run(mut self) -> Result<(), Error> {
         self.report.not_yet("bootstrapping");
         let followers = self.followers()?;
-        let Some(mut follower) = self.opened(&followers)? else { return Ok(()) };
+        let Some(mut follower) = self.opened(&followers, None)? else { return Ok(()) };
         followers.events.emit(&Event::Opened { head: follower.facts().head });
         let mut heads: Option<Arc<HeadTracker>> = None;
         let mut looked = Instant::now();
@@ -70,16 +71,18 @@ impl Loop {
             let showable = match follower.turn(WAIT) {
                 Ok(showable) => showable,
                 Err(Error::Log(source)) if may_pass(&source) => {
-                    self.wait_for_log(source)?;
+                    self.wait_for_log(source, heads.as_deref())?;
                     continue;
                 }
-                Err(error) if error.may_be_cut() => match self.elsewhere(&follower, error, &followers)? {
-                    Some(next) => {
-                        follower = next;
-                        continue;
+                Err(error) if error.may_be_cut() => {
+                    match self.elsewhere(&follower, error, &followers, heads.as_deref())? {
+                        Some(next) => {
+                            follower = next;
+                            continue;
+                        }
+                        None => break,
                     }
-                    None => break,
-                },
+                }
                 Err(error) => return Err(error),
             };
             self.report.log_is_back();
@@ -109,14 +112,18 @@ impl Loop {
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.
-    fn opened(&mut self, followers: &Followers) -> Result<Option<Follower>, Error> {
+    fn opened(
+        &mut self,
+        followers: &Followers,
+        heads: Option<&HeadTracker>,
+    ) -> Result<Option<Follower>, Error> {
         while !self.shutdown.is_triggered() {
             match followers.checked() {
                 Ok(follower) => {
                     self.report.log_is_back();
                     return Ok(Some(follower));
                 }
-                Err(Error::Log(source)) if may_pass(&source) => self.wait_for_log(source)?,
+                Err(Error::Log(source)) if may_pass(&source) => self.wait_for_log(source, heads)?,
                 Err(error) => return Err(error),
             }
         }
@@ -130,8 +137,9 @@ impl Loop {
         follower: &Follower,
         error: Error,
         followers: &Followers,
+        heads: Option<&HeadTracker>,
     ) -> Result<Option<Follower>, Error> {
-        let next = self.opened(followers)?;
+        let next = self.opened(followers, heads)?;
         let beyond = matches!(error, Error::Log(maidenlane_log::Error::BeyondEnd { .. }));
         match &next {
             Some(next) if !beyond && next.facts().position == follower.facts().position => Err(error),
@@ -139,8 +147,12 @@ impl Loop {
         }
     }
 
-    fn wait_for_log(&mut self, source: maidenlane_log::Error) -> Result<(), Error> {
-        self.report.log_away(source, self.first.is_some())?;
+    fn wait_for_log(
+        &mut self,
+        source: maidenlane_log::Error,
+        heads: Option<&HeadTracker>,
+    ) -> Result<(), Error> {
+        self.report.log_away(source, heads)?;
         std::thread::sleep(TRY_AGAIN);
         Ok(())
     }
