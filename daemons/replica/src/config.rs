@@ -12,7 +12,7 @@ use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// As written in Dhall.
+/// Settings of the replica as written in Dhall, unchecked.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct ReplicaRaw {
@@ -20,77 +20,77 @@ pub struct ReplicaRaw {
     pub chain: ChainRaw,
     /// The feed that is replayed.
     pub feed: FeedRaw,
-    /// JSON-RPC.
+    /// JSON-RPC listeners and limits.
     pub rpc: RpcRaw,
-    /// What becomes of transactions that clients send.
+    /// Handling of transactions that clients send.
     pub transactions: TransactionsRaw,
-    /// Whether `eth_newFilter` and its kin are served.
+    /// Storage of filters; without it `eth_newFilter` and its kin are refused.
     pub filters: FiltersRaw,
-    /// How far back state can be read.
+    /// State history: how far back state can be read.
     pub history: HistoryRaw,
-    /// How far back state can be proved, not further than it can be read; `None` keeps no trie nodes.
+    /// Trie history: how far back state can be proved, at most as far as `history`; `None` keeps no trie nodes.
     pub proofs: Option<HistoryRaw>,
-    /// Reorgs up to this depth can be followed; a deeper one ends the daemon.
+    /// Deepest reorg that can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
-    /// Further behind the master than this is stale.
+    /// Blocks behind the master beyond which the replica is stale.
     pub maxLagBlocks: u64,
-    /// Longer without a sign of life from the feed is stale.
+    /// Time without a sign of life from the feed beyond which the replica is stale.
     pub maxSilence_ms: u64,
-    /// A head older than this is stale; `None` for chains that may halt.
+    /// Age of the head beyond which the replica is stale; `None` for chains that may halt.
     pub maxHeadAge_s: Option<u64>,
-    /// Memory for blocks of the database.
+    /// Block cache of the database.
     pub storeCache_MB: u64,
     /// Admin listener.
     pub admin: AdminRaw,
-    /// Log lines.
+    /// Logging.
     pub logging: LoggingRaw,
     /// Directory of the database and the daemon's own files.
     pub stateDir: String,
 }
 
-/// What becomes of transactions that clients send.
+/// Handling of transactions that clients send.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum TransactionsRaw {
-    /// They are refused.
+    /// Refusal of every transaction.
     Refuse,
-    /// They go to the topic `<prefix>.<chain>.transactions` of the feed's log.
+    /// Appends to the topic `<prefix>.<chain>.transactions` of the feed's log.
     Accept(AcceptRaw),
 }
 
-/// What is demanded of that topic.
+/// Requirements for the topic of transactions.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub struct AcceptRaw {
-    /// It keeps them at least so long. When the oldest that nobody delivered is half as old, no more are taken.
+    /// Least retention of the topic. Once the oldest undelivered transaction is half as old, no more are taken.
     pub retention_h: u64,
-    /// The consumer group that delivers them.
+    /// Consumer group that delivers the transactions.
     pub group: String,
 }
 
-/// Whether filters are kept, in the topic `<prefix>.<chain>.filters` of the feed's log.
+/// Storage of filters, in the topic `<prefix>.<chain>.filters` of the feed's log.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum FiltersRaw {
-    /// They are not.
+    /// No filters: their methods are refused.
     Off,
-    /// They are, with a key of this replica's own: no other one knows them.
+    /// Filters signed with a key of this replica's own: no other replica knows them.
     Own,
-    /// They are, with the key in this file, `{credential:NAME}` or a path: all replicas that have it know them.
+    /// Filters signed with the key in this file, `{credential:NAME}` or a path: all replicas that have it know them.
     Shared(String),
 }
 
-/// How far back state can be read.
+/// Depth of the history of state or trie nodes.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum HistoryRaw {
-    /// To the first block of the feed.
+    /// All blocks back to the first of the feed.
     All,
-    /// This many blocks below the head.
+    /// Number of blocks below the head.
     Blocks(u64),
 }
 
-/// JSON-RPC and all that a client can cause.
+/// JSON-RPC listeners, and limits on all that a client can cause.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct RpcRaw {
-    /// Where clients come in.
+    /// Listeners for clients.
     pub listeners: Vec<ListenerRaw>,
     /// Largest request body.
     pub bodyMax_bytes: u64,
@@ -100,50 +100,50 @@ pub struct RpcRaw {
     pub responseMax_bytes: u64,
     /// Most open connections; more wait.
     pub connectionsMax: u64,
-    /// Until a request must have arrived; also ends idle HTTP connections.
+    /// Read timeout of a whole request; also ends idle HTTP connections.
     pub readTimeout_ms: u64,
-    /// Until a request must be answered.
+    /// Answer timeout of a request.
     pub answerTimeout_ms: u64,
-    /// A client that takes nothing of an answer for so long has gone.
+    /// Write timeout: a client that takes nothing of an answer for so long has gone.
     pub writeTimeout_ms: u64,
-    /// A WebSocket that is silent for so long is pinged, and closed after as long again.
+    /// Ping interval: a WebSocket that is silent for so long is pinged, and closed after as long again.
     pub ping_ms: u64,
-    /// Messages of one WebSocket that are answered at one time.
+    /// Messages of one WebSocket that are answered concurrently.
     pub messagesMax: u64,
     /// Subscriptions on one connection.
     pub subscriptionsMax: u64,
-    /// Given to requests in progress when the daemon stops.
+    /// Drain time given to requests in progress when the daemon stops.
     pub drain_ms: u64,
-    /// Gas for one call; more is capped.
+    /// Gas cap of one call.
     pub callGasCap: u64,
-    /// Time for one call.
+    /// Timeout of one call.
     pub callTimeout_ms: u64,
     /// Time a call may hold an IO thread before it moves to the pool.
     pub callInline_us: u64,
-    /// Methods that get less time than others.
+    /// Shorter timeouts of single methods.
     pub methodTimeouts: Vec<MethodTimeoutRaw>,
     /// Threads for long calls and log searches; `None` is one per core.
     pub poolThreads: Option<u64>,
-    /// Calls that may wait for a thread of the pool.
+    /// Calls that may wait for a pool thread.
     pub poolQueue: u64,
     /// Most logs in one answer.
     pub logsMax: u64,
     /// Memory for analysed bytecode.
     pub codeCache_MB: u64,
-    /// Memory for decoded blocks and ready JSON.
+    /// Memory for decoded blocks and rendered JSON.
     pub blockCache_MB: u64,
 }
 
-/// The time of one method.
+/// Timeout of one method.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub struct MethodTimeoutRaw {
-    /// Its name.
+    /// Method name.
     pub method: String,
-    /// For one call.
+    /// Timeout of one call of the method.
     pub timeout_ms: u64,
 }
 
-/// Validated.
+/// Validated settings of the replica.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// EIP-155 chain id.
@@ -152,25 +152,25 @@ pub struct Settings {
     pub genesis: Option<B256>,
     /// The feed's topic.
     pub topic: String,
-    /// The log that carries it.
+    /// Log that carries the feed.
     pub log: shapes::Log,
-    /// Where clients come in.
+    /// Listeners for clients.
     pub listeners: Vec<Listener>,
-    /// How JSON-RPC is served.
+    /// Limits and caches of the JSON-RPC.
     pub rpc: rpc::Settings,
-    /// Where transactions go; `None` takes none.
+    /// Topic for transactions that clients send; `None` takes none.
     pub transactions: Option<submission::Settings>,
-    /// Where filters stand; `None` keeps none.
+    /// Topic and key of filters; `None` keeps none.
     pub filters: Option<filters::Settings>,
     /// The topic of the feed's trie nodes, where they are kept.
     pub proofs_topic: Option<String>,
-    /// What is kept, and for how long.
+    /// Retention of state, trie nodes and undo data.
     pub keep: Keep,
     /// Bounds of staleness.
     pub fresh: Fresh,
-    /// Memory for blocks of the database.
+    /// Block cache of the database.
     pub store_cache_bytes: u64,
-    /// What every daemon has.
+    /// Settings that every daemon has.
     pub daemon: shapes::Daemon,
 }
 
@@ -256,7 +256,7 @@ fn chain(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
     name.and(genesis)
 }
 
-/// How much of the past is kept.
+/// Retention of state, trie nodes and undo data, checked against each other.
 fn keep(raw: &ReplicaRaw, checker: &mut Checker) -> Option<Keep> {
     let history = past("history", &raw.history, checker);
     let proofs = match &raw.proofs {
@@ -279,7 +279,7 @@ fn past(field: &str, raw: &HistoryRaw, checker: &mut Checker) -> Option<Past> {
     }
 }
 
-/// Group and retention, where transactions are taken.
+/// Consumer group and retention, where transactions are taken.
 fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String, Duration)>> {
     let TransactionsRaw::Accept(raw) = raw else { return Some(None) };
     let group = shapes::word("group", &raw.group, checker);
@@ -287,7 +287,7 @@ fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String
     Some(Some((group?, Duration::from_secs(hours? * 3_600))))
 }
 
-/// What ids are signed with, where filters are kept.
+/// Signing key of filters, where they are kept.
 fn filter_key(raw: &FiltersRaw, checker: &mut Checker) -> Option<Option<filters::Key>> {
     match raw {
         FiltersRaw::Off => Some(None),
@@ -364,19 +364,19 @@ fn millis(
     checker.within(field, value, range).map(Duration::from_millis)
 }
 
-/// 1 MB to 1 TB, in bytes.
+/// Checks a size of 1 MB to 1 TB, and returns it in bytes.
 fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
     checker.within::<u64>(field, value, 1..=1_000_000).map(|megabytes| megabytes * 1_000_000)
 }
 
 impl Settings {
-    /// The log that carries the feed.
+    /// Log that carries the feed.
     #[must_use]
     pub fn backend(&self) -> Backend {
         maidenlane_service::log_backend(&self.log, "replica")
     }
 
-    /// For the loop that follows the feed.
+    /// Settings of the loop that follows the feed.
     #[must_use]
     pub fn replay(&self) -> replay::Settings {
         let transactions = self.transactions.as_ref().map(|to| (to.topic.clone(), submission::needs(to)));

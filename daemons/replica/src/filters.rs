@@ -1,14 +1,14 @@
-//! Filters that need no view: any replica answers a poll, also one that never saw the filter made. What a filter is
-//! and where it stands is in the topic `<prefix>.<chain>.filters`, which all replicas of a chain share.
+//! Filters without a session: any replica answers a poll, also one that never saw the filter made. Description and
+//! cursor of every filter are in the topic `<prefix>.<chain>.filters`, which all replicas of a chain share.
 //!
 //! | file | idea |
 //! |---|---|
-//! | here | what requests ask of the topic |
-//! | `id` | all of a filter but its place, under a MAC; its hash is what the client gets |
-//! | `cursors` | the places: a fold over the topic |
+//! | here | requests to the topic's thread |
+//! | `id` | a filter's description, under a MAC; its hash is the id that the client gets |
+//! | `cursors` | the cursors: a fold over the topic |
 //! | `reader` | one thread that appends and reads |
-//! | `descriptions` | what filters are, by id |
-//! | `key` | where the MAC's key comes from |
+//! | `descriptions` | the descriptions, by id |
+//! | `key` | the MAC's key, own or shared |
 
 pub(crate) mod cursors;
 mod descriptions;
@@ -29,27 +29,27 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Where filters stand, and who may have made them.
+/// Topic of the filters, and the key that signs them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `<prefix>.<chain>.filters`.
+    /// Topic name: `<prefix>.<chain>.filters`.
     pub topic: String,
-    /// What descriptions are signed with.
+    /// Signing key of descriptions.
     pub key: Key,
 }
 
-/// How long the topic must keep entries: well beyond what a replica reads of it when it starts.
+/// Least retention of the topic: well beyond what a replica reads of it when it starts.
 const RETENTION_MIN: Duration = Duration::from_secs(12 * EXPIRY.as_secs());
 /// Largest criteria: geth's limits of addresses and topics fit.
 pub(crate) const CRITERIA_MAX_BYTES: usize = 512 << 10;
-/// Requests that may wait for the topic.
+/// Requests that may wait for the topic's thread.
 const QUEUE_MAX: usize = 4_096;
-/// A poll waits for the present end of the topic.
+/// Timeout of a poll that waits for the present end of the topic.
 const READ_WAIT: Duration = Duration::from_millis(250);
-/// An append waits for the log.
+/// Timeout of an append.
 const APPEND_WAIT: Duration = Duration::from_secs(5);
 
-/// What the topic must be like.
+/// Requirements for the filters' topic.
 #[must_use]
 pub const fn needs() -> TopicNeeds {
     TopicNeeds {
@@ -60,10 +60,10 @@ pub const fn needs() -> TopicNeeds {
     }
 }
 
-/// Why the topic cannot be asked.
+/// Error of a request to the filters' topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unavailable {
-    /// Too many ask at once.
+    /// Too many requests at once.
     #[error("too many polls of filters at once; try again")]
     Busy,
     /// The log is away, or too slow.
@@ -71,13 +71,13 @@ pub(crate) enum Unavailable {
     Log(Arc<str>),
 }
 
-/// A filter, and where it stands.
+/// Description and position of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) id: Id,
     pub(crate) filter: Description,
     pub(crate) stand: Stand,
-    /// The description as the topic has it, when it must be written again: it is there only for so long.
+    /// Description to be appended again, before the topic's entry expires; `None` while that is new enough.
     pub(crate) again: Option<Bytes>,
 }
 
@@ -87,7 +87,7 @@ enum Command {
     Append(Filter, oneshot::Sender<Result<bool, Unavailable>>),
 }
 
-/// Asks the topic. Cheap to clone.
+/// Handle for requests to the filters' topic. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Filters {
     queue: SyncSender<Command>,
@@ -95,7 +95,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// The asking end, and the answering one for a thread of its own.
+    /// A handle, and the reader to run on a thread of its own.
     ///
     /// # Errors
     /// The key cannot be read.
@@ -111,17 +111,17 @@ impl Filters {
         Ok((Self { queue, signer }, reader))
     }
 
-    /// What descriptions are written with.
+    /// Signer of descriptions.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
     }
 
-    /// A filter at the topic's present end; `None` when there is none.
+    /// Looks a filter up at the topic's present end; `None` when there is none.
     pub(crate) async fn find(&self, id: Id) -> Result<Option<Found>, Unavailable> {
         self.ask(READ_WAIT, |answer| Command::Find(id, answer)).await
     }
 
-    /// Appends a step; false when another came before it.
+    /// Appends a filter's step; false when another one came before it.
     pub(crate) async fn step(&self, moved: FilterMoved) -> Result<bool, Unavailable> {
         self.ask(APPEND_WAIT, |answer| Command::Append(Filter::Moved(moved), answer)).await
     }

@@ -5,11 +5,11 @@
 //! | `run` | the daemon: follows a feed, then serves |
 //! | [`rpc`] | the answers |
 //! | [`submission`] | transactions that clients send, into the log |
-//! | [`filters`] | where filters stand, in the log |
+//! | [`filters`] | filters and their cursors, in the log |
 //! | [`config`] | the settings |
 //!
-//! How a feed becomes a store is `maidenlane_replay`'s, how a call runs `maidenlane_evm`'s, how geth writes
-//! `maidenlane_ethjson`'s.
+//! `maidenlane_replay` turns a feed into a store, `maidenlane_evm` runs calls, `maidenlane_ethjson` writes JSON as geth
+//! does.
 
 extern crate maidenlane_config as serde_dhall;
 

@@ -11,7 +11,7 @@ use maidenlane_replay::run::Loop;
 use maidenlane_service::{Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use std::sync::Arc;
 
-/// The daemon.
+/// Replica daemon.
 #[derive(Debug)]
 pub struct Daemon;
 
@@ -45,7 +45,7 @@ impl maidenlane_service::Daemon for Daemon {
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
                 Some(Ok(heads)) => serve(heads, &settings, sinks, &health, &addresses, &shutdown).await,
-                // The follower died before it followed: its error is the one to tell, not ours.
+                // The follower died before it followed: its error is the one to report, not ours.
                 Some(Err(_)) => {
                     shutdown.triggered().await;
                     Ok(())
@@ -75,7 +75,7 @@ async fn serve(
     served
 }
 
-/// Starts the thread that reads where filters stand.
+/// Starts the thread that reads and appends to the filters' topic.
 fn keep_filters(
     wanted: &filters::Settings,
     settings: &Settings,

@@ -3,8 +3,8 @@
 //! | file | idea |
 //! |---|---|
 //! | here | a bounded queue in front of one thread that appends, many at a time |
-//! | `known` | what was stored a moment ago is not stored again |
-//! | `consumers` | whether anybody takes them out again |
+//! | `known` | transactions stored a moment ago, which are not stored again |
+//! | `consumers` | lag of the consumer group that delivers them |
 //! | `start` | the threads of the daemon |
 //!
 //! # Why a thread
@@ -28,26 +28,26 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Where transactions go, and what is demanded of that place.
+/// Topic of transactions, and the requirements for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `<prefix>.<chain>.transactions`.
+    /// Topic name: `<prefix>.<chain>.transactions`.
     pub topic: String,
-    /// The consumer group that delivers them.
+    /// Consumer group that delivers the transactions.
     pub group: String,
-    /// How long the topic keeps them at least.
+    /// Least retention of the topic.
     pub retention: Duration,
 }
 
 /// Transactions that wait to be appended.
 const QUEUE_MAX: usize = 16_384;
-/// And their size in KiB.
+/// Size of the waiting transactions, in KiB.
 const QUEUE_MAX_KIB: usize = 64 << 10;
-/// Of one append.
+/// Most transactions in one append.
 const BATCH_MAX: usize = 1_000;
 const BATCH_MAX_BYTES: usize = 4 << 20;
 
-/// Why a transaction was not taken.
+/// Reason for which a transaction was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
     /// The queue is full.
@@ -67,7 +67,7 @@ struct Waiting {
     _room: OwnedSemaphorePermit,
 }
 
-/// Takes transactions. Cheap to clone.
+/// Handle that takes transactions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Submissions {
     queue: SyncSender<Waiting>,
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Submissions {
-    /// The taking end, and the appending one for a thread of its own.
+    /// A handle, and the appender to run on a thread of its own.
     #[must_use]
     pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>) -> (Self, Appender) {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
@@ -91,10 +91,10 @@ impl Submissions {
         (Self { queue, room, consumers }, appender)
     }
 
-    /// Returns once the transaction is durable.
+    /// Takes a transaction, and returns once it is durable.
     ///
     /// # Errors
-    /// Then it may be sent again, here or elsewhere.
+    /// The transaction may be sent again, here or elsewhere.
     pub async fn take(&self, transaction: Transaction) -> Result<(), NotTaken> {
         self.consumers.fit().map_err(NotTaken::Unconsumed)?;
         let kib = u32::try_from(transaction.raw.len().div_ceil(1_024)).unwrap_or(u32::MAX);
@@ -108,12 +108,12 @@ impl Submissions {
     }
 }
 
-/// Appends what was taken.
+/// Appender of taken transactions.
 pub struct Appender {
     log: Backend,
     topic: String,
     waiting: Receiver<Waiting>,
-    /// Opened with the first transaction, and again after an error.
+    /// Producer of the topic, opened with the first transaction, and again after an error.
     producer: Option<Box<dyn LogProducer>>,
     known: Known,
 }
@@ -125,7 +125,7 @@ impl std::fmt::Debug for Appender {
 }
 
 impl Appender {
-    /// Runs until the last [`Submissions`] is gone; whoever is in the queue then still gets an answer.
+    /// Runs until the last [`Submissions`] is gone; transactions in the queue are still answered then.
     pub fn run(mut self) {
         while let Ok(first) = self.waiting.recv() {
             let batch = self.gather(first);
@@ -140,7 +140,7 @@ impl Appender {
         }
     }
 
-    /// Whatever else waits, up to the bounds of one append.
+    /// Collects the waiting transactions, up to the limits of one append.
     fn gather(&self, first: Waiting) -> Vec<Waiting> {
         let mut bytes = first.transaction.raw.len();
         let mut batch = vec![first];

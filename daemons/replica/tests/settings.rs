@@ -47,7 +47,7 @@ fn the_minimal_example_gets_the_defaults() {
     assert_eq!(format!("{:?}", settings.rpc), format!("{:?}", in_megabytes(rpc)));
 }
 
-/// Dhall says cache sizes in MB; the code's defaults are powers of two.
+/// Settings with cache sizes in whole MB, as in Dhall; the code's defaults are powers of two.
 fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::rpc::Settings {
     let megabytes = |bytes: u64| (bytes >> 20) * 1_000_000;
     maidenlane_replica::rpc::Settings {

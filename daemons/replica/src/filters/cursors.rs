@@ -1,15 +1,15 @@
-//! Where each filter stands, as the `filters` topic says: one pass over its entries, in order, that every replica makes
-//! alike.
+//! Cursors of all filters: a fold over the entries of the topic `filters`, in order, with the same result on every
+//! replica.
 //!
 //! An entry counts only if it is the filter's next step when it is read. Of two polls that began at one cursor one
-//! wins, and the other begins again: nothing is answered twice. The times are those of the entries, never this machine's, so
-//! that all replicas decide alike. A poll without changes leaves an entry as well, [`TOUCH`] after the last one: that
-//! is how the others know that the filter lives.
+//! wins, and the other begins again: nothing is answered twice. The times are those of the entries, never this
+//! machine's, so that all replicas decide alike. A poll without changes appends an entry as well, [`TOUCH`] after the
+//! last one: that is how the other replicas know that the filter lives.
 //!
 //! # Correctness
 //! A pass that begins in the middle of the topic may meet the loser of a race first and take it for the filter's step.
-//! The next step puts it right, for steps are counted, and a filter that lives makes one at least every [`TOUCH`]: who
-//! has read twice the [`EXPIRY`] knows every living filter.
+//! The next step corrects that, for steps are counted, and a living filter makes one at least every [`EXPIRY`]: a
+//! replica that has read twice that time knows every living filter.
 
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::clock::millis;
@@ -17,9 +17,9 @@ use maidenlane_wire::FilterMoved;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-/// How long a filter lives without a poll, as in geth.
+/// Lifetime of a filter without a poll, as in geth.
 pub(crate) const EXPIRY: Duration = Duration::from_secs(300);
-/// After this long without an entry a poll leaves one, changes or not.
+/// Time without an entry after which a poll appends one, changes or not.
 pub(crate) const TOUCH: Duration = Duration::from_secs(60);
 
 /// Unix time in milliseconds.
@@ -27,7 +27,7 @@ pub(crate) type Ms = u64;
 /// A filter's id.
 pub(crate) type Key = B256;
 
-/// A filter as it was made.
+/// Creation of a filter: its id, first block and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) filter: Key,
@@ -35,14 +35,14 @@ pub(crate) struct Made {
     pub(crate) created: Ms,
 }
 
-/// Where a filter stands.
+/// Position of a filter: its cursor, and the steps so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stand {
-    /// The block that was answered last.
+    /// Block that was answered last.
     pub(crate) cursor: BlockRef,
-    /// How many entries have counted.
+    /// Number of entries that have counted.
     pub(crate) step: u64,
-    /// Whether a poll without changes must leave an entry.
+    /// True when a poll without changes must append an entry.
     pub(crate) wants_touch: bool,
 }
 
@@ -53,24 +53,24 @@ struct Known {
     seen: Ms,
 }
 
-/// All filters that have been polled and may still live.
+/// Cursors of all filters that have been polled and may still live.
 #[derive(Debug)]
 pub(crate) struct Cursors {
     known: HashMap<Key, Known>,
-    /// Oldest first.
+    /// Filters by the time of their last entry, oldest first.
     ages: BTreeSet<(Ms, Key)>,
     most: usize,
-    /// What was made no later than this is gone: the topic does not say enough about it, or it was forgotten.
+    /// Newest creation time of filters that are gone: the topic does not say enough about them, or they were forgotten.
     gone: Ms,
 }
 
 impl Cursors {
-    /// For at most `most` filters; nothing is known of those made up to `gone`.
+    /// Empty state for at most `most` filters; nothing is known of those made up to `gone`.
     pub(crate) fn new(most: usize, gone: Ms) -> Self {
         Self { known: HashMap::new(), ages: BTreeSet::new(), most, gone }
     }
 
-    /// Takes the next entry of the topic. True when it counts.
+    /// Applies the next entry of the topic. True when it counts.
     pub(crate) fn apply(&mut self, moved: &FilterMoved) -> bool {
         let before = self.known.get(&moved.filter);
         let counts = match before {
@@ -89,7 +89,7 @@ impl Cursors {
         counts
     }
 
-    /// Where a filter stands; `None` when there is none: unknown, uninstalled, expired.
+    /// Position of a filter; `None` when it is unknown, uninstalled or expired.
     pub(crate) fn of(&self, made: &Made, now: Ms) -> Option<Stand> {
         let known = match self.known.get(&made.filter) {
             Some(known) => *known,
@@ -108,8 +108,8 @@ impl Cursors {
         self.ages.insert((known.seen, filter));
     }
 
-    /// Drops the dead, and the oldest where there are too many. An uninstalled one stays as long as its id could be
-    /// taken for a new filter's.
+    /// Drops expired filters, and the oldest where there are too many. An uninstalled one stays as long as its id could
+    /// be taken for a new filter's.
     fn forget(&mut self, now: Ms) {
         while let Some((seen, filter)) = self.ages.first().copied() {
             let dead = now.saturating_sub(seen) > millis(EXPIRY).saturating_mul(2);
@@ -119,7 +119,7 @@ impl Cursors {
             self.ages.pop_first();
             self.known.remove(&filter);
             if !dead {
-                // It was made before it was seen, and must not seem to stand at its start again.
+                // It was made before it was seen, and must not seem to be at its start again.
                 self.gone = self.gone.max(seen);
             }
         }

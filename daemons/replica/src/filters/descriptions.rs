@@ -1,4 +1,4 @@
-//! What filters are, by their ids, for as long as somebody says that they still live.
+//! Descriptions of filters, by id, for as long as entries of the topic repeat them.
 
 use super::cursors::{EXPIRY, Ms};
 use super::id::{self, Id};
@@ -7,20 +7,20 @@ use maidenlane_service::clock::millis;
 use maidenlane_wire::FilterCriteria;
 use std::collections::{BTreeSet, HashMap};
 
-/// Of all descriptions together; the oldest go first.
+/// Bytes of all descriptions together; the oldest are dropped first.
 const MAX_BYTES: usize = 64 << 20;
 
 /// All descriptions that the topic has had lately.
 #[derive(Debug, Default)]
 pub(super) struct Descriptions {
     by_id: HashMap<Id, (Ms, Bytes)>,
-    /// Oldest first.
+    /// Ids by the time of their last entry, oldest first.
     ages: BTreeSet<(Ms, Id)>,
     bytes: usize,
 }
 
 impl Descriptions {
-    /// Takes the next entry of the topic.
+    /// Applies the next entry of the topic.
     pub(super) fn apply(&mut self, criteria: &FilterCriteria) {
         let id = id::hash(&criteria.criteria);
         self.drop_one(id);
@@ -36,7 +36,7 @@ impl Descriptions {
         }
     }
 
-    /// A description, and whether to tell it again before it is forgotten.
+    /// Description of a filter, and whether to append it again before it is forgotten.
     pub(super) fn of(&self, id: Id, now: Ms) -> Option<(Bytes, bool)> {
         let (at, criteria) = self.by_id.get(&id)?;
         Some((criteria.clone(), now.saturating_sub(*at) > millis(EXPIRY)))

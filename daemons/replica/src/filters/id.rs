@@ -1,5 +1,5 @@
-//! A filter's id: the SHA-256 of its description, which is in the topic under a MAC. 32 bytes, because some clients keep
-//! an id as a number of 256 bits; for their sake none begins with a zero, which they would lose.
+//! A filter's id: the SHA-256 of its description, which is in the topic under a MAC. 32 bytes, because some clients
+//! keep an id as a number of 256 bits; for their sake none begins with a zero digit, which they would lose.
 //!
 //! A description is `version(1) kind(1) created_ms(8) number(8) hash(32) nonce(16) criteria(..) mac(16)`, integers
 //! big-endian. The MAC also covers the topic's name, so that one key may serve several deployments.
@@ -17,7 +17,7 @@ const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + 32 + NONCE_BYTES;
 /// SHA-256 of a filter's description.
 pub(crate) type Id = B256;
 
-/// What a filter tells.
+/// Kind of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Blocks,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Logs(String),
 }
 
-/// A filter as it was made.
+/// Description of a filter: all that is fixed when it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) kind: Kind,
@@ -35,11 +35,11 @@ pub(crate) struct Description {
     pub(crate) nonce: [u8; NONCE_BYTES],
 }
 
-/// What all replicas of a deployment share.
+/// Signer of descriptions, the same on all replicas that share filters.
 pub(crate) struct Signer {
-    /// At least 32 bytes, by the settings' check.
+    /// Signing key of at least 32 bytes, as is checked when it is read.
     pub(crate) secret: Vec<u8>,
-    /// The topic: one key may serve several chains.
+    /// Topic name, which the MAC covers: one key may serve several chains.
     pub(crate) realm: String,
 }
 
@@ -69,7 +69,8 @@ impl Kind {
 }
 
 impl Description {
-    /// For the topic, with the id that it gives the filter; `None` where that begins with a zero: take another nonce.
+    /// Encodes and signs the description for the topic, and derives the filter's id; `None` where that begins with a
+    /// zero: take another nonce.
     pub(crate) fn write(&self, signer: &Signer) -> Option<(Id, Vec<u8>)> {
         let (kind, criteria) = self.kind.parts();
         let mut bytes = Vec::with_capacity(FIXED_BYTES + criteria.len() + MAC_BYTES);
@@ -84,7 +85,8 @@ impl Description {
         Some((hash(&bytes), bytes)).filter(|(id, _)| id.first().is_some_and(|first| *first >= 0x10))
     }
 
-    /// `None` when no replica of this deployment made it: to the client a filter that does not exist.
+    /// Decodes a description and checks its MAC; `None` when no replica of this deployment made it: to the client a
+    /// filter that does not exist.
     pub(crate) fn read(bytes: &[u8], signer: &Signer) -> Option<Self> {
         let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
         signer.mac(signed)?.verify_truncated_left(mac).ok()?;

@@ -1,29 +1,30 @@
-//! Where the key comes from that signs ids.
+//! Signing key of filters: made at the first start, or read from a shared file.
 
 use maidenlane_config::listeners::SecretFile;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Shorter keys can be guessed.
+/// Least length of a key: shorter ones can be guessed.
 const MIN_BYTES: usize = 32;
-/// In the state directory.
+/// File name of the own key, in the state directory.
 const OWN: &str = "filter.key";
 
-/// The key's place.
+/// Source of the signing key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// Made at the first start and kept in the state directory: no other replica knows the filters of this one.
+    /// Own key, made at the first start and kept in the state directory: no other replica knows the filters of this
+    /// one.
     Own,
-    /// A file that all replicas behind one balancer have.
+    /// Key file that all replicas behind one balancer have.
     Shared(SecretFile),
 }
 
 impl Key {
-    /// Reads it.
+    /// Reads the key, and makes an own one at the first start.
     ///
     /// # Errors
-    /// It cannot be read, or is too short.
+    /// The key cannot be read, or is too short.
     pub(crate) fn load(&self, state_dir: &Path) -> Result<Vec<u8>, String> {
         let path = match self {
             Self::Own => state_dir.join(OWN),

@@ -1,5 +1,5 @@
-//! The one thread that appends to the topic and reads it. Whoever asks waits for one turn: appends of all that wait in
-//! one go, then the topic to its present end, then the answers.
+//! Thread that appends to the filters' topic and reads it. Requests are answered in turns: the appends of all that wait
+//! in one batch, then the topic to its present end, then the answers.
 
 use super::cursors::{Cursors, EXPIRY, Made, Ms};
 use super::descriptions::Descriptions;
@@ -13,24 +13,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Filters that are polled, at most; the oldest are forgotten first.
+/// Most polled filters that are known; the oldest are forgotten first.
 const FILTERS_MAX: usize = 100_000;
-/// Of one turn.
+/// Most requests in one turn.
 const BATCH_MAX: usize = 1_000;
 const READ_BYTES_MAX: usize = 4 << 20;
-/// When nobody asks, what others append is still read so often.
+/// Interval at which the entries of other replicas are read while there are no requests.
 const IDLE: Duration = Duration::from_millis(200);
-/// For the rest of the topic, in one turn.
+/// Timeout of reading the rest of the topic, in one turn.
 const READ_WAIT: Duration = Duration::from_secs(3);
-/// The first step back from the topic's end, in entries; each further one is twice as long.
+/// First step back from the topic's end, in entries; each further one is twice as long.
 const STEP_BACK: u64 = 1_000;
-/// A start reads so much of the topic: then every living filter has been met.
+/// Span of the topic that is read at start: every living filter has entries in it.
 const WINDOW: Duration = Duration::from_secs(2 * EXPIRY.as_secs() + 60);
 
-/// Answers what [`super::Filters`] asks.
+/// Answering side of [`super::Filters`].
 pub struct Reader {
     log: Backend,
-    /// Its realm is the topic.
+    /// Signer of descriptions, whose realm is the topic.
     signer: Arc<Signer>,
     commands: Receiver<Command>,
     open: Option<Open>,
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-/// The topic as far as it was read.
+/// Opened topic, as far as it was read.
 struct Open {
     producer: Box<dyn LogProducer>,
     consumer: Box<dyn LogConsumer>,
@@ -58,7 +58,7 @@ impl Reader {
 
     /// Runs until the last [`super::Filters`] is gone.
     pub fn run(mut self) {
-        // Nobody shall wait for the first look.
+        // The first request need not wait for the topic to be opened.
         self.turn(Vec::new());
         loop {
             let first = match self.commands.recv_timeout(IDLE) {
@@ -98,7 +98,7 @@ impl Reader {
                 }
             }
             (Err(error), _) => {
-                // Nobody waits for a look that nobody asked for, and the next one tells.
+                // No client waits for an idle turn, and the next one reports the error.
                 if asked {
                     tracing::error!(%error, topic = self.signer.realm, "filters cannot be read");
                 }
@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// Does something with the topic, and opens it anew the next time when that fails.
+    /// Runs `work` on the topic; when that fails, the topic is opened anew the next time.
     fn with_open<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
         let mut open = match self.open.take() {
             Some(open) => open,
@@ -139,7 +139,7 @@ impl Open {
         Ok(open)
     }
 
-    /// Appends, reads to the present end, and says of each appended entry whether it counts.
+    /// Appends entries, reads the topic to its present end, and returns for each entry whether it counts.
     fn append_and_read(&mut self, entries: &[Vec<u8>]) -> Result<Vec<bool>, Error> {
         let appends: Vec<Append<'_>> = entries.iter().map(|payload| Append { key: None, payload }).collect();
         let offsets = self.producer.append(&appends)?;
@@ -180,7 +180,7 @@ impl Open {
     }
 }
 
-/// Where to begin, and up to when filters must have been made of which that tells too little.
+/// First offset to read, and the newest creation time of filters of which the entries from there say too little.
 ///
 /// Steps back from the end until the entry there is old enough, or the oldest that is retained.
 fn begin(consumer: &mut dyn LogConsumer, now: Ms) -> Result<(Offset, Ms), Error> {
@@ -200,7 +200,7 @@ fn begin(consumer: &mut dyn LogConsumer, now: Ms) -> Result<(Offset, Ms), Error>
     }
 }
 
-/// When the first entry at or after `at` was written, if there is one.
+/// Time of the first entry at or after `at`, if there is one.
 fn time_at(consumer: &mut dyn LogConsumer, at: Offset) -> Result<Option<Ms>, Error> {
     consumer.seek(From::At(at))?;
     let end = consumer.end()?;

@@ -1,4 +1,4 @@
-//! The topic in a real segment log, asked by several replicas.
+//! Topic of filters in a real segment log, polled by several replicas.
 
 use super::cursors::Ms;
 use super::id::{self, Description, Id, Kind, Signer};
@@ -53,7 +53,7 @@ struct Made {
     criteria: Bytes,
 }
 
-/// One that was made so long ago.
+/// Filter that was made so long ago.
 fn made(age_ms: u64, criteria: &str) -> Made {
     let (created, kind) = (now_ms() - age_ms, Kind::Logs(criteria.to_owned()));
     let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
@@ -76,7 +76,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
-/// Waits out the first opening, which may take longer than a poll waits.
+/// Looks a filter up. Waits out the first opening, which may take longer than a poll waits.
 fn find(filters: &Filters, made: &Made) -> Option<Found> {
     block_on(async {
         loop {

@@ -1,4 +1,4 @@
-//! The logs of one block: read straight from its receipts, or ready as JSON for the next who asks.
+//! Logs of one block: read straight from its receipts, or rendered to JSON for later requests.
 
 use super::request_view::RequestView;
 use alloy::primitives::{Bytes, keccak256};
@@ -11,7 +11,7 @@ use maidenlane_jsonrpc::Error;
 use std::iter::Peekable;
 use std::ops::Range;
 
-/// What a block's logs are made of, as stored.
+/// Stored body and receipts of a block, from which its logs are read.
 pub(crate) struct BlockLogs {
     at: BlockRef,
     timestamp: u64,
@@ -20,7 +20,7 @@ pub(crate) struct BlockLogs {
 }
 
 impl BlockLogs {
-    /// Of a block that is known to exist.
+    /// Reads body and receipts of a block that is known to exist.
     pub(crate) fn read(view: &RequestView, at: BlockRef) -> Result<Self, Error> {
         let source = view.source();
         let (Some(body), Some(receipts)) =
@@ -31,7 +31,7 @@ impl BlockLogs {
         Ok(Self { at, timestamp: select::header(source, at)?.timestamp, body, receipts })
     }
 
-    /// How many there are.
+    /// Number of logs.
     pub(crate) fn count(&self) -> Result<usize, Error> {
         Ok(self.logs()?.count())
     }
@@ -44,7 +44,7 @@ impl BlockLogs {
         Error::internal(format!("block {} in the store: {error}", self.at))
     }
 
-    /// Gives those that `wants` picks to `take`, each as what writes it; until that returns false.
+    /// Calls `take` with a writer of each log that `wants` picks, until it returns false.
     pub(crate) fn each(
         &self,
         removed: bool,
@@ -77,7 +77,7 @@ impl BlockLogs {
         Ok(())
     }
 
-    /// All of them, ready for the next who asks.
+    /// Renders all logs to JSON, for later requests.
     pub(crate) fn ready(&self) -> Result<ReadyLogs, Error> {
         let (mut text, mut ends, mut topics) = (String::new(), Vec::new(), Vec::new());
         let all = |_, log: &LogRef<'_>| {
@@ -95,28 +95,28 @@ impl BlockLogs {
     }
 }
 
-/// The logs of one block as JSON.
+/// Rendered logs of one block.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyLogs {
-    /// One after the other, each followed by a comma.
+    /// JSON of the logs one after the other, each followed by a comma.
     text: String,
-    /// Of each: where it ends, and how many topics it has.
+    /// End in `text`, and number of topics, of each log.
     ends: Vec<(usize, usize)>,
 }
 
 impl ReadyLogs {
-    /// Bytes that it takes.
+    /// Size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.ends.len() * size_of::<(usize, usize)>()
     }
 
-    /// How many there are.
+    /// Number of logs.
     pub(crate) fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// Takes from `wanted`, which ascend, what there is, and gives what has so many topics to `take`: neighbours in one
-    /// piece, with their number; until that returns false.
+    /// Takes from `wanted`, which ascend, the indexes of logs that there are, and calls `take` with those that have
+    /// enough topics: adjacent ones in one piece, with their number; until it returns false.
     pub(crate) fn each(
         &self,
         wanted: &mut Peekable<impl Iterator<Item = usize>>,

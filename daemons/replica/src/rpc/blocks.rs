@@ -1,6 +1,7 @@
-//! Decoded blocks, their receipts and logs, and ready JSON of whole blocks: the answers that cost every other node the most.
+//! Cache of decoded blocks, their receipts and logs, and rendered JSON of whole blocks: the answers that cost every
+//! other node the most.
 //!
-//! Keyed by block hash, so nothing here can be out of date: a reorg changes which hash is asked for, not what it means.
+//! Keyed by block hash, so no entry can be out of date: a reorg changes which hash is looked up, not what it means.
 
 use super::block_logs::{BlockLogs, ReadyLogs};
 use super::request_view::RequestView;
@@ -16,18 +17,18 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
-/// A whole-block answer.
+/// Kind of a whole-block answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whole {
-    /// With transaction hashes.
+    /// Block with transaction hashes.
     Hashes,
-    /// With whole transactions.
+    /// Block with whole transactions.
     Full,
-    /// All receipts.
+    /// All receipts of the block.
     Receipts,
 }
 
-/// What is kept of a block.
+/// Kind of a cache entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Decoded,
@@ -61,34 +62,34 @@ impl Weighter<(B256, Kind), Kept> for Weight {
     }
 }
 
-/// Logs of a block with more than these are never made ready.
+/// Most logs of a block that are rendered and cached.
 const READY_LOGS_MAX: usize = 10_000;
-/// Who wants fewer of a block's logs than one in so many has only these written.
+/// Share of a block's logs, one in so many: a request that wants fewer has only these rendered.
 const READY_SHARE: usize = 4;
 
-/// A block's logs.
+/// Logs of a block, rendered or stored.
 pub(crate) enum Found {
-    /// All, as JSON.
+    /// All logs, as JSON.
     Ready(Arc<ReadyLogs>),
-    /// As they are stored.
+    /// Stored body and receipts.
     Stored(BlockLogs),
 }
 
-/// One cache of all kinds, so that each gets the memory that is asked for it.
+/// One cache for all kinds of entries, so that each gets memory by demand.
 #[derive(Debug)]
 pub(crate) struct Blocks {
     kept: Cache<(B256, Kind), Kept, Weight>,
 }
 
 impl Blocks {
-    /// Holds at most this many bytes.
+    /// Empty cache of at most so many bytes.
     pub(crate) fn new(most_bytes: u64) -> Self {
         let entries = usize::try_from(most_bytes / 100_000).unwrap_or(1_024).max(64);
         Self { kept: Cache::with_weighter(entries, most_bytes, Weight) }
     }
 
-    /// The logs of a block that is known to exist, for one who wants so many of them, or all: then they are made ready
-    /// for the next, too.
+    /// Logs of a block that is known to exist, for a request that wants so many of them, or all. Unless it wants few,
+    /// all are rendered and cached for later requests.
     pub(crate) fn logs(
         &self,
         view: &RequestView,
@@ -127,7 +128,7 @@ impl Blocks {
         Ok(block)
     }
 
-    /// Its receipts.
+    /// Receipts of a block.
     pub(crate) fn receipts(&self, view: &RequestView, block: &Block) -> Result<Arc<Receipts>, Error> {
         if let Some(Kept::Receipts(receipts)) = self.kept.get(&(block.hash, Kind::Receipts)) {
             return Ok(receipts);
@@ -144,7 +145,7 @@ impl Blocks {
         Ok(receipts)
     }
 
-    /// One of them.
+    /// JSON of one receipt of a block.
     pub(crate) fn receipt(&self, view: &RequestView, block: &Block, index: usize) -> Result<Json, Error> {
         let price = view.head().rules.blob_price(&block.header);
         let receipts = self.receipts(view, block)?;
@@ -152,7 +153,7 @@ impl Blocks {
         receipts.one(block, index, price).map_err(|error| damaged(at, &error))
     }
 
-    /// A whole-block answer, kept for the next client.
+    /// Whole-block answer, cached for later requests.
     pub(crate) fn whole(&self, view: &RequestView, at: BlockRef, what: Whole) -> Result<Json, Error> {
         if let Some(Kept::Json(json)) = self.kept.get(&(at.hash, Kind::Json(what))) {
             return Ok(Json::Shared(json));

@@ -1,4 +1,4 @@
-//! On which state, in which block and with which overrides a call runs: what all methods that execute begin with.
+//! Context of a call: the state, the block and the overrides that it runs on. All methods that execute begin with it.
 
 use super::Shared;
 use super::request_view::RequestView;
@@ -13,12 +13,12 @@ use maidenlane_evm::{Call, Failure};
 use maidenlane_jsonrpc::{Args, Error, codes};
 use serde::de::DeserializeOwned;
 
-/// A parameter of its own type.
+/// Parses a parameter into its type.
 pub(super) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
-/// The error of a call that did not run.
+/// JSON-RPC error of a call that did not run.
 pub(super) fn failed(shared: &Shared, failure: Failure) -> Error {
     match failure {
         Failure::Spent(Spent::Time) => {
@@ -35,13 +35,13 @@ pub(super) fn failed(shared: &Shared, failure: Failure) -> Error {
     }
 }
 
-/// What a call is made on: the parameters after it.
+/// Context of a call: the parameters after it.
 pub(super) struct CallContext {
-    /// The state.
+    /// State that the call runs on.
     pub(super) state: StateOf,
-    /// Other accounts.
+    /// State overrides.
     pub(super) overrides: StateOverrides,
-    /// Another block.
+    /// Block overrides.
     pub(super) block: Option<BlockOverrides>,
 }
 
@@ -59,7 +59,7 @@ impl CallContext {
         header(view, &self.state, self.block.as_ref())
     }
 
-    /// What the EVM is given.
+    /// Builds the EVM's call in this context.
     pub(super) fn prepare(
         &self,
         shared: &Shared,
@@ -85,7 +85,7 @@ fn header(view: &RequestView, state: &StateOf, block: Option<&BlockOverrides>) -
     Ok(header)
 }
 
-/// What the EVM is given for a call on a state, in a block with overrides.
+/// Builds the EVM's call on a state, in a block with overrides.
 pub(super) fn prepare(
     shared: &Shared,
     view: &RequestView,

@@ -1,4 +1,4 @@
-//! What happened between two heads: pure, from one view. Subscriptions and filters tell it.
+//! Changes between two heads, worked out from one view alone, for subscriptions and filters.
 
 use super::block_logs::BlockLogs;
 use super::eth::logs::Criteria;
@@ -12,14 +12,14 @@ use maidenlane_state::StateView;
 /// Blocks that left the chain and blocks that came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// Oldest first.
+    /// Blocks that left the chain, oldest first.
     pub(crate) gone: Vec<BlockRef>,
-    /// Oldest first.
+    /// Blocks that came, oldest first.
     pub(crate) came: Vec<BlockRef>,
 }
 
-/// From `from` to the view's head. `None` when a block that left the chain is not held any more, or when more than
-/// `most` blocks came or went.
+/// Changes from the block `from` to the view's head. `None` when a block that left the chain is not held any more, or
+/// when more than `most` blocks came or left.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -50,7 +50,7 @@ pub(crate) fn between(source: &dyn StateView, from: BlockRef, most: u64) -> Resu
     Ok(Some(Changes { gone, came }))
 }
 
-/// The logs of one block that came or was taken back, each as JSON, until `take` has heard enough; false then.
+/// Calls `take` with the JSON of each matching log of a block that came or left, until it returns false; false then.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::rpc::tests::fake;
 
-    /// From a block to a chain's head; the numbers of what went and what came.
+    /// Checks the changes from a block to a chain's head: the numbers of the blocks that left and that came.
     fn check(chain: &fake::Chain, from: BlockRef, most: u64, expect: Option<(&[u64], &[u64])>) {
         let changes = between(chain, from, most).expect("in memory");
         let numbers = |blocks: &[BlockRef]| blocks.iter().map(|at| at.number).collect::<Vec<_>>();

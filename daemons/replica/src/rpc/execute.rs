@@ -1,7 +1,6 @@
-//! How everything that executes is bounded. A method is a function from its parameters to its answer under one budget,
-//! which pays for reading the parameters, for all that the EVM does, and for writing the answer. It starts on the IO
-//! thread with a small budget, because a hand-over costs more than most calls; what exceeds that starts again on the
-//! pool.
+//! Limits of everything that executes. A method is a function from its parameters to its answer under one budget, which
+//! pays for reading the parameters, for all that the EVM does, and for writing the answer. It starts on the IO thread
+//! with a small budget, because a hand-over costs more than most calls; what exceeds that starts again on the pool.
 
 use super::Shared;
 use super::call_context::failed;
@@ -16,11 +15,11 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Why a method that executes ended early.
+/// Reason for which a method that executes ended early.
 pub(super) enum Stop {
-    /// It could not be run.
+    /// Failure of the execution.
     Failure(Failure),
-    /// It was refused.
+    /// Refusal by the method, with the client's error.
     Refused(Error),
 }
 
@@ -48,10 +47,10 @@ impl From<ReadError> for Stop {
     }
 }
 
-/// A method: the same answer wherever it runs.
+/// Handler of a method: the same answer on every thread.
 pub(super) type Method = fn(&Shared, &RequestView, Option<&RawValue>, &mut Budget) -> Result<Json, Stop>;
 
-/// Where a method starts.
+/// Thread on which a method starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// On the IO thread.
@@ -60,10 +59,10 @@ pub(super) enum Start {
     OnPool,
 }
 
-/// An overdue job is given this much longer to say so itself, before it is said for it.
+/// Grace time of an overdue job, in which it may report the timeout itself.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Answers a request.
+/// Answers a request: runs `method` on the IO thread first, if it starts there, else on the pool.
 pub(super) async fn answer(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
@@ -86,8 +85,8 @@ pub(super) async fn answer(
     done.unwrap_or_else(|| Err(failed(shared, Failure::TIMEOUT)))
 }
 
-/// Runs `job` on the pool with so much time, which begins now: in the queue, too, the client waits. `None` when it is not
-/// back by then: a single instruction may last, and a client need not wait for it, nor for what never ends.
+/// Runs `job` on the pool with so much time, which begins now: in the queue, too, the client waits. `None` when it is
+/// not back by then: a single instruction may last, and a client need not wait for it, nor for what never ends.
 pub(super) async fn on_pool(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
@@ -124,7 +123,7 @@ fn error_of(shared: &Shared, done: Result<Json, Stop>) -> Result<Json, Error> {
     })
 }
 
-/// What a full or failed pool is told as.
+/// JSON-RPC error of a full pool, or of a job that panicked.
 pub(super) fn refused(reason: Refused) -> Error {
     match reason {
         Refused::Full => Error::new(codes::LIMIT_EXCEEDED, "too many expensive calls at once; try again"),

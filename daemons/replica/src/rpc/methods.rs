@@ -26,32 +26,32 @@ type Answer = Result<Json, Error>;
 type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 type Params<'a> = Option<&'a RawValue>;
 
-/// How a method is answered. All but the first three want a view that may be answered from.
+/// Kind of a method's answer. All but the first three and the last need a fresh view.
 enum Kind {
-    /// Also by a stale replica: nothing is read that could be out of date.
+    /// Answered by a stale replica, too: nothing is read that could be out of date.
     Always(fn(&RequestView, Params<'_>) -> Answer),
-    /// The same, with one answer and no parameters.
+    /// Answered by a stale replica, too, with one constant and without parameters.
     Constant(&'static str),
-    /// Known, and never done: an error that parameters are read for. Not described.
+    /// Refused always, with an error after the parameters are read. Not in `/openrpc.json`.
     Refused(fn(Params<'_>) -> Answer),
-    /// At once, by reads of the view.
+    /// Answered at once, by reads of the view.
     Read(fn(&Shared, &RequestView, Params<'_>) -> Answer),
-    /// By waiting for something.
+    /// Answered after waiting for something.
     Wait(for<'a> fn(&'a Arc<Shared>, &'a Arc<RequestView>, Params<'a>) -> Answering<'a>),
-    /// By the EVM, under one budget.
+    /// Answered by the EVM, under one budget.
     Call(Start, execute::Method),
-    /// By running again what was run, on the pool.
+    /// Answered by running transactions or calls again under a tracer, on the pool.
     Trace(bounds::Method),
-    /// By a walk through the state, on the pool.
+    /// Answered by a walk through the state, on the pool.
     Walk(walk::Question),
-    /// Answered by the connection, where it can keep subscriptions; elsewhere unknown. Not described.
+    /// Answered by the connection, where it can keep subscriptions; elsewhere unknown. Not in `/openrpc.json`.
     Subscription,
 }
 
 /// Line of the table.
 pub(super) struct Method {
     name: &'static str,
-    /// As in [`Described`].
+    /// Parameter names, as in [`Described`].
     params: &'static str,
     kind: Kind,
 }
@@ -71,7 +71,7 @@ static METHODS: &[Method] = &[
     m("web3_clientVersion", "", Always(web3::client_version)),
     m("web3_sha3", "data", Always(|_, p| web3::sha3(p))),
     m("net_version", "", Always(net::version)),
-    // As of a geth that nobody has connected to: the master has the peers.
+    // As of a geth without peers: the master has them.
     m("net_listening", "", Constant("true")),
     m("net_peerCount", "", Constant("\"0x0\"")),
     m("rpc_modules", "", Always(|_, p| modules(p))),
@@ -182,7 +182,7 @@ static METHODS: &[Method] = &[
 const TXS: fn(&Block) -> usize = |block| block.transactions.len();
 const UNCLES: fn(&Block) -> usize = |block| block.uncles.len();
 
-/// The method of a name.
+/// Looks a method up by name.
 pub(super) fn find(name: &str) -> Option<&'static Method> {
     static BY_NAME: LazyLock<HashMap<&str, &Method>> =
         LazyLock::new(|| METHODS.iter().map(|method| (method.name, method)).collect());
@@ -209,7 +209,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Method {
-    /// Answers a request, unless the view may not be answered from and that matters.
+    /// Answers a request, unless the method needs a fresh view and this one is not.
     pub(super) async fn answer(
         &self,
         shared: &Arc<Shared>,

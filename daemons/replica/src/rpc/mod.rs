@@ -3,16 +3,16 @@
 //! | file | idea |
 //! |---|---|
 //! | `methods` | the table of methods: a new one is a line there and its handler |
-//! | `request_view` | which view a request is answered from, and whether it may be |
-//! | `blocks`, `block_logs` | caches of decoded blocks, ready JSON, logs |
+//! | `request_view` | the view that a request is answered from, and its freshness |
+//! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs |
 //! | `tries` | the tries of a state |
-//! | `execute` | how methods that execute are bounded |
+//! | `execute` | limits of methods that execute |
 //! | `call_context` | the state, the block and the overrides that a call runs on |
 //! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3` | the methods, by namespace |
-//! | `rerun` | what is traced, once more |
-//! | `changes`, `subscribe` | what happened between two heads, and the subscriptions to it |
+//! | `rerun` | mined blocks and calls run again under a tracer |
+//! | `changes`, `subscribe` | changes between two heads, and the subscriptions to them |
 //!
-//! What equals geth, what differs by design and what is not served stands in `README.md` beside this file.
+//! `README.md` beside this file says what equals geth, what differs by design and what is not served.
 
 mod block_logs;
 pub(crate) mod blocks;
@@ -48,28 +48,28 @@ use std::time::Duration;
 use subscribe::Hub;
 use tokio::sync::Semaphore;
 
-/// How requests are served. All sizes and times that a client can cause.
+/// Limits and caches of the RPC: all sizes and times that a client can cause.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Of bodies, batches, answers and connections.
+    /// Limits of bodies, batches, answers and connections.
     pub limits: Limits,
-    /// Gas for one call; more is capped. geth: 50 M.
+    /// Gas cap of one call. geth: 50 M.
     pub call_gas_cap: u64,
-    /// Time for one call. geth: 5 s.
+    /// Timeout of one call. geth: 5 s.
     pub call_timeout: Duration,
     /// Time a call may hold an IO thread before it is started again on the pool.
     pub call_inline: Duration,
-    /// Methods that get less time than [`Limits::answer`].
+    /// Timeouts of methods that get less time than [`Limits::answer`].
     pub time_limits: BTreeMap<String, Duration>,
     /// Threads for long calls and log searches.
     pub pool_threads: usize,
-    /// Calls that may wait for a thread.
+    /// Calls that may wait for a pool thread.
     pub pool_queue: usize,
-    /// Logs in one answer.
+    /// Most logs in one answer.
     pub logs_max: usize,
-    /// Analysed bytecode kept.
+    /// Bytes of analysed bytecode that are cached.
     pub code_cache_bytes: u64,
-    /// Decoded blocks and ready JSON kept.
+    /// Bytes of decoded blocks and rendered JSON that are cached.
     pub block_cache_bytes: u64,
 }
 
@@ -90,17 +90,17 @@ impl Default for Settings {
     }
 }
 
-/// How long the end of running calls is waited for at a stop.
+/// Time that a stop waits for the end of running calls.
 const STOP: Duration = Duration::from_secs(2);
 /// Requests that may wait for a block at one time.
 const WAITERS_MAX: usize = 1_000;
 
-/// What a request may write to, as far as the deployment has it.
+/// Topics that a request may write to, as far as the deployment has them.
 #[derive(Debug, Default)]
 pub struct Sinks {
-    /// Takes transactions.
+    /// Queue of transactions to be stored.
     pub submissions: Option<Submissions>,
-    /// Knows where filters stand.
+    /// Filters and their cursors.
     pub filters: Option<Filters>,
 }
 
@@ -110,7 +110,7 @@ pub struct Rpc {
     shared: Arc<Shared>,
 }
 
-/// What all requests share.
+/// State that all requests share.
 struct Shared {
     live: Arc<dyn Live>,
     settings: Current<Settings>,
@@ -120,9 +120,9 @@ struct Shared {
     pool: Pool,
     waiters: Semaphore,
     hub: Hub,
-    /// `None` takes no transactions.
+    /// Queue of transactions to be stored; `None` takes none.
     submissions: Option<Submissions>,
-    /// `None` keeps no filters.
+    /// Filters and their cursors; `None` keeps none.
     filters: Option<Filters>,
 }
 
@@ -133,12 +133,12 @@ impl std::fmt::Debug for Rpc {
 }
 
 impl Rpc {
-    /// Serves `live`. Starts the pool's threads.
+    /// RPC of the chain `live`, without sinks. Starts the pool's threads.
     pub fn new(live: Arc<dyn Live>, settings: impl Into<Current<Settings>>) -> std::io::Result<Self> {
         Self::with(live, settings, Sinks::default())
     }
 
-    /// The same, with what reaches beyond this replica.
+    /// RPC of the chain `live`, with sinks beyond this replica. Starts the pool's threads.
     pub fn with(
         live: Arc<dyn Live>,
         settings: impl Into<Current<Settings>>,
@@ -161,7 +161,7 @@ impl Rpc {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Ends all that still runs though nobody is served any more.
+    /// Cancels the calls that still run, and waits for their end, once no client is served any more.
     pub async fn stop(&self) {
         self.shared.pool.quiet(STOP).await;
     }

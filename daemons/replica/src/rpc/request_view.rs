@@ -1,4 +1,4 @@
-//! Which view a request is answered from, and whether it may be answered at all.
+//! View that a request is answered from, and whether it is fresh enough for an answer.
 
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::unreadable;
@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// How long a request may wait for a block.
+/// Longest time that a request waits for a block.
 const WAIT: Duration = Duration::from_millis(500);
-/// How far ahead of the head that block may be.
+/// Blocks that the awaited one may be ahead of the head.
 const AHEAD_MAX: u64 = 5;
 
-/// One request's pin: a view, and the reason not to use it.
+/// Pin of one request: a view, and the reason not to use it, if any.
 pub struct RequestView {
     source: Arc<dyn StateView>,
     fitness: Fitness,
@@ -32,12 +32,12 @@ impl std::fmt::Debug for RequestView {
 }
 
 impl RequestView {
-    /// The newest view.
+    /// Pin of the newest view.
     pub(crate) fn now(live: &dyn Live) -> Self {
         Self { source: live.view(), fitness: live.fitness(), refused: None }
     }
 
-    /// The block that answers.
+    /// Block of the view.
     pub(crate) fn block(&self) -> BlockRef {
         self.source.head().block
     }
@@ -57,12 +57,12 @@ impl RequestView {
         Arc::clone(&self.source)
     }
 
-    /// How the replica stood when the request came.
+    /// Fitness of the replica when the request came.
     pub(crate) fn fitness(&self) -> &Fitness {
         &self.fitness
     }
 
-    /// Refuses what may not be answered now.
+    /// Freshness: an error that says why the view may not be used.
     pub(crate) fn fit(&self) -> Result<(), Error> {
         if let Some(error) = &self.refused {
             return Err(error.clone());
@@ -71,7 +71,7 @@ impl RequestView {
     }
 }
 
-/// The error of a stale replica.
+/// Freshness of the replica: an error that says why it is stale.
 pub(crate) fn fit(fitness: &Fitness) -> Result<(), Error> {
     let Some(reason) = &fitness.stale else { return Ok(()) };
     let data = Json::object(|object| {
@@ -83,7 +83,7 @@ pub(crate) fn fit(fitness: &Fitness) -> Result<(), Error> {
     Err(Error::new(codes::STALE, format!("replica is stale: {reason}")).with_data(data))
 }
 
-/// Takes the newest view, or waits a moment for the one that the client wants.
+/// Pins the newest view, or waits a moment for the one that the client wants.
 pub(crate) async fn pin(
     live: &dyn Live,
     waiters: &Semaphore,
@@ -134,7 +134,7 @@ pub(crate) async fn knowing(live: &dyn Live, waiters: &Semaphore, block: BlockRe
     let waits = waiters.try_acquire();
     let known = async { while !knows(&*live.view()) && changes.changed().await.is_ok() {} };
     if waits.is_ok() && block.number <= live.view().head().block.number.saturating_add(AHEAD_MAX) {
-        // Then the newest is what there is.
+        // After a timeout the newest view is what there is.
         let _late = tokio::time::timeout(WAIT, known).await;
     }
     RequestView::now(live)

@@ -1,4 +1,4 @@
-//! `eth_subscribe`: each head change is worked out once, and told to all who asked.
+//! `eth_subscribe`: each head change is worked out once, and sent to all subscribers.
 
 use super::Shared;
 use super::changes::{self, Changes};
@@ -20,21 +20,22 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Blocks between two heads that are told one by one; after more the subscriptions end, and clients look for themselves.
+/// Blocks between two heads that are notified one by one; after more the subscriptions end, and clients subscribe
+/// again.
 const BLOCKS_MAX: u64 = 1_024;
-/// Hashes in one `transactionReceipts`, as in geth.
+/// Hashes in one subscription to `transactionReceipts`, as in geth.
 const HASHES_MAX: usize = 200;
-/// How often those who left are forgotten, where no block comes.
+/// Interval at which closed subscriptions are dropped, where no block comes.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// What somebody wants to be told.
+/// Kind of a subscription.
 #[derive(Debug)]
 enum Kind {
     Heads,
     Logs(Criteria),
-    /// Of these transactions, or of all.
+    /// Receipts of these transactions, or of all.
     Receipts(B256Set),
-    /// Things that never happen here: there is no pool, and a replica that falls behind ends its subscriptions.
+    /// Events that never happen here: there is no pool, and a replica that falls behind ends its subscriptions.
     Silence,
 }
 
@@ -44,7 +45,7 @@ struct Subscriber {
     publisher: Publisher,
 }
 
-/// All subscribers, and whether somebody works for them.
+/// All subscribers, and the task that notifies them.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     inner: Mutex<Inner>,
@@ -54,7 +55,8 @@ pub(crate) struct Hub {
 struct Inner {
     subscribers: Vec<Subscriber>,
     running: bool,
-    /// Who works for them, at most one; who works for a single subscriber; and those that have just ended.
+    /// Tasks: the one that notifies all subscribers, if any; those of single subscribers; and those that have just
+    /// ended.
     tasks: JoinSet<()>,
 }
 
@@ -71,7 +73,7 @@ impl Hub {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets who left. False when nobody is left, and then nobody works any more.
+    /// Drops closed subscriptions. False when there is none left, and then the notifying task ends.
     fn sweep(&self) -> bool {
         let mut inner = self.inner();
         inner.subscribers.retain(|each| !each.publisher.is_closed());
@@ -168,7 +170,7 @@ fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
     Ok(hashes.into_iter().collect())
 }
 
-/// Follows the head while anybody listens.
+/// Notifies subscribers of head changes, while there are any.
 async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef) {
     let mut heads = live.changes();
     loop {
@@ -184,7 +186,7 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef
             }
             shared.hub.sweep()
         });
-        // A panic there ends the subscriptions with it: they are dropped with what they were to be told.
+        // A panic there ends this task, and the notifications with it.
         if !telling.await.unwrap_or(false) {
             return;
         }
@@ -198,7 +200,7 @@ fn tell(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error
     let Some(Changes { gone, came }) = changes::between(view.source(), from, BLOCKS_MAX)? else {
         return Err(Error::new(codes::SERVER, "too much has changed at once; subscribe again"));
     };
-    // As in geth, what is taken back is told oldest first.
+    // As in geth, removed blocks are notified oldest first.
     for at in gone {
         shared.hub.notify(&Notice { shared, view, at, removed: true })?;
     }
@@ -215,7 +217,7 @@ fn tell(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error
     Ok(())
 }
 
-/// One block that came or went.
+/// Notification of one block that came or left.
 struct Notice<'a> {
     shared: &'a Shared,
     view: &'a RequestView,
@@ -224,7 +226,7 @@ struct Notice<'a> {
 }
 
 impl Notice<'_> {
-    /// False when that one listens no more.
+    /// Notifies a subscriber. False when it is gone.
     fn to(&self, subscriber: &Subscriber) -> Result<bool, Error> {
         let publisher = &subscriber.publisher;
         match &subscriber.wanted {
@@ -260,7 +262,7 @@ impl Notice<'_> {
     }
 }
 
-/// A header as geth announces it.
+/// JSON of a header as geth notifies it.
 fn header(view: &RequestView, at: BlockRef) -> Result<Arc<str>, Error> {
     let header = select::header(view.source(), at)?;
     Ok(own_header_json(&header, at.hash).as_str().into())

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use still::Still;
 
-/// Methods whose cases a replica does not answer as the geth that was asked did. The list shrinks only: a method whose
-/// cases all pass must leave it.
+/// Methods whose cases a replica does not answer as the recorded geth did. The list shrinks only: a method whose cases
+/// all pass must leave it.
 const NOT_OURS: [(&str, &str); 3] = [
     ("eth_capabilities", "geth deletes its log index by a window, a replica deletes nothing"),
     ("testing_buildBlockV1", "builds a block, with a builder and its pool"),
@@ -31,7 +31,7 @@ pub(crate) fn rpc(live: Arc<Still>) -> Rpc {
     Rpc::new(live, Settings::default()).expect("threads")
 }
 
-/// One request to a chain that stands still.
+/// Answer to one request: its HTTP status and body.
 pub(crate) fn ask_text(rpc: &Rpc, min: Option<Result<MinBlock, Error>>, request: &str) -> (u16, String) {
     runtime().block_on(async {
         let pin = Arc::new(rpc.pin(min).await);
@@ -46,7 +46,7 @@ pub(crate) fn ask(rpc: &Rpc, method: &str, params: Value) -> Value {
     serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
 }
 
-/// Asks and compares the result, or the error's code.
+/// Sends a request and compares the result, or the error's code.
 #[track_caller]
 pub(crate) fn check(chain: &Chain, method: &str, params: Value, expect: Result<Value, i32>) {
     let rpc = rpc(Arc::new(Still::new(chain.clone())));
@@ -78,7 +78,7 @@ fn agrees_with_execution_apis() {
     }
 }
 
-/// What the published cases leave out: asked of a geth 1.17.5 that has imported the same chain, and recorded.
+/// Cases that the published ones leave out, recorded from a geth 1.17.5 that has imported the same chain.
 #[test]
 fn agrees_with_a_recorded_geth() {
     let Some(chain) = fake::chain() else { return };
@@ -330,7 +330,7 @@ fn logs_are_limited_and_searched_exactly() {
     }
 }
 
-/// One log of many is read from the receipts; those of a block that was wanted whole are ready.
+/// One log of many is read from the receipts; those of a block that was requested whole are rendered.
 #[test]
 fn logs_are_the_same_however_they_are_come_by() {
     let Some(chain) = fake::chain() else { return };

@@ -18,14 +18,14 @@ pub(crate) struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    /// Those of a state whose nodes are kept.
+    /// Tries of a state, if their nodes are kept.
     pub(crate) fn of(source: &'a dyn StateView, state: &StateOf) -> Option<Self> {
         let floor = source.head().proofs_floor?;
         let kept = state.header.number >= floor;
         kept.then(|| Self { source, at: state.at, root: state.header.state_root })
     }
 
-    /// The same, or why the nodes are not kept.
+    /// Tries of a state, or an error that says why their nodes are not kept.
     pub(crate) fn kept(view: &'a RequestView, state: &StateOf) -> Result<Self, Error> {
         let head = view.head();
         let Some(floor) = head.proofs_floor else {
@@ -37,7 +37,7 @@ impl<'a> Tries<'a> {
         })
     }
 
-    /// The same, read through another source.
+    /// Tries of the same state, read through another source.
     pub(crate) fn through<'b>(&self, source: &'b dyn StateView) -> Tries<'b> {
         Tries { source, at: self.at, root: self.root }
     }
@@ -47,7 +47,7 @@ impl<'a> Tries<'a> {
         state::account(self, self.root, key).map_err(broken)
     }
 
-    /// The way to an account, and the account, by keccak256 of its address.
+    /// Trie path to an account, and the account, by keccak256 of its address.
     pub(crate) fn account_path(&self, key: B256) -> Result<(Walk, Option<TrieAccount>), ReadError> {
         let path = self.walk(None, self.root, key)?;
         let account =
@@ -55,12 +55,12 @@ impl<'a> Tries<'a> {
         Ok((path, account))
     }
 
-    /// The state root with changes on it.
+    /// State root with changes applied.
     pub(crate) fn root_with(&self, changes: &BTreeMap<B256, state::Changed>) -> Result<B256, ReadError> {
         state::root(self, self.root, changes).map_err(broken)
     }
 
-    /// From the root of one of the tries towards a key.
+    /// Walks from the root of one of the tries towards a key.
     pub(crate) fn walk(&self, owner: Owner, root: B256, key: B256) -> Result<Walk, ReadError> {
         walk(self, owner, root, key).map_err(broken)
     }

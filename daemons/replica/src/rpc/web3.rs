@@ -6,7 +6,7 @@ use maidenlane_ethjson::params;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
-/// `web3_clientVersion`: ours, then the master's: both matter when an answer surprises.
+/// `web3_clientVersion`: the replica's version, then the master's: both matter when an answer surprises.
 pub(crate) fn client_version(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
     Args::parse(params, 0)?;
     let version = env!("CARGO_PKG_VERSION");

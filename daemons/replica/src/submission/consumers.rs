@@ -1,5 +1,5 @@
-//! Whether anybody takes transactions out of the log again. What nobody delivers is deleted by retention in the end:
-//! a replica stops taking new ones well before the first is lost.
+//! Lag of the consumer group that delivers transactions. Undelivered ones are deleted by retention in the end: a
+//! replica stops taking new ones well before the first is lost.
 
 use super::Settings;
 use maidenlane_log::{Backend, Entry};
@@ -8,33 +8,34 @@ use maidenlane_wire::Transaction;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Looks are this far apart.
+/// Interval between two checks of the lag.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// While transactions are refused: clients wait for the end of that.
+/// Interval while transactions are refused: clients wait for the end of that.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 const UNKNOWN: u8 = 0;
 const CONSUMED: u8 = 1;
 const STALLED: u8 = 2;
 
-/// What the last look has seen.
+/// Consumer lag as of the last check.
 #[derive(Debug)]
 pub struct Consumers {
     settings: Settings,
-    /// Unix time in milliseconds at which the oldest transaction that nobody took out was taken; 0: there is none.
+    /// Unix time in milliseconds at which the oldest unconsumed transaction was taken; 0: there is none.
     oldest_ms: AtomicU64,
-    /// Whether nobody has looked yet, or it is too old.
+    /// State of the group: `UNKNOWN` before the first check, `STALLED` when that transaction is too old.
     state: AtomicU8,
 }
 
 impl Consumers {
-    /// Nothing is known, until somebody looks.
+    /// Unknown state, until the first check.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { settings, oldest_ms: AtomicU64::new(0), state: AtomicU8::new(UNKNOWN) }
     }
 
-    /// Asks the log; returns when to look again. A log that is away fails the appends to it, which say so.
+    /// Checks the lag in the log; returns the time until the next check. Without the log nothing changes here, as
+    /// appends to it fail by themselves.
     ///
     /// # Errors
     /// The log's.
@@ -52,7 +53,7 @@ impl Consumers {
         Ok(if stalled { LOOK_AGAIN } else { LOOK_EVERY })
     }
 
-    /// How long ago the oldest transaction was taken that nobody took out; zero if there is none.
+    /// Age of the oldest unconsumed transaction; zero if there is none.
     #[must_use]
     pub fn oldest_age(&self) -> Duration {
         match self.oldest_ms.load(Ordering::Relaxed) {
@@ -61,10 +62,10 @@ impl Consumers {
         }
     }
 
-    /// Whether transactions may be taken; else the reason, for people.
+    /// Fitness to take transactions: an error that says why none are taken.
     ///
     /// # Errors
-    /// That reason.
+    /// The reason, for people.
     pub fn fit(&self) -> Result<(), String> {
         let Settings { topic, group, .. } = &self.settings;
         match self.state.load(Ordering::Relaxed) {
@@ -81,14 +82,14 @@ impl Consumers {
     }
 }
 
-/// When the oldest of these was taken.
+/// Unix time in milliseconds at which the oldest of these transactions was taken.
 fn oldest_taken(oldest: &[(u32, Entry)]) -> Option<u64> {
-    // What is no transaction was never taken here, and waits for nobody.
+    // An entry that is no transaction was never taken here, and does not count.
     let taken = oldest.iter().filter_map(|(_, entry)| Transaction::decode(&entry.payload).ok());
     taken.map(|transaction| transaction.taken_ms).min()
 }
 
-/// Whether half of the retention has passed since.
+/// True when more than half of the retention has passed since `taken_ms`.
 fn is_stalled(taken_ms: u64, now_ms: u64, retention: Duration) -> bool {
     Duration::from_millis(now_ms.saturating_sub(taken_ms)) > retention / 2
 }
@@ -101,7 +102,7 @@ mod tests {
     use maidenlane_wire::Transaction;
     use std::time::Duration;
 
-    /// The oldest of each partition was taken so many minutes ago; retention is an hour.
+    /// Checks partitions whose oldest transactions were taken so many minutes ago; retention is an hour.
     fn check(ages_min: &[u64], expect_min: Option<u64>) {
         let now_ms = 1_700_000_000_000;
         let entry = |age: &u64| {

@@ -1,4 +1,4 @@
-//! What was stored a moment ago: clients, and balancers in front of them, send the same transaction again and again.
+//! Transactions stored a moment ago: clients, and balancers in front of them, send the same one again and again.
 //!
 //! Only for a moment: a transaction that the nodes have dropped must find its way to them when it is sent again.
 
@@ -6,12 +6,12 @@ use maidenlane_chain::B256;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How long a transaction is not stored again.
+/// Time during which a transaction is not stored again.
 const FOR: Duration = Duration::from_secs(10);
-/// At most so many; the oldest go first.
+/// Most hashes that are remembered; the oldest are forgotten first.
 const MOST: usize = 100_000;
 
-/// The newest transactions.
+/// Hashes of the newest transactions.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     hashes: HashSet<B256>,
@@ -19,19 +19,19 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether it was stored a moment ago.
+    /// True for a transaction that was stored a moment ago.
     pub(super) fn has(&self, hash: &B256) -> bool {
         self.hashes.contains(hash)
     }
 
-    /// It is stored.
+    /// Remembers a stored transaction.
     pub(super) fn add(&mut self, hash: B256, now: Instant) {
         if self.hashes.insert(hash) {
             self.order.push_back((now, hash));
         }
     }
 
-    /// Drops what was stored too long ago, and what is too much.
+    /// Forgets hashes that are too old or too many.
     pub(super) fn forget(&mut self, now: Instant) {
         while let Some((since, hash)) = self.order.front() {
             if now.saturating_duration_since(*since) < FOR && self.order.len() <= MOST {

@@ -1,4 +1,4 @@
-//! The two threads beside the requests: one appends, one looks whether anybody consumes.
+//! The two threads beside the requests: one appends, one checks the consumer group's lag.
 
 use super::{Consumers, Settings, Submissions};
 use maidenlane_log::{Backend, TopicNeeds, kafka};
@@ -6,16 +6,16 @@ use maidenlane_service::{Failure, Health, Metrics, Shutdown, TaskGroup};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// For one look at a log that may be away: a shutdown waits for it.
+/// Timeout of one request to a log that may be away: a shutdown waits for it.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
-/// Between attempts while the log is away.
+/// Interval between attempts while the log is away.
 const LOOK_AWAY: Duration = Duration::from_secs(5);
-/// A shutdown is seen so soon.
+/// Interval at which the shutdown is polled.
 const NAP: Duration = Duration::from_millis(100);
 
 type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 
-/// What the topic must be like, to be asked of [`Backend::check`].
+/// Requirements for the topic of transactions, to be held against it by [`Backend::check`].
 #[must_use]
 pub const fn needs(settings: &Settings) -> TopicNeeds {
     TopicNeeds {
@@ -26,7 +26,7 @@ pub const fn needs(settings: &Settings) -> TopicNeeds {
     }
 }
 
-/// Starts both. The appending one ends with the last clone of what is returned.
+/// Starts both threads. The appending one ends with the last clone of the returned handle.
 ///
 /// # Errors
 /// When the operating system refuses a thread.
@@ -65,7 +65,7 @@ pub fn start(
     Ok(submissions)
 }
 
-/// The log, asked for no longer than a daemon may take to stop.
+/// Log with a timeout that is no longer than a daemon may take to stop.
 pub(crate) fn brief(mut log: Backend) -> Backend {
     if let Backend::Kafka(kafka::Options { timeout, .. }) = &mut log {
         *timeout = LOOK_WAIT;
@@ -73,7 +73,8 @@ pub(crate) fn brief(mut log: Backend) -> Backend {
     log
 }
 
-/// Whoever asked for this thread's work is gone, and has a reason of its own to tell: this end is not the news.
+/// Waits for the shutdown at the end of a thread's work: its clients are gone for a reason that they report themselves,
+/// so this end must not be reported as the failure.
 pub(crate) fn await_shutdown(shutdown: &Shutdown) {
     while !shutdown.is_triggered() {
         std::thread::sleep(NAP);
@@ -86,7 +87,7 @@ struct Watch {
     health: Health,
     waiting: Gauge,
     shutdown: Shutdown,
-    /// The log did not answer the last look.
+    /// True when the log did not answer the last check.
     away: bool,
 }
 

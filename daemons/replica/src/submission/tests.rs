@@ -36,7 +36,7 @@ fn unknown() -> Arc<Consumers> {
     Arc::new(Consumers::new(Settings { topic, group, retention: HOUR }))
 }
 
-/// A running submissions for tests of the RPC, and its log.
+/// Running submissions for tests of the RPC, and their log.
 pub(crate) fn running() -> (Submissions, Stored) {
     let (dir, log) = log();
     let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
@@ -44,20 +44,20 @@ pub(crate) fn running() -> (Submissions, Stored) {
     (submissions, Stored { log, _dir: dir })
 }
 
-/// A log that is kept as long as this.
+/// Log whose directory is kept as long as this value.
 pub(crate) struct Stored {
     log: Backend,
     _dir: tempfile::TempDir,
 }
 
 impl Stored {
-    /// The transactions that `group` has not read yet.
+    /// Hashes of the transactions that `group` has not read yet.
     pub(crate) fn stored(&self, group: &str) -> Vec<B256> {
         stored(&self.log, group)
     }
 }
 
-/// What a group reads within a short time, in log order by partition.
+/// Hashes of the transactions that a group reads until there are no more, in log order by partition.
 fn stored(log: &Backend, group: &str) -> Vec<B256> {
     let mut member = log.group(TOPIC, group).expect("a member");
     let mut hashes = Vec::new();

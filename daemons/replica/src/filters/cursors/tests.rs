@@ -15,7 +15,7 @@ fn moved(step: u64, next: Option<u64>, at_ms: Ms) -> FilterMoved {
     FilterMoved { filter: ID, base, next: next.map(at), created_ms: MADE.created, step, at_ms }
 }
 
-/// Entries, which of them count, and where the filter then stands at the last one's time.
+/// Checks which entries count, and the filter's cursor at the time of the last one.
 fn check(entries: &[(FilterMoved, bool)], expect: Option<u64>) {
     let mut cursors = Cursors::new(10, 0);
     let mut now = MADE.created;
@@ -66,7 +66,7 @@ fn what_was_forgotten_is_not_taken_for_new() {
 }
 
 proptest! {
-    /// Replicas read the topic up to anywhere, work out changes from there, and append: what was answered is one path.
+    /// Replicas read the topic up to anywhere, work out changes from there, and append: the answers form one path.
     #[test]
     fn routing_neither_repeats_nor_skips(
         polls in prop::collection::vec((0..3_usize, any::<prop::sample::Index>(), 1..9_u64), 1..60),

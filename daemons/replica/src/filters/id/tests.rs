@@ -11,7 +11,7 @@ fn described(kind: Kind) -> Description {
     Description { kind, created: 1_700_000_000_000, start, nonce: [3; 16] }
 }
 
-/// With the first nonce that will do.
+/// Description with the first nonce that will do, its id and its bytes.
 fn written(kind: Kind) -> (Description, Id, Vec<u8>) {
     (0..=u8::MAX)
         .find_map(|nonce| {

@@ -1,4 +1,4 @@
-//! Which tracer runs over a transaction, and what it answers.
+//! Tracer that runs over a transaction: its configuration and its answer.
 
 use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
 use crate::rpc::rerun::calls::{Flat, Nested, selectors};
@@ -20,12 +20,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// geth's time for one transaction, where nobody asks for another.
+/// geth's default timeout for one transaction.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
-/// The most that a client may ask for.
+/// Longest timeout that a client may ask for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
-/// The last parameter of every tracing method, as it comes.
+/// Last parameter of every tracing method, unchecked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Raw {
@@ -44,7 +44,7 @@ pub(crate) struct Raw {
     limit: i64,
 }
 
-/// The same, checked.
+/// Last parameter of every tracing method, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     tracer: Tracer,
@@ -94,7 +94,7 @@ impl Raw {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
-    /// What is well-formed, but cannot be done.
+    /// Checks the configuration: refuses what is well-formed, but cannot be done.
     pub(crate) fn checked(self) -> Result<Config, Error> {
         let timeout = match &self.timeout {
             Some(text) => duration(text)
@@ -175,7 +175,7 @@ impl Config {
         Ok(text)
     }
 
-    /// All other tracers tell from the same two collections.
+    /// Runs all other tracers: they answer from the same two collectors.
     fn trace_calls(
         &self,
         replay: &mut Replay<'_>,
@@ -188,7 +188,7 @@ impl Config {
         prestate::begin(&mut touched, &tx, replay).map_err(fault)?;
         let gas_limit = tx.gas_limit;
         let budget = &mut bounds.budget;
-        // Each collector that looks at every instruction costs, so only those that are told from run.
+        // Each collector that looks at every instruction costs, so only those that the tracer answers from run.
         let done = match (self.tracer.uses_frames(), self.tracer.uses_touched()) {
             (true, true) => replay.inspect(tx, budget, (&mut watch, (&mut frames, &mut touched))),
             (true, false) => replay.inspect(tx, budget, (&mut watch, &mut frames)),
@@ -230,7 +230,7 @@ struct Traced<'r, 'a> {
 
 impl Traced<'_, '_> {
     fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
-        // A call stands in no block, whatever its environment says.
+        // A call is of no block, whatever its environment says.
         let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);
         let number = self.place.block.map_or(0, |_| number);
         match named {
@@ -250,7 +250,7 @@ impl Traced<'_, '_> {
     }
 }
 
-/// geth's answer around the steps.
+/// Answer of geth's struct logger around the steps.
 fn structured(result: &ExecutionResult, steps: &str) -> String {
     let mut out = String::with_capacity(steps.len() + 200);
     let mut object = Object::new(&mut out);
@@ -263,7 +263,7 @@ fn structured(result: &ExecutionResult, steps: &str) -> String {
     out
 }
 
-/// Go's notation, such as `1m30s` or `2.5s`.
+/// Parses a duration in Go's notation, such as `1m30s` or `2.5s`.
 fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];

@@ -1,4 +1,4 @@
-//! `debug_…`.
+//! `debug_…`: consensus bytes, walks through the state, and traces.
 //!
 //! | file | idea |
 //! |---|---|

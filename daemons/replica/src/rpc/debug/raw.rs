@@ -13,7 +13,7 @@ use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
-/// The block that is asked for, where it is.
+/// Requested block: its selector, and the block if it is found.
 fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<(Selector, Option<BlockRef>), Error> {
     let selector = Args::parse(params, 1)?.required(Selector::read)?;
     let known = match selector {
@@ -54,7 +54,7 @@ fn damaged(at: BlockRef, error: impl std::fmt::Display) -> Error {
     Error::internal(format!("block {at} in the store: {error}"))
 }
 
-/// geth's answers for what is not there: they differ by kind of selector.
+/// geth's answers for a missing block: they differ by kind of selector.
 fn missing(what: &str, selector: Selector) -> Result<Json, Error> {
     match selector {
         Selector::Tag(_) => Ok(Json::Static("\"0x\"")),

@@ -73,7 +73,7 @@ fn a_contract_that_is_its_own_heir_is_told() {
     assert_eq!(ask(&rpc, "debug_traceCall", json!([{}, "latest", script]))["error"]["code"], -32000);
 }
 
-/// By the texts of geth's precompiles, whoever calls them.
+/// Errors of precompiles have the texts of geth's, whoever calls them.
 #[test]
 fn precompiles_say_why_they_failed() {
     let Some(chain) = fake::chain() else { return };
@@ -118,7 +118,7 @@ fn a_precompile_without_its_gas_does_not_say_what_is_wrong_with_its_input() {
     let rpc = rpc(Arc::new(Still::new(chain)));
     let zeros = |bytes: usize| "00".repeat(bytes);
     let length = |bytes: u32| format!("{}{bytes:08x}", zeros(28));
-    // Chain, gas of the precompile, and how it then fails.
+    // Precompile, its input, its gas, and how it then fails.
     let limit = "one or more of base/exponent/modulus length exceeded 1024 bytes";
     let lengths = |base, exponent, modulus| [base, exponent, modulus].map(length).concat();
     let beyond = format!("{}{}", "ff".repeat(32), zeros(64));
@@ -148,7 +148,7 @@ fn a_precompile_without_its_gas_does_not_say_what_is_wrong_with_its_input() {
     }
 }
 
-/// geth tells what it has added up before it looks at the stack.
+/// geth reports the cost that it has added up before it looks at the stack.
 #[test]
 fn what_a_step_without_operands_costs_is_what_does_not_depend_on_them() {
     let Some(chain) = fake::chain() else { return };

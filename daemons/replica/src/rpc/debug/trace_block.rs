@@ -1,4 +1,5 @@
-//! `debug_traceTransaction` and `debug_traceBlock…`: what was mined, or could have been, under a tracer.
+//! `debug_traceTransaction` and `debug_traceBlock…`: mined blocks, or one that the client sends, run again under a
+//! tracer.
 
 use crate::rpc::debug::config::{Config, Raw};
 use crate::rpc::rerun::bounds::Bounds;
@@ -63,7 +64,7 @@ pub(in crate::rpc) fn by_hash(
     trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
 }
 
-/// `debug_traceBlock`: a block that the client brings.
+/// `debug_traceBlock`: a block that the client sends.
 pub(in crate::rpc) fn brought(
     shared: &Shared,
     view: &RequestView,

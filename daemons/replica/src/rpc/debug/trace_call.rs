@@ -73,7 +73,7 @@ pub(in crate::rpc) fn call(
     config.trace(&mut replay, call.tx, TracedAt::default(), bounds, bounds.most_bytes).map(Json::Owned)
 }
 
-/// The block of a state, and the place in it before which a call runs.
+/// Block of a state, and the transaction index in it before which a call runs.
 fn before(
     shared: &Shared,
     view: &RequestView,

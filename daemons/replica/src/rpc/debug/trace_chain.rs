@@ -1,4 +1,5 @@
-//! `debug_subscribe("traceChain", …)`: the blocks of a range, traced one after the other as fast as the client takes them.
+//! `debug_subscribe("traceChain", …)`: the blocks of a range, traced one after the other as fast as the client takes
+//! them.
 //!
 //! Each block is looked up when its turn comes, so no view is held while the client takes its time.
 
@@ -21,12 +22,13 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// For a whole block: nobody waits for its end as for an answer, and each of its transactions has a time of its own.
+/// Timeout of a whole block: no client waits for its end as for an answer, and each transaction has a timeout of its
+/// own.
 const BLOCK_TIME: Duration = Duration::from_secs(600);
-/// Of what says which blocks and how: it is read on an IO thread.
+/// Most bytes of parameters: they are read on an IO thread.
 const PARAMS_BYTES_MAX: usize = 64 << 10;
 
-/// Begins to trace the blocks after the first one that is named, up to the second.
+/// Opens a subscription to the traces of the blocks after the first one that is named, up to the second.
 pub(in crate::rpc) fn open(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
@@ -60,12 +62,12 @@ pub(in crate::rpc) fn open(
     Ok(events)
 }
 
-/// Tells of the blocks, and stays silent then, as geth does.
+/// Sends the traces block by block, and stays silent then, as geth does.
 async fn tell(shared: Weak<Shared>, publisher: Publisher, blocks: RangeInclusive<u64>, config: Arc<Config>) {
     let last = *blocks.end();
     for number in blocks {
         let Some(shared) = shared.upgrade() else { return };
-        // Dropped, it ends a block's traces when their client leaves.
+        // Dropped when the client leaves, the future ends the block's traces.
         let traced = tokio::select! {
             traced = block(&shared, number, number == last, &config) => traced,
             () = publisher.closed() => return,
@@ -84,7 +86,7 @@ async fn tell(shared: Weak<Shared>, publisher: Publisher, blocks: RangeInclusive
     publisher.closed().await;
 }
 
-/// One block's traces. Of blocks without transactions only the last is told of.
+/// Traces of one block; `None` for one without transactions, unless it is the last.
 async fn block(
     shared: &Arc<Shared>,
     number: u64,
@@ -106,7 +108,7 @@ async fn block(
     on_pool(shared, &view, None, BLOCK_TIME, job).await.map(Some)
 }
 
-/// As geth, what follows a transaction that cannot be traced is null.
+/// Traces of a block's transactions. As in geth, what follows one that cannot be traced is null.
 fn traces(
     shared: &Shared,
     view: &RequestView,

@@ -1,8 +1,9 @@
-//! Walks through a state: `debug_accountRange`, `debug_dumpBlock`, `debug_storageRangeAt`, `debug_getModifiedAccounts…`.
+//! Walks through a state: `debug_accountRange`, `debug_dumpBlock`, `debug_storageRangeAt`,
+//! `debug_getModifiedAccounts…`.
 //!
-//! The state's keys are hashes, as in a geth that keeps no preimages, and so are the answers: an account is named by its
-//! key, and of its storage, whose keys geth does not tell either then, only the root is told. What a block changed is kept
-//! with addresses, as long as it can be undone.
+//! The state's keys are hashes, as in a geth that keeps no preimages, and so are those of the answers: an account is
+//! named by its key, and of its storage only the root is given, as geth then leaves the slots out, too. The accounts
+//! that a block changed are kept with their addresses, as long as it can be undone.
 
 use crate::rpc::eth::state;
 use crate::rpc::execute::refused;
@@ -22,13 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// geth's limit of accounts in one answer.
 const ACCOUNTS_MAX: usize = 256;
-/// Slots in one answer; after them it names where to go on.
+/// Most slots in one answer; after them it names the next key.
 const SLOTS_MAX: usize = 4_096;
 
-/// Reads and checks a method's parameters.
+/// Parser of a method's parameters, which also checks them.
 pub(crate) type Question = fn(&Shared, &RequestView, Option<&RawValue>) -> Result<Query, Error>;
 
-/// Answers on the pool.
+/// Answers a request for a walk, on the pool.
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
@@ -44,18 +45,18 @@ pub(crate) async fn answer(
     shared.pool.run(job).await.map_err(refused)?
 }
 
-/// A checked question.
+/// Checked parameters of a walk.
 pub(crate) enum Query {
     Accounts { state: StateOf, range: Range },
     Slots { at: At, account: B256, from: Option<B256>, most: usize },
     Modified { start: BlockRef, end: BlockRef },
 }
 
-/// Which accounts of a state, and what of them.
+/// Range of accounts in a state, and the fields to write of them.
 pub(crate) struct Range {
     from: B256,
     most: usize,
-    /// Without it no account is told, as no address is known.
+    /// Accounts without a known address are written, too; without it none are, as no address is known.
     incompletes: bool,
     code: bool,
 }
@@ -79,13 +80,13 @@ impl Query {
         args.required(params::boolean)?;
         let incompletes = args.required(params::boolean)?;
         let most = usize::try_from(most).ok().filter(|most| (1..=ACCOUNTS_MAX).contains(most));
-        // As geth makes a hash of bytes: the last 32 of them.
+        // As in geth, a hash is made of the last 32 bytes.
         let from = start.last_chunk().map_or_else(|| B256::left_padding_from(&start), B256::from);
         let range = Range { from, most: most.unwrap_or(ACCOUNTS_MAX), incompletes, code: !nocode };
         Ok(Self::Accounts { state: walkable(view.source(), selector)?, range })
     }
 
-    /// `debug_storageRangeAt`. As in geth the slots are those before the block's first transaction, whatever index is asked for.
+    /// `debug_storageRangeAt`. As in geth the slots are those before the block's first transaction, whatever the index.
     pub(crate) fn slots(
         shared: &Shared,
         view: &RequestView,
@@ -172,7 +173,7 @@ impl Query {
     }
 }
 
-/// A state that is walked through, with geth's errors here.
+/// State to walk through, with geth's errors for these methods.
 fn walkable(source: &dyn StateView, selector: Selector) -> Result<StateOf, Error> {
     let head = source.head();
     let missing = |what: String| Err(Error::server(format!("block {what} not found")));
@@ -205,10 +206,10 @@ fn parent_of(source: &dyn StateView, block: BlockRef) -> Result<BlockRef, Error>
     Ok(BlockRef::new(parent, source.hash_of(parent).map_err(unreadable)?.ok_or_else(pruned)?))
 }
 
-/// What a walk tells, by key.
+/// Items of a walk, by key.
 type Page<T> = Vec<(B256, T)>;
 
-/// The first `most` things that a walk tells, and the key of the one after them.
+/// First `most` items of a walk, and the key of the one after them.
 fn page<T>(
     most: usize,
     walk: impl FnOnce(&mut dyn FnMut(B256, T) -> bool) -> Result<(), ReadError>,
@@ -225,7 +226,7 @@ fn page<T>(
     Ok((page, next))
 }
 
-/// Accounts as geth dumps them.
+/// JSON of accounts as geth dumps them.
 fn dump(source: &dyn StateView, state: &StateOf, range: &Range, most_bytes: usize) -> Result<Json, Error> {
     let (accounts, next) = match range.incompletes {
         true => page(range.most, |visit| source.accounts(range.from, state.at, visit)).map_err(unreadable)?,
@@ -267,7 +268,7 @@ fn too_large() -> Error {
     Error::new(codes::RESPONSE_TOO_LARGE, "the accounts' code is too large; ask for fewer, or without code")
 }
 
-/// A part of an account's storage, and where the next begins.
+/// JSON of a part of an account's storage, and the key at which the next begins.
 fn slots(
     source: &dyn StateView,
     at: At,
@@ -311,8 +312,8 @@ fn slots(
     Ok(Json::Owned(out))
 }
 
-/// The accounts of the second state that are others than in the first, in the order of their keys. As geth's walk through
-/// two tries, it does not tell those that are gone.
+/// JSON of the accounts of the second state that differ from those of the first, in the order of their keys. As in
+/// geth's walk through two tries, deleted accounts are left out.
 fn modified(
     source: &dyn StateView,
     start: BlockRef,
@@ -346,7 +347,7 @@ fn modified(
     Ok(Json::Owned(out))
 }
 
-/// A whole account, with the root of its storage.
+/// Account with the root of its storage.
 fn one(source: &dyn StateView, key: B256, at: At) -> Result<Option<Account>, Error> {
     let mut found = None;
     source

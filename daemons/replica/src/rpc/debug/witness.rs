@@ -1,8 +1,8 @@
-//! `debug_executionWitness`: what of a state a block needs to be executed with nothing else, where trie nodes are kept.
+//! `debug_executionWitness`: the part of a state that stateless execution of a block needs, where trie nodes are kept.
 //!
-//! The block is run again on a source that notes what is read. The accounts and slots say which ways through the tries
-//! a verifier has to go; the nodes that only a new root needs show when it is computed. Unless that root is the
-//! header's, there is no answer.
+//! The block is run again on a source that records what is read. The accounts and slots give the trie paths that a
+//! verifier has to walk; the nodes that only the new root needs are recorded when it is computed. Unless that root is
+//! the header's, there is no answer.
 
 mod noted;
 
@@ -31,9 +31,9 @@ use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// For each transaction, as for traces where nothing else is asked.
+/// Timeout of each transaction, as for traces by default.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Analysed code, for as long as it takes: the shared cache would hide what is read.
+/// Cache of analysed code for one request: the shared cache would hide what is read.
 const CODES_BYTES: u64 = 16 << 20;
 
 /// `debug_executionWitness`.
@@ -57,7 +57,7 @@ pub(in crate::rpc) fn answer(
     witness(view, &*traceable(shared, view, at)?, bounds)
 }
 
-/// Code that was called. What the block itself put there is in no store yet, and geth tells it, too.
+/// Code that was called. Code that the block itself deployed is in no store yet, and geth lists it, too.
 #[derive(Default)]
 struct Called(BTreeSet<Bytes>);
 
@@ -71,7 +71,7 @@ impl Called {
 
 impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX> for Called {
     fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
-        // The caller may be an account that delegates; who called is looked at before a transaction runs.
+        // The caller may be an account that delegates: the sender's code is read before a transaction runs.
         self.look(context, inputs.caller);
         self.look(context, inputs.bytecode_address);
         None
@@ -108,7 +108,7 @@ fn witness(view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Jso
     written(view, parent, &seen, most_bytes)
 }
 
-/// Goes all ways that the keys name; what is on them is noted.
+/// Walks the trie paths of all keys read, so that their nodes are recorded.
 fn follow(tries: &Tries<'_>, seen: &Seen, budget: &mut Budget, full: impl Fn() -> bool) -> Result<(), Error> {
     for (account, slots) in &seen.read {
         budget.look().map_err(fault)?;

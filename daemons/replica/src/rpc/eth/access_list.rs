@@ -29,14 +29,14 @@ use revm::primitives::TxKind;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most lists take two rounds, and one more for each read that hangs on how much gas an earlier list has left. What
-/// takes this many swings for ever, and is told at once what the time's end would say.
+/// Most rounds of a search. Lists mostly take two, and one more for each read that depends on how much gas an earlier
+/// list has left. A call that takes this many oscillates for ever, and gets the error of the timeout at once.
 const ROUNDS_MAX: usize = 256;
 
 /// Accounts and slots, in the order that geth lists them.
 type Touched = BTreeMap<Address, BTreeSet<B256>>;
 
-/// Collects what instructions touch.
+/// Inspector that collects the accounts and slots that instructions touch.
 struct Watch<'e> {
     /// Accounts that need no listing.
     excluded: &'e AddressSet,
@@ -44,7 +44,7 @@ struct Watch<'e> {
 }
 
 impl<'e> Watch<'e> {
-    /// Counts what is on the list already, but for what needs no listing.
+    /// New inspector, which starts with what is on the list already, but for what needs no listing.
     fn new(list: &AccessList, excluded: &'e AddressSet) -> Self {
         let mut watch = Self { excluded, touched: Touched::new() };
         for item in list.iter().filter(|item| !excluded.contains(&item.address)) {
@@ -98,14 +98,14 @@ impl<CTX> Inspector<CTX, EthInterpreter> for Watch<'_> {
     }
 }
 
-/// What came out.
+/// Result of the search: the list, and the execution with it.
 struct Created {
     list: AccessList,
     result: ExecutionResult,
 }
 
 impl Created {
-    /// Accounts and slots on the list.
+    /// Number of accounts and slots on the list.
     fn listed(&self) -> usize {
         self.list.iter().map(|item| item.storage_keys.len().saturating_add(1)).sum()
     }
@@ -149,7 +149,8 @@ pub(crate) fn create(
     }
 }
 
-/// Sender, receiver, precompiles and whoever signed an authorization are known before the first instruction.
+/// Accounts that need no listing: sender, receiver, precompiles and the signers of authorizations are known before the
+/// first instruction.
 fn excluded(call: &Call, nonce: Option<u64>, db: &mut StateDb<'_>) -> Result<AddressSet, Failure> {
     let from = call.tx.caller;
     let to = match (call.tx.kind, nonce) {
@@ -171,8 +172,8 @@ fn excluded(call: &Call, nonce: Option<u64>, db: &mut StateDb<'_>) -> Result<Add
 
 /// Runs the call with what it touched the last time, until that does not change.
 ///
-/// It need not end: with its list a call may run out of gas earlier and touch less, so that the next list is shorter and
-/// the call touches more again. geth goes on until its time is up.
+/// The search need not end: with its list a call may run out of gas earlier and touch less, so that the next list is
+/// shorter and the call touches more again. geth goes on until its time is up.
 fn search(
     call: &Call,
     db: &mut StateDb<'_>,

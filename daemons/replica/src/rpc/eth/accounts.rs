@@ -17,7 +17,7 @@ pub(crate) fn coinbase(params: Option<&RawValue>) -> Result<Json, Error> {
     Err(Error::server("etherbase must be explicitly specified"))
 }
 
-/// `eth_sign`. What must be there is read first, as geth does: who asks wrongly learns that.
+/// `eth_sign`. Required parameters are read first, as in geth: a malformed request gets that error.
 pub(crate) fn sign(params: Option<&RawValue>) -> Result<Json, Error> {
     let mut args = Args::parse(params, 2)?;
     args.required(params::address)?;

@@ -16,7 +16,8 @@ pub(crate) fn block_number(view: &RequestView, params: Option<&RawValue>) -> Res
     Ok(Json::quantity(view.block().number))
 }
 
-/// `eth_syncing`: false while following; else the place on the feed. geth's other counters concern its own kinds of sync.
+/// `eth_syncing`: false while following; else the position on the feed. geth's other counters concern its own kinds of
+/// sync.
 pub(crate) fn syncing(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
     Args::parse(params, 0)?;
     let fitness = view.fitness();

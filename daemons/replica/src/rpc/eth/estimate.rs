@@ -19,9 +19,9 @@ use revm::database_interface::DatabaseCommit as _;
 use revm::handler::ExecuteEvm as _;
 use serde_json::value::RawValue;
 
-/// geth's: an estimate may be 1.5 % too high, as what comes back is raised by its reader anyway.
+/// geth's tolerance: an estimate may be 1.5 % too high, as clients raise it anyway.
 const ERROR_PERMILLE: u32 = 15;
-/// Calls in one list.
+/// Most calls in one list.
 const CALLS_MAX: usize = 1_000;
 
 /// `eth_estimateGas`: call, block, state overrides, block overrides.
@@ -37,7 +37,7 @@ pub(crate) fn one(
     gas(shared, view, wanted, context, budget).map(Json::quantity)
 }
 
-/// The estimate itself.
+/// Gas estimate of one call.
 pub(crate) fn gas(
     shared: &Shared,
     view: &RequestView,
@@ -113,7 +113,7 @@ pub(crate) fn list(
     Ok(Json::Owned(out))
 }
 
-/// Runs a call for its effects.
+/// Runs a call for its effects on the overlay.
 fn apply(call: Call, gas: u64, overlay: &mut Overlay<'_>, budget: &mut Budget) -> Result<(), Failure> {
     let tx = TxEnv { gas_limit: gas, ..call.tx.clone() };
     let mut machine = call.machine(overlay, budget, ());

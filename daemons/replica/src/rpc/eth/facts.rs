@@ -1,4 +1,4 @@
-//! What this node can do and by which rules: `eth_config` (EIP-7910) and `eth_capabilities`.
+//! Configuration and capabilities of this node: `eth_config` (EIP-7910) and `eth_capabilities`.
 
 use crate::rpc::request_view::RequestView;
 use alloy::eips::eip2124::ForkHash;
@@ -92,7 +92,7 @@ pub(crate) fn config(view: &RequestView, params: Option<&RawValue>) -> Result<Js
 
 fn write(mut object: Object<'_>, forks: &Forks, genesis: &Genesis, rank: usize) {
     let time = timed(forks.config()).get(rank).copied().flatten().unwrap_or_default();
-    // What holds from the beginning has no time.
+    // A fork that is active from the beginning has no time.
     let activation = if genesis.time >= time { 0 } else { time };
     object.raw("activationTime", &activation.to_string());
     match forks.blobs_at(time) {
@@ -130,7 +130,7 @@ fn write_blobs(mut object: Object<'_>, blobs: &BlobParams) {
     object.end();
 }
 
-/// EIP-2124 at the last block before the fork after `time`.
+/// Fork id (EIP-2124) at the last block before the fork after `time`.
 fn fork_id(forks: &Forks, genesis: &Genesis, time: u64) -> ForkHash {
     let mut blocks: Vec<u64> = Vec::new();
     let mut times: Vec<u64> = Vec::new();
@@ -148,7 +148,7 @@ fn fork_id(forks: &Forks, genesis: &Genesis, time: u64) -> ForkHash {
     blocks.into_iter().chain(times).fold(ForkHash::from(genesis.hash), |hash, from| hash + from)
 }
 
-/// `eth_capabilities`: down to which block each kind of question is answered.
+/// `eth_capabilities`: the oldest block for which each kind of question is answered.
 pub(crate) fn capabilities(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
     Args::parse(params, 0)?;
     let head = view.head();

@@ -1,4 +1,4 @@
-//! What gas costs: the suggestions and the history, by geth's rules, from the blocks of one view.
+//! Fees: the suggestions and the history, by geth's rules, from the blocks of one view.
 
 use crate::rpc::Shared;
 use crate::rpc::execute::Stop;
@@ -23,34 +23,34 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Blocks that a suggestion looks at; up to twice as many where they hold little.
+/// Blocks that a suggestion samples; up to twice as many where they hold little.
 const SAMPLE_BLOCKS: usize = 20;
-/// The lowest tips of a block that count.
+/// Number of a block's lowest tips that count.
 const SAMPLE_TIPS: usize = 3;
-/// The suggested one of all sampled.
+/// Percentile of the sampled tips that is suggested.
 const SAMPLE_PERCENT: usize = 60;
-/// Tips below are not sampled.
+/// Lowest tip that is sampled.
 const TIP_MIN_WEI: u128 = 2;
-/// No suggestion above.
+/// Highest tip that is suggested.
 const TIP_MAX_WEI: u128 = 500_000_000_000;
-/// What an empty chain suggests, and an empty block counts as. geth takes its own last suggestion there, which
-/// depends on when it was asked; every replica must say the same.
+/// Default tip, which an empty chain suggests and an empty block counts as. geth takes its own last suggestion there,
+/// which depends on when it was asked; every replica must answer the same.
 const TIP_DEFAULT_WEI: u128 = 1_000_000;
 /// Blocks in one fee history.
 const HISTORY_MAX: u64 = 1_024;
 /// Percentiles in one fee history.
 const PERCENTILES_MAX: usize = 100;
-/// A history with rewards of more blocks than that is made on the pool.
+/// Most blocks of a history with rewards that is made on the IO thread; a longer one is made on the pool.
 const HISTORY_INLINE: u64 = 4;
-/// Tips kept of blocks that were looked at.
+/// Size of the cache of tips.
 const CACHE_BYTES: u64 = 32 << 20;
 
-/// What one block paid, lowest tip first.
+/// Tips that one block paid, lowest first.
 #[derive(Debug)]
 struct Tips {
     /// Gas used and tip of each transaction.
     all: Vec<(u64, u128)>,
-    /// The lowest that count for a suggestion.
+    /// Lowest tips, which count for a suggestion.
     sample: Vec<u128>,
 }
 
@@ -63,7 +63,7 @@ impl Weighter<B256, Arc<Tips>> for Weight {
     }
 }
 
-/// Tips by block hash, so that nothing here can be out of date; and the newest head's suggestion.
+/// Cache of tips by block hash, so that no entry can be out of date; and the newest head's suggestion.
 #[derive(Debug)]
 pub(crate) struct Fees {
     tips: Cache<B256, Arc<Tips>, Weight>,
@@ -71,7 +71,7 @@ pub(crate) struct Fees {
 }
 
 impl Fees {
-    /// Knows nothing yet.
+    /// Empty cache.
     pub(crate) fn new() -> Self {
         Self {
             tips: Cache::with_weighter(4_096, CACHE_BYTES, Weight),
@@ -90,7 +90,7 @@ impl Fees {
         Ok(tips)
     }
 
-    /// [`Fees::suggestion`] for one who has only so much time.
+    /// [`Fees::suggestion`] under a budget.
     pub(crate) fn suggestion_within(
         &self,
         shared: &Shared,
@@ -103,13 +103,13 @@ impl Fees {
         Ok(self.suggestion(shared, view)?)
     }
 
-    /// What was suggested at this head already.
+    /// Suggestion at this head, if there was one already.
     fn known(&self, head: BlockRef) -> Option<u128> {
         let known = self.suggested.load();
         (known.0 == head.hash).then_some(known.1)
     }
 
-    /// A tip that gets a transaction into one of the next blocks.
+    /// Suggested tip, which gets a transaction into one of the next blocks.
     pub(crate) fn suggestion(&self, shared: &Shared, view: &RequestView) -> Result<u128, Error> {
         let head = view.block();
         if let Some(known) = self.known(head) {
@@ -122,7 +122,7 @@ impl Fees {
             let sample: &[u128] = if sample.sample.is_empty() { &[TIP_DEFAULT_WEI] } else { &sample.sample };
             wanted -= 1;
             number -= 1;
-            // A block that says little is made up for by an older one.
+            // A block with few samples is made up for by an older one.
             if sample.len() == 1 && seen.len() + 1 + wanted < SAMPLE_BLOCKS * 2 {
                 wanted += 1;
             }
@@ -157,7 +157,7 @@ impl Tips {
         Self { sample, all: all.into_iter().map(|(used, tip, _)| (used, tip)).collect() }
     }
 
-    /// The tip below which this share of the block's gas was used, for ascending percentiles.
+    /// Tips at percentiles of the block's used gas, which ascend.
     fn rewards(&self, block_gas_used: u64, percentiles: &[f64]) -> Vec<u128> {
         let mut next = self.all.iter();
         let Some((mut sum, mut tip)) = next.next().copied() else { return vec![0; percentiles.len()] };
@@ -234,14 +234,14 @@ fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
     Ok(BlockRef::new(number, hash))
 }
 
-/// What a client may ask for.
+/// Checked parameters of `eth_feeHistory`.
 struct HistoryQuery {
     blocks: u64,
     last: u64,
     percentiles: Vec<f64>,
 }
 
-/// A JSON number, or a string of decimal or hexadecimal digits.
+/// Parses a JSON number, or a string of decimal or hexadecimal digits.
 fn count(json: &str) -> Result<u64, String> {
     let text = json.trim_matches('"');
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -252,7 +252,7 @@ fn count(json: &str) -> Result<u64, String> {
     parsed.map_err(|_| format!("invalid hex or decimal integer {text:?}"))
 }
 
-/// The parameters against the head; `None` where there is nothing to tell.
+/// Checks the parameters of `eth_feeHistory` against the head; `None` where the history is empty.
 fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<HistoryQuery>, Error> {
     let mut args = Args::parse(params, 3)?;
     let mut blocks = args.required(count)?;
@@ -273,7 +273,7 @@ fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Histor
         }
         Tag::Number(number) => number,
         Tag::Pending => {
-            // There is none here: it is left out at the end.
+            // There is no pending block here: it is left out at the end.
             blocks -= 1;
             head.block.number
         }

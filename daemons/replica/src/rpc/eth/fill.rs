@@ -1,4 +1,4 @@
-//! What a transaction lacks, by geth's defaults.
+//! `eth_fillTransaction`: the fields that a transaction lacks, by geth's defaults.
 
 use super::estimate;
 use crate::rpc::Shared;
@@ -24,10 +24,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// Blobs in one transaction.
+/// Most blobs in one transaction.
 const BLOBS_MAX: usize = 6;
 
-/// The parameter, and what of it is not served.
+/// Parameter of `eth_fillTransaction`, with the blobs that are not served.
 #[derive(Debug, Default, Deserialize)]
 struct Draft {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! `eth_newFilter` and its kin, without a session: what a filter is and where it stands is read from the topic that all
+//! `eth_newFilter` and its kin, without a session: a filter's description and cursor are read from the topic that all
 //! replicas share. A poll
 //!
 //! 1. reads the topic to its present end: the filter, and its cursor, a block;
@@ -24,11 +24,11 @@ use maidenlane_wire::FilterMoved;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// Blocks between a filter's cursor and the head; one that lags further has missed what it waited for.
+/// Most blocks between a filter's cursor and the head; a filter that lags further is not found any more.
 const BLOCKS_MAX: u64 = 1_024;
-/// One nonce in sixteen will not do.
+/// Nonces that are tried for an id: one in sixteen will not do.
 const NONCES_MAX: usize = 100;
-/// A poll that loses so often has a client that polls the same filter from everywhere at once.
+/// Attempts of a poll: one that loses so often has a client that polls the same filter many times at once.
 const ATTEMPTS: usize = 8;
 
 fn kept(shared: &Shared) -> Result<&Filters, Error> {
@@ -104,7 +104,7 @@ pub(crate) async fn uninstall(shared: &Shared, params: Option<&RawValue>) -> Res
     }
 }
 
-/// The topic knows the filter before its client does.
+/// Makes a filter. Its description is in the topic before the client gets the id.
 async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Json, Error> {
     let mut filter = Description { kind, created: now_ms(), start: view.block(), nonce: [0; NONCE_BYTES] };
     for _ in 0..NONCES_MAX {
@@ -117,21 +117,21 @@ async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Jso
     Err(Error::internal("no id for a filter"))
 }
 
-/// A filter's id, as somebody says.
+/// Filter id that a client sent.
 struct Filter(Id);
 
 impl Filter {
-    /// `None` is no id of ours: a filter that does not exist.
+    /// Reads the id from the parameters; `None` for text that is none: a filter that does not exist.
     fn read(params: Option<&RawValue>) -> Result<Option<Self>, Error> {
         let text = Args::parse(params, 1)?.required(params::string)?;
         Ok(text.strip_prefix("0x").and_then(|digits| digits.parse().ok()).map(Self))
     }
 
-    /// The filter, and what it wants where that is logs.
+    /// Looks the filter up, and its criteria where it is one of logs.
     async fn find(&self, filters: &Filters) -> Result<(Found, Option<Criteria>), Error> {
         let found = filters.find(self.0).await.map_err(unavailable)?.ok_or_else(not_found)?;
         let Kind::Logs(text) = &found.filter.kind else { return Ok((found, None)) };
-        // They were read when the filter was made.
+        // The criteria were checked when the filter was made.
         let criteria = Criteria::read(text).map_err(Error::internal)?;
         Ok((found, Some(criteria)))
     }
@@ -198,7 +198,7 @@ impl Filter {
     }
 }
 
-/// What changed since `cursor`, in the request's view or, where that does not know the block yet, in a newer one.
+/// Changes since `cursor`, in the request's view or, where that does not know the block yet, in a newer one.
 async fn reach(
     shared: &Shared,
     view: &Arc<RequestView>,
@@ -219,7 +219,7 @@ async fn reach(
     Err(not_found())
 }
 
-/// The answer, and how many items it has.
+/// Number of items in the answer to a poll, and the answer.
 fn tell(
     shared: &Shared,
     view: &RequestView,

@@ -17,17 +17,17 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// geth's limits.
+/// geth's limits of topic positions, and of alternatives at one position.
 const TOPICS_MAX: usize = 4;
 const ALTERNATIVES_MAX: usize = 1_000;
 
-/// What is wanted, as parsed.
+/// Parsed filter criteria.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Criteria {
     block_hash: Option<B256>,
     from: Option<Tag>,
     to: Option<Tag>,
-    /// Its range is set when the tags are resolved.
+    /// Addresses and topics of the wanted logs; the range of blocks is set when the tags are resolved.
     pub(crate) query: LogQuery,
 }
 
@@ -44,7 +44,7 @@ struct Raw<'a> {
 }
 
 impl Criteria {
-    /// geth's `FilterCriteria`.
+    /// Parses geth's `FilterCriteria`.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         // As in geth, null is a filter without criteria.
         let json = if json == "null" { "{}" } else { json };
@@ -70,7 +70,7 @@ impl Criteria {
 }
 
 impl Criteria {
-    /// Whether logs of blocks to come can be asked for like this, by geth's rules.
+    /// Checks criteria for the logs of blocks to come, by geth's rules.
     pub(crate) fn check_future(&self, view: &RequestView) -> Result<(), Error> {
         self.check_alternatives()?;
         match (self.from.unwrap_or(Tag::Latest), self.to.unwrap_or(Tag::Latest)) {
@@ -84,7 +84,7 @@ impl Criteria {
         }
     }
 
-    /// Whether a block to come may hold what is wanted.
+    /// True for a block to come that the criteria's range does not exclude.
     pub(crate) fn covers(&self, number: u64) -> bool {
         let from = matches!(self.from, Some(Tag::Number(from)) if number < from);
         let to = matches!(self.to, Some(Tag::Number(to)) if number > to);
@@ -99,7 +99,7 @@ impl Criteria {
     }
 }
 
-/// One address or a list of them.
+/// Parses one address or a list of them.
 fn addresses(raw: &RawValue) -> Result<Vec<Address>, String> {
     let text = raw.get();
     if !text.starts_with('[') {
@@ -112,7 +112,7 @@ fn addresses(raw: &RawValue) -> Result<Vec<Address>, String> {
     items.iter().enumerate().map(parse).collect()
 }
 
-/// One position: null, a topic, or a list in which null means "any".
+/// Parses one topic position: null, a topic, or a list in which null means "any".
 fn alternatives(raw: Option<&RawValue>) -> Result<Vec<B256>, String> {
     let topic = |text: &str| params::hash(text).map_err(|_| "invalid topic(s)".to_owned());
     match raw.map(RawValue::get) {
@@ -142,7 +142,7 @@ pub(crate) async fn get(
     matching(shared, view, filter).await
 }
 
-/// All logs that match, as `eth_getLogs` and `eth_getFilterLogs` tell them.
+/// Answer of `eth_getLogs` and `eth_getFilterLogs`: all logs that match.
 pub(crate) async fn matching(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,

@@ -12,10 +12,10 @@ use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// Bytes of what is not there.
+/// Bytes of a transaction that does not exist.
 const NO_BYTES: Json = Json::Static("\"0x\"");
 
-/// How a method names its block.
+/// Parser of the parameter that names a method's block.
 pub(crate) type ReadBlock = fn(&mut Args<'_>) -> Result<Selector, Error>;
 
 /// `…ByNumber`: a number or tag.
@@ -52,7 +52,7 @@ pub(crate) fn header(view: &RequestView, params: Option<&RawValue>, read: ReadBl
     Ok(block::header_json(&select::header(view.source(), at)?, at.hash))
 }
 
-/// `eth_getRawTransactionByBlock…AndIndex`. As in geth, what is not there has no bytes.
+/// `eth_getRawTransactionByBlock…AndIndex`. As in geth, a missing transaction has no bytes.
 pub(crate) fn raw_nth(
     shared: &Shared,
     view: &RequestView,
@@ -85,7 +85,7 @@ fn decoded(shared: &Shared, view: &RequestView, selector: Selector) -> Result<Op
     select::block(view.source(), selector)?.map(|at| shared.blocks.block(view, at)).transpose()
 }
 
-/// How many of something a block has.
+/// Number of transactions or uncles of a block.
 pub(crate) fn count(
     shared: &Shared,
     view: &RequestView,

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// geth's limit of slots in one answer.
 const KEYS_MAX: usize = 1_024;
 
-/// A slot as asked for.
+/// Requested storage slot.
 struct Slot {
     key: B256,
-    /// Given with all its bytes, which says how it is told.
+    /// True for a key that was given with all its bytes: it is rendered with all of them, any other as a quantity.
     whole: bool,
 }
 
@@ -76,7 +76,7 @@ fn prove(
     let mut object = Object::new(&mut out);
     object.data("address", address.as_slice());
     push_nodes(object.value("accountProof"), &path.nodes);
-    // As in geth, what is not there has hashes of zeros and not those of nothing.
+    // As in geth, a missing account has hashes of zeros and not those of no code and an empty trie.
     object.big("balance", &account.map(|account| account.balance).unwrap_or_default().to_be_bytes::<32>());
     object.data("codeHash", account.map(|account| account.code_hash).unwrap_or_default().as_slice());
     object.quantity("nonce", account.map(|account| account.nonce).unwrap_or_default());

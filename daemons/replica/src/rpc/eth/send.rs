@@ -1,5 +1,5 @@
-//! `eth_sendRawTransaction` and its waiting twin: read, checked as a node checks what it is sent, and made durable for
-//! the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
+//! `eth_sendRawTransaction` and its waiting twin: a transaction is decoded, checked as a node checks it, and made
+//! durable for the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
 
 use crate::rpc::Shared;
 use crate::rpc::call_context::executable;
@@ -19,10 +19,10 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long `eth_sendRawTransactionSync` waits, and at most. geth's.
+/// geth's timeouts of `eth_sendRawTransactionSync`: the default and the longest.
 const SYNC: Duration = Duration::from_secs(20);
 const SYNC_MAX: Duration = Duration::from_secs(60);
-/// Left of the time for an answer when the waiting ends.
+/// Time left for the answer when the waiting ends.
 const SYNC_MARGIN: Duration = Duration::from_millis(500);
 
 /// `eth_sendRawTransaction`.
@@ -75,7 +75,8 @@ fn milliseconds(json: &str) -> Result<u64, String> {
     })
 }
 
-/// Blobs take milliseconds to check each, and longer to be given other proofs: such a transaction goes to the pool.
+/// Checks a transaction. One with blobs goes to the pool: each takes milliseconds to check, and longer to be given
+/// other proofs.
 async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> Result<Transaction, Error> {
     executable(view, &view.head().header)?;
     if sent.blobs.is_none() {
@@ -108,7 +109,7 @@ async fn take(submissions: &Submissions, transaction: Transaction) -> Result<(),
     })
 }
 
-/// The receipt, as soon as a block holds the transaction.
+/// Waits for the receipt, until a block holds the transaction.
 async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Json, Error> {
     // Subscribed before the first look: a block between look and wait is not missed.
     let mut changes = shared.live.changes();
@@ -132,7 +133,7 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
     })
 }
 
-/// `1m0s`, `1.5s`, `200ms`: whole milliseconds as Go prints them.
+/// Formats whole milliseconds as Go does: `1m0s`, `1.5s`, `200ms`.
 fn go_duration(duration: Duration) -> String {
     let (ms, minutes) = (duration.as_millis() % 60_000, duration.as_secs() / 60);
     if minutes == 0 && ms < 1_000 {

@@ -1,4 +1,4 @@
-//! Reads of the state.
+//! Reads of accounts, code and slots.
 
 use crate::rpc::request_view::RequestView;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
@@ -64,7 +64,7 @@ fn slot(view: &RequestView, state: &StateOf, address: Address, key: B256) -> Res
     Ok(view.source().slot(keccak256(address), keccak256(key), state.at).map_err(unreadable)?.to_be_bytes())
 }
 
-/// `eth_getStorageAt`. As in geth, an unknown block is told before a malformed key.
+/// `eth_getStorageAt`. As in geth, an unknown block is reported before a malformed key.
 pub(crate) fn storage_at(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
     let address = args.required(params::address)?;

@@ -1,4 +1,4 @@
-//! Methods that do not do what is asked of them.
+//! Methods that never return, or need more than an IO thread's time.
 
 use super::*;
 use crate::rpc::tests::fake;
@@ -6,7 +6,7 @@ use crate::rpc::tests::still::Still;
 use crate::rpc::{Rpc, Settings};
 use maidenlane_jsonrpc::Api as _;
 
-/// A replica whose calls have so much time, on threads as a daemon has them.
+/// Replica with this timeout of calls, and a runtime of several threads as in a daemon.
 fn scene(call_timeout: Duration) -> Option<(tokio::runtime::Runtime, Rpc)> {
     let settings = Settings { call_timeout, pool_threads: 2, ..Settings::default() };
     let rpc = Rpc::new(Arc::new(Still::new(fake::chain()?)), settings).expect("threads");
@@ -27,7 +27,7 @@ fn a_call_that_never_returns_costs_its_own_thread_only() {
         }
     };
     runtime.block_on(async {
-        // As many as the pool has threads, and they are replaced: whoever waits behind them is answered in the end.
+        // As many as the pool has threads, and they are replaced: requests behind them are answered in the end.
         for _ in 0..2 {
             let late = run(&rpc, Start::OnPool, endless).await.expect_err("it never returns");
             assert_eq!(late.message, "execution aborted (timeout = 50ms)");

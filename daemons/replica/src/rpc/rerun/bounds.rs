@@ -1,4 +1,4 @@
-//! What ends a trace, and what is said then.
+//! Limits of a trace, and its errors.
 
 use crate::rpc::execute;
 use crate::rpc::{Shared, request_view::RequestView};
@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a trace may hold in memory, as a multiple of what may be answered.
+/// Memory that a trace may hold, as a multiple of the largest answer.
 const HELD_TIMES: usize = 4;
 
-/// What ends a trace.
+/// Limits of a trace.
 pub(in crate::rpc) struct Bounds {
     pub(crate) most_bytes: usize,
-    /// For all that is run. As in geth, each transaction also has a time of its own.
+    /// Budget of all that is run. As in geth, each transaction also has a timeout of its own.
     pub(crate) budget: Budget,
 }
 
@@ -27,12 +27,12 @@ impl Bounds {
     }
 }
 
-/// Method on the pool, from its parameters to its answer.
+/// Handler of a tracing method on the pool, from its parameters to its answer.
 pub(in crate::rpc) type Method =
     fn(&Shared, &RequestView, Option<&RawValue>, &mut Bounds) -> Result<Json, Error>;
 
-/// Answers on the pool, within what may be answered: a block that is looked up may have to be decoded, and who sent its
-/// transactions be found out.
+/// Runs `job` on the pool, within the limits of a trace. Looking a block up belongs there, too: it may have to be
+/// decoded, and the senders of its transactions recovered.
 pub(in crate::rpc) async fn on_pool(
     shared: &Arc<Shared>,
     view: &Arc<RequestView>,
@@ -50,7 +50,7 @@ pub(in crate::rpc) async fn on_pool(
     done.unwrap_or_else(|| Err(fault(Failure::TIMEOUT)))
 }
 
-/// Why there is no trace.
+/// JSON-RPC error of a trace that failed.
 pub(crate) fn fault(failure: Failure) -> Error {
     match failure {
         Failure::Spent(Spent::Time) => Error::server("execution timeout"),

@@ -1,4 +1,4 @@
-//! `callTracer`, `flatCallTracer` and `4byteTracer`: one tree of frames, told in three ways.
+//! `callTracer`, `flatCallTracer` and `4byteTracer`: one tree of frames, rendered in three ways.
 
 use crate::rpc::rerun::run::TracedAt;
 use maidenlane_ethjson::errors::reason;
@@ -35,7 +35,7 @@ fn name(op: u8) -> &'static str {
 }
 
 impl Nested {
-    /// The tree; `first_log` counts the block's logs before this transaction.
+    /// Writes the tree; `first_log` counts the block's logs before this transaction.
     pub(crate) fn write(self, out: &mut String, frame: &Frame, first_log: usize) {
         self.frame(out, frame, first_log, false);
     }
@@ -79,24 +79,24 @@ impl Nested {
         object.list("topics", logged.log.data.topics(), |out, topic| push_data(out, topic.as_slice()));
         object.data("data", &logged.log.data.data);
         object.quantity("index", number(first_log + logged.index));
-        // Without calls there is nothing to stand between.
+        // Without calls a log has no position between them.
         object.quantity("position", number(if self.only_top_call { 0 } else { logged.position }));
         object.end();
     }
 }
 
-/// Which frames are told, and how many have been.
+/// Filter of the frames that are written, with its progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Picked {
-    /// From any of these; empty for all.
+    /// Senders of the wanted frames; empty for all.
     pub(crate) from: AddressSet,
-    /// To any of these; empty for all.
+    /// Receivers of the wanted frames; empty for all.
     pub(crate) to: AddressSet,
-    /// So many more are passed over.
+    /// Number of frames still to be passed over.
     pub(crate) after: u64,
-    /// So many more are told.
+    /// Number of frames still to be written.
     pub(crate) count: u64,
-    /// Whether one has been told.
+    /// True once a frame has been written.
     pub(crate) any: bool,
 }
 
@@ -108,7 +108,7 @@ impl Default for Picked {
 }
 
 impl Picked {
-    /// Whether no more are told.
+    /// True when no more frames are to be written.
     pub(crate) fn is_full(&self) -> bool {
         self.count == 0
     }
@@ -130,10 +130,10 @@ impl Picked {
 }
 
 impl Flat {
-    /// As Parity tells frames.
+    /// Options for frames as Parity writes them.
     pub(crate) const PARITY: Self = Self { convert_parity_errors: true, include_precompiles: false };
 
-    /// All frames in order, each with its path.
+    /// Writes all frames in order, each with its path.
     pub(crate) fn write(
         self,
         out: &mut String,
@@ -147,7 +147,7 @@ impl Flat {
         out.push(']');
     }
 
-    /// The frames that are picked, behind those of other transactions; without a place they stand in no block.
+    /// Appends the picked frames, behind those of other transactions; without a place they are of no block.
     pub(crate) fn append(
         self,
         out: &mut String,
@@ -169,7 +169,7 @@ struct Flattened<'a> {
 }
 
 impl Flattened<'_> {
-    /// Parity does not tell of calls to precompiles.
+    /// True for a frame that is written: Parity leaves calls to precompiles out.
     fn is_told(&self, frame: &Frame) -> bool {
         let plain = matches!(frame.op, opcode::CALL | opcode::STATICCALL);
         let precompiled = plain && frame.to.is_some_and(|to| self.precompiles.contains(&to));
@@ -267,7 +267,7 @@ fn result(mut object: Object<'_>, frame: &Frame) {
     object.end();
 }
 
-/// Parity's texts for geth's.
+/// Parity's text for an error of geth's.
 fn parity(error: &str) -> &str {
     match error {
         "contract creation code storage out of gas"
@@ -286,7 +286,7 @@ fn parity(error: &str) -> &str {
     }
 }
 
-/// How often each selector was called with how many bytes behind it.
+/// Writes how often each selector was called with how many bytes behind it.
 pub(crate) fn selectors(out: &mut String, root: &Frame, precompiles: &AddressSet) {
     let mut seen = BTreeMap::new();
     count(root, precompiles, &mut seen);

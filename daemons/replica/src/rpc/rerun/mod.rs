@@ -3,8 +3,8 @@
 //! | file | idea |
 //! |---|---|
 //! | `bounds` | the limits of a trace: time, size, cancellation |
-//! | `run`, `traceable` | a block's transactions once more, where that can be |
-//! | `calls`, `prestate` | what the named tracers answer |
+//! | `run`, `traceable` | a block's transactions run again, where its parent's state is there |
+//! | `calls`, `prestate` | the answers of the named tracers |
 
 pub(crate) mod bounds;
 pub(crate) mod calls;

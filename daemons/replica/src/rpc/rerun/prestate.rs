@@ -66,7 +66,7 @@ impl Seen {
     }
 }
 
-/// What is looked at before the first instruction.
+/// Touches the accounts that are read before the first instruction.
 pub(crate) fn begin(touched: &mut Touched, tx: &TxEnv, replay: &mut Replay<'_>) -> Result<(), Failure> {
     match tx.kind {
         TxKind::Call(to) => {
@@ -81,27 +81,27 @@ pub(crate) fn begin(touched: &mut Touched, tx: &TxEnv, replay: &mut Replay<'_>) 
     }
     touched.account(tx.caller);
     touched.account(replay.env().beneficiary);
-    // Who signed is known by now, but for more than the gas pays for: then nothing runs.
+    // The signers are recovered by now, unless there are more than the gas pays for: then nothing runs.
     for signed in tx.authorization_list.iter().filter_map(|signed| signed.as_ref().right()) {
         signed.authority().into_iter().for_each(|authority| touched.account(authority));
     }
     Ok(())
 }
 
-/// Reads the state before from `db`, the state after from what the transaction changed.
+/// Reader of the state before a transaction, from `db`, and after it, from its changes.
 pub(crate) struct Reader<'a, D> {
     pub(crate) db: &'a D,
     pub(crate) after: &'a AddressMap<Account>,
-    /// From Cancun on only what was created in the same transaction is destroyed.
+    /// True from Cancun on: only accounts created in the same transaction are destroyed.
     destroys_created_only: bool,
-    /// From Spurious Dragon on accounts of nothing do not stay.
+    /// True from Spurious Dragon on: touched empty accounts are removed.
     clears: bool,
-    /// From Prague on code may be a delegation.
+    /// True from Prague on: code may be a delegation.
     delegates: bool,
 }
 
 impl<'a, D> Reader<'a, D> {
-    /// By the rules of `spec`.
+    /// Reader by the rules of `spec`.
     pub(crate) fn new(db: &'a D, after: &'a AddressMap<Account>, spec: SpecId) -> Self {
         Self {
             db,
@@ -162,7 +162,7 @@ impl Prestate {
         Ok(())
     }
 
-    /// An account as it was, and whether it was nothing.
+    /// Account before the transaction, and whether it was empty.
     fn before<D>(
         self,
         reader: &Reader<'_, D>,
@@ -190,7 +190,7 @@ impl Prestate {
         Ok((seen, empty))
     }
 
-    /// What changed, with what did not taken out of `before`; `None` where nothing did.
+    /// Changed fields of an account, with unchanged slots taken out of `before`; `None` where nothing changed.
     fn change<D>(
         self,
         reader: &Reader<'_, D>,
@@ -257,7 +257,7 @@ impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
         Ok(code.original_bytes().to_vec())
     }
 
-    /// Where an account's code stands, if that is somewhere else.
+    /// Address that an account's code delegates to, if it does.
     fn delegate(&self, info: &AccountInfo) -> Result<Option<Address>, ReadFault> {
         const DESIGNATOR: [u8; 3] = [0xef, 0x01, 0x00];
         let code = self.code(info)?;
@@ -265,7 +265,7 @@ impl<D: DatabaseRef<Error = ReadFault>> Reader<'_, D> {
         Ok(target.map(|target: [u8; 20]| Address::new(target)))
     }
 
-    /// Whether there is such an account after the transaction: from Spurious Dragon on, touched and empty is gone.
+    /// True for an account that exists after the transaction: from Spurious Dragon on, touched and empty is gone.
     pub(crate) fn exists(&self, account: &Account) -> bool {
         let never = account.is_loaded_as_not_existing() && !account.is_touched();
         let cleared = self.clears && account.is_touched() && account.info.is_empty();

@@ -12,7 +12,7 @@ use maidenlane_jsonrpc::{Error, codes};
 use maidenlane_state::StateView;
 use revm::context::TxEnv;
 
-/// Where a traced transaction stands; nothing for a call.
+/// Block, hash and index of a traced transaction; nothing for a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TracedAt {
     pub(crate) block: Option<B256>,
@@ -20,7 +20,7 @@ pub(crate) struct TracedAt {
     pub(crate) index: Option<usize>,
 }
 
-/// A block about to be run again on its parent's state.
+/// Replay of a block on its parent's state, before the first transaction.
 pub(crate) fn replay<'a>(
     shared: &'a Shared,
     view: &'a RequestView,
@@ -31,7 +31,7 @@ pub(crate) fn replay<'a>(
     replay_on(view, view.source(), &shared.codes, block, overrides, bounds)
 }
 
-/// The same with everything read through a source.
+/// Replay of a block, with its parent's state read through `source`.
 pub(crate) fn replay_on<'a>(
     view: &RequestView,
     source: &'a dyn StateView,
@@ -59,7 +59,7 @@ pub(crate) fn run_before(
     replay.run(before.collect::<Result<Vec<_>, _>>()?, &mut bounds.budget).map_err(fault)
 }
 
-/// Transaction of a block, ready to run, and where it stands.
+/// Transaction of a block, ready to run, and its place.
 pub(crate) fn nth(block: &Block, index: usize) -> Result<(TxEnv, TracedAt), Error> {
     let (Some(tx), Some(sender)) = (block.transactions.get(index), block.sender(index)) else {
         return Err(Error::internal(format!("block {} has no transaction {index}", block.header.number)));
@@ -68,7 +68,7 @@ pub(crate) fn nth(block: &Block, index: usize) -> Result<(TxEnv, TracedAt), Erro
     Ok((tx_env(tx, sender), place))
 }
 
-/// One block's transaction as a trace of the block tells of it.
+/// Writes the result of one transaction as an item of its block's trace.
 pub(crate) fn write_traced(out: &mut String, hash: B256, result: &str) {
     let mut object = Object::new(out);
     push_data(object.value("txHash"), hash.as_slice());

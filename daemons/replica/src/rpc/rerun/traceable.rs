@@ -1,4 +1,4 @@
-//! Which blocks can be run again: those whose parent's state is there, also when a client brings them.
+//! Traceable blocks: those whose parent's state is there, also when a client sends them.
 
 use crate::rpc::Shared;
 use crate::rpc::request_view::RequestView;
@@ -11,7 +11,7 @@ use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::Error;
 use std::sync::Arc;
 
-/// A block whose parent's state is there.
+/// Decodes a block to be traced; an error unless its parent's state is there.
 pub(crate) fn traceable(shared: &Shared, view: &RequestView, at: BlockRef) -> Result<Arc<Block>, Error> {
     if at.number == 0 {
         return Err(Error::server("genesis is not traceable"));
@@ -21,7 +21,7 @@ pub(crate) fn traceable(shared: &Shared, view: &RequestView, at: BlockRef) -> Re
     Ok(block)
 }
 
-/// Refuses what has no state to be run on: `child` names a block's number and its parent's hash.
+/// Refuses a block without a state to run on: `child` names its number and its parent's hash.
 pub(crate) fn mined(view: &RequestView, child: BlockRef) -> Result<(), Error> {
     let Some(parent) = child.number.checked_sub(1) else {
         return Err(Error::server("genesis is not traceable"));
@@ -48,7 +48,7 @@ pub(crate) fn affordable(shared: &Shared, view: &RequestView, block: &Block) -> 
     )))
 }
 
-/// A whole block as `debug_getRawBlock` gives it.
+/// Decodes a whole block as `debug_getRawBlock` gives it.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     let parsed = (|| {
         let mut rest = bytes;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// One request over no wire, beside the runtime that the test runs on.
+/// Answer to one request over no wire, beside the runtime that the test runs on.
 fn ask(live: Arc<Still>, method: &str, params: Value) -> Value {
     std::thread::scope(|scope| {
         scope.spawn(|| tests::ask(&rpc(live), method, params)).join().expect("no panic")

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 const GUIDE: &str = include_str!("../../../README.md");
 
-/// Method to what the table says of it.
+/// Guide's table: method to what it says of it.
 fn table() -> BTreeMap<&'static str, &'static str> {
     let (_, section) = GUIDE.split_once("\n## Every method\n").expect("the table's section");
     let section = section.split("\n## ").next().expect("a first part");
@@ -63,7 +63,7 @@ fn every_backend_function_has_a_file_and_a_test() {
     }
 }
 
-/// Who asks for the modules expects all that are served: the listener leaves out what it does not serve.
+/// `rpc_modules` names all namespaces that are served: the listener leaves out what it does not serve.
 #[test]
 fn the_modules_are_the_namespaces_of_the_methods() {
     let Some(chain) = fake::chain() else { return };

@@ -1,4 +1,4 @@
-//! A chain that stands still until it is told to move.
+//! Chain that stands still until a test moves it.
 
 use maidenlane_replay::{Fitness, Live};
 use maidenlane_state::StateView;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 /// A fake chain that stands still, with a given fitness.
 #[derive(Debug)]
 pub(crate) struct Still {
-    /// What is shown.
+    /// Chain that is served.
     pub(crate) chain: std::sync::Mutex<Arc<Chain>>,
-    /// How it is.
+    /// Fitness that is reported.
     pub(crate) fitness: Fitness,
-    /// Told of changes.
+    /// Sender of head changes.
     pub(crate) changes: tokio::sync::watch::Sender<u64>,
 }
 
 impl Still {
-    /// Following, at the chain's head.
+    /// Fresh chain, at its head.
     pub(crate) fn new(chain: Chain) -> Self {
         let head = chain.head().block.number;
         let fitness = Fitness { stale: None, head, expected: head, silent_ms: 10 };

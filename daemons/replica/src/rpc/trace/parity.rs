@@ -33,7 +33,7 @@ use std::ops::RangeInclusive;
 /// Calls in one `trace_callMany`.
 const CALLS_MAX: usize = 1_000;
 
-/// What is wanted of a call or a replayed transaction.
+/// Trace types that are wanted of a call or a replayed transaction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Types {
     trace: bool,
@@ -112,7 +112,7 @@ pub(in crate::rpc) fn block(
 ) -> Result<Json, Error> {
     let selector = Args::parse(params, 3)?.required(Selector::read)?;
     let Some(at) = select::block(view.source(), selector)? else { return Ok(Json::NULL) };
-    // What was undone has taken its state with it.
+    // Undone blocks have taken their states with them.
     let number = traceable(shared, view, at)?.header.number;
     Job::new(shared, view, bounds).blocks(number..=number, Picked::default())
 }
@@ -182,7 +182,7 @@ fn on_state(view: &RequestView, args: &mut Args<'_>) -> Result<StateOf, Error> {
 }
 
 impl Filter {
-    /// The blocks, and what of them.
+    /// Resolves the range of blocks, and which of their frames are picked.
     fn resolve(self, view: &RequestView) -> Result<(RangeInclusive<u64>, Picked), Error> {
         let resolve = |tag: Option<Tag>| {
             let at = select::block(view.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
@@ -207,7 +207,7 @@ impl Filter {
     }
 }
 
-/// One transaction, run.
+/// Result of a traced transaction.
 struct Traced {
     root: Frame,
     output: Vec<u8>,
@@ -245,7 +245,7 @@ impl<'a> Job<'a> {
         Ok(Json::Owned(out))
     }
 
-    /// All that is picked of a canonical block's frames.
+    /// Appends the picked frames of a canonical block.
     fn block(&mut self, out: &mut String, number: u64, picked: &mut Picked) -> Result<(), Error> {
         if picked.is_full() {
             return Ok(());
@@ -283,7 +283,7 @@ impl<'a> Job<'a> {
         self.refuse_too_large(out)
     }
 
-    /// All transactions of a block, or only one.
+    /// Replays all transactions of a block, or answers for only one.
     fn replayed(mut self, block: &Block, only: Option<usize>, types: Types) -> Result<Json, Error> {
         let none = Overrides::default();
         let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
@@ -325,7 +325,7 @@ impl<'a> Job<'a> {
         Ok(Json::Owned(out))
     }
 
-    /// Answer for a call or a replayed transaction, with the traces of `types`.
+    /// Appends the answer for a call or a replayed transaction, with the traces of `types`.
     fn answer(
         &mut self,
         out: &mut String,

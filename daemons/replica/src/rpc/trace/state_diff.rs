@@ -1,5 +1,5 @@
-//! What a transaction changed, as Parity tells it: `=` for what did not, `+` and `-` for what came and went, `*` with
-//! both values for what changed.
+//! State diff of a transaction, as Parity writes it: `=` for what did not change, `+` and `-` for what came and went,
+//! `*` with both values for what changed.
 
 use crate::rpc::rerun::prestate::Reader;
 use alloy::primitives::{Address, B256, U256};
@@ -41,7 +41,7 @@ impl<T: PartialEq> Diff<T> {
     }
 }
 
-/// All accounts that changed, by address.
+/// JSON of all accounts that changed, by address.
 pub(crate) fn of<D>(reader: &Reader<'_, D>) -> Result<String, ReadFault>
 where
     D: DatabaseRef<Error = ReadFault>,

@@ -1,4 +1,4 @@
-//! The tracer cases that go-ethereum publishes in its own module: a state, a transaction, and what geth's tracer tells.
+//! Tracer cases that go-ethereum publishes in its own module: a state, a transaction, and the answer of geth's tracer.
 
 use super::difference;
 use crate::rpc::debug::config::Raw;
@@ -157,7 +157,7 @@ fn header(case: &Value, config: &Value) -> Header {
     }
 }
 
-/// What our tracer tells of a case.
+/// Answer of the replica's tracer to a case.
 fn answer_of(tracer: &str, case: &Value) -> Value {
     let mut config = case["genesis"]["config"].clone();
     // Go does not mind the case of a field's name.
@@ -192,7 +192,7 @@ fn answer_of(tracer: &str, case: &Value) -> Value {
     text.map_or_else(|error| json!(error.to_string()), |text| serde_json::from_str(&text).expect("JSON"))
 }
 
-/// Leaves only what the case says something of.
+/// Removes the fields of these names, at any depth.
 fn strip(value: &mut Value, names: &[&str]) {
     match value {
         Value::Object(object) => {

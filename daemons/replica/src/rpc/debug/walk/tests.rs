@@ -1,4 +1,4 @@
-//! What a walk tells, held to the state roots of its blocks: nothing is missing, nothing invented, page after page.
+//! Walks held to the state roots of their blocks: nothing is missing, nothing invented, page after page.
 
 use crate::rpc::tests::{ask, check, fake, rpc};
 use alloy::primitives::{B256, U256, keccak256};
@@ -25,7 +25,7 @@ fn root_of(leaves: &BTreeMap<B256, Vec<u8>>) -> B256 {
     hashes.root()
 }
 
-/// All pages of `most` items each: what stands under `field`, by key.
+/// Items under `field` of all pages, by key.
 fn pages(field: &str, next: &str, mut ask_from: impl FnMut(&str) -> Value) -> BTreeMap<String, Value> {
     let (mut all, mut from) = (BTreeMap::new(), "0x".to_owned());
     loop {
@@ -125,7 +125,7 @@ fn what_cannot_be_walked_is_refused_in_geths_words() {
     check(&chain, modified, json!([5, 6]), Err(codes::PRUNED));
     check(&chain, modified, json!(["0x5"]), Err(codes::INVALID_PARAMS));
     check(&chain, slots, json!(["0x5", 0, NOBODY, "0x", 1]), Ok(json!({"storage": null, "nextKey": null})));
-    // No address is known: without `incompletes` nothing is told.
+    // No address is known: without `incompletes` no account is written.
     let empty =
         ask(&rpc(Arc::new(crate::rpc::tests::still::Still::new(chain))), dump, json!(["latest"]))["result"]
             .clone();

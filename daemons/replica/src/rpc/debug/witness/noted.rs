@@ -1,4 +1,4 @@
-//! A source that notes what is read through it.
+//! State source that records what is read through it.
 
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
 use maidenlane_state::trie::NodeKey;
@@ -6,39 +6,39 @@ use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What was read.
+/// Record of what was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// Accounts, each with its slots, by the tries' keys.
     pub(crate) read: BTreeMap<B256, BTreeSet<B256>>,
     /// Code.
     pub(crate) codes: BTreeSet<Bytes>,
-    /// The oldest block whose hash was asked for.
+    /// Oldest block whose hash was read.
     pub(crate) oldest: Option<u64>,
     /// Trie nodes.
     pub(crate) nodes: BTreeSet<Bytes>,
-    /// Of the nodes.
+    /// Bytes of the trie nodes.
     bytes: usize,
 }
 
-/// A view, and what was read of it. Of blocks and logs nothing is noted: executing reads none.
+/// View that records what is read of it. Reads of blocks and logs are not recorded: execution makes none.
 pub(crate) struct Noted {
     source: Arc<dyn StateView>,
     seen: Mutex<Seen>,
 }
 
 impl Noted {
-    /// Nothing was read so far.
+    /// New recorder of a source, with an empty record.
     pub(crate) fn new(source: Arc<dyn StateView>) -> Self {
         Self { source, seen: Mutex::default() }
     }
 
-    /// What was read so far.
+    /// Copy of the record so far.
     pub(crate) fn seen(&self) -> Seen {
         self.note().clone()
     }
 
-    /// Bytes of the nodes so far.
+    /// Bytes of the trie nodes so far.
     pub(crate) fn bytes(&self) -> usize {
         self.note().bytes
     }

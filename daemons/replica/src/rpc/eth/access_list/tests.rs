@@ -1,4 +1,4 @@
-//! Searches that do not end. What lists are like otherwise is geth's to say: `rpc/tests/geth/eth_createAccessList`.
+//! Searches that do not end. All other lists are compared with geth's: `rpc/tests/geth/eth_createAccessList`.
 
 use crate::rpc::tests::fake;
 use crate::rpc::tests::still::Still;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 const SENDER: &str = "0x00000000000000000000000000000000c0ffee02";
 const HERE: &str = "0x00000000000000000000000000000000c0ffee01";
 
-/// A call of `code` whose list says so much less when it is given that it swings.
+/// Checks that the search ends for a call of `code` that touches so much less with its list that it oscillates.
 #[track_caller]
 fn check_swings(code: &str, gas: u64) {
     let Some(chain) = fake::chain() else { return };

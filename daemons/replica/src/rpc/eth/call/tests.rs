@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HERE: &str = "0x1234000000000000000000000000000000001234";
-/// Copies the input to memory and reverts with it.
+/// Program that copies the input to memory and reverts with it.
 const REVERT_INPUT: &str = "0x366000600037366000fd";
-/// Jumps to its own start until the gas is gone.
+/// Program that jumps to its own start until the gas is gone.
 const LOOP: &str = "0x5b600056";
 
-/// Returns what the one-word program `ops` leaves on the stack.
+/// Program that returns the word that `ops` leave on the stack.
 fn word(ops: &str) -> String {
     format!("0x{ops}60005260206000f3")
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 const RICH: &str = "0x0c2c51a0990aee1d73c1228de158688341557508";
 const HERE: &str = "0x1234000000000000000000000000000000001234";
-/// Writes its input's first word to slot 0, which costs most when that was zero.
+/// Program that writes its input's first word to slot 0, which costs most when that was zero.
 const STORE: &str = "0x5f355f5500";
 
 fn rpc() -> Option<Rpc> {

@@ -16,7 +16,7 @@ struct BlockContext {
 }
 
 impl BlockContext {
-    /// So many replicas at these heads. `None` without the fixtures.
+    /// Replicas at these heads. `None` without the fixtures.
     fn at(heads: &[u64]) -> Option<Self> {
         let mut scene = Self { chain: fake::chain()?, shared: Shared::new(), replicas: Vec::new() };
         heads.iter().for_each(|head| scene.add(*head));
@@ -34,7 +34,7 @@ impl BlockContext {
         self.replicas[replica].0.show(self.chain.at(head));
     }
 
-    /// The whole answer; asks again while the topic is being opened.
+    /// Whole answer to a request, which is repeated while the topic is being opened.
     fn ask(&self, replica: usize, method: &str, params: Value) -> Value {
         loop {
             let answer = ask(&self.replicas[replica].1, method, params.clone());
@@ -149,7 +149,7 @@ fn random_routing_neither_repeats_nor_skips() {
         let replica = usize::try_from((seed >> 33) % 3).expect("small");
         heads[replica] = (heads[replica] + (seed >> 40) % 4).min(54);
         scene.show(replica, heads[replica]);
-        // The balancer asks those that are not behind; others are dealt with above.
+        // The balancer routes to replicas that are not behind; others are dealt with above.
         if heads[replica] >= cursor {
             answers.extend(scene.poll(replica, &id).as_array().expect("hashes").iter().cloned());
             cursor = heads[replica];

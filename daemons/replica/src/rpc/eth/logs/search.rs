@@ -1,4 +1,4 @@
-//! One search on a pool thread, and its answer as it grows.
+//! Search for logs on a pool thread, and its answer as it grows.
 
 use crate::rpc::Shared;
 use crate::rpc::block_logs::BlockLogs;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// A list of logs as it grows, up to the limits of an answer.
+/// JSON list of logs or hashes as it grows, up to the limits of an answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     text: String,
@@ -23,19 +23,19 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Without any yet.
+    /// Empty list.
     pub(crate) fn new(shared: &Shared) -> Self {
         let settings = shared.settings.get();
         let (most_logs, most_bytes) = (settings.logs_max, settings.limits.answer_bytes);
         Self { text: "[".into(), logs: 0, most_logs, most_bytes }
     }
 
-    /// How many there are.
+    /// Number of items.
     pub(crate) fn len(&self) -> usize {
         self.logs
     }
 
-    /// So many more, as `write` appends them. False once there are too many.
+    /// Appends `count` items, which `write` renders. False once the answer is too large.
     pub(crate) fn add(&mut self, count: usize, write: impl FnOnce(&mut String)) -> bool {
         if self.logs > 0 {
             self.text.push(',');
@@ -58,7 +58,7 @@ impl Answer {
         Ok(())
     }
 
-    /// All of them.
+    /// Ends the list.
     pub(crate) fn finish(mut self) -> Json {
         self.text.push(']');
         Json::Owned(self.text)
@@ -75,7 +75,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Ends with an error at `deadline`, or when it is `cancelled`.
+    /// New search, which ends with an error at `deadline`, or when it is `cancelled`.
     pub(super) fn new(
         shared: &'a Shared,
         view: &'a RequestView,
@@ -139,8 +139,8 @@ impl<'a> Search<'a> {
         Ok(BlockRef::new(number, hash))
     }
 
-    /// Appends these logs of a block, or all. The index does not know how many topics a log has, and a query may ask for
-    /// more than it names.
+    /// Appends these logs of a block, or all. The index does not know how many topics a log has, and a query may
+    /// require more than it names.
     fn append(&mut self, at: BlockRef, these: Option<&[u32]>, topics: usize) -> Result<(), Error> {
         let answer = &mut self.answer;
         let mut wanted = these

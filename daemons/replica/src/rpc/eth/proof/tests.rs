@@ -1,4 +1,4 @@
-//! What is proved, by another implementation's verifier; and what is not.
+//! Proofs held to another implementation's verifier, and requests that get none.
 
 use crate::rpc::tests::{ask, fake, rpc};
 use alloy::primitives::{B256, Bytes, U256, keccak256};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A contract with slots.
 const CONTRACT: &str = "0x7dcd17433742f4c0ca53122ab541d0ba67fc27df";
-/// Gains with every block.
+/// Beneficiary of every block, whose balance grows with each.
 const COINBASE: &str = "0x0000000000000000000000000000000000000000";
 const NOBODY: &str = "0x1111111111111111111111111111111111111111";
 
@@ -26,7 +26,7 @@ fn check_proof(root: B256, key: B256, value: Option<Vec<u8>>, proof: &Value) {
         .unwrap_or_else(|error| panic!("{error}: {proof:?}"));
 }
 
-/// Checks all that an answer says against the state root alone.
+/// Checks an answer's account and slots against the state root alone.
 fn check_answer(root: B256, address: &str, answer: &Value) {
     let account = TrieAccount {
         nonce: read::<U256>(&answer["nonce"]).to(),

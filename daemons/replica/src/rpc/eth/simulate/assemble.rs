@@ -1,4 +1,4 @@
-//! Results to a block, and its JSON.
+//! Blocks assembled from the results of their calls, and their JSON.
 
 use alloy::consensus::proofs::{calculate_receipt_root, calculate_withdrawals_root};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, TxType};
@@ -12,29 +12,29 @@ use maidenlane_json::{Object, push_str};
 use maidenlane_jsonrpc::{Json, codes};
 use revm::context::result::ExecutionResult;
 
-/// A failure of the EVM inside a simulated call.
+/// Error code of an EVM failure inside a simulated call.
 const VM_ERROR: i32 = -32015;
 
-/// One call that ran.
+/// Executed call of a simulated block.
 pub(super) struct Called {
     from: Address,
     pub(super) transaction: Transaction,
-    /// The transaction's, for the root.
+    /// Encoded transaction, for the root.
     bytes: Bytes,
     result: ExecutionResult,
-    /// With their indexes in the block, moved value among them.
+    /// Logs with their indexes in the block, ether transfers among them.
     logs: Vec<(usize, Log)>,
     receipt: ReceiptEnvelope,
     capped: bool,
 }
 
-/// What a call did to the block.
+/// Effects of a call on its block.
 pub(super) struct Outcome {
-    /// It got less gas than it asked for.
+    /// True when the call got less gas than it asked for.
     pub(super) capped: bool,
-    /// Gas of the block so far.
+    /// Gas used in the block so far.
     pub(super) total: u64,
-    /// The state after it, before Byzantium.
+    /// State root after the call, before Byzantium.
     pub(super) root: Option<B256>,
 }
 
@@ -66,7 +66,7 @@ impl Called {
         self.logs.iter().map(|(_, log)| log)
     }
 
-    /// What it returned and logged.
+    /// Bytes of output and log data.
     pub(super) fn bytes_told(&self) -> usize {
         let output = self.result.output().map_or(0, |output| output.len());
         self.logs().map(|log| log.data.data.len()).fold(output, usize::saturating_add)
@@ -112,14 +112,14 @@ impl Called {
     }
 }
 
-/// A block that was made.
+/// Simulated block.
 pub(super) struct Made {
     pub(super) block: Block,
     calls: Vec<Called>,
 }
 
 impl Made {
-    /// Fills in what follows from the calls.
+    /// Assembles a block: fills in the header's fields that follow from the calls.
     pub(super) fn new(mut header: Header, calls: Vec<Called>, withdrawals: Option<Vec<Withdrawal>>) -> Self {
         let bytes: Vec<&[u8]> = calls.iter().map(|called| called.bytes.as_ref()).collect();
         header.transactions_root = alloy_trie::root::ordered_trie_root_with_encoder(&bytes, |bytes, out| {

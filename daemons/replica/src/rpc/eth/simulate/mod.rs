@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `plan` | which blocks, in which order |
 //! | `run` | the blocks, one after another, on one overlay |
-//! | `assemble` | results to a block |
-//! | `transfers` | logs, with moved value among them |
-//! | `requests` | what a block asks of the consensus layer |
+//! | `assemble` | a block from the results of its calls |
+//! | `transfers` | logs, with ether transfers among them |
+//! | `requests` | a block's requests to the consensus layer |
 
 mod assemble;
 mod plan;
@@ -23,7 +23,7 @@ use maidenlane_evm::budget::Budget;
 use maidenlane_jsonrpc::{Args, Json};
 use serde_json::value::RawValue;
 
-/// `eth_simulateV1`: what to simulate, block.
+/// `eth_simulateV1`: options, block.
 pub(crate) fn call(
     shared: &Shared,
     view: &RequestView,

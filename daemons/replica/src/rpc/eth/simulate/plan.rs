@@ -1,4 +1,4 @@
-//! Which blocks a simulation makes: numbers and times in order, gaps filled.
+//! Plan of a simulation's blocks: numbers and times in order, gaps filled.
 
 use alloy::consensus::Header;
 use alloy::primitives::U256;
@@ -11,12 +11,12 @@ use serde::Deserialize;
 const BLOCKS_MAX: usize = 256;
 /// Calls in one block.
 const BLOCK_CALLS_MAX: usize = 5_000;
-/// Calls in all.
+/// Calls in one simulation.
 const CALLS_MAX: usize = 10_000;
-/// Between two blocks whose times were left open.
+/// Seconds between two blocks whose times were left open.
 const SECONDS_PER_BLOCK: u64 = 12;
 
-/// The first parameter.
+/// First parameter of `eth_simulateV1`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Options {
@@ -44,13 +44,13 @@ pub(super) struct Planned {
     pub(super) calls: Vec<CallArgs>,
 }
 
-/// What to make, and how.
+/// Blocks to make, and the options of all.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) blocks: Vec<Planned>,
-    /// Value that moves is told as if it were a token.
+    /// Ether transfers are logged as those of a token.
     pub(super) trace_transfers: bool,
-    /// Nonces, fees and balances must be right.
+    /// Nonces, fees and balances are validated.
     pub(super) validation: bool,
     pub(super) full_transactions: bool,
 }

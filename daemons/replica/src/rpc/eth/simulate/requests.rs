@@ -1,4 +1,4 @@
-//! What a block asks of the consensus layer (EIP-7685): deposits from its logs, the rest from system contracts.
+//! Execution-layer requests of a block (EIP-7685): deposits from its logs, the rest from system contracts.
 
 use alloy::primitives::{Address, B256, Bytes, Log, b256};
 use maidenlane_jsonrpc::Error;
@@ -7,7 +7,7 @@ use maidenlane_jsonrpc::Error;
 const DEPOSIT: B256 = b256!("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
 /// A deposit's log data: five offsets, then five lengths with their padded bytes.
 const DEPOSIT_LOG_BYTES: usize = 576;
-/// Where in it the key, credentials, amount, signature and index stand, and how long they are.
+/// Offset and length of key, credentials, amount, signature and index in a deposit's log data.
 const DEPOSIT_PARTS: [(usize, usize); 5] = [(192, 48), (288, 32), (352, 8), (416, 96), (544, 8)];
 
 /// The request that holds all deposits, if there are any.
@@ -31,7 +31,7 @@ pub(super) fn deposits<'l>(
     Ok((request.len() > 1).then(|| request.into()))
 }
 
-/// A queue's answer as a request; `None` where it is empty.
+/// Request from a queue contract's answer; `None` where that is empty.
 pub(super) fn request(kind: u8, answer: &[u8]) -> Option<Bytes> {
     (!answer.is_empty()).then(|| [&[kind], answer].concat().into())
 }

@@ -1,4 +1,4 @@
-//! The blocks, one after another, on one overlay.
+//! Execution of a plan's blocks, one after another, on one overlay.
 
 use super::assemble::{Called, Made, Outcome};
 use super::plan::{Plan, Planned};
@@ -85,15 +85,15 @@ struct Run<'a> {
     plan: &'a Plan,
     budget: &'a mut Budget,
     state: Overlay<'a>,
-    /// For all calls of all blocks together.
+    /// Gas left for all calls of all blocks together.
     gas_left: u64,
-    /// Of outputs and logs, for all blocks together: as text they are twice as long.
+    /// Bytes left for the outputs and logs of all blocks together: as text they are twice as long.
     bytes_left: usize,
-    /// Of the last block.
+    /// Hash of the last block.
     hash: B256,
 }
 
-/// What holds for all of a block.
+/// Execution context that all calls of a block share.
 struct BlockContext {
     header: Header,
     spec: SpecId,
@@ -102,7 +102,7 @@ struct BlockContext {
 }
 
 impl Run<'_> {
-    /// The header, and what the EVM is to know of it.
+    /// Makes a block's header and the EVM's environment.
     fn block_context(&mut self, planned: &Planned, parent: &Header) -> Result<BlockContext, Stop> {
         let merged = self.rules.merged(planned.number, planned.time);
         let mut header = planned.header(parent, merged)?;
@@ -213,7 +213,7 @@ impl Run<'_> {
         Ok(Requests::new(all).requests_hash())
     }
 
-    /// One call, of which the block has used `used` gas before.
+    /// Runs one call of a block that has used `used` gas before.
     fn transact(
         &mut self,
         block_context: &BlockContext,
@@ -265,7 +265,7 @@ impl Run<'_> {
         Ok(call)
     }
 
-    /// What is checked before all else, in geth's order.
+    /// Checks nonce and fees before all else, in geth's order.
     fn check(&self, block_context: &BlockContext, call: &Call, nonce: u64) -> Result<(), Error> {
         let tx = &call.tx;
         if self.plan.validation && tx.nonce != nonce {
@@ -279,7 +279,7 @@ impl Run<'_> {
         }
         let tip = tx.gas_priority_fee.unwrap_or(tx.gas_price);
         let free = !self.plan.validation && tx.gas_price == 0 && tip == 0;
-        // An override gives a base fee to blocks that know none, where nobody looks at it.
+        // An override gives a base fee to blocks before London, where it is not checked.
         let checked = block_context.spec.is_enabled_in(SpecId::LONDON) && !free;
         if let Some(base_fee) = block_context.header.base_fee_per_gas.filter(|_| checked) {
             if tx.gas_price < tip {
@@ -327,7 +327,7 @@ impl Run<'_> {
     }
 }
 
-/// A call that a block cannot hold, with its code.
+/// Error of a call that a block cannot hold, with geth's code.
 fn refused(invalid: &InvalidTransaction, call: &Call, balance: U256) -> Error {
     let tx = &call.tx;
     let cost = U256::from(tx.gas_limit).saturating_mul(U256::from(tx.gas_price)).saturating_add(tx.value);

@@ -1,4 +1,4 @@
-//! What geth cannot be asked: no trie, no time.
+//! Simulations that geth cannot be compared with: without a trie, and out of time.
 
 use crate::rpc::tests::{ask, fake};
 use crate::rpc::{Rpc, Settings};
@@ -40,7 +40,7 @@ fn without_a_trie_the_roots_are_zero_and_all_else_is_the_same() {
 fn time_ends_it_also_where_no_call_takes_long() {
     let Some(chain) = fake::chain() else { return };
     let settings = Settings { call_timeout: Duration::from_millis(1), ..Settings::default() };
-    // Old enough for blocks that make no calls of their own, which would look at the clock.
+    // Old enough for blocks that make no calls of their own, which would check the clock.
     let got = simulate(chain.without_trie(), settings, 2_000, "0x14");
     assert_eq!(got["error"]["code"], json!(codes::SERVER), "{got:.300}");
     let message = got["error"]["message"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The logs of a simulated call, with moved value among them if that was asked for.
+//! Logs of a simulated call, with ether transfers among them if those are wanted.
 
 use alloy::primitives::{Address, B256, Bytes, Log, U256, address, b256};
 use revm::bytecode::opcode;
@@ -10,7 +10,7 @@ use revm::interpreter::{
     CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter,
 };
 
-/// Where ether is told as a token (ERC-7528).
+/// Address that stands for ether as a token (ERC-7528).
 const ETHER: Address = address!("EeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE");
 /// `Transfer(address,address,uint256)`.
 const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
@@ -19,7 +19,7 @@ const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
     wanted: bool,
-    /// Of open frames, outermost first.
+    /// Logs of open frames, outermost first.
     open: Vec<Vec<(usize, Log)>>,
     next: usize,
     /// A self-destruct that has not happened yet.
@@ -27,7 +27,7 @@ pub(super) struct Transfers {
 }
 
 impl Transfers {
-    /// Tells transfers too if `wanted`.
+    /// Empty collector, which logs transfers too if `wanted`.
     pub(super) fn new(wanted: bool) -> Self {
         Self { wanted, ..Self::default() }
     }
@@ -53,7 +53,7 @@ impl Transfers {
         }
     }
 
-    /// A frame ended: what it logged is its caller's, or is gone.
+    /// Ends a frame: its logs become its caller's, or are dropped.
     fn leave(&mut self, kept: bool) {
         let Some(mut logs) = self.open.pop() else { return };
         if !kept {
@@ -98,7 +98,7 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX, EthInterpreter> for Tra
         self.leave(outcome.result.is_ok());
     }
 
-    // revm tells of no self-destruct in favour of itself, so it is seen in its instruction.
+    // revm reports no self-destruct in favour of itself, so it is seen in its instruction.
     fn step(&mut self, interpreter: &mut Interpreter<EthInterpreter>, context: &mut CTX) {
         if !self.wanted || interpreter.bytecode.opcode() != opcode::SELFDESTRUCT {
             return;

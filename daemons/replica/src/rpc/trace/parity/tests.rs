@@ -81,7 +81,7 @@ fn a_replay_tells_the_same_frames_and_what_changed() {
     for number in 1..=54 {
         let tag = format!("{number:#x}");
         let replayed = result(&rpc, "trace_replayBlockTransactions", json!([tag, ["trace", "stateDiff"]]));
-        // Where each slot and each nonce stands after the transactions so far.
+        // Values of the slots and nonces after the transactions so far.
         let mut slots: BTreeMap<(String, String), Value> = BTreeMap::new();
         let mut nonces: BTreeMap<String, Value> = BTreeMap::new();
         for (answer, frames) in list(&replayed).iter().zip(flat(&rpc, number)) {
