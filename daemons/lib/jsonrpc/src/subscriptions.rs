@@ -8,107 +8,17 @@
 //! connection, connect again (through a load balancer: to a replica that is fit) and subscribe again. The reason is sent
 //! twice: as `{"method":"eth_subscription","params":{"subscription":…,"error":{…}}}` and in the WebSocket's close frame.
 
+mod channel;
+
 use crate::codes;
 use crate::error::Error;
-use crate::json::{Json, Object, push_str};
+use crate::json::{Object, push_str};
+use channel::Waiting;
+pub use channel::{BUFFER, Events, Publisher, channel, paced};
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-
-/// Notifications that may wait for a slow client; geth's clients buffer as many.
-pub const BUFFER: usize = 20_000;
-
-/// Channel of one subscription: the end that publishes and the end that a connection sends from.
-#[must_use]
-pub fn channel() -> (Publisher, Events) {
-    bounded(BUFFER)
-}
-
-/// Channel with backpressure, for large notifications made as fast as the client takes them: two may wait.
-#[must_use]
-pub fn paced() -> (Publisher, Events) {
-    bounded(2)
-}
-
-fn bounded(most: usize) -> (Publisher, Events) {
-    let (sender, receiver) = mpsc::channel(most);
-    let ended = Arc::new(Ended::default());
-    (Publisher { sender, ended: Arc::clone(&ended) }, Events { receiver, ended })
-}
-
-/// Cause of a subscription's end.
-#[derive(Debug, Default)]
-struct Ended {
-    /// Overflow: the client is too slow, nothing more is sent.
-    overflow: OnceLock<()>,
-    /// Reason, sent after the notifications that still wait.
-    reason: OnceLock<Error>,
-}
-
-/// Publishing end of a subscription.
-#[derive(Debug)]
-pub struct Publisher {
-    sender: mpsc::Sender<Json>,
-    ended: Arc<Ended>,
-}
-
-impl Publisher {
-    /// Sends one `result`. False when nobody listens any more, or the client is [`BUFFER`] notifications behind: then the
-    /// subscription has ended, and the publisher is to be dropped.
-    #[must_use]
-    pub fn send(&self, result: Json) -> bool {
-        match self.sender.try_send(result) {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                let _ = self.ended.overflow.set(());
-                false
-            }
-        }
-    }
-
-    /// Sends one `result`, as soon as there is room for it. False when nobody listens any more.
-    pub async fn deliver(&self, result: Json) -> bool {
-        self.sender.send(result).await.is_ok()
-    }
-
-    /// Waits until the client has gone or has unsubscribed.
-    pub async fn closed(&self) {
-        self.sender.closed().await;
-    }
-
-    /// True when the client has gone or has unsubscribed.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// Ends the subscription after what was sent, and with it the connection.
-    pub fn close(self, reason: Error) {
-        let _ = self.ended.reason.set(reason);
-    }
-}
-
-/// Receiving end of a subscription, given to the connection.
-#[derive(Debug)]
-pub struct Events {
-    receiver: mpsc::Receiver<Json>,
-    ended: Arc<Ended>,
-}
-
-impl Events {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Json, Error>> {
-        if self.ended.overflow.get().is_some() {
-            let text = format!("the client is {} notifications behind", self.receiver.max_capacity());
-            return Poll::Ready(Err(Error::new(codes::LIMIT_EXCEEDED, text)));
-        }
-        self.receiver.poll_recv(context).map(|result| {
-            let ended = || self.ended.reason.get().cloned().unwrap_or_else(|| Error::server("it has ended"));
-            result.ok_or_else(ended)
-        })
-    }
-}
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A subscription on its way: its id is in an answer that is not sent yet.
 #[derive(Debug)]
@@ -116,11 +26,19 @@ pub(crate) struct Opened {
     id: String,
     namespace: String,
     events: Events,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// Room for one more subscription on a connection.
+#[derive(Debug)]
+pub(crate) struct Place {
+    waiting: Arc<Waiting>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Opened {
-    pub(crate) fn new(namespace: &str, events: Events, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(namespace: &str, events: Events, place: Place) -> Self {
+        events.count_in(&place.waiting);
         Self { id: new_id(), namespace: namespace.to_owned(), events, _place: place }
     }
 
@@ -141,6 +59,7 @@ pub(crate) struct Subscriptions {
     most: usize,
     /// Free places; subscriptions that are on their way hold theirs.
     places: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
     open: Mutex<Open>,
 }
 
@@ -153,7 +72,7 @@ struct Open {
 
 impl Subscriptions {
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, places: Arc::new(Semaphore::new(most)), open: Mutex::default() }
+        Self { most, places: Arc::new(Semaphore::new(most)), waiting: Arc::default(), open: Mutex::default() }
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {
@@ -161,11 +80,12 @@ impl Subscriptions {
     }
 
     /// Takes a place for one more.
-    pub(crate) fn reserve(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+    pub(crate) fn reserve(&self) -> Result<Place, Error> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let text = format!("no more than {} subscriptions on one connection", self.most);
             Error::new(codes::LIMIT_EXCEEDED, text)
-        })
+        })?;
+        Ok(Place { waiting: Arc::clone(&self.waiting), _permit: permit })
     }
 
     /// Starts sending the events of subscriptions whose ids were sent.
@@ -250,7 +170,9 @@ fn notification(each: &Opened, fill: impl FnOnce(&mut Object<'_>)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::channel::bounded;
     use super::*;
+    use crate::json::Json;
 
     fn two() -> (Subscriptions, Publisher, Publisher) {
         let subscriptions = Subscriptions::new(2);
@@ -288,6 +210,25 @@ mod tests {
         assert_eq!(failed.reason.message, "the client is 2 notifications behind");
         let last = failed.last.concat();
         assert!(last.contains(r#""subscription":"0xa","error":{"code":-32005,"#), "{last}");
+    }
+
+    #[test]
+    fn bytes_that_wait_on_a_connection_are_bounded() {
+        let (subscriptions, a, b) = two();
+        let text = |mib: usize| "x".repeat(mib << 20);
+        assert!(a.send(Json::Owned(text(40))));
+        assert!(b.send(Json::Shared(text(40).into())), "shared by many");
+        assert!(a.send(Json::Owned(text(20))));
+        assert!(!b.send(Json::Owned(text(5))), "beyond the bound");
+        let failed = std::iter::from_fn(|| subscriptions.try_next()).find_map(Result::err).expect("the end");
+        assert_eq!(failed.reason.message, "the client is 67108864 bytes of notifications behind");
+        // What is taken or forgotten makes room.
+        let (subscriptions, a, b) = two();
+        assert!(a.send(Json::Owned(text(60))));
+        assert!(subscriptions.try_next().is_some_and(|next| next.is_ok()));
+        assert!(a.send(Json::Owned(text(60))));
+        subscriptions.remove("0xa").expect("it is open");
+        assert!(b.send(Json::Owned(text(60))));
     }
 
     #[test]

@@ -1,24 +1,26 @@
 //! `eth_subscribe`: each head change is worked out once, and sent to all subscribers.
 
+mod hub;
+mod notice;
+
 use super::Shared;
 use super::changes::{self, Changes};
 use super::debug::trace_chain;
 use super::eth::logs::Criteria;
 use super::request_view::RequestView;
 use alloy::primitives::{B256, map::B256Set};
+pub(crate) use hub::Hub;
+use hub::{Kind, Subscriber};
 use maidenlane_chain::BlockRef;
-use maidenlane_ethjson::block::own_header_json;
 use maidenlane_ethjson::params;
-use maidenlane_ethjson::select;
 use maidenlane_jsonrpc::subscriptions::channel;
-use maidenlane_jsonrpc::{Args, Error, Json, codes};
-use maidenlane_jsonrpc::{Events, Publisher};
+use maidenlane_jsonrpc::{Args, Error, Events, Json, codes};
 use maidenlane_replay::Live;
+use notice::{Notice, header_json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 /// Blocks between two heads that are notified one by one; after more the subscriptions end, and clients subscribe
 /// again.
@@ -27,84 +29,6 @@ const BLOCKS_MAX: u64 = 1_024;
 const HASHES_MAX: usize = 200;
 /// Interval at which closed subscriptions are dropped, where no block comes.
 const SWEEP: Duration = Duration::from_secs(5);
-
-/// Kind of a subscription.
-#[derive(Debug)]
-enum Kind {
-    Heads,
-    Logs(Criteria),
-    /// Receipts of these transactions, or of all.
-    Receipts(B256Set),
-    /// Events that never happen here: there is no pool, and a replica that falls behind ends its subscriptions.
-    Silence,
-}
-
-#[derive(Debug)]
-struct Subscriber {
-    wanted: Kind,
-    publisher: Publisher,
-}
-
-/// All subscribers, and the task that notifies them.
-#[derive(Debug, Default)]
-pub(crate) struct Hub {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    subscribers: Vec<Subscriber>,
-    running: bool,
-    /// Tasks: the one that notifies all subscribers, if any; those of single subscribers; and those that have just
-    /// ended.
-    tasks: JoinSet<()>,
-}
-
-impl Inner {
-    /// Runs a task, and forgets those that have ended.
-    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        while self.tasks.try_join_next().is_some() {}
-        self.tasks.spawn(task);
-    }
-}
-
-impl Hub {
-    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Drops closed subscriptions. False when there is none left, and then the notifying task ends.
-    fn sweep(&self) -> bool {
-        let mut inner = self.inner();
-        inner.subscribers.retain(|each| !each.publisher.is_closed());
-        inner.running = !inner.subscribers.is_empty();
-        inner.running
-    }
-
-    /// Runs a task for a single subscriber. It ends with the replica.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.inner().spawn(task);
-    }
-
-    /// Ends all subscriptions.
-    fn close(&self, reason: &Error) {
-        for each in std::mem::take(&mut self.inner().subscribers) {
-            each.publisher.close(reason.clone());
-        }
-    }
-
-    fn notify(&self, notice: &Notice<'_>) -> Result<(), Error> {
-        let mut failed = None;
-        self.inner().subscribers.retain(|each| match notice.to(each) {
-            Ok(listens) => listens,
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
-        });
-        failed.map_or(Ok(()), Err)
-    }
-}
 
 /// `eth_subscribe`.
 pub(crate) fn open(
@@ -142,12 +66,9 @@ pub(crate) fn open(
     };
     view.fit()?;
     let (publisher, events) = channel();
-    let mut inner = shared.hub.inner();
-    inner.subscribers.push(Subscriber { wanted, publisher });
-    if !inner.running {
-        inner.running = true;
-        inner.spawn(work(Arc::downgrade(shared), Arc::clone(&shared.live), view.block()));
-    }
+    shared.hub.add(Subscriber { kind: wanted, publisher }, || {
+        work(Arc::downgrade(shared), Arc::clone(&shared.live), view.block())
+    });
     Ok(events)
 }
 
@@ -173,6 +94,8 @@ fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
 /// Notifies subscribers of head changes, while there are any.
 async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef) {
     let mut heads = live.changes();
+    // The head may have changed between the view of the first subscriber and this.
+    heads.mark_changed();
     loop {
         let changed = tokio::time::timeout(SWEEP, heads.changed()).await;
         let Some(shared) = shared.upgrade().filter(|_| !matches!(changed, Ok(Err(_)))) else { return };
@@ -180,92 +103,43 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef
         let view = RequestView::now(&*live);
         announced = view.block();
         // Decoding a block and matching its logs may take milliseconds.
-        let telling = tokio::task::spawn_blocking(move || {
-            if let Err(reason) = tell(&shared, &view, from) {
-                shared.hub.close(&reason);
-            }
-            shared.hub.sweep()
-        });
-        // A panic there ends this task, and the notifications with it.
-        if !telling.await.unwrap_or(false) {
-            return;
-        }
+        let there = Arc::clone(&shared);
+        let notified = tokio::task::spawn_blocking(move || notify(&there, &view, from)).await;
+        let reason = match notified {
+            Ok(Ok(ended)) if shared.hub.sweep(&ended) => continue,
+            Ok(Ok(_)) => return,
+            Ok(Err(reason)) => reason,
+            Err(panic) => Error::internal(format!("notifying subscribers: {panic}")),
+        };
+        shared.hub.close(&reason);
+        return;
     }
 }
 
-fn tell(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error> {
+/// Notifies all subscribers of what changed since `from`. Returns those that have ended.
+fn notify(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<Vec<Arc<Subscriber>>, Error> {
+    let mut ended = Vec::new();
     if from == view.block() {
-        return Ok(());
+        return Ok(ended);
     }
     let Some(Changes { gone, came }) = changes::between(view.source(), from, BLOCKS_MAX)? else {
         return Err(Error::new(codes::SERVER, "too much has changed at once; subscribe again"));
     };
-    // As in geth, removed blocks are notified oldest first.
-    for at in gone {
-        shared.hub.notify(&Notice { shared, view, at, removed: true })?;
-    }
+    let mut subscribers = shared.hub.subscribers();
     let shortened = came.is_empty();
-    for at in came {
-        shared.hub.notify(&Notice { shared, view, at, removed: false })?;
+    // As in geth, removed blocks are notified oldest first.
+    let blocks = gone.into_iter().map(|at| (at, true)).chain(came.into_iter().map(|at| (at, false)));
+    for (at, removed) in blocks {
+        Notice { shared, view, at, removed }.send(&mut subscribers, &mut ended)?;
     }
     if shortened {
-        let head = header(view, view.block())?;
-        shared.hub.inner().subscribers.retain(|each| {
-            !matches!(each.wanted, Kind::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
-        });
+        let head = header_json(view, view.block())?;
+        let listens = |each: &Subscriber| {
+            !matches!(each.kind, Kind::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
+        };
+        ended.extend(subscribers.extract_if(.., |each| !listens(each)));
     }
-    Ok(())
-}
-
-/// Notification of one block that came or left.
-struct Notice<'a> {
-    shared: &'a Shared,
-    view: &'a RequestView,
-    at: BlockRef,
-    removed: bool,
-}
-
-impl Notice<'_> {
-    /// Notifies a subscriber. False when it is gone.
-    fn to(&self, subscriber: &Subscriber) -> Result<bool, Error> {
-        let publisher = &subscriber.publisher;
-        match &subscriber.wanted {
-            Kind::Heads if !self.removed => Ok(publisher.send(Json::Shared(header(self.view, self.at)?))),
-            Kind::Logs(criteria) => self.logs(criteria, publisher),
-            Kind::Receipts(wanted) if !self.removed => self.receipts(wanted, publisher),
-            Kind::Heads | Kind::Receipts(_) | Kind::Silence => Ok(!publisher.is_closed()),
-        }
-    }
-
-    fn logs(&self, criteria: &Criteria, publisher: &Publisher) -> Result<bool, Error> {
-        let tell = &mut |log| publisher.send(Json::Owned(log));
-        let all = changes::logs(self.view, criteria, self.at, self.removed, tell)?;
-        Ok(all && !publisher.is_closed())
-    }
-
-    fn receipts(&self, wanted: &B256Set, publisher: &Publisher) -> Result<bool, Error> {
-        let block = self.shared.blocks.block(self.view, self.at)?;
-        let mut out = String::from("[");
-        for (index, tx) in block.transactions.iter().enumerate() {
-            if wanted.is_empty() || wanted.contains(tx.tx_hash()) {
-                if out.len() > 1 {
-                    out.push(',');
-                }
-                out.push_str(self.shared.blocks.receipt(self.view, &block, index)?.as_str());
-            }
-        }
-        if out.len() == 1 {
-            return Ok(!publisher.is_closed());
-        }
-        out.push(']');
-        Ok(publisher.send(Json::Owned(out)))
-    }
-}
-
-/// JSON of a header as geth notifies it.
-fn header(view: &RequestView, at: BlockRef) -> Result<Arc<str>, Error> {
-    let header = select::header(view.source(), at)?;
-    Ok(own_header_json(&header, at.hash).as_str().into())
+    Ok(ended)
 }
 
 #[cfg(test)]

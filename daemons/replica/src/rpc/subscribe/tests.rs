@@ -4,7 +4,7 @@ use crate::rpc::tests::fake::{self, Chain};
 use crate::rpc::tests::still::Still;
 use crate::rpc::tests::{self, rpc};
 use futures_util::{SinkExt as _, StreamExt as _};
-use maidenlane_jsonrpc::{Limits, Listener};
+use maidenlane_jsonrpc::{Api as _, Limits, Listener};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +97,21 @@ fn every_block_that_comes_is_announced_and_a_head_that_goes_back() {
         assert_eq!(scene.ask("eth_unsubscribe", json!([id])).await["result"], true);
         scene.live.show(chain.at(53));
         assert_eq!(scene.ask("eth_blockNumber", json!([])).await["result"], "0x35", "nothing in between");
+    });
+}
+
+/// A head that comes between a request's view and the start of the task that notifies.
+#[test]
+fn a_head_that_came_meanwhile_is_announced_at_once() {
+    run(async |chain| {
+        let live = Arc::new(Still::new(chain.at(50)));
+        let served = rpc(Arc::clone(&live));
+        let view = Arc::new(served.pin(None).await);
+        live.show(chain.at(51));
+        let mut events = served.subscribe(&view, "eth", "newHeads", None).await.expect("a subscription");
+        let next = tokio::time::timeout(Duration::from_secs(2), events.next()).await;
+        let head = next.expect("at once, without another head").expect("a head");
+        assert!(head.as_str().contains("\"number\":\"0x33\""), "{}", head.as_str());
     });
 }
 
