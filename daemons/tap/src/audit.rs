@@ -1,4 +1,4 @@
-//! Asks the master to prove some of the rows it made us publish.
+//! Audit of published rows: the master proves some of the rows that it made us publish.
 //!
 //! # Why
 //! Roots that geth reports say nothing about rows that we normalised: a slot filed under the wrong key would join
@@ -12,18 +12,18 @@ use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, Nibbles, TrieAccount};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_wire::Rows;
 
-/// One key to be proved.
+/// A changed key whose value the master is to prove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The account.
     pub address: Address,
     /// Slim RLP after the block, as the rows have it.
     pub account: Option<Bytes>,
-    /// One of its slots: plain slot, hashed key and value after the block.
+    /// Slot of the account: plain slot, hashed key and value after the block.
     pub slot: Option<(B256, B256, Option<Bytes>)>,
 }
 
-/// Up to `count` changed keys, chosen by `pick`, which gives a number below its argument.
+/// Up to `count` changed keys to be proved, chosen by `pick`, which gives a number below its argument.
 pub fn choose(rows: &Rows, count: usize, mut pick: impl FnMut(usize) -> usize) -> Vec<Question> {
     if rows.accounts.is_empty() {
         return Vec::new();
@@ -62,7 +62,7 @@ pub fn verify(question: &Question, root: B256, proof: &EIP1186AccountProofRespon
         .map_err(|error| format!("slot {plain} of {}: {error}", question.address))
 }
 
-/// The account in a slim RLP.
+/// The full account (with root and code hash) of a slim RLP.
 fn fat(slim: &Bytes) -> Result<TrieAccount, String> {
     let wrong = |error: alloy::rlp::Error| format!("slim account: {error}");
     let mut list = Prefix::decode_bytes(&mut slim.as_ref(), true).map_err(wrong)?;

@@ -1,5 +1,4 @@
-//! Examination of a block by itself ([`maidenlane_chain::block`]) and against its parent, before anybody may believe it.
-//! Pure.
+//! Examination of a block by itself ([`maidenlane_chain::block`]) and against its parent, before it is published. Pure.
 
 use alloy::consensus::Header;
 use alloy::rlp::{Encodable, Header as Prefix};
@@ -18,7 +17,7 @@ pub struct Examined {
     pub header_raw: Bytes,
     /// Body RLP: `[transactions, uncles, withdrawals?]`.
     pub body: Bytes,
-    /// How many transactions it has.
+    /// Number of transactions in the body.
     pub transactions: usize,
 }
 
@@ -65,7 +64,7 @@ pub fn examine_roots(block: &Examined, parent: (B256, B256), state: (B256, B256)
     expect("state root", state.1, block.header.state_root)
 }
 
-/// The hashes of the transactions in a body.
+/// Hashes of the transactions in a body.
 ///
 /// # Errors
 /// When it is no body.

@@ -1,4 +1,4 @@
-//! The tap's settings.
+//! Settings of the tap.
 
 use maidenlane_chain::B256;
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// As written in Dhall.
+/// Settings as written in Dhall.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct TapRaw {
@@ -20,15 +20,15 @@ pub struct TapRaw {
     pub chain: ChainRaw,
     /// The feed that this tap writes.
     pub feed: FeedRaw,
-    /// Where a new feed may begin.
+    /// Start of a new feed.
     pub begin: BeginRaw,
     /// Publish the trie nodes that blocks change, for replicas that answer `eth_getProof`.
     pub proofs: bool,
     /// Changed keys per block near the head that the master must prove; 0 = none.
     pub auditKeys: u64,
-    /// Between heartbeats, and between questions to the master.
+    /// Interval of heartbeats, and of requests to the master.
     pub heartbeat_ms: u64,
-    /// Without finality, spool segments are kept until their blocks are this deep.
+    /// Depth of blocks until which spool segments are kept where there is no finality.
     pub keepDepth: u64,
     /// Admin listener.
     pub admin: AdminRaw,
@@ -38,25 +38,25 @@ pub struct TapRaw {
     pub stateDir: String,
 }
 
-/// Where a new feed may begin.
+/// Start of a new feed.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum BeginRaw {
-    /// At genesis, with its whole state: any replica can follow it from nothing.
+    /// Genesis, with its whole state: any replica can follow the feed from nothing.
     Genesis,
-    /// Where the spool begins: only replicas that stand at that block can follow it.
+    /// Start of the spool: only replicas that stand at that block can follow the feed.
     Spool,
 }
 
 /// Validated [`BeginRaw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
-    /// At genesis or not at all.
+    /// Genesis or not at all.
     Genesis,
-    /// Where the spool begins.
+    /// Start of the spool.
     Spool,
 }
 
-/// Validated.
+/// Validated [`TapRaw`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Directory that the hook in geth writes to.
@@ -67,17 +67,17 @@ pub struct Settings {
     pub chain_id: u64,
     /// Hash of block 0; `None` takes the master's.
     pub genesis: Option<B256>,
-    /// The feed's topic.
+    /// Topic of the feed.
     pub topic: String,
-    /// Where trie nodes go, if they are published.
+    /// Topic of the trie nodes, if they are published.
     pub proofs_topic: Option<String>,
-    /// The log that carries it.
+    /// The log that carries the feed.
     pub log: shapes::Log,
-    /// Where a new feed may begin.
+    /// Start of a new feed.
     pub begin: Begin,
     /// Changed keys per block that the master must prove.
     pub audit_keys: usize,
-    /// Between heartbeats.
+    /// Interval of heartbeats.
     pub heartbeat: Duration,
     /// Depth at which blocks count as final.
     pub keep_depth: u64,

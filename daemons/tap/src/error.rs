@@ -7,10 +7,10 @@ use std::path::PathBuf;
 /// An error of the tap.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Between the tap and its master.
+    /// Failure between the tap and its master.
     #[error("master")]
     Master(#[from] crate::ipc::Error),
-    /// Between the tap and the log.
+    /// Failure between the tap and the log.
     #[error("log")]
     Log(#[from] maidenlane_log::Error),
     /// The master serves another chain than the settings name.
@@ -67,7 +67,7 @@ pub enum Error {
     /// A canonical block was executed without leaving frames.
     #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
     Hole(BlockRef),
-    /// The settings ask for trie nodes, and the hook was not told to write them.
+    /// The settings ask for trie nodes, and the hook was not set to write them.
     #[error(
         "block {block} was executed without trie nodes, which `proofs = True` is to publish: set `\"trie\": true` in geth's `--vmtrace.jsonconfig`, start geth again and run `{REPAIR}`, or set `proofs` to False"
     )]
@@ -148,7 +148,7 @@ pub enum Error {
     },
 }
 
-/// The command that closes a hole; FILE as the tap itself was given it.
+/// Command that closes a hole; FILE as the tap itself was given it.
 const REPAIR: &str = "maidenlane tap repair --config FILE";
 
 impl Error {

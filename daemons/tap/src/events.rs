@@ -1,4 +1,4 @@
-//! Everything the tap tells: one closed type, one table to log lines, one to metrics.
+//! Events of the tap: one closed type, one table to log lines, one to metrics.
 
 use maidenlane_chain::{BlockRef, UnknownFork};
 use maidenlane_service::Metrics;
@@ -67,7 +67,7 @@ pub enum Event {
     },
     /// Keys of a block were proved by the master.
     Audited {
-        /// How many.
+        /// Number of keys.
         keys: usize,
     },
     /// The master could not prove keys, for example because it no longer has that state.
@@ -82,7 +82,7 @@ pub enum Event {
     },
     /// Spool segments were deleted.
     Reclaimed {
-        /// How many.
+        /// Number of segments.
         segments: usize,
     },
     /// The master's chain config names a fork that this build does not implement, and it is near.

@@ -1,4 +1,4 @@
-//! Every named point at which a test can kill or hold the tap.
+//! Failpoints: every named point at which a test can kill or hold the tap.
 
 /// Before the spool is looked at for new frames.
 pub const BEFORE_SPOOL_READ: &str = "tap.before_spool_read";
@@ -23,7 +23,7 @@ pub const AFTER_TAIL_READ: &str = "tap.after_tail_read";
 /// Before a spool segment is deleted.
 pub const BEFORE_SPOOL_DELETE: &str = "tap.before_spool_delete";
 
-/// All of them, for the harness.
+/// All failpoints, for the harness.
 pub const ALL: [&str; 11] = [
     BEFORE_SPOOL_READ,
     AFTER_SPOOL_READ,

@@ -1,4 +1,4 @@
-//! Decides what to publish next. Pure: what happened goes in, the next step comes out.
+//! State machine that decides what to publish next. Pure: events go in, the next step comes out.
 //!
 //! Blocks are spooled when they are *executed*; which of them are canonical is what the master announces later. An
 //! announced head is joined to the published head by walking its parents back through the spool.
@@ -34,31 +34,31 @@ pub enum Input {
     Restarted,
     /// The master announced a head.
     Announced(BlockRef),
-    /// The master was asked for its head and answered this.
+    /// The master's answer when it was asked for its head.
     Polled(BlockRef),
 }
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing until something happens.
+    /// Nothing to do until the next input.
     Idle,
     /// The master stands at the published head.
     Reached,
     /// Ask the master for its head: does it still stand at this ancestor?
     Confirm(BlockRef),
-    /// Not before the frames of this block are in the spool.
+    /// Wait until the frames of this block are in the spool.
     Wait {
         /// The head that is wanted.
         target: BlockRef,
         /// The block whose frames are missing.
         missing: BlockRef,
     },
-    /// Remember more of the published chain and ask again.
+    /// Remember more of the published chain, then call [`Follow::step`] again.
     Deeper,
     /// The head's branch leaves the chain below the feed's base.
     BelowBase(BlockRef),
-    /// Publish this.
+    /// Publish this change.
     Change(Change),
 }
 
@@ -85,7 +85,7 @@ impl Change {
 #[derive(Clone, Copy, Debug)]
 struct Target {
     block: BlockRef,
-    /// The master's answer after this was announced: it stands there, or elsewhere.
+    /// The master's answer since this head was announced: true if it stands there. `None` before it was asked.
     confirmed: Option<bool>,
 }
 
@@ -110,7 +110,7 @@ impl Follow {
         self.resuming
     }
 
-    /// Takes note of what happened.
+    /// Takes one input.
     pub fn note(&mut self, input: Input) {
         match input {
             Input::Restarted => *self = Self::default(),
@@ -130,12 +130,12 @@ impl Follow {
         }
     }
 
-    /// A change towards `block` was not carried out: decide it anew.
+    /// Queues `block` as a target again, because a change towards it was not carried out.
     pub fn again(&mut self, block: BlockRef) {
         self.targets.push_front(Target { block, confirmed: None });
     }
 
-    /// The next thing to do; ask again after doing it.
+    /// The next thing to do; to be called again after it was done.
     pub fn step(&mut self, published: &Published, spool: &impl Lineage) -> Step {
         while let Some(target) = self.targets.front().copied() {
             let step = self.towards(target, published, spool);

@@ -41,7 +41,7 @@ pub enum Error {
     Timeout {
         /// The call.
         method: String,
-        /// How long it was waited for.
+        /// Time that was waited.
         waited_ms: u64,
     },
     /// geth refused a call.
@@ -65,7 +65,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// True if the connection is still good after it: geth understood and said no.
+    /// True if the connection is still good after this error: geth understood the call and refused it.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
@@ -91,7 +91,7 @@ struct Notification {
     result: Box<RawValue>,
 }
 
-/// One connection.
+/// A connection to geth.
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
@@ -217,7 +217,7 @@ impl Client {
         sent.map_err(|source| Error::Socket { path: self.path.clone(), what: "write", source })
     }
 
-    /// The next message, or `None` at `until`. What has arrived by then is still taken, once.
+    /// The next message, or `None` at `until`. Bytes that have arrived by then are still taken, once.
     fn receive(&mut self, until: Instant) -> Result<Option<Incoming>, Error> {
         let mut left = Duration::MAX;
         loop {

@@ -42,10 +42,10 @@ use maidenlane_log::TopicNeeds;
 use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer, with_causes};
 use std::time::Duration;
 
-/// Between attempts to ask a master for its genesis.
+/// Interval of attempts to ask a master for its genesis.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
-/// The daemon.
+/// The tap as a daemon.
 #[derive(Debug)]
 pub struct Daemon;
 

@@ -1,4 +1,4 @@
-//! The questions that the tap asks of its master.
+//! Requests of the tap to its master.
 
 use crate::ipc::{Client, Error};
 use alloy::primitives::{U64, U256};
@@ -11,9 +11,9 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Small questions are answered within this, or the master counts as silent.
+/// Timeout of small requests: a master that takes longer counts as silent.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// Whole blocks, proofs and `debug_setHead` may take longer.
+/// Timeout of requests for whole blocks and proofs, and of `debug_setHead`.
 const WORK_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl Master {
         Ok((id.to(), genesis.hash))
     }
 
-    /// Waits until a head may have been announced or something was written, `most` at longest. Whether it was written.
+    /// Waits until a head may have been announced or a file was written, at most `most`. True if a file was written.
     ///
     /// # Errors
     /// When the connection broke.

@@ -1,8 +1,8 @@
-//! Trie nodes on their way to the `proofs` topic.
+//! Publication of trie nodes in the `proofs` topic.
 //!
 //! # Correctness
 //! A set is acknowledged before the ADVANCE that names it: a reader of the feed that misses a set waits for nothing
-//! that was not written. Sets carry no epoch, so whatever interrupts us, they are sent again and do no harm.
+//! that was not written. Sets carry no epoch, so after any interruption they are sent again and do no harm.
 
 use crate::error::Error;
 use alloy::rlp::Decodable;
@@ -14,10 +14,10 @@ use maidenlane_log::{Append, Backend, LogProducer};
 use maidenlane_wire::{NodeRow, NodeSet, Rows, SlotRow};
 use std::collections::{BTreeMap, HashMap};
 
-/// Sets are appended when so much of them waits: those of a batch of large blocks do not pile up.
+/// Bytes of waiting sets at which they are appended: those of a batch of large blocks do not pile up.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Appends node sets.
+/// Producer of node sets.
 pub struct Sets {
     producer: Box<dyn LogProducer>,
     /// Block hash and entry.
@@ -100,13 +100,13 @@ impl std::fmt::Debug for Sets {
     }
 }
 
-/// Sets right what the nodes of a wiped storage were before.
+/// Corrects the previous values of the nodes of a wiped storage trie.
 ///
 /// # Why
 /// Before Cancun a destroyed contract loses its storage. geth makes that trie's nodes again in one buffer and keeps
-/// slices of it: all but the last one, the root, are told with other nodes' bytes. What the storage held is known
-/// from the slots that changed and, if the contract was made again, from the leaves of its new trie; the root tells
-/// whether that is all.
+/// slices of it: all but the last one, the root, are reported with other nodes' bytes. The storage before is known from
+/// the slots that changed and, if the contract was made again, from the leaves of its new trie; the root proves whether
+/// that is all.
 pub fn set_right(nodes: &mut Vec<NodeRow>, rows: &Rows) {
     if rows.storage.iter().flat_map(|storage| &storage.slots).any(|slot| slot.plain.is_some()) {
         return; // from Cancun on nothing is wiped
@@ -130,7 +130,7 @@ pub fn set_right(nodes: &mut Vec<NodeRow>, rows: &Rows) {
     nodes.retain(|row| row.before != row.after);
 }
 
-/// The nodes of a storage trie before the block by path, if nothing of it is in other places.
+/// Nodes of a storage trie before the block, by path; `None` if the leaves known do not add up to `root`.
 fn whole_trie(trie: &[NodeRow], changed: &[SlotRow], root: B256) -> Option<HashMap<Vec<u8>, Bytes>> {
     let mut held = BTreeMap::new();
     for row in trie {
@@ -152,7 +152,7 @@ fn whole_trie(trie: &[NodeRow], changed: &[SlotRow], root: B256) -> Option<HashM
     Some(nodes.map(|(path, node)| (path.to_vec(), node)).collect())
 }
 
-/// The leaves in a node, itself or small ones in it, by key.
+/// Collects the leaves in a node, itself or small ones in it, by key.
 fn leaves(mut node: &[u8], path: &[u8], held: &mut BTreeMap<B256, Vec<u8>>) {
     let within = |child: &RlpNode, part: &[u8], held: &mut BTreeMap<B256, Vec<u8>>| {
         if child.as_hash().is_none() {

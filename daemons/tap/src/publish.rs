@@ -26,24 +26,24 @@ const LINKS_MIN: usize = 256;
 pub struct Draft {
     /// Content.
     pub record: Record,
-    /// More records of the same head change follow.
+    /// True if more records of the same head change follow.
     pub more: bool,
 }
 
-/// Appends to one feed and reads it back.
+/// Publisher: appends to one feed and reads it back.
 pub struct Publisher {
     producer: Box<dyn LogProducer>,
     log: Scanner,
     tail: Tail,
     chain: Chain,
-    /// Our name for as long as this process lives.
+    /// Writer id of this process, for as long as it lives.
     writer: Id,
-    /// The name of a feed that begins with us. One for all our OPENs: the one that counts may be one whose
-    /// acknowledgement was lost.
+    /// Id of a feed that begins with us. One for all our OPENs: the one that counts may be one whose acknowledgement
+    /// was lost.
     new_feed: Id,
-    /// Set once we have owned an epoch: from then on, an epoch of somebody else displaces us.
+    /// True once we have owned an epoch: from then on, an epoch of another writer displaces us.
     owned: bool,
-    /// Our epoch, once our OPEN has won and while nothing of it is in doubt.
+    /// Number of our epoch, once our OPEN has won and while nothing of it is in doubt.
     mine: Option<u64>,
     finalized: u64,
 }
@@ -200,7 +200,7 @@ impl Publisher {
         let broken = |what: String| Error::BrokenFeed { offset: offset.0, what };
         let end = self.log.end()?;
         self.refuse_cut(end)?;
-        // Its first entry tells who wrote it; what others left between its parts is none of them.
+        // The record's first entry says who wrote it; entries of other writers between its parts are none of them.
         let mut reader = Reader::in_middle();
         let record = self.log.find(offset, self.tail.next, |entry| {
             let whole = reader.read(entry).map_err(|violation| broken(violation.to_string()))?;
@@ -236,7 +236,7 @@ impl Publisher {
         if end < self.tail.next { Err(Error::Cut { read: self.tail.next.0, end: end.0 }) } else { Ok(()) }
     }
 
-    /// Stops whoever owned an epoch and finds another's after it: two taps would take turns for ever.
+    /// Refuses an epoch of another writer once we have owned one: two taps would take turns for ever.
     fn check_mine(&self) -> Result<(), Error> {
         let reader = &self.tail.reader;
         let displaced =

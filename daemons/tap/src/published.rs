@@ -1,10 +1,10 @@
-//! The published chain as far back as it is known: what a new head is compared with.
+//! The published chain as far back as it is known; new heads are compared with it.
 
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_log::Offset;
 use std::collections::VecDeque;
 
-/// At most this many of the newest published blocks are remembered; deeper ones are read from the feed again.
+/// Number of the newest published blocks that are remembered; deeper ones are read from the feed again.
 const LINKS_MAX: usize = 100_000;
 
 /// One published block.
@@ -16,11 +16,11 @@ pub struct Link {
     pub parent: B256,
     /// State root.
     pub root: B256,
-    /// Where its record (or the first of its parts) stands on the feed.
+    /// Offset of the block's record (or the first of its parts) in the feed.
     pub offset: Offset,
 }
 
-/// Where a block stands towards the published chain.
+/// Position of a block towards the published chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The published head.
@@ -40,12 +40,12 @@ pub enum Standing {
 pub struct Published {
     links: VecDeque<Link>,
     head: Option<BlockRef>,
-    /// The oldest link is the feed's base.
+    /// True if the oldest link is the feed's base.
     from_base: bool,
 }
 
 impl Published {
-    /// A feed's base: its GENESIS or START block.
+    /// Starts the chain at a feed's base: its GENESIS or START block.
     pub fn begin(&mut self, link: Link) {
         self.links.clear();
         self.links.push_back(link);
@@ -70,7 +70,7 @@ impl Published {
         self.links.back()
     }
 
-    /// How many blocks are remembered.
+    /// Number of remembered blocks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.links.len()
@@ -88,13 +88,13 @@ impl Published {
         self.from_base
     }
 
-    /// As if older blocks had been left behind.
+    /// Marks the oldest link as not the base, as if older blocks had been left behind.
     #[cfg(test)]
     pub(crate) fn forget_base(&mut self) {
         self.from_base = false;
     }
 
-    /// The head moves to a child. False if it is no child of the head.
+    /// Moves the head to a child. False if it is no child of the head.
     #[must_use]
     pub fn advance(&mut self, link: Link) -> bool {
         if self.head.is_some_and(|head| {
@@ -111,7 +111,7 @@ impl Published {
         true
     }
 
-    /// The head moves back to its parent. False if `block` is not the head.
+    /// Moves the head back to its parent. False if `block` is not the head.
     #[must_use]
     pub fn undo(&mut self, block: BlockRef, parent: B256) -> bool {
         if self.head.is_some_and(|head| head != block) || (self.from_base && self.links.len() < 2) {
@@ -130,7 +130,7 @@ impl Published {
         self.links.get(usize::try_from(number.checked_sub(oldest)?).ok()?)
     }
 
-    /// Where `block` stands.
+    /// Position of `block` towards the published chain.
     #[must_use]
     pub fn standing(&self, block: BlockRef) -> Standing {
         let Some(head) = self.head else { return Standing::Elsewhere };

@@ -1,4 +1,4 @@
-//! Closes a hole: makes the master execute the missing block again, this time with our hook listening.
+//! Repair of a hole: makes the master execute the missing block again, this time with our hook listening.
 
 use crate::config::Settings;
 use crate::error::Error;
@@ -13,14 +13,14 @@ use maidenlane_chain::BlockRef;
 use maidenlane_feed::Scanner;
 use std::time::{Duration, Instant};
 
-/// Blocks looked at between the master's head and the published chain.
+/// Blocks that are walked at most between the master's head and the published chain.
 const WALK_MAX: usize = 100_000;
 /// Published blocks remembered at first; a deeper fork reads more of the feed.
 const LINKS_MIN: usize = 256;
-/// Between looks at the spool while the consensus layer feeds the blocks again.
+/// Interval of looks at the spool while the consensus layer feeds the blocks again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How a repair ended.
+/// Outcome of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repaired {
     /// Nothing was missing.
@@ -30,16 +30,16 @@ pub enum Repaired {
         /// The block that was missing.
         missing: BlockRef,
     },
-    /// The master went back, but nobody has fed it the block again yet. It stays repaired: start the tap when it has.
+    /// The master went back, but the consensus layer has not fed it the block again yet. Start the tap when it has.
     Waiting {
         /// The block that is missing.
         missing: BlockRef,
     },
 }
 
-/// Finds the oldest canonical block that is not published and left no frames, or without trie nodes if the settings
-/// ask for them, moves the master's head to its parent
-/// with `debug_setHead`, says so, and waits up to `patience` for the frames.
+/// Finds the oldest canonical block that is not published and left no frames, or without trie nodes if the settings ask
+/// for them, moves the master's head to its parent with `debug_setHead`, reports that, and waits up to `patience` for
+/// the frames.
 ///
 /// # Errors
 /// When master, log or spool cannot be used.

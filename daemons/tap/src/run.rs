@@ -1,6 +1,7 @@
-//! The one loop: listens to the master, looks at the spool, does what [`crate::follow`] says.
+//! Main loop of the tap: listens to the master, looks at the spool, does what [`crate::follow`] says.
 //!
-//! The loop runs on a thread of its own. Nothing else appends to the feed or talks to the master, so nothing can overtake.
+//! The loop runs on a thread of its own. Nothing else appends to the feed or talks to the master, so nothing can
+//! overtake.
 
 mod begin;
 mod blocks;
@@ -32,16 +33,16 @@ use std::time::{Duration, Instant};
 
 pub(crate) use reporter::START_WAIT;
 
-/// How long a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
+/// Time that a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
 const HOLE_AFTER: Duration = Duration::from_secs(10);
-/// Between looks at the spool while an announced block lacks frames: at first they are a moment away.
+/// Interval of looks at the spool while an announced block lacks frames: at first they are a moment away.
 const LOOK_SOON: Duration = Duration::from_micros(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How long the first is meant.
+/// Duration of the wait in which [`LOOK_SOON`] applies; after it, [`LOOK_AGAIN`].
 const SOON: Duration = Duration::from_millis(100);
-/// Between attempts to reach a master or a log that is away.
+/// Interval of attempts to reach a master or a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
-/// Between looks for spool segments to delete.
+/// Interval of looks for spool segments to delete.
 const RECLAIM_EVERY: Duration = Duration::from_secs(10);
 
 /// A running tap.
@@ -156,7 +157,7 @@ impl Tap {
         &self.output.publisher.tail().published
     }
 
-    /// How long to listen: until the next tick, or until frames that are awaited are looked for.
+    /// Time to listen: until the next tick, or until frames that are awaited are looked for.
     fn patience(&self) -> Duration {
         let tick = self.next_tick.saturating_duration_since(Instant::now());
         match self.waiting {
@@ -199,7 +200,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Does what is to be done until there is nothing more.
+    /// Does all pending steps until there is nothing more to do.
     fn go_on(&mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             let resuming = self.follow.resuming();
@@ -262,7 +263,7 @@ impl Tap {
         since.elapsed() >= HOLE_AFTER
     }
 
-    /// The master stands at the published head: a change that a dead tap left half-way is complete.
+    /// Publishes the end of a change that a dead tap left half-way: the master stands at the published head.
     fn reached(&mut self) -> Result<(), Error> {
         self.open()?;
         if self.output.publisher.tail().reader.more() {
@@ -290,7 +291,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Heartbeat, finality, status, spool: what is due once per tick.
+    /// Does what is due once per tick: heartbeat, finality, status, spool.
     fn tick(&mut self) -> Result<(), Error> {
         self.output.publisher.refresh()?;
         let resuming = self.follow.resuming();

@@ -1,4 +1,4 @@
-//! The spool: what the hook in geth wrote, found again by block hash.
+//! The spool: the frames that the hook in geth wrote, indexed by block hash.
 //!
 //! geth may be writing while we read, and may have been killed while it wrote. A frame that is not whole at the end
 //! of the newest segment is awaited; at the end of an older one it is a torn tail and skipped; a bad frame with
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use segment::Init;
 
-/// Frames kept from when they were found to when they are published.
+/// Bytes of frames kept from when they were found to when they are published.
 const FRESH_MAX_BYTES: usize = 64 << 20;
 
 /// A block in the index: the place of its frames, and what is needed to join it to others.
@@ -36,7 +36,7 @@ pub struct Indexed {
     pub origin_root: B256,
     /// State root after.
     pub root: B256,
-    /// Trie nodes are among its frames.
+    /// True if trie nodes are among its frames.
     pub nodes: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct Executed {
     pub receipts: Bytes,
     /// State changes.
     pub state: State,
-    /// The trie nodes that it changed, if the hook was told to write them.
+    /// The trie nodes that it changed, if the hook was set to write them.
     pub nodes: Option<Vec<NodeRow>>,
 }
 
@@ -75,13 +75,13 @@ struct Span {
 pub struct Found {
     /// Blocks whose frames are now complete.
     pub blocks: usize,
-    /// The last of them.
+    /// Hash of the last of them.
     pub newest: Option<B256>,
-    /// geth was started: a new INIT frame.
+    /// True if geth was started: a new INIT frame.
     pub init: bool,
-    /// The hook says that it lost frames.
+    /// Number of HOLE frames, by which the hook says that it lost frames.
     pub holes: usize,
-    /// Torn tails that were skipped.
+    /// Number of torn tails that were skipped.
     pub torn: usize,
 }
 
@@ -167,7 +167,7 @@ impl Spool {
         self.by_roots.get(&(origin_root, root)).copied()
     }
 
-    /// How many blocks the index holds.
+    /// Number of blocks in the index.
     #[must_use]
     pub fn len(&self) -> usize {
         self.blocks.len()

@@ -1,6 +1,6 @@
-//! The feed's state as of its newest record: chain, finality, and the writer's place.
+//! Tail of the feed: its state as of the newest record, that is chain, finality, and the writer's place.
 //!
-//! The tap keeps no position of its own: this, read anew at every start, decides where it goes on.
+//! The tap keeps no position of its own: this state, read anew at every start, decides where it goes on.
 
 use crate::error::Error;
 use crate::failpoints;
@@ -13,10 +13,10 @@ use maidenlane_log::{Entry, Offset};
 use maidenlane_service::failpoint;
 use maidenlane_wire::{Final, Outline};
 
-/// The first look at the tail: far more than a displaced writer can add before it notices.
+/// Number of entries in the first look at the tail: far more than a displaced writer can add before it notices.
 const SPAN_ENTRIES: u64 = 4096;
 
-/// The chain a feed must be of.
+/// Identity of the chain that a feed must be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// EIP-155 chain id.
@@ -29,7 +29,7 @@ pub struct Chain {
 #[derive(Debug)]
 pub struct Tail {
     chain: Chain,
-    /// Which entries count, and who writes.
+    /// Reader of the feed: decides which entries count, and knows the writer.
     pub reader: Reader,
     /// The highest finalized number that any record carried.
     pub finalized: u64,

@@ -1,4 +1,4 @@
-//! The tap's settings and the files under `dhall/` say the same.
+//! Test that the tap's settings and the files under `dhall/` agree.
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 

@@ -17,7 +17,7 @@ fn leaf(key: B256, value: Vec<u8>) -> Bytes {
     alloy::rlp::encode(LeafNode::new(Nibbles::unpack(key), value)).into()
 }
 
-/// What was published, and what the master proves.
+/// A state as published, and the master's proof of it.
 struct Case {
     rows: Rows,
     root: B256,

@@ -1,4 +1,4 @@
-//! GENESIS from an allocation.
+//! Tests of the GENESIS record: made from an allocation.
 
 use super::genesis;
 use crate::spool;

@@ -1,4 +1,4 @@
-//! Blocks that are what they say, and blocks that are not.
+//! Tests of block examination: blocks that are what they say, and blocks that are not.
 
 use super::{examine, examine_receipts, examine_roots, list_of_receipts, transaction_hashes};
 use maidenlane_chain::{B256, Bytes, keccak256};

@@ -1,4 +1,4 @@
-//! One door: a short script of blocks, inputs and expected steps.
+//! Tests of following by scripts: blocks, inputs and expected steps.
 //!
 //! Blocks are named by letter and number: `a3` is block 3 of branch a. `a` is the trunk; `b3<a2` spools b3 on a2.
 
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    /// Steps until there is nothing more to do at once, and tells them.
+    /// Steps until there is nothing more to do at once, and returns the steps as text.
     fn run(&mut self) -> String {
         let mut steps = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! One door: a fake geth that answers with a script of writes.
+//! Tests of the IPC client against a fake geth that answers with a script of writes.
 
 use super::{Client, Error};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// Calls once; the other side reads the request and writes `answers` one by one, then closes if told so.
+/// Calls once; the other side reads the request and writes `answers` one by one, then closes unless it is to `hang`.
 fn check(answers: &[&str], hang: bool, expect: Result<serde_json::Value, &str>, heads: &[u64]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("geth.ipc");

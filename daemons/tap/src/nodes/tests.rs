@@ -31,7 +31,7 @@ fn wiped(count: u8) -> (Rows, Vec<NodeRow>) {
     (Rows { storage, ..Rows::default() }, nodes)
 }
 
-/// As geth tells them: every one with the bytes of the root, as far as it is long.
+/// Rows as geth reports them: every one with the bytes of the root, as far as it is long.
 fn spoiled(nodes: &[NodeRow]) -> Vec<NodeRow> {
     let root = nodes[0].before.clone().unwrap();
     let mut spoiled = nodes.to_vec();
@@ -59,7 +59,7 @@ fn a_wiped_storage_is_set_right() {
 #[test]
 fn a_storage_that_was_wiped_and_came_back_changed_only_where_it_differs() {
     let (mut rows, nodes) = wiped(40);
-    // Its trie is written anew, and it is given with other nodes' bytes what it was.
+    // The contract's trie is written anew, and its rows have other nodes' bytes for what they were.
     let again: Vec<_> = nodes
         .iter()
         .zip(spoiled(&nodes))

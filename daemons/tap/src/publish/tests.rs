@@ -1,4 +1,4 @@
-//! One door: two writers on one segment log, driven step by step.
+//! Tests of publishing: two writers on one segment log, driven step by step.
 
 use super::{Draft, Publisher};
 use crate::error::Error;
@@ -41,7 +41,7 @@ impl Feed {
         })
     }
 
-    /// What a consumer that starts now makes of the feed.
+    /// State of the feed as a consumer that starts now reads it.
     fn read(&self) -> Tail {
         Tail::load(self.chain, &mut Scanner::new(self.log.consumer(TOPIC, 0).unwrap()), usize::MAX).unwrap()
     }
@@ -69,7 +69,7 @@ fn large_advance(sample: &Sample, more: bool, receipts: Bytes) -> Draft {
     Draft { record: Record::Advance(record), more }
 }
 
-/// What does not compress into one entry.
+/// Bytes that do not compress into one entry.
 fn noise() -> Bytes {
     let noise: Vec<u8> =
         (0..90_000_u32).flat_map(|i| maidenlane_chain::keccak256(i.to_be_bytes()).0).collect();
@@ -118,7 +118,7 @@ fn the_first_open_of_an_epoch_wins_and_the_other_is_displaced() {
     assert_eq!(feed.read().published.head(), Some(genesis.block));
 }
 
-/// A log that takes what is appended and never says so.
+/// A log that takes what is appended and never acknowledges it.
 struct Silent(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl LogProducer for Silent {

@@ -8,10 +8,10 @@ use alloy::rlp::Decodable;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_wire::{Genesis, Start};
 
-/// Headers in a START: what BLOCKHASH can ask for.
+/// Number of headers in a START: those that BLOCKHASH can ask for.
 const ANCESTORS: usize = 256;
 
-/// GENESIS, if the spool holds it: block 0 is `hash`.
+/// GENESIS record, if the spool holds the frame: block 0 is `hash`.
 pub(super) fn genesis(blocks: &Blocks, hash: B256) -> Result<Option<Genesis>, Error> {
     let Some(frame) = blocks.spool.genesis()? else { return Ok(None) };
     let (block, segment) = (BlockRef::new(0, hash), blocks.spool.segment_of_genesis());
@@ -19,7 +19,7 @@ pub(super) fn genesis(blocks: &Blocks, hash: B256) -> Result<Option<Genesis>, Er
     genesis.map(Some).map_err(|what| Error::BadFrames { block, segment, what })
 }
 
-/// START at `block`, whose child is the oldest in the spool.
+/// START record at `block`, whose child is the oldest in the spool.
 pub(super) fn start(blocks: &mut Blocks, block: BlockRef) -> Result<Start, Error> {
     let master = blocks.connection.master()?;
     let header = master.raw_header(block.hash)?;

@@ -1,4 +1,4 @@
-//! Blocks of the master: their frames from the spool, examined, and what only the master itself can say of them.
+//! Blocks of the master: their frames from the spool, examined, and answers that only the master itself can give.
 
 use super::connection::Connection;
 use crate::audit;
@@ -33,7 +33,7 @@ pub(super) struct Checked {
 /// The master's answer when it was asked for proofs.
 pub(super) enum Audit {
     Proved,
-    /// For example because it no longer has that state.
+    /// Refusal, for example because the master no longer has that state.
     Refused(String),
 }
 
@@ -72,7 +72,7 @@ impl Blocks {
     /// Has the master prove some of a block's rows.
     ///
     /// # Errors
-    /// When a proof says otherwise than the rows.
+    /// When a proof contradicts the rows.
     pub(super) fn audit(&mut self, block: &Examined, rows: &Rows) -> Result<Audit, Error> {
         let questions =
             audit::choose(rows, self.settings.get().audit_keys, |below| rand::random_range(0..below));

@@ -14,7 +14,7 @@ pub(super) struct Connection {
     settings: Current<Settings>,
     chain: Chain,
     master: Option<Master>,
-    /// Tells of frames that come.
+    /// File watch on the spool: reports frames that come.
     watch: Watch,
     /// The master's head and the time of its answer.
     seen: Option<(BlockRef, SystemTime)>,
@@ -44,7 +44,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// Forgets what a failure put in doubt.
+    /// Drops what a failure put in doubt: the last head seen, and the connection unless geth merely refused.
     pub(super) fn failed(&mut self, cause: &ipc::Error) {
         self.seen = None;
         if !cause.is_refusal() {
@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// The master, to be asked.
+    /// The connected master.
     ///
     /// # Errors
     /// When there is no connection.
@@ -84,7 +84,7 @@ impl Connection {
         self.seen.map(|(head, _)| head)
     }
 
-    /// The same with the time of the answer, if that was a moment ago.
+    /// The master's last head with the time of its answer, if that was a moment ago.
     pub(super) fn just_seen(&self) -> Option<(BlockRef, SystemTime)> {
         self.seen.filter(|(_, at)| at.elapsed().is_ok_and(|age| age <= ANSWER_WITHIN))
     }

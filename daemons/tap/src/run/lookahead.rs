@@ -1,10 +1,10 @@
 //! Blocks checked before they are announced.
 //!
 //! # Why
-//! A consensus client has a block executed first and makes it the head afterwards. In between there is nothing to do but
-//! to check it, so that its announcement finds it ready: the master's proofs alone take longer than all else the tap does.
-//! Only the block that continues the published head is looked at so. A fault in it counts when it is announced: a block
-//! that never becomes canonical is nobody's trouble.
+//! A consensus client has a block executed first and makes it the head afterwards. In between there is nothing to do
+//! but to check it, so that its announcement finds it ready: the master's proofs alone take longer than all else the
+//! tap does. Only the block that continues the published head is checked so. A fault in it counts when it is announced:
+//! a block that never becomes canonical is nobody's trouble.
 
 use super::blocks::{Audit, Blocks, Checked};
 use crate::block::Examined;
@@ -15,7 +15,7 @@ use maidenlane_service::Tracer;
 use maidenlane_service::clock::age_of;
 use std::time::Duration;
 
-/// Blocks younger than this are audited, and the master's head whatever its age.
+/// Age below which blocks are audited; the master's head is, whatever its age.
 const AUDIT_AGE_MAX: Duration = Duration::from_secs(600);
 
 pub(super) struct Lookahead {
@@ -26,7 +26,7 @@ pub(super) struct Lookahead {
 
 struct Ahead {
     hash: B256,
-    /// With the master's proof of some of its rows, or without.
+    /// Result of the check, true if the master proved some of the rows.
     checked: Result<(Checked, bool), Error>,
 }
 
@@ -58,7 +58,8 @@ impl Lookahead {
         Ok(())
     }
 
-    /// A block that is about to be published: checked before, or now. `announced` says that the master made it its head.
+    /// A block that is about to be published: checked before, or now. `announced` is true if the master made it its
+    /// head.
     ///
     /// # Errors
     /// The fault in it.
@@ -85,7 +86,7 @@ impl Lookahead {
     }
 }
 
-/// The master may not be able to prove it yet, and is asked once more when the block is announced.
+/// Audits a young block. The master may not be able to prove it yet, and is asked once more when it is announced.
 fn prove_young(checked: Checked, blocks: &mut Blocks) -> Result<(Checked, bool), Error> {
     let audited = is_young(&checked.block)
         && matches!(blocks.audit(&checked.block, &checked.executed.state.rows)?, Audit::Proved);

@@ -1,4 +1,4 @@
-//! Head changes become records: blocks in, the feed and its trie nodes out.
+//! Output of the tap: head changes become records of the feed, and sets of trie nodes.
 
 use super::blocks::{Blocks, Checked};
 use super::lookahead::Lookahead;
@@ -13,12 +13,12 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::{Health, Tracer, failpoint};
 use maidenlane_wire::{Advance, NodeRow, NodeSet, Record, Rows, Undo};
 
-/// Blocks in one append.
+/// Number of blocks in one append.
 const BATCH_BLOCKS: usize = 32;
 
 pub(super) struct Output {
     pub(super) publisher: Publisher,
-    /// Publishes trie nodes, if that is asked for.
+    /// Producer of trie nodes, if they are asked for.
     sets: Option<Sets>,
     events: Tracer<Event>,
     health: Health,
@@ -85,7 +85,7 @@ impl Output {
         Ok(())
     }
 
-    /// The feed is the truth of what is undone: rows, header and receipts come from our own ADVANCE.
+    /// UNDO of a block. Its rows, header and receipts come from our own ADVANCE, because the feed is the truth.
     fn undo(&mut self, block: BlockRef) -> Result<Undo, Error> {
         let bad = |what: String| Error::BadBlock { block, what };
         let link = self.publisher.tail().published.at(block.number).copied();
@@ -100,7 +100,7 @@ impl Output {
         Ok(Undo { block, parent: link.parent, header, transactions, receipts, rows })
     }
 
-    /// The record of a block, held against its parent `(hash, state root)`.
+    /// ADVANCE of a block, checked against its parent `(hash, state root)`.
     fn advance(&mut self, checked: Checked, parent: (B256, B256), blocks: &Blocks) -> Result<Advance, Error> {
         let Checked { block, executed } = checked;
         let state = (executed.state.origin_root, executed.state.root);
@@ -117,7 +117,7 @@ impl Output {
         })
     }
 
-    /// Has the trie nodes of a block published before it, if they are asked for; returns their digest.
+    /// Takes the trie nodes of a block, to be published before it, if they are asked for; returns their digest.
     fn nodes(
         &mut self,
         block: BlockRef,
@@ -131,7 +131,7 @@ impl Output {
         sets.add(&NodeSet { block, parent, nodes }).map(Some)
     }
 
-    /// The nodes of all blocks that were prepared are in the log when this returns.
+    /// Appends the nodes of all blocks that were prepared; they are in the log when this returns.
     fn flush_nodes(&mut self) -> Result<(), Error> {
         let Some(sets) = &mut self.sets else { return Ok(()) };
         let Appended { sets, bytes } = sets.flush()?;

@@ -1,4 +1,4 @@
-//! Word of the tap itself to the machine it runs on: failures that pass, readiness, status.
+//! Reports of the tap about itself: failures that pass, readiness, status.
 
 use crate::error::Error;
 use crate::events::Event;
@@ -8,18 +8,18 @@ use maidenlane_chain::{BlockRef, ForkWatch, Forks, UnknownFork};
 use maidenlane_service::{Health, Tracer, clock, with_causes};
 use std::time::{Duration, Instant};
 
-/// Asked for, again and again, by a start that waits for somebody else.
+/// Extension of the start's timeout, requested again and again while a start waits for a dependency.
 pub(crate) const START_WAIT: Duration = Duration::from_secs(30);
-/// Without the log for so long, let the service manager begin afresh.
+/// Time without the log after which the tap gives up, so that the service manager restarts it.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
 pub(super) struct Reporter {
     events: Tracer<Event>,
     health: Health,
     failing_since: Option<Instant>,
-    /// The last failure's text, which is reported once.
+    /// Text of the last failure, which is reported once.
     failure: Option<String>,
-    /// The master's chain config, parsed again when it is another one.
+    /// The master's chain config, parsed again when it changes.
     chain_config: String,
     forks: Option<Forks>,
     fork_watch: ForkWatch,
@@ -47,7 +47,7 @@ impl Reporter {
         }
     }
 
-    /// Nothing is in the way.
+    /// Notes that nothing is in the way: forgets the last failure.
     pub(super) fn works(&mut self) {
         (self.failing_since, self.failure) = (None, None);
         self.health.progress();
@@ -108,7 +108,8 @@ impl Reporter {
         }
     }
 
-    /// The next fork of the master that this build does not implement. A head is about as old as its announcement.
+    /// Reports the next fork of the master that this build does not implement. A head is about as old as its
+    /// announcement.
     fn report_forks(&mut self, spool: &Spool, head: Option<BlockRef>) {
         let (Ok(init), Some(head), now_s) = (spool.init(), head, clock::now().as_secs()) else { return };
         if self.chain_config != init.chain_config {

@@ -1,4 +1,4 @@
-//! Signs of life for readers: heartbeats, and finality.
+//! Liveness signals for readers: heartbeats, and finality.
 
 use super::connection::Connection;
 use super::output::Output;
@@ -30,7 +30,7 @@ pub(super) fn heartbeat(
     Some(Draft { record: Record::Heartbeat(Heartbeat { published, master, resuming, master_seen_ms }), more })
 }
 
-/// Publishes both in one append: a head that is announced meanwhile waits for it.
+/// Publishes FINAL and heartbeat in one append: a head that is announced meanwhile waits for it.
 pub(super) fn publish(
     output: &mut Output,
     events: &Tracer<Event>,

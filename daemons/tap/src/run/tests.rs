@@ -1,4 +1,4 @@
-//! One door: a whole tap between a fake geth and a segment log. Scripts move the master; what counts is the feed.
+//! Tests of a whole tap between a fake geth and a segment log. Scripts move the master; the feed is compared.
 
 use super::Tap;
 use crate::config::{Begin, Settings};
@@ -170,7 +170,7 @@ fn following(length: usize) -> (World, Vec<Sample>) {
     auditing(length, 0)
 }
 
-/// The same with so many keys to be proved of each block.
+/// The feed of [`following`] with a number of keys to be proved of each block.
 fn auditing(length: usize, audit_keys: usize) -> (World, Vec<Sample>) {
     let chain = chain(length);
     let mut world = World::new(&chain);

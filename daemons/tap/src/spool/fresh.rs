@@ -1,8 +1,9 @@
-//! Frames that were just written, kept until their block is asked for.
+//! Cache of frames that were just written, kept until their block is asked for.
 //!
 //! # Why
-//! At the head a block is published a moment after it was found: its frames were read and checked then, and need be read
-//! neither from the disk nor checked again. Of a backlog, only the newest fit; the others are read when their turn comes.
+//! At the head a block is published a moment after it was found: its frames were read and checked then, and need be
+//! read neither from the disk nor checked again. Of a backlog, only the newest fit; the others are read when their turn
+//! comes.
 
 use maidenlane_chain::B256;
 use maidenlane_wire::frame::{Checked, Frame, FrameError};
@@ -39,7 +40,7 @@ impl Fresh {
         Self { blocks: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// Also in place of what the block's last execution left.
+    /// Adds a block's frames, in place of what its last execution left; drops the oldest beyond the limit.
     pub(super) fn push(&mut self, block: B256, frames: Frames) {
         self.take(&block);
         self.bytes = self.bytes.saturating_add(frames.bytes());

@@ -1,4 +1,4 @@
-//! One segment file of the spool.
+//! A segment file of the spool.
 
 use super::fresh::Frames;
 use crate::error::Error;
@@ -8,12 +8,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Read at a time; a longer frame is read whole.
+/// Bytes that are read at a time; a longer frame is read whole.
 const CHUNK_BYTES: u64 = 4 << 20;
 /// Length and checksum in front of a frame.
 const PREFIX_BYTES: u64 = 8;
 
-/// geth's word of itself when it started.
+/// INIT frame: what geth says of itself when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Init {
     /// Chain config as JSON.
@@ -22,7 +22,7 @@ pub struct Init {
     pub client_version: String,
 }
 
-/// Something found in bytes `offset..offset + len`.
+/// A finding in bytes `offset..offset + len`.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) offset: u64,
@@ -36,7 +36,7 @@ pub(super) enum Content {
     Init(Init),
     Genesis,
     Hole,
-    /// `frames` if geth may have written them just now.
+    /// A whole block; with `frames` if geth may have written them just now.
     Block {
         hash: B256,
         number: u64,
@@ -59,7 +59,7 @@ struct Group {
     frames: Frames,
 }
 
-/// One file, scanned up to some byte.
+/// A segment file, scanned up to some byte.
 #[derive(Debug)]
 pub(super) struct Segment {
     path: PathBuf,
@@ -67,7 +67,7 @@ pub(super) struct Segment {
     group: Option<Group>,
     /// Highest block in it.
     newest: Option<u64>,
-    /// Nothing more will be written.
+    /// True if nothing more will be written.
     closed: bool,
 }
 
@@ -76,7 +76,7 @@ struct Window {
     start: u64,
     bytes: Vec<u8>,
     file_len: u64,
-    /// Of the segment that geth writes to.
+    /// True for the segment that geth writes to.
     live: bool,
 }
 
@@ -101,7 +101,7 @@ impl Segment {
         }
     }
 
-    /// Tells `take` of everything new. True if a torn tail was skipped.
+    /// Passes everything new to `take`. True if a torn tail was skipped.
     pub(super) fn scan(&mut self, live: bool, take: &mut dyn FnMut(Found)) -> Result<bool, Error> {
         if self.closed {
             return Ok(false);
@@ -127,7 +127,7 @@ impl Segment {
         Ok(torn)
     }
 
-    /// Nothing more will be written: only what a crash leaves may stand behind the last whole frame.
+    /// Refuses damage in a file that is complete: only what a crash leaves may stand behind the last whole frame.
     fn refuse_damage(&self) -> Result<(), Error> {
         let (rest, _) = self.read(self.scanned, u64::MAX)?;
         if frame::is_torn_tail(&rest) {

@@ -1,4 +1,4 @@
-//! One door: a spool made of pieces, scanned as geth would let us see it.
+//! Tests of the spool: made of pieces, and scanned as geth would let us see it.
 
 use super::{Found, Spool};
 use crate::error::Error;
@@ -13,7 +13,7 @@ fn chain(length: usize) -> Vec<Sample> {
     chain
 }
 
-/// Writes each `(segment, bytes)` and scans after each; tells the blocks found and torn tails of every scan.
+/// Writes each `(segment, bytes)` and scans after each; compares the blocks found and torn tails of every scan.
 fn check(pieces: &[(u64, &[u8])], expect: &[(usize, usize)]) -> Spool {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = Spool::new(dir.path());

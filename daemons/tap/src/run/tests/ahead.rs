@@ -1,4 +1,4 @@
-//! Blocks that are spooled before they are announced.
+//! Tests of blocks that are spooled before they are announced.
 
 use super::*;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ fn young(parent: &Sample) -> Sample {
     parent.child_at(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// Announced, it is refused for what a proof said, and nothing of it is published.
+/// Announces `next`; the tap refuses it for the contradiction to a proof, and publishes nothing of it.
 fn refuted(mut world: World, next: &Sample) {
     world.geth.head(std::slice::from_ref(next));
     let error = world.failure();

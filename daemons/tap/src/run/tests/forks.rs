@@ -1,4 +1,4 @@
-//! A fork of the master's chain config that this build does not implement.
+//! Test of a fork of the master's chain config that this build does not implement.
 
 use super::*;
 use maidenlane_service::clock;

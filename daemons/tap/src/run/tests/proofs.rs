@@ -1,4 +1,4 @@
-//! The same with trie nodes.
+//! Tests of a whole tap that publishes trie nodes.
 
 use super::*;
 use maidenlane_service::{Exit, Failure};
@@ -20,7 +20,7 @@ impl World {
         sets
     }
 
-    /// What the ADVANCEs of the feed name, in order.
+    /// Digests of node sets in the ADVANCEs of the feed, in order.
     fn named(&self) -> Vec<(BlockRef, Option<maidenlane_chain::B256>)> {
         let mut consumer = self.log.consumer(TOPIC, 0).unwrap();
         let (end, mut next, mut named) = (consumer.end().unwrap().0, 0, Vec::new());
