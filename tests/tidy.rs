@@ -294,20 +294,6 @@ fn nothing_unfinished_and_nothing_of_one_machine() {
     none(&problems);
 }
 
-/// Folders whose docs all begin with their subject. A folder that is mended joins them, and none leaves.
-const SUBJECT_FIRST: &[&str] = &[
-    "tests/",
-    "daemons/cli/",
-    "daemons/lib/chain/",
-    "daemons/lib/config/",
-    "daemons/lib/jsonrpc/",
-    "daemons/lib/log/",
-    "daemons/lib/service/",
-    "daemons/lib/wire/",
-    "daemons/replica/tests/",
-    "daemons/tap/tests/",
-];
-
 /// Words that point to a subject, or ask for one, instead of naming it: who reads that line alone learns nothing.
 const POINTERS: &str = "It Its This These That Those He She They Their We Our You Your Who Whoever Whose Which What \
                         Whatever Whether";
@@ -317,9 +303,6 @@ fn docs_begin_with_their_subject() {
     let is_doc = |line: &&str| ["///", "//!"].iter().any(|mark| line.starts_with(mark));
     let mut problems = Vec::new();
     for (path, text) in files(&[".rs"]) {
-        if !SUBJECT_FIRST.iter().any(|folder| path.starts_with(folder)) {
-            continue;
-        }
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         for (number, line) in lines.iter().enumerate().filter(|(_, line)| is_doc(line)) {
             let first = line[3..].trim_start().split(|letter: char| !letter.is_alphabetic()).next().unwrap();

@@ -5,7 +5,7 @@ use alloy::consensus::constants::KECCAK_EMPTY;
 use alloy::consensus::{EMPTY_ROOT_HASH, TrieAccount};
 use alloy::rlp::{self, Decodable, Encodable};
 
-/// One account's fields.
+/// Fields of one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Transactions sent, or contracts made.
@@ -55,7 +55,7 @@ impl Account {
         out.into()
     }
 
-    /// As the state trie holds it.
+    /// The account as the state trie holds it.
     #[must_use]
     pub fn trie(&self) -> TrieAccount {
         TrieAccount::new(self.nonce, self.balance, self.storage_root, self.code_hash)

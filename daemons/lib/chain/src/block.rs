@@ -1,4 +1,4 @@
-//! Blocks as consensus bytes: taken apart, and held against their header.
+//! Blocks as consensus bytes: taken apart, and checked against their header.
 
 use crate::receipts::{self, Receipts, ReceiptsError};
 use crate::rlp::{as_list, items, raw_item, unwrapped};
@@ -7,7 +7,7 @@ use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{Header, TxType};
 use alloy::rlp::{self, Decodable};
 
-/// Why bytes are not the block that they should be.
+/// Fault in bytes that should be a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum BlockError {
@@ -119,7 +119,7 @@ impl<'a> Body<'a> {
         self.transactions.iter().map(keccak256).collect()
     }
 
-    /// Holds the body against its header: transactions root, uncles hash, withdrawals root.
+    /// Checks the body against its header: transactions root, uncles hash, withdrawals root.
     ///
     /// # Errors
     /// Naming the first field that differs.
@@ -142,7 +142,7 @@ impl std::fmt::Display for Text {
     }
 }
 
-/// Everything about a block that its header can prove without state: its hash, body and receipts.
+/// Checks everything about a block that its header can prove without state: its hash, body and receipts.
 ///
 /// # Errors
 /// Naming what differs.
@@ -155,7 +155,7 @@ pub fn check(hash: B256, header: &[u8], body: &[u8], receipts: &[u8]) -> Result<
     Ok(decoded)
 }
 
-/// Holds receipts against the header: their number, root, bloom and gas.
+/// Checks receipts against the header: their number, root, bloom and gas.
 ///
 /// # Errors
 /// Naming what differs.

@@ -15,15 +15,15 @@ pub struct Block {
     pub hash: B256,
     /// The header.
     pub header: Header,
-    /// In order.
+    /// Transactions, in order.
     pub transactions: Vec<Transaction>,
     /// Uncle headers.
     pub uncles: Vec<Header>,
-    /// From Shanghai on.
+    /// Withdrawals, from Shanghai on.
     pub withdrawals: Option<Vec<Withdrawal>>,
-    /// Bytes of the block's RLP.
+    /// Length of the block's RLP in bytes.
     pub size: u64,
-    /// Recovering costs 50 µs each, so each is done once, when it is first asked for.
+    /// Senders of the transactions. Recovering costs 50 µs each, so each is done once, when it is first asked for.
     senders: Vec<OnceLock<Address>>,
 }
 
@@ -53,7 +53,8 @@ impl Block {
         if rest.is_empty() { Ok(block) } else { Err(rlp::Error::UnexpectedLength) }
     }
 
-    /// A block that was made here. `bytes` are those of its transactions, whose `senders` no signature tells.
+    /// Makes a block from its parts. `bytes` are those of its transactions; `senders` are given, as no signature has
+    /// them.
     #[must_use]
     pub fn made(
         header: Header,
@@ -92,7 +93,7 @@ impl Block {
     }
 }
 
-/// Bytes of a block that has this header and nothing else, as geth sizes an uncle.
+/// Length in bytes of a block that has this header and nothing else, as geth sizes an uncle.
 #[must_use]
 pub fn bare_size(header: &Header) -> u64 {
     list_len(header.length() + 2)

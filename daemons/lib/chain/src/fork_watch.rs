@@ -4,7 +4,7 @@ use crate::forks::{At, Forks};
 use std::fmt;
 
 const DAY_S: u64 = 86_400;
-/// Warnings begin so long before the fork.
+/// Time before a fork at which warnings begin.
 const AHEAD_S: u64 = 30 * DAY_S;
 
 /// A fork that this build does not implement, and that rules a chain's head or will.
@@ -31,8 +31,8 @@ impl fmt::Display for UnknownFork {
 }
 
 impl UnknownFork {
-    /// The next one of a chain whose head has this number and time, as seen at `now_s`; all times are Unix seconds.
-    /// Those to come by block number are not known to be near.
+    /// The next unknown fork of a chain whose head has this number and time, as seen at `now_s`; all times are Unix
+    /// seconds. Forks to come by block number are not among them: nothing says that they are near.
     #[must_use]
     pub fn next(forks: &Forks, number: u64, time_s: u64, now_s: u64) -> Option<Self> {
         if let Some(fork) = forks.unknown_at(number, time_s) {
@@ -70,7 +70,8 @@ mod tests {
 
     const NOW_S: u64 = 1_800_000_000;
 
-    /// Warnings at these times after now on a chain with one more fork, `after_s` from now, and what is left at the last.
+    /// Checks the warnings at times `at_s` after now on a chain with one more fork, `after_s` from now, and the seconds
+    /// `left` at the last.
     fn check((fork, after_s): (&str, u64), at_s: &[u64], warnings: &[&str], left: Option<u64>) {
         let config = format!(r#"{{"chainId": 7, "londonBlock": 0, "{fork}Time": {}}}"#, NOW_S + after_s);
         let (forks, mut watch) = (Forks::parse(&config).unwrap(), ForkWatch::default());

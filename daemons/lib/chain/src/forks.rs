@@ -50,12 +50,12 @@ pub enum Fork {
     Osaka,
 }
 
-/// When a fork takes effect.
+/// Point at which a fork takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// From this block number on.
+    /// Block number from which on it is in effect.
     Block(u64),
-    /// From this block timestamp (Unix seconds) on.
+    /// Block timestamp (Unix seconds) from which on it is in effect.
     Time(u64),
 }
 
@@ -73,15 +73,15 @@ impl At {
 /// One fork of the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// As the config names it, without `Block` or `Time`.
+    /// Name in the config, without `Block` or `Time`.
     pub name: String,
-    /// When.
+    /// Point at which it takes effect.
     pub at: At,
     /// True if this build implements it.
     pub known: bool,
 }
 
-/// Why a chain config cannot be used.
+/// Fault of a chain config that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum ForksError {
@@ -144,7 +144,7 @@ impl Forks {
         self.unknown().find(|fork| fork.at.is_reached(number, time))
     }
 
-    /// The next unknown fork to come after `time`, with the seconds until then: what to warn of. Those by block
+    /// The next unknown fork to come after `time`, with the seconds until then, as a warning needs it. Forks by block
     /// number are not among them.
     #[must_use]
     pub fn unknown_after(&self, time: u64) -> Option<(&Activation, u64)> {

@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | [`account`] | accounts as slim RLP |
-//! | [`block`] | blocks as consensus bytes, held against their header |
+//! | [`block`] | blocks as consensus bytes, checked against their header |
 //! | [`decoded`] | blocks decoded, with their senders |
 //! | `fork_watch` | the next fork that this build does not implement, and when to warn of it |
 //! | [`forks`] | the fork schedule, and what of it this build implements |
@@ -34,7 +34,7 @@ pub use rules::Rules;
 use std::fmt;
 pub use transaction::Transaction;
 
-/// A block named by number and hash. The hash decides; the number tells where it stands.
+/// A block named by number and hash. The hash decides; the number is its height.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]

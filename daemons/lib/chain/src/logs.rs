@@ -8,10 +8,10 @@ use alloy::rlp::{self, Header};
 const TOPIC_BYTES: usize = 33;
 const TOPIC_HEAD: u8 = 0x80 + 32;
 
-/// One log.
+/// Log of a transaction, borrowed from its receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRef<'a> {
-    /// The place of its transaction in the block.
+    /// Index of its transaction in the block.
     pub transaction: usize,
     /// Contract that emitted the log.
     pub address: &'a Address,

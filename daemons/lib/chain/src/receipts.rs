@@ -10,14 +10,14 @@ use alloy::primitives::{Bloom, Log, logs_bloom};
 use alloy::rlp::{self, Decodable as _};
 use std::ops::Range;
 
-/// Why bytes are not receipts.
+/// Fault in bytes that should be receipts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum ReceiptsError {
     /// Not an RLP list of receipts.
     #[error("not a list of receipts")]
     Rlp(#[source] rlp::Error),
-    /// One receipt is none.
+    /// A receipt of the list cannot be read.
     #[error("receipt {index} cannot be read: {reason}")]
     Receipt { index: usize, reason: String },
     /// A type that this build does not know.
@@ -31,10 +31,10 @@ pub enum ReceiptsError {
     Gas { index: usize },
 }
 
-/// One receipt with what follows from its place.
+/// Receipt with the values that follow from its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// As consensus has it.
+    /// Consensus form of the receipt.
     pub envelope: ReceiptEnvelope,
     /// Gas of this transaction alone.
     pub gas_used: u64,
@@ -57,7 +57,7 @@ pub struct Receipts {
 }
 
 impl Receipts {
-    /// Decodes without hashing: what stands in a store was held against its header before, see [`Receipts::bloom`]
+    /// Decodes without hashing: receipts in a store were checked against their header before, see [`Receipts::bloom`]
     /// and [`root`].
     ///
     /// # Errors
@@ -78,13 +78,13 @@ impl Receipts {
         Ok(Self { items: all })
     }
 
-    /// All, in order.
+    /// All receipts, in order.
     #[must_use]
     pub fn items(&self) -> &[Receipt] {
         &self.items
     }
 
-    /// All blooms in one, each held against its logs.
+    /// All blooms in one, each checked against its logs.
     ///
     /// # Errors
     /// [`ReceiptsError::Bloom`] for the first that is not that of its logs.
@@ -121,7 +121,7 @@ fn split(mut bytes: &[u8]) -> Result<Vec<&[u8]>, ReceiptsError> {
     if bytes.is_empty() { Ok(raw) } else { Err(ReceiptsError::Rlp(rlp::Error::UnexpectedLength)) }
 }
 
-/// Where one receipt stands, and what the others of its block say of it.
+/// Range of one receipt in its block's list, with its gas and its first log, which depend on the receipts before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptSpan {
     /// Consensus bytes, within those of all: `type || payload`, or a list.
@@ -132,7 +132,7 @@ pub struct ReceiptSpan {
     pub first_log: usize,
 }
 
-/// Where each receipt of a list stands. Blooms, topics and data are stepped over.
+/// Range of each receipt in a list. Blooms, topics and data are stepped over.
 ///
 /// # Errors
 /// Naming the receipt that is wrong.
@@ -161,9 +161,9 @@ pub fn spans(bytes: &[u8]) -> Result<Vec<ReceiptSpan>, ReceiptsError> {
     Ok(all)
 }
 
-/// One receipt, hardly looked at.
+/// A receipt whose fields are not decoded.
 pub(crate) struct Step<'a> {
-    /// As EIP-2718 has it.
+    /// Bytes of the receipt as EIP-2718 has them.
     pub(crate) item: &'a [u8],
     /// Gas of the block up to here.
     pub(crate) total_gas: u64,

@@ -75,7 +75,7 @@ impl Rules {
         self.blobs(header.timestamp).map(|params| params.calc_blob_fee(excess))
     }
 
-    /// The same for the block after it, by this block's parameters.
+    /// Price of a unit of blob gas in the block after it, by this block's parameters.
     pub fn next_blob_price(&self, header: &Header) -> Option<u128> {
         let params = self.blobs(header.timestamp)?;
         header.excess_blob_gas?;

@@ -1,4 +1,4 @@
-//! Transactions as they stand in blocks, and who signed them.
+//! Transactions as they stand in blocks, and their signers.
 
 use alloy::consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844};
 use alloy::primitives::{Address, keccak256};

@@ -54,7 +54,7 @@ fn pointed_at(text: &str) -> &str {
     line.zip(range).and_then(|(line, range)| line.get(range)).unwrap_or_default()
 }
 
-/// Where the two types of a note differ, one line each.
+/// The places where the two types of a note differ, one line each.
 fn mismatch(text: &str) -> Option<String> {
     let quoted = |after: &str| text.split_once(after)?.1.split_once('`').map(|(ty, _)| ty);
     let parse = |ty: &str| serde_dhall::from_str(ty).parse::<SimpleType>().ok();

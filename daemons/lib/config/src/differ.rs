@@ -1,4 +1,4 @@
-//! Where a value's type departs from the expected one: every place, with its path and a hint.
+//! Differences of a value's type from the expected one: every place, with its path and a hint.
 
 use crate::Problem;
 use crate::path::join;
@@ -6,7 +6,7 @@ use dhall::syntax::{Const, Expr, ExprKind};
 use serde_dhall::SimpleType;
 use std::collections::HashMap;
 
-/// Unions of one variant that stand in types for what is no plain value.
+/// Unions of one variant that stand in types for expressions that are no plain values.
 const BARE_NONE: &str = "None";
 const FUNCTION: &str = "a function";
 

@@ -1,9 +1,9 @@
-//! Everything that can be wrong with a settings file, told all at once.
+//! Errors of settings: all problems of a file, reported at once.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong, with the dotted path of the field.
+/// One problem of a settings file, with the dotted path of the field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// `rpc.bodyMax_bytes`; empty for the file as a whole.
@@ -27,7 +27,7 @@ impl fmt::Display for Problem {
 pub struct Error {
     /// The file as it was named.
     pub file: PathBuf,
-    /// All that is wrong with it.
+    /// All problems of the file.
     pub problems: Vec<Problem>,
 }
 

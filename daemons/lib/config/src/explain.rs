@@ -1,4 +1,4 @@
-//! Every field of a daemon's settings, with what the examples say about it.
+//! Explanations of settings: every field of a daemon, with its comment in the examples.
 
 use crate::differ;
 use crate::path::join;
@@ -14,11 +14,11 @@ pub struct Field {
     pub path: String,
     /// Type in a few words.
     pub ty: String,
-    /// Holds fields of its own.
+    /// True if it holds fields of its own.
     pub record: bool,
     /// The comment above it in the example: meaning, unit, default.
     pub comment: String,
-    /// A running daemon takes it over.
+    /// True if a running daemon takes it over.
     pub reloads: bool,
 }
 
@@ -79,8 +79,8 @@ fn holds_fields(ty: &SimpleType) -> bool {
     }
 }
 
-/// The comment of every field in an example, by dotted path. The layout is that of `dhall/examples/full`: a comment above
-/// each field, records opened by `…::{` at a line's end and closed by `}` on a line of its own.
+/// The comment of every field in an example, by dotted path. The layout is that of `dhall/examples/full`: a comment
+/// above each field, records opened by `…::{` at a line's end and closed by `}` on a line of its own.
 fn comments(example: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let (mut path, mut last, mut comment) = (Vec::<String>::new(), String::new(), Vec::<&str>::new());

@@ -1,8 +1,8 @@
-//! From a file and all that it imports to one expression.
+//! Imports of settings: a file and all that it imports become one expression.
 //!
 //! # Why not the evaluator's own imports
 //! Without network support it panics on a remote import, its `?` falls back on *any* failure of its left side, so that
-//! `./broken.dhall ? default` would silently run with defaults, and it tells no error of an imported file by that
+//! `./broken.dhall ? default` would silently run with defaults, and it reports errors of an imported file without that
 //! file's name. Here every local file is put in the place of its import; only `env:` and frozen imports are left to it.
 
 use crate::Problem;
@@ -13,7 +13,7 @@ use dhall::operations::{BinOp, OpKind};
 use dhall::syntax::{Expr, ExprKind, FilePath, FilePrefix, Import, ImportMode, ImportTarget, Span};
 use std::path::{Component, Path, PathBuf};
 
-/// More imports than this, counting a file once per import, are no settings.
+/// Maximum of imports, counting a file once per import; settings need fewer.
 const IMPORTS_MAX: usize = 1_000;
 
 /// Parts of the names of files and variables that hold secrets, and whole words of such names.
@@ -35,14 +35,14 @@ pub(crate) fn gather(file: &Path, each: Judge<'_>) -> Result<Expr, Vec<Problem>>
 
 struct Walk<'a> {
     each: Judge<'a>,
-    /// The files that import each other, outermost first.
+    /// Files whose imports are being followed, outermost first; an import of one of them is a circle.
     open: Vec<PathBuf>,
     count: usize,
     problems: Vec<Problem>,
 }
 
 impl Walk<'_> {
-    /// Without an expression, a problem was noted.
+    /// The expression in `file`, with its imports. `None` if a problem was noted.
     fn file(&mut self, file: &Path) -> Option<Expr> {
         self.count += 1;
         let file = plain(file);
@@ -140,7 +140,7 @@ impl Walk<'_> {
         Some(target)
     }
 
-    /// Text from elsewhere becomes part of the normal form, which everybody can read.
+    /// Refuses names of secrets: text from elsewhere becomes part of the normal form, which everybody can read.
     fn judge_name(&mut self, name: &str, file: &Path) -> Option<()> {
         let low = name.to_lowercase();
         let mut words = low.split(|c: char| !c.is_alphanumeric());
@@ -177,7 +177,7 @@ fn parse(file: &Path) -> Result<Parsed, String> {
         .map_err(|error| format!("{}: {}", file.display(), diagnostics::parse_error(&error.to_string())))
 }
 
-/// Without `.` and, where that is the same, without `..`.
+/// Canonical path of a file; the path itself if there is no such file.
 fn plain(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

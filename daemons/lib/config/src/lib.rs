@@ -33,8 +33,8 @@ pub trait Settings: Sized + 'static {
     /// The Dhall-shaped form.
     type Raw: serde::de::DeserializeOwned + StaticType + Send + 'static;
 
-    /// The fields, as dotted paths, that a running daemon takes over from an edited file. A path stands for all below
-    /// it. What is read once, at the start, must not be here.
+    /// Fields that a running daemon takes over from an edited file, as dotted paths. A path stands for all below it.
+    /// Fields that are read once, at the start, must not be here.
     const RELOADS: &'static [&'static str];
 
     /// The example that sets and explains every field, `dhall/examples/full/<daemon>.dhall`; behind it those of other

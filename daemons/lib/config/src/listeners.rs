@@ -1,4 +1,4 @@
-//! Listeners of daemons, their encryption, and who may come in: raw and validated.
+//! Listeners of daemons, their encryption, and the identities that may come in: raw and validated.
 
 use crate::shapes::{path, reachable, word};
 use crate::{Checker, StaticType};
@@ -6,27 +6,27 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Where clients come in, and what they find.
+/// A listener: the address that clients connect to, and the methods that they may call there.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct ListenerRaw {
-    /// For `addresses.json`, log lines and metrics.
+    /// Name in `addresses.json`, log lines and metrics.
     pub name: String,
     /// `address:port`, or the absolute path of an IPC socket.
     pub listen: String,
     /// Permissions of an IPC socket, in octal.
     pub socketMode: String,
-    /// Something else decides who reaches an address that is not loopback.
+    /// True if something else decides who reaches an address that is not loopback.
     pub behindProxy: bool,
-    /// HTTP requests are answered.
+    /// True if HTTP requests are answered.
     pub http: bool,
-    /// WebSockets are.
+    /// True if WebSockets are.
     pub webSocket: bool,
     /// Served namespaces.
     pub namespaces: Vec<String>,
     /// Web pages that may read answers and open WebSockets.
     pub origins: Vec<String>,
-    /// Names in the `Host` header that are ours.
+    /// Names in the `Host` header that are accepted.
     pub hosts: Vec<String>,
     /// Encryption.
     pub tls: Option<TlsRaw>,
@@ -46,23 +46,23 @@ pub struct TlsRaw {
     pub clientCa: Option<String>,
 }
 
-/// One who may come in.
+/// An identity that may come in.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct IdentityRaw {
-    /// For people.
+    /// Name for people.
     pub name: String,
-    /// How it is known.
+    /// Proof by which it is known.
     pub proof: ProofRaw,
     /// Namespaces, of those of the listener; `None` for all.
     pub namespaces: Option<Vec<String>>,
-    /// Transactions of this identity are taken.
+    /// True if transactions of this identity are taken.
     pub maySend: bool,
-    /// Calls per second, and at once; `None` for any number.
+    /// Calls per second, and in one burst; `None` for any number.
     pub callsPerSecond: Option<u64>,
 }
 
-/// How an identity is known. Secrets are files: an absolute path, or `{credential:NAME}`.
+/// Proof of an identity. Secrets are files: an absolute path, or `{credential:NAME}`.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum ProofRaw {
     /// A file with a bearer token.
@@ -76,19 +76,19 @@ pub enum ProofRaw {
 /// Validated [`ListenerRaw`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// For people and `addresses.json`.
+    /// Name for people and `addresses.json`.
     pub name: String,
-    /// Where it binds.
+    /// Address that it binds.
     pub at: At,
-    /// HTTP requests are answered.
+    /// True if HTTP requests are answered.
     pub http: bool,
-    /// WebSockets are.
+    /// True if WebSockets are.
     pub websocket: bool,
     /// Served namespaces.
     pub namespaces: Vec<String>,
     /// Web pages that may read answers and open WebSockets.
     pub origins: Vec<String>,
-    /// Names in the `Host` header that are ours.
+    /// Names in the `Host` header that are accepted.
     pub hosts: Vec<String>,
     /// Encryption.
     pub tls: Option<Tls>,
@@ -96,14 +96,14 @@ pub struct Listener {
     pub access: Vec<Identity>,
 }
 
-/// Where a listener binds.
+/// Address that a listener binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum At {
     /// TCP.
     Address(SocketAddr),
     /// An IPC socket.
     Socket {
-        /// Absolute.
+        /// Absolute path of the socket.
         path: PathBuf,
         /// Permissions of the socket.
         mode: u32,
@@ -113,24 +113,24 @@ pub enum At {
 /// Validated [`TlsRaw`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// PEM.
+    /// PEM file of the certificate.
     pub certificate: SecretFile,
-    /// PEM.
+    /// PEM file of the private key.
     pub key: SecretFile,
-    /// PEM.
+    /// PEM file of the authority for client certificates.
     pub client_ca: Option<SecretFile>,
 }
 
 /// Validated [`IdentityRaw`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// For people.
+    /// Name for people.
     pub name: String,
-    /// How it is known.
+    /// Proof by which it is known.
     pub proof: Proof,
     /// Namespaces; `None` for all of the listener.
     pub namespaces: Option<Vec<String>>,
-    /// Transactions of this identity are taken.
+    /// True if transactions of this identity are taken.
     pub may_send: bool,
     /// Calls per second; `None` for any number.
     pub calls_per_s: Option<u32>,
@@ -152,7 +152,7 @@ pub enum Proof {
 pub enum SecretFile {
     /// `LoadCredential=NAME:…` of the service.
     Credential(String),
-    /// Anywhere.
+    /// Absolute path.
     Path(PathBuf),
 }
 
@@ -172,7 +172,7 @@ impl SecretFile {
         }
     }
 
-    /// Where it lies, given systemd's `$CREDENTIALS_DIRECTORY`.
+    /// Path of the file, given systemd's `$CREDENTIALS_DIRECTORY`.
     ///
     /// # Errors
     /// When it is a credential and there are none.
@@ -241,7 +241,7 @@ fn listener(raw: ListenerRaw, checker: &mut Checker) -> Option<Listener> {
 
 fn place(raw: &ListenerRaw, checker: &mut Checker) -> Option<At> {
     if !raw.listen.starts_with('/') {
-        // Encryption without knowing who comes in guards nothing, and a token without encryption is everybody's.
+        // Encryption without known clients guards nothing, and anybody can read a token that is not encrypted.
         let guarded = raw.behindProxy || (raw.tls.is_some() && !raw.access.is_empty());
         return reachable("listen", &raw.listen, guarded, checker).map(At::Address);
     }

@@ -1,4 +1,4 @@
-//! From a file to validated settings, in a thread of its own.
+//! Loading of settings: from a file to validated settings, in a thread of its own.
 //!
 //! # Why a thread
 //! The evaluator recurses as deep as the settings nest and panics on some inputs: 256 MiB of stack keep it from
@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 
 const STACK_BYTES: usize = 256 << 20;
 
-/// Validated settings, and what the file says.
+/// Validated settings, and the value of the file.
 #[derive(Debug)]
 pub struct Loaded<S> {
     /// Settings for the daemon to run with.
     pub settings: S,
-    /// To compare with another file.
+    /// Value of the file, to be compared with another.
     pub version: Version,
 }
 
@@ -114,8 +114,8 @@ fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> 
     })
 }
 
-/// `Type::{ … }` means `(Type.default // { … }) : Type.Type`, and the evaluator tells a missing field by printing
-/// both whole types. Annotations are dropped here so that [`differ`] can tell it by name.
+/// Drops type annotations. `Type::{ … }` means `(Type.default // { … }) : Type.Type`, and the evaluator reports a
+/// missing field by printing both whole types; without the annotation, [`differ`] can report it by name.
 fn without_annotations(expr: &Expr) -> Expr {
     match expr.kind() {
         ExprKind::Annot(inner, _) => without_annotations(inner),

@@ -1,4 +1,5 @@
-//! Keeps the files under `dhall/` equal to the Rust types. Called by the tests of every crate that has raw types.
+//! Checks that keep the files under `dhall/` equal to the Rust types. Called by the tests of every crate that has raw
+//! types.
 
 use crate::Settings;
 use crate::version::leaves;
@@ -20,7 +21,7 @@ impl TypeFile {
         Self { name, text: crate::type_text::<T>() }
     }
 
-    /// Holds the file in `dir` against the type, or writes it if `update`.
+    /// Checks the file in `dir` against the type, or writes it if `update`.
     ///
     /// # Errors
     /// What differs, and the cure.
@@ -71,7 +72,7 @@ pub fn unexplained<S: Settings>(defaults: &str) -> Vec<String> {
     complaints
 }
 
-/// Holds the Rust types against random values of the Dhall type: each is read back as what was written, and fits.
+/// Checks the Rust types against random values of the Dhall type: each is read back as what was written, and fits.
 ///
 /// # Errors
 /// The value that does not.
@@ -92,11 +93,11 @@ pub fn round_trip<S: Settings>(dir: &Path, cases: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Numbers that are the same in every run.
+/// Random numbers that are the same in every run.
 struct Random(u64);
 
 impl Random {
-    /// One of `0..below`.
+    /// A number in `0..below`.
     fn below(&mut self, below: u64) -> u64 {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

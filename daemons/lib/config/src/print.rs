@@ -2,10 +2,10 @@
 
 use serde_dhall::{NumKind, SimpleType, SimpleValue};
 
-/// Longer types are broken into one field or variant per line.
+/// Width beyond which a type is broken into one field or variant per line.
 const LINE_CHARS: usize = 80;
 
-/// Fields and variants are sorted.
+/// Text of a type; fields and variants are sorted.
 pub(crate) fn ty(ty: &SimpleType) -> String {
     write(ty, 0) + "\n"
 }
@@ -47,12 +47,12 @@ fn write_value(value: &SimpleValue, ty: &SimpleType, depth: usize) -> String {
                 payload.map_or_else(String::new, |(inner, ty)| format!(" {}", argument(inner, ty, depth)));
             format!("{}.{name}{payload}", write(ty, depth))
         }
-        // No value of this type: the evaluator tells it better.
+        // No value of this type: the evaluator reports it better.
         (other, _) => format!("{other:?}"),
     }
 }
 
-/// Behind `Some` or a variant.
+/// Text of a value behind `Some` or a variant.
 fn argument(value: &SimpleValue, ty: &SimpleType, depth: usize) -> String {
     let text = write_value(value, ty, depth);
     let alone = match value {

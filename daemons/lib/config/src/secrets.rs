@@ -8,11 +8,11 @@ use crate::Problem;
 use crate::path::join;
 use serde_dhall::SimpleValue;
 
-/// Cure for all of them.
+/// Cure that every such problem names.
 pub(crate) const CURE: &str =
     "secrets belong into a credential of the service (LoadCredential=NAME:FILE), named as {credential:NAME}";
 
-/// Shorter words of a URL are names of versions, networks and methods.
+/// Length from which a word of a URL may be a key; shorter ones are names of versions, networks and methods.
 const KEY_CHARS: usize = 20;
 
 /// Every text that holds a secret, with its path.

@@ -1,4 +1,4 @@
-//! The settings that several daemons share, raw and validated.
+//! Settings that several daemons share, raw and validated.
 
 use crate::{Checker, StaticType};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 pub struct AdminRaw {
     /// `address:port` of `/metrics /live /ready /status`.
     pub listen: String,
-    /// Something else decides who reaches an address that is not loopback.
+    /// True if something else decides who reaches an address that is not loopback.
     pub behindProxy: bool,
 }
 
@@ -21,7 +21,7 @@ pub struct AdminRaw {
 pub struct LoggingRaw {
     /// Filter in `tracing` syntax: `info`, or `info,maidenlane_replica=debug`.
     pub filter: String,
-    /// Lines as JSON.
+    /// True for lines as JSON.
     pub json: bool,
 }
 
@@ -45,7 +45,7 @@ pub enum LogRaw {
     Kafka(KafkaRaw),
 }
 
-/// The segment log.
+/// Settings of the segment log.
 ///
 /// Retention is no setting of a daemon: it belongs to the topic and is fixed when that is created.
 #[derive(Clone, Debug, Deserialize, StaticType)]
@@ -54,21 +54,21 @@ pub struct SegmentRaw {
     pub dir: String,
 }
 
-/// Kafka.
+/// Settings of a Kafka cluster.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub struct KafkaRaw {
     /// `host:port` of some brokers.
     pub brokers: Vec<String>,
 }
 
-/// Where a feed lives: the topic is `<prefix>.<chain>.<feed>.blocks`.
+/// Address of a feed: the topic is `<prefix>.<chain>.<feed>.blocks`.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub struct FeedRaw {
     /// First part of every topic name.
     pub prefix: String,
     /// Name of the feed: one per master.
     pub name: String,
-    /// The log that carries it.
+    /// The log that carries the feed.
     pub log: LogRaw,
 }
 
@@ -90,28 +90,28 @@ pub enum Log {
 /// Validated [`FeedRaw`] with the chain's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    /// `<prefix>.<chain>.<feed>.blocks`.
+    /// Topic of blocks: `<prefix>.<chain>.<feed>.blocks`.
     pub blocks_topic: String,
-    /// `<prefix>.<chain>.<feed>.proofs`.
+    /// Topic of trie nodes: `<prefix>.<chain>.<feed>.proofs`.
     pub proofs_topic: String,
-    /// `<prefix>.<chain>.transactions`: one for all feeds of a chain.
+    /// Topic of transactions: `<prefix>.<chain>.transactions`, one for all feeds of a chain.
     pub transactions_topic: String,
-    /// `<prefix>.<chain>.filters`: likewise.
+    /// Topic of filters: `<prefix>.<chain>.filters`, likewise.
     pub filters_topic: String,
-    /// The log that carries it.
+    /// The log that carries the topics.
     pub log: Log,
 }
 
 /// Settings that every daemon has, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
-    /// Where the admin listener binds.
+    /// Address that the admin listener binds.
     pub admin: SocketAddr,
     /// Log filter in `tracing` syntax, such as `info`.
     pub log_filter: String,
-    /// Log lines as JSON.
+    /// True for log lines as JSON.
     pub log_json: bool,
-    /// Directory for what the daemon keeps; `addresses.json` is written there.
+    /// Directory of the daemon's own files; `addresses.json` is written there.
     pub state_dir: PathBuf,
 }
 
@@ -137,7 +137,7 @@ pub fn listen(field: &str, text: &str, behind_proxy: bool, checker: &mut Checker
     bound(field, text, behind_proxy, "", checker)
 }
 
-/// The same for a listener that can guard itself.
+/// Parses `address:port` of a listener that can guard itself.
 pub(crate) fn reachable(field: &str, text: &str, guarded: bool, checker: &mut Checker) -> Option<SocketAddr> {
     bound(field, text, guarded, ", or set tls and access", checker)
 }

@@ -1,4 +1,4 @@
-//! Settings apart from how they are written: to compare, to name, and to merge two versions of them.
+//! Versions of settings, apart from how they are written: to compare, to name, and to merge.
 
 use crate::path::join;
 use crate::{Settings, print, reloads};
@@ -22,7 +22,7 @@ pub struct Change {
     pub from: String,
     /// The newer value, as Dhall.
     pub to: String,
-    /// A running daemon takes it over; otherwise it needs a restart.
+    /// True if a running daemon takes it over; otherwise it needs a restart.
     pub reloads: bool,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Change {
 }
 
 impl Version {
-    /// As one self-contained Dhall expression, which says the same wherever it stands.
+    /// The settings as one self-contained Dhall expression, which says the same wherever it stands.
     #[must_use]
     pub fn normal<S: Settings>(&self) -> String {
         print::value(&self.value, &S::Raw::static_type())
@@ -69,7 +69,7 @@ impl Version {
     }
 }
 
-/// Calls `differs` for every place where the two differ, as deep as both have the same shape.
+/// Calls `differs` for every place where two values differ, as deep as both have the same shape.
 fn walk(
     old: &SimpleValue,
     new: &SimpleValue,
@@ -130,7 +130,7 @@ const fn is_record(value: &SimpleValue) -> bool {
     matches!(value, SimpleValue::Record(_))
 }
 
-/// As short as a line of text wants it.
+/// Text of a value, as short as a line of text wants it.
 fn show(value: &SimpleValue) -> String {
     match value {
         SimpleValue::Num(NumKind::Bool(true)) => "True".to_owned(),

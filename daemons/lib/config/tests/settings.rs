@@ -1,4 +1,4 @@
-//! Error texts of a broken settings file, and the types that all daemons share.
+//! Tests of the error texts of a broken settings file, and of the types that all daemons share.
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 
@@ -76,7 +76,7 @@ fn check(files: &[(&str, &str)], expect: &[&str]) {
     assert_eq!(lines, expect, "{text}");
 }
 
-/// [`GOOD`] with one piece replaced.
+/// Checks the problems of [`GOOD`] with one piece replaced.
 fn broken(piece: &str, by: &str, expect: &[&str]) {
     assert!(GOOD.contains(piece), "{piece}");
     check(&[("s.dhall", &GOOD.replace(piece, by))], expect);

@@ -1,4 +1,4 @@
-//! What a node would refuse, with geth's words and in its order (`SubmitTransaction`, `ValidateTransaction`,
+//! Admission of transactions: refusals with geth's words and in its order (`SubmitTransaction`, `ValidateTransaction`,
 //! `ValidateTransactionWithState`), as far as neither a pool nor the policy of one node is needed: a least tip, gaps
 //! between nonces and the number of a sender's transactions are the nodes' own business.
 
@@ -14,20 +14,20 @@ use maidenlane_state::Account;
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
 use revm::primitives::hardfork::SpecId;
 
-/// Of a transaction without blobs, and with them.
+/// Maximum size of a transaction without blobs, and of one with them.
 const SIZE_MAX: usize = 131_072;
 const BLOB_SIZE_MAX: usize = 1 << 20;
-/// Of the code that makes a contract, from Shanghai on.
+/// Maximum size of the code that makes a contract, from Shanghai on.
 const INIT_CODE_MAX: usize = 49_152;
-/// Of one transaction, from Osaka on.
+/// Maximum gas limit of one transaction, from Osaka on.
 const GAS_MAX: u64 = 1 << 24;
-/// Of one transaction.
+/// Maximum number of blobs of one transaction.
 const BLOBS_MAX: usize = 6;
-/// More is taken for a mistake.
+/// Maximum fee of a transaction; more is taken for a mistake.
 const FEE_MAX_ETHER: f64 = 1.0;
 const WEI_PER_ETHER: f64 = 1e18;
 
-/// Which fork brought which type of transaction.
+/// Transaction types with the forks that brought them.
 const TYPES: [(u8, SpecId, &str); 4] = [
     (1, SpecId::BERLIN, "Berlin"),
     (2, SpecId::LONDON, "London"),
@@ -35,7 +35,7 @@ const TYPES: [(u8, SpecId, &str); 4] = [
     (4, SpecId::PRAGUE, "Prague"),
 ];
 
-/// Checks what needs no account; returns the sender.
+/// Checks a transaction as far as no account is needed; returns the sender.
 pub fn alone(sent: &Sent, rules: &Rules, head: &Header) -> Result<Address, Error> {
     let (tx, spec) = (&sent.tx, rules.spec(head));
     let fee = f64::from(U256::from(tx.max_fee_per_gas()) * U256::from(tx.gas_limit())) / WEI_PER_ETHER;
@@ -67,7 +67,7 @@ pub fn alone(sent: &Sent, rules: &Rules, head: &Header) -> Result<Address, Error
     Ok(sender)
 }
 
-/// Type, size and limits.
+/// Checks type, size and limits.
 fn shape(sent: &Sent, spec: SpecId, head: &Header) -> Result<(), Error> {
     let tx = &sent.tx;
     let (size, limit) = (sent.raw.len(), if tx.is_eip4844() { BLOB_SIZE_MAX } else { SIZE_MAX });
@@ -99,7 +99,7 @@ fn shape(sent: &Sent, spec: SpecId, head: &Header) -> Result<(), Error> {
     Ok(())
 }
 
-/// What must be paid before the first instruction.
+/// Checks the gas limit against the intrinsic gas and the floor of EIP-7623.
 fn gas(sent: &Sent, spec: SpecId) -> Result<(), Error> {
     let tx = &sent.tx;
     let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
@@ -127,7 +127,7 @@ fn gas(sent: &Sent, spec: SpecId) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands beside the block, but for the proofs themselves.
+/// Checks the sidecar of a blob transaction, but for the proofs themselves.
 fn blobs(sent: &Sent) -> Result<(), Error> {
     if sent.tx.max_fee_per_blob_gas() == Some(0) {
         return refuse("transaction gas price below minimum: blob fee cap 0, minimum needed 1");
@@ -163,7 +163,7 @@ fn blobs(sent: &Sent) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks what the sender's account must have.
+/// Checks a transaction against its sender's account: nonce and balance.
 pub fn against(sent: &Sent, account: Option<&Account>) -> Result<(), Error> {
     let tx = &sent.tx;
     let (next, balance) = account.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
@@ -181,7 +181,7 @@ pub fn against(sent: &Sent, account: Option<&Account>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gas, blobs and value at the highest price that is offered.
+/// Maximum cost of a transaction: gas, blobs and value at the highest price that is offered.
 fn cost(sent: &Sent) -> Option<U256> {
     let tx = &sent.tx;
     let product = |gas: u64, price: u128| U256::from(gas) * U256::from(price);

@@ -1,4 +1,4 @@
-//! A block's JSON exactly as geth 1.17 writes it.
+//! JSON of a block, exactly as geth 1.17 writes it.
 
 use crate::transaction::{self, Inclusion};
 use alloy::consensus::Header;
@@ -10,20 +10,20 @@ use maidenlane_chain::decoded::bare_size;
 use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::Json;
 
-/// What geth writes of a block.
+/// JSON forms of a block and its parts.
 pub trait BlockJson {
-    /// Where a transaction of this block stands.
+    /// Position of a transaction in this block.
     fn place(&self, index: usize) -> Inclusion;
-    /// `eth_getTransactionBy…`: null where there is none at `index`.
+    /// Result of `eth_getTransactionBy…`: null where there is none at `index`.
     fn transaction_json(&self, index: usize) -> Json;
-    /// A transaction's bytes as it was sent, without blobs.
+    /// Bytes of a transaction as it was sent, without blobs.
     fn raw_transaction(&self, index: usize) -> Json;
-    /// `eth_getBlockBy…`, with more fields.
+    /// Result of `eth_getBlockBy…`, with more fields.
     fn json_with(&self, full: bool, more: impl FnOnce(&mut Object<'_>)) -> Json;
-    /// `eth_getUncleBy…`: null where there is none at `index`.
+    /// Result of `eth_getUncleBy…`: null where there is none at `index`.
     fn uncle_json(&self, index: usize) -> Json;
 
-    /// `eth_getBlockBy…`.
+    /// Result of `eth_getBlockBy…`.
     fn json(&self, full: bool) -> Json {
         self.json_with(full, |_| ())
     }
@@ -88,7 +88,7 @@ impl BlockJson for Block {
     }
 }
 
-/// `eth_getHeaderBy…`.
+/// Result of `eth_getHeaderBy…`.
 pub fn header_json(header: &Header, hash: B256) -> Json {
     Json::object(|object| write_header(object, header, hash))
 }
@@ -102,7 +102,7 @@ fn write_header(object: &mut Object<'_>, header: &Header, hash: B256) {
     write_fields(object, header, hash, |_, _| ());
 }
 
-/// `absent` says what is written of a field that the header's fork does not have.
+/// Writes the fields of a header. `absent` writes a field that the header's fork does not have.
 fn write_fields(
     object: &mut Object<'_>,
     header: &Header,

@@ -1,4 +1,4 @@
-//! The parameters of `eth_call`: geth's `TransactionArgs`, state and block overrides, and what they mean to the EVM.
+//! Parameters of `eth_call`: geth's `TransactionArgs`, state and block overrides, and what they mean to the EVM.
 
 use crate::params::{Big, Data, Number};
 use alloy::consensus::Header;
@@ -52,7 +52,7 @@ struct Fees {
 }
 
 impl Fees {
-    /// What is paid where the EVM knows no cap: only a block override brings a base fee together with old rules.
+    /// Gas price where the EVM knows no cap: only a block override brings a base fee together with old rules.
     fn legacy_price(&self, base_fee: Option<u64>) -> U256 {
         match base_fee {
             Some(base_fee) if !self.cap.is_zero() => {
@@ -64,7 +64,7 @@ impl Fees {
 }
 
 impl CallArgs {
-    /// Where the call goes; `None` creates a contract.
+    /// Address that is called; `None` creates a contract.
     pub fn to(&self) -> Option<Address> {
         self.to
     }
@@ -83,7 +83,7 @@ impl CallArgs {
         })
     }
 
-    /// What the EVM is given for this call in the block of `header`, by geth's rules.
+    /// Input of the EVM for this call in the block of `header`, by geth's rules.
     pub fn prepare(self, rules: &Rules, header: &Header, gas_cap: u64) -> Result<Call, Error> {
         self.check_chain(rules)?;
         let fees = self.fees(header.base_fee_per_gas)?;
@@ -108,7 +108,7 @@ impl CallArgs {
             caller: self.from.unwrap_or_default(),
             gas_limit: self.gas.map_or(gas_cap, |gas| gas.0.min(gas_cap)),
             gas_price: fits(if modern { fees.cap } else { fees.legacy_price(header.base_fee_per_gas) }),
-            // Before London nobody looks at it, but a call that offers it is not free.
+            // Before London the EVM ignores it, but a call that offers it is not free.
             gas_priority_fee: Some(fits(fees.tip)),
             kind: self.to.map_or(TxKind::Create, TxKind::Call),
             value: self.value.map_or(U256::ZERO, |value| value.0),
@@ -147,7 +147,7 @@ impl CallArgs {
         Ok(())
     }
 
-    /// What geth checks whatever the fork.
+    /// Checks the forms of blobs and authorizations, which geth does whatever the fork.
     pub fn check_forms(&self) -> Result<(), Error> {
         const BLOB_VERSION: u8 = 1;
         let problem = match (&self.blob_versioned_hashes, &self.authorization_list) {
@@ -163,8 +163,8 @@ impl CallArgs {
         Err(Error::server(format!("err: {problem}")))
     }
 
-    /// The least type that carries what was given. From London on all fees go by EIP-1559: a gas price is both cap
-    /// and tip there, which costs the same.
+    /// Least transaction type that carries what was given. From London on all fees go by EIP-1559: a gas price is both
+    /// cap and tip there, which costs the same.
     fn tx_type(&self, spec: SpecId) -> TransactionType {
         // What a fork does not know yet is ignored, as geth's EVM does.
         if self.authorization_list.is_some() && spec.is_enabled_in(SpecId::PRAGUE) {
@@ -192,7 +192,7 @@ struct RawOverride {
     move_precompile_to_address: Option<Address>,
 }
 
-/// Accounts as a call wants them.
+/// State overrides of a call: changes of accounts, by address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "BTreeMap<Address, Option<RawOverride>>")]
 pub struct StateOverrides(BTreeMap<Address, RawOverride>);
@@ -204,8 +204,8 @@ impl From<BTreeMap<Address, Option<RawOverride>>> for StateOverrides {
 }
 
 impl StateOverrides {
-    /// Checked, for the EVM of a fork: the accounts, and where its precompiles are then. Without a fork no precompile
-    /// moves.
+    /// Checks the overrides for the EVM of a fork; returns the accounts, and where its precompiles are then. Without a
+    /// fork no precompile moves.
     pub fn resolve(self, spec: Option<SpecId>) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
         let mut moved = Moved::default();
         if !self.0.is_empty() {
@@ -261,7 +261,7 @@ impl RawOverride {
     }
 }
 
-/// A block as a call wants it.
+/// Block overrides of a call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are geth's")]
@@ -306,7 +306,7 @@ impl BlockOverrides {
         Ok(())
     }
 
-    /// Changes what the header cannot say: the difficulty there decides the fork rules.
+    /// Changes the fields of the EVM's block that the header cannot carry: the difficulty there decides the fork rules.
     pub fn apply_to_call(&self, call: &mut Call) {
         call.block.difficulty = self.difficulty.map_or(call.block.difficulty, |difficulty| difficulty.0);
         let blobs = call.block.blob_excess_gas_and_price.as_mut();

@@ -1,10 +1,10 @@
-//! What the EVM says, as geth says it.
+//! Errors of the EVM in geth's words.
 
 use alloy::primitives::{Bytes, U256};
 use maidenlane_jsonrpc::{Error, Json, codes};
 use revm::context::result::{HaltReason, InvalidTransaction, OutOfGasError};
 
-/// Why the EVM stopped, by geth's texts where they are well known.
+/// Text of a halt of the EVM, geth's where it is well known.
 pub fn halted(reason: &HaltReason) -> String {
     match reason {
         HaltReason::OutOfGas(OutOfGasError::InvalidOperand) => "gas uint64 overflow".into(),
@@ -22,7 +22,7 @@ pub fn halted(reason: &HaltReason) -> String {
     }
 }
 
-/// Why a transaction is not valid, by geth's texts where they are well known.
+/// Text of an invalid transaction, geth's where it is well known.
 pub fn invalid(reason: &InvalidTransaction) -> String {
     match reason {
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
@@ -40,7 +40,7 @@ pub fn invalid(reason: &InvalidTransaction) -> String {
     }
 }
 
-/// The error of a call that reverted, with what it returned.
+/// Error of a call that reverted, with its output.
 pub fn reverted(output: &Bytes) -> Error {
     let message = match reason(output) {
         Some(reason) => format!("execution reverted: {reason}"),
@@ -49,7 +49,7 @@ pub fn reverted(output: &Bytes) -> Error {
     Error::new(codes::REVERTED, message).with_data(Json::data(output))
 }
 
-/// The text of `Error(string)`, or the meaning of `Panic(uint256)`.
+/// Text of `Error(string)`, or the meaning of `Panic(uint256)`.
 pub fn reason(output: &[u8]) -> Option<String> {
     const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
     const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];

@@ -7,7 +7,7 @@
 //! | [`call_args`] | the call of `eth_call`, state and block overrides |
 //! | [`select`] | block selectors to blocks, with geth's errors |
 //! | [`block`], [`transaction`], [`receipt`], [`log_json`] | consensus bytes to JSON |
-//! | [`errors`] | what the EVM says, as geth says it |
+//! | [`errors`] | errors of the EVM in geth's words |
 //! | [`raw`], [`admit`] | raw transactions: decoded, and refused as a node would refuse them |
 //! | [`unsigned`] | a call as the transaction that a block would hold |
 
@@ -26,7 +26,7 @@ pub mod unsigned;
 use maidenlane_jsonrpc::Error;
 use maidenlane_state::ReadError;
 
-/// The answer to a failed read: the fault is ours, and the database's owner must see its cause.
+/// Error for a failed read: the fault is ours, and the database's owner must see its cause.
 #[must_use]
 pub fn unreadable(error: ReadError) -> Error {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

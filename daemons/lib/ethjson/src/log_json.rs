@@ -1,20 +1,20 @@
-//! A log's JSON exactly as geth 1.17 writes it (`types.Log`). All but six of its fields are those of its transaction and
-//! block: they are written once, and copied for each log.
+//! JSON of a log, exactly as geth 1.17 writes it (`types.Log`). All but six of its fields are those of its transaction
+//! and block: they are written once, and copied for each log.
 
 use alloy::primitives::{Address, B256};
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
 use maidenlane_json::{push_data, push_list, push_quantity};
 
-/// Writes the logs of one transaction.
+/// Writer of the logs of one transaction.
 #[derive(Debug, Default)]
 pub struct LogWriter {
-    /// From "blockNumber" to the name "logIndex".
+    /// Text that all logs share: from "blockNumber" to the name "logIndex".
     repeated: String,
 }
 
 impl LogWriter {
-    /// Of the transaction at this place in a decoded block.
+    /// Writer for the transaction at this place in a decoded block.
     pub fn of(block: &Block, transaction: usize) -> Self {
         let mut writer = Self::default();
         let hash = block.transactions.get(transaction).map(|transaction| *transaction.tx_hash());
@@ -39,7 +39,7 @@ impl LogWriter {
         out.push_str(",\"logIndex\":");
     }
 
-    /// One log; `index` counts through the block.
+    /// Writes one log; `index` counts through the block.
     pub fn write<'a>(
         &self,
         out: &mut String,

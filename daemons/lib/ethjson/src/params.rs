@@ -1,4 +1,4 @@
-//! Reading parameters, as geth's `hexutil` and `rpc` packages read them, with their texts.
+//! Readers of parameters, as geth's `hexutil` and `rpc` packages read them, with their texts.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use maidenlane_jsonrpc::Error;
@@ -117,7 +117,7 @@ pub fn integer(json: &str) -> Result<i64, String> {
     decimal(json, "int")
 }
 
-/// The same as a `uint64`.
+/// A number that geth reads without `0x`, as a `uint64`; null is 0.
 pub fn natural(json: &str) -> Result<u64, String> {
     decimal(json, "uint64")
 }
@@ -156,15 +156,15 @@ pub fn storage_key_bytes(text: &str) -> Result<Vec<u8>, Error> {
 /// A block's number or one of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
-    /// By number.
+    /// A block by number.
     Number(u64),
     /// The head.
     Latest,
     /// The block being built on the head.
     Pending,
-    /// As the consensus layer said.
+    /// The safe block, as the consensus layer said.
     Safe,
-    /// As the consensus layer said.
+    /// The finalized block, as the consensus layer said.
     Finalized,
     /// The oldest block kept.
     Earliest,
@@ -186,7 +186,7 @@ impl Tag {
         })
     }
 
-    /// As geth prints it in texts: names have numbers below zero.
+    /// Number that geth prints for it in texts: names have numbers below zero.
     pub fn as_number(self) -> i64 {
         match self {
             Self::Number(number) => i64::try_from(number).unwrap_or(i64::MAX),
@@ -218,19 +218,19 @@ impl<'de> Deserialize<'de> for Tag {
 /// A block by tag, number, hash, or EIP-1898 object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// By number or name.
+    /// A block by number or name.
     Tag(Tag),
-    /// By hash.
+    /// A block by hash.
     Hash {
         /// The block's hash.
         hash: B256,
-        /// Refuse a block that is not canonical.
+        /// True to refuse a block that is not canonical.
         canonical: bool,
     },
 }
 
 impl Selector {
-    /// What an omitted parameter means.
+    /// Default of an omitted parameter.
     pub const LATEST: Self = Self::Tag(Tag::Latest);
 
     /// Reads a JSON value.
@@ -264,7 +264,7 @@ impl Selector {
     }
 }
 
-/// A field that null leaves as it was, as Go's decoder does.
+/// Reads a field that null leaves as it was, as Go's decoder does.
 pub fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

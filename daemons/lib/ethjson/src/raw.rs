@@ -1,4 +1,4 @@
-//! The form in which transactions travel between nodes: blobs with commitments and proofs beside them.
+//! Raw transactions, in the form that travels between nodes: blobs with commitments and proofs beside them.
 
 use alloy::consensus::{EthereumTxEnvelope, Header, TxEip4844, TxEip4844Variant, TxEip4844WithSidecar};
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};
@@ -13,23 +13,23 @@ use revm::primitives::hardfork::SpecId;
 
 type Pooled = EthereumTxEnvelope<TxEip4844Variant<Blobs>>;
 
-/// What a client sent.
+/// A transaction as a client sent it.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// As it will stand in a block.
+    /// The transaction as it will stand in a block.
     pub tx: Transaction,
-    /// What stands beside the block.
+    /// Sidecar of a blob transaction: blobs, commitments and proofs, which stand beside the block.
     pub blobs: Option<Blobs>,
-    /// Both, as sent.
+    /// Bytes of both, as sent.
     pub raw: Bytes,
 }
 
-/// Types of transactions that can be read.
+/// Highest transaction type that can be read.
 const LAST_TYPE: u8 = 4;
-/// From here on a byte begins a list, and with it a legacy transaction.
+/// First byte from which on it begins a list, and with it a legacy transaction.
 const LEGACY: u8 = 0x80;
 
-/// Reads the bytes; errors in geth's words as far as it has own ones.
+/// Decodes a raw transaction; errors in geth's words as far as it has own ones.
 pub fn decode(raw: Bytes) -> Result<Sent, Error> {
     match raw[..] {
         [kind, _, ..] if kind >= LEGACY || (1..=LAST_TYPE).contains(&kind) => {}
@@ -55,7 +55,7 @@ pub fn decode(raw: Bytes) -> Result<Sent, Error> {
 }
 
 impl Sent {
-    /// With cell proofs instead of one per blob from Osaka on, as geth does for older clients.
+    /// Converts one proof per blob to cell proofs from Osaka on, as geth does for older clients.
     pub fn with_current_proofs(self, rules: &Rules, head: &Header) -> Result<Self, Error> {
         let Self { tx, blobs, raw } = self;
         match (&tx, blobs) {

@@ -9,7 +9,7 @@ use maidenlane_chain::transaction::effective_gas_price;
 use maidenlane_json::{Object, push_data, push_list};
 use maidenlane_jsonrpc::Json;
 
-/// The receipts of one block as they are stored, with where each stands: only what is asked for is decoded.
+/// Receipts of one block as they are stored, with the range of each: only what is asked for is decoded.
 #[derive(Debug)]
 pub struct Receipts {
     bytes: Bytes,
@@ -20,22 +20,22 @@ pub struct Receipts {
 pub type BlobPrice = Option<u128>;
 
 impl Receipts {
-    /// Looks where each stands in an RLP list of consensus receipts.
+    /// Finds the range of each receipt in an RLP list of consensus receipts.
     pub fn read(bytes: Bytes) -> Result<Self, ReceiptsError> {
         Ok(Self { spans: receipts::spans(&bytes)?, bytes })
     }
 
-    /// How many there are.
+    /// Number of receipts.
     pub fn count(&self) -> usize {
         self.spans.len()
     }
 
-    /// Bytes that they take.
+    /// Bytes that they take in memory.
     pub fn size(&self) -> usize {
         self.bytes.len() + self.spans.len() * size_of::<ReceiptSpan>()
     }
 
-    /// All, as `eth_getBlockReceipts` gives them.
+    /// Result of `eth_getBlockReceipts`: all receipts.
     pub fn json(&self, block: &Block, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
         let mut out = String::with_capacity(self.spans.len() * 1_500 + 2);
         out.push('[');
@@ -49,7 +49,7 @@ impl Receipts {
         Ok(Json::Owned(out))
     }
 
-    /// One, as `eth_getTransactionReceipt` gives it.
+    /// Result of `eth_getTransactionReceipt`: one receipt.
     pub fn one(&self, block: &Block, index: usize, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
         let mut out = String::with_capacity(1_500);
         self.write(&mut out, block, index, blob_price)?;
@@ -112,12 +112,12 @@ impl Receipts {
         Ok(())
     }
 
-    /// Gas that each transaction used.
+    /// Gas used by each transaction.
     pub fn gas_used(&self) -> impl Iterator<Item = u64> {
         self.spans.iter().map(|span| span.gas_used)
     }
 
-    /// Each receipt as `debug_getRawReceipts` gives it: typed ones as `type || payload`.
+    /// Result of `debug_getRawReceipts`: typed receipts as `type || payload`.
     pub fn raw(&self) -> Json {
         let mut out = String::new();
         push_list(&mut out, &self.spans, |out, span| push_data(out, self.raw_one(span)));

@@ -1,4 +1,4 @@
-//! From a selector to a block, with the errors that geth gives in each place.
+//! Selection of blocks and states by a selector, with the errors that geth gives in each place.
 
 use crate::params::{Selector, Tag};
 use crate::unreadable;
@@ -13,27 +13,27 @@ use std::sync::Arc;
 /// A state to read, and the header of its block.
 #[derive(Clone, Debug)]
 pub struct StateOf {
-    /// The state after which block.
+    /// Position of the state: after a block.
     pub at: At,
-    /// That block's header.
+    /// Header of that block.
     pub header: Arc<Header>,
-    /// Asked for the block being built on it.
+    /// True if the client asked for the block being built on it.
     pub pending: bool,
 }
 
 impl StateOf {
-    /// A call here sees the hashes of blocks below this one, whatever number an override gives its block.
+    /// Number below which a call sees block hashes, whatever number an override gives its block.
     pub fn hashes_below(&self) -> u64 {
         self.header.number.saturating_add(u64::from(self.pending))
     }
 }
 
-/// What this replica no longer has.
+/// Error for blocks and state that this replica no longer has.
 pub fn pruned() -> Error {
     Error::new(codes::PRUNED, "pruned history unavailable")
 }
 
-/// A named block; `None` for a plain number or "pending".
+/// The block of a name; `None` for a plain number, "pending" and "earliest".
 fn named(source: &dyn StateView, tag: Tag) -> Result<Option<BlockRef>, Error> {
     let head = source.head();
     match tag {
@@ -44,7 +44,7 @@ fn named(source: &dyn StateView, tag: Tag) -> Result<Option<BlockRef>, Error> {
     }
 }
 
-/// A block for a look-up: `None` where there is none, an error for what is pruned or not available by name.
+/// The block of a selector: `None` where there is none, an error for what is pruned or not available by name.
 pub fn block(source: &dyn StateView, selector: Selector) -> Result<Option<BlockRef>, Error> {
     match selector {
         Selector::Tag(tag) => {
@@ -75,7 +75,7 @@ fn by_hash(source: &dyn StateView, hash: B256, canonical: bool) -> Result<Option
     }
 }
 
-/// A state: unknown blocks are errors here, and so is a block that has left the chain.
+/// The state of a selector: unknown blocks are errors here, and so is a block that has left the chain.
 pub fn state(source: &dyn StateView, selector: Selector) -> Result<StateOf, Error> {
     let head = source.head();
     let latest = |pending| StateOf { at: At::Latest, header: Arc::clone(&head.header), pending };

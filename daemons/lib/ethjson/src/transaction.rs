@@ -1,4 +1,4 @@
-//! A transaction's JSON exactly as geth 1.17 writes it (`internal/ethapi`, `RPCTransaction`).
+//! JSON of a transaction, exactly as geth 1.17 writes it (`internal/ethapi`, `RPCTransaction`).
 
 use alloy::consensus::Transaction as _;
 use alloy::eips::eip2930::AccessList;
@@ -8,22 +8,22 @@ use maidenlane_chain::Transaction;
 use maidenlane_chain::transaction::effective_gas_price;
 use maidenlane_json::{Object, push_data};
 
-/// Where a transaction stands.
+/// Position of a transaction in the chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Inclusion {
-    /// The block's hash.
+    /// Hash of the block.
     pub block: B256,
-    /// Its number.
+    /// Number of the block.
     pub number: u64,
-    /// Its time.
+    /// Timestamp of the block.
     pub timestamp: u64,
-    /// From London on.
+    /// Base fee of the block, from London on.
     pub base_fee: Option<u64>,
-    /// Position in the block.
+    /// Index of the transaction in the block.
     pub index: usize,
 }
 
-/// Writes all fields.
+/// Writes all fields of a transaction.
 pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &Inclusion) {
     let big = |n: u128| n.to_be_bytes();
     object.data("blockHash", place.block.as_slice());
@@ -65,7 +65,7 @@ pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &I
     write_signature(object, tx);
 }
 
-/// The chain id that geth reads out of a legacy transaction with nothing where the signature should be.
+/// Chain id that geth reads out of a legacy transaction with nothing where the signature should be.
 const UNSIGNED_CHAIN_ID: u64 = 0x7fff_ffff_ffff_ffee;
 
 fn write_signature(object: &mut Object<'_>, tx: &Transaction) {
@@ -92,7 +92,7 @@ fn write_signature(object: &mut Object<'_>, tx: &Transaction) {
     object.big("s", &signature.s().to_be_bytes::<32>());
 }
 
-/// An access list.
+/// Writes an access list.
 pub fn write_access_list(out: &mut String, list: &AccessList) {
     maidenlane_json::push_list(out, list.iter(), |out, item| {
         let mut object = Object::new(out);
@@ -102,7 +102,7 @@ pub fn write_access_list(out: &mut String, list: &AccessList) {
     });
 }
 
-/// One authorization.
+/// Writes one authorization.
 pub fn write_authorization(out: &mut String, signed: &SignedAuthorization) {
     let mut object = Object::new(out);
     object.big("chainId", &signed.inner().chain_id.to_be_bytes::<32>());

@@ -1,4 +1,4 @@
-//! A call as the transaction that a block would hold. Nobody signed it: its signature is zero.
+//! Unsigned transactions: a call as a block would hold it. Nobody signed it: its signature is zero.
 
 use crate::call_args::CallArgs;
 use crate::params::Big;
@@ -10,7 +10,7 @@ use alloy::primitives::{Bytes, Signature, TxKind, U256, keccak256};
 use maidenlane_chain::Transaction;
 use maidenlane_jsonrpc::Error;
 
-/// The transaction, and its bytes. `dynamic` says whether the block has a base fee.
+/// Transaction of a call, and its bytes. `dynamic` is true if the block has a base fee.
 pub fn transaction(
     call: &CallArgs,
     nonce: u64,
@@ -25,7 +25,7 @@ pub fn transaction(
     if call.gas_price.is_some() || !dynamic {
         let kind = to.map_or(TxKind::Create, TxKind::Call);
         return Ok(legacy(TxLegacy {
-            // What an unsigned transaction has in place of its signature is what one for no chain is signed with.
+            // An unsigned transaction has in place of its signature what one for no chain is signed with.
             chain_id: Some(0),
             nonce,
             gas_price: fits(call.gas_price),

@@ -1,9 +1,8 @@
-//! A call's time. One budget serves all rounds of one request: it is lent to each run of the EVM and cannot be copied,
-//! so no loop around the EVM can begin with a fresh one.
+//! Time budget of a call. One budget serves all rounds of one request: it is lent to each run of the EVM and cannot be
+//! copied, so no loop around the EVM can begin with a fresh one.
 //!
 //! An inspector per instruction would halve the speed of everything, so work is counted where it can repeat or is long
-//! (see `instructions`), by what [`cost`] says it costs, and the clock is looked at when enough has come
-//! together.
+//! (see `instructions`), by its estimate in [`cost`], and the clock is looked at when enough has come together.
 
 use super::{Failure, cost};
 use revm::context::TxEnv;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Work between two looks at the clock, in nanoseconds: a look itself takes some 30.
 pub const LOOK: u64 = 1_280;
 
-/// Why a call was stopped.
+/// Reason why a call was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spent {
     /// Out of time.
@@ -29,50 +28,50 @@ pub struct Budget {
     /// Work since the last look at the clock, in nanoseconds.
     unseen: u64,
     deadline: Option<Instant>,
-    /// What each transaction may take within it, and when that ends for the present one.
+    /// Time limit of each transaction within it, and the deadline of the present one.
     each: Option<(Duration, Option<Instant>)>,
     cancelled: Option<Arc<AtomicBool>>,
-    /// Nothing is begun that would end after the deadline.
+    /// True to begin nothing that would end after the deadline.
     light: bool,
     spent: Option<Spent>,
 }
 
 impl Budget {
-    /// For a first try on an IO thread.
+    /// Budget of a first try on an IO thread.
     pub fn light(time: Duration) -> Self {
         let deadline = Instant::now().checked_add(time);
         Self { unseen: 0, deadline, each: None, cancelled: None, light: true, spent: None }
     }
 
-    /// For the pool: until a deadline, or `cancelled` turns true.
+    /// Budget of a job on the pool: until a deadline, or until `cancelled` turns true.
     pub fn until(deadline: Instant, cancelled: Arc<AtomicBool>) -> Self {
         let (deadline, cancelled) = (Some(deadline), Some(cancelled));
         Self { unseen: 0, deadline, each: None, cancelled, light: false, spent: None }
     }
 
-    /// From now on no transaction may take longer than this.
+    /// Limits the time of each transaction from now on.
     pub fn limit_each(&mut self, time: Duration) {
         self.each = Some((time, None));
     }
 
-    /// Counts work of `cost` nanoseconds that is about to be done. `false`: it must not be, nor anything else.
+    /// Counts work of `cost` nanoseconds that is about to be done. False if neither it nor anything else may be begun.
     #[inline]
     pub fn spend(&mut self, cost: u64) -> bool {
         self.unseen = self.unseen.saturating_add(cost);
         self.unseen < LOOK || self.has_time()
     }
 
-    /// The same, for code that is not the EVM's.
+    /// Counts work as [`Budget::spend`], for code that is not the EVM's.
     pub fn charge(&mut self, cost: u64) -> Result<(), Failure> {
         if self.spend(cost) { Ok(()) } else { Err(self.failure()) }
     }
 
-    /// Looks at the clock now: every loop does it in each round.
+    /// Looks at the clock now; every loop does so in each round.
     pub fn look(&mut self) -> Result<(), Failure> {
         if self.has_time() { Ok(()) } else { Err(self.failure()) }
     }
 
-    /// A transaction begins: looks at the clock, and starts the time that each may take, which [`Budget::end`] ends.
+    /// Begins a transaction: looks at the clock, and starts the time limit of each, which [`Budget::end`] ends.
     pub(super) fn begin(&mut self, tx: &TxEnv) -> Result<(), Failure> {
         if let Some((time, until)) = &mut self.each {
             *until = Instant::now().checked_add(*time);
@@ -80,7 +79,7 @@ impl Budget {
         self.charge(cost::transaction(tx).saturating_add(LOOK))
     }
 
-    /// The transaction has ended: what comes after it has the deadline only.
+    /// Ends the transaction: only the deadline bounds what comes after it.
     pub(super) fn end(&mut self) -> Option<Spent> {
         if let Some((_, until)) = &mut self.each {
             *until = None;

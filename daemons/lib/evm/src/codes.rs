@@ -1,4 +1,4 @@
-//! Analysed bytecode by code hash. Analysis of a contract takes longer than most calls of it.
+//! Cache of analysed bytecode by code hash. Analysis of a contract takes longer than most calls of it.
 
 use maidenlane_state::{ReadError, StateView};
 use quick_cache::Weighter;
@@ -17,14 +17,14 @@ impl Weighter<B256, Bytecode> for Bytes {
     }
 }
 
-/// Shared by all calls; bounded in bytes, so that hostile contracts push out code, not memory.
+/// Cache that all calls share; bounded in bytes, so that hostile contracts push out code, not memory.
 #[derive(Debug)]
 pub struct Codes {
     cache: Cache<B256, Bytecode, Bytes>,
 }
 
 impl Codes {
-    /// Holds at most this many bytes.
+    /// Cache of at most this many bytes.
     pub fn new(most_bytes: u64) -> Self {
         let entries = usize::try_from(most_bytes / 8_192).unwrap_or(1_024).max(16);
         Self { cache: Cache::with_weighter(entries, most_bytes, Bytes) }

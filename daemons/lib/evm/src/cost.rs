@@ -1,5 +1,5 @@
-//! Estimates of what work costs, in nanoseconds of one core. They decide when the clock is looked at, and what is too
-//! long to begin on an IO thread; they need not be exact, but never far too low.
+//! Cost estimates of work, in nanoseconds of one core. They decide when the clock is looked at, and what is too long to
+//! begin on an IO thread; they need not be exact, but never far too low.
 //!
 //! Measured with revm 43.0.3 on a 2-core AMD EPYC, release build: KECCAK256 2.6 ns a byte and 390 for a word; copies
 //! 0.02 and logs 0.6 a byte; EXP 7.8 a bit; SLOAD, SSTORE and BALANCE of what is in memory 120 to 220; TSTORE 70;
@@ -9,47 +9,47 @@ use revm::context::TxEnv;
 use revm::context_interface::either::Either;
 use revm::primitives::{Address, TxKind, U256};
 
-/// A jump, with the few instructions around it.
+/// Cost of a jump, with the few instructions around it.
 pub const JUMP: u64 = 10;
-/// A read or write of state: it may go to the disk.
+/// Cost of a read or write of state: it may go to the disk.
 pub const READ: u64 = 320;
-/// Noting one word for as long as a transaction lasts: transient storage, or a slot of its access list.
+/// Cost of noting one word for as long as a transaction lasts: transient storage, or a slot of its access list.
 pub const NOTE: u64 = 100;
-/// Recovering who signed something.
+/// Cost of recovering a signer.
 pub const RECOVERY: u64 = 60_000;
-/// A look-up of fees that nobody asked for since the last head: some 20 blocks are decoded.
+/// Cost of a look-up of fees that nobody asked for since the last head: some 20 blocks are decoded.
 pub const FEES: u64 = 20_000_000;
-/// Precompiles with pairings, exponentiations and curves: what they cost hangs on more than the length of their input,
-/// and may be anything up to a second.
+/// Cost of precompiles with pairings, exponentiations and curves: it hangs on more than the length of their input, and
+/// may be anything up to a second.
 const HEAVY: u64 = 1_000_000_000;
 
-/// `KECCAK256` of so many bytes.
+/// Cost of `KECCAK256` of so many bytes.
 pub fn hash(len: u64) -> u64 {
     len.saturating_mul(3).saturating_add(400)
 }
 
-/// A copy of so many bytes, to memory that may have to grow.
+/// Cost of a copy of so many bytes, to memory that may have to grow.
 pub fn copy(len: u64) -> u64 {
     len
 }
 
-/// Looking for the jump destinations of new code, and hashing it.
+/// Cost of looking for the jump destinations of new code, and of hashing it.
 pub fn code(len: u64) -> u64 {
     len.saturating_mul(5)
 }
 
-/// `EXP`: a squaring for each bit of the exponent, and at most as many multiplications.
+/// Cost of `EXP`: a squaring for each bit of the exponent, and at most as many multiplications.
 pub fn power(exponent: U256) -> u64 {
     let bits = u64::try_from(exponent.bit_len()).unwrap_or(u64::MAX);
     bits.saturating_mul(20)
 }
 
-/// Reading so many bytes of JSON into values of their own, several times on the way, or writing them.
+/// Cost of reading so many bytes of JSON into values of their own, several times on the way, or of writing them.
 pub fn json(len: usize) -> u64 {
     bytes(len).saturating_mul(4)
 }
 
-/// A precompile of the fork, by the address that it has there.
+/// Cost of a precompile of the fork, by the address that it has there.
 pub fn precompile(address: Address, input: usize) -> u64 {
     let len = bytes(input);
     match U256::from_be_slice(address.as_slice()).try_into().unwrap_or(u64::MAX) {
@@ -61,7 +61,7 @@ pub fn precompile(address: Address, input: usize) -> u64 {
     }
 }
 
-/// All that happens before a transaction's first instruction.
+/// Cost of all that happens before a transaction's first instruction.
 pub fn transaction(tx: &TxEnv) -> u64 {
     let data = bytes(tx.data.len());
     let data = if tx.kind == TxKind::Create { code(data) } else { data };

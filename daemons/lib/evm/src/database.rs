@@ -1,4 +1,4 @@
-//! The view as revm's database. One call, one database: overrides and memos live as long as the call.
+//! Database of revm: the view with overrides. One call, one database: overrides and memos live as long as the call.
 
 use super::codes::Codes;
 use alloy::primitives::map::{AddressMap, B256Map};
@@ -8,7 +8,7 @@ use revm::database_interface::{DBErrorMarker, Database};
 use revm::primitives::{Address, B256, StorageKey, StorageValue, U256, keccak256};
 use revm::state::AccountInfo;
 
-/// Reading state failed inside a call.
+/// Failed read of state inside a call.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFault {
     /// The store failed.
@@ -21,7 +21,7 @@ pub enum ReadFault {
 
 impl DBErrorMarker for ReadFault {}
 
-/// What a call wants to be different in one account.
+/// Override of one account by a call.
 #[derive(Clone, Debug, Default)]
 pub struct AccountOverride {
     /// Another nonce.
@@ -30,20 +30,20 @@ pub struct AccountOverride {
     pub balance: Option<U256>,
     /// Other code.
     pub code: Option<Bytecode>,
-    /// The whole storage: all else is zero.
+    /// Slots that replace the whole storage: all others are zero.
     pub state: Option<B256Map<B256>>,
-    /// Single slots.
+    /// Single slots on top of the storage.
     pub diff: B256Map<B256>,
 }
 
 impl AccountOverride {
-    /// Whether nothing is to be different.
+    /// True if it changes nothing.
     pub fn is_empty(&self) -> bool {
         let Self { nonce, balance, code, state, diff } = self;
         nonce.is_none() && balance.is_none() && code.is_none() && state.is_none() && diff.is_empty()
     }
 
-    /// Changes all but the storage.
+    /// Applies all but the storage.
     pub fn apply(&self, info: &mut AccountInfo) {
         info.nonce = self.nonce.unwrap_or(info.nonce);
         info.balance = self.balance.unwrap_or(info.balance);
@@ -57,15 +57,15 @@ impl AccountOverride {
 /// All overrides of a call.
 pub type Overrides = AddressMap<AccountOverride>;
 
-/// The state after one block, as one call sees it.
+/// State after one block, as one call sees it.
 pub struct StateDb<'a> {
     source: &'a dyn StateView,
     at: At,
-    /// `BLOCKHASH` knows blocks below this one.
+    /// Number below which `BLOCKHASH` knows blocks.
     hashes_below: u64,
     codes: &'a Codes,
     overrides: &'a Overrides,
-    /// keccak256 of an address, which many reads of its slots share.
+    /// Address with its keccak256, which many reads of its slots share.
     last_key: Option<(Address, B256)>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> StateDb<'a> {
         Self { source, at, hashes_below, codes, overrides, last_key: None }
     }
 
-    /// Lets `BLOCKHASH` know blocks below another one.
+    /// Sets the number below which `BLOCKHASH` knows blocks.
     pub fn sees_hashes_below(&mut self, number: u64) {
         self.hashes_below = number;
     }

@@ -1,4 +1,4 @@
-//! The least gas that a call needs: geth's search, which stops when it is near enough.
+//! Gas estimation: geth's search for the least gas that a call needs, which stops when it is near enough.
 
 use super::budget::Budget;
 use super::database::ReadFault;
@@ -8,50 +8,50 @@ use revm::database_interface::Database;
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Bytes, TxKind, U256};
 
-/// What any transaction costs at least.
+/// Base gas of a transaction.
 const TX_GAS: u64 = 21_000;
-/// The most that a transaction in a block may have from Osaka on (EIP-7825).
+/// Gas limit of a transaction in a block from Osaka on (EIP-7825).
 const TX_GAS_MAX: u64 = 1 << 24;
-/// What a call with value gives along for free.
+/// Gas that a call with value gives along for free.
 const CALL_STIPEND: u64 = 2_300;
 /// Gas of one blob.
 const BLOB_GAS: u64 = 131_072;
-/// More tries than any search takes: it doubles what is too little at most 64 times, and then halves what is left as
-/// often.
+/// Maximum number of tries. No search takes as many: it doubles what is too little at most 64 times, and then halves
+/// what is left as often.
 const TRIES_MAX: u32 = 130;
 
-/// Why there is no estimate.
+/// Reason why there is no estimate.
 #[derive(Debug)]
 pub enum Denied {
     /// The sender cannot pay for the value.
     Value,
     /// The sender cannot pay for the blobs.
     Blobs,
-    /// It is not valid, however much gas there is; tried with this much.
+    /// The call is not valid, however much gas there is; tried with this much.
     Invalid(InvalidTransaction, u64),
-    /// It reverts with the most gas.
+    /// The call reverts with the most gas.
     Reverts(Bytes),
-    /// It fails with the most gas, but not for want of it.
+    /// The call fails with the most gas, but not for want of it.
     Halts(HaltReason),
-    /// This much is not enough.
+    /// The most gas, which is this much, is not enough.
     Exceeds(u64),
 }
 
-/// What bounds an estimate.
+/// Bounds of an estimate.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// The gas that was asked for, 0 for none.
     pub asked: u64,
-    /// No call gets more.
+    /// Maximum gas of any call.
     pub cap: u64,
-    /// How much too high the answer may be, in thousandths.
+    /// Accepted error of the answer, which may be too high by so many thousandths.
     pub error_permille: u32,
 }
 
-/// One try.
+/// Result of one try.
 enum Try {
     Done(ExecutionResult),
-    /// Not even the costs before the first instruction are covered.
+    /// The gas does not even cover the costs before the first instruction.
     TooLow,
     Invalid(InvalidTransaction),
 }
@@ -74,7 +74,7 @@ impl<DB: Database<Error = ReadFault>> Search<'_, DB> {
         }
     }
 
-    /// Whether this much gas is enough.
+    /// True if this much gas is enough.
     fn succeeds(&mut self, gas: u64) -> Result<Result<bool, Denied>, Failure> {
         Ok(match self.run(gas)? {
             Try::Done(result) => Ok(result.is_success()),
@@ -110,7 +110,7 @@ impl<DB: Database<Error = ReadFault>> Search<'_, DB> {
         Ok(Ok(most.min(bounds.cap)))
     }
 
-    /// Whether the call is a mere transfer, which needs no search.
+    /// True if the call is a mere transfer, which needs no search.
     fn is_transfer(&mut self) -> Result<bool, Failure> {
         let tx = &self.call.tx;
         let TxKind::Call(to) = tx.kind else { return Ok(false) };
@@ -122,7 +122,7 @@ impl<DB: Database<Error = ReadFault>> Search<'_, DB> {
     }
 }
 
-/// Estimates. The inner error is about the call.
+/// Estimates the gas of a call. The inner error is about the call.
 pub fn estimate<DB: Database<Error = ReadFault>>(
     call: &Call,
     db: &mut DB,
@@ -169,7 +169,7 @@ pub fn estimate<DB: Database<Error = ReadFault>>(
     Ok(Ok(high))
 }
 
-/// Whether the answer is already as good as it needs to be.
+/// True if the answer is as good as it needs to be.
 fn near(low: u64, high: u64, permille: u32) -> bool {
     u128::from(high - low) * 1_000 < u128::from(high) * u128::from(permille)
 }

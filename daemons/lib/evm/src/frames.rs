@@ -1,4 +1,4 @@
-//! What a transaction calls and creates, as a tree: all that geth's call tracers tell.
+//! Call tree of a transaction: its calls and creations, with all fields that geth's call tracers report.
 
 use revm::bytecode::opcode::{self, OpCode};
 use revm::context_interface::journaled_state::JournalTr as _;
@@ -16,9 +16,9 @@ use revm::primitives::{Address, Bytes, Log, U256};
 pub struct Logged {
     /// The log.
     pub log: Log,
-    /// Its index in the transaction; what was reverted before does not count.
+    /// Index of the log in the transaction; reverted logs before it do not count.
     pub index: usize,
-    /// Calls of this frame before it.
+    /// Number of calls of this frame before it.
     pub position: usize,
 }
 
@@ -27,35 +27,35 @@ pub struct Logged {
 pub struct Frame {
     /// The instruction that opened it.
     pub op: u8,
-    /// Who.
+    /// Caller.
     pub from: Address,
-    /// Whom; `None` for a creation that failed.
+    /// Callee; `None` for a creation that failed.
     pub to: Option<Address>,
     /// Call data or init code.
     pub input: Bytes,
-    /// Given.
+    /// Gas that it was given.
     pub gas: u64,
-    /// Used.
+    /// Gas that it used.
     pub gas_used: u64,
-    /// Returned, also by a revert.
+    /// Output, also of a revert.
     pub output: Bytes,
-    /// geth's text for why it failed.
+    /// geth's text for the failure.
     pub error: Option<String>,
     /// Wei; a static call has none.
     pub value: Option<U256>,
-    /// What it called, in order.
+    /// Calls that it made, in order.
     pub calls: Vec<Frame>,
-    /// What it logged, in order.
+    /// Logs that it emitted, in order.
     pub logs: Vec<Logged>,
 }
 
 impl Frame {
-    /// Whether it creates a contract.
+    /// True if it creates a contract.
     pub fn creates(&self) -> bool {
         matches!(self.op, opcode::CREATE | opcode::CREATE2)
     }
 
-    /// Whether it ended with REVERT, which has an output.
+    /// True if it ended with REVERT, which has an output.
     pub fn reverted(&self) -> bool {
         self.error.as_deref() == Some(REVERTED)
     }
@@ -64,7 +64,7 @@ impl Frame {
 /// geth's text for REVERT.
 pub const REVERTED: &str = "execution reverted";
 
-/// The inspector.
+/// Inspector that builds the call tree.
 #[derive(Debug, Default)]
 pub struct Frames {
     open: Vec<Frame>,
@@ -74,7 +74,7 @@ pub struct Frames {
     stack_len: usize,
     /// A self-destruction that may still fail.
     destroyed: Option<Frame>,
-    /// How the interpreter of the innermost frame ended, while that is its last word.
+    /// Result of the innermost frame's interpreter, while nothing has come after it.
     ended: Option<InstructionResult>,
 }
 
@@ -89,7 +89,7 @@ impl Frames {
         self.open.push(frame);
     }
 
-    /// `failed` is what a precompile said.
+    /// Closes the innermost frame. `failed` is the text of a precompile that failed.
     fn close(&mut self, result: &InterpreterResult, created: Option<Address>, failed: Option<String>) {
         let Some(mut frame) = self.open.pop() else { return };
         frame.output = result.output.clone();
@@ -106,7 +106,7 @@ impl Frames {
         }
     }
 
-    /// geth's texts.
+    /// geth's text for a result that is a failure.
     fn error(&self, result: InstructionResult, creates: bool) -> Option<String> {
         use InstructionResult as R;
         let text = match result {
@@ -141,7 +141,7 @@ impl Frames {
     }
 }
 
-/// Instructions that geth has names for and revm has not: those of a container format that never came.
+/// Opcodes that geth has names for and revm has not: those of a container format that never came.
 const CONTAINER: [(u8, &str); 16] = [
     (0xd0, "DATALOAD"),
     (0xd1, "DATALOADN"),
@@ -168,7 +168,7 @@ pub(super) fn name(op: u8) -> String {
     known.map_or_else(|| format!("opcode {op:#x} not defined"), str::to_owned)
 }
 
-/// geth's text for a stack that has too little for an instruction, or too much. revm takes the one for the other where
+/// geth's text for a stack that has too little for an instruction, or too much. revm reports one for the other where
 /// words are copied.
 pub(super) fn unfit_stack(op: u8, len: usize) -> String {
     let (needs, grows) = OpCode::new(op).map_or((0, 1), |op| (op.inputs(), op.io_diff()));
@@ -179,7 +179,7 @@ pub(super) fn unfit_stack(op: u8, len: usize) -> String {
     }
 }
 
-/// geth's text for what may not write and would. Most instructions are stopped where their gas is worked out.
+/// geth's text for an instruction that writes in a static call. Most are stopped where their gas is worked out.
 pub(super) fn write_protection(op: u8) -> &'static str {
     match op {
         opcode::LOG0..=opcode::LOG4 | opcode::TSTORE => "write protection",

@@ -1,5 +1,5 @@
-//! Instructions that count what they cost before they run: all that repeat (jumps, calls, creates), read state, or work
-//! on as many bytes as they are told. The others are bounded by the size of code, which is some 10 ns a byte at worst,
+//! Instructions that count their cost before they run: all that repeat (jumps, calls, creates), read state, or work on
+//! as many bytes as an operand says. The others are bounded by the size of code, which is some 10 ns a byte at worst,
 //! and by what a frame's memory may cost: 5 MB with the 50 million gas that `callGasCap` is where nobody changes it.
 
 use super::budget::LOOK;
@@ -24,18 +24,18 @@ fn stop<DB: Database>(context: &mut Context<'_, '_, DB>) -> InstructionExecResul
     Err(InstructionResult::FatalExternalError)
 }
 
-/// An operand, from the top of the stack; one that is missing is the instruction's to complain of.
+/// An operand, from the top of the stack; zero for a missing one, which the instruction itself reports.
 fn operand<DB: Database>(context: &Context<'_, '_, DB>, depth: usize) -> U256 {
     context.interpreter.stack.peek(depth).unwrap_or_default()
 }
 
-/// A length, from the top of the stack.
+/// A length operand, from the top of the stack.
 fn len<DB: Database>(context: &Context<'_, '_, DB>, depth: usize) -> u64 {
     u64::try_from(operand(context, depth)).unwrap_or(u64::MAX)
 }
 
-/// Functions that run `$inner` after counting `$cost`, which may ask `$context` for operands; and the one that puts them
-/// into a table.
+/// Functions that run `$inner` after counting `$cost`, which may ask `$context` for operands; and the one that puts
+/// them into a table.
 macro_rules! counted {
     ($($op:ident $name:ident: |$context:ident| $cost:expr => $inner:expr;)*) => {
         $(fn $name<DB: Database>(mut $context: Context<'_, '_, DB>) -> InstructionExecResult {

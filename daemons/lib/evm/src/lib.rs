@@ -1,4 +1,4 @@
-//! Executing calls on a view of the state: revm, geth's `eth_call` rules, bounded in gas, time and memory.
+//! Execution of calls on a view of the state: revm, geth's `eth_call` rules, bounded in gas, time and memory.
 //!
 //! | file | idea |
 //! |---|---|
@@ -6,15 +6,15 @@
 //! | `database` | the view as revm's database, with overrides on top |
 //! | `overlay` | changes on top of the view, for what runs one after another |
 //! | `estimate` | the least gas for a call |
-//! | `precompiles` | the fork's, where overrides leave them |
+//! | `precompiles` | precompiles of the fork, where overrides leave them |
 //! | `codes` | analysed bytecode, shared by all calls |
 //! | `budget` | time and cancellation, one for all runs of a request |
-//! | `cost` | what work costs |
-//! | `instructions` | those that count it |
+//! | `cost` | cost of work |
+//! | `instructions` | instructions that count their cost |
 //! | `replay` | mined blocks run again |
 //! | `settle` | how a block ends |
-//! | `steps`, `frames`, `touched` | what tracers see: instructions, calls, accounts |
-//! | `watch` | how much a tracer may keep |
+//! | `steps`, `frames`, `touched` | tracers: instructions, calls, accounts |
+//! | `watch` | bound of what a tracer keeps |
 //! | `pool` | the few threads that run what takes longer |
 
 pub mod budget;
@@ -57,17 +57,17 @@ pub type Ctx<'b, DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, &'b mut
 pub type Machine<'b, DB, I = ()> =
     Evm<Ctx<'b, DB>, I, EthInstructions<EthInterpreter, Ctx<'b, DB>>, Precompiles, EthFrame<EthInterpreter>>;
 
-/// Blobs in one transaction from Osaka on (EIP-7594).
+/// Maximum number of blobs in one transaction from Osaka on (EIP-7594).
 const BLOBS_MAX: u64 = 6;
 
-/// What an account in an access list costs (EIP-2930).
+/// Gas of an account in an access list (EIP-2930).
 const LISTED_ACCOUNT_GAS: u64 = 2_400;
-/// The same for a slot.
+/// Gas of a slot in an access list (EIP-2930).
 const LISTED_SLOT_GAS: u64 = 1_900;
-/// What an authorization costs at first (EIP-7702).
+/// Gas of an authorization before refunds (EIP-7702).
 pub const AUTHORIZATION_GAS: u64 = 25_000;
 
-/// Why a call has no result.
+/// Reason why a call has no result.
 #[derive(Debug)]
 pub enum Failure {
     /// Time is up, or the client left.
@@ -85,12 +85,12 @@ impl Failure {
     pub const TIMEOUT: Self = Self::Spent(Spent::Time);
 }
 
-/// Everything about one call but the state.
+/// A call with everything that it needs but the state.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Fork rules.
     pub spec: SpecId,
-    /// `CHAINID`.
+    /// Chain id for `CHAINID`.
     pub chain_id: u64,
     /// The block it runs in.
     pub block: BlockEnv,
@@ -121,7 +121,7 @@ impl Call {
         cfg
     }
 
-    /// As geth, what a list costs is charged also by blocks before the fork that gives it a meaning.
+    /// Gas that geth charges for lists also in blocks before the fork that gives them a meaning.
     fn early_gas(&self) -> u64 {
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let mut gas = 0_u64;
@@ -150,7 +150,7 @@ impl Call {
     }
 }
 
-/// Finds out who signed a transaction's authorizations, so that this is not done anew whenever it runs. There may be
+/// Recovers the signers of a transaction's authorizations, so that this is not done anew whenever it runs. There may be
 /// more of them than its gas pays for: then it does not run, whoever signed them.
 pub fn recover(tx: &mut TxEnv, budget: &mut Budget) -> Result<(), Failure> {
     let count = u64::try_from(tx.authorization_list.len()).unwrap_or(u64::MAX);
@@ -220,7 +220,7 @@ where
     outcome(machine, result)
 }
 
-/// Calls a contract as the protocol does.
+/// Calls a contract as the protocol does, from the system address.
 pub fn system_call<DB>(
     machine: &mut Machine<'_, DB>,
     contract: Address,
@@ -234,7 +234,7 @@ where
     outcome(machine, result)
 }
 
-/// What a run came to: a spent budget goes before what it made the EVM say.
+/// Result of a run: a spent budget goes before the error that it made the EVM return.
 fn outcome<DB: Database, I, T>(
     machine: &mut Machine<'_, DB, I>,
     result: Result<T, EVMError<ReadFault>>,

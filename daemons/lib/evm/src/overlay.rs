@@ -1,5 +1,5 @@
-//! Changes on top of the view: what earlier transactions, simulated blocks and their overrides did. Lives as long as
-//! one request.
+//! State overlay: changes on top of the view by earlier transactions, simulated blocks and their overrides. It lives as
+//! long as one request.
 
 use super::database::{Overrides, ReadFault, StateDb};
 use alloy::primitives::map::AddressMap;
@@ -14,11 +14,11 @@ use std::collections::{BTreeMap, HashMap};
 /// One account that differs from the view.
 #[derive(Clone, Debug, Default)]
 struct Changed {
-    /// `None`: there is none any more.
+    /// Fields of the account; `None` if there is none any more.
     info: Option<AccountInfo>,
     /// Slots that differ.
     slots: HashMap<StorageKey, StorageValue>,
-    /// What is not in `slots` is zero, not what the view has.
+    /// True if slots that are not in `slots` are zero, whatever the view has.
     wiped: bool,
 }
 
@@ -28,12 +28,12 @@ pub struct Overlay<'a> {
     base: StateDb<'a>,
     changed: AddressMap<Changed>,
     hashes: BTreeMap<u64, B256>,
-    /// Before Spurious Dragon an account of nothing is an account.
+    /// True before Spurious Dragon, where an empty account is an account.
     keeps_empty: bool,
 }
 
 impl<'a> Overlay<'a> {
-    /// No changes yet.
+    /// Overlay without changes.
     pub fn new(base: StateDb<'a>, spec: SpecId) -> Self {
         let mut overlay =
             Self { base, changed: AddressMap::default(), hashes: BTreeMap::new(), keeps_empty: false };
@@ -41,17 +41,17 @@ impl<'a> Overlay<'a> {
         overlay
     }
 
-    /// What comes next runs under this fork.
+    /// Sets the fork under which the next transactions run.
     pub fn enter(&mut self, spec: SpecId) {
         self.keeps_empty = !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
     }
 
-    /// `BLOCKHASH` of a block that is not on the chain.
+    /// Sets the hash that `BLOCKHASH` returns for a block that is not on the chain.
     pub fn set_hash(&mut self, number: u64, hash: B256) {
         self.hashes.insert(number, hash);
     }
 
-    /// All that differs from the view, by the trie's keys.
+    /// All changes on top of the view, by the trie's keys.
     pub fn changes(&self) -> BTreeMap<B256, state::Changed> {
         let slot = |(slot, value): (&U256, &U256)| (keccak256(B256::from(*slot)), *value);
         let account = |(address, changed): (&Address, &Changed)| {
@@ -67,7 +67,7 @@ impl<'a> Overlay<'a> {
         self.changed.iter().map(account).collect()
     }
 
-    /// The entry of an account, with what it is now.
+    /// Entry of an account, made from its present fields if there is none.
     fn entry(&mut self, address: Address) -> Result<&mut Changed, ReadFault> {
         use std::collections::hash_map::Entry;
         match self.changed.entry(address) {
@@ -79,10 +79,10 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Writes overrides, as if a transaction had done it.
+    /// Applies overrides, as if a transaction had written them.
     pub fn apply(&mut self, overrides: &Overrides) -> Result<(), ReadFault> {
         for (address, wanted) in overrides {
-            // What asks for nothing makes no account.
+            // An override that changes nothing makes no account.
             if wanted.is_empty() {
                 continue;
             }
@@ -98,7 +98,7 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Adds to a balance: withdrawals and rewards. Nothing makes no account, but looks at it.
+    /// Adds to a balance: withdrawals and rewards. Zero makes no account, but looks at it.
     pub fn pay(&mut self, address: Address, wei: U256) -> Result<(), ReadFault> {
         let info = &mut self.entry(address)?.info;
         if !wei.is_zero() {
@@ -123,7 +123,7 @@ impl Database for Overlay<'_> {
         }
     }
 
-    /// Code that changed comes with its account.
+    /// Code by its hash; changed code comes with its account.
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ReadFault> {
         self.base.code_by_hash(hash)
     }

@@ -1,8 +1,8 @@
-//! A few threads for calls that take longer than an IO thread may be held. Full means "no" at once: a queue that
-//! grows only turns late answers into later ones.
+//! Thread pool for calls that take longer than an IO thread may be held. Full means "no" at once: a queue that grows
+//! only turns late answers into later ones.
 //!
-//! A job is told when nobody waits for it any more, and looks often whether that is so. One that does not come back all
-//! the same costs its thread only: another takes its place.
+//! A job's flag is raised when nobody waits for it any more, and the job looks at it often. One that does not come back
+//! all the same costs its thread only: another takes its place.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -11,14 +11,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How long a job that nobody waits for may go on before its thread is given up.
+/// Time that a job that nobody waits for may go on before its thread is given up.
 const GRACE: Duration = Duration::from_secs(2);
-/// Between two looks whether all jobs have ended.
+/// Interval of looks whether all jobs have ended.
 const LOOK: Duration = Duration::from_millis(5);
-/// Threads that may be given up and not have come back; after that the pool shrinks, as each holds memory.
+/// Number of threads that may be given up and not have come back; after that the pool shrinks, as each holds memory.
 const LOST_MAX: usize = 64;
 
-/// Why nothing came back.
+/// Reason why a job has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// All threads are busy and the queue is full.
@@ -29,16 +29,16 @@ pub enum Refused {
 
 struct Job {
     work: Box<dyn FnOnce() + Send>,
-    /// Nobody waits for it any more.
+    /// True when nobody waits for it any more.
     cancelled: Arc<AtomicBool>,
 }
 
-/// The threads. They end when the pool is dropped and the queue is empty.
+/// Pool of threads. They end when it is dropped and the queue is empty.
 #[derive(Debug)]
 pub struct Pool {
     queue: SyncSender<Job>,
     seats: Seats,
-    /// Dropped with the pool: the end of the thread that watches the others.
+    /// Channel whose end, at the drop of the pool, ends the thread that watches the others.
     _watched: SyncSender<()>,
 }
 
@@ -70,8 +70,8 @@ impl Pool {
         Ok(Self { queue, seats, _watched: watched })
     }
 
-    /// Tells all jobs to end, and waits until they have, at most so long. A process must not exit while a job still reads
-    /// the database: what its library cleans up at the exit is used by both.
+    /// Cancels all jobs, and waits until they have ended, at most so long. A process must not exit while a job still
+    /// reads the database: what its library cleans up at the exit is used by both.
     pub async fn quiet(&self, most: Duration) {
         let is_running = |seat: &Shared<Seat>| {
             let seat = lock(seat);
@@ -79,12 +79,12 @@ impl Pool {
             running.inspect(|(cancelled, _)| cancelled.store(true, Ordering::Relaxed)).is_some()
         };
         let all_ended = async {
-            // Every one is told, so no short cut.
+            // Every job is cancelled, so no short cut.
             while lock(&self.seats).iter().filter(|seat| is_running(seat)).count() > 0 {
                 tokio::time::sleep(LOOK).await;
             }
         };
-        // What does not come back is not waited for either.
+        // A job that does not come back is not waited for either.
         let _late = tokio::time::timeout(most, all_ended).await;
     }
 
@@ -113,7 +113,7 @@ impl Pool {
     }
 }
 
-/// A thread's place: what it runs, and whether another has taken over.
+/// State of a thread: the job that it runs, and whether another thread has taken over.
 #[derive(Debug, Default)]
 struct Seat {
     /// The flag of the job that runs now, and when it was first seen raised.
@@ -122,7 +122,7 @@ struct Seat {
 }
 
 impl Seat {
-    /// Whether its job was told to end this long ago, and goes on.
+    /// True if its job was cancelled this long ago, and goes on.
     fn is_lost(&mut self, grace: Duration) -> bool {
         let Some((cancelled, seen)) = &mut self.running else { return false };
         if !cancelled.load(Ordering::Relaxed) {
@@ -139,14 +139,14 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks after the threads.
+/// Watcher of the threads, which replaces those that are lost.
 struct Watch {
     jobs: Shared<Receiver<Job>>,
     seats: Seats,
-    /// Threads ever.
+    /// Number of threads that were ever started.
     started: usize,
     grace: Duration,
-    /// Threads that were given up and have not come back.
+    /// Number of threads that were given up and have not come back.
     lost: Arc<AtomicUsize>,
 }
 
@@ -300,7 +300,7 @@ mod tests {
         drop(release);
     }
 
-    /// Polls once; whether it is pending.
+    /// Polls once; true if it is pending.
     async fn futures_poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
         std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
     }

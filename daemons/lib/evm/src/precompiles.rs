@@ -1,5 +1,5 @@
-//! The fork's precompiles, less those that state overrides replace, plus those that they move; and why one failed, in
-//! geth's words.
+//! Precompiles of the fork, less those that state overrides replace, plus those that they move; and the texts of
+//! failures in geth's words.
 
 mod required_gas;
 
@@ -16,10 +16,11 @@ use revm::primitives::map::AddressMap;
 use revm::primitives::{Address, map::AddressSet};
 use std::sync::Arc;
 
-/// Which precompile answers at an address, `None` for none any more. Addresses not in it are as the fork has them.
+/// Precompiles that overrides moved: for an address the one that answers there now, `None` for none any more. Addresses
+/// not in it are as the fork has them.
 pub type Moved = AddressMap<Option<Address>>;
 
-/// revm's provider with moves.
+/// Provider of revm's precompiles with moves.
 #[derive(Clone, Debug)]
 pub struct Precompiles {
     fork: EthPrecompiles,
@@ -27,12 +28,12 @@ pub struct Precompiles {
 }
 
 impl Precompiles {
-    /// Those of a fork, after `moved`.
+    /// Precompiles of a fork, after `moved`.
     pub fn new(spec: SpecId, moved: Option<Arc<Moved>>) -> Self {
         Self { fork: EthPrecompiles::new(spec), moved }
     }
 
-    /// The fork's own places.
+    /// Addresses of the fork's own precompiles.
     pub fn addresses(&self) -> &AddressSet {
         self.fork.warm_addresses()
     }
@@ -45,7 +46,7 @@ impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Pre
         PrecompileProvider::<CTX>::set_spec(&mut self.fork, spec)
     }
 
-    /// As revm's own, which keeps the reason of a failure only where the transaction itself calls the precompile.
+    /// Runs a precompile as revm does, which keeps the reason of a failure only where the transaction itself calls it.
     fn run(&mut self, ctx: &mut CTX, inputs: &CallInputs) -> Result<Option<InterpreterResult>, String> {
         let at = match self.moved.as_ref().and_then(|moved| moved.get(&inputs.bytecode_address)) {
             None => inputs.bytecode_address,
@@ -71,13 +72,13 @@ impl<'b, CTX: ContextTr<Chain = &'b mut Budget>> PrecompileProvider<CTX> for Pre
         Ok(Some(precompile_output_to_interpreter_result(output, inputs.gas_limit)))
     }
 
-    /// Warm are the fork's own places, as in geth, wherever the precompiles went.
+    /// Addresses that are warm: the fork's own, as in geth, wherever the precompiles went.
     fn warm_addresses(&self) -> &AddressSet {
         self.fork.warm_addresses()
     }
 }
 
-/// geth's text for what a precompile does not take.
+/// geth's text for an input that a precompile refuses.
 fn text_of(halt: &PrecompileHalt) -> String {
     use PrecompileHalt as H;
     let text = match halt {

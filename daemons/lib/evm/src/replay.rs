@@ -1,7 +1,7 @@
-//! Running a mined block again, transaction by transaction, on the state before it.
+//! Replay of a mined block, transaction by transaction, on the state before it.
 //!
 //! What a block does at its end (requests, withdrawals, rewards) no transaction of it can see: [`Replay::end`] is for
-//! those who want the state after it.
+//! callers that want the state after it.
 
 use super::budget::Budget;
 use super::codes::Codes;
@@ -31,7 +31,7 @@ use revm::state::AccountInfo;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// A block in the middle of being run again, or a call on a state.
+/// A block in the middle of being run again, or calls on a state.
 pub struct Replay<'a> {
     state: Overlay<'a>,
     env: BlockEnv,
@@ -41,7 +41,7 @@ pub struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// On the state before `block`, after the calls that the protocol makes first.
+    /// Replay on the state before `block`, after the calls that the protocol makes first.
     pub fn of(
         block: &Block,
         rules: &Rules,
@@ -67,12 +67,12 @@ impl<'a> Replay<'a> {
         Ok(replay)
     }
 
-    /// Calls in an environment, on a state that is there already.
+    /// Replay of calls in an environment, on a state that is there already.
     pub fn on(db: StateDb<'a>, env: BlockEnv, cfg: CfgEnv, precompiles: Precompiles) -> Self {
         Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles, logs: 0 }
     }
 
-    /// What comes next runs in another environment, on a state with overrides.
+    /// Changes the environment of the next transactions, and applies overrides to the state.
     pub fn change(
         &mut self,
         env: BlockEnv,
@@ -90,12 +90,12 @@ impl<'a> Replay<'a> {
         &self.env
     }
 
-    /// The state as the transactions so far have left it.
+    /// State after the transactions so far.
     pub fn state(&mut self) -> Looked<'_, 'a> {
         Looked(RefCell::new(&mut self.state))
     }
 
-    /// All that differs by now from the state before, by the trie's keys.
+    /// All changes so far of the state before, by the trie's keys.
     pub fn changes(&self) -> BTreeMap<B256, state::Changed> {
         self.state.changes()
     }
@@ -105,24 +105,24 @@ impl<'a> Replay<'a> {
         self.cfg.spec
     }
 
-    /// Logs of the transactions so far.
+    /// Number of logs of the transactions so far.
     pub fn logs(&self) -> usize {
         self.logs
     }
 
-    /// Where precompiles answer.
+    /// Addresses of the precompiles.
     pub fn precompiles(&self) -> &AddressSet {
         self.precompiles.addresses()
     }
 
-    /// Where a creation goes: by the nonce that its sender has, which need not be the one that a call says.
+    /// Address that a creation gets: by the nonce that its sender has, which need not be the one in the call.
     pub fn creates(&mut self, caller: Address) -> Result<Address, Failure> {
         let info = self.state.basic(caller).map_err(Failure::Read)?;
         Ok(caller.create(info.unwrap_or_default().nonce))
     }
 
-    /// What the accounts that a transaction's authorizations found give back (EIP-7702), before it runs; of those whose
-    /// signers were found out.
+    /// Refund for the accounts that a transaction's authorizations find existing (EIP-7702), before it runs. Only
+    /// authorizations with a recovered signer count.
     pub fn authorization_refund(&mut self, tx: &TxEnv) -> Result<i64, Failure> {
         const REFUND: i64 = 12_500;
         let caller = self.state.basic(tx.caller).map_err(Failure::Read)?.unwrap_or_default();
@@ -152,14 +152,14 @@ impl<'a> Replay<'a> {
     fn system_call(&mut self, contract: Address, data: Bytes, budget: &mut Budget) -> Result<(), Failure> {
         let (cfg, env) = (self.cfg.clone(), self.env.clone());
         let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
-        // What the contract answers is no matter of the block, nor whether it is there.
+        // The result of the contract does not matter to the block, nor whether it is there.
         super::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
         self.state.commit(changes);
         Ok(())
     }
 
-    /// What the block does after its transactions.
+    /// Runs the end of the block, after its transactions: requests, then withdrawals or rewards.
     pub fn end(&mut self, block: &Block, rules: &Rules, budget: &mut Budget) -> Result<(), Failure> {
         if self.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
             for (_, queue) in settle::QUEUES {
@@ -171,7 +171,7 @@ impl<'a> Replay<'a> {
             .map_err(Failure::Read)
     }
 
-    /// Runs transactions for what they leave behind.
+    /// Runs transactions and keeps their changes.
     pub fn run(&mut self, txs: impl IntoIterator<Item = TxEnv>, budget: &mut Budget) -> Result<(), Failure> {
         let Self { state, env, cfg, precompiles, logs } = self;
         let (cfg, env) = (cfg.clone(), env.clone());
@@ -186,7 +186,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Runs a transaction under an inspector, and leaves nothing behind yet: see [`Replay::keep`].
+    /// Runs a transaction under an inspector, and does not keep its changes yet: see [`Replay::keep`].
     pub fn inspect<'b, 'd, I>(
         &'d mut self,
         tx: TxEnv,
@@ -215,7 +215,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The state for readers that do not change it.
+/// Database over the state, for readers that do not change it.
 pub struct Looked<'d, 'a>(RefCell<&'d mut Overlay<'a>>);
 
 impl DatabaseRef for Looked<'_, '_> {

@@ -1,4 +1,4 @@
-//! A block's rules in revm's terms.
+//! Rules of a block in revm's terms.
 
 use alloy::consensus::Header;
 use alloy::primitives::U256;
@@ -7,7 +7,7 @@ use revm::context::BlockEnv;
 use revm::context_interface::block::BlobExcessGasAndPrice;
 use revm::primitives::hardfork::SpecId;
 
-/// What the EVM must know about a block, from the chain's rules and the block's header.
+/// Parameters of the EVM for a block, from the chain's rules and the block's header.
 pub trait EvmRules {
     /// Fork rules for a block. Proof of stake shows in its difficulty, as geth's EVM sees it.
     fn spec(&self, header: &Header) -> SpecId;

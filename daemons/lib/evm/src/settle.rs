@@ -1,4 +1,4 @@
-//! Who is paid: for a call, and at a block's end; and the contracts that a block asks before that (EIP-7685).
+//! Payments for a call and at a block's end; and the contracts that a block asks before that (EIP-7685).
 
 use super::database::ReadFault;
 use super::overlay::Overlay;
@@ -18,7 +18,7 @@ pub const QUEUES: [(u8, Address); 2] = [
 
 const WEI_PER_GWEI: u64 = 1_000_000_000;
 
-/// Pays withdrawals, or who mined the block and its uncles.
+/// Pays withdrawals, or the miners of the block and its uncles.
 pub fn settle(
     state: &mut Overlay<'_>,
     rules: &Rules,
@@ -42,13 +42,13 @@ pub fn settle(
     state.pay(header.beneficiary, mined)
 }
 
-/// Whether a call offers nothing for its gas.
+/// True if a call offers nothing for its gas.
 pub fn is_free(tx: &TxEnv) -> bool {
     tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or_default() == 0
 }
 
-/// Takes out of a call's changes that its beneficiary was paid nothing, which before Spurious Dragon makes an account:
-/// geth pays nobody for a free call.
+/// Removes an account that paying the beneficiary nothing has made, as it does before Spurious Dragon: geth pays nobody
+/// for a free call.
 pub fn unpay(changes: &mut AddressMap<Account>, beneficiary: Address) {
     let made = |account: &Account| account.is_loaded_as_not_existing() && account.info.is_empty();
     if changes.get(&beneficiary).is_some_and(made) {

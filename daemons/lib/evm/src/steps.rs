@@ -1,4 +1,4 @@
-//! geth's struct logger: every instruction as JSON, written while the transaction runs, so that only the answer grows.
+//! Struct logger of geth: every instruction as JSON, written while the transaction runs, so that only the answer grows.
 
 use super::frames::{name, unfit_stack, write_protection};
 use maidenlane_json::{Object, push_data, push_list};
@@ -18,18 +18,18 @@ use revm::primitives::{Address, B256, U256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What is written of each step.
+/// Fields that are written of each step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StepOptions {
-    /// Memory before the step, in words.
+    /// True to write the memory before the step, in words.
     pub memory: bool,
-    /// The stack before the step.
+    /// True to write the stack before the step.
     pub stack: bool,
-    /// What the contract has read and written so far, at reads and writes.
+    /// True to write the slots that the contract has read and written so far, at reads and writes.
     pub storage: bool,
-    /// What the last call returned.
+    /// True to write the output of the last call.
     pub return_data: bool,
-    /// No more steps once more bytes than this are written; zero is no limit.
+    /// Number of bytes beyond which no more steps are written; zero is no limit.
     pub limit_bytes: i64,
 }
 
@@ -40,32 +40,32 @@ struct Begun {
     op: u8,
     gas: u64,
     stack_len: usize,
-    /// See [`late_gas`].
+    /// Gas by [`late_gas`].
     late_gas: u64,
     text: String,
     slot: Option<(Address, U256, U256)>,
 }
 
-/// The inspector.
+/// Inspector that writes the steps.
 #[derive(Debug)]
 pub struct Steps {
-    /// Earned before the first step.
+    /// Refund that the transaction has earned before its first step.
     refund: i64,
     spec: SpecId,
     wanted: StepOptions,
     most_bytes: usize,
     out: String,
-    /// Bytes of all steps, without what separates them.
+    /// Bytes of all steps, without separators.
     steps_bytes: usize,
     begun: Option<Begun>,
     depth: usize,
-    /// Refunds of the frames around, as each stood when it made its call.
+    /// Refunds of the outer frames, as each stood when it made its call.
     refunds: Vec<i64>,
     storage: BTreeMap<Address, BTreeMap<B256, B256>>,
 }
 
 impl Steps {
-    /// Writes at most `most_bytes`. `refund` is what the transaction has earned before its first step.
+    /// Logger that writes at most `most_bytes`. `refund` is what the transaction has earned before its first step.
     pub fn new(spec: SpecId, wanted: StepOptions, refund: i64, most_bytes: usize) -> Self {
         Self {
             refund,
@@ -92,7 +92,7 @@ impl Steps {
         self.out.len() > self.most_bytes || (limit != 0 && written > limit)
     }
 
-    /// What is only known before the instruction.
+    /// Fields of a step that are only known before the instruction.
     fn before(&self, interpreter: &Interpreter, op: u8) -> (String, Option<(Address, U256, U256)>) {
         let mut text = String::new();
         let stack = interpreter.stack.data();
@@ -194,7 +194,8 @@ impl Steps {
 
 const CREATION_GAS: u64 = 32_000;
 
-/// geth's text for what stops an instruction before it runs. What stops it while it runs stands nowhere in the step.
+/// geth's text for a failure that stops an instruction before it runs. A failure while it runs stands nowhere in the
+/// step.
 fn error(result: InstructionResult, begun: &Begun) -> Option<String> {
     use InstructionResult as R;
     let text = match result {
@@ -210,8 +211,8 @@ fn error(result: InstructionResult, begun: &Begun) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What an instruction costs by its operands that may be found to be forbidden when geth has already worked that out: a
-/// log where nothing may be written, a copy of what was not returned.
+/// Gas by operands that geth has worked out before it finds the instruction forbidden: a log where nothing may be
+/// written, a copy of what was not returned.
 fn late_gas(op: u8, interpreter: &Interpreter) -> u64 {
     let operand = |at| interpreter.stack.peek(at).map_or(0, |word| word.saturating_to::<u64>());
     let words = |bytes: u64| bytes.div_ceil(32);

@@ -1,4 +1,4 @@
-//! Budgets, without a chain: the programs come as overrides.
+//! Tests of budgets, without a chain: the programs come as overrides.
 
 use super::budget::{Budget, Spent};
 use super::codes::Codes;
@@ -62,13 +62,13 @@ fn a_client_that_leaves_ends_it_too() {
 #[test]
 fn time_is_spent_by_all_runs_together() {
     let mut budget = Budget::light(Duration::from_millis(5));
-    // One instruction, which no clock is looked at for.
+    // One instruction, for which no clock is looked at.
     let ended = (0..10_000_000).find_map(|_| run(&[0x00], &mut budget)?.err());
     let Some(_) = fake::chain() else { return };
     assert!(matches!(ended, Some(Failure::Spent(Spent::Time))), "{ended:?}");
 }
 
-/// The program ends well with enough time, and is not begun with so little.
+/// Checks that the program ends well with enough time, and is not begun with so little.
 #[track_caller]
 fn check_is_longer(code: &[u8], light: Duration) {
     let Some(light) = run(code, &mut Budget::light(light)) else { return };

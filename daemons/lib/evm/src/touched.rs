@@ -1,4 +1,4 @@
-//! Which accounts and slots a transaction looks at: what geth's prestate tracer tells of.
+//! Accounts and slots that a transaction looks at, as geth's prestate tracer reports them.
 
 use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
@@ -9,23 +9,23 @@ use revm::interpreter::{CreateInputs, CreateOutcome, InstructionResult, Interpre
 use revm::primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The inspector.
+/// Inspector that collects accounts and slots.
 #[derive(Debug, Default)]
 pub struct Touched {
     /// Accounts, each with its slots.
     pub accounts: BTreeMap<Address, BTreeSet<U256>>,
-    /// Those that were called, so that the code they delegate to was looked at too.
+    /// Accounts that were called, so that the code they delegate to was looked at too.
     pub called: BTreeSet<Address>,
-    /// Where the transaction goes.
+    /// Recipient of the transaction.
     pub target: Option<Address>,
-    /// Created in this transaction, or tried to.
+    /// Contracts that were created in this transaction, or tried to be.
     pub created: BTreeSet<Address>,
     /// Contracts that executed SELFDESTRUCT.
     pub destroyed: BTreeSet<Address>,
     begun: Option<Looked>,
 }
 
-/// What an instruction looks at, if it comes to run.
+/// Account or slot that an instruction looks at, if it comes to run.
 #[derive(Clone, Copy, Debug)]
 enum Looked {
     Slot(Address, U256),
@@ -35,7 +35,7 @@ enum Looked {
 }
 
 impl Touched {
-    /// Looks at an account.
+    /// Adds an account.
     pub fn account(&mut self, address: Address) {
         self.accounts.entry(address).or_default();
     }

@@ -1,4 +1,4 @@
-//! The memory that a tracer may fill: calls copy what they are given, for next to no gas.
+//! Bound on the memory that a tracer fills: calls copy what they are given, for next to no gas.
 
 use revm::context_interface::ContextTr;
 use revm::context_interface::context::ContextError;
@@ -6,22 +6,22 @@ use revm::inspector::Inspector;
 use revm::interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter};
 use revm::primitives::Log;
 
-/// What is kept of a call or a log besides its bytes.
+/// Memory that is kept of a call or a log besides its bytes.
 const ITEM_BYTES: usize = 600;
 
-/// Comes first in a pair of inspectors, and ends the whole transaction when the other one has kept too much.
+/// Inspector that comes first in a pair, and ends the whole transaction when the other one has kept too much.
 #[derive(Clone, Debug)]
 pub struct Watch {
     left_bytes: Option<usize>,
 }
 
 impl Watch {
-    /// Lets so many bytes be kept.
+    /// Watch that lets so many bytes be kept.
     pub fn new(most_bytes: usize) -> Self {
         Self { left_bytes: Some(most_bytes) }
     }
 
-    /// Whether it had to end the transaction.
+    /// True if it had to end the transaction.
     pub fn is_full(&self) -> bool {
         self.left_bytes.is_none()
     }

@@ -1,26 +1,27 @@
-//! The reader protocol of feeds: which entries of a log count, the records they make, and the place of a reader.
+//! Reader protocol of feeds: which entries of a log count, the records they make, and the position of a reader.
 //!
-//! A feed is one master's canonical history, written by one tap after another into one log. Nothing fences a tap that was
-//! displaced, so the log also holds entries that nobody must take. Whoever reads a feed (the tap its own, replicas, all
-//! that come) reads it through this crate, so that all of them take the same entries.
+//! A feed is one master's canonical history, written by one tap after another into one log. Nothing fences a tap that
+//! was displaced, so the log also holds entries that nobody must take. All readers of a feed (a tap of its own,
+//! replicas, all that come) read it through this crate, so that all of them take the same entries.
 //!
 //! | file | idea |
 //! |---|---|
 //! | [`reader`] | pure: entries in, whole records out |
-//! | [`position`] | pure: a place in a feed, known again after a restart |
+//! | [`position`] | pure: a position in a feed, found again after a restart |
 //! | [`scan`] | the edge: entries of the log from any place, and the newest record on a chain |
 //!
 //! # The protocol
-//! - **Writers.** A tap begins an *epoch* with OPEN: the highest epoch it read, and one. The first OPEN of an epoch wins, and
-//!   ends every lower one. Entries that are not of the newest epoch's winner do not count, whatever they say.
-//! - **Proof.** A tap writes nothing but its OPEN before it has read that its OPEN won. So any other record proves its writer's
-//!   OPEN, which is what a reader goes by that begins in the middle of the log.
-//! - **Sequence.** `seq` is dense within an epoch. A lower one is a duplicate and does not count; a higher one is a gap.
-//! - **Feed.** The first OPEN names the feed. An entry that counts and names another ends the reading; a losing OPEN of an
-//!   empty feed does not count, so its name is nobody's business.
+//! - **Writers.** A tap begins an *epoch* with OPEN: the highest epoch it read, and one. The first OPEN of an epoch
+//!   wins, and ends every lower one. Entries that are not of the newest epoch's winner do not count, whatever they say.
+//! - **Proof.** A tap writes nothing but its OPEN before it has read that its OPEN won. So any other record proves its
+//!   writer's OPEN, which is what a reader goes by that begins in the middle of the log.
+//! - **Sequence.** `seq` is dense within an epoch. A lower one is a duplicate and does not count; a higher one is a
+//!   gap.
+//! - **Feed.** The first OPEN names the feed. An entry that counts and names another ends the reading; a losing OPEN of
+//!   an empty feed does not count, so its name is nobody's business.
 //! - **Parts.** Large records come in parts. A set that was left unfinished when the next epoch began is dropped.
-//! - **Head changes.** While a record says `more`, a head change is half-way and no head may be shown. An OPEN never ends a head
-//!   change: its writer may not have read the record before it.
+//! - **Head changes.** While a record says `more`, a head change is half-way and no head may be shown. An OPEN never
+//!   ends a head change: its writer may not have read the record before it.
 
 pub mod position;
 pub mod reader;

@@ -1,9 +1,9 @@
-//! A place in a feed.
+//! Position of a reader in a feed.
 
 use maidenlane_wire::Id;
 use serde::{Deserialize, Serialize};
 
-/// The record that was read last: enough to go on behind it, and to notice that the log no longer holds it.
+/// Position behind the record that was read last: enough to go on, and to notice that the log no longer holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The feed's uuid.
@@ -16,8 +16,8 @@ pub struct Position {
     pub seq: u64,
     /// Offset of the log entry (of the last part).
     pub offset: u64,
-    /// crc32c of the log entry: tells whether the log still holds it.
+    /// crc32c of the log entry: shows whether the log still holds it.
     pub crc32c: u32,
-    /// The record was in the middle of a head change: this head must not be shown.
+    /// True if the record was in the middle of a head change: this head must not be shown.
     pub more: bool,
 }

@@ -1,11 +1,11 @@
-//! Entries in, whole records out.
+//! Reader of a feed: entries in, whole records out.
 
 use crate::position::Position;
 use maidenlane_log::{Entry, Offset};
 use maidenlane_wire::{DecodeError, Heading, Id, Joiner, Kind, Outline, Record, Stamp, Stamped};
 use std::borrow::Cow;
 
-/// Why a feed cannot be read on.
+/// Violation of the protocol, after which a feed cannot be read on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// A record is missing.
@@ -29,7 +29,7 @@ pub enum Violation {
     Unreadable(#[from] DecodeError),
 }
 
-/// The writer whose entries count, and how far it has got.
+/// Writer whose entries count, and its last sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owner {
     feed: Id,
@@ -38,7 +38,7 @@ struct Owner {
     seq: u64,
 }
 
-/// How the owner is known.
+/// Certainty about the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Footing {
     /// All entries that decide were read: only an OPEN of a higher epoch changes the owner.
@@ -49,47 +49,48 @@ enum Footing {
     Unproven,
 }
 
-/// Reads one feed.
+/// Reader of one feed.
 #[derive(Debug)]
 pub struct Reader {
     owner: Option<Owner>,
     footing: Footing,
-    /// The last record left a head change half-way.
+    /// True if the last record left a head change half-way.
     more: bool,
-    /// Where the record began that is being put together.
+    /// Offset of the first entry of the record that is being put together.
     first: Offset,
     joiner: Joiner,
-    /// To be told with the next record: [`Whole::forget`].
+    /// Value of [`Whole::forget`] for the next record.
     forget: bool,
 }
 
 /// A record that counts, whole.
 #[derive(Debug)]
 pub struct Whole<'a> {
-    /// Stamp of its last entry. `more` is as it counts: an OPEN never ends a head change.
+    /// Stamp of its last entry; `more` is corrected, as an OPEN never ends a head change.
     pub stamp: Stamp,
     /// Offset of its first entry.
     pub first: Offset,
-    /// Reading began in the middle, and all records before this one may be of writers that had been displaced.
+    /// True if reading began in the middle, and all records before this one may be of writers that had been displaced.
     pub forget: bool,
     last: &'a Entry,
     bytes: Cow<'a, [u8]>,
 }
 
 impl Reader {
-    /// Begins with the first entry of a log.
+    /// Reader that begins with the first entry of a log.
     #[must_use]
     pub fn at_start() -> Self {
         Self::new(None, Footing::Firm, false)
     }
 
-    /// Begins anywhere in a log. A head change may be half-way there, until something else than an OPEN is read.
+    /// Reader that begins anywhere in a log. A head change may be half-way there, until something else than an OPEN is
+    /// read.
     #[must_use]
     pub fn in_middle() -> Self {
         Self::new(None, Footing::Middle, true)
     }
 
-    /// Goes on behind the record at `position`.
+    /// Reader that goes on behind the record at `position`.
     #[must_use]
     pub fn behind(position: &Position) -> Self {
         let Position { feed, epoch, writer, seq, more, .. } = *position;
@@ -130,7 +131,7 @@ impl Reader {
         self.more
     }
 
-    /// Takes the next entry of the log; gives back the record that it makes whole, if it counts.
+    /// Takes the next entry of the log; returns the record that it makes whole, if it counts.
     ///
     /// # Errors
     /// When it breaks the protocol.
@@ -163,8 +164,8 @@ impl Reader {
     /// True if an entry counts.
     ///
     /// # Correctness
-    /// The owner of the newest epoch comes first, and everything else is asked only of the owner's entries: the others may
-    /// say what they like.
+    /// The owner of the newest epoch comes first, and everything else is asked only of the owner's entries: the others
+    /// may say what they like.
     fn admit(&mut self, heading: &Heading) -> Result<bool, Violation> {
         let (stamp, is_open) = (&heading.stamp, heading.kind == Kind::Open);
         let Some(owner) = self.owner else {
@@ -219,7 +220,7 @@ impl Reader {
 }
 
 impl Whole<'_> {
-    /// The record.
+    /// Decodes the record.
     ///
     /// # Errors
     /// When the bytes are none.
@@ -227,7 +228,7 @@ impl Whole<'_> {
         Ok(maidenlane_wire::decode(&self.bytes)?.record)
     }
 
-    /// The record without bodies, receipts and rows.
+    /// Decodes the record without bodies, receipts and rows.
     ///
     /// # Errors
     /// When the bytes are none.
@@ -235,7 +236,7 @@ impl Whole<'_> {
         maidenlane_wire::outline(&self.bytes)
     }
 
-    /// The place behind which to go on once this record is dealt with.
+    /// Position behind which to go on once this record is dealt with.
     #[must_use]
     pub fn position(&self) -> Position {
         let Stamp { feed, epoch, writer, seq, more, .. } = self.stamp;

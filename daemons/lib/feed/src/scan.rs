@@ -1,4 +1,4 @@
-//! The edge: reading the log from any place.
+//! Scanner of the log: reads it from any place.
 
 use crate::position::Position;
 use crate::reader::{Reader, Violation};
@@ -6,18 +6,18 @@ use maidenlane_chain::BlockRef;
 use maidenlane_log::{Entry, From, LogConsumer, Offset};
 use std::time::Duration;
 
-/// Payload read at a time.
+/// Bytes of payload that are read at a time.
 const READ_BYTES: usize = 4 << 20;
-/// Entries that the log says it has must come within this.
+/// Time in which entries must come that the log says it has.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// Entries looked at together, going backwards. As many before them tell which writer counts: far more than a displaced
-/// writer can add before it notices.
+/// Number of entries looked at together, going backwards. As many before them show which writer counts: far more than a
+/// displaced writer can add before it notices.
 const STRIDE: u64 = if cfg!(test) { 4 } else { 4096 };
 
 /// A failure between a reader and its feed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Between the reader and the log.
+    /// Failure between the reader and the log.
     #[error(transparent)]
     Log(#[from] maidenlane_log::Error),
     /// An entry that breaks the protocol.
@@ -31,14 +31,14 @@ pub enum Error {
     },
 }
 
-/// Reads a log, told with every read where to begin.
+/// Reader of a log that is given the offset to begin at with every read.
 ///
 /// # Why
-/// A log that goes away for a moment between looking back and going on would leave its consumer somewhere else, and whoever
-/// trusted in its place would take what comes for a gap in the feed.
+/// A log that goes away for a moment between looking back and going on would leave its consumer somewhere else, and a
+/// reader that trusted in its place would take what comes for a gap in the feed.
 pub struct Scanner {
     log: Box<dyn LogConsumer>,
-    /// Where `log` stands, if known.
+    /// Offset at which `log` stands, if known.
     at: Option<Offset>,
 }
 
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Scanner {
 }
 
 impl Scanner {
-    /// Reads `log`.
+    /// Scanner of `log`.
     #[must_use]
     pub fn new(log: Box<dyn LogConsumer>) -> Self {
         Self { log, at: None }
@@ -63,7 +63,7 @@ impl Scanner {
         self.log.earliest()
     }
 
-    /// One after the newest entry.
+    /// Offset after the newest entry.
     ///
     /// # Errors
     /// When the log cannot be reached.
@@ -71,7 +71,7 @@ impl Scanner {
         self.log.end()
     }
 
-    /// The entries from `from` on, as [`LogConsumer::read`].
+    /// Reads entries from `from` on, as [`LogConsumer::read`].
     ///
     /// # Errors
     /// As [`LogConsumer::seek`] and [`LogConsumer::read`].
@@ -105,7 +105,7 @@ impl Scanner {
         Ok(entry.offset == at && crc32c::crc32c(&entry.payload) == crc32c)
     }
 
-    /// Hands over the entries from `from` up to just before `end`, which must exist already, one at a time.
+    /// Passes the entries from `from` up to just before `end`, which must exist already, to `take`, one at a time.
     ///
     /// # Errors
     /// Errors of the log and of `take`.
@@ -118,7 +118,7 @@ impl Scanner {
         self.find(from, end, |entry| take(entry).map(|()| None::<()>)).map(drop)
     }
 
-    /// The same until `take` has found something.
+    /// Passes entries to `take` as [`Scanner::each`], until it has found something.
     ///
     /// # Errors
     /// As [`Scanner::each`].
@@ -145,7 +145,7 @@ impl Scanner {
     }
 
     /// The newest record before `end` that counts and after which no head change is half-way and the feed's head is
-    /// `ours`: where a reader goes on whose own record is no longer in the log, once it stands at that head.
+    /// `ours`: a reader whose own record is no longer in the log goes on there, once it stands at that head.
     ///
     /// # Errors
     /// Errors of the log, of the protocol and of `ours`.
@@ -166,7 +166,7 @@ impl Scanner {
                 if whole.forget {
                     newest = None;
                 }
-                // In the middle of a head change nobody may begin.
+                // Nobody may begin in the middle of a head change.
                 if whole.stamp.more || offset < start {
                     return Ok(());
                 }
@@ -189,7 +189,7 @@ impl Scanner {
     }
 }
 
-/// Why a search ends early: the caller's error, or ours.
+/// Error that ends a search early: the caller's, or ours.
 enum Stop<E> {
     Ours(E),
     Scan(Error),
@@ -205,7 +205,8 @@ const fn behind(entry: &Entry) -> Offset {
     Offset(entry.offset.0.saturating_add(1))
 }
 
-/// Entries that the log says it has do not come: it went away meanwhile, which says nothing about what it holds.
+/// Error for entries that the log says it has and that do not come: it went away meanwhile, which says nothing about
+/// what it holds.
 fn late(offset: Offset) -> maidenlane_log::Error {
     let waited_ms = u64::try_from(READ_WITHIN.as_millis()).unwrap_or(u64::MAX);
     maidenlane_log::Error::Timeout { what: format!("reading offset {}", offset.0), waited_ms }

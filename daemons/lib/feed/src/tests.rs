@@ -1,4 +1,4 @@
-//! The histories that matter, through one door.
+//! Tests of the protocol: the histories that matter.
 
 mod history;
 
@@ -45,7 +45,7 @@ fn an_open_does_not_end_what_another_left_half_way() {
         "A1 open; A1 =0; A1 +1; A1 -1>0*; B2 open; C3 open; C3 beat*; C3 +1",
         "open =0 +1 -1* open* open* beat* +1",
     );
-    // The master stands in the middle: who has read that says so.
+    // The master stands in the middle: a writer that has read that says so.
     check("A1 open; A1 =0; A1 +1; A1 -1>0*; B2 open*; B2 beat", "open =0 +1 -1* open* beat");
     check("A1 open; A1 =0; B2 open*; B2 +1", "open =0 open* +1");
 }
@@ -123,7 +123,7 @@ fn what_does_not_count_is_no_place_to_go_on_from() {
 
 #[test]
 fn whoever_begins_in_the_middle_goes_by_proof() {
-    // Whatever it begins with, a loser's OPEN included: the door reads from every entry on.
+    // Wherever it begins, a loser's OPEN included: the check reads from every entry on.
     check("A1 open; A1 =0; B2 open; C2 open; A1 +1a; B2 +1b; A1 +2a; B2 +2b", "open =0 open +1b +2b");
     check("A1 open; B1@g open; C1@h open; A1 =0; A1 +1", "open =0 +1");
     // Once an owner is proven whose OPEN was read, nothing but an OPEN ends its epoch.

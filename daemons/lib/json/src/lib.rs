@@ -1,4 +1,5 @@
-//! Answers are written straight into one string: no tree is built, and nothing is parsed again before it is sent.
+//! JSON writer: answers are written straight into one string, no tree is built, and nothing is parsed again before it
+//! is sent.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,9 +9,9 @@ use std::sync::Arc;
 pub enum Json {
     /// A constant such as `null`.
     Static(&'static str),
-    /// Written for this answer.
+    /// Text that was written for this answer.
     Owned(String),
-    /// Kept by someone, for instance a cache of blocks.
+    /// Text that others hold as well, for instance a cache of blocks.
     Shared(Arc<str>),
 }
 
@@ -75,7 +76,7 @@ pub fn push_data(out: &mut String, bytes: &[u8]) {
     out.push('"');
 }
 
-/// Appends every byte as two digits.
+/// Appends every byte as two hexadecimal digits.
 pub fn push_digits(out: &mut String, bytes: &[u8]) {
     // Answers consist of little else: digits are made and appended by the block, not by the character.
     const BLOCK_BYTES: usize = 64;
@@ -167,7 +168,7 @@ impl<'a> Object<'a> {
         Self { out, empty: true }
     }
 
-    /// Writes the name; the caller appends exactly one value to what is returned.
+    /// Writes the name of a field; the caller appends exactly one value to what is returned.
     pub fn value(&mut self, name: &str) -> &mut String {
         if !self.empty {
             self.out.push(',');
@@ -178,27 +179,27 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// A value that is JSON already.
+    /// Writes a field whose value is JSON already.
     pub fn raw(&mut self, name: &str, json: &str) {
         self.value(name).push_str(json);
     }
 
-    /// A hexadecimal number.
+    /// Writes a field with a hexadecimal number.
     pub fn quantity(&mut self, name: &str, n: u64) {
         push_quantity(self.value(name), n);
     }
 
-    /// A hexadecimal number of any width.
+    /// Writes a field with a hexadecimal number of any width.
     pub fn big(&mut self, name: &str, big_endian: &[u8]) {
         push_big(self.value(name), big_endian);
     }
 
-    /// Bytes in hexadecimal.
+    /// Writes a field with bytes in hexadecimal.
     pub fn data(&mut self, name: &str, bytes: &[u8]) {
         push_data(self.value(name), bytes);
     }
 
-    /// A list.
+    /// Writes a field with a list.
     pub fn list<I: IntoIterator>(&mut self, name: &str, items: I, item: impl FnMut(&mut String, I::Item)) {
         push_list(self.value(name), items, item);
     }

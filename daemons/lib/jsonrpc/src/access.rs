@@ -1,4 +1,5 @@
-//! Authentication and authorisation: bearer tokens, JWTs and client certificates prove an identity, which has rights and a rate.
+//! Authentication and authorisation: bearer tokens, JWTs and client certificates prove an identity, which has rights
+//! and a rate.
 //!
 //! # Why the token bucket is ours
 //! governor would replace twenty lines, and brings five crates that nothing else here needs.
@@ -56,7 +57,7 @@ impl Identity {
 #[derive(Debug)]
 struct Rate {
     per_s: f64,
-    /// Token bucket: calls left, and when that was so.
+    /// Token bucket: calls left, and the time as of which that holds.
     bucket: Mutex<(f64, Instant)>,
 }
 
@@ -131,7 +132,7 @@ impl Access {
     }
 }
 
-/// Comparison in constant time: the time taken must not tell how much of a guess is right.
+/// Comparison in constant time: the time taken must not show how much of a guess is right.
 fn same(expect: &str, token: &str) -> bool {
     let digest = |text| mac(b"bearer", text).map(|mac| mac.finalize().into_bytes());
     let ours = digest(expect);

@@ -63,7 +63,7 @@ fn invalid(index: usize, problem: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Reads `(number, number?)` and tells the values or the error's text.
+    /// Reads `(number, number?)` and compares the values or the error's text.
     fn check(params: &str, expect: Result<(u64, Option<u64>), &str>) {
         let raw: Box<RawValue> = serde_json::from_str(params).expect("test input is JSON");
         let read = |text: &str| text.parse::<u64>().map_err(|e| e.to_string());

@@ -1,7 +1,7 @@
 //! JSON-RPC clients over HTTP, WebSocket and IPC, on jsonrpsee: calls, batches and subscriptions, all bounded.
 //!
 //! A [`Client`] over HTTP keeps a pool of connections and outlives its server. Over WebSocket and IPC it is one
-//! connection: [`Failure::Disconnected`] is its end, and whoever uses it decides when to connect again.
+//! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again.
 //!
 //! # Why TLS is not jsonrpsee's
 //! Its `tls` feature brings a platform verifier and thirty crates. The connectors here use the server's rustls with the
@@ -176,7 +176,7 @@ impl Client {
         Ok(Params(params))
     }
 
-    /// Checked before jsonrpsee does, which ends a WebSocket over it.
+    /// Checks a request's size before jsonrpsee does, which ends a WebSocket over it.
     fn fits(&self, bytes: usize) -> Result<(), Failure> {
         let bytes_max = self.options.request_bytes_max;
         match usize::try_from(bytes_max).is_ok_and(|most| bytes <= most) {

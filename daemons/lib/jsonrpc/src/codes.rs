@@ -22,7 +22,7 @@ pub const LIMIT_EXCEEDED: i32 = -32005;
 pub const REVERTED: i32 = 3;
 /// `eth_sendRawTransactionSync`: no block held the transaction in time; data is its hash.
 pub const TX_SYNC_TIMEOUT: i32 = 4;
-/// Below what this node keeps (EIP-4444).
+/// Block below the oldest that this node keeps (EIP-4444).
 pub const PRUNED: i32 = 4444;
 /// A simulated call's nonce is below its sender's.
 pub const NONCE_TOO_LOW: i32 = -38010;
@@ -46,14 +46,17 @@ pub const INIT_CODE_TOO_LARGE: i32 = -38025;
 pub const CLIENT_LIMIT: i32 = -38026;
 /// Stale replica (our own code): answers nothing about state. HTTP status 503.
 pub const STALE: i32 = -32090;
-/// Minimum block (our own code): `X-Maidenlane-Min-Block` was not reached in time, is too far ahead, or too many wait. HTTP status 503.
+/// Minimum block (our own code): `X-Maidenlane-Min-Block` was not reached in time, is too far ahead, or too many wait.
+/// HTTP status 503.
 pub const MIN_BLOCK: i32 = -32091;
-/// Minimum block on another branch (our own code): the hash in `X-Maidenlane-Min-Block` is not canonical here. HTTP status 409.
+/// Minimum block on another branch (our own code): the hash in `X-Maidenlane-Min-Block` is not canonical here. HTTP
+/// status 409.
 pub const NOT_CANONICAL: i32 = -32092;
 /// Unknown fork (our own code): a fork is active that this build does not execute; plain reads go on.
 pub const UNKNOWN_FORK: i32 = -32093;
 
-/// Transaction not taken (our own code): it was not stored, or nobody delivers those that are; send it again. HTTP status 503.
+/// Transaction not taken (our own code): it was not stored, or nobody delivers those that are; send it again. HTTP
+/// status 503.
 pub const NOT_TAKEN: i32 = -32094;
 
 /// Filters away (our own code): the log does not say where filters stand; ask again. HTTP status 503.

@@ -45,7 +45,7 @@ pub(crate) enum Incoming {
     Broken(CloseReason, Option<&'static str>),
 }
 
-/// Peer that cannot be reached any more; there is nobody left to tell.
+/// Peer that cannot be reached any more; nothing can be sent to it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Disconnected;
 
@@ -154,7 +154,7 @@ impl<A: Api> Connection<A> {
         dispatch::answer_to(peer, &*self.api, &pin, &body, self.limits()).await
     }
 
-    /// Sends this notification and those that are ready behind it.
+    /// Sends one notification and those that are ready behind it.
     async fn notify<W: MessageStream>(
         &self,
         stream: &mut W,

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Calls of a batch run one after the other for this long before others on the same thread have their turn: many that
+/// Time for which calls of a batch run one after the other before others on the same thread have their turn: many that
 /// are quick must not hold it as one that is not.
 const TURN: Duration = Duration::from_micros(500);
 
@@ -41,9 +41,9 @@ pub trait Api: Send + Sync + 'static {
         params: Option<&RawValue>,
     ) -> impl Future<Output = Result<Json, Error>> + Send;
 
-    /// Opens the subscription that `<namespace>_subscribe` asks for: makes a [`channel`](crate::subscriptions::channel), keeps its
-    /// publisher where events come from, and returns the other end. `params` are as sent, with `kind` as the first.
-    /// Events published at once follow the answer.
+    /// Opens the subscription that `<namespace>_subscribe` asks for: makes a
+    /// [`channel`](crate::subscriptions::channel), keeps its publisher where events come from, and returns the other
+    /// end. `params` are as sent, with `kind` as the first. Events published at once follow the answer.
     fn subscribe(
         &self,
         pin: &Arc<Self::Pin>,
@@ -84,9 +84,9 @@ pub(crate) struct Peer<'a> {
 /// An answer body and what HTTP has to say about it.
 #[derive(Debug)]
 pub struct Answer {
-    /// Empty when only notifications were asked.
+    /// Body of the answer; empty when only notifications were sent.
     pub body: String,
-    /// 200 unless every call failed with a code that says otherwise.
+    /// HTTP status: 200 unless every call failed with a code that says otherwise.
     pub status: u16,
     /// Subscriptions whose ids are in the body.
     pub(crate) opened: Vec<Opened>,
@@ -112,7 +112,7 @@ struct Message<'a> {
     params: Option<&'a RawValue>,
 }
 
-/// Stands for a missing id: an array is never a valid one.
+/// Value for a missing id: an array is never a valid one.
 fn absent<'a>() -> &'a RawValue {
     static ABSENT: std::sync::LazyLock<Option<Box<RawValue>>> =
         std::sync::LazyLock::new(|| RawValue::from_string("[]".to_owned()).ok());
@@ -179,7 +179,8 @@ fn refused(code: i32, message: &'static str) -> Answer {
     Answer::ok(body)
 }
 
-/// geth answers a batch that is too large once, under the id of its first call; here the first that could be answered.
+/// Answer to a batch that is too large: one error, under the id of its first call in geth; here of the first that could
+/// be answered.
 fn too_many(batch: &[&RawValue]) -> Answer {
     let first = batch.iter().find_map(|message| match parse(message.get()) {
         Parsed::Call { id, .. } => Some(id),
@@ -245,10 +246,10 @@ struct Run<'a, A: Api> {
     pin: &'a Arc<A::Pin>,
     limits: &'a Limits,
     peer: Peer<'a>,
-    /// Calls that end later are answered with an error.
+    /// Deadline: calls that end later are answered with an error.
     deadline: Instant,
     body: String,
-    /// The first call's status; 200 as soon as calls differ.
+    /// Status of the first call; 200 as soon as calls differ.
     status: Option<u16>,
     opened: Vec<Opened>,
 }
@@ -329,7 +330,7 @@ impl<A: Api> Run<'_, A> {
         Ok(id)
     }
 
-    /// Modules that this caller is served.
+    /// Modules that are served to this caller.
     fn modules(&self, all: Json) -> Json {
         let Some(caller) = self.peer.caller else { return all };
         let Ok(parsed) = serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(all.as_str())

@@ -29,29 +29,29 @@ impl Error {
         self
     }
 
-    /// geth's code for everything without one of its own.
+    /// Error with geth's code for everything without one of its own.
     pub fn server(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(codes::SERVER, message)
     }
 
-    /// Malformed parameters.
+    /// Error for malformed parameters.
     pub fn params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(codes::INVALID_PARAMS, message)
     }
 
-    /// Internal fault; the cause belongs into the log, the client gets its text.
+    /// Error for an internal fault; the cause belongs into the log, the client gets its text.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(codes::INTERNAL, format!("internal error: {cause}"))
     }
 
-    /// geth's text for an unknown method.
+    /// Error with geth's text for an unknown method.
     #[must_use]
     pub fn no_method(name: &str) -> Self {
         let name: String = name.chars().take(64).collect();
         Self::new(codes::METHOD_NOT_FOUND, format!("the method {name} does not exist/is not available"))
     }
 
-    /// geth's text for an unknown kind of subscription.
+    /// Error with geth's text for an unknown kind of subscription.
     #[must_use]
     pub fn no_subscription(namespace: &str, kind: &str) -> Self {
         let short = |text: &str| text.chars().take(64).collect::<String>();

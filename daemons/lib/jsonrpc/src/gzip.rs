@@ -1,4 +1,4 @@
-//! Compressed answers, for clients that ask for them.
+//! Compression of answers, for clients that ask for it.
 //!
 //! Ours because tower-http compresses a stream piece by piece on the IO thread, without a `Content-Length`, and brings
 //! six crates; an answer is one ready body that is compressed once, away from that thread when it is large.
@@ -9,9 +9,9 @@ use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 use std::io::Write as _;
 
-/// Answers below this size fit into one packet anyway.
+/// Size below which an answer fits into one packet anyway.
 const LEAST_BYTES: usize = 1_400;
-/// Bodies below this size are compressed on the IO thread: a hand-over to another would take longer.
+/// Size below which a body is compressed on the IO thread: a hand-over to another would take longer.
 const INLINE_BYTES: usize = 64 << 10;
 
 /// Content negotiation: true when a client takes gzip; as in geth, without regard to weights other than a refusal.
@@ -25,7 +25,7 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Compresses a body that is worth it; gives back one that is not.
+/// Compresses a body that is worth it; returns others as they are.
 pub(crate) async fn compress(body: String) -> Result<Vec<u8>, String> {
     if body.len() < LEAST_BYTES {
         return Err(body);

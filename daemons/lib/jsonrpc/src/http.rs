@@ -1,7 +1,7 @@
 //! HTTP: one request to its answer, with CORS, authentication, gzip and the WebSocket upgrade.
 //!
-//! CORS is ours because tower-http takes every OPTIONS for a preflight, also a load balancer's health check, and answers
-//! with other `Vary` and `Access-Control-Allow-Methods` headers than geth.
+//! CORS is ours because tower-http takes every OPTIONS for a preflight, also a load balancer's health check, and
+//! answers with other `Vary` and `Access-Control-Allow-Methods` headers than geth.
 
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
@@ -30,7 +30,7 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
     pub(crate) listener: Arc<Listener>,
-    /// The client's, on connections that have one.
+    /// Certificate of the client, on connections that have one.
     pub(crate) certificate: Option<CertificateDer<'static>>,
     pub(crate) upgrade: Upgrade,
 }
@@ -85,7 +85,7 @@ impl<A: Api> Http<A> {
             return plain(StatusCode::NOT_FOUND, "not found\n");
         }
         match *request.method() {
-            // Health checks of load balancers, and those who ask what may be asked, carry no token.
+            // Health checks of load balancers, and clients that ask for the allowed methods, carry no token.
             Method::OPTIONS => return plain(StatusCode::OK, ""),
             Method::GET if path == "/" && request.uri().query().is_none() => {
                 return plain(StatusCode::OK, "");
@@ -244,7 +244,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// Content types that a browser does not send from any page without a preflight.
+/// True for content types that a browser does not send from any page without a preflight.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();

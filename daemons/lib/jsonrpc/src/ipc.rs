@@ -1,4 +1,4 @@
-//! The IPC socket: JSON values one after the other, as geth's. Who may connect is the file system's to say.
+//! IPC socket: JSON values one after the other, as geth's. The file system decides who may connect.
 
 use crate::connection::{CloseReason, Disconnected, Incoming, MessageStream};
 use hyper::body::Bytes;

@@ -70,7 +70,7 @@ pub(crate) mod tests {
 
     const KEY: &str = "your-256-bit-secret";
     const NOW: u64 = 1_700_000_000;
-    /// The example of jwt.io, issued at 1,516,239,022.
+    /// Example token of jwt.io, issued at 1,516,239,022.
     pub(crate) const KNOWN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
 
     fn jwt(alg: &str, claims: &str, key: &str) -> String {

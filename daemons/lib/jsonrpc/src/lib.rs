@@ -1,6 +1,6 @@
-//! JSON-RPC 2.0 over HTTP, WebSocket and IPC sockets as geth speaks it: limits, batches, positional parameters and the one table of error codes.
-//! Knows no storage: the [`Api`]'s `Pin` is what a request is answered from. Of Ethereum it knows geth's error codes,
-//! minimum-block headers and that methods named `eth_sendRawTransaction…` send.
+//! JSON-RPC 2.0 over HTTP, WebSocket and IPC sockets as geth speaks it: limits, batches, positional parameters and the
+//! one table of error codes. Knows no storage: a request is answered from the [`Api`]'s `Pin`. Of Ethereum it knows
+//! geth's error codes, minimum-block headers and that methods named `eth_sendRawTransaction…` send.
 //!
 //! | file | idea |
 //! |---|---|
@@ -25,14 +25,15 @@
 //! | [`origin`] | Origin and Host rules against web pages |
 //! | `gzip` | compressed answers |
 //! | [`client`] | clients over HTTP, WebSocket and IPC |
-//! | [`openrpc`] | what is served, for those who ask |
+//! | [`openrpc`] | document of the served methods |
 //! | `write_timeout` | stream that gives up clients which take nothing |
 //!
 //! # Why the server is not jsonrpsee's
-//! The clients are. The server was prototyped on `jsonrpsee_server::http::call_with_service` (0.26.1) inside an accept loop
-//! like ours, with answers that go past its serialiser as response extensions. Microseconds per request, medians of three
-//! runs of 60,000 empty and 10,000 large ones; release build, one connection over loopback, two cores that were busy with
-//! other work; the prototypes lack our headers, rules, deadlines and compression, so that they are lower bounds:
+//! The clients are. The server was prototyped on `jsonrpsee_server::http::call_with_service` (0.26.1) inside an accept
+//! loop like ours, with answers that go past its serialiser as response extensions. Microseconds per request, medians
+//! of three runs of 60,000 empty and 10,000 large ones; release build, one connection over loopback, two cores that
+//! were busy with other work; the prototypes lack our headers, rules, deadlines and compression, so that they are lower
+//! bounds:
 //!
 //! | path | empty: server's CPU | round trip | 150 kB: server's CPU | round trip |
 //! |---|---|---|---|---|
@@ -44,14 +45,14 @@
 //! Speed allows it, then, where ready answers go past it; the rest does not:
 //! - Ids are null, strings or unsigned 64-bit numbers. A call under -1 or 1.5, which geth answers, is taken for a
 //!   notification: it is not run and gets no answer.
-//! - Bodies that are no call, and batches that are too large or empty, are answered before our service is asked, with other
-//!   codes, texts and HTTP statuses than geth's. All values of a batch are kept before they are counted: a body of 2.6
-//!   million numbers holds the IO thread for 223 ms, ours for 106.
-//! - WebSocket: a task per message without a bound on their number, no reason in the close frame, no write timeout. IPC:
-//!   none.
+//! - Bodies that are no call, and batches that are too large or empty, are answered before our service is asked, with
+//!   other codes, texts and HTTP statuses than geth's. All values of a batch are kept before they are counted: a body
+//!   of 2.6 million numbers holds the IO thread for 223 ms, ours for 106.
+//! - WebSocket: a task per message without a bound on their number, no reason in the close frame, no write timeout.
+//!   IPC: none.
 //!
-//! Putting that right behind it takes more lines than the parsing it would save. A trait of jsonrpsee's for [`Api`] would
-//! add nothing where ids, answers and batches go past its types.
+//! Putting that right behind it takes more lines than the parsing it would save. A trait of jsonrpsee's for [`Api`]
+//! would add nothing where ids, answers and batches go past its types.
 
 pub mod access;
 pub mod args;

@@ -13,7 +13,8 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// Connections open at one time; more wait in the listener's backlog.
     pub connections: usize,
-    /// Read timeout: until a request's head, and again its body, must have arrived. Also ends idle HTTP connections.
+    /// Read timeout: time until a request's head, and again its body, must have arrived. Also ends idle HTTP
+    /// connections.
     pub read: Duration,
     /// Answer timeout of an accepted request.
     pub answer: Duration,

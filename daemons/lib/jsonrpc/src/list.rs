@@ -1,4 +1,4 @@
-//! Lists that clients send, batches and parameters, as far as they are looked at: a body of 5 MiB can hold millions of
+//! Lists that clients send, batches and parameters, split without reading all: a body of 5 MiB can hold millions of
 //! values, and to keep or read them all would hold an IO thread for most of a second.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) struct List<'a> {
     /// The first values, as many as are looked at.
     pub(crate) values: Vec<&'a RawValue>,
-    /// There are more.
+    /// True if there are more.
     pub(crate) is_longer: bool,
 }
 

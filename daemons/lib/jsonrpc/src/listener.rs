@@ -1,4 +1,4 @@
-//! Rules of one listener: what is served there, and to which callers.
+//! Rules of one listener: its methods, limits and callers.
 
 use crate::access::{Access, Identity, Refused};
 use crate::error::Error;
@@ -16,15 +16,15 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub struct Listener {
     /// Bounds on sizes and times.
     pub limits: Limits,
-    /// Plain HTTP requests are answered.
+    /// True if plain HTTP requests are answered.
     pub http: bool,
-    /// WebSocket upgrades are accepted.
+    /// True if WebSocket upgrades are accepted.
     pub websocket: bool,
     /// Namespaces whose methods are served; `None` serves all.
     pub namespaces: Option<Vec<String>>,
     /// Origins of web pages that may read answers and open WebSockets.
     pub origins: Origins,
-    /// Names in the `Host` header that are ours.
+    /// Names in the `Host` header that are accepted.
     pub hosts: Hosts,
     /// Certificates, where the listener speaks TLS.
     pub tls: Option<Arc<Tls>>,

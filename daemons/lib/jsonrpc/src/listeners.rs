@@ -132,7 +132,7 @@ fn path_of(file: &SecretFile) -> Result<PathBuf, String> {
     file.path(maidenlane_service::env("CREDENTIALS_DIRECTORY").as_deref())
 }
 
-/// The content of a secret's file, which may end in a newline but not be empty.
+/// Content of a secret's file, which may end in a newline but not be empty.
 fn secret(file: &SecretFile) -> Result<String, String> {
     let path = path_of(file)?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("read {}: {error}", path.display()))?;

@@ -1,4 +1,4 @@
-//! Minimum block: how new a block a client wants its answer from, and the headers that carry it.
+//! Minimum block: the oldest block from which a client accepts an answer, and the headers that carry it.
 
 use crate::error::Error;
 
@@ -6,7 +6,7 @@ use crate::error::Error;
 pub(crate) const MIN_BLOCK: &str = "x-maidenlane-min-block";
 /// Answer header with the number of the block that answered.
 pub(crate) const BLOCK: &str = "x-maidenlane-block";
-/// Answer header with its hash.
+/// Answer header with the hash of that block.
 pub(crate) const BLOCK_HASH: &str = "x-maidenlane-block-hash";
 
 /// Minimum block of `X-Maidenlane-Min-Block: N[,hash]`.

@@ -10,7 +10,7 @@ pub struct Origins {
     rules: Vec<Parts>,
 }
 
-/// Names in the `Host` header that are ours. Another name is a page's that had its name resolve to us.
+/// Accepted names in the `Host` header. Another name is a page's that had its name resolve to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts(Vec<String>);
 
@@ -44,7 +44,7 @@ impl Parts {
 }
 
 impl Default for Origins {
-    /// geth's: no page may read answers, pages from this machine may open WebSockets.
+    /// geth's default: no page may read answers, pages from this machine may open WebSockets.
     fn default() -> Self {
         Self::new([])
     }
@@ -89,14 +89,14 @@ impl Origins {
 }
 
 impl Default for Hosts {
-    /// geth's.
+    /// geth's default.
     fn default() -> Self {
         Self::new(["localhost"])
     }
 }
 
 impl Hosts {
-    /// Parses names; `*` is any.
+    /// Parses names; `*` is any name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self(names.into_iter().map(str::to_ascii_lowercase).collect())
     }

@@ -117,7 +117,7 @@ async fn welcome<A: Api>(
                 greeted = tokio::time::timeout(limits.read, greeting) => greeted,
                 () = stopped(&mut closed) => return,
             };
-            // TLS itself told a client that its handshake or certificate does not count.
+            // TLS itself reported to a client that its handshake or certificate does not count.
             if let Ok(Ok(stream)) = stream {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate =
@@ -127,7 +127,7 @@ async fn welcome<A: Api>(
         }
         Accepted::Unix(stream) => {
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
-            // The file system said who may connect.
+            // The file system decided who may connect.
             let caller = Caller { listener, identity: None };
             Connection { api, caller, min: None }.serve(&mut values, closed).await;
         }
@@ -183,7 +183,7 @@ async fn connection<A: Api, S>(
             serving.await
         }
     };
-    // A failure here is the peer's connection; there is nobody left to tell.
+    // A failure here is the peer's connection; nothing can be sent to it.
     if served.is_ok()
         && let Some(Upgraded { caller, min, stream }) = http.upgrade.take()
         && let Ok(stream) = stream.await

@@ -4,9 +4,10 @@
 //! Ids, framing, order after the answer, back-pressure and the end of a connection are this crate's.
 //!
 //! # Why a subscription that fails ends its connection
-//! Stock clients know no way to tell that one subscription ended, and would wait for ever. They notice a closed
-//! connection, connect again (through a load balancer: to a replica that is fit) and subscribe again. The reason is sent
-//! twice: as `{"method":"eth_subscription","params":{"subscription":…,"error":{…}}}` and in the WebSocket's close frame.
+//! Stock clients know no way to learn that one subscription ended, and would wait for ever. They notice a closed
+//! connection, connect again (through a load balancer: to a replica that is fit) and subscribe again. The reason is
+//! sent twice: as `{"method":"eth_subscription","params":{"subscription":…,"error":{…}}}` and in the WebSocket's close
+//! frame.
 
 mod channel;
 
@@ -137,7 +138,7 @@ impl Subscriptions {
         }
     }
 
-    /// Ends all of them.
+    /// Ends all subscriptions.
     pub(crate) fn fail(&self, reason: Error) -> Failed {
         let last = self.open().active.iter().map(|each| last_notification(each, &reason)).collect();
         Failed { reason, last }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-/// Buffers are small because thousands of connections are idle.
+/// Size of buffers, which are small because thousands of connections are idle.
 const BUFFER_BYTES: usize = 4_096;
 /// Room for a reason in a close frame, which is a control frame of at most 125 bytes with its code.
 const REASON_BYTES_MAX: usize = 123;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Fails with `TimedOut` when a write makes no progress for `patience`.
+/// Stream whose writes fail with `TimedOut` when they make no progress for `patience`.
 ///
-/// Answers are large and their number is bounded per connection: without it, clients that ask and do not read would hold
-/// them for as long as they like.
+/// Answers are large and their number is bounded per connection: without it, clients that ask and do not read would
+/// hold them for as long as they like.
 pub(crate) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,

@@ -1,6 +1,6 @@
-//! How fast the log appends and reads, beside the raw limit: the same bytes written to a file in the same directory
-//! and made durable as often, and read from it. Started by `cargo measure log`, whose argument is a Kafka broker's
-//! address, if there is one.
+//! Benchmark of the log: appends and reads, beside the raw limit, that is the same bytes written to a file in the same
+//! directory and made durable as often, and read from it. Started by `cargo measure log`, whose argument is a Kafka
+//! broker's address, if there is one.
 //!
 //! Reads come from the page cache, as those of a follower near the head do.
 
@@ -13,12 +13,12 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Entry size, entries per append (one durable write), appends.
+/// Loads: entry size, entries per append (one durable write), appends.
 const LOADS: [(usize, usize, usize); 3] = [(300, 1_000, 50), (100_000, 1, 400), (100_000, 100, 20)];
 const READ_BYTES: usize = 8 << 20;
-/// Of each way, the best counts: neighbours only ever make it slower.
+/// Number of runs of each way. The best counts: neighbours only ever make it slower.
 const ROUNDS: usize = 3;
-/// About a block of ten transactions.
+/// Size of an entry that is handed over: about a block of ten transactions.
 const HANDED_BYTES: usize = 10_000;
 const HANDED_EVERY: Duration = Duration::from_millis(100);
 const HANDED: usize = 220;
@@ -76,7 +76,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The floor of a replica's lag: nothing but the log between writer and reader.
+/// Measures the floor of a replica's lag: nothing but the log between writer and reader.
 fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
     let topic = "handed";
     backend.create(topic, &TopicOptions::default())?;
@@ -106,7 +106,7 @@ fn hand_over(backend: &Backend) -> Outcome<Vec<f64>> {
     Ok(took_ms)
 }
 
-/// MB/s.
+/// Speeds in MB/s.
 struct Speed {
     append: f64,
     read: f64,
@@ -162,7 +162,7 @@ fn through(backend: &Backend, topic: &str, (bytes, count, appends): (usize, usiz
     Ok(Speed { append, read: speed(total, begun.elapsed()) })
 }
 
-/// The limit: plain files.
+/// Measures the limit: plain files.
 fn raw(dir: &Path, (bytes, count, appends): (usize, usize, usize)) -> Outcome<Speed> {
     let path = dir.join("raw");
     let block: Vec<_> = (0..count).flat_map(|seed| payload(bytes, seed)).collect();

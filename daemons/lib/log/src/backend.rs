@@ -1,10 +1,10 @@
-//! The choice of backend, made once at start: everything after it goes through the traits.
+//! Backend of the log, chosen once at start: everything after it goes through the traits.
 
 use std::time::Duration;
 
 use crate::{Entry, Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
 
-/// A kind of log, and how to reach it.
+/// Kind of a log, and its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Files on this machine.
@@ -16,15 +16,15 @@ pub enum Backend {
 /// Settings of a new topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicOptions {
-    /// How many partitions; a feed has exactly one.
+    /// Number of partitions; a feed has exactly one.
     pub partitions: u32,
     /// Largest entry.
     pub entry_max_bytes: usize,
-    /// A segment is closed when it reaches this size. Retention deletes whole segments.
+    /// Size at which a segment is closed. Retention deletes whole segments.
     pub segment_max_bytes: u64,
-    /// Oldest segments of a partition are deleted above this size; `None` keeps everything.
+    /// Size of a partition above which its oldest segments are deleted; `None` keeps everything.
     pub retention_max_bytes: Option<u64>,
-    /// Segments are deleted once their newest entry is older; `None` keeps everything.
+    /// Age of their newest entry at which segments are deleted; `None` keeps everything.
     pub retention_max_age: Option<Duration>,
     /// Kafka: copies of each partition; `None` leaves it to the broker. The segment log has one.
     pub replicas: Option<u16>,
@@ -46,21 +46,21 @@ impl Default for TopicOptions {
     }
 }
 
-/// Needs of a daemon, to be held against the live settings of a topic.
+/// Needs of a daemon, to be checked against the live settings of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicNeeds {
-    /// Exactly this many partitions, if given.
+    /// Exact number of partitions, if given.
     pub partitions: Option<u32>,
-    /// Entries of this size must be accepted.
+    /// Size of entries that must be accepted.
     pub entry_bytes: usize,
-    /// Entries must be kept at least this long: the snapshot interval and a margin.
+    /// Time that entries must be kept at least: the snapshot interval and a margin.
     pub retention_min_age: Duration,
-    /// A retention by size must keep at least this much of a partition; 0 = do not judge it.
+    /// Bytes of a partition that a retention by size must keep at least; 0 = do not judge it.
     pub retention_min_bytes: u64,
 }
 
 impl TopicNeeds {
-    /// Kept shorter, replicas restored from last night's snapshot would find a gap.
+    /// Minimum age of a feed's entries. Kept shorter, replicas restored from last night's snapshot would find a gap.
     const FEED_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Needs of a feed, whether it is written or read: one order, and room for its longest entry.

@@ -1,4 +1,4 @@
-//! The log: ordered, durable entries of bytes, whose meaning is none of its business.
+//! Log of ordered, durable entries of bytes, whose meaning is none of its business.
 //!
 //! Two backends behind two traits, held to one conformance suite: Kafka ([`kafka`]) for many machines and the
 //! segment log ([`segment`]) for one. Both traits are synchronous with explicit deadlines: every user runs its log
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use backend::{Backend, TopicNeeds, TopicOptions};
 pub use watch::Watch;
 
-/// Where an entry stands in its topic partition. Grows; gaps are allowed (Kafka has them).
+/// Position of an entry in its topic partition. Grows; gaps are allowed (Kafka has them).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
@@ -32,20 +32,20 @@ pub struct Entry {
 /// One entry to append.
 #[derive(Clone, Copy, Debug)]
 pub struct Append<'a> {
-    /// Chooses the partition where the topic has several.
+    /// Key that chooses the partition where the topic has several.
     pub key: Option<&'a [u8]>,
     /// The bytes.
     pub payload: &'a [u8],
 }
 
-/// Where to read from.
+/// Position to read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
     /// The oldest retained entry.
     Earliest,
-    /// After the newest entry.
+    /// Position after the newest entry.
     End,
-    /// The entry there, or the first one after it that exists; [`Error::RetentionGap`] if it has been deleted.
+    /// The entry at this offset, or the first one after it that exists; [`Error::RetentionGap`] if it has been deleted.
     At(Offset),
 }
 
@@ -63,14 +63,14 @@ pub enum Error {
     BeyondEnd {
         topic: String,
         wanted: u64,
-        /// One after the newest entry.
+        /// Offset after the newest entry.
         end: u64,
     },
     /// The log was cut since the last append; nothing was appended.
     #[error("{topic} was cut, it ends at {end} now: read its tail before going on")]
     Cut {
         topic: String,
-        /// One after the newest entry.
+        /// Offset after the newest entry.
         end: u64,
     },
     /// Bytes on disk are not what was written.
@@ -86,7 +86,7 @@ pub enum Error {
     /// The topic does not exist.
     #[error("topic {topic} does not exist; create it with `maidenlane log init`")]
     NoTopic { topic: String },
-    /// The other side did not answer in time. Retry; for an append the outcome is unknown.
+    /// No answer in time. Retry; for an append the outcome is unknown.
     #[error("{what} did not finish within {waited_ms} ms")]
     Timeout { what: String, waited_ms: u64 },
     /// An entry is larger than its topic allows; nothing was appended.
@@ -113,7 +113,7 @@ pub enum Error {
     },
 }
 
-/// Appends to one topic.
+/// Producer of one topic.
 pub trait LogProducer: Send {
     /// Appends all entries in order and returns their offsets once they are *durable* (fdatasync, or acks=all).
     ///
@@ -122,7 +122,7 @@ pub trait LogProducer: Send {
     fn append(&mut self, entries: &[Append<'_>]) -> Result<Vec<Offset>, Error>;
 }
 
-/// Reads one partition of one topic. Not a member of any group: the reader keeps its own position.
+/// Consumer of one partition of one topic. Not a member of any group: the reader keeps its own position.
 pub trait LogConsumer: Send {
     /// Moves to `from`; the next [`LogConsumer::read`] starts there.
     ///
@@ -143,7 +143,7 @@ pub trait LogConsumer: Send {
     /// When the log cannot be reached.
     fn earliest(&mut self) -> Result<Offset, Error>;
 
-    /// One after the newest durable entry.
+    /// Offset after the newest durable entry.
     ///
     /// # Errors
     /// When the log cannot be reached.
@@ -152,8 +152,8 @@ pub trait LogConsumer: Send {
 
 /// A member of a consumer group on one topic. Committed positions survive; a dead member's share is taken over.
 pub trait GroupConsumer: Send {
-    /// As [`LogConsumer::read`], from the committed position of the partitions this member holds. Empty while it
-    /// holds none. `(partition, entry)`.
+    /// Waits for entries and returns them as [`LogConsumer::read`], from the committed position of the partitions this
+    /// member holds. Empty while it holds none. `(partition, entry)`.
     ///
     /// # Errors
     /// As [`LogConsumer::read`].

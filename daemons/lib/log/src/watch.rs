@@ -1,7 +1,7 @@
-//! Writes of other processes to files of this machine, by inotify.
+//! Watch of files on this machine that other processes write to, by inotify.
 //!
-//! A hint and no more: inotify has few instances per user, and some file systems report nothing to it. Whoever waits
-//! looks again now and then.
+//! A hint and no more: inotify has few instances per user, and some file systems report nothing to it. Callers look
+//! again now and then.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify;
 
-/// Without inotify a reader looks this often.
+/// Interval of looks without inotify.
 const POLL_EVERY: Duration = Duration::from_millis(5);
-/// With inotify it looks this often anyway.
+/// Interval of looks that are taken with inotify anyway.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(200);
 
-/// Wakes when one of several files, or a file of one of several directories, is written to.
+/// File watch, which wakes when one of several files, or a file of one of several directories, is written to.
 #[derive(Debug, Default)]
 pub struct Watch(Option<OwnedFd>);
 
 impl Watch {
-    /// Watches from now on: what is written between a look and [`Watch::wait`] is not missed. Where one path cannot be
-    /// watched, none is.
+    /// Watch from now on: writings between a look and [`Watch::wait`] are not missed. Where one path cannot be watched,
+    /// none is.
     #[must_use]
     pub fn new<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
         let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
@@ -33,7 +33,7 @@ impl Watch {
         Self(watched.ok())
     }
 
-    /// Waits until something was written or `other` can be read, `most` at longest. True if something was written.
+    /// Waits until a file was written or `other` can be read, at most `most`. True if a file was written.
     pub fn wait(&self, other: Option<BorrowedFd<'_>>, most: Duration) -> bool {
         let watched = self.0.as_ref().map(AsFd::as_fd);
         let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);

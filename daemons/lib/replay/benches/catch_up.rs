@@ -1,5 +1,6 @@
-//! Catch-up: a new replica replays a feed that is all there already. Started by `cargo measure catch-up`, which makes
-//! the feed; the arguments are the segment log's directory, the topic, and geth's import rate in blocks per second.
+//! Benchmark of catch-up: a new replica replays a feed that is all there already. Started by `cargo measure catch-up`,
+//! which makes the feed; the arguments are the segment log's directory, the topic, and geth's import rate in blocks per
+//! second.
 //!
 //! Three ways over the same blocks: the follower as the daemon runs it, RocksDB alone putting the rows that the
 //! follower writes into one batch per block (the floor), and RocksDB alone table by table.
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 const KEEP: Keep = Keep { undo_blocks: 90_000, history: Past::All, proofs: None };
 const CACHE_BYTES: usize = 256 << 20;
 const READ_BYTES: usize = 8 << 20;
-/// Of each way, the best counts: neighbours only ever make it slower.
+/// Number of runs of each way. The best counts: neighbours only ever make it slower.
 const ROUNDS: u32 = 3;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -69,7 +70,7 @@ fn rate(count: usize, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-/// What is in the log.
+/// Records of the feed in the log.
 struct Feed {
     open: Open,
     records: Vec<Record>,
@@ -114,7 +115,7 @@ impl World {
     }
 }
 
-/// The daemon's own loop, from an empty database to the feed's last block.
+/// Follows as the daemon's own loop does, from an empty database to the feed's last block.
 fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
     let world = World::new()?;
     let (store, liveness) = (Arc::clone(&world.store), Arc::new(Liveness::default()));
@@ -134,7 +135,7 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
     Ok(begun.elapsed())
 }
 
-/// What the follower writes: for each block its rows by table.
+/// Rows that the follower writes, for each block by table.
 fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
     let world = World::new()?;
     let of_block = |record: &Record| {
@@ -149,7 +150,7 @@ fn rows(feed: &Feed) -> Outcome<Vec<Vec<TableRows>>> {
     feed.records.iter().map(of_block).collect()
 }
 
-/// Only RocksDB: a batch per block, written to a new database.
+/// Writes the rows with RocksDB alone: a batch per block, to a new database.
 fn write(rows: &[Vec<TableRows>]) -> Outcome<Duration> {
     let world = World::new()?;
     let begun = Instant::now();

@@ -1,11 +1,11 @@
-//! How far a replica is on its way to the feed's end, and when it will be there.
+//! Progress of a replica on its way to the feed's end, and the time until it is there.
 
 use std::time::{Duration, Instant};
 
-/// Between looks at the feed's end.
+/// Interval of looks at the feed's end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A way that began somewhere.
+/// Measurement of a catch-up since it began.
 #[derive(Clone, Copy, Debug)]
 pub struct CatchUp {
     begun: Instant,
@@ -13,23 +13,23 @@ pub struct CatchUp {
     looked: Option<Instant>,
 }
 
-/// Where it stands.
+/// Progress of a catch-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Records still to be read.
+    /// Log entries still to be read.
     pub left: u64,
-    /// Until then, at the pace since the start; `None` before there is one.
+    /// Time until then, at the pace since the start; `None` before there is one.
     pub eta: Option<Duration>,
 }
 
 impl CatchUp {
-    /// Begins at offset `first`.
+    /// Measurement from offset `first`.
     #[must_use]
     pub const fn new(first: u64, now: Instant) -> Self {
         Self { begun: now, first, looked: None }
     }
 
-    /// Whether it is time to look again, which costs a question to the log.
+    /// True if it is time to look again, which costs a request to the log.
     pub fn due(&mut self, now: Instant) -> bool {
         let due = self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY);
         if due {
@@ -38,7 +38,7 @@ impl CatchUp {
         due
     }
 
-    /// At offset `next` of `end`.
+    /// Progress at offset `next` of `end`.
     #[must_use]
     pub fn progress(&self, next: u64, end: u64, now: Instant) -> Progress {
         let (done, left) = (next.saturating_sub(self.first), end.saturating_sub(next));
@@ -66,7 +66,7 @@ mod tests {
     use super::CatchUp;
     use std::time::{Duration, Instant};
 
-    /// Begun at 100, now at `next` of 1,100 after ten seconds.
+    /// Checks the progress of a catch-up that began at 100 and is at `next` of 1,100 after ten seconds.
     fn check(next: u64, expect: &str) {
         let begun = Instant::now();
         let progress = CatchUp::new(100, begun).progress(next, 1_100, begun + Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! Why a replica ends, and with which exit code.
+//! Errors that end a replica, and their exit codes.
 
 use crate::apply::Refusal;
 use crate::heads::ShowError;
@@ -12,10 +12,10 @@ use maidenlane_store as store;
 /// A fatal error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database.
+    /// Failure of the database.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The log.
+    /// Failure of the log.
     #[error(transparent)]
     Log(#[from] maidenlane_log::Error),
     /// The log's topic would lose data.
@@ -23,13 +23,13 @@ pub enum Error {
     Unfit {
         /// The topic.
         topic: String,
-        /// One sentence each.
+        /// Problems, one sentence each.
         problems: Vec<String>,
     },
     /// A record that cannot be read.
     #[error("log entry {offset} cannot be read")]
     Record {
-        /// Its offset.
+        /// Offset of the entry.
         offset: u64,
         /// Why.
         #[source]
@@ -38,7 +38,7 @@ pub enum Error {
     /// An entry of the topic of trie nodes that cannot be read.
     #[error("entry {offset} of the trie nodes cannot be read")]
     Set {
-        /// Its offset.
+        /// Offset of the entry.
         offset: u64,
         /// Why.
         #[source]
@@ -49,14 +49,14 @@ pub enum Error {
     Audit {
         /// The block.
         block: BlockRef,
-        /// Which row or node.
+        /// Mismatch of a row or a node.
         #[source]
         source: Box<Mismatch>,
     },
-    /// The state that the chain begins with.
+    /// Block 0 with a state that is not what its header says.
     #[error("the state of block 0 is not what its header says")]
     Genesis(#[source] Box<RootMismatch>),
-    /// Trie nodes are wanted of a database that was begun without them.
+    /// Trie nodes are wanted from a database that was begun without them.
     #[error(
         "this database keeps no trie nodes and cannot begin to; set `proofs` to None, or bootstrap anew, or restore a snapshot of a replica that has them"
     )]
@@ -64,7 +64,7 @@ pub enum Error {
     /// A record that does not fit.
     #[error("log entry {offset} is refused")]
     Refused {
-        /// Its offset.
+        /// Offset of the entry.
         offset: u64,
         /// Why.
         #[source]
@@ -100,7 +100,7 @@ impl From<maidenlane_feed::Error> for Error {
 }
 
 impl Error {
-    /// An entry that breaks the protocol of feeds.
+    /// Error for an entry that breaks the protocol of feeds.
     pub(crate) fn of_entry(offset: u64, violation: Violation) -> Self {
         match Refusal::try_from(violation) {
             Ok(source) => Self::Refused { offset, source },
@@ -108,7 +108,7 @@ impl Error {
         }
     }
 
-    /// Whether a log that was cut and written anew may look like that.
+    /// True if a log that was cut and written anew may look like that.
     #[must_use]
     pub const fn may_be_cut(&self) -> bool {
         use maidenlane_log::Error::BeyondEnd;

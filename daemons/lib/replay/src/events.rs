@@ -1,20 +1,20 @@
-//! Everything a replica has to tell, and how it tells it.
+//! Events of a replica, and their log lines.
 
 use maidenlane_chain::{BlockRef, UnknownFork};
 use maidenlane_service::tracer::{Describe, Line};
 use tracing::Level;
 
-/// What happened.
+/// An event of a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The database is open.
     Opened {
-        /// Its head.
+        /// Head of the database.
         head: Option<BlockRef>,
     },
     /// A writer of the feed was accepted.
     Epoch {
-        /// Its epoch.
+        /// Epoch of the writer.
         epoch: u64,
     },
     /// A head is shown to clients.
@@ -40,14 +40,14 @@ pub enum Event {
     NodesDropped,
     /// The chain config names a fork that this build does not implement, and it is near.
     UnknownFork(UnknownFork),
-    /// Fit to serve from now on.
+    /// The replica is fit to serve from now on.
     Following,
-    /// Not fit to serve.
+    /// The replica is not fit to serve.
     Stale {
         /// Why.
         reason: String,
     },
-    /// The log is away; tried again.
+    /// The log is away; it is tried again.
     LogAway {
         /// Why.
         reason: String,

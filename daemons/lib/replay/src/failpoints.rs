@@ -1,4 +1,4 @@
-//! Named points at which tests kill or hold a replica.
+//! Failpoints: named points at which tests kill or hold a replica.
 
 /// Entries were read from the log and not yet looked at.
 pub const AFTER_READ: &str = "replica.after_read";
@@ -9,5 +9,5 @@ pub const AFTER_WRITE: &str = "replica.after_write";
 /// A block was taken back in a batch that is not yet written.
 pub const AFTER_UNDO: &str = "replica.after_undo";
 
-/// All of them.
+/// All failpoints.
 pub const ALL: [&str; 4] = [AFTER_READ, BEFORE_WRITE, AFTER_WRITE, AFTER_UNDO];

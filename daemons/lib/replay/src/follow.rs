@@ -1,4 +1,4 @@
-//! The one loop: reads the feed, decides by [`crate::apply`], writes, shows. The store's only writer.
+//! Follower of a feed: reads it, decides by [`crate::apply`], writes, shows. The store's only writer.
 
 mod sets;
 
@@ -23,16 +23,16 @@ use std::time::Duration;
 
 pub use maidenlane_store::{Keep, Past};
 
-/// Payload read at a time.
+/// Bytes of payload that are read at a time.
 const READ_BYTES: usize = 8 << 20;
-/// A batch is written at this size, even in catch-up.
+/// Size at which a batch is written, even in catch-up.
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What a follower reads.
+/// Topics that a follower reads.
 pub struct Logs {
     /// The feed.
     pub blocks: Box<dyn LogConsumer>,
-    /// Its trie nodes, where they are kept.
+    /// Trie nodes of the feed, where they are kept.
     pub proofs: Option<Box<dyn LogConsumer>>,
 }
 
@@ -53,13 +53,13 @@ impl std::fmt::Debug for Logs {
     }
 }
 
-/// What is to be done next, and where its record stands.
+/// The next step, and the position of its record.
 struct Next {
     step: Step,
     position: Position,
 }
 
-/// Replays a feed into a store.
+/// Follower that replays a feed into a store.
 pub struct Follower {
     store: Arc<Store>,
     keep: Keep,
@@ -67,20 +67,20 @@ pub struct Follower {
     feed: Scanner,
     /// The next offset to read.
     at: Offset,
-    /// Which entries count.
+    /// Reader of the feed, which decides which entries count.
     reader: Reader,
-    /// `None` keeps no trie nodes.
+    /// Reader of trie nodes; `None` keeps none.
     sets: Option<Sets>,
-    /// Read and not looked at.
+    /// Entries that were read and not looked at.
     entries: VecDeque<Entry>,
-    /// Stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
+    /// Next step. It stays until the trie nodes of its block are there; nothing behind it is looked at meanwhile.
     next: Option<Next>,
     events: Tracer<Event>,
     liveness: Arc<Liveness>,
     facts: Facts,
     parsed: Parsed,
     records: u64,
-    /// Something that a view holds was written since the last one was shown.
+    /// True if something that a view holds was written since the last one was shown.
     changed: bool,
 }
 
@@ -91,8 +91,7 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// Stands where the store stands: at its position if the log still holds that record, else where its head is
-    /// found again.
+    /// Follower at the store's position if the log still holds that record, else where its head is found again.
     ///
     /// # Errors
     /// When the log no longer holds what comes next, or the database lacks what is to be kept.
@@ -107,7 +106,7 @@ impl Follower {
         let Logs { blocks, proofs } = logs;
         let mut feed = Scanner::new(blocks);
         let stored = store.facts();
-        // At the feed's end no OPEN would come for long to tell it.
+        // At the feed's end no OPEN that shows it would come for long.
         apply::same_chain(&stored, &demands).map_err(Error::Foreign)?;
         let stored = match (&proofs, stored.proofs) {
             (Some(_), None) if stored.head.is_some() => return Err(Error::NoProofs),
@@ -153,7 +152,7 @@ impl Follower {
         })
     }
 
-    /// The head as it may be shown, if there is one.
+    /// The head with its view, as it may be shown, if there is one.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -165,7 +164,7 @@ impl Follower {
         Ok(view.map(|view| HeadView::new(view, &mut self.parsed)).transpose()?)
     }
 
-    /// What was applied last.
+    /// Facts after the record that was applied last.
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
@@ -177,7 +176,7 @@ impl Follower {
         self.liveness.missing()
     }
 
-    /// The next offset to read, and the feed's end.
+    /// Offset after the last applied record, and the feed's end.
     ///
     /// # Errors
     /// When the log is away.
@@ -189,7 +188,7 @@ impl Follower {
     /// Reads for at most `wait` and applies what came. True if a head that may be shown was written.
     ///
     /// # Errors
-    /// Those of the log may pass; all others are fatal.
+    /// Errors of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
         if self.next.is_none() {
             self.entries = self.feed.read(self.at, READ_BYTES, wait)?.into();
@@ -212,7 +211,7 @@ impl Follower {
     /// # Errors
     /// When the store cannot be read.
     pub fn show(&mut self, heads: &HeadTracker) -> Result<(), Error> {
-        // A heartbeat four times a second must not cost a snapshot, nor wake who waits for heads.
+        // A heartbeat four times a second must not cost a snapshot, nor wake those that wait for heads.
         if !self.changed {
             return Ok(());
         }
@@ -244,7 +243,7 @@ impl Follower {
         }
     }
 
-    /// What comes next may need trie nodes.
+    /// Trie nodes of the next step, if it needs any. Notes a block whose nodes are late.
     fn nodes(&mut self, wait: Duration) -> Result<Nodes, Error> {
         let (Some(sets), Some(Next { step: Step::Advance(record, _), .. })) = (&mut self.sets, &self.next)
         else {
@@ -272,7 +271,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What an entry asks for, if it counts and makes a record whole.
+    /// The step of an entry, if it counts and makes a record whole.
     fn judge(&mut self, entry: &Entry, facts: &Facts) -> Result<Option<Next>, Error> {
         let offset = entry.offset.0;
         let read = self.reader.read(entry).map_err(|violation| Error::of_entry(offset, violation))?;

@@ -1,10 +1,10 @@
-//! How fresh a shown head is, and how fresh it must be to be served.
+//! Freshness of a shown head, and the freshness that it must have to be served.
 
 use maidenlane_state::StateView;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Beyond any of these the replica is stale and refuses to answer for the head.
+/// Limits of freshness. Beyond any of them the replica is stale and refuses to answer for the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fresh {
     /// Blocks behind the master's head.
@@ -15,14 +15,14 @@ pub struct Fresh {
     pub head_age_max: Option<Duration>,
 }
 
-/// Whether state may be served.
+/// Fitness to serve state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fitness {
-    /// `None` when following; else the reason, for people.
+    /// Reason, for people, why it is stale; `None` when following.
     pub stale: Option<String>,
-    /// Our head.
+    /// Number of our head.
     pub head: u64,
-    /// The master's head as last stated by the feed.
+    /// Number of the master's head, as last stated by the feed.
     pub expected: u64,
     /// Milliseconds since the feed's last sign of life.
     pub silent_ms: u64,
@@ -34,6 +34,6 @@ pub trait Live: Send + Sync + 'static {
     fn view(&self) -> Arc<dyn StateView>;
     /// Present fitness; lock-free.
     fn fitness(&self) -> Fitness;
-    /// Sees a new value after every head change.
+    /// Receiver of a new value after every head change.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
 }

@@ -1,4 +1,4 @@
-//! The store as its readers see it: one view per head, swapped in one step.
+//! Heads as readers see them: one view per head, swapped in one step.
 
 use crate::liveness::{Liveness, missing};
 use crate::memo::Memo;
@@ -21,19 +21,19 @@ use tokio::sync::watch;
 /// A head that cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ShowError {
-    /// The database is damaged.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The store holds something else than it should.
+    /// The head's header is missing or cannot be read.
     #[error("the head's header cannot be read")]
     Header(#[source] maidenlane_chain::block::BlockError),
-    /// The master's chain config.
+    /// The master's chain config cannot be read.
     #[error("the feed's chain config cannot be read")]
     Rules(#[source] ForksError),
 }
 
-/// What was parsed and need not be again: the chain's rules until an OPEN brings another chain config, and the header of
-/// the block that was applied last.
+/// Cache of parsed values: the chain's rules until an OPEN brings another chain config, and the header of the block
+/// that was applied last.
 #[derive(Debug, Default)]
 pub struct Parsed {
     rules: Option<(Arc<str>, Arc<Rules>)>,
@@ -63,7 +63,7 @@ impl Parsed {
     }
 }
 
-/// One head's view with what the RPC wants decoded.
+/// View of one head, with the values decoded that the RPC wants.
 #[derive(Debug)]
 pub struct HeadView {
     view: View,
@@ -201,7 +201,7 @@ impl StateView for HeadView {
     }
 }
 
-/// The newest head and how fresh it is. Written by the follower, read by every request without a lock.
+/// Tracker of the newest head and its freshness. Written by the follower, read by every request without a lock.
 #[derive(Debug)]
 pub struct HeadTracker {
     shown: ArcSwap<HeadView>,
@@ -211,7 +211,7 @@ pub struct HeadTracker {
 }
 
 impl HeadTracker {
-    /// Begins with a first head.
+    /// Tracker with a first head.
     #[must_use]
     pub fn new(first: HeadView, liveness: Arc<Liveness>, fresh: Current<Fresh>) -> Self {
         let changes = watch::Sender::new(first.head.block.number);

@@ -1,19 +1,19 @@
-//! A feed into a store: reads records, applies them one batch at a time, and shows each new head to whoever answers from
-//! it. Knows nothing of who asks.
+//! Replay of a feed into a store: reads records, applies them one batch at a time, and shows each new head to those
+//! that answer from it. Knows nothing of clients.
 //!
 //! | module | idea |
 //! |---|---|
 //! | [`run`] | the loop of a daemon that replays: settings in, heads out |
 //! | `open` | the log, opened and checked |
-//! | `report`, `metrics` | the loop's account of itself |
-//! | [`apply`] | pure: what a record means to a store |
-//! | [`follow`] | the one loop: read, decide, write, show |
-//! | [`resume`] | where to go on after a restart |
+//! | `report`, `metrics` | reports of the loop, for status and metrics |
+//! | [`apply`] | pure: meaning of a record to a store |
+//! | [`follow`] | read, decide, write, show |
+//! | [`resume`] | position after a restart |
 //! | [`catch_up`] | progress on the way to the feed's end |
 //! | [`heads`] | the newest head as readers see it |
-//! | [`freshness`] | how fresh that is, and how fresh it must be |
-//! | [`liveness`] | what the feed last said of its master |
-//! | `memo` | what was read of one head's state, decoded |
+//! | [`freshness`] | freshness of the head, and the limits of it |
+//! | [`liveness`] | the master's head and last sign of life |
+//! | `memo` | cache of one head's state, decoded |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 pub mod apply;

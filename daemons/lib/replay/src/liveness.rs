@@ -1,4 +1,4 @@
-//! Signs of life: what the feed last said of its master, and when.
+//! Liveness of the master: its head and its last sign of life, as the feed stated them.
 
 use arc_swap::ArcSwapOption;
 use maidenlane_chain::BlockRef;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub struct Liveness {
     born: Instant,
     expected: AtomicU64,
-    /// Milliseconds since `born` of the last sign of life, plus one; 0 = none yet.
+    /// Time of the last sign of life, in milliseconds since `born`, plus one; 0 = none yet.
     seen_ms: AtomicU64,
     /// The block that waits for its trie nodes longer than it should.
     missing: ArcSwapOption<BlockRef>,
@@ -30,7 +30,7 @@ impl Default for Liveness {
 }
 
 impl Liveness {
-    /// The master's head, as last stated.
+    /// Number of the master's head, as last stated.
     #[must_use]
     pub fn expected(&self) -> u64 {
         self.expected.load(Ordering::Relaxed)
@@ -43,7 +43,7 @@ impl Liveness {
         self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Notes which block waits for its trie nodes longer than it should.
+    /// Notes the block that waits for its trie nodes longer than it should.
     pub fn set_missing(&self, block: Option<BlockRef>) {
         self.missing.store(block.map(Arc::new));
     }
@@ -61,14 +61,14 @@ impl Liveness {
         self.born.elapsed().saturating_sub(seen)
     }
 
-    /// Whether there ever was a sign of life.
+    /// True if there ever was a sign of life.
     #[must_use]
     pub fn any(&self) -> bool {
         self.seen_ms.load(Ordering::Relaxed) > 0
     }
 }
 
-/// The words for a replica that waits for a block's trie nodes.
+/// Text for a replica that waits for a block's trie nodes.
 #[must_use]
 pub fn missing(block: BlockRef) -> String {
     format!("proofs missing for block {block}")

@@ -1,19 +1,19 @@
-//! What was read of one head's state, decoded: calls ask for the same accounts and slots again and again, and a look into
+//! Memo of one head's state, decoded: calls ask for the same accounts and slots again and again, and a look into
 //! RocksDB costs microseconds, one in here a tenth of that.
 //!
-//! Every head has a memo of its own, which goes with its view. So nothing in it can be out of date, and no read has to ask
-//! whether a value still holds; the price is that each head reads its first values anew.
+//! Every head has a memo of its own, which goes with its view. So nothing in it can be out of date, and no read has to
+//! ask whether a value still holds; the price is that each head reads its first values anew.
 
 use alloy::primitives::{B256, U256};
 use maidenlane_state::{Account, ReadError};
 use quick_cache::sync::Cache;
 
-/// Accounts kept for a head, some 150 bytes each.
+/// Number of accounts kept for a head, some 150 bytes each.
 const ACCOUNTS_MAX: usize = 32_768;
-/// Slots kept for a head, some 130 bytes each.
+/// Number of slots kept for a head, some 130 bytes each.
 const SLOTS_MAX: usize = 65_536;
 
-/// The values of one head.
+/// Memo of one head.
 #[derive(Debug)]
 pub(crate) struct Memo {
     accounts: Cache<B256, Option<Account>>,
@@ -25,7 +25,7 @@ impl Memo {
         Self { accounts: Cache::new(ACCOUNTS_MAX), slots: Cache::new(SLOTS_MAX) }
     }
 
-    /// An account by its key, read at first.
+    /// An account by its key; `read` is called the first time.
     pub(crate) fn account(
         &self,
         key: B256,
@@ -39,7 +39,7 @@ impl Memo {
         Ok(account)
     }
 
-    /// A slot by the keys of account and slot, read at first.
+    /// A slot by the keys of account and slot; `read` is called the first time.
     pub(crate) fn slot(
         &self,
         key: (B256, B256),
@@ -72,7 +72,7 @@ mod tests {
         assert!(memo.account(key(1), failed).is_err());
         assert_eq!(memo.account(key(1), || Ok(Some(account))).unwrap(), Some(account));
         assert_eq!(memo.account(key(1), || panic!("it is known")).unwrap(), Some(account));
-        // That there is none is known too.
+        // An absent account is remembered too.
         assert_eq!(memo.account(key(2), || Ok(None)).unwrap(), None);
         assert_eq!(memo.account(key(2), || panic!("it is known")).unwrap(), None);
         assert_eq!(memo.slot((key(1), key(2)), || Ok(U256::ZERO)).unwrap(), U256::ZERO);

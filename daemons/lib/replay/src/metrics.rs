@@ -3,7 +3,7 @@
 use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 
-/// Where the loop stands.
+/// Gauges of heads and of the next unknown fork.
 #[derive(Default)]
 pub(crate) struct Gauges {
     pub(crate) head: Gauge,

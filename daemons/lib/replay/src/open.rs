@@ -1,4 +1,4 @@
-//! Opening the log that a store is fed from.
+//! Opening of the log that a store is fed from.
 
 use crate::apply::Demands;
 use crate::error::Error;
@@ -13,34 +13,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For a look at a log that may be away, in the middle of following.
+/// Timeout of a look at a log that may be away, in the middle of following.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
 
-/// Which feed is replayed, and into what.
+/// Settings of a replay: the feed, the chain, and the store.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The log that carries the feed.
     pub log: Backend,
-    /// The feed's topic.
+    /// Topic of the feed.
     pub topic: String,
     /// The topic of the feed's trie nodes, where they are kept.
     pub proofs_topic: Option<String>,
-    /// Topics that the daemon writes to. Checked with the feed's: better said at the start than to the first client that
-    /// sends something.
+    /// Topics that the daemon writes to. They are checked with the feed's: a fault is better reported at the start than
+    /// to the first client that sends something.
     pub written: Vec<(String, TopicNeeds)>,
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Hash of block 0; `None` takes the feed's.
     pub genesis: Option<B256>,
-    /// How much of the past is kept.
+    /// Depth of the past that is kept.
     pub keep: Keep,
-    /// The database stands in it, see [`crate::store_path`].
+    /// Directory that holds the database, see [`crate::store_path`].
     pub state_dir: PathBuf,
-    /// Memory for blocks of the database.
+    /// Memory for cached blocks of the database.
     pub store_cache_bytes: u64,
 }
 
-/// What every follower of one daemon shares.
+/// Parts that all followers of one daemon share.
 pub(crate) struct Followers {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<Store>,
@@ -49,10 +49,10 @@ pub(crate) struct Followers {
 }
 
 impl Followers {
-    /// With every topic checked for what it is used for.
+    /// Opens a follower, with every topic checked for its use.
     ///
     /// # Errors
-    /// Those of the log may pass, see [`may_pass`]; all others are fatal.
+    /// Errors of the log may pass, see [`may_pass`]; all others are fatal.
     pub(crate) fn checked(&self) -> Result<Follower, Error> {
         let Settings { log, topic, proofs_topic, written, .. } = &self.settings;
         let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
@@ -67,7 +67,7 @@ impl Followers {
         self.open(log)
     }
 
-    /// With a new client, which waits for a short time only. `None` while the log is away.
+    /// Opens a follower with a new client, which waits for a short time only. `None` while the log is away.
     ///
     /// # Errors
     /// When the feed cannot be followed any more.
@@ -93,7 +93,7 @@ impl Followers {
     }
 }
 
-/// The log is away, and waiting may help.
+/// True if the log is away, and waiting may help.
 pub(crate) const fn may_pass(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
     matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })

@@ -1,4 +1,4 @@
-//! The loop's account of itself, for metrics, `/status`, `/ready` and the service manager.
+//! Reports of the loop about itself, for metrics, `/status`, `/ready` and the service manager.
 
 use crate::Live as _;
 use crate::catch_up::CatchUp;
@@ -13,23 +13,23 @@ use maidenlane_service::{Health, Tracer, clock};
 use maidenlane_state::Head;
 use std::time::{Duration, Instant};
 
-/// Asked for, again and again, by a start that takes long.
+/// Extension of the start's timeout, requested again and again while a start takes long.
 const START_WAIT: Duration = Duration::from_secs(30);
-/// Without the log for so long, let the service manager begin afresh.
+/// Time without the log after which the daemon gives up, so that the service manager restarts it.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
-/// The account.
+/// Reporter of the loop.
 pub(crate) struct Report {
-    /// The section of `/status`.
+    /// Name of the section in `/status`.
     section: &'static str,
     health: Health,
     gauges: Gauges,
     events: Tracer<Event>,
-    /// Until it first follows.
+    /// Measurement of the catch-up, until it first follows.
     catch_up: Option<CatchUp>,
     forks: ForkWatch,
     stale: bool,
-    /// Since when the log is away.
+    /// Time since which the log is away.
     away: Option<Instant>,
 }
 
@@ -39,7 +39,7 @@ impl Report {
         Self { section, health, gauges, events, catch_up, forks, stale: false, away: None }
     }
 
-    /// Why there are no heads yet.
+    /// Reports why there are no heads yet.
     pub(crate) fn not_yet(&self, reason: impl Into<String>) {
         self.health.set_unready(reason);
     }
@@ -71,12 +71,12 @@ impl Report {
         Ok(())
     }
 
-    /// The log has answered.
+    /// Notes that the log has answered.
     pub(crate) const fn log_is_back(&mut self) {
         self.away = None;
     }
 
-    /// One turn of the loop is done.
+    /// Reports one turn of the loop.
     pub(crate) fn turn(&mut self, follower: &mut Follower, heads: Option<&HeadTracker>) {
         self.health.progress();
         let head = follower.facts().head.unwrap_or_default();
@@ -111,7 +111,7 @@ impl Report {
         self.health.set_section(self.section, value);
     }
 
-    /// Where it is on its way to the feed's end; a start that waits for that is given the time.
+    /// Reports progress on the way to the feed's end, and extends the timeout of a start that waits for that.
     fn catching_up(&mut self, follower: &mut Follower, head: u64) {
         self.health.extend_timeout(START_WAIT);
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! Where to go on reading after a restart.
+//! Position at which to go on reading after a restart.
 //!
 //! The log must still hold the record that was applied last, or begin right behind it. If it holds another one there, or ends before, it was
 //! cut and written anew: then the newest record that counts and whose head is on our own chain is looked for, going
@@ -12,7 +12,7 @@ use maidenlane_log::Offset;
 use maidenlane_service::Tracer;
 use maidenlane_store::{Facts, Keep, Position, Store, View};
 
-/// The store, back at a record that `feed` holds: go on behind its position.
+/// Takes the store back to a record that `feed` holds; reading goes on behind its position.
 ///
 /// # Errors
 /// When neither the record nor an ancestor of our head is in the log.

@@ -1,4 +1,4 @@
-//! The loop of a daemon that replays a feed, for a thread of its own: follows, begins again where the log was cut or is
+//! Loop of a daemon that replays a feed, for a thread of its own: follows, begins again where the log was cut or is
 //! silent, and hands the heads over once they are fresh.
 
 use crate::error::Error;
@@ -18,18 +18,18 @@ use tokio::sync::oneshot;
 
 pub use crate::open::Settings;
 
-/// The longest wait for records, and so for a shutdown.
+/// Timeout of a wait for records, and so for a shutdown.
 const WAIT: Duration = Duration::from_millis(100);
-/// Between attempts to reach a log that is away.
+/// Interval of attempts to reach a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
-/// The loop.
+/// Loop of a daemon that replays a feed.
 pub struct Loop {
     settings: Settings,
     fresh: Current<Fresh>,
     shutdown: Shutdown,
     report: Report,
-    /// Until they are handed over.
+    /// Sender of the heads, until they are handed over.
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
 }
 
@@ -40,8 +40,8 @@ impl std::fmt::Debug for Loop {
 }
 
 impl Loop {
-    /// A loop that reports under `section` in `/status`, and the heads as soon as they are fresh. The sender is dropped
-    /// when the loop ends before.
+    /// Loop that reports under `section` in `/status`, and a receiver of the heads once they are fresh. The sender is
+    /// dropped when the loop ends before.
     pub fn new(
         section: &'static str,
         settings: Settings,
@@ -130,8 +130,8 @@ impl Loop {
         Ok(None)
     }
 
-    /// What did not fit may be new in its place, because the log was cut: then goes on from where our head is found.
-    /// Otherwise `error` it is. `None` at a shutdown.
+    /// Goes on from where our head is found after a record that did not fit: it may be new in its place, because the
+    /// log was cut. Returns `error` if nothing has changed there, `None` at a shutdown.
     fn elsewhere(
         &mut self,
         follower: &Follower,

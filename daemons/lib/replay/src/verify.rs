@@ -1,4 +1,4 @@
-//! A stopped replica's state against its header, and as text.
+//! Verification of a stopped replica's state against its header, and its dump as text.
 
 use maidenlane_chain::block::{BlockError, decode_header};
 use maidenlane_chain::{B256, BlockRef};
@@ -6,19 +6,19 @@ use maidenlane_store::{self as store, Audit, Store};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Enough for one pass over everything.
+/// Size of the database's cache: enough for one pass over everything.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Why a state cannot be verified, or is wrong.
+/// Reason why a state cannot be verified, or is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database.
+    /// Failure of the database.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// Nothing was applied yet.
     #[error("there is no state in {}; `stateDir` may be another, or the replica has not begun", .0.display())]
     Empty(PathBuf),
-    /// The header in the database.
+    /// The header in the database cannot be read.
     #[error("the head's header cannot be read")]
     Header(#[source] BlockError),
     /// The state is not that of the head.
@@ -62,7 +62,7 @@ pub fn dump(state_dir: &Path, out: &mut impl Write) -> Result<BlockRef, Error> {
 
 fn view(state_dir: &Path) -> Result<store::View, Error> {
     let path = crate::store_path(state_dir);
-    // Opening would make one.
+    // Opening a missing database would make one.
     if !path.exists() {
         return Err(Error::Empty(path));
     }

@@ -1,4 +1,4 @@
-//! The smallest daemon: what a new one starts from, and what the tests of the lifecycle run.
+//! Example of the smallest daemon: a new one starts from it, and the tests of the lifecycle run it.
 
 extern crate maidenlane_config as serde_dhall;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// As written in Dhall.
+/// Settings as written in Dhall.
 #[derive(Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 struct HelloRaw {
@@ -29,9 +29,9 @@ enum FateRaw {
     End,
     Panic,
     Fail,
-    /// Does its work, and holds all IO threads but one for ever.
+    /// The task does its work, and holds all IO threads but one for ever.
     HoldSome,
-    /// The same with all of them.
+    /// The task does its work, and holds all IO threads for ever.
     HoldAll,
 }
 
@@ -55,7 +55,7 @@ impl maidenlane_config::Settings for Settings {
     }
 }
 
-/// All that happens here.
+/// Events of the daemon.
 enum Event {
     Greeted { times: u64 },
 }
@@ -67,7 +67,7 @@ impl Describe for Event {
     }
 }
 
-/// The metrics side of the table.
+/// Tracer for the metrics.
 fn counting(greetings: Counter) -> Tracer<Event> {
     Tracer::new(move |Event::Greeted { .. }: &Event| {
         greetings.inc();
@@ -131,7 +131,7 @@ impl Daemon for Hello {
                 std::thread::sleep(settings.every);
                 tracing::debug!("waited {every_ms} ms");
             }
-            // Drained by now: nobody may send requests here again.
+            // Drained by now: no balancer may send requests here again.
             health.set_ready();
             Ok(())
         })

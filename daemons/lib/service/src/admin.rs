@@ -1,4 +1,4 @@
-//! The admin listener: `/live`, `/ready`, `/status`, `/metrics`.
+//! Admin listener: `/live`, `/ready`, `/status`, `/metrics`.
 
 use crate::{Exit, Failure, Health, Shutdown};
 use axum::Router;
@@ -9,7 +9,7 @@ use axum::routing::get;
 use prometheus_client::registry::Registry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The daemon's metrics, shared between those who register and the listener that renders.
+/// Metrics of the daemon, shared between the parts that register and the listener that renders.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Mutex<Registry>>);
 

@@ -1,8 +1,8 @@
-//! The wall clock, and durations as records, metrics and answers have them. Never for order: it may be set back.
+//! Wall clock, and durations as records, metrics and answers have them. Never for order: it may be set back.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Unix time: what has passed since 1970.
+/// Unix time: time since 1970.
 #[must_use]
 pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A value that is replaced while others read it: settings, at a reload.
+//! Shared value that is replaced while others read it: settings, at a reload.
 
 use arc_swap::ArcSwap;
 use std::fmt;
@@ -6,21 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Part<T> = Box<dyn Fn(&T) + Send + Sync>;
 
-/// Read without a lock, by any number of holders. Whoever copies what it got keeps the old value: read where it is used.
+/// Shared value, read without a lock by any number of holders. A copy keeps the old value: read it where it is used.
 pub struct Current<T> {
     value: Arc<ArcSwap<T>>,
     parts: Arc<Mutex<Vec<Part<T>>>>,
 }
 
 impl<T: Send + Sync + 'static> Current<T> {
-    /// The value now.
+    /// The present value.
     #[must_use]
     pub fn get(&self) -> Arc<T> {
         self.value.load_full()
     }
 
-    /// A part of it, for those who need no more; replaced with the whole. It is kept for as long as the whole: make it
-    /// once.
+    /// A part of the value, for holders that need no more; replaced with the whole. It is kept for as long as the
+    /// whole: make it once.
     #[must_use]
     pub fn part<U: Send + Sync + 'static>(&self, of: impl Fn(&T) -> U + Send + Sync + 'static) -> Current<U> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl<T: Send + Sync + 'static> Current<T> {
 }
 
 impl<T> From<T> for Current<T> {
-    /// A value that nobody replaces.
+    /// Shared value that nobody replaces.
     fn from(value: T) -> Self {
         Self { value: Arc::new(ArcSwap::from_pointee(value)), parts: Arc::default() }
     }

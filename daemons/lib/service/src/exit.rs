@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why the process ends, as its exit code. 65 and 78 need a person, so units do not restart on them.
+/// Reason why the process ends, as its exit code. 65 and 78 need a person, so units do not restart on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 65: hole, corruption, wrong chain.
@@ -18,7 +18,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number the operating system sees.
+    /// Number that the operating system sees.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
@@ -39,9 +39,9 @@ impl From<Exit> for ExitCode {
 /// A fatal error together with the exit code it deserves. Logged once, by [`crate::main`].
 #[derive(Debug)]
 pub struct Failure {
-    /// The code to exit with.
+    /// Exit code.
     pub exit: Exit,
-    /// Nothing can be drained after it.
+    /// True if nothing can be drained after it.
     pub(crate) at_once: bool,
     source: Box<dyn Error + Send + Sync>,
 }
@@ -52,18 +52,18 @@ impl Failure {
         Self { exit, at_once: false, source: source.into() }
     }
 
-    /// The same, for one after which no task can end in order.
+    /// Marks the failure as one after which no task can end in order.
     pub(crate) fn at_once(self) -> Self {
         Self { at_once: true, ..self }
     }
 
-    /// The same, said of a task.
+    /// Adds the name of the task that failed.
     pub(crate) fn in_task(self, name: &str) -> Self {
         Self { source: format!("task {name}: {self}").into(), ..self }
     }
 }
 
-/// An error and all its causes, separated by colons; what an error has already said of its cause is said once.
+/// Text of an error and all its causes, separated by colons; what an error has already said of its cause is said once.
 #[must_use]
 pub fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
@@ -73,7 +73,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 impl fmt::Display for Failure {
-    /// [`with_causes`] of the error.
+    /// Text of the error by [`with_causes`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(&*self.source))
     }

@@ -1,4 +1,4 @@
-//! Named points at which a test can kill or hold a process.
+//! Failpoints: named points at which a test can kill or hold a process.
 //!
 //! `MAIDENLANE_FAILPOINT=name[:nth]` aborts the process when it passes the point for the nth time (default 1).
 //! `MAIDENLANE_FAILPOINT=pause:name[:nth]` holds the thread there until the file named by

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// The longest status line that systemd shows on one screen line.
+/// Length of the longest status line that systemd shows on one screen line.
 const STATUS_CHARS: usize = 120;
-/// A status line is sent at most this often.
+/// Interval at which status lines are sent at most.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
-/// Shared by all parts of a daemon; read by the admin listener and told to the service manager.
+/// Health shared by all parts of a daemon; read by the admin listener and reported to the service manager.
 #[derive(Clone, Debug)]
 pub struct Health {
     ready: watch::Sender<Result<(), String>>,
@@ -40,7 +40,7 @@ impl State {
 }
 
 impl Default for Health {
-    /// Not fit yet, because it is starting; tests run daemons with one of these.
+    /// Health that is not fit yet, because the daemon is starting; tests run daemons with one of these.
     fn default() -> Self {
         Self::new()
     }
@@ -62,7 +62,7 @@ impl Health {
         Self { ready: watch::Sender::new(Err("starting".to_owned())), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// The daemon is fit to serve. The first call is told to the service manager as READY=1.
+    /// Marks the daemon as fit to serve. The first call is sent to the service manager as READY=1.
     pub fn set_ready(&self) {
         let mut state = self.lock();
         if state.stopping {
@@ -75,7 +75,7 @@ impl Health {
         }
     }
 
-    /// The daemon is not fit to serve, and this is why.
+    /// Marks the daemon as not fit to serve, with the reason.
     pub fn set_unready(&self, reason: impl Into<String>) {
         let state = self.lock();
         if !state.stopping {
@@ -83,7 +83,7 @@ impl Health {
         }
     }
 
-    /// Unready for good: whatever tasks still say while they drain, no balancer may come back.
+    /// Marks the daemon as unready for good: whatever tasks still report while they drain, no balancer may come back.
     pub(crate) fn stop(&self) {
         let mut state = self.lock();
         state.stopping = true;
@@ -91,7 +91,7 @@ impl Health {
         notify(&[sd_notify::NotifyState::Stopping]);
     }
 
-    /// Tells the service manager that a reload begins; it waits until it is told READY again. A daemon that was not
+    /// Notifies the service manager that a reload begins; it waits until READY is sent again. A daemon that was not
     /// ready before must not become so by a reload: `false`.
     pub(crate) fn reloading(&self) -> bool {
         let state = self.lock();
@@ -104,7 +104,7 @@ impl Health {
         true
     }
 
-    /// The end of a reload, with the status line as it is by then.
+    /// Notifies the service manager of a reload's end, with the status line as it is by then.
     pub(crate) fn reloaded(&self) {
         let state = self.lock();
         notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(&state.whole_status())]);
@@ -118,7 +118,7 @@ impl Health {
         });
     }
 
-    /// `Ok`, or why not.
+    /// Fitness: `Ok`, or the reason why not.
     ///
     /// # Errors
     /// The reason given to [`Health::set_unready`].
@@ -126,7 +126,7 @@ impl Health {
         self.ready.borrow().clone()
     }
 
-    /// Follows changes of fitness.
+    /// Receiver of changes of fitness.
     #[must_use]
     pub fn watch_ready(&self) -> watch::Receiver<Result<(), String>> {
         self.ready.subscribe()
@@ -137,7 +137,7 @@ impl Health {
         self.lock().sections.insert(name.to_owned(), value);
     }
 
-    /// One line for `systemctl status`, sent at most once a second and cut to 120 characters.
+    /// Sets the line for `systemctl status`, sent at most once a second and cut to 120 characters.
     pub fn set_status_line(&self, line: &str) {
         let mut state = self.lock();
         let due = state.status_at.is_none_or(|at| at.elapsed() >= STATUS_EVERY);
@@ -153,17 +153,17 @@ impl Health {
         self.lock().note = note.map(|note| note.chars().take(STATUS_CHARS).collect());
     }
 
-    /// The time in which the service manager wants to be told of progress, if it watches.
+    /// Time within which the service manager wants a sign of progress, if it watches.
     pub(crate) fn watchdog(&self) -> Option<Duration> {
         self.lock().watchdog
     }
 
-    /// The IO threads answer: while they do not, no progress feeds the watchdog.
+    /// Notes that the IO threads answer: while they do not, no progress feeds the watchdog.
     pub(crate) fn io_answered(&self) {
         self.lock().io_answered_at = Some(Instant::now());
     }
 
-    /// Work went on: feeds the watchdog. Call it from the loop that matters, never from a timer.
+    /// Notes that work went on: feeds the watchdog. Call it from the loop that matters, never from a timer.
     pub fn progress(&self) {
         let mut state = self.lock();
         let Some(limit) = state.watchdog else { return };
@@ -197,7 +197,7 @@ impl Health {
     }
 }
 
-/// Tells the service manager, if there is one. Without one, or when it went away, there is nobody to tell.
+/// Notifies the service manager. Does nothing without one, or when it went away.
 pub(crate) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("service manager not notified: {error}");

@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Between two pulses. A pulse also wakes an idle IO thread, which then waits for the network: tokio leaves this to one
+/// Interval of pulses. A pulse also wakes an idle IO thread, which then waits for the network: tokio leaves this to one
 /// thread at a time, and nobody takes over from one that is held by a task.
 const EVERY: Duration = Duration::from_millis(100);
-/// How long IO threads may answer nothing where no service manager watches.
+/// Time that IO threads may answer nothing where no service manager watches.
 const SILENT_MAX: Duration = Duration::from_secs(20);
-/// A process that was stopped for a while must not take that for silence.
+/// Additional time after it: a process that was stopped for a while must not take that for silence.
 const SECOND_CHANCE: Duration = Duration::from_secs(1);
 
 /// Watches until the shutdown.
 ///
 /// # Errors
-/// No IO thread ran anything for too long.
+/// When no IO thread ran anything for too long.
 pub(crate) async fn watch(io: Handle, health: Health, shutdown: Shutdown) -> Result<(), Failure> {
     // Ends before the service manager would end it, and says why.
     let silent_max = health.watchdog().map_or(SILENT_MAX, |limit| limit * 2 / 3);

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `lifecycle` | args → settings → telemetry → runtime → `run` → exit code |
 //! | `tasks` | named tasks and threads; any unexpected end is fatal |
-//! | `reload`, `current` | SIGHUP: what an edited file changes in a running daemon |
+//! | `reload`, `current` | SIGHUP: changes of an edited file in a running daemon |
 //! | `io` | whether the IO threads still answer |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |

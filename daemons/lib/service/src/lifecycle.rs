@@ -1,4 +1,4 @@
-//! One lifecycle for every daemon: args, settings, telemetry, runtimes, `run`, exit code.
+//! Lifecycle of every daemon: args, settings, telemetry, runtimes, `run`, exit code.
 //!
 //! There are two runtimes. A daemon's work runs on the IO threads, one for each core. Signals, the admin listener, the
 //! drain and the watch over the IO threads run on the main thread, so no work can hold them.
@@ -18,9 +18,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Time that tasks get to finish after a stop was asked for.
+/// Time that tasks get to finish after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(30);
-/// The same for a start that is still going on; both together are below the units' `TimeoutStopSec`.
+/// Time that a start that is still going on gets then; both together are below the units' `TimeoutStopSec`.
 const START_END: Duration = Duration::from_secs(10);
 
 /// A daemon: a name, its settings, and one function.
@@ -38,26 +38,26 @@ pub trait Daemon: 'static {
     /// Starts every task in `context.tasks` and returns; the lifecycle then waits for their end.
     ///
     /// # Errors
-    /// What keeps the daemon from starting.
+    /// The failure that keeps the daemon from starting.
     fn run(context: Context<Self::Settings>) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
 }
 
-/// Everything that a daemon is given to run with.
+/// Context that a daemon runs with.
 #[derive(Debug)]
 pub struct Context<S> {
     /// Validated settings, as they are now.
     pub settings: Current<S>,
-    /// Owns all tasks; holds the shutdown.
+    /// Owner of all tasks; holds the shutdown.
     pub tasks: TaskGroup,
-    /// Says what is fit and why.
+    /// Health, which reports fitness and the reason.
     pub health: Health,
-    /// Takes metrics.
+    /// Registry of metrics.
     pub metrics: Metrics,
-    /// Publishes bound addresses.
+    /// Publisher of bound addresses.
     pub addresses: Addresses,
 }
 
-/// The addresses a daemon really bound, in `<state dir>/addresses.json` while it runs.
+/// Addresses that a daemon really bound, in `<state dir>/addresses.json` while it runs.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     path: PathBuf,
@@ -110,7 +110,7 @@ struct Args {
     check_config: bool,
 }
 
-/// The whole `main` of a daemon.
+/// Runs a daemon: the whole of its `main`.
 #[must_use]
 pub fn main<D: Daemon>() -> ExitCode {
     let command =
@@ -136,7 +136,7 @@ pub fn main<D: Daemon>() -> ExitCode {
 }
 
 fn usage(error: &clap::Error) -> ExitCode {
-    // A closed stderr leaves nobody to tell.
+    // Nothing can be done about a closed stderr.
     let _ = error.print();
     if error.use_stderr() { Exit::Settings.into() } else { ExitCode::SUCCESS }
 }
@@ -207,13 +207,13 @@ async fn supervise<D: Daemon>(
     }
 }
 
-/// A stop during a long start must not wait for its end for ever.
+/// Waits for the shutdown and a time after it: a stop during a long start must not wait for its end for ever.
 async fn overdue(shutdown: &Shutdown) {
     shutdown.triggered().await;
     tokio::time::sleep(START_END).await;
 }
 
-/// SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
+/// Handles signals: SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
 fn signals<S: Settings + Send + Sync + 'static>(
     tasks: &TaskGroup,
     health: &Health,
@@ -240,7 +240,7 @@ fn signals<S: Settings + Send + Sync + 'static>(
     Ok(())
 }
 
-/// One reload, beside the daemon's work: evaluating settings takes a while.
+/// Runs one reload, beside the daemon's work: evaluating settings takes a while.
 async fn reloaded<S: Settings + Send + Sync + 'static>(
     mut reload: Reload<S>,
     health: &Health,

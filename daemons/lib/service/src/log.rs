@@ -1,9 +1,9 @@
-//! The log of a feed, from the settings: the log itself knows no settings.
+//! Log of a feed, from the settings: the log itself knows no settings.
 
 use maidenlane_config::shapes::Log;
 use maidenlane_log::{Backend, kafka, segment};
 
-/// The log that `settings` name; `maidenlane-<daemon>` is how the brokers' logs and quotas know the client.
+/// The log that `settings` name; `maidenlane-<daemon>` is the client's name in the brokers' logs and quotas.
 #[must_use]
 pub fn log_backend(settings: &Log, daemon: &str) -> Backend {
     match settings {

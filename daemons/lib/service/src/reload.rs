@@ -1,4 +1,4 @@
-//! SIGHUP: what an edited settings file changes in a running daemon, all of it or nothing.
+//! Reload on SIGHUP: changes of an edited settings file in a running daemon, all of it or nothing.
 
 use crate::admin::Metrics;
 use crate::current::Current;
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// The settings of a running daemon, and the file they come from.
+/// Settings of a running daemon, and the file they come from.
 pub(crate) struct Reload<S> {
     file: PathBuf,
     shared: fn(&S) -> &shapes::Daemon,
@@ -62,7 +62,7 @@ impl<S: Settings + Send + Sync + 'static> Reload<S> {
         reload
     }
 
-    /// Takes over what can be taken over from the file as it is now. If anything is wrong with it, nothing.
+    /// Reloads the file as it is now: takes over all fields that can be. If anything is wrong with it, none.
     pub(crate) fn now(&mut self) {
         let (newest, merged) = match self.read() {
             Ok(read) => read,
@@ -106,7 +106,7 @@ impl<S: Settings + Send + Sync + 'static> Reload<S> {
         self.tell(&[], Some(reason));
     }
 
-    /// In metrics, `/status` and the status line.
+    /// Reports the reload in metrics, `/status` and the status line.
     fn tell(&self, waiting: &[Change], rejected: Option<&str>) {
         self.gauges.generation.set(self.generation);
         self.gauges.restart.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));

@@ -7,34 +7,34 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// Tells everybody to stop. Cheap to clone; can be awaited, or polled from a blocking thread.
+/// Shutdown token. Cheap to clone; can be awaited, or polled from a blocking thread.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 
 impl Shutdown {
-    /// A token nobody has triggered yet.
+    /// A token that nobody has triggered yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks everybody to stop.
+    /// Requests a stop of all tasks.
     pub fn trigger(&self) {
         self.0.cancel();
     }
 
-    /// True once stopping was asked for.
+    /// True once a stop was requested.
     #[must_use]
     pub fn is_triggered(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Completes once stopping is asked for.
+    /// Completes once a stop is requested.
     pub async fn triggered(&self) {
         self.0.cancelled().await;
     }
 
-    /// Runs `future` until it ends or stopping is asked for (`None`).
+    /// Runs `future` until it ends or a stop is requested (`None`).
     pub async fn unless<F: Future>(&self, future: F) -> Option<F::Output> {
         self.0.run_until_cancelled(future).await
     }
@@ -42,19 +42,19 @@ impl Shutdown {
 
 type Ended = (String, Result<(), Failure>);
 
-/// Owns every task of a daemon. The first failure wins and triggers the shutdown of all others.
+/// Owner of every task of a daemon. The first failure wins and triggers the shutdown of all others.
 #[derive(Clone, Debug)]
 pub struct TaskGroup {
     shutdown: Shutdown,
-    /// Runs the tasks.
+    /// Runtime of the tasks.
     runtime: Handle,
-    /// Tells of their ends, also when tasks hold all threads of the other one.
+    /// Runtime that reports their ends, also when tasks hold all threads of the other one.
     control: Handle,
     ended: tokio::sync::mpsc::Sender<Ended>,
     running: Arc<Mutex<Vec<String>>>,
 }
 
-/// The end of a [`TaskGroup`] that waits for all tasks.
+/// Supervisor of a [`TaskGroup`], which waits for all tasks.
 #[derive(Debug)]
 pub struct Supervisor {
     group: TaskGroup,

@@ -1,4 +1,4 @@
-//! The log on stderr: plain lines, with the journal's priority prefix when journald reads them, or JSON.
+//! Telemetry on stderr: plain log lines, with the journal's priority prefix when journald reads them, or JSON.
 
 use crate::{Exit, Failure};
 use std::fmt;
@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, reload};
 
-/// Replaces the log's filter while it is in use.
+/// Handle that replaces the log's filter while it is in use.
 pub(crate) struct Filter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
 
 impl Filter {
@@ -40,7 +40,7 @@ pub(crate) fn init(filter: &str, json: bool) -> Result<Filter, Failure> {
     Ok(Filter(Box::new(move |filter| handle.reload(filter))))
 }
 
-/// An error from before the settings said how to log.
+/// Reports an error from before the settings said how to log.
 pub(crate) fn refuse(text: &str) {
     let journal = crate::env("JOURNAL_STREAM").is_some();
     for line in text.lines() {
@@ -50,7 +50,7 @@ pub(crate) fn refuse(text: &str) {
     }
 }
 
-/// `<3>message`: journald keeps time, unit and process itself and reads the priority from the prefix.
+/// Log format `<3>message`: journald keeps time, unit and process itself and reads the priority from the prefix.
 struct Journal;
 
 impl<S, N> FormatEvent<S, N> for Journal

@@ -33,12 +33,12 @@ impl<E: 'static> Tracer<E> {
         Self::new(|_| {})
     }
 
-    /// Tells `event` to everyone who listens.
+    /// Passes `event` to all consumers.
     pub fn emit(&self, event: &E) {
         (self.0)(event);
     }
 
-    /// A tracer that tells both, this one first.
+    /// A tracer that passes events to both, this one first.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let (first, second) = (self.clone(), other.clone());
@@ -60,7 +60,7 @@ pub struct Line {
 
 /// One table per daemon: from event to log line and metric.
 pub trait Describe {
-    /// The log line, or `None` for what only metrics care about.
+    /// The log line; `None` for an event that only metrics count.
     fn line(&self) -> Option<Line>;
 }
 
@@ -79,7 +79,7 @@ pub fn logging<E: Describe + 'static>() -> Tracer<E> {
     })
 }
 
-/// Remembers events so that a test can wait for one.
+/// Recorder of events, so that a test can wait for one.
 #[derive(Debug)]
 pub struct Recorder<E> {
     seen: Arc<(Mutex<Vec<E>>, Condvar)>,

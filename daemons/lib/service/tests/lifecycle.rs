@@ -1,4 +1,4 @@
-//! A real daemon process through its life: start, status, reload, stop, and every way to die.
+//! Tests of a real daemon process through its life: start, status, reload, stop, and every way to die.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: what is unexpected may panic")]
 
@@ -67,7 +67,8 @@ impl Hello {
         text.strip_prefix("READY=1\nSTATUS=").unwrap_or_else(|| panic!("{text}")).to_owned()
     }
 
-    /// Generation, success of the last reload, fields that wait for a restart; and what the work runs with.
+    /// Generation, success of the last reload, fields that wait for a restart; and the settings that the work runs
+    /// with.
     fn in_use(&self) -> ([String; 3], u64) {
         let metrics = self.get("/metrics").1;
         let names = ["generation", "reload_success", "restart_needed"];
@@ -121,7 +122,7 @@ impl Hello {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// How it ended, and what it logged.
+    /// Exit status of the daemon, and its log.
     fn end(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         // Read first: a full pipe would hold the daemon. The pipe ends with the process.
@@ -277,7 +278,7 @@ fn a_file_gets_no_colours() {
     assert!(log.contains("ERROR") && !log.contains('\x1b'), "{log:?}");
 }
 
-/// Runs to the end and gives code and standard error.
+/// Runs to the end and returns code and standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(binary()).args(arguments).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())

@@ -1,5 +1,5 @@
-//! A chain as one block sees it: views of state and blocks as a trait, so that the EVM and the JSON-RPC know no database;
-//! and the tries that prove a state. Pure: no IO, no clock.
+//! Views of a chain as one block sees it: state and blocks behind a trait, so that the EVM and the JSON-RPC know no
+//! database; and the tries that prove a state. Pure: no IO, no clock.
 //!
 //! | file | idea |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! One block's view of state and chain, as a trait: answers are tested on a chain in memory, and neither the EVM nor the
-//! JSON-RPC knows the database.
+//! View of state and chain at one block, as a trait: answers are tested on a chain in memory, and neither the EVM nor
+//! the JSON-RPC knows the database.
 
 use crate::trie::NodeKey;
 use alloy::consensus::Header;
@@ -7,7 +7,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use maidenlane_chain::{BlockRef, LogRef, Rules};
 use std::sync::Arc;
 
-/// A read failed: the database is damaged or gone. Never "there is none".
+/// A failed read: the database is damaged or gone. Never "there is none".
 #[derive(Debug, thiserror::Error)]
 #[error("read {what}")]
 pub struct ReadError {
@@ -17,13 +17,13 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    /// Names what was read.
+    /// Error that names what was read.
     pub fn new(what: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { what, cause: cause.into() }
     }
 }
 
-/// The state after which block.
+/// Block after which the state is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum At {
     /// The head.
@@ -37,22 +37,22 @@ pub enum At {
 pub struct Account {
     /// Transactions sent, or contracts created.
     pub nonce: u64,
-    /// Wei.
+    /// Balance in wei.
     pub balance: U256,
     /// keccak256 of the code.
     pub code_hash: B256,
 }
 
-/// The head and what holds at it.
+/// The head, and the limits and names that hold at it.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// Number and hash.
     pub block: BlockRef,
-    /// Its header.
+    /// Header of the head.
     pub header: Arc<Header>,
-    /// As the consensus layer said, if it did.
+    /// Safe block, as the consensus layer said, if it did.
     pub safe: Option<BlockRef>,
-    /// As the consensus layer said, if it did.
+    /// Finalized block, as the consensus layer said, if it did.
     pub finalized: Option<BlockRef>,
     /// Oldest block whose state can be read.
     pub state_floor: u64,
@@ -62,31 +62,31 @@ pub struct Head {
     pub body_floor: u64,
     /// The chain's forks, from the feed's newest OPEN.
     pub rules: Arc<Rules>,
-    /// What the master calls itself.
+    /// Name and version of the master.
     pub client_version: Arc<str>,
 }
 
-/// Wanted logs. An empty list of addresses, or of alternatives at a position, matches all.
+/// Query for logs. An empty list of addresses, or of alternatives at a position, matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogQuery {
     /// First block.
     pub from: u64,
     /// Last block.
     pub to: u64,
-    /// Any of these.
+    /// Addresses, any of which matches.
     pub addresses: Vec<Address>,
-    /// At each position any of these.
+    /// Topics at each position, any of which matches.
     pub topics: Vec<Vec<B256>>,
 }
 
 impl LogQuery {
-    /// Whether an index can help: some position names what it wants.
+    /// True if an index can help: some position names what it wants.
     #[must_use]
     pub fn is_selective(&self) -> bool {
         !self.addresses.is_empty() || self.topics.iter().any(|any| !any.is_empty())
     }
 
-    /// Whether a log of a block in the range is wanted.
+    /// True if a log of a block in the range matches.
     #[must_use]
     pub fn matches(&self, log: &LogRef<'_>) -> bool {
         let address = self.addresses.is_empty() || self.addresses.contains(log.address);
@@ -97,9 +97,9 @@ impl LogQuery {
     }
 }
 
-/// One block's view of everything: immutable while it is held.
+/// View of state and chain at one block: immutable while it is held.
 pub trait StateView: Send + Sync + 'static {
-    /// The block it shows.
+    /// Head, the block that the view shows.
     fn head(&self) -> &Head;
     /// An account by keccak256 of its address.
     fn account(&self, key: B256, at: At) -> Result<Option<Account>, ReadError>;
@@ -112,7 +112,7 @@ pub trait StateView: Send + Sync + 'static {
         at: At,
         visit: &mut dyn FnMut(B256, maidenlane_chain::Account) -> bool,
     ) -> Result<(), ReadError>;
-    /// The same for the slots of an account.
+    /// Calls `visit` with the slots of an account and their keys, ascending from `from` on, until it returns false.
     fn slots(
         &self,
         account: B256,
@@ -120,26 +120,27 @@ pub trait StateView: Send + Sync + 'static {
         at: At,
         visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError>;
-    /// Whose accounts a canonical block changed; `None` when that is no longer kept.
+    /// Addresses of the accounts that a canonical block changed; `None` when that is no longer kept.
     fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError>;
-    /// A trie node's RLP. Only asked at blocks that have proofs.
+    /// RLP of a trie node. Only asked at blocks that have proofs.
     fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError>;
     /// Code by its hash.
     fn code(&self, hash: B256) -> Result<Option<Bytes>, ReadError>;
     /// The canonical hash at a number.
     fn hash_of(&self, number: u64) -> Result<Option<B256>, ReadError>;
-    /// A known block's number and whether it is canonical.
+    /// Number of a known block, and true if it is canonical.
     fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError>;
-    /// Header RLP.
+    /// RLP of a header.
     fn header(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
-    /// Body RLP: `[transactions, uncles, withdrawals?]`.
+    /// RLP of a body: `[transactions, uncles, withdrawals?]`.
     fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// Consensus receipts, one RLP list.
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// The canonical block and index of a transaction.
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
     /// Calls `visit`, ascending, with blocks and the indexes (counted through the block) of their logs that have every
-    /// wanted address and topic; of no logs from time to time while none are found. False ends the search. Only asked when
-    /// at least one position names a term; a log with fewer topics than the query has positions may be among them.
+    /// wanted address and topic; with no logs from time to time while none are found. `visit` returns false to end the
+    /// search. Only asked when at least one position names a term; a log with fewer topics than the query has positions
+    /// may be among them.
     fn logs(&self, query: &LogQuery, visit: &mut dyn FnMut(u64, &[u32]) -> bool) -> Result<(), ReadError>;
 }

@@ -1,4 +1,4 @@
-//! The flat state against its header: the state root is computed anew from every account and slot.
+//! Audit of the flat state against its header: the state root is computed anew from every account and slot.
 
 use super::{Error, View, tables};
 use alloy::rlp;
@@ -7,7 +7,7 @@ use maidenlane_chain::account::Account;
 use maidenlane_chain::{B256, U256};
 use std::io::Write;
 
-/// What an audit counted and found.
+/// Result of an audit: the root, and the numbers of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// State root of all rows.
@@ -42,7 +42,8 @@ pub fn state_root(view: &View) -> Result<Audit, Error> {
     Ok(audit)
 }
 
-/// Writes every account as one JSON line, sorted by key: `{"key","nonce","balance","root","codeHash","code","storage"}`.
+/// Writes every account as one JSON line, sorted by key:
+/// `{"key","nonce","balance","root","codeHash","code","storage"}`.
 ///
 /// # Errors
 /// When the database is damaged or `out` takes no more.
@@ -95,10 +96,10 @@ fn walk(
     }
 }
 
-/// Table, key, value.
+/// A row: table, key, value.
 pub type Row = (&'static str, Vec<u8>, Vec<u8>);
 
-/// Every row that only the canonical chain may decide: two replicas of one chain have the same, whatever they went
+/// All rows that only the canonical chain may decide: two replicas of one chain have the same, whatever they went
 /// through.
 ///
 /// # Errors

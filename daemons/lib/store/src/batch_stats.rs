@@ -1,4 +1,4 @@
-//! What a batch holds, table by table: what the benchmarks report and write again.
+//! Content of a batch, table by table: the benchmarks report it and write it again.
 
 use super::{Batch, Error, Facts, Keep, Past, Store, tables};
 use rocksdb::WriteBatchIteratorCf;
@@ -24,19 +24,19 @@ impl Change {
 /// The rows that a batch writes to one table.
 #[derive(Debug)]
 pub struct TableRows {
-    /// Its name.
+    /// Name of the table.
     pub table: &'static str,
     rows: Vec<Row>,
 }
 
 impl TableRows {
-    /// How many rows.
+    /// Number of rows.
     #[must_use]
     pub fn count(&self) -> usize {
         self.rows.len()
     }
 
-    /// Keys and values together.
+    /// Bytes of keys and values together.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.rows.iter().map(|(key, change)| key.len() + change.value().len()).sum()
@@ -44,7 +44,7 @@ impl TableRows {
 }
 
 impl Batch {
-    /// Its rows, one item per table that has any.
+    /// Rows of the batch, one item per table that has any.
     #[must_use]
     pub fn by_table(&self) -> Vec<TableRows> {
         let mut sorted = Sorted::default();
@@ -81,8 +81,8 @@ impl Store {
 struct Sorted([Vec<Row>; tables::TABLES.len()]);
 
 impl Sorted {
-    /// RocksDB numbers the tables of a new database from 1 in the order in which they were created; 0 is its own
-    /// "default".
+    /// Adds a row. RocksDB numbers the tables of a new database from 1 in the order in which they were created; 0 is
+    /// its own "default".
     fn push(&mut self, id: u32, row: Row) {
         let index = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
         if let Some(rows) = index.and_then(|index| self.0.get_mut(index)) {

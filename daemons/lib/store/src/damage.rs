@@ -1,4 +1,4 @@
-//! Damage that a request met. Whoever met it answers with an error; the follower, who looks here at every turn, ends
+//! Damage that a request met. The request is answered with an error; the follower, which looks here at every turn, ends
 //! the daemon: a replica that knows that its files are damaged serves nothing more from them.
 
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Damage(Arc<OnceLock<String>>);
 
 impl Damage {
-    /// Notes what RocksDB says, if it is that bytes are not what was written. A disk that does not answer is not.
+    /// Notes an error of RocksDB, if it says that bytes are not what was written. A disk that does not answer is not
+    /// damage.
     pub(super) fn note(&self, error: &rocksdb::Error) {
         if error.kind() == rocksdb::ErrorKind::Corruption {
             self.note_value(error.as_ref());

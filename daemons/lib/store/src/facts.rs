@@ -1,4 +1,4 @@
-//! What is written with every batch, so that data and position can never part.
+//! Facts of a store: written with every batch, so that data and position can never part.
 
 use maidenlane_chain::{B256, BlockRef};
 use serde::{Deserialize, Serialize};
@@ -6,34 +6,34 @@ use std::sync::Arc;
 
 pub use maidenlane_feed::Position;
 
-/// How far the topic of trie nodes was read: the last entry of the last set that was applied.
+/// Position in the topic of trie nodes: the last entry of the last set that was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetPosition {
-    /// Of the log entry.
+    /// Offset of the log entry.
     pub offset: u64,
-    /// crc32c of the log entry: tells whether the log still holds what was applied.
+    /// crc32c of the log entry: shows whether the log still holds what was applied.
     pub crc32c: u32,
 }
 
-/// What is said of trie nodes by a store that keeps them.
+/// Facts about trie nodes in a store that keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proofs {
     /// Oldest block whose state can be proved.
     pub floor: u64,
-    /// `None` before the first set.
+    /// Position in their topic; `None` before the first set.
     pub position: Option<SetPosition>,
 }
 
-/// The store's own account of itself. Cheap to clone: every batch begins with a copy.
+/// Facts that a store holds about itself. Cheap to clone: every batch begins with a copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Newest applied block; `None` before the first.
     pub head: Option<BlockRef>,
     /// Last applied record.
     pub position: Option<Position>,
-    /// As the consensus layer said.
+    /// Safe block, as the consensus layer said.
     pub safe: Option<BlockRef>,
-    /// As the consensus layer said.
+    /// Finalized block, as the consensus layer said.
     pub finalized: Option<BlockRef>,
     /// EIP-155 chain id, from the first OPEN.
     pub chain_id: u64,

@@ -1,4 +1,4 @@
-//! The indexes over a block's contents: transactions by hash, logs by address and topic.
+//! Indexes over a block's contents: transactions by hash, logs by address and topic.
 
 use super::log_index_row::{self, List};
 use super::write::{Batch, Store};

@@ -1,22 +1,22 @@
-//! How much of the past is kept.
+//! Retention: the depth of the past that is kept.
 
-/// How far back.
+/// Depth of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Past {
-    /// This many blocks below the head.
+    /// Number of blocks below the head.
     Blocks(u64),
-    /// To where the database begins.
+    /// All blocks from where the database begins.
     All,
 }
 
-/// What a store keeps, and for how long.
+/// Retention of a store, by kind of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// Deepest reorg.
+    /// Number of blocks that can be undone: the deepest reorg.
     pub undo_blocks: u64,
-    /// Past state.
+    /// Depth of past state.
     pub history: Past,
-    /// Past trie nodes; `None` keeps no nodes at all.
+    /// Depth of past trie nodes; `None` keeps no nodes at all.
     pub proofs: Option<Past>,
 }
 
@@ -32,7 +32,7 @@ impl Past {
 }
 
 impl Keep {
-    /// Nothing can be undone whose nodes before are gone.
+    /// Number of blocks that can be undone: none whose trie nodes before are gone.
     #[must_use]
     pub(super) fn undo_blocks(&self) -> u64 {
         match self.proofs {

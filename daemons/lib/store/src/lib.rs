@@ -1,21 +1,21 @@
-//! A chain's state and blocks in RocksDB: the only crate that knows it.
+//! Store of a chain's state and blocks in RocksDB: the only crate that knows it.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `tables` | every table, key and value on one page |
-//! | `facts` | what is written with every batch: head, feed position, finality |
-//! | `keep` | how much of the past is kept |
+//! | `facts` | facts that are written with every batch: head, feed position, finality |
+//! | `keep` | retention |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
 //! | `log_index_row` | one row of the log index |
 //! | `index` | transactions by hash, logs by address and topic |
-//! | `nodes` | trie nodes: the latest, their past, and how a block's are taken back |
-//! | `tuning` | how RocksDB holds each table |
+//! | `nodes` | trie nodes: the latest, their past, and the undo of a block's |
+//! | `tuning` | options of RocksDB for each table |
 //! | `read` | [`View`]: one block's immutable view |
 //! | `walk` | a state in the order of its keys |
-//! | `damage` | what a view found out about the files, for the one who ends the daemon |
+//! | `damage` | damage that a view met, for the loop that ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
-//! | `batch_stats` | what a batch holds, for benchmarks |
+//! | `batch_stats` | content of a batch, for benchmarks |
 
 mod audit;
 mod batch_stats;
@@ -50,7 +50,7 @@ pub enum Error {
     /// RocksDB failed: disk, permissions, or damage that its checksums found.
     #[error("{what} in {}", path.display())]
     Rocks {
-        /// What was attempted.
+        /// Operation that failed.
         what: &'static str,
         /// The database.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         #[source]
         source: rocksdb::Error,
     },
-    /// Another process has it open.
+    /// The database is open in another process.
     #[error("the database in {} is in use; stop the replica that runs on it", path.display())]
     InUse {
         /// The database.
@@ -77,7 +77,7 @@ pub enum Error {
     /// RocksDB found damage: nothing of this database can be trusted any more.
     #[error("{found} in {}; restore a snapshot or bootstrap anew", path.display())]
     Corruption {
-        /// What was found, and in which file.
+        /// Damage that was found, with its file.
         found: String,
         /// The database.
         path: PathBuf,
@@ -85,7 +85,7 @@ pub enum Error {
     /// A value is not what its table promises.
     #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]
     Malformed {
-        /// Which value.
+        /// Name of the value.
         what: &'static str,
         /// The database.
         path: PathBuf,

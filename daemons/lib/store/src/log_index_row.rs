@@ -1,8 +1,9 @@
-//! One row of the log index: where a term stands in the logs of [`BLOCKS`] blocks.
+//! Row of the log index: the positions of a term in the logs of [`BLOCKS`] blocks.
 //!
 //! ```text
 //! row   = entry*, ascending by block
-//! entry = block within the chunk (u8), length of what follows (varint), index of a log (varint), distances to the next (varint*)
+//! entry = block within the chunk (u8), length of the rest (varint), index of a log (varint),
+//!         distances to the next (varint*)
 //! ```
 //!
 //! A block appends its entry with a RocksDB merge, which reads nothing; undoing one, which is rare, reads the row and
@@ -10,7 +11,7 @@
 
 use super::tables;
 
-/// Blocks in a chunk: as many as a byte tells apart.
+/// Number of blocks in a chunk: as many as a byte can number.
 pub(super) const BLOCKS: u64 = 256;
 
 /// The chunk that holds a block.
@@ -31,7 +32,7 @@ pub(super) struct List {
 }
 
 impl List {
-    /// One more.
+    /// Appends an index.
     pub(super) fn push(&mut self, index: u32) {
         push_varint(&mut self.bytes, index.wrapping_sub(self.last));
         self.last = index;
@@ -48,12 +49,12 @@ impl List {
     }
 }
 
-/// A block within its chunk.
+/// Number of a block within its chunk.
 fn place(block: u64) -> Option<u8> {
     u8::try_from(block % BLOCKS).ok()
 }
 
-/// What is left of a row when `block`, the last that it may hold, is undone. `None` if nothing is.
+/// Part of a row that is left when `block`, the last that it may hold, is undone. `None` if nothing is.
 pub(super) fn without(row: &[u8], block: u64) -> Result<Option<&[u8]>, Torn> {
     let mut entries = Entries::of(row);
     let mut kept = 0;
@@ -66,11 +67,11 @@ pub(super) fn without(row: &[u8], block: u64) -> Result<Option<&[u8]>, Torn> {
     Ok(row.get(..kept).filter(|row| !row.is_empty()))
 }
 
-/// A row that is none: the disk, or a fault of ours.
+/// Error of a row that cannot be read: the disk, or a fault of ours.
 #[derive(Debug)]
 pub(super) struct Torn;
 
-/// The entries of a row, one after the other.
+/// Iterator over the entries of a row.
 #[derive(Debug)]
 pub(super) struct Entries<'a> {
     rest: &'a [u8],
@@ -90,7 +91,7 @@ impl<'a> Entries<'a> {
         Ok(Some((*block, list)))
     }
 
-    /// Bytes behind the entry that was read last.
+    /// Number of bytes behind the entry that was read last.
     pub(super) const fn left(&self) -> usize {
         self.rest.len()
     }
@@ -112,7 +113,7 @@ pub(super) fn indexes(mut list: &[u8]) -> impl Iterator<Item = Result<u32, Torn>
     })
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+/// Appends a number as a varint: seven bits a byte, the lowest first; the highest bit says that more follow.
 fn push_varint(out: &mut Vec<u8>, mut value: u32) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);

@@ -1,4 +1,4 @@
-//! The search in the log index: positions leap over each other, from chunk to chunk on the disk and from block to block
+//! Search in the log index: positions leap over each other, from chunk to chunk on the disk and from block to block
 //! within, so the cost is that of the rarest position, not of the range.
 
 use super::log_index_row::{self, Entries, Torn};
@@ -6,16 +6,16 @@ use super::{Error, View, tables};
 use rocksdb::{DB, DBRawIteratorWithThreadMode};
 use std::ops::{Range, RangeInclusive};
 
-/// What a search wants: a position is 0 (address) or 1–4 (topics), with at least one term each.
+/// Terms of a search: a position is 0 (address) or 1–4 (topics), with at least one term each.
 pub type Positions = [(u8, Vec<Vec<u8>>)];
 
-/// Takes a block and the indexes of its logs that match; none from time to time, while nothing is found. False ends
-/// the search.
+/// Visitor of a block and the indexes of its logs that match; none from time to time, while nothing is found. Returns
+/// false to end the search.
 pub type Visitor<'a> = &'a mut dyn FnMut(u64, &[u32]) -> bool;
 
 impl View {
-    /// Calls `visit` with the blocks in `range`, ascending, and of those of their logs that have, at every position, one of
-    /// its terms. Returns how many rows were looked for.
+    /// Calls `visit` with the blocks in `range`, ascending, and the indexes of their logs that have, at every position,
+    /// one of its terms. Returns the number of rows that were looked for.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -76,7 +76,7 @@ fn meet(
     Ok((!positions.is_empty()).then_some(block))
 }
 
-/// The table, and how often it was asked.
+/// Table of rows, and the number of seeks in it.
 struct Rows<'a> {
     view: &'a View,
     cursor: DBRawIteratorWithThreadMode<'a, DB>,
@@ -97,7 +97,7 @@ impl Position {
         Ok(nearest)
     }
 
-    /// The indexes of the logs in `block`, where all terms stand or beyond, that have one of the terms; ascending.
+    /// Indexes of the logs in `block` that have one of the terms, ascending. All terms must stand there or beyond.
     fn indexes(&self, block: u64, out: &mut Vec<u32>) -> Result<(), Torn> {
         out.clear();
         for term in self.0.iter().filter(|term| term.at == Some(block)) {
@@ -111,18 +111,18 @@ impl Position {
     }
 }
 
-/// One term, standing at a block.
+/// Cursor of one term, which stands at a block.
 #[derive(Default)]
 struct Term {
     prefix: Vec<u8>,
-    /// The chunk whose row is held.
+    /// Chunk whose row is held.
     chunk: Option<u64>,
     row: Vec<u8>,
-    /// Where in the row the next entry begins.
+    /// Place in the row at which the next entry begins.
     next: usize,
-    /// Where it stands; nowhere before the first look and after the last entry.
+    /// Block at which it stands; none before the first look and after the last entry.
     at: Option<u64>,
-    /// Where in the row that block's logs are listed.
+    /// Range in the row of that block's list of logs.
     list: Range<usize>,
     ended: bool,
 }
@@ -155,7 +155,7 @@ impl Term {
         Ok(true)
     }
 
-    /// Takes the first row from `log_index_row` on.
+    /// Loads the first row from `chunk` on.
     fn load(&mut self, rows: &mut Rows<'_>, chunk: u64) -> Result<(), Error> {
         rows.sought += 1;
         rows.cursor.seek(log_index_row::key(&self.prefix, chunk));

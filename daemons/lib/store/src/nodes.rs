@@ -1,4 +1,4 @@
-//! Trie nodes: the latest, their past, and how a block's are taken back.
+//! Trie nodes: the latest, their past, and the undo of a block's.
 
 use super::write::{Batch, Store};
 use super::{Error, Facts, Proofs, SetPosition, View, tables};
@@ -8,11 +8,11 @@ use maidenlane_state::trie::{Fault, Nibbles, NodeKey, Nodes, Owner};
 use maidenlane_wire::NodeRow;
 use rocksdb::WriteBatch;
 
-/// Above every key of these tables: they begin with 0 or 1, or with a block's number.
+/// End of the key ranges of these tables: their keys begin with 0 or 1, or with a block's number.
 const BEYOND: [u8; 1] = [0xff];
 
 impl Store {
-    /// The nodes of block 0: from here on they are kept.
+    /// Writes the nodes of block 0: from here on they are kept.
     ///
     /// # Errors
     /// When a table is missing.
@@ -25,8 +25,8 @@ impl Store {
         Ok(())
     }
 
-    /// The nodes of a block that is in the same batch. Every batch before this one must have been written: what the
-    /// nodes were before is what is stored.
+    /// Writes the nodes of a block that is in the same batch. Every batch before this one must have been written: the
+    /// nodes before are read from the store.
     ///
     /// # Errors
     /// When the nodes before cannot be read.
@@ -88,7 +88,7 @@ impl Store {
     }
 }
 
-/// The nodes as they are written now.
+/// Source of the nodes as they are written now.
 impl Nodes for Store {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
         let key = tables::node_key(&NodeKey { owner, path: *path });

@@ -1,4 +1,4 @@
-//! One block's view of everything. Holds a RocksDB snapshot, so a request can never see two blocks; cannot write.
+//! View of the store at one block. Holds a RocksDB snapshot, so a request can never see two blocks; cannot write.
 
 use super::damage::Damage;
 use super::facts::Facts;
@@ -9,7 +9,7 @@ use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, SnapshotWi
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Key and value.
+/// A row: key and value.
 type Row = (Box<[u8]>, Box<[u8]>);
 type Snapshot<'a> = SnapshotWithThreadMode<'a, DB>;
 
@@ -37,20 +37,20 @@ impl std::fmt::Debug for View {
 }
 
 impl View {
-    /// A snapshot of what is written now, of which `facts` are true.
+    /// Takes a snapshot of what is written now, of which `facts` are true.
     pub(super) fn open(db: Arc<DB>, path: &Path, damage: Damage, facts: &Facts) -> Option<Self> {
         let head = facts.head?;
         let held = Held::new(db, |db| db.snapshot());
         Some(Self { held, path: path.to_owned(), damage, facts: facts.clone(), head })
     }
 
-    /// The block.
+    /// The block that the view shows.
     #[must_use]
     pub const fn head(&self) -> BlockRef {
         self.head
     }
 
-    /// Its header RLP.
+    /// RLP of the head's header.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -58,7 +58,7 @@ impl View {
         self.header(self.head)?.ok_or_else(|| self.damaged("the head's header"))
     }
 
-    /// Finality, floors, chain.
+    /// Facts of the store at that block: finality, floors, chain.
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
@@ -100,7 +100,7 @@ impl View {
         hash.map(|hash| B256::try_from(hash.as_slice()).map_err(|_| self.damaged("canonical"))).transpose()
     }
 
-    /// A known block's number and whether it is canonical.
+    /// Number of a known block, and true if it is canonical.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -110,7 +110,7 @@ impl View {
         Ok(Some((number, self.hash_of(number)? == Some(hash))))
     }
 
-    /// Header RLP.
+    /// RLP of a header.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -118,7 +118,7 @@ impl View {
         Ok(self.get(tables::HEADERS, &tables::block_key(block))?.map(Bytes::from))
     }
 
-    /// Body RLP.
+    /// RLP of a body.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -126,7 +126,7 @@ impl View {
         Ok(self.get(tables::BODIES, &tables::block_key(block))?.map(Bytes::from))
     }
 
-    /// Consensus receipts.
+    /// Consensus receipts of a block, one RLP list.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -148,7 +148,7 @@ impl View {
         Ok(Some((BlockRef::new(number, hash), usize::try_from(index).map_err(|_| damaged())?)))
     }
 
-    /// Latest, or the value before the first change after block `at`.
+    /// The latest value, or the value before the first change after block `at`.
     pub(super) fn value(
         &self,
         latest: &'static str,
@@ -169,7 +169,7 @@ impl View {
         self.get(latest, key)
     }
 
-    /// Rows from `from` on.
+    /// Rows of a table from `from` on.
     pub(crate) fn rows(
         &self,
         table: &'static str,

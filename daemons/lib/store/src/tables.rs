@@ -1,4 +1,4 @@
-//! The database on one page. Numbers in keys are big-endian, so that they sort.
+//! Tables of the database on one page. Numbers in keys are big-endian, so that they sort.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |
-//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | where the term stands in the logs of these 256 blocks: [`super::log_index_row`] |
+//! | `logs` | position (0 = address, 1–4 = topics), term, block / 256 | logs with the term: [`super::log_index_row`] |
 //! | `undo` | block, hash | the block's rows as on the wire |
 //! | `orphans` | block, hash | nothing: an undone block, readable by hash until final plus margin |
 //! | `nodes` | see [`node_key`] | a trie node's RLP |
@@ -20,13 +20,13 @@
 //! | `node_undo` | block, hash | the keys of the nodes that the block changed, each after its length (u8) |
 //!
 //! # Why a log row spans 256 blocks and only grows
-//! A search costs a seek for each row that it passes, so rows must span blocks: with a row per term and block, two terms
-//! that are everywhere and never meet cost two seeks per block of the range (19 ms for 10,000 blocks; now 1.3). The
-//! newest row takes no read to extend: a block's entry is appended by a merge, which RocksDB carries out when it compacts
-//! or when somebody reads; 256 is what a reader of the newest block still merges in 12 µs. Undoing a block reads its rows
-//! and writes them without their last entry, so it leaves no trace. On a chain like Ethereum's (920 terms per block) this
-//! takes 9.0 kB per block on the disk, a row per block 10.7 kB, roaring bitmaps for the same 256 blocks 10.1 kB, and longer rows
-//! save little more (8.7 kB for 4,096 blocks).
+//! A search costs a seek for each row that it passes, so rows must span blocks: with a row per term and block, two
+//! terms that are everywhere and never meet cost two seeks per block of the range (19 ms for 10,000 blocks; now 1.3).
+//! The newest row takes no read to extend: a block's entry is appended by a merge, which RocksDB carries out when it
+//! compacts or when somebody reads; 256 is what a reader of the newest block still merges in 12 µs. Undoing a block
+//! reads its rows and writes them without their last entry, so it leaves no trace. On a chain like Ethereum's (920
+//! terms per block) this takes 9.0 kB per block on the disk, a row per block 10.7 kB, roaring bitmaps for the same 256
+//! blocks 10.1 kB, and longer rows save little more (8.7 kB for 4,096 blocks).
 
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_state::trie::NodeKey;
@@ -53,7 +53,7 @@ pub(crate) const NODES: &str = "nodes";
 pub(crate) const NODE_HISTORY: &str = "node_history";
 pub(crate) const NODE_UNDO: &str = "node_undo";
 
-/// Every table.
+/// Names of all tables.
 pub(crate) const TABLES: [&str; 18] = [
     META,
     ACCOUNTS,
@@ -75,12 +75,12 @@ pub(crate) const TABLES: [&str; 18] = [
     NODE_UNDO,
 ];
 
-/// `meta`: [`FORMAT`] as u32.
+/// Key in `meta` of [`FORMAT`] as u32.
 pub(crate) const META_FORMAT: &[u8] = b"format";
-/// `meta`: the [`super::Facts`] as JSON: head, feed position, finality, chain.
+/// Key in `meta` of the [`super::Facts`] as JSON: head, feed position, finality, chain.
 pub(crate) const META_FACTS: &[u8] = b"facts";
 
-/// Block number and hash.
+/// Key of a block: number and hash.
 pub(crate) fn block_key(block: BlockRef) -> [u8; 40] {
     let mut key = [0; 40];
     let (number, hash) = key.split_at_mut(8);
@@ -89,13 +89,13 @@ pub(crate) fn block_key(block: BlockRef) -> [u8; 40] {
     key
 }
 
-/// The reverse of [`block_key`].
+/// Block of a [`block_key`].
 pub(crate) fn block_of(key: &[u8]) -> Option<BlockRef> {
     let (number, hash) = key.split_first_chunk::<8>()?;
     Some(BlockRef::new(u64::from_be_bytes(*number), B256::try_from(hash).ok()?))
 }
 
-/// Account and slot.
+/// Key of a slot: account and slot.
 pub(crate) fn slot_key(account: B256, slot: B256) -> [u8; 64] {
     let mut key = [0; 64];
     let (left, right) = key.split_at_mut(32);
@@ -104,7 +104,7 @@ pub(crate) fn slot_key(account: B256, slot: B256) -> [u8; 64] {
     key
 }
 
-/// A key followed by a block number.
+/// Key of a change: a key followed by a block number.
 pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(key.len() + 8);
     out.extend_from_slice(key);
@@ -112,11 +112,11 @@ pub(crate) fn at_block(key: &[u8], block: u64) -> Vec<u8> {
     out
 }
 
-/// Whose trie (nothing for that of the accounts), how many nibbles, the nibbles two by two.
+/// Key of a trie node: its trie (nothing for that of the accounts), the number of nibbles, the nibbles two by two.
 ///
 /// # Correctness
-/// No key is the beginning of another: the first byte tells whether an owner follows, and the length stands before
-/// the path. So a search in the past of a node meets no row of another one.
+/// No key is the beginning of another: the first byte says whether an owner follows, and the length stands before the
+/// path. So a search in the past of a node meets no row of another one.
 pub(crate) fn node_key(place: &NodeKey) -> Vec<u8> {
     let mut key = Vec::with_capacity(66);
     key.push(u8::from(place.owner.is_some()));
@@ -126,7 +126,7 @@ pub(crate) fn node_key(place: &NodeKey) -> Vec<u8> {
     key
 }
 
-/// Keys one after the other, each after its length.
+/// Encodes keys one after the other, each after its length.
 pub(crate) fn keys(keys: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut out = Vec::new();
     for key in keys {
@@ -136,7 +136,7 @@ pub(crate) fn keys(keys: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     out
 }
 
-/// The reverse of [`keys`]; `None` if they are cut off.
+/// Decodes [`keys`]; `None` if they are cut off.
 pub(crate) fn keys_of(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut keys = Vec::new();
     while let Some((length, rest)) = bytes.split_first() {
@@ -147,7 +147,7 @@ pub(crate) fn keys_of(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     Some(keys)
 }
 
-/// Where a transaction stands.
+/// Encodes the place of a transaction.
 pub(crate) fn place(block: u64, index: u32) -> [u8; 12] {
     let mut place = [0; 12];
     let (number, rest) = place.split_at_mut(8);
@@ -156,12 +156,12 @@ pub(crate) fn place(block: u64, index: u32) -> [u8; 12] {
     place
 }
 
-/// The block number at a key's end.
+/// Block number at a key's end.
 pub(crate) fn block_at_end(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|number| u64::from_be_bytes(*number))
 }
 
-/// Position and term of a log search.
+/// Prefix of a term's keys: its position and the term.
 pub(crate) fn term(position: u8, term: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + term.len());
     key.push(position);

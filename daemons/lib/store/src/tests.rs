@@ -1,4 +1,4 @@
-//! Databases that cannot be used, and a look at all that is stored.
+//! Tests of databases that cannot be used, and of all that is stored.
 
 use super::{Error, Facts, Keep, Past, Store, tables};
 use maidenlane_chain::{B256, BlockRef, keccak256};
@@ -18,7 +18,7 @@ fn text(error: &dyn std::error::Error) -> String {
     causes.join(": ")
 }
 
-/// Makes a database, lets `spoil` at its files, and opens it again: the error names the database.
+/// Makes a database, lets `spoil` change its files, and opens it again: the error names the database.
 fn check_spoilt(spoil: impl FnOnce(&Path), expect: &str) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
@@ -86,7 +86,7 @@ fn damage_in_a_table_is_told_where_it_is_read() {
     let refused = keys.iter().find_map(|key| view.slot(*key, *key, None).err()).unwrap();
     let refused = text(&refused);
     assert!(refused.contains(path.to_str().unwrap()) && refused.contains("Corruption"), "{refused}");
-    // The one who ends the daemon learns which file it is.
+    // The loop that ends the daemon learns which file it is.
     let visit = text(&store.sound().unwrap_err());
     assert!(visit.contains(file.file_name().unwrap().to_str().unwrap()), "{visit}");
 }

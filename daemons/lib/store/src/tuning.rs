@@ -1,4 +1,4 @@
-//! How RocksDB holds each table.
+//! Options of RocksDB for each table.
 
 use super::tables;
 use rocksdb::compaction_filter::Decision;
@@ -6,12 +6,12 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, MergeOperands, Option
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows of the past at or below these blocks disappear in compactions.
+/// Floors: rows of the past at or below these blocks disappear in compactions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Floors {
-    /// Of accounts and slots.
+    /// Floor of accounts and slots.
     pub(super) state: Arc<AtomicU64>,
-    /// Of trie nodes.
+    /// Floor of trie nodes.
     pub(super) nodes: Arc<AtomicU64>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
     options
 }
 
-/// A row and what blocks have added to it since, one after the other.
+/// Merges a row with the entries that blocks have added to it since, one after the other.
 fn append(_key: &[u8], row: Option<&[u8]>, added: &MergeOperands) -> Option<Vec<u8>> {
     let parts = || row.into_iter().chain(added);
     let mut whole = Vec::with_capacity(parts().map(<[u8]>::len).sum());

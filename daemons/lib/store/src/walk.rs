@@ -4,7 +4,7 @@ use super::{Error, View, tables};
 use maidenlane_chain::{Account, Address, B256, BlockRef, U256};
 use maidenlane_wire::decode_rows;
 
-/// A table of what is now, and the one of what was before.
+/// Table of the present values, and the one of past values.
 struct Tables {
     latest: &'static str,
     history: &'static str,
@@ -13,12 +13,12 @@ struct Tables {
 const ACCOUNTS: Tables = Tables { latest: tables::ACCOUNTS, history: tables::ACCOUNT_HISTORY };
 const SLOTS: Tables = Tables { latest: tables::SLOTS, history: tables::SLOT_HISTORY };
 
-/// Takes keys and values until it returns false.
+/// Visitor of keys and values; returns false to end the walk.
 type Visitor<'a> = dyn FnMut(B256, &[u8]) -> Result<bool, Error> + 'a;
 
 impl View {
-    /// Calls `visit` with accounts and their keys, ascending from `from` on, as they were after block `at` (`None` = the head),
-    /// until it returns false.
+    /// Calls `visit` with accounts and their keys, ascending from `from` on, as they were after block `at` (`None` =
+    /// the head), until it returns false.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -34,7 +34,8 @@ impl View {
         })
     }
 
-    /// The same for the slots of one account, by keccak256 of its address.
+    /// Calls `visit` with the slots of one account, by keccak256 of its address, as [`View::accounts`] does with
+    /// accounts.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -50,8 +51,8 @@ impl View {
         })
     }
 
-    /// Whose accounts a block changed; `None` when that is no longer kept. A change of storage changes its root, which
-    /// is part of the account.
+    /// Addresses of the accounts that a block changed; `None` when that is no longer kept. A change of storage changes
+    /// its root, which is part of the account.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -61,7 +62,8 @@ impl View {
         Ok(Some(rows.accounts.iter().map(|row| row.address).collect()))
     }
 
-    /// Merges two sorted tables: a key is in the state if either has it, and the first change after `at` says what it was.
+    /// Merges two sorted tables: a key is in the state if either has it, and the first change after `at` has the value
+    /// at `at`.
     fn walk(
         &self,
         Tables { latest, history }: &Tables,

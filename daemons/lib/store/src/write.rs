@@ -1,4 +1,5 @@
-//! The single writer. A [`Batch`] collects whole records and reaches the disk in one piece with head and position.
+//! Single writer of the store. A [`Batch`] collects whole records and reaches the disk in one piece with head and
+//! position.
 //!
 //! The write-ahead log is not synced per batch: after a power cut RocksDB comes back at an older batch, and the feed
 //! brings the rest again.
@@ -15,13 +16,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What is written and not yet in a file, at most, but for what is on its way there.
+/// Maximum size of what is written and not yet in a file, but for what is on its way there.
 const WRITE_BUFFERS_BYTES: usize = 256 << 20;
-/// History rows this far below the floor are dropped: a view that is still held may have an older floor.
+/// Distance below the floor at which history rows are dropped: a view that is still held may have an older floor.
 const FLOOR_MARGIN: u64 = 64;
-/// Undo rows are dropped for so many blocks at a time.
+/// Number of blocks whose undo rows are dropped at a time.
 const EXPIRED_BLOCKS: u64 = 1024;
-/// Undone blocks are dropped this far below finality.
+/// Distance below finality at which undone blocks are dropped.
 const ORPHAN_MARGIN: u64 = 64;
 
 /// The open database.
@@ -31,8 +32,8 @@ pub struct Store {
     path: PathBuf,
     floors: Floors,
     damage: Damage,
-    /// As in `meta`. Held while a batch is written and while a view is taken, so that a view has the facts of its
-    /// snapshot without reading them.
+    /// Facts as in `meta`. Locked while a batch is written and while a view is taken, so that a view has the facts of
+    /// its snapshot without reading them.
     written: Mutex<Facts>,
 }
 
@@ -103,7 +104,7 @@ impl Store {
         Err(Error::Format { path: self.path.clone(), found, expected: tables::FORMAT })
     }
 
-    /// What the store says of itself.
+    /// Facts as they are written now.
     #[must_use]
     pub fn facts(&self) -> Facts {
         self.lock().clone()
@@ -120,10 +121,10 @@ impl Store {
         View::open(Arc::clone(&self.db), &self.path, self.damage.clone(), &written)
     }
 
-    /// Whether no view has met damage so far.
+    /// Checks that no view has met damage so far.
     ///
     /// # Errors
-    /// What one of them has met.
+    /// The first damage that a view has met.
     pub fn sound(&self) -> Result<(), Error> {
         match self.damage.found() {
             None => Ok(()),
@@ -163,7 +164,7 @@ impl Store {
         self.db.flush_wal(true).map_err(|source| self.rocks("sync the write-ahead log", source))
     }
 
-    /// A consistent copy in `target`, by hard links where the file system allows.
+    /// Makes a consistent copy in `target`, by hard links where the file system allows.
     ///
     /// # Errors
     /// When `target` exists or cannot be written.
@@ -189,7 +190,7 @@ impl Store {
         Error::Malformed { what, path: self.path.clone() }
     }
 
-    /// The new head: header, body, receipts, rows, history, undo and indexes.
+    /// Adds the new head: header, body, receipts, rows, history, undo and indexes.
     ///
     /// # Errors
     /// When a table is missing or the receipts cannot be read.
@@ -242,7 +243,7 @@ impl Store {
         Ok(reversed)
     }
 
-    /// Block 0 with its state.
+    /// Adds block 0 with its state.
     ///
     /// # Errors
     /// When a table is missing.
@@ -348,21 +349,21 @@ impl Batch {
         &mut self.facts
     }
 
-    /// Size so far.
+    /// Size of the batch so far, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.rows.size_in_bytes()
     }
 }
 
-/// The blocks whose undo rows go when the head becomes `head`. Many at a time: every range that is deleted is looked at by
+/// Blocks whose undo rows go when the head becomes `head`. Many at a time: every range that is deleted is looked at by
 /// later reads until it is compacted away.
 fn expired(head: u64, undo_blocks: u64) -> Option<Range<u64>> {
     let end = head.checked_sub(undo_blocks)?.checked_add(1)?;
     end.is_multiple_of(EXPIRED_BLOCKS).then(|| end.saturating_sub(EXPIRED_BLOCKS)..end)
 }
 
-/// "Absent" in a history table.
+/// Value of a row in a history table; empty for an absent one.
 fn before(value: Option<&Bytes>) -> &[u8] {
     value.map_or(&[], AsRef::as_ref)
 }

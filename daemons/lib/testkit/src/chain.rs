@@ -40,7 +40,7 @@ pub struct Chain {
     side: Option<(BlockRef, Arc<Stored>)>,
 }
 
-/// The fixtures, if this machine has them.
+/// Directory of the fixtures, if this machine has them.
 pub fn fixtures() -> Option<PathBuf> {
     let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/fixtures");
     let dir =
@@ -115,7 +115,7 @@ impl Chain {
         chain
     }
 
-    /// The same with the blocks above `number` undone, the one after it still known by its hash.
+    /// The chain with the blocks above `number` undone, the one after it still known by its hash.
     pub fn undone_to(&self, number: u64) -> (Self, B256) {
         let mut chain = self.at(number);
         let gone = &self.blocks[usize::try_from(number + 1).expect("small")];
@@ -131,12 +131,12 @@ impl Chain {
         (chain, gone.hash)
     }
 
-    /// The same, as a replica without trie nodes has it.
+    /// The chain as a replica without trie nodes has it.
     pub fn without_trie(self) -> Self {
         self.with_head(|head| head.proofs_floor = None)
     }
 
-    /// Changes what the head says.
+    /// Changes the fields of the head.
     pub fn with_head(mut self, change: impl FnOnce(&mut Head)) -> Self {
         change(&mut self.head);
         self
@@ -210,7 +210,7 @@ impl StateView for Chain {
         Ok(())
     }
 
-    /// Here nothing can be undone.
+    /// Nothing, as for blocks whose changes are no longer kept.
     fn changed(&self, _block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
         Ok(None)
     }
@@ -278,7 +278,7 @@ impl StateView for Chain {
     }
 }
 
-/// Without the empty positions at the end.
+/// Topics without the empty positions at the end.
 fn trimmed(topics: &[Vec<B256>]) -> Vec<Vec<B256>> {
     let named = topics.iter().rposition(|any| !any.is_empty()).map_or(0, |last| last + 1);
     topics.iter().take(named).cloned().collect()

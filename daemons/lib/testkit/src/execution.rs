@@ -1,4 +1,4 @@
-//! Blocks executed one after another on a state in memory.
+//! Execution of blocks, one after another, on a state in memory.
 
 use crate::chain::{State, Stored};
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxType};
@@ -83,7 +83,7 @@ pub(crate) fn next(rules: &Rules, db: &mut Db, parent: B256, rest: &mut &[u8]) -
     }
 }
 
-/// As geth stores and sends them: typed receipts as byte strings.
+/// Receipts as geth stores and sends them: typed ones as byte strings.
 fn consensus(receipts: &[ReceiptEnvelope]) -> Bytes {
     let mut payload = Vec::new();
     for receipt in receipts {
@@ -149,7 +149,7 @@ fn envelope(kind: TxType, receipt: Receipt) -> ReceiptEnvelope {
     }
 }
 
-/// Rewards, withdrawals and the requests of Prague.
+/// Pays rewards and withdrawals, and makes the calls for the requests of Prague.
 fn finish(db: &mut Db, rules: &Rules, spec: SpecId, env: &BlockEnv, block: &Block) {
     if spec.is_enabled_in(SpecId::PRAGUE) {
         for contract in [
@@ -220,7 +220,7 @@ fn tx_env(tx: &Transaction, caller: Address) -> TxEnv {
     }
 }
 
-/// From Spurious Dragon on, what was touched and left empty is gone; what lay there empty before stays.
+/// Removes accounts that were touched and left empty, from Spurious Dragon on; those that lay there empty before stay.
 fn settle(db: &mut Db, clears: bool) {
     use revm::database::AccountState;
     for account in db.cache.accounts.values_mut() {

@@ -1,4 +1,4 @@
-//! Random chains with a model of everything a replica must know of them, and a feed that tells them.
+//! Random chains with a model of everything a replica must know of them, and feeds of them.
 
 use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
 use alloy::primitives::{Log, LogData};
@@ -12,7 +12,7 @@ use maidenlane_wire::{NodeRow, NodeSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The chain of all tests.
+/// Chain id of all tests.
 pub const CHAIN_ID: u64 = 1337;
 const ADDRESSES: u8 = 4;
 const SLOTS: u8 = 3;
@@ -27,7 +27,7 @@ pub fn slots() -> impl Iterator<Item = B256> {
     (1..=SLOTS).map(B256::with_last_byte)
 }
 
-/// One log with its place.
+/// A log with its place.
 #[derive(Clone, Debug)]
 pub struct Logged {
     /// Number of its block.
@@ -45,7 +45,7 @@ pub struct Logged {
 pub struct Block {
     /// Number and hash.
     pub at: BlockRef,
-    /// The parent's hash.
+    /// Hash of the parent.
     pub parent: B256,
     /// RLP of the header.
     pub header: Bytes,
@@ -135,7 +135,7 @@ impl Block {
         self.set = self.set_since(&before);
     }
 
-    /// By another implementation than the one that is tested.
+    /// State root, by another implementation than the one that is tested.
     fn root(&self) -> B256 {
         let accounts = self.accounts.iter().map(|(address, account)| (*address, account.trie()));
         alloy_trie::root::state_root_unhashed(accounts)
@@ -237,7 +237,7 @@ impl Block {
         self.at.hash = keccak256(&self.header);
     }
 
-    /// ADVANCE of it.
+    /// ADVANCE of the block.
     pub fn advance(&self) -> Record {
         Record::Advance(Advance {
             block: self.at,
@@ -250,7 +250,7 @@ impl Block {
         })
     }
 
-    /// UNDO of it.
+    /// UNDO of the block.
     pub fn undo(&self) -> Record {
         Record::Undo(Undo {
             block: self.at,
@@ -274,24 +274,24 @@ fn list(items: &[&[u8]]) -> Vec<u8> {
 /// A canonical chain, from genesis on.
 pub type Chain = Vec<Arc<Block>>;
 
-/// What a master does.
+/// A move of a master.
 #[derive(Clone, Debug)]
 pub enum Move {
-    /// A child.
+    /// A child comes.
     Grow(u8),
-    /// As many blocks leave (but genesis) and children of other seeds come.
+    /// So many blocks leave (but genesis), and children with these seeds come.
     Reorg(usize, Vec<u8>),
     /// Another writer takes over.
     Open,
-    /// A sign of life.
+    /// A heartbeat is sent.
     Heartbeat,
     /// The head this many blocks back is final.
     Final(usize),
-    /// The last entry once more.
+    /// The last entry is sent once more.
     Again,
 }
 
-/// Writes entries, and knows the canonical chain after each of them.
+/// Feed that writes entries, and knows the canonical chain after each of them.
 #[derive(Clone, Debug)]
 pub struct Feed {
     /// Stamp of the next record.
@@ -300,12 +300,12 @@ pub struct Feed {
     pub chain: Chain,
     /// Entries so far, each with the chain that holds after it.
     pub entries: Vec<(Vec<u8>, Chain)>,
-    /// The entries of trie nodes, each with how many entries of the feed stand before it.
+    /// Entries of trie nodes, each with the number of entries of the feed before it.
     pub sets: Vec<(usize, Vec<u8>)>,
 }
 
 impl Feed {
-    /// OPEN.
+    /// A feed with OPEN.
     fn opened(genesis: B256) -> Self {
         let stamp = Stamp { feed: [1; 16], epoch: 0, writer: [0; 16], seq: 0, finalized: 0, more: false };
         let mut feed = Self { stamp, chain: Vec::new(), entries: Vec::new(), sets: Vec::new() };
@@ -313,7 +313,7 @@ impl Feed {
         feed
     }
 
-    /// OPEN and START at `base`.
+    /// A feed with OPEN and START at `base`.
     pub fn starting(base: Block) -> Self {
         let mut feed = Self::opened(Block::genesis().at.hash);
         let start = Start { block: base.at, header: base.header.clone(), ancestors: Vec::new() };
@@ -322,7 +322,7 @@ impl Feed {
         feed
     }
 
-    /// OPEN and GENESIS.
+    /// A feed with OPEN and GENESIS.
     pub fn from_genesis() -> Self {
         let genesis = Block::genesis();
         let mut feed = Self::opened(genesis.at.hash);
@@ -346,7 +346,7 @@ impl Feed {
         feed
     }
 
-    /// Only the first `end` entries are left.
+    /// Drops all but the first `end` entries.
     pub fn cut(&mut self, end: usize) {
         self.chain = self.entries[end - 1].1.clone();
         self.entries.truncate(end);
@@ -361,7 +361,7 @@ impl Feed {
         self.entries.extend(entries.into_iter().map(|entry| (entry, self.chain.clone())));
     }
 
-    /// OPEN by another writer, of the next epoch.
+    /// Appends OPEN by another writer, of the next epoch.
     pub fn open(&mut self, chain_id: u64, genesis: B256) {
         let epoch = self.stamp.epoch + 1;
         let writer = keccak256(epoch.to_be_bytes())[..16].try_into().unwrap();
@@ -379,7 +379,7 @@ impl Feed {
         self.come(Arc::new(self.tip().child(seed)), more);
     }
 
-    /// A block comes, its trie nodes before it.
+    /// Appends a block, its trie nodes before it.
     pub fn come(&mut self, block: Arc<Block>, more: bool) {
         let (_, entries) = block.node_set().entries().unwrap();
         self.sets.extend(entries.into_iter().map(|entry| (self.entries.len(), entry)));

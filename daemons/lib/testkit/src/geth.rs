@@ -1,4 +1,4 @@
-//! Stand-in for a geth's IPC socket: knows a few blocks, and says of them what a test wants.
+//! Fake of a geth's IPC socket: knows a few blocks, and answers as a test wants.
 
 use crate::spool::Sample;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ struct State {
     proves: bool,
 }
 
-/// The socket, and the blocks it answers from.
+/// Fake geth: the socket, and the blocks it answers from.
 pub struct Geth {
     path: PathBuf,
     state: Arc<Mutex<State>>,
@@ -46,7 +46,7 @@ impl Geth {
         state.announce();
     }
 
-    /// From now on answers what is asked for proofs, and wrongly; before, it has none.
+    /// Sets whether it answers requests for proofs, and wrongly; otherwise it has none.
     pub fn prove(&self, proves: bool) {
         self.state.lock().unwrap().proves = proves;
     }
@@ -57,7 +57,7 @@ impl Geth {
         state.blocks[state.head].block.number
     }
 
-    /// Dies, and has lost what came after `to`.
+    /// Closes the socket, and loses the blocks after `to`.
     pub fn crash(&self, to: &Sample) {
         std::fs::remove_file(&self.path).unwrap();
         let mut state = self.state.lock().unwrap();

@@ -1,11 +1,11 @@
-//! For tests alone: what the tests of several crates need.
+//! Test kit: helpers that the tests of several crates need. No daemon uses it.
 //!
 //! | file | idea |
 //! |---|---|
 //! | [`chain`] | the execution-apis chain in memory, as a view |
 //! | `execution` | its blocks, executed |
 //! | `tries` | the tries of its states |
-//! | [`feed`] | random chains, and a feed that tells them |
+//! | [`feed`] | random chains, and feeds of them |
 //! | [`spool`] | small blocks, and the frames that the hook writes of them |
 //! | [`geth`] | a geth's socket, answering from such blocks as a test says |
 //!

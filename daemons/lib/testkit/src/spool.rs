@@ -16,7 +16,7 @@ pub struct Sample {
     pub block: BlockRef,
     /// Decoded header.
     pub header: Header,
-    /// RLP of it.
+    /// RLP of the header.
     pub header_raw: Bytes,
     /// RLP of the block.
     pub raw: Bytes,
@@ -51,7 +51,7 @@ impl Sample {
         Self::of(header, B256::ZERO)
     }
 
-    /// A child; `salt` tells siblings apart, also in their state root.
+    /// A child; `salt` makes siblings differ, also in their state root.
     pub fn child(&self, salt: &str) -> Self {
         self.child_with_root(salt, keccak256(format!("{salt} on {}", self.block)))
     }
@@ -74,17 +74,17 @@ impl Sample {
         Self::of(header, self.header.state_root)
     }
 
-    /// BLOCK, RECEIPTS, STATE and END as the hook writes them.
+    /// BLOCK, RECEIPTS, STATE and END frames, as the hook writes them.
     pub fn frames(&self) -> Vec<u8> {
         self.frames_around(&[])
     }
 
-    /// The same with TRIE, as it writes them when it is told to.
+    /// Frames of the block with TRIE, as the hook writes them when it is set to.
     pub fn traced(&self) -> Vec<u8> {
         self.frames_around(&encode(&Frame::Trie { hash: self.block.hash, nodes: self.nodes() }))
     }
 
-    /// The change of the account trie: a root that says nothing but its name.
+    /// Changed nodes of the account trie: a root whose bytes are only a name.
     pub fn nodes(&self) -> Vec<NodeRow> {
         let node = |root: B256| Some(Bytes::copy_from_slice(root.as_slice()));
         let (before, after) = (node(self.origin_root), node(self.header.state_root));

@@ -1,4 +1,4 @@
-//! The tries of a state that is held in memory.
+//! Tries of a state that is held in memory.
 
 use crate::chain::State;
 use alloy::primitives::{B256, Bytes, U256};

@@ -1,4 +1,4 @@
-//! The few Avro primitives that the fixed schemas need.
+//! Avro primitives, the few that the fixed schemas need.
 //!
 //! # Why by hand
 //! Decoding borrows nothing and allocates only what the input backs with bytes: a length is checked against what is
@@ -6,7 +6,7 @@
 
 use maidenlane_chain::{Address, B256, Bytes};
 
-/// Why bytes are not a record.
+/// Error of bytes that are no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum DecodeError {
@@ -35,7 +35,7 @@ pub enum DecodeError {
     Parts { what: &'static str },
 }
 
-/// Appends Avro values.
+/// Writer of Avro values.
 #[derive(Debug, Default)]
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
@@ -89,7 +89,7 @@ impl Writer {
     }
 }
 
-/// Reads Avro values from the front of a slice.
+/// Reader of Avro values from the front of a slice.
 #[derive(Debug)]
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
         self.array_of("fingerprint").map(u64::from_le_bytes)
     }
 
-    /// Nothing may follow.
+    /// Checks that nothing follows.
     pub(crate) fn end(&self) -> Result<(), DecodeError> {
         if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Trailing { left: self.0.len() }) }
     }
@@ -184,8 +184,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An array in as many blocks as its writer liked. Every item takes at least `item_bytes` of input, so what is
-    /// reserved is bounded by the input's length.
+    /// Reads an array in as many blocks as its writer liked. Every item takes at least `item_bytes` of input, so
+    /// allocations are bounded by the input's length.
     pub(crate) fn array<T>(
         &mut self,
         what: &'static str,

@@ -1,4 +1,4 @@
-//! Bytes to records. Takes anything, never panics, allocates no more than a small multiple of the input.
+//! Decoding of records. Takes any bytes, never panics, allocates no more than a small multiple of the input.
 
 use crate::avro::{DecodeError, Reader};
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
@@ -6,7 +6,7 @@ use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::schema;
 use maidenlane_chain::BlockRef;
 
-/// The kind of a record.
+/// Kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is documented at the type of its record")]
 pub enum Kind {
@@ -25,7 +25,7 @@ pub enum Kind {
 pub struct Heading {
     /// Kind of the record.
     pub kind: Kind,
-    /// Writer and place in the writer's sequence.
+    /// Stamp: writer and place in the writer's sequence.
     pub stamp: Stamp,
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn rows(input: &mut Reader<'_>) -> Result<Rows, DecodeError> {
     })
 }
 
-/// Rows alone, in the layout they have inside a record: what a store keeps for taking a block back.
+/// Decodes rows alone, in the layout they have inside a record, as a store keeps them for undoing a block.
 ///
 /// # Errors
 /// When the bytes are not exactly one set of rows.
@@ -198,7 +198,7 @@ pub fn decode_rows(bytes: &[u8]) -> Result<Rows, DecodeError> {
     Ok(rows)
 }
 
-/// The counterpart of [`decode_rows`].
+/// Encodes rows for [`decode_rows`].
 #[must_use]
 pub fn encode_rows(rows: &Rows) -> Vec<u8> {
     let mut out = crate::avro::Writer::default();

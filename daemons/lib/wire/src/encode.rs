@@ -1,4 +1,4 @@
-//! Records to bytes: Avro single-object encoding.
+//! Encoding of records: Avro single-object encoding.
 
 use crate::avro::Writer;
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
@@ -6,7 +6,7 @@ use crate::rows::{Rows, StorageRows};
 use crate::schema;
 use maidenlane_chain::BlockRef;
 
-/// The entry's bytes: `C3 01`, the schema's fingerprint (little-endian), the datum.
+/// Bytes of a log entry: `C3 01`, the schema's fingerprint (little-endian), the datum.
 #[must_use]
 pub fn encode(stamped: &Stamped) -> Vec<u8> {
     let mut out = Writer::entry(fingerprint(&stamped.record), 256 + content_len(&stamped.record));
@@ -37,7 +37,7 @@ const fn fingerprint(record: &Record) -> u64 {
     }
 }
 
-/// A lower bound, so that large records are written without growing the buffer often.
+/// Lower bound of the length, so that large records are written without growing the buffer often.
 fn content_len(record: &Record) -> usize {
     match record {
         Record::Genesis(record) => record.body.len() + record.rows.accounts.len() * 64,

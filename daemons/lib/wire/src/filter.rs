@@ -1,4 +1,4 @@
-//! Filters that need no session: what the replicas of a chain tell each other in the topic `<prefix>.<chain>.filters`.
+//! Filters that need no session: messages between the replicas of a chain in the topic `<prefix>.<chain>.filters`.
 //!
 //! Not records of a feed: any replica appends, and the log's order decides.
 
@@ -8,7 +8,7 @@ use crate::{decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Value, json};
 
-/// One entry.
+/// Entry of the topic of filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented at its type")]
 pub enum Filter {
@@ -16,34 +16,35 @@ pub enum Filter {
     Criteria(FilterCriteria),
 }
 
-/// A poll was answered, or the filter is uninstalled. Of several entries with the same step the first counts.
+/// Move of a filter: a poll was answered, or it was uninstalled. Of several entries with the same step the first
+/// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterMoved {
-    /// The filter's id.
+    /// Id of the filter.
     pub filter: B256,
-    /// When it was made: Unix time in milliseconds.
+    /// Time at which it was made: Unix time in milliseconds.
     pub created_ms: u64,
-    /// From 1, one more with every entry that counts.
+    /// Number of the move, from 1, one more with every entry that counts.
     pub step: u64,
-    /// Where the filter stood.
+    /// Block at which the filter stood.
     pub base: BlockRef,
-    /// Where it stands now; `None`: it is uninstalled.
+    /// Block at which it stands now; `None`: it is uninstalled.
     pub next: Option<BlockRef>,
-    /// When the entry was written: Unix time in milliseconds.
+    /// Time at which the entry was written: Unix time in milliseconds.
     pub at_ms: u64,
 }
 
 /// Criteria of a filter. Its id is the SHA-256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterCriteria {
-    /// As the replica that made the filter describes it: bytes that only replicas read.
+    /// Criteria as the replica that made the filter describes them: bytes that only replicas read.
     pub criteria: Bytes,
-    /// When the entry was written: Unix time in milliseconds.
+    /// Time at which the entry was written: Unix time in milliseconds.
     pub at_ms: u64,
 }
 
 impl Filter {
-    /// The entry's bytes: Avro single-object encoding, as of records.
+    /// Bytes of the entry: Avro single-object encoding, as of records.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -91,7 +92,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// For people: names as in the schema, bytes as hex.
+    /// JSON for people: names as in the schema, bytes as hex.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let at = |at: &BlockRef| json!({ "number": at.number, "hash": at.hash });

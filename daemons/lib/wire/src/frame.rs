@@ -1,4 +1,4 @@
-//! Frames: what the hook inside geth writes to the spool.
+//! Frames that the hook inside geth writes to the spool.
 //!
 //! `len: u32le | crc32c: u32le | version: u8 | kind: u8 | payload`, where `len` counts from the version to the end
 //! and the checksum covers the same bytes. The payload is one RLP list; see `FORMAT.md`.
@@ -12,24 +12,24 @@ use maidenlane_chain::{Address, B256, Bytes};
 
 pub use write::encode;
 
-/// The version this build reads and writes.
+/// Version that this build reads and writes.
 pub const VERSION: u8 = 1;
-/// No frame is longer: a bound for what a reader allocates, far above any block.
+/// Maximum length of a frame: a bound for a reader's allocations, far above any block.
 pub const FRAME_MAX_BYTES: usize = 1 << 30;
 /// Bytes in front of a frame's payload.
 pub const OVERHEAD_BYTES: usize = 10;
-/// Length and checksum.
+/// Bytes of length and checksum.
 const PREFIX_BYTES: usize = 8;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "fields are described in FORMAT.md")]
 pub enum Frame {
-    /// A start of geth, and of every segment.
+    /// Start of geth; also the first frame of every segment.
     Init { chain_config: String, client_version: String },
     /// Block 0 and its allocation.
     Genesis { block: Bytes, alloc: Vec<Allocation> },
-    /// An executed block.
+    /// Block that was executed.
     Block { hash: B256, block: Bytes },
     /// Receipts of the block: consensus RLP list.
     Receipts { hash: B256, receipts: Bytes },
@@ -37,11 +37,11 @@ pub enum Frame {
     State(State),
     /// Trie nodes it changed: sorted by owner and path, none twice, none that is as it was.
     Trie { hash: B256, nodes: Vec<NodeRow> },
-    /// All frames of the block were written.
+    /// End of a block: all its frames were written.
     End { hash: B256, parent: B256, number: u64 },
-    /// A block turned out invalid.
+    /// Failure: a block turned out invalid.
     Failed { hash: B256, number: u64, error: String },
-    /// Something is missing here, and why.
+    /// Hole: something is missing here, with the reason.
     Hole { hash: Option<B256>, number: u64, reason: String },
 }
 
@@ -84,7 +84,7 @@ pub struct Checked<'a> {
     pub payload: &'a [u8],
 }
 
-/// As much of a frame as it takes to index it.
+/// Heading of a frame: as much as it takes to index it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "fields are described in FORMAT.md")]
 pub enum Heading {
@@ -99,7 +99,7 @@ pub enum Heading {
     Hole,
 }
 
-/// Why bytes are not a frame.
+/// Error of bytes that are no frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "fields are named in the texts")]
 pub enum FrameError {
@@ -112,7 +112,7 @@ pub enum FrameError {
     /// The length is impossible.
     #[error("frame length {len} is impossible")]
     Length { len: u32 },
-    /// Written by another version of the hook.
+    /// The frame was written by another version of the hook.
     #[error("frame version {version} is unknown; hook and tap must be of one release")]
     Version { version: u8 },
     /// The payload is not what its kind promises.
@@ -121,7 +121,7 @@ pub enum FrameError {
 }
 
 impl Checked<'_> {
-    /// The frame.
+    /// Decodes the frame.
     ///
     /// # Errors
     /// [`FrameError::Malformed`].
@@ -129,7 +129,7 @@ impl Checked<'_> {
         payload::read(self.kind, self.payload)
     }
 
-    /// The frame without its content.
+    /// Decodes the frame without its content.
     ///
     /// # Errors
     /// [`FrameError::Malformed`], as far as it is looked at.
@@ -160,7 +160,7 @@ pub fn check(bytes: &[u8]) -> Result<(Checked<'_>, usize), FrameError> {
     }
 }
 
-/// The checked bytes of the frame at the front, from its version on, and the frame's length.
+/// Checked bytes of the frame at the front, from its version on, and the frame's length.
 fn content(bytes: &[u8]) -> Result<(&[u8], usize), FrameError> {
     let (len, rest) = split_u32(bytes)?;
     let (expected, rest) = split_u32(rest)?;

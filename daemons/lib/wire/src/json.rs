@@ -1,4 +1,4 @@
-//! Records and frames as JSON for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
+//! JSON of records and frames, for people and scripts: names as in the schemas and `FORMAT.md`, bytes as hex.
 
 use crate::avro::{DecodeError, Reader};
 use crate::frame::{Allocation, Frame, State};
@@ -9,14 +9,14 @@ use crate::{Filter, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
-/// One record with its stamp. `record` is its kind, the other keys are the fields of its schema.
+/// JSON of one record with its stamp. `record` is its kind, the other keys are the fields of its schema.
 #[must_use]
 pub fn to_json(stamped: &Stamped) -> Value {
     let (kind, fields) = fields(&stamped.record);
     joined(json!({ "record": kind, "stamp": stamp(&stamped.stamp) }), fields)
 }
 
-/// One entry of any topic.
+/// JSON of one entry of any topic.
 ///
 /// # Errors
 /// When it is of no known schema or not exactly what its schema says.
@@ -108,7 +108,7 @@ fn slice(part: &Part) -> Value {
     })
 }
 
-/// One frame. `frame` is its kind, the other keys are its fields.
+/// JSON of one frame. `frame` is its kind, the other keys are its fields.
 #[must_use]
 pub fn frame_to_json(frame: &Frame) -> Value {
     let (kind, fields) = match frame {

@@ -7,12 +7,12 @@
 //! | [`rows`] | state rows with before and after |
 //! | [`schema`] | the published `.avsc` and their fingerprints |
 //! | `encode`, `decode`, `avro` | records to bytes and back |
-//! | `outline` | where a record moves the head, without bodies and rows |
+//! | `outline` | outlines of records: the head they move to, without bodies and rows |
 //! | [`parts`] | records too large for one log entry |
 //! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
-//! | [`transaction`] | what a replica takes for the nodes, in a topic of its own |
-//! | `filter` | where filters stand, in a topic of their own |
-//! | [`frame`] | what the hook writes to the spool |
+//! | [`transaction`] | transactions that a replica takes for the nodes, in a topic of its own |
+//! | `filter` | positions of filters, in a topic of their own |
+//! | [`frame`] | frames that the hook writes to the spool |
 //! | `json` | both for people to read |
 //!
 //! The bytes are a contract: see `FORMAT.md` and the golden vectors.

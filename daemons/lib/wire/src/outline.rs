@@ -1,8 +1,8 @@
-//! Records as far as they say where they move the head.
+//! Outlines of records: as much as it takes to know the head after them.
 //!
 //! # Why
-//! Which entries of a log count is decided by their stamps, and a feed's head by a few bytes in front of each record:
-//! whoever asks no more need not decode megabytes of bodies and rows.
+//! Which entries of a log count is decided by their stamps, and a feed's head by a few bytes in front of each record: a
+//! reader that needs no more need not decode megabytes of bodies and rows.
 
 use crate::avro::{DecodeError, Reader};
 use crate::decode::{Kind, begin, block, finality, open};
@@ -14,7 +14,7 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 #[expect(missing_docs, reason = "fields are documented at the types of the records")]
 pub enum Outline {
     Open(Open),
-    /// GENESIS or START.
+    /// Base of a feed: GENESIS or START.
     Base {
         block: BlockRef,
         header: Bytes,
@@ -33,7 +33,7 @@ pub enum Outline {
 }
 
 impl Outline {
-    /// The feed's head after it, if it moves the head.
+    /// Head of the feed after the record, if it moves the head.
     #[must_use]
     pub const fn head(&self) -> Option<BlockRef> {
         match self {
@@ -44,7 +44,7 @@ impl Outline {
     }
 }
 
-/// Reads one record, whole, up to what it changes: the bytes behind that are not looked at.
+/// Reads one whole record up to its changes: the bytes behind that are not looked at.
 ///
 /// # Errors
 /// When it is of no known schema, too short, or a part of a record.

@@ -1,19 +1,19 @@
-//! Compression, as a reader can trust it: zstd, bounded by what was announced.
+//! Compression that a reader can trust: zstd, bounded by the announced length.
 
 use crate::avro::DecodeError;
 use std::io::Read;
 
 const LEVEL: i32 = 1;
-/// A reader's window while it decompresses: at most 2^27 bytes, whatever the sender asks for.
+/// Window of a reader while it decompresses, as a power of two: at most 2^27 bytes, whatever the sender asks for.
 const WINDOW_LOG_MAX: u32 = 27;
 
-/// One zstd frame.
+/// Compresses bytes to one zstd frame.
 pub(crate) fn pack(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     zstd::bulk::compress(bytes, LEVEL)
         .map_err(|_| DecodeError::Parts { what: "the bytes cannot be compressed" })
 }
 
-/// Reverses [`pack`]. The bytes are allocated as they are decompressed, up to the length that was announced.
+/// Decompresses a frame of [`pack`]. The bytes are allocated as they are decompressed, up to the announced length.
 ///
 /// # Errors
 /// When the bytes are corrupt or hold another length than `len`.

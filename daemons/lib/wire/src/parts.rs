@@ -1,20 +1,20 @@
-//! Records too large for one log entry travel in parts.
+//! Parts of records that are too large for one log entry.
 
 use crate::avro::DecodeError;
 use crate::record::{Part, Record, Stamp, Stamped};
 use crate::{Kind, encode, heading, packed};
 use maidenlane_chain::Bytes;
 
-/// A record whose encoding is longer than this is compressed and split, so that no entry comes near the 1 MB that
-/// Kafka takes by default.
+/// Length of an encoding beyond which a record is compressed and split, so that no entry comes near the 1 MB that Kafka
+/// takes by default.
 pub const ENTRY_MAX_BYTES: usize = 900_000;
-/// No record is larger than this before compression: a bound for what a reader allocates.
+/// Maximum length of a record before compression: a bound for a reader's allocations.
 pub const RECORD_MAX_BYTES: u64 = 512 << 20;
 /// Bytes of a part besides its slice: marker, fingerprint, stamp, numbers.
 const PART_OVERHEAD_BYTES: usize = 128;
 
-/// The log entries of one record: itself, or its parts. `stamp` is the record's own; parts take `seq`, `seq + 1`, …
-/// and all but the last say `more`. Returns the entries and the next free `seq`.
+/// Log entries of one record: itself, or its parts. `stamp` is the record's own; parts take `seq`, `seq + 1`, … and all
+/// but the last say `more`. Returns the entries and the next free `seq`.
 ///
 /// # Errors
 /// When the record exceeds [`RECORD_MAX_BYTES`].
@@ -52,7 +52,7 @@ fn entries_of(
     Ok((entries, seq))
 }
 
-/// Puts parts together again. Holds at most one unfinished set.
+/// Joiner of parts. Holds at most one unfinished set.
 ///
 /// # Correctness
 /// Compressed bytes are held for one set only, and never more than [`RECORD_MAX_BYTES`]; the record itself is
@@ -60,7 +60,7 @@ fn entries_of(
 #[derive(Debug, Default)]
 pub struct Joiner {
     open: Option<Set>,
-    /// Something whole, or a first part, was seen.
+    /// True if something whole, or a first part, was seen.
     begun: bool,
 }
 
@@ -86,9 +86,9 @@ impl Joiner {
         }
     }
 
-    /// Takes a part that counts, in log order; gives back the encoding of its record once it is whole.
+    /// Takes a part that counts, in log order; returns the encoding of its record once it is whole.
     ///
-    /// What an older writer left unfinished is dropped, and a first part begins anew. Later parts at the very
+    /// A set that an older writer left unfinished is dropped, and a first part begins anew. Later parts at the very
     /// beginning are skipped: reading began in the middle of their set.
     ///
     /// # Errors

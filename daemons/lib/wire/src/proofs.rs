@@ -1,4 +1,4 @@
-//! The trie nodes that a block changed: entries of the topic `<prefix>.<chain>.<feed>.proofs`.
+//! Node sets, the trie nodes that a block changed: entries of the topic `<prefix>.<chain>.<feed>.proofs`.
 //!
 //! Not records of the feed: a set has no stamp and no sequence. It is named by its block and its digest, which the
 //! block's ADVANCE carries, so it does no harm if a set stands twice or comes from a writer that was displaced.
@@ -15,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 
 pub use gather::Gatherer;
 
-/// Every part of a set but the last holds so many bytes of it: compressed, they fit an entry whatever they are.
+/// Bytes of a set in every part but the last: compressed, they fit an entry whatever they are.
 pub const SLICE_BYTES: usize = 880_000;
-/// The nibbles of a whole key.
+/// Number of nibbles of a whole key.
 const PATH_MAX: usize = 64;
-/// Only a root is shorter: any other node of less than 32 bytes stands inside its parent.
+/// Minimum length of a node but a root: any other node of less than 32 bytes stands inside its parent.
 const NODE_MIN_BYTES: usize = 32;
-/// A row takes at least its two markers, its path and one node.
+/// Minimum length of a row: its two markers, its path and one node.
 const ROW_MIN_BYTES: u64 = 6;
 
 /// One node of a trie, before and after a block.
@@ -29,7 +29,7 @@ const ROW_MIN_BYTES: u64 = 6;
 pub struct NodeRow {
     /// keccak256 of the address whose storage trie it is; `None`: the account trie.
     pub owner: Option<B256>,
-    /// Where it stands below the root: nibbles, one per byte, at most 64.
+    /// Path below the root: nibbles, one per byte, at most 64.
     pub path: Bytes,
     /// RLP of the node before the block; `None`: no node had this path.
     pub before: Option<Bytes>,
@@ -44,18 +44,18 @@ pub struct NodeSet {
     pub block: BlockRef,
     /// Hash of the parent.
     pub parent: B256,
-    /// Sorted by owner and path, the account trie first; none twice, none that is as it was.
+    /// Nodes, sorted by owner and path, the account trie first; none twice, none that is as it was.
     pub nodes: Vec<NodeRow>,
 }
 
-/// One entry of the topic: a slice of a set, compressed. Its key in the log is the block's hash.
+/// Entry of the topic: a slice of a set, compressed. Its key in the log is the block's hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodePart {
     /// The block.
     pub block: BlockRef,
     /// SHA-256 of the whole set.
     pub digest: B256,
-    /// A slice and its index, of how many; `whole_len` is the length of the whole set.
+    /// Slice with its index, and the number of slices; `whole_len` is the length of the whole set.
     pub part: Part,
 }
 
@@ -102,7 +102,7 @@ impl NodeRow {
 }
 
 impl NodeSet {
-    /// The set's bytes: Avro single-object encoding, as of records. Its digest is taken of these.
+    /// Bytes of the set: Avro single-object encoding, as of records. Its digest is taken of these.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let nodes =
@@ -140,7 +140,7 @@ impl NodeSet {
         Ok(Self { block, parent, nodes })
     }
 
-    /// SHA-256 of [`NodeSet::encode`]: what the block's ADVANCE carries.
+    /// SHA-256 of [`NodeSet::encode`], which the block's ADVANCE carries.
     #[must_use]
     pub fn digest(&self) -> B256 {
         digest(&self.encode())
@@ -165,7 +165,7 @@ impl NodeSet {
         Ok((digest, entries.collect::<Result<_, _>>()?))
     }
 
-    /// For people: names as in the schema, bytes as hex.
+    /// JSON for people: names as in the schema, bytes as hex.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -178,7 +178,7 @@ impl NodeSet {
 }
 
 impl NodePart {
-    /// The entry's bytes: Avro single-object encoding, as of records.
+    /// Bytes of the entry: Avro single-object encoding, as of records.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::entry(schema::NODE_PART, 128 + self.part.data.len());
@@ -207,7 +207,7 @@ impl NodePart {
         Ok(part)
     }
 
-    /// For people: names as in the schema, bytes as hex.
+    /// JSON for people: names as in the schema, bytes as hex.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -226,7 +226,7 @@ fn digest(whole: &[u8]) -> B256 {
     B256::from(<[u8; 32]>::from(Sha256::digest(whole)))
 }
 
-/// How many parts a set of this length has.
+/// Number of parts of a set of this length.
 fn count(whole_len: u64) -> Result<u32, DecodeError> {
     let parts = whole_len.div_ceil(SLICE_BYTES as u64);
     u32::try_from(parts).map_err(|_| DecodeError::Parts { what: "too many parts" })

@@ -1,4 +1,4 @@
-//! The records of a feed: one master's linear, canonical history.
+//! Records of a feed: one master's linear, canonical history.
 
 use crate::rows::Rows;
 use maidenlane_chain::{B256, BlockRef, Bytes};
@@ -6,24 +6,24 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 /// A random 128-bit name: of a feed, or of one start of a writer.
 pub type Id = [u8; 16];
 
-/// Header of every record: who wrote it, and where it stands in that writer's sequence.
+/// Header of every record: its writer, and its place in that writer's sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The feed's uuid, given at its first OPEN.
     pub feed: Id,
-    /// Grows by one with every OPEN that wins.
+    /// Number of the epoch, which grows by one with every OPEN that wins.
     pub epoch: u64,
     /// Random name of the writer's start; the first OPEN of an epoch wins.
     pub writer: Id,
-    /// Dense within the epoch; 0 is the OPEN.
+    /// Sequence number, dense within the epoch; 0 is the OPEN.
     pub seq: u64,
-    /// The finalized number as the writer knew it.
+    /// Number of the finalized block as the writer knew it.
     pub finalized: u64,
-    /// More records of the same head change follow: no head may be published after this one.
+    /// True if more records of the same head change follow: no head may be published after this one.
     pub more: bool,
 }
 
-/// A writer begins an epoch.
+/// OPEN: a writer begins an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
     /// EIP-155 chain id.
@@ -36,7 +36,7 @@ pub struct Open {
     pub client_version: String,
 }
 
-/// Block 0 with its whole state (every row has `before = None`).
+/// GENESIS: block 0 with its whole state (every row has `before = None`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
     /// Number (0) and hash.
@@ -49,7 +49,7 @@ pub struct Genesis {
     pub rows: Rows,
 }
 
-/// The base of a feed that does not begin at genesis. A consumer whose head is another block cannot begin here.
+/// START: the base of a feed that does not begin at genesis. A consumer whose head is another block cannot begin here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// The block the feed stands on.
@@ -60,7 +60,7 @@ pub struct Start {
     pub ancestors: Vec<Bytes>,
 }
 
-/// The head moves to a child.
+/// ADVANCE: the head moves to a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advance {
     /// The new head.
@@ -79,7 +79,7 @@ pub struct Advance {
     pub proofs: Option<B256>,
 }
 
-/// The head moves back to its parent.
+/// UNDO: the head moves back to its parent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undo {
     /// The block that leaves the chain.
@@ -96,7 +96,7 @@ pub struct Undo {
     pub rows: Rows,
 }
 
-/// Safe and finalized block, as of the consensus layer.
+/// FINAL: safe and finalized block, as of the consensus layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Final {
     /// Newest safe block, if any.
@@ -105,26 +105,26 @@ pub struct Final {
     pub finalized: Option<BlockRef>,
 }
 
-/// A sign of life: the master answered within the last second.
+/// HEARTBEAT: the master answered within the last second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The head as published on this feed.
     pub published: BlockRef,
     /// The master's own head as just read over IPC.
     pub master: BlockRef,
-    /// The master is catching up with its own published history: not a sign of life.
+    /// True if the master is catching up with its own published history, which is no sign of liveness.
     pub resuming: bool,
     /// Unix time of the master's answer in milliseconds.
     pub master_seen_ms: u64,
 }
 
-/// A slice of a record that is too large for one log entry: part `index` of `count` of the zstd-compressed
+/// PART: a slice of a record that is too large for one log entry: part `index` of `count` of the zstd-compressed
 /// single-object encoding. Each part has a `seq` of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// From 0.
+    /// Index of the part, from 0.
     pub index: u32,
-    /// At least 1.
+    /// Number of parts, at least 1.
     pub count: u32,
     /// Length in bytes of the whole record before compression.
     pub whole_len: u64,
@@ -132,7 +132,7 @@ pub struct Part {
     pub data: Bytes,
 }
 
-/// One record's content.
+/// Content of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented at its type")]
 pub enum Record {
@@ -149,7 +149,7 @@ pub enum Record {
 /// A record with its stamp: one entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamped {
-    /// Writer and place.
+    /// Stamp: writer and place.
     pub stamp: Stamp,
     /// Content.
     pub record: Record,

@@ -1,4 +1,4 @@
-//! State rows: what one block changed, with the value before and after it.
+//! State rows: the changes of one block, with the value before and after it.
 //!
 //! Values are as the replica stores them. An account is geth's slim RLP `[nonce, balance, storageRoot?, codeHash?]`
 //! (empty string for the empty root and the empty code hash); a slot is its big-endian value without leading zeros.
@@ -48,19 +48,19 @@ pub struct CodeRow {
     pub code: Bytes,
 }
 
-/// Everything a block changed in the state.
+/// All changes of the state by a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Sorted by address.
+    /// Accounts, sorted by address.
     pub accounts: Vec<AccountRow>,
-    /// Sorted by address.
+    /// Storage, sorted by address.
     pub storage: Vec<StorageRows>,
-    /// Sorted by hash.
+    /// Codes, sorted by hash.
     pub codes: Vec<CodeRow>,
 }
 
 impl Rows {
-    /// The change that takes this one back: before and after swapped, codes left out (they are content-addressed).
+    /// Changes that undo these: before and after swapped, codes left out (they are content-addressed).
     #[must_use]
     pub fn reversed(&self) -> Self {
         let mut rows = self.clone();

@@ -1,13 +1,13 @@
-//! The published schemas: text and fingerprint.
+//! Published schemas: text and fingerprint.
 
-/// One record kind's schema.
+/// Schema of one kind of record.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
     /// Lower-case record name.
     pub name: &'static str,
     /// CRC-64-AVRO of the parsing canonical form, as it stands (little-endian) behind `C3 01`.
     pub fingerprint: u64,
-    /// The `.avsc` text.
+    /// Text of the `.avsc`.
     pub text: &'static str,
 }
 

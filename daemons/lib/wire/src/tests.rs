@@ -1,4 +1,4 @@
-//! The bytes held against a reference implementation, against golden files, and against hostile input.
+//! Tests of the bytes: against a reference implementation, against golden files, and with hostile input.
 
 mod golden;
 mod reference;

@@ -1,6 +1,6 @@
-//! A transaction on its way to the nodes: one entry of the topic `<prefix>.<chain>.transactions`.
+//! Transactions on their way to the nodes: entries of the topic `<prefix>.<chain>.transactions`.
 //!
-//! Not a record of a feed: any replica appends, so it has no stamp and no sequence. The log's order is the order in
+//! Not records of a feed: any replica appends, so they have no stamp and no sequence. The log's order is the order in
 //! which they were taken, per sender, whose address is the entry's key.
 
 use crate::avro::{DecodeError, Reader, Writer};
@@ -8,7 +8,7 @@ use crate::schema;
 use maidenlane_chain::{Address, B256, Bytes};
 use serde_json::{Value, json};
 
-/// Largest entry, with the sender's address as its key: the least that a topic may be made with.
+/// Size of the largest entry, with the sender's address as its key: the least that a topic may be made with.
 pub const ENTRY_MAX_BYTES: usize = 1_000_000;
 
 /// A transaction that was checked and taken.
@@ -18,14 +18,14 @@ pub struct Transaction {
     pub hash: B256,
     /// Address of the signer.
     pub sender: Address,
-    /// The form in which nodes pass it on: typed envelope, blobs with commitments and proofs.
+    /// Form in which nodes pass it on: typed envelope, blobs with commitments and proofs.
     pub raw: Bytes,
     /// Unix time in milliseconds at which it was taken.
     pub taken_ms: u64,
 }
 
 impl Transaction {
-    /// The entry's bytes: Avro single-object encoding, as of records.
+    /// Bytes of the entry: Avro single-object encoding, as of records.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::entry(schema::TRANSACTION, self.raw.len() + 80);
@@ -56,7 +56,7 @@ impl Transaction {
         Ok(transaction)
     }
 
-    /// For people: names as in the schema, bytes as hex.
+    /// JSON for people: names as in the schema, bytes as hex.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({

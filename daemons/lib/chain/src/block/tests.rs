@@ -3,7 +3,7 @@ use alloy::consensus::constants::EMPTY_WITHDRAWALS;
 use alloy::rlp::Encodable;
 use std::path::PathBuf;
 
-/// `MAIDENLANE_FIXTURES`, or what lies beside the workspace.
+/// Bytes of a fixture in `MAIDENLANE_FIXTURES` or in the directory beside the workspace, if it is there.
 fn fixture(name: &str) -> Option<Vec<u8>> {
     #[expect(clippy::disallowed_methods, reason = "tests find their fixtures by it; they have no settings")]
     let root = std::env::var("MAIDENLANE_FIXTURES").map_or_else(

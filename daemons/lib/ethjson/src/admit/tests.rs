@@ -1,4 +1,4 @@
-//! What is refused and how, form by form; against a real geth: `tests/e2e/transactions.rs`.
+//! Tests of refused transactions, form by form; against a real geth: `tests/e2e/transactions.rs`.
 
 use crate::admit;
 use crate::raw::{self, Sent};
@@ -23,7 +23,7 @@ const R: U256 = uint!(0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B
 const N: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
 const SIGNATURE: Signature = Signature::new(R, U256::ONE, false);
 
-/// Bytes as a client sends them.
+/// Transactions as bytes that a client sends.
 trait Signed {
     fn signed(self, with: Signature) -> Bytes;
 }
@@ -77,14 +77,14 @@ fn blobs(count: u8, wrap: bool) -> TxEip4844Variant<Blobs> {
     TxEip4844Variant::TxEip4844WithSidecar(TxEip4844WithSidecar { tx, sidecar })
 }
 
-/// The blob transaction with something changed.
+/// A blob transaction with something changed.
 fn blobs_with(edit: impl FnOnce(&mut TxEip4844, &mut Blobs)) -> Bytes {
     let TxEip4844Variant::TxEip4844WithSidecar(mut tx) = blobs(1, true) else { unreachable!() };
     edit(&mut tx.tx, &mut tx.sidecar);
     TxEip4844Variant::TxEip4844WithSidecar(tx).signed(SIGNATURE)
 }
 
-/// Forks by their names in a chain config, all at the beginning.
+/// Rules of a chain with the forks up to `until`, a name in a chain config, all from the beginning.
 fn rules(until: &str) -> Rules {
     let by_block = [
         "homesteadBlock",
@@ -110,7 +110,7 @@ fn rules(until: &str) -> Rules {
     Rules::parse(&config.to_string()).expect("a config")
 }
 
-/// Sends `raw` to a head with the forks up to `until`, from an account with nonce 5 and one ether.
+/// Result of sending `raw` to a head with the forks up to `until`, from an account with nonce 5 and one ether.
 fn outcome(raw: Bytes, until: &str) -> Result<Sent, String> {
     let (rules, head) = (rules(until), Header { gas_limit: 30_000_000, ..Header::default() });
     let account = Account { nonce: 5, balance: U256::from(10).pow(U256::from(18)), code_hash: B256::ZERO };

@@ -1,5 +1,5 @@
-//! Gas that geth asks for before it looks at an input. revm refuses some inputs first, so that a call with too little gas
-//! would fail for another reason than geth's.
+//! Gas that geth asks for before it looks at an input. revm refuses some inputs first, so that a call with too little
+//! gas would fail for another reason than geth's.
 
 use revm::precompile::PrecompileHalt as Halt;
 use revm::precompile::bls12_381_const as bls;
@@ -7,7 +7,7 @@ use revm::precompile::bls12_381_utils::msm_required_gas;
 use revm::precompile::modexp::osaka_gas_calc;
 use revm::primitives::U256;
 
-/// The gas for an input that was refused with `halt`; 0 where revm asks for it first, too. As `RequiredGas` in geth's
+/// Gas for an input that was refused with `halt`; 0 where revm asks for it first, too. As `RequiredGas` in geth's
 /// `core/vm/contracts.go`.
 pub(super) fn required_gas(halt: &Halt, input: &[u8]) -> u64 {
     match halt {
@@ -28,7 +28,8 @@ pub(super) fn required_gas(halt: &Halt, input: &[u8]) -> u64 {
     }
 }
 
-/// Osaka's: before it only lengths beyond 64 bits are refused, which cost all gas there is in every fork.
+/// Gas of MODEXP by Osaka: before it only lengths beyond 64 bits are refused, which cost all gas there is in every
+/// fork.
 fn modexp(input: &[u8]) -> u64 {
     let length = |at| u64::try_from(word(input, at, 32)).unwrap_or(u64::MAX);
     let (base, exponent, modulus) = (length(0), length(32), length(64));

@@ -1,4 +1,4 @@
-//! The judgement of stamps, case by case.
+//! Tests of the admission of stamps, case by case.
 
 use super::{Reader, Violation};
 use crate::position::Position;

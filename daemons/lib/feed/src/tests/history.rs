@@ -1,9 +1,10 @@
-//! The door: a history in words, read in every way that a reader may read it.
+//! Check of a history in words, read in every way that a reader may read it.
 //!
-//! A history is a list of entries, each `WRITER EPOCH[@FEED][#SEQ] RECORD[*]` (the star says `more`), where RECORD is `open`,
-//! `final`, `beat`, `=N` (START), `+N` (ADVANCE), `-N>PARENT` (UNDO), or `+N I/3` (a part of an ADVANCE); blocks are called by
-//! number and letter. `cut N` leaves the first N entries of the log, which is not read on until `again`: then a reader starts
-//! at its position, or finds its head again. At `begin`, it begins there, in the middle. What is expected is what counted, in order, with a star where `more` counts.
+//! A history is a list of entries, each `WRITER EPOCH[@FEED][#SEQ] RECORD[*]` (the star says `more`), where RECORD is
+//! `open`, `final`, `beat`, `=N` (START), `+N` (ADVANCE), `-N>PARENT` (UNDO), or `+N I/3` (a part of an ADVANCE);
+//! blocks are called by number and letter. `cut N` leaves the first N entries of the log, which is not read on until
+//! `again`: then a reader starts at its position, or finds its head again. At `begin`, it begins there, in the middle.
+//! What is expected is what counted, in order, with a star where `more` counts.
 
 use crate::{Error, Position, Reader, Scanner, Whole};
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
@@ -15,12 +16,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Does not compress, and is of three parts.
+/// Bytes that do not compress, and make a record of three parts.
 static NOISE: LazyLock<Bytes> = LazyLock::new(|| {
     (0..70_000_u32).flat_map(|at| keccak256(at.to_be_bytes()).0).collect::<Vec<u8>>().into()
 });
 
-/// Reads `history` from its start, from every record on where a reader may have stood, and from every entry on.
+/// Checks `history`, read from its start, from every record on where a reader may have stood, and from every entry on.
 pub(super) fn check(history: &str, expect: &str) {
     let mut writers = Writers::default();
     let mut reading = Reading::default();
@@ -58,7 +59,7 @@ pub(super) fn check(history: &str, expect: &str) {
     }
 }
 
-/// A reader that starts behind a record reads on as if it had never stopped.
+/// Checks that a reader that starts behind a record reads on as if it had never stopped.
 fn check_behind(whole: &Reading, position: &Position, said: usize, history: &str) {
     let mut reading = Reading { log: whole.log.clone(), next: next_of(position), ..Reading::default() };
     reading.reader = Reader::behind(position);
@@ -66,7 +67,8 @@ fn check_behind(whole: &Reading, position: &Position, said: usize, history: &str
     assert_eq!(reading.said, whole.said[said..], "behind {position:?} of {history}");
 }
 
-/// A reader that begins in the middle ends where one that has read all does, if the owner wrote more than an OPEN.
+/// Checks that a reader that begins in the middle ends where one that has read all does, if the owner wrote more than
+/// an OPEN.
 fn check_from(whole: &Reading, from: usize, history: &str) {
     let mut reading = Reading { log: whole.log.clone(), next: from, ..Reading::default() };
     reading.reader = Reader::in_middle();
@@ -99,7 +101,7 @@ struct Reading {
     next: usize,
     said: Vec<String>,
     chain: Vec<String>,
-    /// Each with how much was said then.
+    /// Positions, each with how much was said then.
     positions: Vec<(Position, usize)>,
     ended: bool,
 }
@@ -135,7 +137,7 @@ impl Reading {
         }
     }
 
-    /// A start: as a replica does it.
+    /// Starts again, as a replica does.
     fn again(&mut self) {
         let mut scanner = Scanner::new(Box::new(Memory { entries: self.log.clone(), next: 0 }));
         let (position, _) = *self.positions.last().unwrap();
@@ -156,8 +158,8 @@ impl Reading {
         (self.reader, self.next) = (Reader::behind(&position), next_of(&position));
     }
 
-    /// Whether all that wrote more than an OPEN had won, and nothing stands twice: a reader that has not read the OPENs or
-    /// the original cannot know.
+    /// True if all writers of more than an OPEN had won, and nothing stands twice: a reader that has not read the OPENs
+    /// or the original cannot know.
     fn is_proof_against_the_middle(&self) -> bool {
         let headings = || self.log.iter().map(|entry| maidenlane_wire::heading(&entry.payload).unwrap());
         let writer = |stamp: Stamp| (stamp.epoch, stamp.writer);
@@ -180,7 +182,7 @@ fn next_of(position: &Position) -> usize {
     usize::try_from(position.offset).unwrap() + 1
 }
 
-/// What a record says; follows its chain.
+/// Word for a record; `chain` follows it.
 fn word(whole: &Whole<'_>, chain: &mut Vec<String>) -> String {
     let name = |header: &Bytes| String::from_utf8(header.to_vec()).unwrap();
     let word = match whole.record().unwrap() {
@@ -205,12 +207,12 @@ fn block(name: &str) -> BlockRef {
     BlockRef::new(digits.parse().unwrap(), keccak256(name))
 }
 
-/// Knows the sequence numbers of all writers.
+/// Sequence numbers of all writers.
 #[derive(Default)]
 struct Writers(HashMap<(char, u64), u64>);
 
 impl Writers {
-    /// The bytes of one entry.
+    /// Bytes of one entry.
     fn entry(&mut self, words: &str) -> Vec<u8> {
         let (who, what) = words.split_once(' ').unwrap();
         let (who, seq) =
@@ -287,7 +289,7 @@ impl LogConsumer for Memory {
     }
 
     fn read(&mut self, _: usize, _: Duration) -> Result<Vec<Entry>, maidenlane_log::Error> {
-        // Entry by entry: whoever reads must not count on more.
+        // Entry by entry: readers must not count on more.
         let entries = self.entries.get(self.next).cloned().into_iter().collect::<Vec<_>>();
         self.next += entries.len();
         Ok(entries)

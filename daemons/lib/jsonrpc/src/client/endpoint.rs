@@ -1,12 +1,12 @@
-//! Endpoints: where a JSON-RPC server is.
+//! Endpoints: addresses of JSON-RPC servers.
 
 use http::Uri;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Address of a JSON-RPC server, parsed from `http://`, `https://`, `ws://` or `wss://` with a host, or the absolute path
-/// of an IPC socket.
+/// Address of a JSON-RPC server, parsed from `http://`, `https://`, `ws://` or `wss://` with a host, or the absolute
+/// path of an IPC socket.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// HTTP, with TLS for `https`.
@@ -44,7 +44,7 @@ impl FromStr for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// Without the path of a URL: providers put keys there.
+    /// Text without the path of a URL: providers put keys there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ipc(path) => path.display().fmt(f),

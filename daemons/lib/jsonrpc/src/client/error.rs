@@ -1,4 +1,4 @@
-//! Errors of clients: what was asked of which endpoint, and the failure behind it.
+//! Errors of clients: the operation, its endpoint, and the failure behind it.
 
 use super::endpoint::Endpoint;
 use super::options::Options;
@@ -19,7 +19,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct ClientError {
     verb: &'static str,
     subject: String,
-    /// Server that was asked.
+    /// Server of the request.
     pub endpoint: Endpoint,
     /// Failure, with its cause and cure.
     #[source]

@@ -51,8 +51,8 @@ pub(super) fn client(uri: &Uri, options: &Options) -> Result<HttpClient, Failure
         .max_response_size(options.answer_bytes_max)
         .set_http_middleware(tower::ServiceBuilder::new().layer(transport))
         .set_rpc_middleware(RpcServiceBuilder::new())
-        // Only a form: the requests go to the address that the poster knows, because without its own TLS jsonrpsee takes
-        // no `https`.
+        // Only a form: the requests go to the address that the poster knows, because without its own TLS jsonrpsee
+        // takes no `https`.
         .build("http://endpoint")
         .map_err(|error| Failure::Unreadable(error.into()))
 }

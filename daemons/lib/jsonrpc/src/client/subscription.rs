@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time for the connection to tell its end after a subscription's. A server that ends one often ends both, the reason in
-/// the close frame.
+/// Time from a subscription's end to the connection's. A server that ends one often ends both, the reason in the close
+/// frame.
 const CLOSE_WAIT: Duration = Duration::from_millis(500);
 
 /// Notifications of one subscription. Dropped, it unsubscribes.
@@ -35,8 +35,8 @@ impl<N: DeserializeOwned> Subscription<N> {
         Self { inner, connection, endpoint, options, method: method.to_owned() }
     }
 
-    /// Waits for the next notification. Cancel-safe. [`Failure::Unreadable`] concerns one notification; every other error
-    /// is the subscription's end.
+    /// Waits for the next notification. Cancel-safe. [`Failure::Unreadable`] concerns one notification; every other
+    /// error is the subscription's end.
     pub async fn next(&mut self) -> Result<N, ClientError> {
         let failure = match self.inner.next().await {
             Some(Ok(notification)) => return Ok(notification),
@@ -55,7 +55,7 @@ impl<N: DeserializeOwned> Subscription<N> {
         closed.map_or(Failure::Ended, |reason| error::failure(reason, &self.options))
     }
 
-    /// Unsubscribes, and waits until the server has been told so.
+    /// Unsubscribes, and waits until the server has confirmed it.
     pub async fn unsubscribe(self) -> Result<(), ClientError> {
         let within = self.options.request_timeout;
         let failure = match tokio::time::timeout(within, self.inner.unsubscribe()).await {

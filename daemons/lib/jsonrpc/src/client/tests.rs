@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(50);
 
-/// A fake server, and where clients reach it.
+/// A fake server, and its endpoints.
 struct Served {
     fake: Arc<Fake>,
     http: String,
@@ -27,7 +27,7 @@ impl Served {
         Client::connect(endpoint, options).await.expect("it listens")
     }
 
-    /// A client of every transport.
+    /// Clients, one of every transport.
     async fn clients(&self, options: &Options) -> [Client; 3] {
         let client = async |address| self.client(address, options.clone()).await;
         [client(&self.http).await, client(&self.websocket).await, client(&self.ipc).await]

@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::Value;
 
-/// Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `work` holds its thread
-/// for a turn, `pin` tells the pin.
+/// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `work`
+/// holds its thread for a turn, `pin` gives the pin.
 /// `eth_subscribe` knows `count`, which sends its second parameter's numbers at once.
 #[derive(Default)]
 pub(crate) struct Fake {

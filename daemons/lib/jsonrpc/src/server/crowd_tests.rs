@@ -1,4 +1,4 @@
-//! Many clients that do nothing, and slow ones.
+//! Tests with many clients that do nothing, and with slow ones.
 
 use super::*;
 use crate::Limits;
@@ -31,7 +31,7 @@ fn with<C: Future<Output = ()>>(limits: Limits, client: impl FnOnce(std::net::So
     });
 }
 
-/// One call on a connection of its own.
+/// Answer to one call on a connection of its own.
 async fn ask(address: std::net::SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!(

@@ -90,7 +90,7 @@ fn stops_when_told() {
     });
 }
 
-/// The same with rules.
+/// Serves the fake with rules as [`ask`] does; gives head and body of the answer.
 fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -177,7 +177,7 @@ fn namespaces_tokens_and_rates_are_kept() {
     let modules = CALL.replace("echo", "rpc_modules");
     let (_, body) = ask_rules(&post(&known, &modules), rules());
     assert_eq!(String::from_utf8_lossy(&body), r#"{"jsonrpc":"2.0","id":1,"result":{"echo":"1.0"}}"#);
-    // What may be asked is described to those who may ask, and no more of it than they may.
+    // The document describes methods to callers that may call them, and no more of it than they may.
     let get = |headers: &str| {
         format!("GET /openrpc.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
     };

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// Signs certificates of clients and servers.
+/// Certificate authority of clients and servers.
 pub(crate) struct Authority {
     pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -46,7 +46,7 @@ impl Authority {
     }
 }
 
-/// The files of one server, which knows the client certificate for `reader.example`.
+/// Files of one server, which knows the client certificate for `reader.example`.
 pub(crate) struct Server {
     pub(crate) dir: std::path::PathBuf,
     files: TlsFiles,
@@ -100,7 +100,7 @@ impl Server {
     }
 }
 
-/// The status line and body of one call, or what went wrong before there was one.
+/// Status line and body of one call, or the failure before there was one.
 async fn ask(address: SocketAddr, trust: &Authority, own: Option<&Signed>) -> Result<String, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! Creating topics and judging the live settings of existing ones.
+//! Administration of topics: creation, and judging the live settings of existing ones.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::{Options, failed, signed};
 use crate::{Error, TopicNeeds, TopicOptions};
 
-/// Shape of a topic, as its brokers say.
+/// Partitions and copies of a topic, as its brokers report them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) partitions: u32,
@@ -83,7 +83,7 @@ pub fn delete(options: &Options, topic: &str) -> Result<(), Error> {
     }
 }
 
-/// A created topic reaches the brokers' metadata a little later.
+/// Waits until a created topic has reached the brokers' metadata, which takes a moment.
 fn wait_until_known(options: &Options, topic: &str) -> Result<(), Error> {
     let deadline = Instant::now() + options.timeout;
     loop {
@@ -206,7 +206,8 @@ fn client(options: &Options) -> Result<AdminClient<DefaultClientContext>, Error>
     })
 }
 
-/// The time in which librdkafka answers every request, from a thread of its own, whatever becomes of the brokers.
+/// Options with the time in which librdkafka answers every request, from a thread of its own, whatever becomes of the
+/// brokers.
 fn request(options: &Options) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(options.timeout)).operation_timeout(Some(options.timeout))
 }

@@ -1,4 +1,4 @@
-//! Reads one partition of a Kafka topic.
+//! Consumer of one partition of a Kafka topic.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, From, LogConsumer, Offset};
 
-/// Settings of everything that reads.
+/// Settings of all clients that read.
 pub(super) const READING: [(&str, &str); 11] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -29,17 +29,17 @@ pub(super) const READING: [(&str, &str); 11] = [
     ("fetch.error.backoff.ms", "20"),
 ];
 
-/// For the two ends of a partition. A question that was under way when a broker died is never answered, and whoever
-/// waits for it tells nobody that it lives: ask again well before that counts as silence.
+/// Timeout of a query for the two ends of a partition. A query that was under way when a broker died is never answered,
+/// and a loop that waits for it gives no sign of life: ask again well before that counts as silence.
 const WATERMARKS_WAIT: Duration = Duration::from_secs(3);
 
-/// Reads one partition; in no group, its position is its own.
+/// Consumer of one partition; in no group, its position is its own.
 pub struct Consumer {
     options: Options,
     topic: String,
     partition: u32,
     client: BaseConsumer,
-    /// Asks for the ends of the partition. A broker answers the requests of one connection in order, so a question
+    /// Client for queries of the partition's ends. A broker answers the requests of one connection in order, so a query
     /// on the reader's own would wait behind its fetch, for as long as there is nothing to read.
     asker: BaseConsumer,
     next: u64,
@@ -55,13 +55,13 @@ pub struct Consumer {
 /// client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fetching {
-    /// Nothing yet.
+    /// Fetching has not begun.
     Not,
-    /// Fetches from `next` on.
+    /// Fetching goes on from `next`.
     Does,
-    /// Fetches from elsewhere.
+    /// Fetching goes on from elsewhere.
     Elsewhere,
-    /// Gave up on the partition.
+    /// Fetching has given up on the partition.
     Stopped,
 }
 
@@ -93,7 +93,7 @@ impl Consumer {
         Ok(consumer)
     }
 
-    /// Earliest and end.
+    /// Offsets of the earliest entry and of the end.
     fn watermarks(&self) -> Result<(u64, u64), Error> {
         let wait = self.options.timeout.min(WATERMARKS_WAIT);
         let marks = self.asker.fetch_watermarks(&self.topic, signed(self.partition), wait);
@@ -144,7 +144,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// The next entry within `wait`.
+    /// Polls for the next entry within `wait`.
     fn poll(&mut self, wait: Duration) -> Result<Option<Entry>, Error> {
         self.fetch()?;
         let (next, error) = match self.client.poll(wait) {
@@ -176,7 +176,7 @@ fn connect(options: &Options, topic: &str) -> Result<BaseConsumer, Error> {
     config.create().map_err(|error| failed(options, topic, "opening", error))
 }
 
-/// An entry of ours: a tombstone has an empty payload.
+/// The entry of a message: a tombstone has an empty payload.
 pub(super) fn entry(message: &BorrowedMessage<'_>) -> Option<Entry> {
     let offset = Offset(u64::try_from(message.offset()).ok()?);
     let payload = message.payload().unwrap_or_default().to_vec();

@@ -1,4 +1,4 @@
-//! Makes one read out of many polls: bounded in bytes, waiting only for the first entry.
+//! Gathering of one read out of many polls: bounded in bytes, waiting only for the first entry.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use crate::Error;
 /// Leftover of one read for the next.
 #[derive(Debug)]
 pub(super) struct Rest<T> {
-    /// Polled, but too large for that read.
+    /// Entry that was polled, but was too large for that read.
     held: Option<T>,
-    /// Told at the next read, after what was good has been taken: librdkafka tells it once.
+    /// Error to be returned at the next read, after the good entries have been taken: librdkafka reports it once.
     failure: Option<Error>,
 }
 
@@ -19,9 +19,9 @@ impl<T> Default for Rest<T> {
     }
 }
 
-/// Entries of at most `max_bytes` together, or one larger; none if nothing comes within `wait`.
+/// Gathers entries of at most `max_bytes` together, or one larger; none if nothing comes within `wait`.
 ///
-/// `poll` gives the next entry within a time; `rest` says where the reader keeps what is left.
+/// `poll` gives the next entry within a time; `rest` gives the place where the reader keeps what is left.
 pub(super) fn gather<R, T>(
     reader: &mut R,
     rest: impl Fn(&mut R) -> &mut Rest<T>,

@@ -1,4 +1,4 @@
-//! A member of a Kafka consumer group, with positions committed by hand.
+//! Member of a Kafka consumer group, with positions committed by hand.
 //!
 //! # Correctness
 //! A member commits only what it was handed since its partitions were last assigned: a commit for a partition that
@@ -23,7 +23,7 @@ pub struct Group {
     options: Options,
     topic: String,
     client: BaseConsumer<Rebalances>,
-    /// As of the last poll.
+    /// Number of rebalances as of the last poll.
     rebalances: u64,
     /// First offset handed out of each partition since the last rebalance.
     handed: BTreeMap<u32, u64>,
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Group {
     }
 }
 
-/// Counts the changes of this member's share.
+/// Counter of the changes of this member's share.
 #[derive(Default)]
 struct Rebalances(AtomicU64);
 
@@ -120,7 +120,7 @@ impl Group {
         failed(&self.options, &self.topic, what, error)
     }
 
-    /// The next entry within `wait`, once share and positions are known to be the latest.
+    /// Polls for the next entry within `wait`, once share and positions are known to be the latest.
     fn poll(&mut self, wait: Duration) -> Result<Option<(u32, Entry)>, Error> {
         let polled = match self.client.poll(wait) {
             None => Ok(None),

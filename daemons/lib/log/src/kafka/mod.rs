@@ -1,4 +1,4 @@
-//! The Kafka backend, for feeds that leave the machine. The only place that knows librdkafka.
+//! Kafka backend, for feeds that leave the machine. The only place that knows librdkafka.
 //!
 //! Its durability is replication, not fsync: `check` names every setting of a topic that would lose what was
 //! acknowledged. Everything is synchronous; librdkafka keeps threads of its own.
@@ -23,16 +23,16 @@ pub use unconsumed::unconsumed;
 
 use crate::Error;
 
-/// How to reach a cluster.
+/// Address of a cluster, and options of its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// `host:port`, any of them suffices to find the others.
+    /// Addresses of brokers, `host:port`; any of them suffices to find the others.
     pub brokers: Vec<String>,
     /// Name in the brokers' logs and quotas.
     pub client_id: String,
-    /// How long one request, such as an append, may take.
+    /// Timeout of one request, such as an append.
     pub timeout: Duration,
-    /// How long a silent group member keeps its partitions (brokers allow no less than 6 s by default).
+    /// Time that a silent group member keeps its partitions (brokers allow no less than 6 s by default).
     pub session_timeout: Duration,
     /// Further librdkafka settings, such as those of TLS and SASL. Those that guard data cannot be overridden.
     pub properties: Vec<(String, String)>,
@@ -65,7 +65,7 @@ impl Options {
         config.set("reconnect.backoff.ms", "20");
         config.set("reconnect.backoff.max.ms", "500");
         config.set("retry.backoff.ms", "20");
-        // What a broker answered while it stopped or started is believed so long; the default is 5 minutes, in which
+        // What a broker answered while it stopped or started is cached so long; the default is 5 minutes, in which
         // a topic counts as unknown and nobody gives a sign of life.
         config.set("topic.metadata.refresh.interval.ms", "2000");
         config.set("log.connection.close", "false");
@@ -82,7 +82,7 @@ impl Options {
     }
 }
 
-/// `what` failed.
+/// Error of the operation `what`.
 fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
     match error.rdkafka_error_code() {
@@ -101,7 +101,7 @@ fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Erro
     }
 }
 
-/// True for what librdkafka mends by itself: brokers that are down, moving, or restarting.
+/// True for errors that librdkafka mends by itself: brokers that are down, moving, or restarting.
 fn is_transient(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
@@ -132,7 +132,7 @@ fn is_transient(error: &KafkaError) -> bool {
     )
 }
 
-/// Kafka counts partitions and offsets with signs.
+/// Partition or offset as Kafka counts them, with a sign.
 fn signed(partition: u32) -> i32 {
     i32::try_from(partition).unwrap_or(i32::MAX)
 }

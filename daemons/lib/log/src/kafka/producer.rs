@@ -1,4 +1,4 @@
-//! Appends to a Kafka topic.
+//! Producer of a Kafka topic.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 use super::{Options, admin, failed, unsigned};
 use crate::{Append, Error, LogProducer, Offset};
 
-/// librdkafka answers for every entry at its own deadline; this much later something is wrong with it.
+/// Time after an entry's deadline, at which librdkafka answers for it, when something is wrong with the client.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Appends to one topic: acknowledged by all in-sync copies, in order, without duplicates.
+/// Producer of one topic: appends are acknowledged by all in-sync copies, in order, without duplicates.
 pub struct Producer {
     options: Options,
     topic: String,
     partitions: u32,
     batch_max_bytes: usize,
-    /// None after an error: what a failed client may still have under way dies with it.
+    /// Client; `None` after an error: appends that a failed client may still have under way die with it.
     client: Option<ThreadedProducer<Deliveries>>,
 }
 
@@ -30,10 +30,10 @@ impl std::fmt::Debug for Producer {
     }
 }
 
-/// Hands every outcome to the append that waits for it.
+/// Context that hands every outcome to the append that waits for it.
 struct Deliveries;
 
-/// Name of an entry within its append.
+/// Index of an entry within its append.
 struct Ticket {
     index: usize,
     outcomes: SyncSender<Outcome>,

@@ -1,4 +1,4 @@
-//! Backlog of a consumer group, as somebody sees it who is not in the group.
+//! Backlog of a consumer group, seen from outside the group.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::consumer::{READING, entry};
 use super::{Options, admin, failed, is_transient, signed};
 use crate::{Entry, Error};
 
-/// The longest wait for one message; the broker answers in less.
+/// Timeout of a wait for one message; the broker answers in less.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The oldest entry that `group` has not committed, of each partition that has one.
@@ -23,7 +23,7 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
     let failed = |what: &str, error: KafkaError| failed(options, topic, what, error);
     let partitions = admin::shape(options, topic)?.partitions;
     let mut config = options.client(&READING);
-    // Names whose positions are asked for; without a subscription this client never joins.
+    // Group whose positions are queried; without a subscription this client never joins.
     config.set("group.id", group);
     let client: BaseConsumer = config.create().map_err(|error| failed("opening", error))?;
     let behind = behind(&client, options, topic, partitions).map_err(|error| failed("positions", error))?;
@@ -53,7 +53,7 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
     Ok(oldest.into_iter().collect())
 }
 
-/// Where the group goes on, of the partitions whose end it has not reached.
+/// Positions at which the group goes on, in the partitions whose end it has not reached.
 fn behind(
     client: &BaseConsumer,
     options: &Options,
@@ -66,7 +66,7 @@ fn behind(
     let mut behind = TopicPartitionList::new();
     for one in committed.elements() {
         let (low, high) = client.fetch_watermarks(topic, one.partition(), options.timeout)?;
-        // What retention has taken is nobody's to consume any more.
+        // Entries that retention has taken are nobody's to consume any more.
         let next = match one.offset() {
             rdkafka::Offset::Offset(next) => next.max(low),
             _ => low,

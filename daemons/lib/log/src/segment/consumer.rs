@@ -1,4 +1,4 @@
-//! Reads one partition behind its mark, in any process, without a lock.
+//! Consumer of one partition behind its mark, in any process, without a lock.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,25 +11,25 @@ use super::walk::{self, Step, Walk};
 use super::{Options, frame::HEADER_BYTES};
 use crate::{Entry, Error, From, LogConsumer, Offset, Watch};
 
-/// Reads one partition.
+/// Consumer of one partition.
 #[derive(Debug)]
 pub struct Consumer {
     reader: Reader,
     watch: Watch,
 }
 
-/// The reading without the waiting, which a group member does for all its partitions at once.
+/// Reader without the waiting, which a group member does for all its partitions at once.
 #[derive(Debug)]
 pub(super) struct Reader {
     topic: String,
     dir: PathBuf,
     mark: MarkFile,
     lock_wait: Duration,
-    /// The next entry.
+    /// Offset of the next entry.
     next: u64,
-    /// Where it stands, if known.
+    /// Place of that entry, if known.
     at: Option<At>,
-    /// As of the last look: a tail cut off under us makes places invalid.
+    /// Number of cuts as of the last look: a tail cut off under us makes places invalid.
     cuts: u64,
 }
 
@@ -133,7 +133,7 @@ impl Reader {
         if wanted <= self.mark.read()?.end {
             return Ok(());
         }
-        // A mark may have lost its last writings in a power cut, though not the entries. Whoever may write looks.
+        // A mark may have lost its last writings in a power cut, though not the entries. A reader that may write looks.
         match Partition::open(&self.dir).and_then(|mut partition| partition.lock(self.lock_wait).map(drop)) {
             Ok(()) => {}
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {}
@@ -163,7 +163,7 @@ impl Reader {
                     entries.push(entry);
                 }
                 Ok(None) => break,
-                // Told when it is asked for again, after what is good has been taken.
+                // Reported at the next read, after the good entries have been taken.
                 Err(_) if !entries.is_empty() => {
                     self.at = None;
                     break;
@@ -229,7 +229,7 @@ impl Reader {
         Ok(At { base, walk })
     }
 
-    /// Retention may delete a segment just before it is opened.
+    /// Replaces an error by [`Error::RetentionGap`] where retention has deleted a segment just before it was opened.
     fn or_gap<T>(&self, result: Result<T, Error>, base: u64) -> Result<T, Error> {
         if let Err(Error::Io { source, .. }) = &result
             && source.kind() == std::io::ErrorKind::NotFound

@@ -14,7 +14,7 @@ pub(super) const LOCK: &str = "lock";
 /// The mark behind which everything is on disk.
 pub(super) const DURABLE: &str = "durable";
 
-/// `verb` of `path` failed.
+/// Error of the operation `verb` on `path`.
 pub(super) fn failed(verb: &str, path: &Path, source: std::io::Error) -> Error {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
@@ -24,17 +24,17 @@ pub(super) fn failed(verb: &str, path: &Path, source: std::io::Error) -> Error {
     }
 }
 
-/// The bytes at `pos` of `path` are wrong.
+/// Error for wrong bytes at `pos` of `path`.
 pub(super) fn corrupt(path: &Path, pos: u64, what: impl Into<String>) -> Error {
     Error::Corrupt { place: format!("{} byte {pos}", path.display()), what: what.into() }
 }
 
-/// The segment whose first entry is `base`: an offset stays addressable because files are named by it.
+/// Path of the segment whose first entry is `base`: an offset stays addressable because files are named by it.
 pub(super) fn segment_path(dir: &Path, base: u64) -> PathBuf {
     dir.join(format!("{base:020}.log"))
 }
 
-/// The sparse index beside it.
+/// Path of its sparse index.
 pub(super) fn index_path(dir: &Path, base: u64) -> PathBuf {
     dir.join(format!("{base:020}.index"))
 }
@@ -87,7 +87,7 @@ pub(super) fn create_segment(dir: &Path, base: u64, created_ms: u64) -> Result<F
     open_segment(dir, base, true).map(|(file, _)| file)
 }
 
-/// Writes a file that is there whole or not at all, also after a power cut.
+/// Writes a file atomically: it is there whole or not at all, also after a power cut.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let new = path.with_extension("new");
     let write = || {

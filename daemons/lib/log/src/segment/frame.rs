@@ -1,4 +1,4 @@
-//! The bytes of a segment file: a header, then frames. Pure.
+//! Format of a segment file: a header, then frames. Pure.
 //!
 //! ```text
 //! header := "MLSG" | version:u8=1 | 0:u8*3 | base:u64 | created_ms:u64 | crc32c:u32 of all before it
@@ -6,20 +6,20 @@
 //! ```
 //! Little endian. `len` counts from `offset` on, the checksum covers `len` and everything after itself. `key_len`
 //! is `u32::MAX` without a key. `batch` is the first offset of the append the frame came with: the appends before
-//! that were on disk when it was written, which tells damage from a torn tail. A change needs a new version.
+//! that were on disk when it was written, by which damage differs from a torn tail. A change needs a new version.
 
 /// Bytes of a segment header.
 pub(super) const HEADER_BYTES: u64 = 28;
 /// Bytes of a frame before key and payload.
 pub(super) const FRAME_FIXED_BYTES: usize = 36;
-/// No frame is larger, whatever its length field says.
+/// Bytes of the largest frame, whatever a length field says.
 pub(super) const FRAME_MAX_BYTES: usize = 128 << 20;
 const MAGIC: [u8; 4] = *b"MLSG";
 const VERSION: u8 = 1;
 const LEN_AND_CRC: usize = 8;
 const NO_KEY: u32 = u32::MAX;
 
-/// First bytes of a segment file.
+/// Header of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) base: u64,
@@ -43,7 +43,7 @@ pub(super) enum Parsed<'a> {
     Frame(Frame<'a>, usize),
     /// The frame needs so many bytes altogether.
     Incomplete(usize),
-    /// No frame, and why.
+    /// Bytes that are no frame, with the reason.
     Bad(String),
 }
 
@@ -59,7 +59,7 @@ impl Header {
         out
     }
 
-    /// The header in `bytes`, or what is wrong with it.
+    /// Decodes the header in `bytes`.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let fields = || {
             let magic: [u8; 4] = array(bytes, 0)?;
@@ -189,7 +189,7 @@ mod tests {
         out
     }
 
-    /// Disk bytes are a contract: this changes only with the version.
+    /// Test of the disk bytes, which are a contract: they change only with the version.
     #[test]
     fn golden_bytes() {
         let frame = Frame { offset: 7, batch: 6, time_ms: 5, key: Some(b"k"), payload: b"payload" };

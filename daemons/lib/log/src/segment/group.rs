@@ -14,7 +14,7 @@ use super::mark::{Mark, MarkFile};
 use super::topic::{Topic, refuse_bad_name};
 use crate::{Entry, Error, From, GroupConsumer, Offset, Watch};
 
-/// A standby tries for the lock this often.
+/// Interval at which a standby tries for the lock.
 const STANDBY_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A member of a consumer group.
@@ -59,7 +59,7 @@ impl Group {
         Ok(Self { options: options.clone(), topic, dir, lock, active: None })
     }
 
-    /// The active member's share, if that is this member.
+    /// The active member's share, if this member is the active one.
     fn activate(&mut self) -> Result<Option<&mut Active>, Error> {
         if self.active.is_none() {
             match self.lock.try_lock() {
@@ -94,7 +94,7 @@ impl Group {
 }
 
 impl Active {
-    /// Entries of the first partition that has some, beginning with the one whose turn it is.
+    /// Takes entries of the first partition that has some, beginning with the one whose turn it is.
     fn take(&mut self, max_bytes: usize) -> Result<Vec<(u32, Entry)>, Error> {
         let count = self.shares.len();
         for step in 0..count {

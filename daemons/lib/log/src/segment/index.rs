@@ -1,4 +1,4 @@
-//! The sparse index of a segment: `(offset:u64, byte:u64)` pairs, one for every so many bytes of frames.
+//! Sparse index of a segment: `(offset:u64, byte:u64)` pairs, one for every so many bytes of frames.
 //!
 //! It is a hint. A reader checks the frame it points at and walks from the segment's front if that is not the wanted
 //! one, so the index needs no checksum and no sync, and losing it costs time only.
@@ -10,17 +10,17 @@ use std::path::Path;
 use super::files;
 use super::frame::{HEADER_BYTES, u64_at};
 
-/// One pair for at least so many bytes.
+/// Bytes of frames between two pairs, at least.
 const EVERY_BYTES: u64 = 64 << 10;
 const PAIR_BYTES: u64 = 16;
-/// A larger index is nonsense: a segment would have to hold a terabyte.
+/// Size beyond which an index is nonsense: a segment would have to hold a terabyte.
 const INDEX_MAX_BYTES: u64 = 256 << 20;
 
-/// Writes the index of the active segment.
+/// Writer of the index of the active segment.
 #[derive(Debug)]
 pub(super) struct Writer {
     file: Option<File>,
-    /// Where the next pair goes: half a pair left by a full disk is overwritten.
+    /// Place of the next pair: half a pair left by a full disk is overwritten.
     at: u64,
     last_pos: u64,
 }

@@ -1,4 +1,4 @@
-//! Inspection of a partition for an operator: what is there, is it whole, cut it off.
+//! Inspection of a partition for an operator: list it, verify it, cut it off.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,33 +11,33 @@ use super::walk::{Step, Walk};
 use super::{Options, frame::HEADER_BYTES};
 use crate::{Error, Offset};
 
-/// One segment file.
+/// Facts about one segment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
     /// Path of the file.
     pub path: PathBuf,
     /// Offset of its first entry.
     pub base: Offset,
-    /// Published entries.
+    /// Number of published entries.
     pub entries: u64,
     /// Bytes of the file.
     pub bytes: u64,
-    /// When it was begun, in ms since 1970.
+    /// Time at which it was begun, in ms since 1970.
     pub created_ms: u64,
-    /// When its first published entry was appended.
+    /// Time at which its first published entry was appended.
     pub first_ms: Option<u64>,
-    /// When its last published entry was appended; only [`verify`] gets to see it.
+    /// Time at which its last published entry was appended; only [`verify`] gets to see it.
     pub last_ms: Option<u64>,
 }
 
-/// One partition.
+/// Facts about one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionInfo {
-    /// One after the newest durable entry.
+    /// Offset after the newest durable entry.
     pub end: Offset,
     /// Bytes behind the durable mark: an append on its way, or what a killed writer left.
     pub unpublished_bytes: u64,
-    /// Oldest first; the last one is appended to.
+    /// Segments, oldest first; the last one is appended to.
     pub segments: Vec<SegmentInfo>,
 }
 
@@ -58,7 +58,7 @@ pub fn topics(options: &Options) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// How many partitions `topic` has.
+/// Number of partitions of `topic`.
 ///
 /// # Errors
 /// [`Error::NoTopic`] and the like.

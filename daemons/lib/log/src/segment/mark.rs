@@ -1,4 +1,4 @@
-//! A mark: a small file that says how far something got, rewritten in place and never torn.
+//! Mark file: a small file that holds a position, rewritten in place and never torn.
 //!
 //! Two slots are written in turn, each with a serial number and a checksum; the newest good one counts. A slot cut
 //! short by a crash leaves the other, and a reader that meets a slot in the middle of its rewriting has the other
@@ -17,21 +17,21 @@ const SLOT_BYTES: usize = 512;
 const FILE_BYTES: usize = 2 * SLOT_BYTES;
 const MAGIC: u64 = u64::from_le_bytes(*b"MLMARK\x01\x00");
 const COVERED_BYTES: usize = 48;
-/// Readers look again this often before they call a mark broken: a writer may have lapped them.
+/// Number of looks before readers call a mark broken: a writer may have lapped them.
 const LOOKS_MAX: u32 = 100;
 
-/// How far the log is on disk, or a group has come.
+/// Position up to which the log is on disk, or that a group has reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// Grows with every writing.
+    /// Serial number, which grows with every writing.
     pub(super) serial: u64,
-    /// One after the newest durable entry; the next entry to read.
+    /// Offset after the newest durable entry; the next entry to read.
     pub(super) end: u64,
     /// Base of the segment that holds the end.
     pub(super) base: u64,
     /// Byte in that segment where the end lies.
     pub(super) pos: u64,
-    /// How often a published tail was cut off by an operator.
+    /// Number of times that a published tail was cut off by an operator.
     pub(super) cuts: u64,
 }
 

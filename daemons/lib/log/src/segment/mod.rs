@@ -1,4 +1,4 @@
-//! The segment log: a topic on one machine, as files that many processes append to and read.
+//! Segment log: a topic on one machine, as files that many processes append to and read.
 //!
 //! An entry is acknowledged after its fdatasync; readers never pass the mark that is published after it. Writers
 //! take turns under a `flock`, so the order in the file is the order. See `topic` for the layout of the directory
@@ -34,12 +34,12 @@ pub use producer::Producer;
 pub use topic::{check, create};
 pub use unconsumed::unconsumed;
 
-/// Where the segment log lives.
+/// Location of the segment log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Directory that holds one directory per topic.
     pub dir: PathBuf,
-    /// How long to wait for other writers of the same topic.
+    /// Timeout of a wait for other writers of the same topic.
     pub lock_wait: Duration,
 }
 

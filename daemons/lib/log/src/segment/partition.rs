@@ -1,4 +1,4 @@
-//! The writing end of one partition, held by one process at a time under a `flock`.
+//! Writing end of one partition, held by one process at a time under a `flock`.
 //!
 //! # Correctness
 //! Everything that changes a partition happens between [`Partition::lock`] and the end of its guard, in this order:
@@ -26,7 +26,7 @@ pub(super) struct Partition {
     lock: File,
     mark: Option<MarkFile>,
     open: Option<Open>,
-    /// Set for good when the disk refused what had been written.
+    /// Reason why it is broken for good: the disk refused what had been written.
     broken: Option<String>,
 }
 
@@ -99,7 +99,7 @@ fn lock_file(lock: &File, dir: &Path, wait: Duration) -> Result<(), Error> {
 }
 
 impl Locked<'_> {
-    /// Brings file and mark into line.
+    /// Brings file and mark into line, whatever the last holder left.
     fn settle(&mut self) -> Result<(), Error> {
         let mark = match &self.partition.mark {
             Some(file) => file.read()?,
@@ -142,8 +142,8 @@ impl Locked<'_> {
         Ok(mark)
     }
 
-    /// Keeps the whole frames behind the mark, whose writer may have been killed before it could say so, and cuts
-    /// the rest off.
+    /// Keeps the whole frames behind the mark, whose writer may have been killed before it could acknowledge them, and
+    /// cuts the rest off.
     fn repair(&mut self, mark: Mark) -> Result<Mark, Error> {
         self.partition.open = None;
         let dir = &self.partition.dir;
@@ -167,12 +167,12 @@ impl Locked<'_> {
         self.partition.mark.as_ref().map_or(Ok(()), |file| file.publish(mark))
     }
 
-    /// The mark as it stands.
+    /// The present mark.
     pub(super) fn mark(&self) -> Mark {
         self.partition.open.as_ref().map(|open| open.mark).unwrap_or_default()
     }
 
-    /// Writes, syncs and publishes; after an error nothing of it is there.
+    /// Appends a batch: writes, syncs and publishes; after an error nothing of it is there.
     pub(super) fn append(&mut self, batch: &Batch, entries: u64) -> Result<(), Error> {
         let Some(open) = self.partition.open.as_mut() else { return Ok(()) };
         let (before, path) = (open.mark, segment_path(&self.partition.dir, open.mark.base));

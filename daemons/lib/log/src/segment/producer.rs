@@ -1,4 +1,4 @@
-//! Appends to the partitions of a topic.
+//! Producer of the partitions of a topic.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::topic::Topic;
 use super::{Options, files};
 use crate::{Append, Error, LogProducer, Offset};
 
-/// Appends to one topic, next to any number of others in other threads and processes.
+/// Producer of one topic, next to any number of others in other threads and processes.
 ///
 /// All entries of one call share one write and one fdatasync per partition. With several partitions an error leaves
 /// open which of them took their entries.
@@ -19,8 +19,8 @@ pub struct Producer {
     lock_wait: Duration,
 }
 
-/// A partition and how often it was cut when this producer last looked: after a cut, what it would append may no
-/// longer fit what is there.
+/// A partition and how often it was cut when this producer last looked: after a cut, its next entries may no longer fit
+/// what is there.
 #[derive(Debug)]
 struct Own {
     partition: Partition,

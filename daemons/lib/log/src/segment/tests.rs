@@ -1,4 +1,4 @@
-//! Tests of what is particular to the segment log; what all logs have in common is in `tests/conformance.rs`.
+//! Tests of the segment log alone; tests of what all logs have in common are in `tests/conformance.rs`.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -14,7 +14,7 @@ const TOPIC: &str = "topic";
 /// A log with one topic.
 struct Log {
     options: Options,
-    /// Goes when the log does.
+    /// Directory that goes when the log does.
     _dir: tempfile::TempDir,
 }
 
@@ -57,7 +57,7 @@ impl Log {
             .collect()
     }
 
-    /// All that a new reader gets, as far as it gets.
+    /// All entries that a new reader gets, as far as it gets.
     fn read_all(&self) -> Result<Vec<u64>, Error> {
         let mut consumer = Consumer::open(&self.options, TOPIC, 0)?;
         let mut all = Vec::new();
@@ -71,7 +71,7 @@ impl Log {
     }
 }
 
-/// 100 bytes that begin with a number.
+/// Payload of 100 bytes that begin with a number.
 fn payload(number: u64) -> Vec<u8> {
     let mut bytes = number.to_le_bytes().to_vec();
     bytes.resize(100, 0xaa);
@@ -123,7 +123,7 @@ fn segments_rotate_and_the_index_finds_every_entry() {
     assert_eq!(number(&consumer.read(1, NOW).unwrap()[0]), 3_210);
 }
 
-/// Frames that lie across the ends of what is read ahead, wherever in the frame such an end falls.
+/// Test with frames that lie across the ends of what is read ahead, wherever in the frame such an end falls.
 #[test]
 fn frames_of_all_sizes_are_walked_by_readers_and_repair() {
     let log = Log::new(64 << 20);
@@ -205,7 +205,7 @@ fn a_mark_that_lost_its_last_writings_loses_no_entries() {
     log.append(2..9);
     assert!(log.segments().len() > 3);
     fs::write(log.partition().join("durable"), &old).unwrap();
-    // A reader that had been further is not told that the log was cut.
+    // A reader that had been further gets no error that the log was cut.
     log.consumer().seek(From::At(Offset(9))).unwrap();
     assert_eq!(log.read_all().unwrap(), numbers(0..9));
     fs::remove_file(log.partition().join("durable")).unwrap();
@@ -329,7 +329,7 @@ fn cut_log(log: &Log) {
     ahead.seek(From::End).unwrap();
     let mut writer = log.producer();
     cut(&log.options, TOPIC, 0, Offset(30)).unwrap();
-    // A writer must not go on as if what it appended before were there. It is told once.
+    // A writer must not go on as if what it appended before were there. It gets the error once.
     assert!(matches!(append(&mut writer, 999), Err(Error::Cut { end: 30, .. })));
     assert!(matches!(ahead.read(1, NOW), Err(Error::BeyondEnd { wanted: 50, end: 30, .. })));
     assert!(matches!(ahead.seek(From::At(Offset(31))), Err(Error::BeyondEnd { .. })));
@@ -428,7 +428,7 @@ fn a_standby_takes_over_where_was_committed() {
     assert_eq!(seen, keys);
 }
 
-/// On a file system of one megabyte, which only root can make.
+/// Test on a file system of one megabyte, which only root can make.
 #[test]
 fn a_full_disk_is_a_clean_error_and_ends_when_space_is_freed() {
     let dir = tempfile::tempdir().unwrap();

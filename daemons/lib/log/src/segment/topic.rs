@@ -19,7 +19,7 @@ use crate::{Error, TopicNeeds, TopicOptions};
 
 const FIRST_LINE: &str = "maidenlane-topic 1";
 const PARTITIONS_MAX: u32 = 1024;
-/// Keeps creations by threads of one process apart.
+/// Counter that keeps creations by threads of one process apart.
 static TURN: AtomicU64 = AtomicU64::new(0);
 
 /// An existing topic.
@@ -103,7 +103,7 @@ fn build(dir: &Path, with: &TopicOptions) -> Result<(), Error> {
     files::write_whole(&dir.join("topic"), render(with).as_bytes())
 }
 
-/// Settings of `topic` that would lose data.
+/// Judges the settings of `topic`: those that would lose data.
 ///
 /// # Errors
 /// [`Error::NoTopic`] and the like.
@@ -139,7 +139,7 @@ fn refuse_bad_options(with: &TopicOptions) -> Result<(), Error> {
     Err(Error::Refused { what })
 }
 
-/// Names are directory names, and the same on Kafka.
+/// Refuses a name that cannot be a topic's: names are directory names, and the same on Kafka.
 pub(crate) fn refuse_bad_name(name: &str) -> Result<(), Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=200).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.') {
@@ -191,7 +191,7 @@ fn parse(text: &str) -> Result<TopicOptions, String> {
     })
 }
 
-/// Kafka's key hash.
+/// Hash of keys as in Kafka.
 fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let len = u32::try_from(key.len()).unwrap_or(u32::MAX);
@@ -216,7 +216,7 @@ mod tests {
     use super::{murmur2, parse, refuse_bad_name, render};
     use crate::TopicOptions;
 
-    /// Values of Kafka's own UtilsTest.
+    /// Test with values of Kafka's own UtilsTest.
     #[test]
     fn keys_hash_as_in_java() {
         for (key, hash) in [

@@ -1,4 +1,4 @@
-//! Backlog of a consumer group, as somebody sees it who is not in the group.
+//! Backlog of a consumer group, seen from outside the group.
 
 use super::Options;
 use super::consumer::Reader;
@@ -19,7 +19,8 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
         let mut reader = Reader::open(options, &topic, partition)?;
         if let Some(position) = MarkFile::open(&dir.join(partition.to_string()), false)? {
             match reader.seek(From::At(Offset(position.read()?.end))) {
-                // What retention has taken is nobody's to consume any more: from the earliest, where it stands.
+                // Entries that retention has taken are nobody's to consume any more: from the earliest, where it
+                // stands.
                 Ok(()) | Err(Error::RetentionGap { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! Walks the frames of one segment file up to a limit, and finds where a log really ends.
+//! Walk through the frames of one segment file up to a limit, and search for a log's real end.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -28,9 +28,9 @@ pub(super) struct Walk {
 pub(super) enum Step<'a> {
     /// A frame; the walk stands behind it.
     Frame(Frame<'a>),
-    /// The limit.
+    /// The walk has reached the limit.
     End,
-    /// Something that is no frame; the walk does not pass it.
+    /// Bytes that are no frame; the walk does not pass them.
     Bad(String),
 }
 
@@ -66,7 +66,7 @@ impl Walk {
         self.file.metadata().map(|meta| meta.len()).map_err(|error| failed("stat", &self.path, error))
     }
 
-    /// The frame at the place. Bytes at `limit` and behind are never looked at.
+    /// Reads the frame at the place. Bytes at `limit` and behind are never looked at.
     pub(super) fn step(&mut self, limit: u64) -> Result<Step<'_>, Error> {
         if self.pos >= limit {
             return Ok(Step::End);
@@ -124,7 +124,7 @@ impl Walk {
     }
 }
 
-/// Where a log ends by its own bytes.
+/// End of a log by its own bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tail {
     pub(super) end: u64,
@@ -187,7 +187,7 @@ fn tail_of_segment(dir: &Path, from: Tail) -> Result<Tail, Error> {
     }
 }
 
-/// An error if a frame behind the bad one proves that the bad one had been on disk.
+/// Refuses damage: returns an error if a frame behind the bad one proves that the bad one had been on disk.
 fn refuse_damage(walk: &Walk, bad: u64, limit: u64, end: u64, what: String) -> Result<(), Error> {
     let bytes = usize::try_from(limit - bad).unwrap_or(usize::MAX);
     let mut rest = vec![0; bytes];
@@ -208,7 +208,7 @@ fn refuse_damage(walk: &Walk, bad: u64, limit: u64, end: u64, what: String) -> R
     Ok(())
 }
 
-/// Skips the checksum where the fields are unlikely, so that the search stays linear.
+/// Parses a frame; skips the checksum where the fields are unlikely, so that the search stays linear.
 fn parse_if_likely(bytes: &[u8], end: u64) -> Parsed<'_> {
     let likely =
         |at| super::frame::u64_at(bytes, at).is_some_and(|offset| offset > end && offset - end < 1 << 32);
@@ -243,7 +243,7 @@ pub(super) fn at_offset(dir: &Path, base: u64, wanted: u64, mark: &Mark) -> Resu
     })
 }
 
-/// Walks from the frame `from.0` at byte `from.1` to `wanted`; none if the frames are others.
+/// Walks from the frame `from.0` at byte `from.1` to `wanted`; `None` if the frames are others.
 fn forward(dir: &Path, base: u64, from: (u64, u64), wanted: u64, mark: &Mark) -> Result<Option<Walk>, Error> {
     let (mut walk, _) = Walk::open(dir, base, from.1)?;
     let limit = if base == mark.base { mark.pos } else { walk.file_bytes()? };

@@ -1,4 +1,4 @@
-//! One function per promise of the traits.
+//! Conformance cases: one function per promise of the traits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -164,7 +164,7 @@ fn retention_gap(backend: &Backend, topic: &str) {
     );
     let entry = earliest_entry(other.as_mut());
     assert!(entry.offset.0 >= earliest, "offsets stay what they were");
-    // A reader that fell behind is told; it does not skip.
+    // A reader that fell behind gets an error; it does not skip.
     let deadline = Instant::now() + SOON;
     let error = loop {
         match behind.read(1, Duration::from_secs(1)) {
@@ -174,7 +174,7 @@ fn retention_gap(backend: &Backend, topic: &str) {
         assert!(Instant::now() < deadline);
     };
     assert!(matches!(error, Error::RetentionGap { wanted, .. } if wanted == first), "{error:?}");
-    // It goes on where it is told to.
+    // It goes on from the position that it is moved to.
     earliest_entry(behind.as_mut());
 }
 
@@ -378,7 +378,8 @@ fn hazards(backend: &Backend, topic: &str) {
     }
 }
 
-/// A broker killed and restarted loses nothing, and producer and consumer go on without being opened again.
+/// Checks that a broker killed and restarted loses nothing, and that producer and consumer go on without being opened
+/// again.
 pub(crate) fn broker_killed(backend: &Backend, broker: &mut Broker) {
     let topic = "case-broker-killed";
     create(backend, topic, &TopicOptions::default());

@@ -1,7 +1,7 @@
-//! Writers and group members as processes of their own, killed at random.
+//! Kill tests: writers and group members as processes of their own, killed at random.
 //!
-//! The children are this very test program: the environment names the role, standard output says what was
-//! acknowledged. The parent checks the log against that.
+//! The children are this very test program: the environment names the role, standard output reports acknowledgements.
+//! The parent checks the log against that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -17,7 +17,7 @@ use fastrand::Rng;
 pub(crate) const ROLE: &str = "MAIDENLANE_LOG_ROLE";
 pub(crate) const WRITERS_TOPIC: &str = "kills-writers";
 const MEMBERS_TOPIC: &str = "kills-members";
-/// Appends of a writer that ends by itself.
+/// Number of appends of a writer that ends by itself.
 pub(crate) const FEW_APPENDS: u32 = 20;
 const BATCH: u64 = 5;
 const MEMBER_ENTRIES: u64 = 3_000;
@@ -28,7 +28,7 @@ struct Line {
     words: Vec<String>,
 }
 
-/// Dropped = killed.
+/// Running child; killed when it is dropped.
 struct Running {
     number: u64,
     process: Child,
@@ -63,7 +63,7 @@ impl Running {
         Self { number, process, reader: Some(reader) }
     }
 
-    /// SIGKILL, and the last words.
+    /// Kills with SIGKILL, and passes its last lines to `hear`.
     fn kill(mut self, lines: &Receiver<Line>, mut hear: impl FnMut(Line)) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -94,7 +94,7 @@ fn random() -> Rng {
     Rng::with_seed(u64::from(seed))
 }
 
-/// Does what the environment says; nothing in a parent.
+/// Runs the role that the environment names; nothing in a parent.
 pub(crate) fn child() {
     let Some(role) = std::env::var_os(ROLE) else { return };
     let role = role.to_string_lossy().into_owned();
@@ -111,7 +111,7 @@ pub(crate) fn child() {
 }
 
 fn say(words: &str) {
-    // One write, so that a kill leaves whole lines; the full stop tells.
+    // One write, so that a kill leaves whole lines; the full stop proves it.
     std::io::stdout().write_all(format!("said {words} .\n").as_bytes()).unwrap();
 }
 
@@ -149,7 +149,8 @@ fn number(line: &Line, word: usize) -> u64 {
     line.words[word].parse().unwrap()
 }
 
-/// Two writers at a time: what was acknowledged is there once, where it was said to be, in each writer's order.
+/// Checks two writers at a time: acknowledged entries are there once, at their acknowledged offset, in each writer's
+/// order.
 pub(crate) fn writers(backend: &Backend, kills: u32) {
     let with = TopicOptions { replicas: Some(1), segment_max_bytes: 200_000, ..TopicOptions::default() };
     backend.create(WRITERS_TOPIC, &with).unwrap();
@@ -220,9 +221,9 @@ struct Ledger {
     committed: BTreeMap<u64, u64>,
     /// Entries seen by anyone.
     seen: BTreeSet<(u64, u64)>,
-    /// Positions committed when each child was started: it must see nothing of that.
+    /// Positions committed when each child was started: it must see nothing before them.
     floor: BTreeMap<u64, BTreeMap<u64, u64>>,
-    /// How much each child committed.
+    /// Number of commits of each child.
     work: BTreeMap<u64, u64>,
 }
 
@@ -244,7 +245,7 @@ impl Ledger {
     }
 }
 
-/// Two members at a time: nothing is skipped, no committed position is lost, the survivor takes over.
+/// Checks two members at a time: nothing is skipped, no committed position is lost, the survivor takes over.
 pub(crate) fn members(backend: &Backend, kills: u32) {
     let with = TopicOptions { replicas: Some(1), partitions: 4, ..TopicOptions::default() };
     backend.create(MEMBERS_TOPIC, &with).unwrap();
@@ -308,7 +309,7 @@ fn wait_for_work(lines: &Receiver<Line>, ledger: &mut Ledger, by: Option<u64>) {
     }
 }
 
-/// Members that come last begin behind everything that was committed.
+/// Checks that members that come last begin behind everything that was committed.
 fn check_positions(backend: &Backend, ledger: &Ledger) {
     let backend = match backend {
         Backend::Segment(_) => backend.clone(),

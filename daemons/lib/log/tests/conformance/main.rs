@@ -1,4 +1,4 @@
-//! Promises of every log, run against every backend: the segment log, and a real Kafka broker.
+//! Conformance tests of every log, run against every backend: the segment log, and a real Kafka broker.
 //!
 //! `KAFKA_BOOTSTRAP=host:port` takes an existing cluster instead of starting a broker.
 
@@ -15,10 +15,10 @@ use maidenlane_testkit::kafka as broker;
 
 use maidenlane_log::{Backend, kafka, segment};
 
-/// How often processes are killed; more with `MAIDENLANE_KILLS`.
+/// Number of kills of processes; more with `MAIDENLANE_KILLS`.
 const KILLS: u32 = 12;
 
-/// Where entries wait for at most so long.
+/// Time within which entries must come.
 const SOON: Duration = Duration::from_secs(30);
 
 fn kills() -> u32 {
@@ -38,7 +38,7 @@ fn on_segment_log(run: impl FnOnce(&Backend)) {
     run(&Backend::Segment(segment::Options::new(dir.path())));
 }
 
-/// Runs on a real broker, or says loudly that it does not.
+/// Runs on a real broker, or prints loudly that it does not.
 fn on_kafka(run: impl FnOnce(&Backend, Option<&mut broker::Broker>)) {
     if let Some(address) = std::env::var_os("KAFKA_BOOTSTRAP") {
         return run(&kafka_at(address.to_string_lossy().into_owned()), None);
@@ -103,7 +103,7 @@ fn the_segment_log_syncs_before_it_acknowledges() {
     sync::before_acknowledgement();
 }
 
-/// Not a test: what a child process of the tests above does.
+/// Role of a child process of the tests above; not a test.
 #[test]
 fn child() {
     kills::child();

@@ -1,4 +1,4 @@
-//! Acknowledgements come after the sync, as the kernel sees it.
+//! Test that acknowledgements come after the sync, as the kernel sees it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The meaning of a record to a store: a pure decision. Which records there are, [`maidenlane_feed`] decides.
+//! Meaning of a record to a store: a pure decision. Which records there are, [`maidenlane_feed`] decides.
 
 use alloy::consensus::Header;
 use maidenlane_chain::block::{BlockError, block_hash, decode_header};
@@ -8,7 +8,7 @@ use maidenlane_store::Facts;
 use maidenlane_wire::{Advance, DecodeError, Final, Genesis, Heartbeat, Open, Record, Rows, Start, Undo};
 use std::sync::Arc;
 
-/// Why a feed cannot be followed. All of them need a person: exit code 65.
+/// Refusal of a feed that cannot be followed. Each needs a person: exit code 65.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A record is missing.
@@ -66,7 +66,7 @@ pub enum Refusal {
     /// A header that is not the block's.
     #[error("the header of block {0} has another hash")]
     Header(BlockRef),
-    /// A header that tells of another place than its record.
+    /// A header with another number or parent than its record.
     #[error("the header of block {0} has another number or parent than its record")]
     HeaderMismatch(BlockRef),
     /// The tap publishes no trie nodes, or did not when it published this block.
@@ -106,7 +106,7 @@ impl TryFrom<Violation> for Refusal {
     }
 }
 
-/// What the store must do.
+/// Step that the store must take for a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Note chain and master.
@@ -127,18 +127,18 @@ pub enum Step {
     Nothing,
 }
 
-/// What settings demand of a feed.
+/// Demands of the settings on a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demands {
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Hash of block 0, if demanded.
     pub genesis: Option<B256>,
-    /// Whether every block must come with trie nodes.
+    /// True if every block must come with trie nodes.
     pub proofs: bool,
 }
 
-/// What `record` asks of a store that says `facts` of itself.
+/// The step for `record` in a store with these `facts`.
 ///
 /// # Errors
 /// When it does not fit.
@@ -187,10 +187,10 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
     })
 }
 
-/// Whether a store that says `facts` of itself is of the chain that the settings name.
+/// Checks that a store with these `facts` is of the chain that the settings name.
 ///
 /// # Errors
-/// It is of another one.
+/// When it is of another one.
 pub fn same_chain(facts: &Facts, demands: &Demands) -> Result<(), Refusal> {
     if facts.position.is_none() {
         return Ok(());
@@ -220,7 +220,7 @@ fn check_open(facts: &Facts, demands: Demands, open: &Open) -> Result<(), Refusa
     }
 }
 
-/// The rows of an UNDO must be those of our own ADVANCE, taken back.
+/// Checks that the rows of an UNDO are those of our own ADVANCE, taken back.
 ///
 /// # Errors
 /// Naming the first key that differs.
@@ -238,7 +238,7 @@ pub fn same_rows(block: BlockRef, ours: &Rows, theirs: &Rows) -> Result<(), Refu
     other(&ours.codes, &theirs.codes, |row| row.hash).map_or(Ok(()), |hash| differs(hash.to_string()))
 }
 
-/// The key of the first row in which two lists differ.
+/// Key of the first row in which two lists differ.
 fn other<T: PartialEq, K>(ours: &[T], theirs: &[T], key: impl Fn(&T) -> K) -> Option<K> {
     let common = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs).map(|(ours, _)| ours);
     let longer = if ours.len() > theirs.len() { ours } else { theirs };
@@ -246,7 +246,7 @@ fn other<T: PartialEq, K>(ours: &[T], theirs: &[T], key: impl Fn(&T) -> K) -> Op
     common.or_else(more).map(key)
 }
 
-/// The header, which must say the same as the record around it: the head is moved by the record's words.
+/// Decodes a header, which must say the same as the record around it: the head is moved by the record's words.
 fn check_header(block: BlockRef, parent: B256, header: &[u8]) -> Result<Arc<Header>, Refusal> {
     if block_hash(header) != block.hash {
         return Err(Refusal::Header(block));

@@ -1,7 +1,7 @@
-//! Trie nodes from their own topic, in step with the feed.
+//! Reader of trie nodes in their own topic, in step with the feed.
 //!
-//! A set stands in the log before the block that wants it, and whoever writes sets writes them in the order of its
-//! blocks: so they are read forwards, and what nobody wants is passed over.
+//! A set stands in the log before the block that wants it, and a writer of sets writes them in the order of its blocks:
+//! so they are read forwards, and sets that no block wants are passed over.
 
 use crate::error::Error;
 use maidenlane_feed::Scanner;
@@ -11,35 +11,35 @@ use maidenlane_wire::{Advance, Gatherer, NodePart, NodeSet};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Payload read at a time.
+/// Bytes of payload that are read at a time.
 const READ_BYTES: usize = 8 << 20;
-/// How long a set may be late before the replica says that it is missing.
+/// Time after which a late set is reported as missing.
 const LATE_AFTER: Duration = Duration::from_secs(5);
 
 /// The trie nodes that a record is applied with.
 pub(super) enum Nodes {
-    /// It has none, or they are not kept here.
+    /// The record has none, or they are not kept here.
     Unwanted,
-    /// They are not among what was read so far: ask again.
+    /// The nodes are not among the entries read so far: ask again.
     Late,
-    /// Them, and the place of their last entry.
+    /// The nodes, and the position of their last entry.
     Here(NodeSet, SetPosition),
 }
 
-/// The topic's reader.
+/// Reader of the topic of trie nodes.
 pub(super) struct Sets {
     topic: Scanner,
     /// The next offset to read.
     next: Offset,
     gatherer: Gatherer,
     entries: VecDeque<Entry>,
-    /// Since when a block waits.
+    /// Time since which a block waits.
     pub(super) since: Option<Instant>,
 }
 
 impl Sets {
-    /// Goes on behind the last set that was applied, if the log still holds it; else from the topic's beginning: of a
-    /// block that came, went and came again, any of its sets may be the one to go on from.
+    /// Reader that goes on behind the last set that was applied, if the log still holds it; else from the topic's
+    /// beginning: of a block that came, went and came again, any of its sets may be the one to go on from.
     pub(super) fn resume(
         consumer: Box<dyn LogConsumer>,
         applied: Option<SetPosition>,
@@ -52,7 +52,7 @@ impl Sets {
         Ok(Self { topic, next, gatherer: Gatherer::default(), entries: VecDeque::new(), since: None })
     }
 
-    /// The nodes of a block. Reads once, and waits for so long if there is nothing to read.
+    /// Takes the nodes of a block. Reads once, and waits for so long if there is nothing to read.
     pub(super) fn take(&mut self, record: &Advance, wait: Duration) -> Result<Nodes, Error> {
         self.since.get_or_insert_with(Instant::now);
         if self.entries.is_empty() {
@@ -75,7 +75,7 @@ impl Sets {
         Ok(Nodes::Late)
     }
 
-    /// Whether a block waits longer than it should have to.
+    /// True if a block waits longer than it should have to.
     pub(super) fn is_late(&self) -> bool {
         self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
     }

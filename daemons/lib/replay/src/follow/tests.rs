@@ -1,4 +1,5 @@
-//! A replica over a real log: whatever happened on the way, in the end it knows the canonical chain and nothing else.
+//! Tests of a replica over a real log: whatever happened on the way, in the end it knows the canonical chain and
+//! nothing else.
 
 mod proofs;
 
@@ -69,7 +70,7 @@ impl World {
         Backend::Segment(self.log.clone())
     }
 
-    /// Without trie nodes.
+    /// The same world without trie nodes.
     fn without_proofs(mut self) -> Self {
         self.keep.proofs = None;
         self.demands.proofs = false;
@@ -100,10 +101,10 @@ impl World {
         Ok((store, follower))
     }
 
-    /// Starts a replica, lets it come to the log's end, and ends it.
+    /// Starts a replica, lets it come to the log's end, ends it, and returns the last view.
     fn follow(&self) -> Result<View, Error> {
         let (store, mut follower) = self.follower()?;
-        // What is in the log fits into one read; the second finds nothing.
+        // The content of the log fits into one read; the second finds nothing.
         for _ in 0..2 {
             follower.turn(Duration::ZERO)?;
         }
@@ -111,7 +112,7 @@ impl World {
     }
 }
 
-/// Everything that can be read of the canonical chain, against the model.
+/// Checks everything that can be read of the canonical chain against the model.
 fn check_model(view: &View, chain: &feed::Chain, what: &str) {
     let tip = chain.last().unwrap();
     assert_eq!(view.head(), tip.at, "{what}");
@@ -152,7 +153,7 @@ fn check_state(view: &View, expect: &Block, at: Option<u64>, what: &str) {
     }
 }
 
-/// The whole state in the order of its keys, and from each key on.
+/// Checks walks through the whole state in the order of its keys, from the beginning and from each key on.
 fn check_walks(view: &View, expect: &Block, at: Option<u64>, what: &str) {
     let mut accounts: Vec<_> =
         expect.accounts.iter().map(|(of, account)| (keccak256(of), *account)).collect();
@@ -178,7 +179,7 @@ fn check_walks(view: &View, expect: &Block, at: Option<u64>, what: &str) {
     }
 }
 
-/// Every node that any block had, after every block.
+/// Checks every node that any block had, after every block.
 fn check_nodes(view: &View, chain: &feed::Chain, what: &str) {
     if view.facts().proofs.is_none() {
         return;
@@ -193,7 +194,7 @@ fn check_nodes(view: &View, chain: &feed::Chain, what: &str) {
     }
 }
 
-/// The search in the index, against a look at every log.
+/// Checks the search in the index against a look at every log.
 fn check_logs(view: &View, tip: &Block, what: &str) {
     let height = tip.at.number;
     let topics = || (0..3_u8).map(|byte| B256::repeat_byte(byte).to_vec());
@@ -239,7 +240,7 @@ fn check_logs(view: &View, tip: &Block, what: &str) {
     }
 }
 
-/// The same rows as a replica that never saw anything but the final chain.
+/// Checks that the rows are those of a replica that never saw anything but the final chain.
 fn check_fresh(view: &View, chain: &feed::Chain, what: &str) {
     let fresh = World::of(&Feed::straight(chain)).follow().unwrap();
     assert!(
@@ -310,7 +311,7 @@ proptest! {
     }
 }
 
-/// A feed that a replica of four blocks refuses.
+/// Checks that a replica of four blocks refuses a feed.
 fn check_refused(spoil: impl FnOnce(&mut Feed), expect: &str) {
     let mut feed = feed(&[Move::Grow(0), Move::Grow(1), Move::Grow(2), Move::Grow(3)]);
     let world = World::of(&feed);
@@ -469,8 +470,8 @@ fn a_log_cut_below_everything_is_told() {
     assert!(matches!(world.follow().unwrap_err(), Error::Lost));
 }
 
-/// A log is cut behind a record that does not count, although the replica has its block: `late` makes its stamp from
-/// those of the writer before and of the writer then.
+/// Checks a log that is cut behind a record that does not count, although the replica has its block: `late` makes its
+/// stamp from those of the writer before and of the writer then.
 fn check_late(late: impl FnOnce(Stamp, Stamp) -> Stamp) {
     let mut feed = feed(&[Move::Grow(0)]);
     let before = feed.stamp;

@@ -1,9 +1,9 @@
-//! A block's rows and nodes against its header.
+//! Audit of a block's rows and nodes against its header.
 //!
 //! # Correctness
 //! Both ways: every changed row is the leaf that the header's root leads to, and every leaf that the nodes change is a
-//! changed row. What a node was before is what is stored; what the set says of it is not believed, as geth has been
-//! seen to tell other bytes of a storage that was wiped.
+//! changed row. Nodes before the block are taken from the store; what the set says of them is not believed, as geth has
+//! been seen to report other bytes of a storage that was wiped.
 
 use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, NodeKey, Nodes, Owner, children, decode, name, walk};
 use alloy::rlp;
@@ -14,7 +14,7 @@ use maidenlane_wire::{NodeRow, Rows};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A block that is not what its header says.
+/// Mismatch of a block with its header.
 #[derive(Debug, thiserror::Error)]
 pub enum Mismatch {
     /// A node cannot be read, or is not the one that its parent names.
@@ -29,15 +29,15 @@ pub enum Mismatch {
     /// A leaf changed that no row names.
     #[error("leaf {key} of {} changed, and no row says so", name(*.owner))]
     Leaf {
-        /// Its trie.
+        /// Trie of the leaf.
         owner: Owner,
-        /// Its whole key.
+        /// Whole key of the leaf.
         key: B256,
     },
 }
 
-/// Checks the rows and the nodes of the block whose header has this root. `before` is what is stored: the nodes after
-/// its parent.
+/// Checks the rows and the nodes of the block whose header has this root. `before` are the stored nodes, after its
+/// parent.
 ///
 /// # Errors
 /// The first mismatch found.
@@ -58,7 +58,7 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
     }
     for changed in &rows.storage {
         let owner = Some(keccak256(changed.address));
-        // Whose slots change, changes: its root does.
+        // An account whose slots change is changed: its root is.
         let root = *roots.get(&changed.address).ok_or(Mismatch::Account(changed.address))?;
         for row in &changed.slots {
             let value = U256::try_from_be_slice(row.after.as_ref().map_or(&[][..], AsRef::as_ref));
@@ -76,7 +76,7 @@ pub fn audit(before: &dyn Nodes, root: B256, rows: &Rows, set: &[NodeRow]) -> Re
     }
 }
 
-/// Stored nodes with a block's on top. Remembers what it read: neighbouring keys have most of their way in common.
+/// Stored nodes with a block's on top. Keeps what it read: neighbouring keys have most of their path in common.
 struct After<'a> {
     stored: &'a dyn Nodes,
     known: RefCell<HashMap<(Owner, Nibbles), Option<Bytes>>>,
@@ -101,7 +101,7 @@ impl Nodes for After<'_> {
     }
 }
 
-/// Where a row's node stands.
+/// Key of a row's node.
 #[must_use]
 pub fn place(row: &NodeRow) -> NodeKey {
     NodeKey { owner: row.owner, path: row.path.iter().copied().collect() }
@@ -109,7 +109,7 @@ pub fn place(row: &NodeRow) -> NodeKey {
 
 type Leaf = (Owner, B256);
 
-/// The keys of leaves that are others after the set than before. One that only moved to another node is not.
+/// Keys of leaves that the set changes. A leaf that only moved to another node is not one.
 fn changed_leaves(stored: &dyn Nodes, set: &[NodeRow]) -> Result<impl Iterator<Item = Leaf>, Error> {
     let mut leaves: BTreeMap<Leaf, [Option<Vec<u8>>; 2]> = BTreeMap::new();
     for row in set {
@@ -127,7 +127,7 @@ fn changed_leaves(stored: &dyn Nodes, set: &[NodeRow]) -> Result<impl Iterator<I
     Ok(changed.map(|(leaf, _)| leaf))
 }
 
-/// All leaves that stand in a node, with their whole keys.
+/// Passes all leaves that stand in a node to `take`, with their whole keys.
 fn leaves_of(place: NodeKey, bytes: &[u8], take: &mut dyn FnMut(B256, Vec<u8>)) -> Result<(), Error> {
     let node = decode(bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
     let children = match node {

@@ -1,16 +1,16 @@
-//! The Merkle-Patricia tries of a state, node by node. Pure: where nodes come from is a trait.
+//! Merkle-Patricia tries of a state, node by node. Pure: the source of nodes is a trait.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `walk` | from a root towards a key: the value, and the nodes that prove it |
 //! | `partial` | leaves set and removed on top of stored nodes, and the root that follows |
-//! | `state` | the same for a whole state: storage first, then accounts |
-//! | `whole` | every node of a state that is given as rows |
+//! | `state` | changes of a whole state: storage first, then accounts |
+//! | `whole` | all nodes of a state that is given as rows |
 //! | `audit` | a block's rows and nodes against its header |
 //!
 //! Nodes are named as geth's path scheme names them: by the trie's owner and the path from its root. A node of less
-//! than 32 bytes stands in its parent and nowhere else, but for the root, which always stands for itself. Whatever is
-//! fetched by its path is checked against the hash that its parent has of it.
+//! than 32 bytes stands in its parent and nowhere else, but for the root, which always stands for itself. Every node
+//! that is fetched by its path is checked against the hash that its parent has of it.
 
 pub mod audit;
 mod partial;
@@ -29,25 +29,25 @@ use alloy_trie::nodes::{RlpNode, TrieNode};
 use maidenlane_chain::{B256, Bytes, keccak256};
 use std::collections::BTreeMap;
 
-/// Nibbles of a key.
+/// Number of nibbles of a key.
 const DEPTH_MAX: usize = 64;
 
-/// Whose storage a trie holds, by keccak256 of its address; `None` is the trie of all accounts.
+/// Account whose storage a trie holds, by keccak256 of its address; `None` is the trie of all accounts.
 pub type Owner = Option<B256>;
 
-/// Why a node could not be read.
+/// Cause of a failed read of a node.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where nodes come from.
+/// Source of nodes.
 pub trait Nodes {
     /// The RLP of the node at `path`, if there is one that stands for itself.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// When the source cannot be read.
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault>;
 }
 
-/// No nodes: what the empty trie has.
+/// Source without nodes, as the empty trie needs none.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
 
@@ -57,19 +57,19 @@ impl Nodes for Nothing {
     }
 }
 
-/// Nodes in memory.
+/// Source of nodes in memory.
 impl Nodes for BTreeMap<NodeKey, Bytes> {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
         Ok(self.get(&NodeKey { owner, path: *path }).cloned())
     }
 }
 
-/// Which node.
+/// Key of a trie node: its trie and its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeKey {
-    /// Its trie.
+    /// Trie of the node.
     pub owner: Owner,
-    /// From the trie's root.
+    /// Path from the trie's root.
     pub path: Nibbles,
 }
 
@@ -80,7 +80,7 @@ impl std::fmt::Display for NodeKey {
     }
 }
 
-/// A trie in words.
+/// Text for a trie.
 fn name(owner: Owner) -> String {
     owner
         .map_or_else(|| "the account trie".to_owned(), |owner| format!("the storage of account hash {owner}"))
@@ -92,7 +92,7 @@ pub enum Error {
     /// The source failed.
     #[error("read {0}")]
     Read(NodeKey, #[source] Fault),
-    /// Its parent has a hash of it, and the source has nothing.
+    /// A node whose parent has a hash of it, and the source has nothing.
     #[error("{0} is missing")]
     Missing(NodeKey),
     /// Other bytes than its parent has the hash of.
@@ -106,7 +106,7 @@ pub enum Error {
     Account(B256, #[source] rlp::Error),
 }
 
-/// What stands behind a reference in a parent: its RLP, and decoded.
+/// The node behind a reference in a parent: its RLP, and decoded.
 fn resolve(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<(Bytes, TrieNode), Error> {
     let bytes = match reference.as_hash() {
         None => Bytes::copy_from_slice(reference),
@@ -123,7 +123,7 @@ fn resolve(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<(By
     Ok((bytes, node))
 }
 
-/// A node that stands `depth` nibbles below its root. All keys have the same length, so every leaf ends there.
+/// Decodes a node `depth` nibbles below its root. All keys have the same length, so every leaf ends there.
 fn decode(mut bytes: &[u8], depth: usize) -> Result<TrieNode, rlp::Error> {
     let node = TrieNode::decode(&mut bytes)?;
     let fits = match &node {
@@ -137,7 +137,7 @@ fn decode(mut bytes: &[u8], depth: usize) -> Result<TrieNode, rlp::Error> {
     if fits && bytes.is_empty() { Ok(node) } else { Err(rlp::Error::Custom("no node of this depth")) }
 }
 
-/// What stands below a node: the part of the key on the way, and the child as the node has it.
+/// Children of a node: the part of the key on the way, and the child as the node has it.
 fn children(node: TrieNode) -> Vec<(Nibbles, RlpNode)> {
     match node {
         TrieNode::EmptyRoot | TrieNode::Leaf(_) => Vec::new(),

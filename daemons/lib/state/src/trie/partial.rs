@@ -1,4 +1,4 @@
-//! A trie of which only what is touched is in memory.
+//! Partial trie: only the nodes that are touched are in memory.
 
 use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nodes, Owner, resolve};
 use alloy::rlp::Encodable as _;
@@ -7,17 +7,17 @@ use alloy_trie::nodes::{BranchNodeRef, ExtensionNodeRef, LeafNodeRef, RlpNode, T
 use maidenlane_chain::{B256, keccak256};
 use std::collections::BTreeMap;
 
-/// A node, or where to find it. A node's path from the root never changes, whatever happens around it.
+/// A node, or its reference. A node's path from the root never changes, whatever happens around it.
 enum Node {
     /// None; only as a root, or on the way of a removal.
     Empty,
-    /// As its parent has it; not looked at so far.
+    /// Reference in the parent; not looked at so far.
     Stored(RlpNode),
-    /// The rest of the key, and the value.
+    /// Leaf: the rest of the key, and the value.
     Leaf(Nibbles, Vec<u8>),
-    /// A part of the key, and the branch below it.
+    /// Extension: a part of the key, and the branch below it.
     Extension(Nibbles, Box<Node>),
-    /// By the next nibble; at least two.
+    /// Branch: children by the next nibble, at least two.
     Branch(BTreeMap<u8, Node>),
 }
 
@@ -42,10 +42,10 @@ impl<'a> Partial<'a> {
         Self { nodes, owner, root }
     }
 
-    /// Puts a leaf, or takes it away.
+    /// Sets a leaf, or removes it.
     ///
     /// # Errors
-    /// When a stored node is needed and cannot be read; then this is of no use any more.
+    /// When a stored node is needed and cannot be read; then the trie is of no use any more.
     pub fn set(&mut self, key: B256, value: Option<Vec<u8>>) -> Result<(), Error> {
         let root = std::mem::replace(&mut self.root, Node::Empty);
         let key = Nibbles::unpack(key);
@@ -56,13 +56,13 @@ impl<'a> Partial<'a> {
         Ok(())
     }
 
-    /// The root as it is now.
+    /// Root hash of the trie as it is now.
     #[must_use]
     pub fn root(&self) -> B256 {
         self.seal(&mut |_, _| ())
     }
 
-    /// The root, and every node that was looked at or made and stands for itself, children first.
+    /// Root hash; passes every node to `emit` that was looked at or made and stands for itself, children first.
     pub fn seal(&self, emit: &mut dyn FnMut(Nibbles, &[u8])) -> B256 {
         let mut bytes = Vec::new();
         match &self.root {
@@ -89,7 +89,7 @@ impl<'a> Partial<'a> {
         })
     }
 
-    /// Puts a leaf below `node`, which stands `depth` nibbles down the key.
+    /// Inserts a leaf below `node`, which stands `depth` nibbles down the key.
     fn insert(&self, node: Node, depth: usize, key: &Nibbles, value: Vec<u8>) -> Result<Node, Error> {
         let rest = key.slice(depth..);
         Ok(match node {
@@ -115,7 +115,7 @@ impl<'a> Partial<'a> {
         })
     }
 
-    /// Takes a leaf away below `node`, which stands `depth` nibbles down the key.
+    /// Removes a leaf below `node`, which stands `depth` nibbles down the key.
     fn remove(&self, node: Node, depth: usize, key: &Nibbles) -> Result<Node, Error> {
         let rest = key.slice(depth..);
         Ok(match node {
@@ -141,14 +141,14 @@ impl<'a> Partial<'a> {
         })
     }
 
-    /// A branch that has lost a child: with only one left it is none any more.
+    /// The node for a branch that has lost a child: with only one left it is no branch any more.
     fn settled(&self, mut children: BTreeMap<u8, Node>, path: Nibbles) -> Result<Node, Error> {
         if children.len() > 1 {
             return Ok(Node::Branch(children));
         }
         let Some((nibble, only)) = children.pop_first() else { return Ok(Node::Empty) };
         let step = Nibbles::from_nibbles([nibble]);
-        // What it is decides what becomes of it.
+        // The kind of the child decides what the node becomes.
         let only = match only {
             Node::Stored(reference) => self.load(path.join(&step), &reference)?,
             node => node,
@@ -157,7 +157,7 @@ impl<'a> Partial<'a> {
     }
 }
 
-/// `part` of a key above a node, in as few nodes as there can be. A stored node must be a branch.
+/// The node for `part` of a key above a node, in as few nodes as there can be. A stored node must be a branch.
 fn joined(part: Nibbles, node: Node) -> Node {
     match node {
         Node::Empty => Node::Empty,
@@ -168,7 +168,7 @@ fn joined(part: Nibbles, node: Node) -> Node {
     }
 }
 
-/// A branch where a new leaf with the key `rest` parts from what is held under `held`, which is not its beginning.
+/// The branch where a new leaf with the key `rest` parts from the node under `held`, which is not its beginning.
 fn fork(rest: &Nibbles, value: Vec<u8>, held: &Nibbles, below: impl FnOnce(Nibbles) -> Node) -> Node {
     let common = rest.common_prefix_length(held);
     let mut children = BTreeMap::new();
@@ -179,7 +179,7 @@ fn fork(rest: &Nibbles, value: Vec<u8>, held: &Nibbles, below: impl FnOnce(Nibbl
     joined(rest.slice(..common), Node::Branch(children))
 }
 
-/// Writes a node's RLP; `emit` gets all below it that stand for themselves.
+/// Writes a node's RLP; passes all nodes below it that stand for themselves to `emit`.
 fn encode(node: &Node, path: Nibbles, out: &mut Vec<u8>, emit: &mut dyn FnMut(Nibbles, &[u8])) {
     match node {
         Node::Empty => out.push(alloy::rlp::EMPTY_STRING_CODE),
@@ -201,7 +201,7 @@ fn encode(node: &Node, path: Nibbles, out: &mut Vec<u8>, emit: &mut dyn FnMut(Ni
     }
 }
 
-/// As the parent has it.
+/// Reference to a node, as its parent has it.
 fn reference(node: &Node, path: Nibbles, emit: &mut dyn FnMut(Nibbles, &[u8])) -> RlpNode {
     if let Node::Stored(reference) = node {
         return reference.clone();

@@ -1,4 +1,4 @@
-//! Changes of a whole state.
+//! Changes of a whole state, and the root that follows.
 
 use super::{EMPTY_ROOT_HASH, Error, Nodes, Partial, walk};
 use alloy::consensus::TrieAccount;
@@ -7,14 +7,14 @@ use maidenlane_chain::account::Account;
 use maidenlane_chain::{B256, U256};
 use std::collections::BTreeMap;
 
-/// What became of an account.
+/// Change of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// `None`: it is gone, with its storage. Its `storage_root` says nothing: that follows from `slots`.
+    /// New fields; `None` if it is gone, with its storage. Its `storage_root` says nothing: that follows from `slots`.
     pub account: Option<Account>,
-    /// Slots not named here are zero.
+    /// True if slots not named here are zero.
     pub wiped: bool,
-    /// By keccak256 of the slot's number.
+    /// New values of slots, by keccak256 of the slot's number.
     pub slots: BTreeMap<B256, U256>,
 }
 
@@ -36,8 +36,8 @@ pub fn decode(key: B256, leaf: &[u8]) -> Result<TrieAccount, Error> {
 
 /// The root of the state with this root after changes, by keccak256 of the address.
 ///
-/// As in geth, what is put comes before what is taken away: a branch that keeps two children is not folded meanwhile,
-/// and the one that it would have been folded into is not read.
+/// As in geth, insertions come before removals: a branch that keeps two children is not folded meanwhile, and the one
+/// that it would have been folded into is not read.
 ///
 /// # Errors
 /// When a node that is needed cannot be read.

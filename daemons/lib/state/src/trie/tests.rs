@@ -1,4 +1,4 @@
-//! Against another implementation of the trie: alloy's hash builder and proof verifier.
+//! Tests against another implementation of the trie: alloy's hash builder and proof verifier.
 
 use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nothing, Partial, walk};
 use alloy_trie::HashBuilder;
@@ -26,7 +26,7 @@ fn built(leaves: &Leaves) -> (B256, Held) {
     (root, held)
 }
 
-/// The same by alloy, with all nodes on the way to every leaf.
+/// The same trie by alloy, with all nodes on the way to every leaf.
 fn theirs(leaves: &Leaves) -> (B256, Held) {
     let targets = leaves.keys().map(Nibbles::unpack).collect();
     let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(targets));
@@ -35,7 +35,7 @@ fn theirs(leaves: &Leaves) -> (B256, Held) {
     }
     let root = builder.root();
     let nodes = builder.take_proof_nodes().into_inner().into_iter();
-    // Those that stand in their parents come, too.
+    // Nodes that stand in their parents come, too.
     let nodes = nodes.filter(|(path, bytes)| !leaves.is_empty() && (path.is_empty() || bytes.len() >= 32));
     (root, nodes.map(|(path, bytes)| (NodeKey { owner: None, path }, bytes)).collect())
 }
@@ -100,7 +100,7 @@ proptest! {
         }
         let (expect, nodes) = theirs(&after);
         prop_assert_eq!(trie.root(), expect);
-        // What was looked at and what was left alone make the new trie together.
+        // The nodes that were looked at and those that were left alone make the new trie together.
         let mut made = held.clone();
         trie.seal(&mut |path, bytes| drop(made.insert(NodeKey { owner: None, path }, Bytes::copy_from_slice(bytes))));
         for (place, bytes) in nodes {
@@ -109,7 +109,7 @@ proptest! {
     }
 }
 
-/// A trie of some hundred leaves, spoilt at a node below its root.
+/// Checks a trie of some hundred leaves, spoilt at a node below its root.
 fn check_spoilt(spoil: impl FnOnce(&mut BTreeMap<NodeKey, Bytes>, NodeKey), expect: &str) {
     let leaves: Leaves = (0..200_u8).map(|byte| (B256::repeat_byte(byte), vec![byte; 40])).collect();
     let (root, mut held) = built(&leaves);

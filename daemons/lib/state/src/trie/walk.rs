@@ -1,19 +1,19 @@
-//! From a root towards a key.
+//! Walk from a root towards a key.
 
 use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nodes, Owner, children, resolve};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use maidenlane_chain::{B256, Bytes};
 
-/// What a walk came by.
+/// Result of a walk: the nodes on the way, and the value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
     /// The nodes from the root on that stand for themselves: they prove the value, or that there is none.
     pub nodes: Vec<Bytes>,
-    /// What the leaf holds; `None` if there is none.
+    /// Value of the leaf; `None` if there is none.
     pub value: Option<Vec<u8>>,
 }
 
-/// Walks from `root` to where `key` stands or would stand.
+/// Walks from `root` to the place of `key`, whether it is there or not.
 ///
 /// # Errors
 /// When a node on the way is missing, not the one that its parent names, or unreadable.

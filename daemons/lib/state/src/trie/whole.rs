@@ -1,4 +1,4 @@
-//! The tries of a state that is given as rows: what a chain begins with.
+//! Tries of a state that is given as rows, as a chain begins with.
 
 use super::{EMPTY_ROOT_HASH, Error, NodeKey, Nothing, Owner, Partial};
 use alloy::rlp;
@@ -6,11 +6,11 @@ use maidenlane_chain::account::Account;
 use maidenlane_chain::{B256, Bytes, U256, keccak256};
 use maidenlane_wire::Rows;
 
-/// Every node that stands for itself.
+/// All nodes that stand for themselves.
 #[derive(Default)]
 struct Whole(Vec<(NodeKey, Bytes)>);
 
-/// Rows that are no state.
+/// Fault of rows that make no state.
 #[derive(Debug, thiserror::Error)]
 pub enum RootMismatch {
     /// Not the account's or the slot's encoding.

@@ -1,4 +1,5 @@
-//! A chain of which only the logs matter, over several chunks, against a look at every log; and what a search costs.
+//! Tests of the search in the log index: a chain of which only the logs matter, over several chunks, against a look at
+//! every log; and the cost of a search.
 
 use crate::canonical_rows;
 use crate::tests::{advance, change};
@@ -10,7 +11,7 @@ use std::ops::RangeInclusive;
 
 const CACHE_BYTES: usize = 8 << 20;
 
-/// What is logged where: block, and its logs' (address, topic).
+/// A block's number, and its logs' (address, topic).
 type Logged = (u64, Vec<(u8, u8)>);
 
 fn at(number: u64, fork: u8) -> BlockRef {
@@ -45,7 +46,7 @@ fn blocks(numbers: RangeInclusive<u64>, logs: impl Fn(u64) -> Vec<(u8, u8)>) -> 
     numbers.map(|number| (number, logs(number))).collect()
 }
 
-/// The address and topic of what is searched; the answer, and how many rows that took.
+/// Searches for logs with these addresses and topics; returns them, and the number of rows that took.
 fn search(
     view: &View,
     address: &[u8],
@@ -118,7 +119,7 @@ fn searches_cross_chunks_and_reorganisations() {
     extend(&store, at(504, 1), 2, &other);
     chain.extend(other);
     check(&store, &chain);
-    // Nothing tells of the way.
+    // Nothing shows which way it came.
     let straight = tempfile::tempdir().unwrap();
     let fresh = Store::open(straight.path(), CACHE_BYTES).unwrap();
     extend(&fresh, at(0, 1), 1, &chain[..504]);
@@ -127,7 +128,7 @@ fn searches_cross_chunks_and_reorganisations() {
     assert!(rows(&store) == rows(&fresh));
 }
 
-/// A term that is everywhere costs a search nothing where another is rare, nor does the length of the range.
+/// Test that a term that is everywhere costs a search nothing where another is rare, nor does the length of the range.
 #[test]
 fn a_search_costs_what_is_rare_in_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -147,7 +148,7 @@ fn a_search_costs_what_is_rare_in_it() {
     let (found, rows) = search(&view, &[2], &[7], 0..=u64::MAX);
     assert_eq!(found, []);
     assert!(rows <= 82, "{rows} rows for {} chunks", 10_000_u64.div_ceil(256));
-    // Who has heard enough ends it.
+    // A visitor that has enough ends it.
     let mut heard = 0;
     let visit = &mut |_, indexes: &[u32]| {
         heard += indexes.len();

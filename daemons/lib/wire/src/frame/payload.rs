@@ -1,8 +1,8 @@
-//! The RLP payload of each kind of frame.
+//! RLP payloads of frames, by kind.
 //!
 //! # Correctness
 //! The rows of a feed promise: sorted by key, no key twice, nothing that stays as it was, code under its own hash.
-//! The hook writes them so; here it is made sure of, because replicas keep what they are told.
+//! The hook writes them so; here it is made sure of, because replicas keep the rows that they are sent.
 
 use super::{Allocation, Frame, FrameError, Heading, State};
 use crate::proofs::NodeRow;
@@ -10,7 +10,7 @@ use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use alloy::rlp::{Decodable, Error, Header};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 
-/// Reads what it wants from the front of a list.
+/// Function that reads what it wants from the front of a list.
 type Read<T> = fn(&mut &[u8]) -> alloy::rlp::Result<T>;
 
 pub(super) fn read(kind: u8, payload: &[u8]) -> Result<Frame, FrameError> {
@@ -47,7 +47,7 @@ pub(super) fn heading(kind: u8, payload: &[u8]) -> Result<Heading, FrameError> {
     Ok(front(kind, payload, read)?.0)
 }
 
-/// Reads from the payload's list, and returns what it left of it.
+/// Reads from the payload's list, and returns the rest of it.
 fn front<T>(kind: u8, payload: &[u8], read: Read<T>) -> Result<(T, &[u8]), FrameError> {
     let name = name(kind)?;
     let mut rest = payload;
@@ -86,7 +86,7 @@ fn text(list: &mut &[u8]) -> alloy::rlp::Result<String> {
     String::decode(list)
 }
 
-/// The next item with its RLP header.
+/// Takes the next item with its RLP header.
 fn raw(list: &mut &[u8]) -> alloy::rlp::Result<Bytes> {
     let start = *list;
     let mut rest = start;
@@ -110,7 +110,7 @@ fn many<T>(
     Ok(all)
 }
 
-/// As [`many`] for items that are lists themselves, each of which must be used up.
+/// Reads a list as [`many`], of items that are lists themselves, each of which must be used up.
 fn lists<T>(
     list: &mut &[u8],
     mut read: impl FnMut(&mut &[u8]) -> alloy::rlp::Result<T>,
@@ -179,20 +179,20 @@ fn sort_unique<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K) -> alloy::rlp::
     if twice { Err(Error::Custom("a key stands twice")) } else { Ok(()) }
 }
 
-/// An empty string means "absent".
+/// Reads a value; an empty string means "absent".
 fn present(list: &mut &[u8]) -> alloy::rlp::Result<Option<Bytes>> {
     let value: Bytes = item(list)?;
     Ok((!value.is_empty()).then_some(value))
 }
 
-/// Plain slots (Cancun on) are hashed here, so that every key in a feed is keccak256 of the slot.
+/// Reads a slot. Plain slots (Cancun on) are hashed here, so that every key in a feed is keccak256 of the slot.
 fn slot(list: &mut &[u8], hashed: bool) -> alloy::rlp::Result<SlotRow> {
     let key: B256 = item(list)?;
     let (key, plain) = if hashed { (key, None) } else { (keccak256(key), Some(key)) };
     Ok(SlotRow { key, plain, before: present(list)?, after: present(list)? })
 }
 
-/// `[[owner, [[path, before, after]...]]...]`; geth's owner of the account trie is the zero hash.
+/// Reads nodes: `[[owner, [[path, before, after]...]]...]`; geth's owner of the account trie is the zero hash.
 fn nodes(list: &mut &[u8]) -> alloy::rlp::Result<Vec<NodeRow>> {
     let mut rows = lists(list, |list| {
         let owner: B256 = item(list)?;
@@ -209,7 +209,7 @@ fn nodes(list: &mut &[u8]) -> alloy::rlp::Result<Vec<NodeRow>> {
     if twice { Err(Error::Custom("a node stands twice")) } else { Ok(rows) }
 }
 
-/// `[address, [hash, code]?, [hash, code]?]`: what counts is the code after.
+/// Reads a code: `[address, [hash, code]?, [hash, code]?]`, of which the code after counts.
 fn code(list: &mut &[u8]) -> alloy::rlp::Result<Option<CodeRow>> {
     let _address: Address = item(list)?;
     let _before = raw(list)?;

@@ -28,7 +28,7 @@ fn state(plain: bool) -> State {
     }
 }
 
-/// A root that changed, a node that went, and a storage trie that came.
+/// Nodes of a root that changed, a node that went, and a storage trie that came.
 pub(crate) fn nodes() -> Vec<NodeRow> {
     let row = |owner, path: &'static [u8], before, after| NodeRow {
         owner,
@@ -43,7 +43,7 @@ pub(crate) fn nodes() -> Vec<NodeRow> {
     ]
 }
 
-/// One of each kind.
+/// Frames, one of each kind.
 pub(crate) fn all() -> Vec<Frame> {
     let hash = B256::repeat_byte(1);
     let block = Bytes::from_static(&[0xc4, 0xc0, 0xc0, 0xc0, 0xc0]);
@@ -128,7 +128,7 @@ fn what_is_no_frame_is_named() {
     check(&next, "version 2");
 }
 
-/// A state frame with its one slot or account spoiled.
+/// Rows of a state frame with its one slot or account spoiled.
 fn spoiled(spoil: impl FnOnce(&mut State)) -> Result<Rows, String> {
     let mut state = state(true);
     spoil(&mut state);

@@ -1,4 +1,4 @@
-//! Frames as the hook writes them: for golden bytes, recorded spools and tests.
+//! Writer of frames as the hook writes them: for golden bytes, recorded spools and tests.
 
 use super::{Allocation, Frame, State, wrap};
 use crate::proofs::NodeRow;
@@ -6,8 +6,8 @@ use crate::rows::Rows;
 use alloy::rlp::{Encodable, Header};
 use maidenlane_chain::{Address, B256, Bytes};
 
-/// One frame. Of a state's codes the account is lost in decoding, and their before: they are written under the zero
-/// address as new.
+/// Encodes one frame. Of a state's codes the account is lost in decoding, and their before: they are written under the
+/// zero address as new.
 #[must_use]
 pub fn encode(frame: &Frame) -> Vec<u8> {
     let (kind, items) = match frame {
@@ -63,7 +63,7 @@ fn value(value: &Option<Bytes>) -> Bytes {
     value.clone().unwrap_or_default()
 }
 
-/// Items one after the other.
+/// Concatenates items.
 fn cat(items: &[&dyn Encodable]) -> Vec<u8> {
     let mut out = Vec::new();
     for item in items {

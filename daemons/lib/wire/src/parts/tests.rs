@@ -23,7 +23,7 @@ fn parts(stamp: Stamp) -> Vec<Stamped> {
     entries.iter().map(|entry| decode(entry).unwrap()).collect()
 }
 
-/// Takes one entry that counts; gives back the record once it is whole, with the stamp of its last part.
+/// Takes one entry that counts; returns the record once it is whole, with the stamp of its last part.
 fn push(joiner: &mut Joiner, entry: Stamped) -> Result<Option<Stamped>, DecodeError> {
     let Record::Part(part) = &entry.record else {
         return joiner.interrupt(&entry.stamp).map(|()| Some(entry));
@@ -35,7 +35,7 @@ fn push(joiner: &mut Joiner, entry: Stamped) -> Result<Option<Stamped>, DecodeEr
     }))
 }
 
-/// Pushes all; the last result.
+/// Pushes all entries; returns the last result.
 fn join(
     joiner: &mut Joiner,
     entries: impl IntoIterator<Item = Stamped>,
@@ -114,7 +114,7 @@ fn each(parts: &mut [Stamped], mut spoil: impl FnMut(&mut Part)) {
     }
 }
 
-/// One part, made by hand.
+/// Result of one part, made by hand.
 fn single(whole: &[u8], whole_len: u64) -> Result<Option<Stamped>, DecodeError> {
     let data = Bytes::from(zstd::bulk::compress(whole, 3).unwrap());
     let part = Part { index: 0, count: 1, whole_len, data };

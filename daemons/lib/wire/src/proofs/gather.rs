@@ -1,4 +1,4 @@
-//! Parts of node sets, put together again.
+//! Gatherer that puts the parts of node sets together again.
 
 use super::{NodePart, NodeSet, SLICE_BYTES, count, digest};
 use crate::avro::DecodeError;
@@ -7,10 +7,10 @@ use crate::parts::RECORD_MAX_BYTES;
 use crate::record::Part;
 use maidenlane_chain::{B256, BlockRef};
 
-/// Unfinished sets that are held: a writer has one, and a second one may be on its way out.
+/// Number of unfinished sets that are held: a writer has one, and a second one may be on its way out.
 const OPEN_MAX: usize = 4;
 
-/// Takes the entries of the topic in log order, gives sets.
+/// Gatherer: takes the entries of the topic in log order, gives sets.
 ///
 /// # Correctness
 /// Several writers may stand in the topic, one within the other, and any may have died in the middle of a set.
@@ -19,7 +19,7 @@ const OPEN_MAX: usize = 4;
 /// [`RECORD_MAX_BYTES`], whatever the entries announce; to keep to it, the oldest set is dropped.
 #[derive(Debug, Default)]
 pub struct Gatherer {
-    /// Oldest first.
+    /// Unfinished sets, oldest first.
     open: Vec<Open>,
 }
 
@@ -34,13 +34,13 @@ struct Open {
 }
 
 impl Gatherer {
-    /// Takes one entry; gives the set that it makes whole, checked against its digest.
+    /// Takes one entry; returns the set that it makes whole, checked against its digest.
     ///
-    /// A set that was whole before is given again if all of it comes again. Parts whose beginning was not read are
+    /// A set that was whole before is returned again if all of it comes again. Parts whose beginning was not read are
     /// passed over.
     ///
     /// # Errors
-    /// When the entry is not a slice of its set, or its set is not what was announced. Reading can go on behind it.
+    /// When the entry is not a slice of its set, or its set is not the announced one. Reading can go on behind it.
     pub fn push(&mut self, entry: &NodePart) -> Result<Option<NodeSet>, DecodeError> {
         let NodePart { block, digest, part } = entry;
         let same =

@@ -3,7 +3,7 @@ use crate::tests::sample;
 use maidenlane_chain::keccak256;
 use proptest::prelude::*;
 
-/// So many nodes of [`large`] make three parts.
+/// Number of nodes of [`large`] that make three parts.
 const THREE_PARTS: u32 = 3_900;
 
 /// A set of `count` nodes that do not compress.
@@ -25,7 +25,7 @@ fn parts(set: &NodeSet) -> Vec<NodePart> {
     entries.iter().map(|entry| NodePart::decode(entry).unwrap()).collect()
 }
 
-/// The numbers of the sets that come of the entries, one after the other. Their digests say that they are whole.
+/// Numbers of the sets that come of the entries, one after the other. Their digests prove that they are whole.
 fn gather<'a>(gatherer: &mut Gatherer, parts: impl IntoIterator<Item = &'a NodePart>) -> Vec<u64> {
     parts.into_iter().filter_map(|part| gatherer.push(part).unwrap()).map(|set| set.block.number).collect()
 }

@@ -1,5 +1,5 @@
-//! The golden bytes. They change only with a new schema or frame version; `UPDATE_GOLDEN=1` writes them anew, and
-//! the diff of the files is what a reviewer approves.
+//! Tests of the golden bytes. They change only with a new schema or frame version; `UPDATE_GOLDEN=1` writes them anew,
+//! and the diff of the files is what a reviewer approves.
 
 use super::sample;
 use crate::{Filter, NodePart, NodeSet, Transaction, decode, encode, frame, frame_to_json, to_json};
@@ -19,7 +19,7 @@ fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
     assert_eq!(Some(json), serde_json::from_str(golden_json).ok().as_ref(), "{place}");
 }
 
-/// Of any topic, as the operator's commands tell it.
+/// JSON of an entry of any topic, as the operator's commands print it.
 fn as_json(bytes: &[u8]) -> serde_json::Value {
     crate::entry_to_json(bytes).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Apache's implementation reads what we write, sees in it what we see, and writes the same bytes.
+//! Tests against Apache's implementation: it reads what we write, sees in it what we see, and writes the same bytes.
 
 use super::sample;
 use crate::schema::{SCHEMAS, Schema};

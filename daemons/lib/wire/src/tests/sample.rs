@@ -1,4 +1,4 @@
-//! Records to test with: one of each kind that stays as it is, and any number of random ones.
+//! Sample records: one of each kind that stays as it is, and any number of random ones.
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
@@ -101,7 +101,7 @@ pub(super) fn transactions() -> impl Strategy<Value = Transaction> {
     })
 }
 
-/// One of each kind; their bytes are golden.
+/// Records, one of each kind; their bytes are golden.
 pub(super) fn all() -> Vec<Stamped> {
     let stamp = Stamp { feed: [0x11; 16], epoch: 3, writer: [0x22; 16], seq: 300, finalized: 64, more: true };
     let block = BlockRef::new(65, HASH);

@@ -1,4 +1,4 @@
-//! Trie nodes on their way into the database: checked, waited for, found again.
+//! Tests of trie nodes on their way into the database: checked, waited for, found again.
 
 use super::{World, check_model, feed, text};
 use crate::error::Error;
@@ -9,7 +9,7 @@ use maidenlane_testkit::feed::{Block, Feed, Move};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A child of the feed's tip that changes accounts, slots, and nodes that there were before.
+/// A child of the feed's tip that changes accounts, slots, and nodes that were there before.
 fn busy(feed: &Feed) -> Block {
     let children = (0..=u8::MAX).map(|seed| feed.tip().child(seed));
     let fits = |block: &Block| {
@@ -20,7 +20,7 @@ fn busy(feed: &Feed) -> Block {
     children.into_iter().find(fits).unwrap()
 }
 
-/// A block whose rows or nodes are spoilt ends the replica with the exit code for data.
+/// Checks that a block whose rows or nodes are spoilt ends the replica with the exit code for data.
 #[track_caller]
 fn check_audited(spoil: impl FnOnce(&mut Block), expect: &str) {
     let mut feed = feed(&[Move::Grow(0), Move::Grow(1)]);
@@ -74,7 +74,7 @@ fn nodes_that_do_not_lead_to_the_root_are_told() {
     );
 }
 
-/// geth tells other bytes of what a wiped storage was.
+/// Test for nodes of a wiped storage, of which geth reports other bytes than they were.
 #[test]
 fn what_nodes_were_before_is_what_is_stored() {
     let mut feed = feed(&[Move::Grow(0), Move::Grow(1)]);
