@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// An error of the tap.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// Failure between the tap and its master.
     #[error("master")]
@@ -32,21 +33,16 @@ pub enum Error {
         "spool segment {path} is corrupt at byte {offset}: {what}; stop geth, remove the segment, start geth and run `{REPAIR}`"
     )]
     SpoolCorrupt {
-        /// The segment.
         path: PathBuf,
         /// Where the bad frame begins.
         offset: u64,
-        /// The fault.
         what: String,
     },
     /// A file of the spool cannot be read or deleted.
     #[error("spool: {what} {path}")]
     Spool {
-        /// The attempt.
         what: &'static str,
-        /// The file or directory.
         path: PathBuf,
-        /// Why it failed.
         #[source]
         source: std::io::Error,
     },
@@ -58,12 +54,7 @@ pub enum Error {
         "the spool {} does not go back to genesis: block {base} is the newest that was executed without the hook or whose frames are gone, and a feed from there serves only replicas that stand at it; let geth import the chain from genesis with the hook (`--vmtrace maidenlane`) into this spool, or set `begin` to `Begin.Spool`",
         spool.display()
     )]
-    NotFromGenesis {
-        /// The spool.
-        spool: PathBuf,
-        /// Where it begins.
-        base: BlockRef,
-    },
+    NotFromGenesis { spool: PathBuf, base: BlockRef },
     /// A canonical block was executed without leaving frames.
     #[error("block {0} is canonical but not in the spool: a hole; run `{REPAIR}`")]
     Hole(BlockRef),
@@ -71,42 +62,22 @@ pub enum Error {
     #[error(
         "block {block} was executed without trie nodes, which `proofs = True` is to publish: set `\"trie\": true` in geth's `--vmtrace.jsonconfig`, start geth again and run `{REPAIR}`, or set `proofs` to False"
     )]
-    NoNodes {
-        /// The block.
-        block: BlockRef,
-    },
+    NoNodes { block: BlockRef },
     /// Frames of a block that do not fit its header, its parent or the master's proofs. As for a damaged
     /// segment, only frames that are gone are written again.
     #[error(
         "the frames of block {block} in {segment} are wrong: {what}; stop geth, remove the segment, start geth and run `{REPAIR}`"
     )]
-    BadFrames {
-        /// The block.
-        block: BlockRef,
-        /// Where its frames are.
-        segment: PathBuf,
-        /// The fault.
-        what: String,
-    },
+    BadFrames { block: BlockRef, segment: PathBuf, what: String },
     /// A block of the master or the feed that does not decode.
     #[error("block {block}: {what}; a newer tap may know it, and otherwise the master's database is damaged")]
-    BadBlock {
-        /// The block.
-        block: BlockRef,
-        /// The fault.
-        what: String,
-    },
+    BadBlock { block: BlockRef, what: String },
     /// The master moved to a branch that leaves the chain below the feed's first block.
     #[error("the master's head {0} is not on a chain with the feed's first block; begin a new feed")]
     BelowBase(BlockRef),
     /// The feed holds something that no tap writes.
     #[error("the feed is broken at offset {offset}: {what}; begin a new feed")]
-    BrokenFeed {
-        /// Offset of the record.
-        offset: u64,
-        /// The fault.
-        what: String,
-    },
+    BrokenFeed { offset: u64, what: String },
     /// The log ends before what was read of it.
     #[error(
         "the log was cut: it was read up to offset {read} and ends at {end}; the next start goes on there"
@@ -119,30 +90,18 @@ pub enum Error {
     },
     /// A record that no consumer would take.
     #[error("a record cannot be published: {what}")]
-    Unpublishable {
-        /// Why.
-        what: String,
-    },
+    Unpublishable { what: String },
     /// Another tap writes this feed.
     #[error("displaced: epoch {epoch} of the feed belongs to another tap; run one tap per feed")]
-    Displaced {
-        /// Epoch of the other.
-        epoch: u64,
-    },
+    Displaced { epoch: u64 },
     /// The topic would lose data.
     #[error("topic {topic} is not fit for a feed: {}", .problems.join("; "))]
-    Unfit {
-        /// The topic.
-        topic: String,
-        /// Changes to make.
-        problems: Vec<String>,
-    },
+    Unfit { topic: String, problems: Vec<String> },
     /// A dependency stayed away for too long.
     #[error("gave up after {waited_ms} ms")]
     GaveUp {
         /// How long it was tried.
         waited_ms: u64,
-        /// The last failure.
         #[source]
         source: Box<Error>,
     },

@@ -21,15 +21,13 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// A failure between the tap and its master.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The socket cannot be reached or broke.
     #[error("geth's socket {path}: {what}")]
     Socket {
-        /// Path of the socket.
         path: String,
-        /// The attempt.
         what: &'static str,
-        /// Why it failed.
         #[source]
         source: std::io::Error,
     },
@@ -38,30 +36,13 @@ pub enum Error {
     Closed,
     /// No answer in time.
     #[error("geth did not answer {method} within {waited_ms} ms")]
-    Timeout {
-        /// The call.
-        method: String,
-        /// Time that was waited.
-        waited_ms: u64,
-    },
+    Timeout { method: String, waited_ms: u64 },
     /// geth refused a call.
     #[error("geth answered {method} with error {code}: {message}")]
-    Refused {
-        /// The call.
-        method: String,
-        /// JSON-RPC error code.
-        code: i64,
-        /// Error text.
-        message: String,
-    },
+    Refused { method: String, code: i64, message: String },
     /// An answer that is not what JSON-RPC or the method promises.
     #[error("geth's answer to {method} makes no sense: {what}")]
-    Nonsense {
-        /// The call.
-        method: String,
-        /// The fault.
-        what: String,
-    },
+    Nonsense { method: String, what: String },
 }
 
 impl Error {

@@ -7,15 +7,14 @@ use std::borrow::Cow;
 
 /// Violation of the protocol, after which a feed cannot be read on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Violation {
     /// A record is missing.
     #[error("record {found} of epoch {epoch} follows record {expected_after}: the feed has a gap")]
     Gap {
-        /// The epoch.
         epoch: u64,
         /// Last `seq` that was read.
         expected_after: u64,
-        /// The next one found.
         found: u64,
     },
     /// The log does not begin with a writer's OPEN.

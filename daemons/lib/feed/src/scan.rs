@@ -16,6 +16,7 @@ const STRIDE: u64 = if cfg!(test) { 4 } else { 4096 };
 
 /// A failure between a reader and its feed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// Failure between the reader and the log.
     #[error(transparent)]
@@ -23,7 +24,6 @@ pub enum Error {
     /// An entry that breaks the protocol.
     #[error("at offset {offset}")]
     Violation {
-        /// Offset of the entry.
         offset: u64,
         /// The rule that it breaks.
         #[source]

@@ -75,11 +75,7 @@ pub enum Error {
     },
     /// Bytes on disk are not what was written.
     #[error("{place} is corrupt: {what}")]
-    Corrupt {
-        /// File and byte offset.
-        place: String,
-        what: String,
-    },
+    Corrupt { place: String, what: String },
     /// The disk is full; nothing of the append is visible and a later append may succeed.
     #[error("no space left in {place}; free some, then appends go on")]
     Full { place: String },

@@ -11,6 +11,7 @@ use maidenlane_store as store;
 
 /// A fatal error.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// Failure of the database.
     #[error(transparent)]
@@ -20,34 +21,24 @@ pub enum Error {
     Log(#[from] maidenlane_log::Error),
     /// The log's topic would lose data.
     #[error("topic {topic} is unfit: {}", problems.join("; "))]
-    Unfit {
-        /// The topic.
-        topic: String,
-        /// Problems, one sentence each.
-        problems: Vec<String>,
-    },
+    Unfit { topic: String, problems: Vec<String> },
     /// A record that cannot be read.
     #[error("log entry {offset} cannot be read")]
     Record {
-        /// Offset of the entry.
         offset: u64,
-        /// Why.
         #[source]
         source: maidenlane_wire::DecodeError,
     },
     /// An entry of the topic of trie nodes that cannot be read.
     #[error("entry {offset} of the trie nodes cannot be read")]
     Set {
-        /// Offset of the entry.
         offset: u64,
-        /// Why.
         #[source]
         source: maidenlane_wire::DecodeError,
     },
     /// A block whose rows or trie nodes are not what its header says.
     #[error("block {block} is not what its state root says; restore a snapshot, and look at the master")]
     Audit {
-        /// The block.
         block: BlockRef,
         /// Mismatch of a row or a node.
         #[source]
@@ -64,9 +55,7 @@ pub enum Error {
     /// A record that does not fit.
     #[error("log entry {offset} is refused")]
     Refused {
-        /// Offset of the entry.
         offset: u64,
-        /// Why.
         #[source]
         source: Refusal,
     },
@@ -82,9 +71,7 @@ pub enum Error {
     /// The log stayed away.
     #[error("the log was away for {waited_s} s")]
     Away {
-        /// How long.
         waited_s: u64,
-        /// The last answer.
         #[source]
         source: maidenlane_log::Error,
     },

@@ -11,6 +11,7 @@ const CACHE_BYTES: usize = 64 << 20;
 
 /// Reason why a state cannot be verified, or is wrong.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// Failure of the database.
     #[error(transparent)]
@@ -23,14 +24,7 @@ pub enum Error {
     Header(#[source] BlockError),
     /// The state is not that of the head.
     #[error("the state at block {head} has root {found}, its header says {expected}; restore a snapshot")]
-    Differs {
-        /// The head.
-        head: BlockRef,
-        /// As computed.
-        found: B256,
-        /// As the header says.
-        expected: B256,
-    },
+    Differs { head: BlockRef, found: B256, expected: B256 },
     /// The output takes no more.
     #[error("write the dump")]
     Output(#[source] std::io::Error),

@@ -46,50 +46,32 @@ use std::path::{Path, PathBuf};
 
 /// A store that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// RocksDB failed: disk, permissions, or damage that its checksums found.
     #[error("{what} in {}", path.display())]
     Rocks {
-        /// Operation that failed.
         what: &'static str,
-        /// The database.
         path: PathBuf,
-        /// Why it failed.
         #[source]
         source: rocksdb::Error,
     },
     /// The database is open in another process.
     #[error("the database in {} is in use; stop the replica that runs on it", path.display())]
-    InUse {
-        /// The database.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
     /// Another version of the layout.
     #[error("{} has format {found}, this build reads {expected}; restore a snapshot of this version or bootstrap anew", path.display())]
-    Format {
-        /// The database.
-        path: PathBuf,
-        /// As stored.
-        found: u32,
-        /// `tables::FORMAT`.
-        expected: u32,
-    },
+    Format { path: PathBuf, found: u32, expected: u32 },
     /// RocksDB found damage: nothing of this database can be trusted any more.
     #[error("{found} in {}; restore a snapshot or bootstrap anew", path.display())]
     Corruption {
         /// Damage that was found, with its file.
         found: String,
-        /// The database.
         path: PathBuf,
     },
     /// A value is not what its table promises.
     #[error("{what} in {} is damaged; restore a snapshot or bootstrap anew", path.display())]
-    Malformed {
-        /// Name of the value.
-        what: &'static str,
-        /// The database.
-        path: PathBuf,
-    },
+    Malformed { what: &'static str, path: PathBuf },
 }
 
 impl Error {

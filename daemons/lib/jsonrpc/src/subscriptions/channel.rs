@@ -61,7 +61,7 @@ impl Drop for Held {
     }
 }
 
-/// What both ends share.
+/// State that both ends share.
 #[derive(Debug, Default)]
 struct State {
     /// Counter of the connection; none before the subscription has one.

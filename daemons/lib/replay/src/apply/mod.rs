@@ -10,15 +10,14 @@ use std::sync::Arc;
 
 /// Refusal of a feed that cannot be followed. Each needs a person: exit code 65.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Refusal {
     /// A record is missing.
     #[error("record {found} of epoch {epoch} follows record {expected_after}: the feed has a gap")]
     Gap {
-        /// The epoch.
         epoch: u64,
         /// Last `seq` that was read.
         expected_after: u64,
-        /// The next one found.
         found: u64,
     },
     /// The feed does not begin with a writer.
@@ -26,20 +25,10 @@ pub enum Refusal {
     NoOpen,
     /// Another chain.
     #[error("the feed is of chain {found}, these settings or this database are of chain {expected}")]
-    Chain {
-        /// As set or stored.
-        expected: u64,
-        /// As found.
-        found: u64,
-    },
+    Chain { expected: u64, found: u64 },
     /// Another genesis.
     #[error("the feed's genesis is {found}, these settings or this database have {expected}")]
-    Genesis {
-        /// As set or stored.
-        expected: B256,
-        /// As found.
-        found: B256,
-    },
+    Genesis { expected: B256, found: B256 },
     /// Another feed under the same topic.
     #[error(
         "the topic holds another feed than the one this database follows; restore a snapshot or bootstrap anew"
@@ -47,18 +36,10 @@ pub enum Refusal {
     Feed,
     /// A block that does not fit the head.
     #[error("{what} {block} does not fit the head {head}")]
-    Unfit {
-        /// Record kind.
-        what: &'static str,
-        /// The block.
-        block: BlockRef,
-        /// Ours.
-        head: BlockRef,
-    },
+    Unfit { what: &'static str, block: BlockRef, head: BlockRef },
     /// An UNDO that takes back something else.
     #[error("the UNDO of block {block} has other rows than its ADVANCE had, first for {key}")]
     Rows {
-        /// The block.
         block: BlockRef,
         /// Address, slot or code hash.
         key: String,
@@ -77,20 +58,13 @@ pub enum Refusal {
     /// A header that this build does not understand.
     #[error("block {block} cannot be applied")]
     Unreadable {
-        /// The block.
         block: BlockRef,
-        /// Why.
         #[source]
         source: BlockError,
     },
     /// The feed begins above our head.
     #[error("the feed begins at block {base}, this database stands at {head}; restore a snapshot")]
-    Base {
-        /// The feed's base.
-        base: BlockRef,
-        /// Ours, or "nothing".
-        head: String,
-    },
+    Base { base: BlockRef, head: String },
 }
 
 impl TryFrom<Violation> for Refusal {

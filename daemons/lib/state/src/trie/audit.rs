@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Mismatch of a block with its header.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Mismatch {
     /// A node cannot be read, or is not the one that its parent names.
     #[error(transparent)]
@@ -29,7 +30,6 @@ pub enum Mismatch {
     /// A leaf changed that no row names.
     #[error("leaf {key} of {} changed, and no row says so", name(*.owner))]
     Leaf {
-        /// Trie of the leaf.
         owner: Owner,
         /// Whole key of the leaf.
         key: B256,

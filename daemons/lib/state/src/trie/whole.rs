@@ -12,6 +12,7 @@ struct Whole(Vec<(NodeKey, Bytes)>);
 
 /// Fault of rows that make no state.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
 pub enum RootMismatch {
     /// Not the account's or the slot's encoding.
     #[error("the row of account {0} cannot be read")]
@@ -21,12 +22,7 @@ pub enum RootMismatch {
     Storage(maidenlane_chain::Address),
     /// The header has another root.
     #[error("the state has root {found}, the header says {expected}")]
-    Root {
-        /// As the header says.
-        expected: B256,
-        /// As computed.
-        found: B256,
-    },
+    Root { expected: B256, found: B256 },
     /// A trie without nodes to read failed to be read.
     #[error(transparent)]
     Trie(#[from] Error),
