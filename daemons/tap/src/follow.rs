@@ -30,7 +30,7 @@ pub trait Lineage {
 /// An event that following depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The connection to the master is new, or a new INIT frame says that the master is.
+    /// The connection to the master is new: so may the master be.
     Restarted,
     /// The master announced a head.
     Announced(BlockRef),

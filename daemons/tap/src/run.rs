@@ -168,11 +168,7 @@ impl Tap {
 
     /// Looks for frames; returns the newest block that is new.
     fn look(&mut self) -> Result<Option<B256>, Error> {
-        let found = self.blocks.look()?;
-        if found.init {
-            self.follow.note(Input::Restarted);
-        }
-        Ok(found.newest)
+        Ok(self.blocks.look()?.newest)
     }
 
     /// Publishes GENESIS if the spool goes back to it from the master's head. If it does not, and the settings say so,

@@ -77,8 +77,6 @@ pub struct Found {
     pub blocks: usize,
     /// Hash of the last of them.
     pub newest: Option<B256>,
-    /// True if geth was started: a new INIT frame.
-    pub init: bool,
     /// Number of HOLE frames, by which the hook says that it lost frames.
     pub holes: usize,
     /// Number of torn tails that were skipped.
@@ -293,7 +291,6 @@ impl Spool {
         let span = Span { segment, offset: new.offset, len: new.len };
         match new.content {
             Content::Init(init) => {
-                found.init = true;
                 self.init = Some(init);
             }
             Content::Genesis => self.genesis = Some(span),

@@ -13,7 +13,7 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::{Health, Tracer, failpoint};
 use maidenlane_wire::{Advance, NodeRow, NodeSet, Record, Rows, Undo};
 
-/// Number of blocks in one append.
+/// Number of blocks in one append, and in memory.
 const BATCH_BLOCKS: usize = 32;
 
 pub(super) struct Output {
@@ -34,54 +34,93 @@ impl Output {
         Self { publisher, sets, events, health }
     }
 
-    /// Publishes a head change.
+    /// Publishes a head change, at most [`BATCH_BLOCKS`] in memory at a time.
+    ///
+    /// Everything is checked before the first undo is out, so that a hole cannot leave readers half-way.
     pub(super) fn change(
         &mut self,
         change: &Change,
         blocks: &mut Blocks,
         lookahead: &mut Lookahead,
     ) -> Result<(), Error> {
-        let atomic = change.atomic();
-        let mut undos = Vec::new();
-        for block in &change.undo {
-            let last = undos.len() + 1 == change.undo.len() && change.advance.is_empty();
-            undos.push(Draft { record: Record::Undo(self.undo(*block)?), more: !last });
-        }
-        let fork = change.advance.first().and_then(|hash| blocks.spool.parent(hash));
-        // Everything is prepared and checked before the first undo is out, so that a hole cannot leave readers
-        // half-way.
-        let (mut parent, mut advances) = (None, Vec::new());
         if let Some(sets) = &mut self.sets {
             sets.clear();
         }
-        if let Some(fork) = fork {
-            parent = Some((fork, blocks.root_of(fork, &self.publisher.tail().published)?));
-        }
-        for (index, hash) in change.advance.iter().enumerate() {
-            let Some(before) = parent else { break };
-            let last = index + 1 == change.advance.len();
-            let checked = lookahead.take(*hash, atomic && last, blocks)?;
-            let root = checked.block.header.state_root;
-            let advance = self.advance(checked, before, blocks)?;
-            parent = Some((*hash, root));
-            advances.push(Draft { record: Record::Advance(advance), more: atomic && !last });
-            if !atomic && advances.len() >= BATCH_BLOCKS {
-                self.flush_nodes()?;
-                self.publisher.publish(std::mem::take(&mut advances))?;
-                self.health.progress();
-            }
+        let fork = change.advance.first().and_then(|hash| blocks.spool.parent(hash));
+        let mut parent = match fork {
+            Some(fork) => (fork, blocks.root_of(fork, &self.publisher.tail().published)?),
+            None => (B256::ZERO, B256::ZERO),
+        };
+        let (first, rest) = change.advance.split_at(change.advance.len().min(BATCH_BLOCKS));
+        let advances = self.prepare(first, change, &mut parent, blocks, lookahead)?;
+        if !change.undo.is_empty() {
+            self.verify(rest, parent, blocks)?;
         }
         self.flush_nodes()?;
-        if !undos.is_empty() {
-            self.publisher.publish(undos)?;
+        for undone in change.undo.chunks(BATCH_BLOCKS) {
+            let undo = |block: &BlockRef| {
+                let more = !change.advance.is_empty() || change.undo.last() != Some(block);
+                Ok(Draft { record: Record::Undo(self.undo(*block)?), more })
+            };
+            let undos = undone.iter().map(undo).collect::<Result<_, Error>>()?;
+            self.publish(undos)?;
+        }
+        if !change.undo.is_empty() {
             failpoint(failpoints::BETWEEN_UNDO_AND_ADVANCE);
         }
-        while !advances.is_empty() {
-            let rest = advances.split_off(advances.len().min(BATCH_BLOCKS));
-            self.publisher.publish(std::mem::replace(&mut advances, rest))?;
+        if !advances.is_empty() {
+            self.publish(advances)?;
+        }
+        for chunk in rest.chunks(BATCH_BLOCKS) {
+            let advances = self.prepare(chunk, change, &mut parent, blocks, lookahead)?;
+            self.flush_nodes()?;
+            self.publish(advances)?;
         }
         let (undone, added) = (change.undo.len(), change.advance.len());
         self.events.emit(&Event::Published { head: change.target, undone, added });
+        Ok(())
+    }
+
+    fn publish(&mut self, drafts: Vec<Draft>) -> Result<(), Error> {
+        self.publisher.publish(drafts)?;
+        self.health.progress();
+        Ok(())
+    }
+
+    /// Loads and checks blocks on top of `parent` (hash and state root), which becomes the last of them.
+    fn prepare(
+        &mut self,
+        hashes: &[B256],
+        change: &Change,
+        parent: &mut (B256, B256),
+        blocks: &mut Blocks,
+        lookahead: &mut Lookahead,
+    ) -> Result<Vec<Draft>, Error> {
+        let atomic = change.atomic();
+        let mut drafts = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            let last = change.advance.last() == Some(hash);
+            let checked = lookahead.take(*hash, atomic && last, blocks)?;
+            let root = checked.block.header.state_root;
+            let advance = self.advance(checked, *parent, blocks)?;
+            *parent = (*hash, root);
+            drafts.push(Draft { record: Record::Advance(advance), more: atomic && !last });
+        }
+        Ok(drafts)
+    }
+
+    /// Checks blocks that will be loaded again later, one in memory at a time.
+    fn verify(&self, hashes: &[B256], mut parent: (B256, B256), blocks: &mut Blocks) -> Result<(), Error> {
+        for hash in hashes {
+            let Checked { block, executed } = blocks.check(*hash)?;
+            let state = (executed.state.origin_root, executed.state.root);
+            block::examine_roots(&block, parent, state).map_err(|what| blocks.bad_frames(block.at, what))?;
+            if self.sets.is_some() && executed.nodes.is_none() {
+                return Err(Error::NoNodes { block: block.at });
+            }
+            parent = (*hash, block.header.state_root);
+            self.health.progress();
+        }
         Ok(())
     }
 

@@ -239,6 +239,52 @@ fn a_master_that_comes_back_behind_does_not_move_the_feed() {
     world.stop().unwrap();
 }
 
+/// The hook begins a segment whenever one is full: geth has not been started again.
+#[test]
+fn a_new_segment_is_no_new_master() {
+    let (mut world, chain) = following(1);
+    world.expect(&chain[1], "G +1");
+    world.saw(|event| *event == Event::Resumed);
+    let next = chain[1].child("a");
+    sample::write(&world.dir.path().join("spool"), 2, &next.frames());
+    world.geth.head(std::slice::from_ref(&next));
+    world.expect(&next, "G +1 +2");
+    world.stop().unwrap();
+    let resumed = world.events.as_ref().unwrap().seen().into_iter().filter(|event| *event == Event::Resumed);
+    assert_eq!(resumed.count(), 1, "when it started");
+}
+
+/// A branch of more blocks than are held in memory at a time, on top of block 1 of 2.
+fn long_branch(change: impl FnOnce(&mut Vec<Sample>)) -> (World, Vec<Sample>) {
+    let (world, chain) = following(2);
+    world.expect(&chain[2], "G +1* +2");
+    let mut branch = vec![chain[1].child("b")];
+    for _ in 0..69 {
+        branch.push(branch.last().unwrap().child("b"));
+    }
+    change(&mut branch);
+    spooled(&world, 1, &branch);
+    world.geth.head(&branch);
+    (world, branch)
+}
+
+#[test]
+fn a_long_reorg_is_one_change() {
+    let (mut world, branch) = long_branch(|_| ());
+    let advances: Vec<_> = (2..71).map(|number| format!("+{number}*")).collect();
+    world.expect(branch.last().unwrap(), &format!("G +1* +2 -2* {} +71", advances.join(" ")));
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_fault_at_the_end_of_a_long_reorg_is_found_before_the_first_undo() {
+    let (mut world, _) = long_branch(|branch| {
+        branch.last_mut().unwrap().origin_root = maidenlane_chain::B256::repeat_byte(3);
+    });
+    assert!(matches!(world.failure(), Error::BadFrames { .. }));
+    assert_eq!(world.records().0, "G +1* +2");
+}
+
 /// A tap died after the UNDO of a3 (block 3 of 3); then the master does `then`, and a new tap is started.
 fn after_half_a_change(
     then: impl FnOnce(&World, &[Sample]),

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 
 use super::{Options, admin, failed, unsigned};
 use crate::{Append, Error, LogProducer, Offset};
 
-/// Time after an entry's deadline, at which librdkafka answers for it, when something is wrong with the client.
-const GRACE: Duration = Duration::from_secs(5);
+/// Time after an append's own deadline at which librdkafka would give up an entry by itself. It never may: it lets later
+/// entries through when earlier ones expire, which leaves a hole in the log. At our deadline all of them are purged.
+const NEVER_ALONE: Duration = Duration::from_secs(300);
 
 /// Producer of one topic: appends are acknowledged by all in-sync copies, in order, without duplicates.
 pub struct Producer {
@@ -71,10 +72,12 @@ impl Producer {
     }
 
     fn connect(&self) -> Result<ThreadedProducer<Deliveries>, Error> {
-        let timeout_ms = self.options.timeout_ms().max(1).to_string();
+        let timeout_ms = (self.options.timeout + NEVER_ALONE).as_millis().to_string();
         let settings = [
             ("acks", "all"),
             ("enable.idempotence", "true"),
+            // An entry that a broker refuses ends the client: nothing behind it goes in.
+            ("enable.gapless.guarantee", "true"),
             ("compression.codec", "zstd"),
             // Blocks come out one or two parts in a hundred larger than at librdkafka's own level, in half the time.
             ("compression.level", "1"),
@@ -173,9 +176,11 @@ impl LogProducer for Producer {
             Some(client) => client,
             None => self.connect()?,
         };
-        let done = self.send_all(&client, entries, Instant::now() + self.options.timeout + GRACE);
+        let done = self.send_all(&client, entries, Instant::now() + self.options.timeout);
         if done.is_ok() {
             self.client = Some(client);
+        } else {
+            client.purge(PurgeConfig::default().queue().inflight());
         }
         done
     }

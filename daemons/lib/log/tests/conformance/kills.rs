@@ -88,7 +88,7 @@ impl Drop for Running {
 }
 
 /// A generator whose seed is printed.
-fn random() -> Rng {
+pub(crate) fn random() -> Rng {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     eprintln!("seed {seed}");
     Rng::with_seed(u64::from(seed))

@@ -6,6 +6,7 @@
 
 mod cases;
 mod kills;
+mod stalls;
 mod sync;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +75,15 @@ fn kafka_keeps_the_contract() {
         all(backend);
         if let Some(broker) = broker {
             cases::broker_killed(backend, broker);
+        }
+    });
+}
+
+#[test]
+fn kafka_appends_that_time_out_leave_no_hole() {
+    on_kafka(|backend, broker| {
+        if let Some(pid) = broker.and_then(|broker| broker.pid()) {
+            stalls::appends(backend, pid, kills().div_ceil(2));
         }
     });
 }
