@@ -50,7 +50,7 @@ pub fn repair(
     waits: impl FnOnce(Repaired),
 ) -> Result<Repaired, Error> {
     let mut spool = Spool::new(&settings.spool);
-    spool.scan()?;
+    spool.scan(&mut || ())?;
     let mut master = Master::connect(&settings.ipc)?;
     let mut log = Scanner::new(settings.backend().consumer(&settings.topic, 0)?);
     let with_nodes = settings.proofs_topic.is_some();
@@ -65,7 +65,7 @@ pub fn repair(
             return Ok(Repaired::Waiting { missing });
         }
         std::thread::sleep(LOOK_EVERY);
-        spool.scan()?;
+        spool.scan(&mut || ())?;
     }
     Ok(Repaired::Executed { missing })
 }

@@ -79,7 +79,8 @@ impl Tap {
         let publisher = Publisher::new(log, &now.topic, chain)?;
         let sets = now.proofs_topic.as_ref().map(|topic| Sets::new(log, topic)).transpose()?;
         let connection = Connection::new(settings.clone(), chain);
-        let blocks = Blocks::new(settings.clone(), Spool::new(&now.spool), connection, events.clone());
+        let spool = Spool::new(&now.spool);
+        let blocks = Blocks::new(settings.clone(), spool, connection, events.clone(), health.clone());
         Ok(Self {
             settings,
             chain,
@@ -204,6 +205,9 @@ impl Tap {
             let step = self.follow.step(published, &self.blocks.spool);
             if resuming && !self.follow.resuming() {
                 self.events.emit(&Event::Resumed);
+                if self.output.publisher.is_open() {
+                    self.reporter.writes();
+                }
             }
             if !matches!(step, Step::Wait { .. }) {
                 self.waiting = None;
@@ -283,6 +287,7 @@ impl Tap {
             chain_config: init.chain_config,
             client_version: init.client_version,
         })?;
+        self.reporter.writes();
         self.events.emit(&Event::Opened { epoch: self.output.publisher.tail().reader.epoch() });
         Ok(())
     }

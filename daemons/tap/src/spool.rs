@@ -124,21 +124,25 @@ impl Spool {
         }
     }
 
-    /// Looks for new frames.
+    /// Looks for new frames. Calls `progress` after each segment that had some: a first look may read gigabytes.
     ///
     /// # Errors
     /// [`Error::SpoolCorrupt`], or when the directory cannot be read.
-    pub fn scan(&mut self) -> Result<Found, Error> {
+    pub fn scan(&mut self, progress: &mut dyn FnMut()) -> Result<Found, Error> {
         failpoint(failpoints::BEFORE_SPOOL_READ);
         let newest = self.list()?;
         let mut found = Found::default();
         let numbers: Vec<u64> = self.segments.keys().copied().collect();
         for number in numbers {
             let Some(mut segment) = self.segments.remove(&number) else { continue };
+            let before = found.blocks;
             let result = segment.scan(Some(number) == newest, &mut |new| self.take(number, new, &mut found));
             self.segments.insert(number, segment);
             if result? {
                 found.torn += 1;
+            }
+            if found.blocks > before {
+                progress();
             }
         }
         failpoint(failpoints::AFTER_SPOOL_READ);

@@ -1,6 +1,7 @@
 //! Blocks of the master: their frames from the spool, examined, and answers that only the master itself can give.
 
 use super::connection::Connection;
+use super::reporter::START_WAIT;
 use crate::audit;
 use crate::block::{self, Examined};
 use crate::config::Settings;
@@ -12,7 +13,7 @@ use crate::spool::{Executed, Found, Spool};
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_service::{Current, Tracer};
+use maidenlane_service::{Current, Health, Tracer};
 use maidenlane_wire::Rows;
 use maidenlane_wire::frame::State;
 
@@ -21,6 +22,7 @@ pub(super) struct Blocks {
     pub(super) connection: Connection,
     settings: Current<Settings>,
     events: Tracer<Event>,
+    health: Health,
 }
 
 /// A block whose parts agree with each other.
@@ -43,13 +45,18 @@ impl Blocks {
         spool: Spool,
         connection: Connection,
         events: Tracer<Event>,
+        health: Health,
     ) -> Self {
-        Self { spool, connection, settings, events }
+        Self { spool, connection, settings, events, health }
     }
 
     /// Looks for frames.
     pub(super) fn look(&mut self) -> Result<Found, Error> {
-        let found = self.spool.scan()?;
+        let health = &self.health;
+        let found = self.spool.scan(&mut || {
+            health.progress();
+            health.extend_timeout(START_WAIT);
+        })?;
         if found.holes + found.torn > 0 {
             self.events.emit(&Event::SpoolGap { holes: found.holes, torn: found.torn });
         }

@@ -53,6 +53,11 @@ impl Reporter {
         self.health.progress();
     }
 
+    /// Notes that the tap is the feed's writer and has something to write: ready, however long its backlog is.
+    pub(super) fn writes(&self) {
+        self.health.set_ready();
+    }
+
     /// Reports a failure that may pass.
     ///
     /// # Errors

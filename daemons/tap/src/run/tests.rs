@@ -35,6 +35,7 @@ struct World {
     audit_keys: usize,
     running: Option<(Shutdown, Receiver<Result<(), Error>>)>,
     events: Option<Recorder<Event>>,
+    health: Health,
 }
 
 impl World {
@@ -48,7 +49,8 @@ impl World {
         }
         let geth = Geth::start(&dir.path().join("geth.ipc"), chain);
         let begin = Begin::Genesis;
-        let world = Self { dir, geth, log, begin, proofs: false, audit_keys: 0, running: None, events: None };
+        let (running, events, health) = (None, None, Health::default());
+        let world = Self { dir, geth, log, begin, proofs: false, audit_keys: 0, running, events, health };
         world.spool(1, &sample::genesis_frame());
         world
     }
@@ -87,10 +89,10 @@ impl World {
         let settings = self.settings();
         let shutdown = Shutdown::new();
         let (recorder, events) = Recorder::new();
-        let (log, stop) = (self.log.clone(), shutdown.clone());
+        let (log, stop, health) = (self.log.clone(), shutdown.clone(), self.health.clone());
         let (over, ended) = sync_channel(1);
         std::thread::spawn(move || {
-            let tap = Tap::new(settings.into(), Self::chain(), &log, events, Health::default(), stop);
+            let tap = Tap::new(settings.into(), Self::chain(), &log, events, health, stop);
             over.send(tap.and_then(Tap::run))
         });
         (self.running, self.events) = (Some((shutdown, ended)), Some(recorder));
@@ -283,6 +285,18 @@ fn a_fault_at_the_end_of_a_long_reorg_is_found_before_the_first_undo() {
     });
     assert!(matches!(world.failure(), Error::BadFrames { .. }));
     assert_eq!(world.records().0, "G +1* +2");
+}
+
+/// The service manager must not wait for the end of a backlog, nor begin it again and again.
+#[test]
+fn a_tap_is_ready_once_it_writes_the_feed() {
+    let mut chain = chain(60);
+    chain[50].origin_root = maidenlane_chain::B256::repeat_byte(3);
+    let mut world = World::new(&chain);
+    spooled(&world, 1, &chain[1..]);
+    world.start();
+    assert!(matches!(world.failure(), Error::BadFrames { .. }));
+    assert_eq!(world.health.ready(), Ok(()), "block 32 was published");
 }
 
 /// A tap died after the UNDO of a3 (block 3 of 3); then the master does `then`, and a new tap is started.

@@ -20,7 +20,7 @@ fn check(pieces: &[(u64, &[u8])], expect: &[(usize, usize)]) -> Spool {
     let mut read = Vec::new();
     for (segment, bytes) in pieces {
         sample::write(dir.path(), *segment, bytes);
-        let Found { blocks, torn, .. } = spool.scan().unwrap();
+        let Found { blocks, torn, .. } = spool.scan(&mut || ()).unwrap();
         read.push((blocks, torn));
     }
     assert_eq!(read, expect);
@@ -30,7 +30,7 @@ fn check(pieces: &[(u64, &[u8])], expect: &[(usize, usize)]) -> Spool {
 fn corrupt(bytes: &[u8], expect: &str) {
     let dir = tempfile::tempdir().unwrap();
     sample::write(dir.path(), 1, bytes);
-    let error = Spool::new(dir.path()).scan().unwrap_err();
+    let error = Spool::new(dir.path()).scan(&mut || ()).unwrap_err();
     assert!(matches!(&error, Error::SpoolCorrupt { .. }), "{error}");
     assert!(error.to_string().contains(expect), "{error}");
 }
@@ -87,9 +87,9 @@ fn a_damaged_length_in_a_closed_segment_is_corruption() {
         let dir = tempfile::tempdir().unwrap();
         sample::write(dir.path(), 1, &[one.clone(), damaged].concat());
         let mut spool = Spool::new(dir.path());
-        assert_eq!(spool.scan().unwrap().torn, 0, "it may still be written");
+        assert_eq!(spool.scan(&mut || ()).unwrap().torn, 0, "it may still be written");
         sample::write(dir.path(), 2, &chain[3].frames());
-        let error = spool.scan().unwrap_err();
+        let error = spool.scan(&mut || ()).unwrap_err();
         let at = u64::try_from(sample::init_frame().len() + one.len()).unwrap();
         assert!(
             matches!(&error, Error::SpoolCorrupt { path, offset, .. } if path.is_file() && *offset == at),
@@ -104,7 +104,7 @@ fn frames_are_read_again_by_hash() {
     let dir = tempfile::tempdir().unwrap();
     sample::write(dir.path(), 1, &[chain[1].frames(), chain[2].frames()].concat());
     let mut spool = Spool::new(dir.path());
-    assert_eq!(spool.scan().unwrap().blocks, 2);
+    assert_eq!(spool.scan(&mut || ()).unwrap().blocks, 2);
     for sample in &chain[1..] {
         let executed = spool.load(&sample.block.hash).unwrap().unwrap();
         assert_eq!((executed.block, executed.state.hash), (sample.raw.clone(), sample.block.hash));
@@ -115,13 +115,26 @@ fn frames_are_read_again_by_hash() {
 }
 
 #[test]
+fn a_look_makes_progress_with_every_segment() {
+    let chain = chain(3);
+    let dir = tempfile::tempdir().unwrap();
+    (1..).zip(&chain[1..]).for_each(|(segment, block)| sample::write(dir.path(), segment, &block.frames()));
+    let mut spool = Spool::new(dir.path());
+    for expect in [3, 0] {
+        let mut progress = 0;
+        spool.scan(&mut || progress += 1).unwrap();
+        assert_eq!(progress, expect);
+    }
+}
+
+#[test]
 fn frames_that_were_just_found_are_not_read_again() {
     let chain = chain(2);
     let dir = tempfile::tempdir().unwrap();
     sample::write(dir.path(), 1, &chain[1].frames());
     sample::write(dir.path(), 2, &chain[2].traced());
     let mut spool = Spool::new(dir.path());
-    spool.scan().unwrap();
+    spool.scan(&mut || ()).unwrap();
     for segment in 1..=2 {
         std::fs::write(dir.path().join(format!("{segment:020}.spool")), []).unwrap();
     }
@@ -136,7 +149,7 @@ fn genesis_is_kept_until_its_segment_goes() {
     sample::write(dir.path(), 1, &sample::genesis_frame());
     sample::write(dir.path(), 2, &[]);
     let mut spool = Spool::new(dir.path());
-    spool.scan().unwrap();
+    spool.scan(&mut || ()).unwrap();
     let genesis = spool.genesis().unwrap().unwrap();
     assert_eq!(genesis.alloc, vec![sample::allocation()]);
     spool.reclaim(0).unwrap();
@@ -151,7 +164,7 @@ fn only_closed_segments_without_open_blocks_are_deleted() {
         sample::write(dir.path(), segment, &sample.frames());
     }
     let mut spool = Spool::new(dir.path());
-    spool.scan().unwrap();
+    spool.scan(&mut || ()).unwrap();
     assert_eq!(spool.reclaim(2).unwrap(), 2);
     assert_eq!(spool.len(), 2);
     assert_eq!(spool.parent(&chain[2].block.hash), None);

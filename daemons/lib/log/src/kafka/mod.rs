@@ -45,7 +45,8 @@ impl Options {
         Self {
             brokers,
             client_id: "maidenlane".to_owned(),
-            timeout: Duration::from_secs(30),
+            // Well within the watchdog's time of every unit.
+            timeout: Duration::from_secs(10),
             session_timeout: Duration::from_secs(6),
             properties: Vec::new(),
         }
