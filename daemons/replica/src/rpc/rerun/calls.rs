@@ -28,6 +28,10 @@ pub(crate) struct Flat {
     convert_parity_errors: bool,
     #[serde(deserialize_with = "or_default")]
     include_precompiles: bool,
+    /// True if a frame that reverted has no result, as Parity's: of a creation, geth's has no address, which clients of
+    /// Parity's form demand.
+    #[serde(skip)]
+    no_failed_results: bool,
 }
 
 fn name(op: u8) -> &'static str {
@@ -92,6 +96,8 @@ pub(crate) struct Picked {
     pub(crate) from: AddressSet,
     /// Receivers of the wanted frames; empty for all.
     pub(crate) to: AddressSet,
+    /// True if a frame must have both a sender and a receiver of these; one of them is enough otherwise.
+    pub(crate) both: bool,
     /// Number of frames still to be passed over.
     pub(crate) after: u64,
     /// Number of frames still to be written.
@@ -103,7 +109,7 @@ pub(crate) struct Picked {
 impl Default for Picked {
     fn default() -> Self {
         let (from, to) = (AddressSet::default(), AddressSet::default());
-        Self { from, to, after: 0, count: u64::MAX, any: false }
+        Self { from, to, both: false, after: 0, count: u64::MAX, any: false }
     }
 }
 
@@ -114,10 +120,15 @@ impl Picked {
     }
 
     fn pick(&mut self, frame: &Frame) -> bool {
-        let is_in = |set: &AddressSet, address: Option<Address>| {
-            set.is_empty() || address.is_some_and(|address| set.contains(&address))
+        let from = self.from.contains(&frame.from);
+        let to = frame.to.is_some_and(|to| self.to.contains(&to));
+        let wanted = match (self.from.is_empty(), self.to.is_empty()) {
+            (true, true) => true,
+            (false, true) => from,
+            (true, false) => to,
+            (false, false) => (from && to) || (!self.both && (from || to)),
         };
-        if self.is_full() || !is_in(&self.from, Some(frame.from)) || !is_in(&self.to, frame.to) {
+        if self.is_full() || !wanted {
             return false;
         }
         if self.after > 0 {
@@ -131,7 +142,8 @@ impl Picked {
 
 impl Flat {
     /// Options for frames as Parity writes them.
-    pub(crate) const PARITY: Self = Self { convert_parity_errors: true, include_precompiles: false };
+    pub(crate) const PARITY: Self =
+        Self { convert_parity_errors: true, include_precompiles: false, no_failed_results: true };
 
     /// Writes all frames in order, each with its path.
     pub(crate) fn write(
@@ -206,7 +218,8 @@ impl Flattened<'_> {
             let text = if self.flat.convert_parity_errors { parity(error) } else { error };
             push_str(object.value("error"), text);
         }
-        if frame.op != opcode::SELFDESTRUCT && (frame.error.is_none() || frame.reverted()) {
+        let has_result = frame.error.is_none() || (frame.reverted() && !self.flat.no_failed_results);
+        if frame.op != opcode::SELFDESTRUCT && has_result {
             result(Object::new(object.value("result")), frame);
         }
         object.raw("subtraces", &calls.to_string());

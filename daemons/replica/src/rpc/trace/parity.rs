@@ -61,14 +61,24 @@ impl Types {
     }
 }
 
+/// Relation of the two address lists of a filter. Union by default, as in reth and Erigon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Union,
+    Intersection,
+}
+
 /// The parameter of `trace_filter`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct Filter {
     from_block: Option<Tag>,
     to_block: Option<Tag>,
     from_address: Option<Vec<Address>>,
     to_address: Option<Vec<Address>>,
+    mode: Option<Mode>,
     after: Option<u64>,
     count: Option<u64>,
 }
@@ -112,6 +122,9 @@ pub(in crate::rpc) fn block(
 ) -> Result<Json, Error> {
     let selector = Args::parse(params, 3)?.required(Selector::read)?;
     let Some(at) = select::block(view.source(), selector)? else { return Ok(Json::NULL) };
+    if at.number == 0 {
+        return Ok(Json::Static("[]"));
+    }
     // Undone blocks have taken their states with them.
     let number = traceable(shared, view, at)?.header.number;
     Job::new(shared, view, bounds).blocks(number..=number, Picked::default())
@@ -128,6 +141,9 @@ pub(in crate::rpc) fn replay_block(
     let selector = args.required(Selector::read)?;
     let types = args.required(Types::read)?;
     let at = select::block(view.source(), selector)?.ok_or_else(|| Error::server("block not found"))?;
+    if at.number == 0 {
+        return Ok(Json::Static("[]"));
+    }
     let block = traceable(shared, view, at)?;
     Job::new(shared, view, bounds).replayed(&block, None, types)
 }
@@ -198,6 +214,7 @@ impl Filter {
         let picked = Picked {
             from: set(self.from_address),
             to: set(self.to_address),
+            both: self.mode == Some(Mode::Intersection),
             after: self.after.unwrap_or_default(),
             count: self.count.unwrap_or(u64::MAX),
             ..Picked::default()
