@@ -110,6 +110,15 @@ struct Message<'a> {
     method: Option<&'a RawValue>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// A member that is there, null or not.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// Value for a missing id: an array is never a valid one.
@@ -127,9 +136,16 @@ fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 enum Parsed<'a> {
-    Call { id: &'a RawValue, method: Cow<'a, str>, params: Option<&'a RawValue> },
-    Notification,
-    Invalid { id: Option<&'a RawValue> },
+    Call {
+        id: &'a RawValue,
+        method: Cow<'a, str>,
+        params: Option<&'a RawValue>,
+    },
+    /// Notification, or an answer: gets none.
+    Silent,
+    Invalid {
+        id: Option<&'a RawValue>,
+    },
 }
 
 fn parse(text: &str) -> Parsed<'_> {
@@ -138,9 +154,12 @@ fn parse(text: &str) -> Parsed<'_> {
     let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));
     let versioned = message.jsonrpc.and_then(text_of).as_deref() == Some("2.0");
     let method = message.method.and_then(text_of).filter(|method| versioned && !method.is_empty());
+    let answers = message.result.is_some() || message.error.is_some();
+    let is_answer = versioned && answers && message.method.is_none() && message.params.is_none();
     match (method, id) {
         (Some(method), Some(id)) => Parsed::Call { id, method, params: message.params },
-        (Some(_), None) if missing => Parsed::Notification,
+        (Some(_), None) if missing => Parsed::Silent,
+        (None, Some(_)) if is_answer => Parsed::Silent,
         (_, id) => Parsed::Invalid { id },
     }
 }
@@ -261,7 +280,7 @@ impl<A: Api> Run<'_, A> {
 
     async fn message(&mut self, text: &str, separator: &str) {
         match parse(text) {
-            Parsed::Notification => (),
+            Parsed::Silent => (),
             Parsed::Invalid { id } => {
                 self.body.push_str(separator);
                 self.fail(id, &Error::new(codes::INVALID_REQUEST, "invalid request"));

@@ -140,6 +140,19 @@ fn what_is_no_call() {
 }
 
 #[test]
+fn answers_get_no_answer() {
+    for member in [r#""result":1"#, r#""result":null"#, r#""error":{"code":1,"message":"a"}"#] {
+        check(&format!(r#"{{"jsonrpc":"2.0","id":1,{member}}}"#), 200, "");
+        let batch = format!(r#"[{{"jsonrpc":"2.0","id":1,{member}}},{}]"#, call("2", "echo", "[1]"));
+        check(&batch, 200, &format!("[{}]", result("2", "[1]")));
+    }
+    // As in geth, only what cannot be a call.
+    let both = r#"{"jsonrpc":"2.0","id":1,"result":1,"params":[]}"#;
+    check(both, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
+    check(r#"{"id":1,"result":1}"#, 200, &error("1", codes::INVALID_REQUEST, "invalid request"));
+}
+
+#[test]
 fn batches() {
     let two = format!("[{},{}]", call("1", "echo", "[1]"), call("2", "fail", "[3]"));
     let failed = r#"{"jsonrpc":"2.0","id":2,"error":{"code":3,"message":"failed","data":"0x1"}}"#;
