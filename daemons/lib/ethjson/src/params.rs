@@ -1,6 +1,7 @@
 //! Readers of parameters, as geth's `hexutil` and `rpc` packages read them, with their texts.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
+use maidenlane_json::go;
 use maidenlane_jsonrpc::Error;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -244,7 +245,7 @@ impl Selector {
             require_canonical: Option<bool>,
         }
         if json.starts_with('{') {
-            let object: Object = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            let object: Object = go::read(json).map_err(|e| e.to_string())?;
             return match (object.block_number, object.block_hash) {
                 (Some(tag), None) => Ok(Self::Tag(tag)),
                 (None, Some(hash)) => {

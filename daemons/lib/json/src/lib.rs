@@ -1,5 +1,7 @@
 //! JSON writer: answers are written straight into one string, no tree is built, and nothing is parsed again before it
-//! is sent.
+//! is sent. And a reader for the objects of requests, [`go`].
+
+pub mod go;
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use crate::listener::Caller;
 use crate::min_block::MinBlock;
 use crate::openrpc::Described;
 use crate::subscriptions::{Events, Opened, Subscriptions};
+use maidenlane_json::go;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -149,7 +150,14 @@ enum Parsed<'a> {
 }
 
 fn parse(text: &str) -> Parsed<'_> {
-    let Ok(message) = serde_json::from_str::<Message<'_>>(text) else { return Parsed::Invalid { id: None } };
+    let message = match serde_json::from_str::<Message<'_>>(text) {
+        Ok(message) if message.method.is_some() => message,
+        // Members in another case, or twice; seldom, and not worth another look at every message.
+        _ => match go::read::<Message<'_>>(text) {
+            Ok(message) => message,
+            Err(_) => return Parsed::Invalid { id: None },
+        },
+    };
     let missing = message.id.get() == "[]";
     let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));
     let versioned = message.jsonrpc.and_then(text_of).as_deref() == Some("2.0");

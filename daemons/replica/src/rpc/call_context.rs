@@ -10,12 +10,13 @@ use maidenlane_ethjson::select::{self, StateOf};
 use maidenlane_evm::budget::Spent;
 use maidenlane_evm::database::{Overrides, StateDb};
 use maidenlane_evm::{Call, Failure};
+use maidenlane_json::go;
 use maidenlane_jsonrpc::{Args, Error, codes};
 use serde::de::DeserializeOwned;
 
 /// Parses a parameter into its type.
 pub(super) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    serde_json::from_str(json).map_err(|error| error.to_string())
+    go::read(json).map_err(|error| error.to_string())
 }
 
 /// JSON-RPC error of a call that did not run.

@@ -13,6 +13,7 @@ pub(crate) use hub::Hub;
 use hub::{Kind, Subscriber};
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params;
+use maidenlane_json::go;
 use maidenlane_jsonrpc::subscriptions::channel;
 use maidenlane_jsonrpc::{Args, Error, Events, Json, codes};
 use maidenlane_replay::Live;
@@ -80,8 +81,7 @@ fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
     }
     let mut args = Args::parse(params, 2)?;
     args.required(params::plain)?;
-    let query: Option<Query> =
-        args.optional(|json| serde_json::from_str(json).map_err(|error| error.to_string()))?;
+    let query: Option<Query> = args.optional(|json| go::read(json).map_err(|error| error.to_string()))?;
     let hashes = query.and_then(|query| query.transaction_hashes).unwrap_or_default();
     if hashes.len() > HASHES_MAX {
         return Err(Error::params(

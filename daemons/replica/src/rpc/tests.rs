@@ -431,3 +431,50 @@ fn the_pool_s_nonce_is_the_confirmed_one() {
     assert_ne!(nonce("latest"), json!("0x0"));
     assert_eq!(nonce("pending"), nonce("latest"));
 }
+
+/// geth's own client sends `{"Tracer":…}`: Go reads names in any case, and the last of several with one name.
+#[test]
+fn members_have_names_in_any_case() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let identity = "0x0000000000000000000000000000000000000004";
+    let contract = "0x00000000000000000000000000000000c0ffee01";
+    let logs = json!({"fromBlock": "0x1", "toBlock": "0x36", "address": contract});
+    let config = json!({"tracer": "callTracer", "tracerConfig": {"withLog": true}, "stateOverrides": {contract: {"code": "0x5f5fa0"}}});
+    for (method, exact, other) in [
+        (
+            "eth_call",
+            json!([{"to": identity, "data": "0x1234"}]),
+            json!([{"To": identity, "Data": "0x1234"}]),
+        ),
+        ("eth_getLogs", json!([logs]), json!([{"FROMBLOCK": "0x1", "toblock": "0x36", "Address": contract}])),
+        (
+            "eth_getBalance",
+            json!([identity, {"blockNumber": "0x1"}]),
+            json!([identity, {"BlockNumber": "0x1"}]),
+        ),
+        (
+            "eth_call",
+            json!([{"to": contract}, "latest", {contract: {"code": "0x4260005260206000f3"}}, {"time": "0x7"}]),
+            json!([{"to": contract}, "latest", {contract: {"Code": "0x4260005260206000f3"}}, {"Time": "0x7"}]),
+        ),
+        (
+            "debug_traceCall",
+            json!([{"to": contract}, "latest", config]),
+            json!([{"to": contract}, "latest", {"Tracer": "callTracer", "Timeout": null, "TracerConfig": {"WithLog": true},
+                "StateOverrides": {contract: {"Code": "0x5f5fa0"}}}]),
+        ),
+    ] {
+        let (exact, other) = (ask(&rpc, method, exact), ask(&rpc, method, other));
+        assert!(exact.get("result").is_some(), "{method}: {exact}");
+        assert_eq!(exact, other, "{method}");
+    }
+    let (_, text) = ask_text(
+        &rpc,
+        None,
+        &format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{{"to":"{contract}","to":"{identity}","d\u0061ta":"0x1234"}}]}}"#
+        ),
+    );
+    assert!(text.contains(r#""result":"0x1234""#), "{text}");
+}

@@ -140,6 +140,12 @@ fn what_is_no_call() {
 }
 
 #[test]
+fn members_have_names_in_any_case() {
+    check(r#"{"JSONRPC":"2.0","Id":1,"METHOD":"echo","Params":[7]}"#, 200, &result("1", "[7]"));
+    check(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"echo","params":[7]}"#, 200, &result("2", "[7]"));
+}
+
+#[test]
 fn answers_get_no_answer() {
     for member in [r#""result":1"#, r#""result":null"#, r#""error":{"code":1,"message":"a"}"#] {
         check(&format!(r#"{{"jsonrpc":"2.0","id":1,{member}}}"#), 200, "");

@@ -10,13 +10,13 @@ use maidenlane_evm::replay::Replay;
 use maidenlane_evm::steps::{StepOptions, Steps};
 use maidenlane_evm::touched::Touched;
 use maidenlane_evm::{Failure, recover};
-use maidenlane_json::Object;
+use maidenlane_json::{Object, go};
 use maidenlane_jsonrpc::Error;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, ResultAndState};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Raw {
     tracer: Option<String>,
-    tracer_config: Option<Value>,
+    tracer_config: Option<Box<RawValue>>,
     timeout: Option<String>,
     #[serde(deserialize_with = "or_default")]
     enable_memory: bool,
@@ -88,10 +88,9 @@ impl Tracer {
 impl Raw {
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         if !json.starts_with('{') {
-            // Fields would be taken from a list in their order.
             return Err("cannot unmarshal into the settings of a tracer, which are an object".into());
         }
-        serde_json::from_str(json).map_err(|error| error.to_string())
+        go::read(json).map_err(|error| error.to_string())
     }
 
     /// Checks the configuration: refuses what is well-formed, but cannot be done.
@@ -111,27 +110,28 @@ impl Raw {
                 limit_bytes: self.limit,
             }),
             Some("muxTracer") => {
-                let parts: BTreeMap<String, Value> = options(self.tracer_config)?;
+                let parts: BTreeMap<String, Box<RawValue>> = options(self.tracer_config.as_deref())?;
                 let parts =
-                    parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(value))?)));
+                    parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(&*value))?)));
                 Tracer::Mux(parts.collect::<Result<_, Error>>()?)
             }
-            Some(name) => Tracer::Named(named(name, self.tracer_config)?),
+            Some(name) => Tracer::Named(named(name, self.tracer_config.as_deref())?),
         };
         Ok(Config { tracer, timeout })
     }
 }
 
-fn options<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T, Error> {
-    match value {
-        None | Some(Value::Null) => Ok(T::default()),
-        // Fields would be taken from a list in their order.
-        Some(Value::Array(_)) => Err(Error::server("cannot unmarshal array into the settings of a tracer")),
-        Some(value) => serde_json::from_value(value).map_err(|error| Error::server(error.to_string())),
+fn options<T: DeserializeOwned + Default>(json: Option<&RawValue>) -> Result<T, Error> {
+    match json.map(RawValue::get) {
+        None | Some("null") => Ok(T::default()),
+        Some(json) if json.starts_with('[') => {
+            Err(Error::server("cannot unmarshal array into the settings of a tracer"))
+        }
+        Some(json) => go::read(json).map_err(|error| Error::server(error.to_string())),
     }
 }
 
-fn named(name: &str, config: Option<Value>) -> Result<Named, Error> {
+fn named(name: &str, config: Option<&RawValue>) -> Result<Named, Error> {
     Ok(match name {
         "callTracer" => Named::Nested(options(config)?),
         "flatCallTracer" => Named::Flat(options(config)?),

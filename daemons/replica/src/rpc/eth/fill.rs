@@ -27,11 +27,9 @@ use serde_json::value::RawValue;
 /// Most blobs in one transaction.
 const BLOBS_MAX: usize = 6;
 
-/// Parameter of `eth_fillTransaction`, with the blobs that are not served.
+/// Member of the parameter beside those of a call: not served.
 #[derive(Debug, Default, Deserialize)]
-struct Draft {
-    #[serde(flatten)]
-    call: CallArgs,
+struct Blobs {
     blobs: Option<Vec<IgnoredAny>>,
 }
 
@@ -43,8 +41,10 @@ pub(crate) fn transaction(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 1)?;
-    let Draft { call: mut wanted, blobs } = args.required(read::<Option<Draft>>)?.unwrap_or_default();
-    if let Some(blobs) = blobs {
+    let both = |json: &str| Ok((read::<Option<CallArgs>>(json)?, read::<Option<Blobs>>(json)?));
+    let (wanted, blobs) = args.required(both)?;
+    let mut wanted = wanted.unwrap_or_default();
+    if let Some(blobs) = blobs.unwrap_or_default().blobs {
         if !blobs.is_empty() {
             let text = "blobs are not filled in by a replica; give blobVersionedHashes";
             return Err(Error::server(text).into());
