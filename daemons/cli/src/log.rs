@@ -94,9 +94,15 @@ pub(crate) struct Init {
     /// Name of the feed: one per master
     #[arg(long)]
     feed: String,
-    /// Keep entries so long; without it they are kept forever
+    /// Keep the entries of the feed so long; without it they are kept forever
     #[arg(long, value_name = "HOURS")]
     retention_h: Option<u64>,
+    /// Keep transactions and their outcomes so long
+    #[arg(long, value_name = "HOURS", default_value_t = TRANSACTIONS_H)]
+    transactions_retention_h: u64,
+    /// Keep the stands of filters so long
+    #[arg(long, value_name = "HOURS", default_value_t = FILTERS_H)]
+    filters_retention_h: u64,
     /// Kafka: copies of each partition
     #[arg(long)]
     replicas: Option<u16>,
@@ -108,6 +114,10 @@ pub(crate) struct Init {
     acls: bool,
 }
 
+/// A transaction that nobody delivered within a week has expired with every sender.
+const TRANSACTIONS_H: u64 = 168;
+/// A filter that nobody polls is forgotten after minutes.
+const FILTERS_H: u64 = 24;
 /// A person waits.
 const BROKER_WAIT: Duration = Duration::from_secs(10);
 
@@ -143,7 +153,7 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
 }
 
 fn init(init: Init, output: &mut Output) -> Result<(), Error> {
-    let Init { prefix, chain, feed, retention_h, replicas, in_sync_min, carrier, acls } = init;
+    let Init { prefix, chain, feed, replicas, in_sync_min, carrier, acls, .. } = init;
     if acls {
         let brokers = carrier.brokers.unwrap_or_default().join(",");
         return acls::commands(&brokers, &format!("{prefix}.{chain}"), &feed)
@@ -151,15 +161,22 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
             .try_for_each(|command| output.line(command));
     }
     let backend = carrier.backend()?;
-    let age = retention_h.map(|hours| Duration::from_secs(hours * 3600));
-    let one = TopicOptions { retention_max_age: age, replicas, in_sync_min, ..TopicOptions::default() };
-    let many = TopicOptions { partitions: SENDER_PARTITIONS, ..one.clone() };
-    let feed_topics =
-        ["blocks", "proofs", "pool"].map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), &one));
-    let chain_topics = [("transactions", &many), ("outcomes", &many), ("filters", &one)]
+    let options = |partitions, hours: Option<u64>| TopicOptions {
+        partitions,
+        retention_max_age: hours.map(|hours| Duration::from_secs(hours.saturating_mul(3600))),
+        replicas,
+        in_sync_min,
+        ..TopicOptions::default()
+    };
+    let feed_topics = ["blocks", "proofs", "pool"]
+        .map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), options(1, init.retention_h)));
+    // What clients cause lies beside the feed, and must not fill its disk.
+    let by_sender = options(SENDER_PARTITIONS, Some(init.transactions_retention_h));
+    let filters = options(1, Some(init.filters_retention_h));
+    let chain_topics = [("transactions", by_sender.clone()), ("outcomes", by_sender), ("filters", filters)]
         .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
     for (topic, options) in feed_topics.into_iter().chain(chain_topics) {
-        let created = backend.create(&topic, options)?;
+        let created = backend.create(&topic, &options)?;
         output.json(&json!({"topic": topic, "partitions": options.partitions, "created": created}))?;
     }
     Ok(())

@@ -6,9 +6,10 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use maidenlane_log::{Append, Backend, segment};
+use maidenlane_log::{Append, Backend, TopicNeeds, segment};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -288,6 +289,31 @@ fn a_log_is_made_listed_read_and_checked() {
     check(&format!("log init --dir {place} --chain a/b --feed f"), "", Err((78, &["a/b", "is no name"])));
     damage(&dir.path().join("maidenlane.c.f.blocks/0/00000000000000000000.log"));
     check(&format!("log verify {topic}"), "", Err((65, &["00000000000000000000.log", "corrupt"])));
+}
+
+/// What clients cause must not fill the disk of the feed.
+#[test]
+fn every_kind_of_topic_has_its_own_retention() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display().to_string();
+    let init = format!("log init --dir {place} --chain c --feed f --filters-retention-h 48");
+    check(&init, "", Ok(&["\"created\":true"]));
+    let backend = Backend::Segment(segment::Options::new(&place));
+    let keeps = |topic: &str, hours: u64| {
+        let needs = TopicNeeds {
+            partitions: None,
+            entry_bytes: 1,
+            retention_min_age: Duration::from_secs(hours * 3600),
+            retention_min_bytes: 0,
+        };
+        backend.check(&format!("maidenlane.c.{topic}"), &needs).unwrap().is_empty()
+    };
+    for (topic, hours) in [("transactions", 168), ("outcomes", 168), ("filters", 48)] {
+        assert!(keeps(topic, hours) && !keeps(topic, hours + 1), "{topic}");
+    }
+    for topic in ["f.blocks", "f.proofs", "f.pool"] {
+        assert!(keeps(topic, 24 * 365 * 10), "{topic}");
+    }
 }
 
 /// Flips a bit in the first of two entries.
