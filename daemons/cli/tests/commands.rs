@@ -291,7 +291,7 @@ fn a_log_is_made_listed_read_and_checked() {
     check(&format!("log verify {topic}"), "", Err((65, &["00000000000000000000.log", "corrupt"])));
 }
 
-/// What clients cause must not fill the disk of the feed.
+/// Topics that clients write to must not fill the disk of the feed.
 #[test]
 fn every_kind_of_topic_has_its_own_retention() {
     let dir = tempfile::tempdir().unwrap();

@@ -150,14 +150,9 @@ enum Parsed<'a> {
 }
 
 fn parse(text: &str) -> Parsed<'_> {
-    let message = match serde_json::from_str::<Message<'_>>(text) {
-        Ok(message) if message.method.is_some() => message,
-        // Members in another case, or twice; seldom, and not worth another look at every message.
-        _ => match go::read::<Message<'_>>(text) {
-            Ok(message) => message,
-            Err(_) => return Parsed::Invalid { id: None },
-        },
-    };
+    // Members in another case, or twice: seldom, and not worth another look at every message.
+    let usual = serde_json::from_str::<Message<'_>>(text).ok().filter(|message| message.method.is_some());
+    let Some(message) = usual.or_else(|| go::read(text).ok()) else { return Parsed::Invalid { id: None } };
     let missing = message.id.get() == "[]";
     let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));
     let versioned = message.jsonrpc.and_then(text_of).as_deref() == Some("2.0");

@@ -1,6 +1,7 @@
 //! `trace_…`, the tracing methods of Parity: the frames of `flatCallTracer` with Parity's texts for errors, and what
 //! changed in the state.
 
+use super::filter::Filter;
 use super::state_diff;
 use crate::rpc::Shared;
 use crate::rpc::call_context::{prepare, read};
@@ -11,11 +12,10 @@ use crate::rpc::rerun::calls::{Flat, Picked};
 use crate::rpc::rerun::prestate::Reader;
 use crate::rpc::rerun::run::{TracedAt, nth, replay, run_before};
 use crate::rpc::rerun::traceable::traceable;
-use alloy::primitives::{Address, map::AddressSet};
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::call_args::CallArgs;
-use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::params::{self, Selector};
 use maidenlane_ethjson::select::{self, StateOf};
 use maidenlane_ethjson::unreadable;
 use maidenlane_evm::database::{Overrides, StateDb};
@@ -26,7 +26,6 @@ use maidenlane_evm::{Failure, recover};
 use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use revm::context::TxEnv;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
 
@@ -59,28 +58,6 @@ impl Types {
         }
         Ok(types)
     }
-}
-
-/// Relation of the two address lists of a filter. Union by default, as in reth and Erigon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    #[default]
-    Union,
-    Intersection,
-}
-
-/// The parameter of `trace_filter`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct Filter {
-    from_block: Option<Tag>,
-    to_block: Option<Tag>,
-    from_address: Option<Vec<Address>>,
-    to_address: Option<Vec<Address>>,
-    mode: Option<Mode>,
-    after: Option<u64>,
-    count: Option<u64>,
 }
 
 /// `trace_transaction`: null for one that is not there.
@@ -195,33 +172,6 @@ pub(in crate::rpc) fn call_many(
 
 fn on_state(view: &RequestView, args: &mut Args<'_>) -> Result<StateOf, Error> {
     select::state(view.source(), args.optional(Selector::read)?.unwrap_or(Selector::LATEST))
-}
-
-impl Filter {
-    /// Resolves the range of blocks, and which of their frames are picked.
-    fn resolve(self, view: &RequestView) -> Result<(RangeInclusive<u64>, Picked), Error> {
-        let resolve = |tag: Option<Tag>| {
-            let at = select::block(view.source(), Selector::Tag(tag.unwrap_or(Tag::Latest)))?;
-            at.map(|at| at.number).ok_or_else(|| Error::server("block not found"))
-        };
-        let (first, last) = (resolve(self.from_block)?, resolve(self.to_block)?);
-        if first > last {
-            return Err(Error::params("invalid block range params"));
-        }
-        let set = |addresses: Option<Vec<Address>>| {
-            addresses.unwrap_or_default().into_iter().collect::<AddressSet>()
-        };
-        let picked = Picked {
-            from: set(self.from_address),
-            to: set(self.to_address),
-            both: self.mode == Some(Mode::Intersection),
-            after: self.after.unwrap_or_default(),
-            count: self.count.unwrap_or(u64::MAX),
-            ..Picked::default()
-        };
-        // Genesis has no transactions, and no state before it.
-        Ok((first.max(1)..=last, picked))
-    }
 }
 
 /// Result of a traced transaction.
