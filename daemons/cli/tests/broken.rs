@@ -51,6 +51,14 @@ const CASES: &[Case] = &[
         "replica",
         &[(STATE, "rpc = M.Rpc::{ listeners = [ M.Listener::{ listen = \"0.0.0.0:8545\" } ] }, stateDir")],
     ),
+    (
+        "an origin with a star inside",
+        "replica",
+        &[(
+            STATE,
+            "rpc = M.Rpc::{ listeners = [ M.Listener::{ origins = [ \"https://*.example\" ] } ] }, stateDir",
+        )],
+    ),
     ("a password", "tap", &[(SEGMENT, "M.Log.Kafka M.Kafka::{ brokers = [ \"me:secret@kafka-1:9092\" ] }")]),
     ("a secret from a file", "tap", &[("\"/var/lib/geth/geth.ipc\"", "/var/lib/geth/jwtsecret as Text")]),
     ("no broker", "tap", &[(SEGMENT, "M.Log.Kafka M.Kafka::{ brokers = [] : List Text }")]),

@@ -222,6 +222,13 @@ fn listener(raw: ListenerRaw, checker: &mut Checker) -> Option<Listener> {
         .collect();
     let at = place(&raw, checker);
     let namespaces = all_words("namespaces", &raw.namespaces, checker);
+    for (index, origin) in raw.origins.iter().enumerate() {
+        if origin != "*" && origin.contains('*') {
+            let text =
+                format!("{origin} would match nothing: only \"*\" alone stands for others; name each origin");
+            checker.wrong(&format!("origins[{index}]"), &text);
+        }
+    }
     if !raw.http && !raw.webSocket {
         checker.wrong("http", "neither HTTP nor WebSocket would be served");
         return None;

@@ -6,7 +6,7 @@ use alloy::eips::eip2930::AccessList;
 use alloy::eips::eip4895::Withdrawal;
 use alloy::eips::eip7702::SignedAuthorization;
 use alloy::primitives::map::{AddressSet, B256Map};
-use alloy::primitives::{Address, B256, TxKind, U256};
+use alloy::primitives::{Address, B256, Bytes, TxKind, U256};
 use maidenlane_chain::Rules;
 use maidenlane_evm::Call;
 use maidenlane_evm::database::{AccountOverride, Overrides};
@@ -204,12 +204,12 @@ impl From<BTreeMap<Address, Option<RawOverride>>> for StateOverrides {
 }
 
 impl StateOverrides {
-    /// Checks the overrides for the EVM of a fork; returns the accounts, and where its precompiles are then. Without a
-    /// fork no precompile moves.
-    pub fn resolve(self, spec: Option<SpecId>) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
+    /// Checks the overrides for the EVM of a fork; returns the accounts, and where its precompiles are then, unless
+    /// `moves` says that none moves.
+    pub fn resolve(self, spec: SpecId, moves: bool) -> Result<(Overrides, Option<Arc<Moved>>), Error> {
         let mut moved = Moved::default();
         if !self.0.is_empty() {
-            let places = spec.map(EthPrecompiles::new);
+            let places = moves.then(|| EthPrecompiles::new(spec));
             let has = |address| places.as_ref().is_some_and(|places| places.contains(address));
             let mut taken = AddressSet::default();
             for (address, raw) in &self.0 {
@@ -234,7 +234,7 @@ impl StateOverrides {
                 }
             }
         }
-        let accounts = self.0.into_iter().map(|(address, raw)| (address, raw.resolve())).collect();
+        let accounts = self.0.into_iter().map(|(address, raw)| (address, raw.resolve(spec))).collect();
         Ok((accounts, (!moved.is_empty()).then(|| Arc::new(moved))))
     }
 }
@@ -247,10 +247,14 @@ impl RawOverride {
         Ok(())
     }
 
-    fn resolve(self) -> AccountOverride {
-        let code = |bytes: alloy::primitives::Bytes| {
-            Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes))
+    fn resolve(self, spec: SpecId) -> AccountOverride {
+        // Before Prague the bytes of a delegation are code like any other.
+        let delegation = |bytes: &Bytes| {
+            Some(bytes)
+                .filter(|_| spec.is_enabled_in(SpecId::PRAGUE))
+                .and_then(|bytes| Bytecode::new_raw_checked(bytes.clone()).ok())
         };
+        let code = |bytes: Bytes| delegation(&bytes).unwrap_or_else(|| Bytecode::new_legacy(bytes));
         AccountOverride {
             nonce: self.nonce.map(|nonce| nonce.0),
             balance: self.balance.map(|balance| balance.0),

@@ -35,6 +35,15 @@ impl Parts {
         Self { scheme: scheme.to_owned(), host: host.to_owned(), port: port.to_owned() }
     }
 
+    /// Port, or the scheme's own.
+    fn port(&self) -> &str {
+        match (self.port.as_str(), self.scheme.as_str()) {
+            ("", "http") => "80",
+            ("", "https") => "443",
+            (port, _) => port,
+        }
+    }
+
     fn allows(&self, origin: &Self) -> bool {
         let matches = |rule: &str, part: &str| rule.is_empty() || rule == part;
         matches(&self.scheme, &origin.scheme)
@@ -75,8 +84,20 @@ impl Origins {
     pub(crate) fn readers(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match self.any {
             true => Some(HeaderValue::from_static("*")),
-            false => self.allow(origin).then(|| origin.clone()),
+            false => self.reads(origin).then(|| origin.clone()),
         }
+    }
+
+    /// As geth's library for it: an origin with a scheme is that origin, with its port, and no other.
+    fn reads(&self, origin: &HeaderValue) -> bool {
+        let of_rule = |rule: &Parts, page: &Parts| match rule.scheme.is_empty() {
+            true => rule.allows(page),
+            false => (&rule.scheme, &rule.host, rule.port()) == (&page.scheme, &page.host, page.port()),
+        };
+        origin.to_str().is_ok_and(|text| {
+            let page = Parts::parse(text);
+            self.rules.iter().any(|rule| of_rule(rule, &page))
+        })
     }
 
     fn allow(&self, origin: &HeaderValue) -> bool {
@@ -156,6 +177,16 @@ mod tests {
         assert_eq!(Origins::new(["*"]).readers(&page), Some(HeaderValue::from_static("*")));
         assert_eq!(Origins::new(["app.example"]).readers(&page), Some(page.clone()));
         assert_eq!(Origins::new(["https://other.example"]).readers(&page), None);
+        for (rule, page, reads) in [
+            ("http://page.example", "http://page.example", true),
+            ("http://page.example", "http://page.example:8080", false),
+            ("http://page.example:8080", "http://page.example:8080", true),
+            ("http://page.example:80", "http://page.example", true),
+            ("page.example", "http://page.example:8080", true),
+        ] {
+            let page = HeaderValue::from_static(page);
+            assert_eq!(Origins::new([rule]).readers(&page).is_some(), reads, "{rule} {page:?}");
+        }
     }
 
     #[test]

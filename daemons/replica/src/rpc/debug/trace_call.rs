@@ -50,7 +50,7 @@ pub(in crate::rpc) fn call(
     let config = config.checked()?;
     bounds.budget.limit_each(config.timeout);
     let mut call = prepare(shared, view, wanted, &state, block.as_ref())?;
-    let (overrides, moved) = overrides.resolve(Some(call.spec))?;
+    let (overrides, moved) = overrides.resolve(call.spec, true)?;
     call.moved = moved;
     let none = Overrides::default();
     let precompiles = Precompiles::new(call.spec, call.moved.clone());

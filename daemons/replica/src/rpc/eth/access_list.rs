@@ -134,7 +134,7 @@ pub(crate) fn create(
         return Err(Error::server("insufficient gas to process all authorizations").into());
     }
     maidenlane_evm::recover(&mut call.tx, budget)?;
-    let (overrides, _) = context.overrides.resolve(None)?;
+    let (overrides, _) = context.overrides.resolve(call.spec, false)?;
     let mut db = call_context::database(shared, view, &context.state, &overrides);
     let excluded = excluded(&call, nonce, &mut db)?;
     match search(&call, &mut db, &excluded, budget) {

@@ -24,7 +24,7 @@ pub(crate) fn eth_call(
     let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     let mut call = context.prepare(shared, view, wanted)?;
-    let (overrides, moved) = context.overrides.resolve(Some(call.spec))?;
+    let (overrides, moved) = context.overrides.resolve(call.spec, true)?;
     call.moved = moved;
     let gas = call.tx.gas_limit;
     let done = maidenlane_evm::execute(call, database(shared, view, &context.state, &overrides), budget);

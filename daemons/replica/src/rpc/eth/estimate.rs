@@ -49,7 +49,7 @@ pub(crate) fn gas(
     let mut call = context.prepare(shared, view, wanted)?;
     maidenlane_evm::recover(&mut call.tx, budget)?;
     // As in geth, an estimate checks where precompiles are moved to, and leaves them where they are.
-    let (overrides, _) = context.overrides.resolve(Some(call.spec))?;
+    let (overrides, _) = context.overrides.resolve(call.spec, true)?;
     let mut db = call_context::database(shared, view, &context.state, &overrides);
     estimate(&call, &mut db, bounds, budget)?.map_err(|why| denied(why).into())
 }
@@ -94,7 +94,7 @@ pub(crate) fn list(
     }
     let Some((first, _)) = calls.first() else { return Ok(Json::Static("[]")) };
     let spec = first.spec;
-    let (overrides, moved) = context.overrides.resolve(Some(spec))?;
+    let (overrides, moved) = context.overrides.resolve(spec, true)?;
     let mut overlay = Overlay::new(call_context::database(shared, view, &context.state, &overrides), spec);
     let mut estimates = Vec::with_capacity(calls.len());
     for (index, (mut call, bounds)) in calls.into_iter().enumerate() {

@@ -182,6 +182,14 @@ fn halts_are_errors() {
     check(LOOP, json!({"gas": "0x30000"}), "latest", Err((codes::SERVER, "out of gas")));
 }
 
+/// Before Prague the bytes of a delegation are code.
+#[test]
+fn an_override_is_a_delegation_from_prague_on() {
+    let delegated = format!("0xef0100{}04", "00".repeat(19));
+    check(&delegated, json!({}), "latest", Ok("0x"));
+    check(&delegated, json!({}), "0x1", Err((codes::SERVER, "invalid opcode")));
+}
+
 #[test]
 fn time_is_limited() {
     if fake::fixtures().is_none() {

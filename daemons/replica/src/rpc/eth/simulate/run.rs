@@ -128,7 +128,7 @@ impl Run<'_> {
         {
             blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
         }
-        let (overrides, moved) = planned.state.clone().resolve(Some(spec))?;
+        let (overrides, moved) = planned.state.clone().resolve(spec, true)?;
         self.budget.look()?;
         self.state.apply(&overrides)?;
         Ok(BlockContext { precompiles: Precompiles::new(spec, moved), header, spec, env })
