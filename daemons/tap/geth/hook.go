@@ -59,7 +59,7 @@ const (
 	syncBytes  = 16 << 20         // … or this large …
 	syncAfter  = time.Second      // … or, looked at with every block, this old
 	fileEnd    = ".spool"
-	runsMax    = 64                      // executions at a time; only requests for witnesses make more than one
+	runsMax    = 4096                    // executions at a time; only requests for witnesses make more than one
 	panicEnv   = "MAIDENLANE_HOOK_PANIC" // for tests: panic at this block number
 )
 
@@ -203,7 +203,7 @@ func (m *maidenlane) onTxEnd(receipt *types.Receipt, err error) {
 // onStateUpdate is the last moment before the block can become the head: all frames are written here, in one piece.
 func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 	defer m.enter("OnStateUpdate")()
-	if len(m.runs) == 0 {
+	if update.BlockNumber == 0 {
 		return // the genesis commit, told by onGenesisBlock
 	}
 	at := slices.IndexFunc(m.runs, func(run *run) bool {
@@ -212,7 +212,7 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 	})
 	if at < 0 {
 		log.Error("Maidenlane hook knows no block of a state, it is missing from the spool", "number", update.BlockNumber)
-		m.lose("a state of no block that is executed")
+		m.put(frame(kindHole, []byte{}, update.BlockNumber, "a state of no block that is executed"), uint64(time.Now().Unix()))
 		return
 	}
 	block, receipts := m.runs[at].block, m.runs[at].receipts

@@ -138,11 +138,16 @@ impl<'de> Deserializer<'de> for Value<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let mut named: Vec<Member<'de>> = Vec::with_capacity(fields.len());
+        let (mut named, mut unknown) = (Vec::<Member<'de>>::with_capacity(fields.len()), false);
         for (name, value) in self.members()? {
             let exact = fields.iter().find(|field| **field == name);
             let field = exact.or_else(|| fields.iter().find(|field| field.eq_ignore_ascii_case(&name)));
-            let name = field.map_or(name, |field| Cow::Borrowed(*field));
+            // Of unknown members the first is enough for a struct that refuses them; there may be any number.
+            let name = match field {
+                Some(field) => Cow::Borrowed(*field),
+                None if std::mem::replace(&mut unknown, true) => continue,
+                None => name,
+            };
             match named.iter_mut().find(|(other, _)| *other == name) {
                 Some(earlier) => earlier.1 = value,
                 None => named.push((name, value)),
@@ -220,6 +225,12 @@ mod tests {
         check(r#"{"Inner":{"WITHLOG":true,"List":[[1,"a"]]}}"#, inner);
         check(r#"{"byName":{"A":{"withLOG":true}}}"#, r#"{"A": Inner { with_log: Some(true), list: [] }}"#);
         check(r#"{"inner":null}"#, "None None None");
+    }
+
+    #[test]
+    fn any_number_of_unknown_members_is_read_at_once() {
+        let members = (0..200_000).map(|n| format!("\"{n:06}\":1")).collect::<Vec<_>>().join(",");
+        check(&format!("{{{members},\"gasPrice\":7}}"), "Some(7)");
     }
 
     #[test]

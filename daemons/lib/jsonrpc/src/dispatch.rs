@@ -151,7 +151,10 @@ enum Parsed<'a> {
 
 fn parse(text: &str) -> Parsed<'_> {
     // Members in another case, or twice: seldom, and not worth another look at every message.
-    let usual = serde_json::from_str::<Message<'_>>(text).ok().filter(|message| message.method.is_some());
+    let whole = |m: &Message<'_>| {
+        m.method.is_some() && m.jsonrpc.is_some() && m.params.is_some() && m.id.get() != "[]"
+    };
+    let usual = serde_json::from_str::<Message<'_>>(text).ok().filter(whole);
     let Some(message) = usual.or_else(|| go::read(text).ok()) else { return Parsed::Invalid { id: None } };
     let missing = message.id.get() == "[]";
     let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));

@@ -218,9 +218,10 @@ mod tests {
         let (subscriptions, a, b) = two();
         let text = |mib: usize| "x".repeat(mib << 20);
         assert!(a.send(Json::Owned(text(40))));
-        assert!(b.send(Json::Shared(text(40).into())), "shared by many");
-        assert!(a.send(Json::Owned(text(20))));
-        assert!(!b.send(Json::Owned(text(5))), "beyond the bound");
+        let shared: Vec<Arc<str>> = vec![text(40).into(); 9];
+        assert!(b.send(Json::Shared(Arc::clone(&shared[0]))), "a tenth of it");
+        assert!(a.send(Json::Owned(text(15))));
+        assert!(!b.send(Json::Owned(text(10))), "beyond the bound");
         let failed = std::iter::from_fn(|| subscriptions.try_next()).find_map(Result::err).expect("the end");
         assert_eq!(failed.reason.message, "the client is 67108864 bytes of notifications behind");
         // What is taken or forgotten makes room.

@@ -65,7 +65,8 @@ impl Loop {
         let Some(mut follower) = self.opened(&followers, None)? else { return Ok(()) };
         followers.events.emit(&Event::Opened { head: follower.facts().head });
         let mut heads: Option<Arc<HeadTracker>> = None;
-        let mut looked = Instant::now();
+        // The position that was reached last, and since when; or the last look with a new client.
+        let (mut position, mut looked) = (follower.facts().position, Instant::now());
         while !self.shutdown.is_triggered() {
             followers.store.sound()?;
             let showable = match follower.turn(WAIT) {
@@ -92,12 +93,14 @@ impl Loop {
                 None => heads = self.first_head(&mut follower, &followers)?,
             }
             self.report.turn(&mut follower, heads.as_deref());
+            if follower.facts().position != position {
+                (position, looked) = (follower.facts().position, Instant::now());
+            }
             let silence_max = self.fresh.get().silence_max;
             if followers.liveness.silent().min(looked.elapsed()) > silence_max {
                 looked = Instant::now();
-                // Silence may be ours: a client that does not notice that its broker came back with an older log, or
-                // records of a log written anew with an epoch that we know, of a writer that we do not.
-                follower = followers.quickly()?.unwrap_or(follower);
+                let Some(next) = self.anew(follower, &followers, heads.as_deref())? else { break };
+                follower = next;
             }
         }
         followers.store.sync()?;
@@ -145,6 +148,30 @@ impl Loop {
             Some(next) if !beyond && next.facts().position == follower.facts().position => Err(error),
             _ => Ok(next),
         }
+    }
+
+    /// Silence without progress may be ours: a client that does not notice that its broker came back with an older log,
+    /// or records of a log written anew with an epoch that we know, of a writer that we do not. Looks with a new client
+    /// where our head is, and shows where that is. `None` at a shutdown.
+    fn anew(
+        &mut self,
+        old: Follower,
+        followers: &Followers,
+        heads: Option<&HeadTracker>,
+    ) -> Result<Option<Follower>, Error> {
+        let mut next = match followers.quickly()? {
+            Some(next) => next,
+            // It went back in the store before the log failed: the old follower would write what is no more.
+            None if followers.store.facts().position != old.facts().position => {
+                let Some(next) = self.opened(followers, heads)? else { return Ok(None) };
+                next
+            }
+            None => return Ok(Some(old)),
+        };
+        if let Some(heads) = heads {
+            next.show(heads)?;
+        }
+        Ok(Some(next))
     }
 
     fn wait_for_log(

@@ -142,6 +142,7 @@ fn what_is_no_call() {
 #[test]
 fn members_have_names_in_any_case() {
     check(r#"{"JSONRPC":"2.0","Id":1,"METHOD":"echo","Params":[7]}"#, 200, &result("1", "[7]"));
+    check(r#"{"jsonrpc":"2.0","ID":1,"method":"echo","Params":[7]}"#, 200, &result("1", "[7]"));
     check(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"echo","params":[7]}"#, 200, &result("2", "[7]"));
 }
 

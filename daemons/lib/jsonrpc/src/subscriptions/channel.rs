@@ -33,14 +33,18 @@ pub(super) fn bounded(most: usize) -> (Publisher, Events) {
     (Publisher { sender, state: Arc::clone(&state) }, Events { receiver, state })
 }
 
-/// Memory of the notifications that wait on one connection. A text that several subscriptions share is not counted: it is
-/// there once.
+/// Memory of the notifications that wait on one connection. Of a text that several subscriptions share, each has its
+/// share.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(AtomicUsize);
 
 impl Waiting {
     fn hold(self: &Arc<Self>, result: &Json) -> Option<Held> {
-        let own = if let Json::Owned(text) = result { text.len() } else { 0 };
+        let own = match result {
+            Json::Static(_) => 0,
+            Json::Owned(text) => text.len(),
+            Json::Shared(text) => text.len() / Arc::strong_count(text),
+        };
         let bytes = EACH_BYTES.saturating_add(own);
         let held = Held { waiting: Arc::clone(self), bytes };
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
