@@ -17,6 +17,11 @@ pub fn string(json: &str) -> Result<Cow<'_, str>, String> {
         .map_err(|_| "json: cannot unmarshal non-string".into())
 }
 
+/// A value of any type, its objects as Go reads them.
+pub fn read<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, String> {
+    go::read(json).map_err(|error| error.to_string())
+}
+
 /// The digits after `0x`.
 fn digits(text: &str) -> Result<&str, String> {
     if text.is_empty() {
@@ -245,7 +250,7 @@ impl Selector {
             require_canonical: Option<bool>,
         }
         if json.starts_with('{') {
-            let object: Object = go::read(json).map_err(|e| e.to_string())?;
+            let object: Object = read(json)?;
             return match (object.block_number, object.block_hash) {
                 (Some(tag), None) => Ok(Self::Tag(tag)),
                 (None, Some(hash)) => {

@@ -5,19 +5,12 @@ use super::request_view::RequestView;
 use alloy::consensus::Header;
 use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
 use maidenlane_ethjson::errors;
-use maidenlane_ethjson::params::Selector;
+use maidenlane_ethjson::params::{self, Selector};
 use maidenlane_ethjson::select::{self, StateOf};
 use maidenlane_evm::budget::Spent;
 use maidenlane_evm::database::{Overrides, StateDb};
 use maidenlane_evm::{Call, Failure};
-use maidenlane_json::go;
 use maidenlane_jsonrpc::{Args, Error, codes};
-use serde::de::DeserializeOwned;
-
-/// Parses a parameter into its type.
-pub(super) fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    go::read(json).map_err(|error| error.to_string())
-}
 
 /// JSON-RPC error of a call that did not run.
 pub(super) fn failed(shared: &Shared, failure: Failure) -> Error {
@@ -50,8 +43,8 @@ impl CallContext {
     /// Reads block, state overrides and block overrides, all optional.
     pub(super) fn open(view: &RequestView, args: &mut Args<'_>) -> Result<Self, Error> {
         let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
-        let overrides: StateOverrides = args.optional(read)?.unwrap_or_default();
-        let block: Option<BlockOverrides> = args.optional(read)?;
+        let overrides: StateOverrides = args.optional(params::read)?.unwrap_or_default();
+        let block: Option<BlockOverrides> = args.optional(params::read)?;
         Ok(Self { state: select::state(view.source(), selector)?, overrides, block })
     }
 

@@ -13,11 +13,10 @@ pub(crate) use hub::Hub;
 use hub::{Kind, Subscriber};
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params;
-use maidenlane_json::go;
 use maidenlane_jsonrpc::subscriptions::channel;
-use maidenlane_jsonrpc::{Args, Error, Events, Json, codes};
+use maidenlane_jsonrpc::{Args, Error, Events, codes};
 use maidenlane_replay::Live;
-use notice::{Notice, header_json};
+use notice::Notice;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::{Arc, Weak};
@@ -81,7 +80,7 @@ fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
     }
     let mut args = Args::parse(params, 2)?;
     args.required(params::plain)?;
-    let query: Option<Query> = args.optional(|json| go::read(json).map_err(|error| error.to_string()))?;
+    let query: Option<Query> = args.optional(params::read)?;
     let hashes = query.and_then(|query| query.transaction_hashes).unwrap_or_default();
     if hashes.len() > HASHES_MAX {
         return Err(Error::params(
@@ -106,8 +105,8 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef
         let there = Arc::clone(&shared);
         let notified = tokio::task::spawn_blocking(move || notify(&there, &view, from)).await;
         let reason = match notified {
-            Ok(Ok(ended)) if shared.hub.sweep(&ended) => continue,
-            Ok(Ok(_)) => return,
+            Ok(Ok(())) if shared.hub.sweep() => continue,
+            Ok(Ok(())) => return,
             Ok(Err(reason)) => reason,
             Err(panic) => Error::internal(format!("notifying subscribers: {panic}")),
         };
@@ -116,30 +115,25 @@ async fn work(shared: Weak<Shared>, live: Arc<dyn Live>, mut announced: BlockRef
     }
 }
 
-/// Notifies all subscribers of what changed since `from`. Returns those that have ended.
-fn notify(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<Vec<Arc<Subscriber>>, Error> {
-    let mut ended = Vec::new();
+/// Notifies all subscribers of what changed since `from`.
+fn notify(shared: &Shared, view: &RequestView, from: BlockRef) -> Result<(), Error> {
     if from == view.block() {
-        return Ok(ended);
+        return Ok(());
     }
     let Some(Changes { gone, came }) = changes::between(view.source(), from, BLOCKS_MAX)? else {
         return Err(Error::new(codes::SERVER, "too much has changed at once; subscribe again"));
     };
-    let mut subscribers = shared.hub.subscribers();
+    let subscribers = shared.hub.subscribers();
     let shortened = came.is_empty();
     // As in geth, removed blocks are notified oldest first.
     let blocks = gone.into_iter().map(|at| (at, true)).chain(came.into_iter().map(|at| (at, false)));
     for (at, removed) in blocks {
-        Notice { shared, view, at, removed }.send(&mut subscribers, &mut ended)?;
+        Notice { shared, view, at, removed }.send(&subscribers)?;
     }
     if shortened {
-        let head = header_json(view, view.block())?;
-        let listens = |each: &Subscriber| {
-            !matches!(each.kind, Kind::Heads) || each.publisher.send(Json::Shared(Arc::clone(&head)))
-        };
-        ended.extend(subscribers.extract_if(.., |each| !listens(each)));
+        Notice { shared, view, at: view.block(), removed: false }.heads(&subscribers)?;
     }
-    Ok(ended)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -32,6 +32,18 @@ pub(super) struct Checked {
     pub(super) executed: Executed,
 }
 
+impl Checked {
+    /// The same, if it continues `parent` (hash and state root).
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub(super) fn on(self, parent: (B256, B256), blocks: &Blocks) -> Result<Self, Error> {
+        let state = (self.executed.state.origin_root, self.executed.state.root);
+        let fits = block::examine_roots(&self.block, parent, state);
+        fits.map_err(|what| blocks.bad_frames(self.block.at, what)).map(|()| self)
+    }
+}
+
 /// The master's answer when it was asked for proofs.
 pub(super) enum Audit {
     Proved,

@@ -112,9 +112,7 @@ impl Output {
     /// Checks blocks that will be loaded again later, one in memory at a time.
     fn verify(&self, hashes: &[B256], mut parent: (B256, B256), blocks: &mut Blocks) -> Result<(), Error> {
         for hash in hashes {
-            let Checked { block, executed } = blocks.check(*hash)?;
-            let state = (executed.state.origin_root, executed.state.root);
-            block::examine_roots(&block, parent, state).map_err(|what| blocks.bad_frames(block.at, what))?;
+            let Checked { block, executed } = blocks.check(*hash)?.on(parent, blocks)?;
             if self.sets.is_some() && executed.nodes.is_none() {
                 return Err(Error::NoNodes { block: block.at });
             }
@@ -141,9 +139,7 @@ impl Output {
 
     /// ADVANCE of a block, checked against its parent `(hash, state root)`.
     fn advance(&mut self, checked: Checked, parent: (B256, B256), blocks: &Blocks) -> Result<Advance, Error> {
-        let Checked { block, executed } = checked;
-        let state = (executed.state.origin_root, executed.state.root);
-        block::examine_roots(&block, parent, state).map_err(|what| blocks.bad_frames(block.at, what))?;
+        let Checked { block, executed } = checked.on(parent, blocks)?;
         let proofs = self.nodes(block.at, parent.0, executed.nodes, &executed.state.rows)?;
         Ok(Advance {
             block: block.at,

@@ -85,9 +85,12 @@ pub struct Publisher {
 
 impl Publisher {
     /// Sends one `result`. False when nobody listens any more, or the client is [`BUFFER`] notifications or too many bytes
-    /// behind: then the subscription has ended, and the publisher is to be dropped.
+    /// behind: then the subscription has ended for good, and the publisher is to be dropped.
     #[must_use]
     pub fn send(&self, result: Json) -> bool {
+        if self.state.overflow.get().is_some() {
+            return false;
+        }
         let held = match self.state.waiting.get().map(|waiting| waiting.hold(&result)) {
             Some(None) => return self.overflow(format!("{WAITING_MAX_BYTES} bytes of notifications")),
             held => held.flatten(),
@@ -116,10 +119,10 @@ impl Publisher {
         self.sender.closed().await;
     }
 
-    /// True when the client has gone or has unsubscribed.
+    /// True when the client has gone, has unsubscribed, or is too far behind.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.sender.is_closed() || self.state.overflow.get().is_some()
     }
 
     /// Ends the subscription after what was sent, and with it the connection.

@@ -4,13 +4,13 @@ use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
 use crate::rpc::rerun::calls::{Flat, Nested, selectors};
 use crate::rpc::rerun::prestate::{self, Prestate, Reader};
 use crate::rpc::rerun::run::TracedAt;
-use maidenlane_ethjson::params::or_default;
+use maidenlane_ethjson::params::{self, or_default};
 use maidenlane_evm::frames::Frames;
 use maidenlane_evm::replay::Replay;
 use maidenlane_evm::steps::{StepOptions, Steps};
 use maidenlane_evm::touched::Touched;
 use maidenlane_evm::{Failure, recover};
-use maidenlane_json::{Object, go};
+use maidenlane_json::Object;
 use maidenlane_jsonrpc::Error;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, ResultAndState};
@@ -90,7 +90,7 @@ impl Raw {
         if !json.starts_with('{') {
             return Err("cannot unmarshal into the settings of a tracer, which are an object".into());
         }
-        go::read(json).map_err(|error| error.to_string())
+        params::read(json)
     }
 
     /// Checks the configuration: refuses what is well-formed, but cannot be done.
@@ -127,7 +127,7 @@ fn options<T: DeserializeOwned + Default>(json: Option<&RawValue>) -> Result<T, 
         Some(json) if json.starts_with('[') => {
             Err(Error::server("cannot unmarshal array into the settings of a tracer"))
         }
-        Some(json) => go::read(json).map_err(|error| Error::server(error.to_string())),
+        Some(json) => params::read(json).map_err(Error::server),
     }
 }
 

@@ -1,18 +1,18 @@
 //! `debug_intermediateRoots`: the state root after each transaction of a block, where trie nodes are kept.
 
-use crate::rpc::debug::config::Raw;
+use crate::rpc::debug::trace_block::hashed;
 use crate::rpc::rerun::bounds::{Bounds, fault};
 use crate::rpc::rerun::run::{nth, replay};
 use crate::rpc::rerun::traceable::traceable;
 use crate::rpc::tries::Tries;
 use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::Block;
-use maidenlane_ethjson::params::{self, Selector, Tag};
+use maidenlane_ethjson::params::{Selector, Tag};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::unreadable;
 use maidenlane_evm::database::Overrides;
 use maidenlane_json::{push_data, push_list};
-use maidenlane_jsonrpc::{Args, Error, Json};
+use maidenlane_jsonrpc::{Error, Json};
 use serde_json::value::RawValue;
 
 /// `debug_intermediateRoots`.
@@ -22,11 +22,7 @@ pub(in crate::rpc) fn answer(
     params: Option<&RawValue>,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
-    let mut args = Args::parse(params, 2)?;
-    let hash = args.required(params::hash)?;
-    let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
-    let found = select::block(view.source(), Selector::Hash { hash, canonical: false })?;
-    let at = found.ok_or_else(|| Error::server(format!("block {hash} not found")))?;
+    let (at, config) = hashed(view, params)?;
     bounds.budget.limit_each(config.timeout);
     roots(shared, view, &*traceable(shared, view, at)?, bounds)
 }

@@ -56,12 +56,18 @@ pub(in crate::rpc) fn by_hash(
     params: Option<&RawValue>,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
+    let (at, config) = hashed(view, params)?;
+    trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
+}
+
+/// Parameters of methods on a block by its hash.
+pub(super) fn hashed(view: &RequestView, params: Option<&RawValue>) -> Result<(BlockRef, Config), Error> {
     let mut args = Args::parse(params, 2)?;
     let hash = args.required(params::hash)?;
     let found = select::block(view.source(), Selector::Hash { hash, canonical: false })?;
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(format!("block {hash} not found")))?;
-    trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
+    Ok((at, config))
 }
 
 /// `debug_traceBlock`: a block that the client sends.

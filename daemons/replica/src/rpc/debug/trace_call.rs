@@ -1,6 +1,6 @@
 //! `debug_traceCall`: a call on a block, or between two transactions of one.
 
-use crate::rpc::call_context::{prepare, read};
+use crate::rpc::call_context::prepare;
 use crate::rpc::debug::config::Raw;
 use crate::rpc::rerun::bounds::{Bounds, fault};
 use crate::rpc::rerun::run::{TracedAt, replay, run_before};
@@ -9,7 +9,7 @@ use crate::rpc::{Shared, request_view::RequestView};
 use alloy::primitives::U256;
 use maidenlane_chain::{Block, BlockRef};
 use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
-use maidenlane_ethjson::params::{Number, Selector, Tag};
+use maidenlane_ethjson::params::{self, Number, Selector, Tag};
 use maidenlane_ethjson::select::{self, StateOf, pruned};
 use maidenlane_ethjson::unreadable;
 use maidenlane_evm::database::{Overrides, StateDb};
@@ -37,9 +37,9 @@ pub(in crate::rpc) fn call(
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
-    let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
+    let wanted = args.required(params::read::<Option<CallArgs>>)?.unwrap_or_default();
     let selector = args.required(Selector::read)?;
-    let config = args.optional(|json| Ok((Raw::read(json)?, read::<CallConfig>(json)?)))?;
+    let config = args.optional(|json| Ok((Raw::read(json)?, params::read::<CallConfig>(json)?)))?;
     let (config, CallConfig { state_overrides, block_overrides, tx_index }) = config.unwrap_or_default();
     if selector == Selector::Tag(Tag::Pending) {
         return Err(Error::server("tracing on top of pending is not supported"));

@@ -11,6 +11,7 @@ use alloy::primitives::map::AddressSet;
 use alloy::primitives::{Address, B256, U256};
 use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::database::StateDb;
 use maidenlane_evm::{Call, Failure, cost};
@@ -119,7 +120,7 @@ pub(crate) fn create(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 3)?;
-    let mut wanted = args.required(call_context::read::<Option<CallArgs>>)?.unwrap_or_default();
+    let mut wanted = args.required(params::read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     let header = context.header(view)?;
     fill::fees(&mut wanted, &view.head().rules, &header, || {

@@ -1,6 +1,5 @@
 //! Methods that need keys or a miner: a replica never has any. Nothing here depends on the chain.
 
-use crate::rpc::call_context::read;
 use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::params;
 use maidenlane_jsonrpc::{Args, Error, Json};
@@ -27,14 +26,14 @@ pub(crate) fn sign(params: Option<&RawValue>) -> Result<Json, Error> {
 
 /// `eth_signTransaction` and `eth_sendTransaction`.
 pub(crate) fn transaction(params: Option<&RawValue>) -> Result<Json, Error> {
-    Args::parse(params, 1)?.required(read::<Option<CallArgs>>)?;
+    Args::parse(params, 1)?.required(params::read::<Option<CallArgs>>)?;
     Err(no_account())
 }
 
 /// `eth_resend`.
 pub(crate) fn resend(params: Option<&RawValue>) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
-    args.required(read::<Option<CallArgs>>)?;
+    args.required(params::read::<Option<CallArgs>>)?;
     args.optional(params::big)?;
     args.optional(params::index)?;
     Err(Error::server("transaction not found: this replica has no pool"))

@@ -1,11 +1,12 @@
 //! `eth_call`.
 
 use crate::rpc::Shared;
-use crate::rpc::call_context::{CallContext, database, read};
+use crate::rpc::call_context::{CallContext, database};
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
 use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::errors;
+use maidenlane_ethjson::params;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::{Failure, cost};
 use maidenlane_jsonrpc::{Args, Error, Json};
@@ -21,7 +22,7 @@ pub(crate) fn eth_call(
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
     // As in geth, null is a call without any field.
-    let wanted = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
+    let wanted = args.required(params::read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     let mut call = context.prepare(shared, view, wanted)?;
     let (overrides, moved) = context.overrides.resolve(call.spec, true)?;

@@ -6,7 +6,7 @@ use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
 use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::errors;
-use maidenlane_ethjson::params::boolean;
+use maidenlane_ethjson::params::{self, boolean};
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::estimate::{Bounds, Denied, estimate};
 use maidenlane_evm::overlay::Overlay;
@@ -32,7 +32,7 @@ pub(crate) fn one(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 4)?;
-    let wanted = args.required(call_context::read::<Option<CallArgs>>)?.unwrap_or_default();
+    let wanted = args.required(params::read::<Option<CallArgs>>)?.unwrap_or_default();
     let context = CallContext::open(view, &mut args)?;
     gas(shared, view, wanted, context, budget).map(Json::quantity)
 }
@@ -81,7 +81,7 @@ pub(crate) fn list(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 5)?;
-    let wanted: Vec<CallArgs> = args.required(call_context::read)?;
+    let wanted: Vec<CallArgs> = args.required(params::read)?;
     if wanted.len() > CALLS_MAX {
         return Err(Error::params(format!("{CALLS_MAX} calls at most")).into());
     }

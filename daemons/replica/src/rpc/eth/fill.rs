@@ -2,7 +2,7 @@
 
 use super::estimate;
 use crate::rpc::Shared;
-use crate::rpc::call_context::{CallContext, read};
+use crate::rpc::call_context::CallContext;
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
 use alloy::consensus::{Header, Transaction as _};
@@ -10,7 +10,7 @@ use alloy::primitives::{U256, keccak256};
 use maidenlane_chain::Rules;
 use maidenlane_chain::Transaction;
 use maidenlane_ethjson::call_args::{CallArgs, StateOverrides};
-use maidenlane_ethjson::params::{Big, Selector};
+use maidenlane_ethjson::params::{self, Big, Selector};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::transaction::{write_access_list, write_authorization};
 use maidenlane_ethjson::unsigned;
@@ -41,7 +41,8 @@ pub(crate) fn transaction(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 1)?;
-    let both = |json: &str| Ok((read::<Option<CallArgs>>(json)?, read::<Option<Blobs>>(json)?));
+    let both =
+        |json: &str| Ok((params::read::<Option<CallArgs>>(json)?, params::read::<Option<Blobs>>(json)?));
     let (wanted, blobs) = args.required(both)?;
     let mut wanted = wanted.unwrap_or_default();
     if let Some(blobs) = blobs.unwrap_or_default().blobs {

@@ -8,7 +8,6 @@ use alloy::primitives::{Address, B256};
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params::{self, Tag};
 use maidenlane_ethjson::select::{self, pruned};
-use maidenlane_json::go;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use maidenlane_state::LogQuery;
 pub(crate) use search::Answer;
@@ -49,7 +48,7 @@ impl Criteria {
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         // As in geth, null is a filter without criteria.
         let json = if json == "null" { "{}" } else { json };
-        let raw: Raw<'_> = go::read(json).map_err(|e| e.to_string())?;
+        let raw: Raw<'_> = params::read(json)?;
         if raw.block_hash.is_some() && (raw.from_block.is_some() || raw.to_block.is_some()) {
             return Err("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other".into());
         }

@@ -126,7 +126,8 @@ impl Picked {
             (true, true) => true,
             (false, true) => from,
             (true, false) => to,
-            (false, false) => (from && to) || (!self.both && (from || to)),
+            (false, false) if self.both => from && to,
+            (false, false) => from || to,
         };
         if self.is_full() || !wanted {
             return false;

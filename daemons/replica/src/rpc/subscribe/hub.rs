@@ -2,7 +2,7 @@
 
 use crate::rpc::eth::logs::Criteria;
 use alloy::primitives::map::B256Set;
-use maidenlane_jsonrpc::{Error, Publisher};
+use maidenlane_jsonrpc::{Error, Json, Publisher};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 
@@ -21,6 +21,13 @@ pub(super) enum Kind {
 pub(super) struct Subscriber {
     pub(super) kind: Kind,
     pub(super) publisher: Publisher,
+}
+
+impl Subscriber {
+    /// Sends a text that others may get as well. A subscription that has ended gets no more, until it is swept away.
+    pub(super) fn send(&self, text: &Arc<str>) {
+        let _ = self.publisher.send(Json::Shared(Arc::clone(text)));
+    }
 }
 
 /// Subscriptions of all connections. The lock is held for the list alone, never while blocks are read or rendered: IO
@@ -76,12 +83,9 @@ impl Hub {
     }
 
     /// Drops subscriptions that have ended. False when there is none left, and then the notifying task ends.
-    pub(super) fn sweep(&self, ended: &[Arc<Subscriber>]) -> bool {
+    pub(super) fn sweep(&self) -> bool {
         let mut inner = self.inner();
-        let has_ended = |each: &Arc<Subscriber>| {
-            each.publisher.is_closed() || ended.iter().any(|other| Arc::ptr_eq(each, other))
-        };
-        inner.subscribers.retain(|each| !has_ended(each));
+        inner.subscribers.retain(|each| !each.publisher.is_closed());
         inner.running = !inner.subscribers.is_empty();
         inner.running
     }

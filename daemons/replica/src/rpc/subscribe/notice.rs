@@ -8,7 +8,7 @@ use alloy::primitives::map::B256Set;
 use maidenlane_chain::{BlockRef, LogRef};
 use maidenlane_ethjson::block::own_header_json;
 use maidenlane_ethjson::select;
-use maidenlane_jsonrpc::{Error, Json};
+use maidenlane_jsonrpc::Error;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -21,78 +21,58 @@ pub(super) struct Notice<'a> {
 }
 
 impl Notice<'_> {
-    /// Notifies `subscribers`, and moves those that have ended to `ended`.
-    pub(super) fn send(
-        &self,
-        subscribers: &mut Vec<Arc<Subscriber>>,
-        ended: &mut Vec<Arc<Subscriber>>,
-    ) -> Result<(), Error> {
-        let listen = RefCell::new(vec![true; subscribers.len()]);
-        self.logs(subscribers, &listen)?;
+    /// Notifies `subscribers`.
+    pub(super) fn send(&self, subscribers: &[Arc<Subscriber>]) -> Result<(), Error> {
+        self.logs(subscribers)?;
         if !self.removed {
-            self.heads(subscribers, &listen)?;
-            self.receipts(subscribers, &listen)?;
+            self.heads(subscribers)?;
+            self.receipts(subscribers)?;
         }
-        let mut listen = listen.into_inner().into_iter();
-        let gone = subscribers.extract_if(.., |_| !listen.next().unwrap_or(true));
-        ended.extend(gone);
         Ok(())
     }
 
-    fn heads(&self, subscribers: &[Arc<Subscriber>], listen: &RefCell<Vec<bool>>) -> Result<(), Error> {
-        let mut header = None;
-        for (each, listens) in subscribers.iter().zip(listen.borrow_mut().iter_mut()) {
-            if matches!(each.kind, Kind::Heads) {
-                let header = match &header {
-                    Some(header) => header,
-                    None => header.insert(header_json(self.view, self.at)?),
-                };
-                *listens &= each.publisher.send(Json::Shared(Arc::clone(header)));
-            }
+    pub(super) fn heads(&self, subscribers: &[Arc<Subscriber>]) -> Result<(), Error> {
+        let mut to = subscribers.iter().filter(|each| matches!(each.kind, Kind::Heads)).peekable();
+        if to.peek().is_some() {
+            let header = header_json(self.view, self.at)?;
+            to.for_each(|each| each.send(&header));
         }
         Ok(())
     }
 
     /// Log by log: one that several subscribers want is rendered for the first of them.
-    fn logs(&self, subscribers: &[Arc<Subscriber>], listen: &RefCell<Vec<bool>>) -> Result<(), Error> {
-        let criteria = |each: &Arc<Subscriber>| match &each.kind {
+    fn logs(&self, subscribers: &[Arc<Subscriber>]) -> Result<(), Error> {
+        let criteria = |each: &Subscriber| match &each.kind {
             Kind::Logs(criteria) => criteria.covers(self.at.number),
             _ => false,
         };
-        let covering: Vec<_> = subscribers.iter().enumerate().filter(|(_, each)| criteria(each)).collect();
+        let covering: Vec<_> = subscribers.iter().filter(|each| criteria(each)).collect();
         if covering.is_empty() {
             return Ok(());
         }
         let wanting = RefCell::new(Vec::new());
         let wants = |_, log: &LogRef<'_>| {
-            let listen = listen.borrow();
-            let matches = |index: &usize, each: &Arc<Subscriber>| {
+            let matches = |each: &Subscriber| {
                 let of_query = matches!(&each.kind, Kind::Logs(criteria) if criteria.query.matches(log));
-                of_query && listen.get(*index) == Some(&true)
+                of_query && !each.publisher.is_closed()
             };
             let mut wanting = wanting.borrow_mut();
             wanting.clear();
-            wanting.extend(covering.iter().filter(|(index, each)| matches(index, each)).copied());
+            wanting.extend(covering.iter().filter(|each| matches(each)).copied());
             !wanting.is_empty()
         };
         BlockLogs::read(self.view, self.at)?.each(self.removed, wants, |write| {
             let mut out = String::new();
             write(&mut out);
             let log: Arc<str> = out.into();
-            for (index, each) in &*wanting.borrow() {
-                if !each.publisher.send(Json::Shared(Arc::clone(&log)))
-                    && let Some(listens) = listen.borrow_mut().get_mut(*index)
-                {
-                    *listens = false;
-                }
-            }
+            wanting.borrow().iter().for_each(|each| each.send(&log));
             true
         })
     }
 
-    fn receipts(&self, subscribers: &[Arc<Subscriber>], listen: &RefCell<Vec<bool>>) -> Result<(), Error> {
+    fn receipts(&self, subscribers: &[Arc<Subscriber>]) -> Result<(), Error> {
         let mut of_all: Option<Option<Arc<str>>> = None;
-        for (each, listens) in subscribers.iter().zip(listen.borrow_mut().iter_mut()) {
+        for each in subscribers {
             let Kind::Receipts(wanted) = &each.kind else { continue };
             let receipts = match &of_all {
                 _ if !wanted.is_empty() => self.receipts_of(wanted)?,
@@ -100,7 +80,7 @@ impl Notice<'_> {
                 None => of_all.insert(self.receipts_of(wanted)?).clone(),
             };
             if let Some(receipts) = receipts {
-                *listens &= each.publisher.send(Json::Shared(receipts));
+                each.send(&receipts);
             }
         }
         Ok(())
@@ -127,7 +107,7 @@ impl Notice<'_> {
 }
 
 /// JSON of a header as geth notifies it.
-pub(super) fn header_json(view: &RequestView, at: BlockRef) -> Result<Arc<str>, Error> {
+fn header_json(view: &RequestView, at: BlockRef) -> Result<Arc<str>, Error> {
     let header = select::header(view.source(), at)?;
     Ok(own_header_json(&header, at.hash).as_str().into())
 }

@@ -4,7 +4,7 @@
 use super::filter::Filter;
 use super::state_diff;
 use crate::rpc::Shared;
-use crate::rpc::call_context::{prepare, read};
+use crate::rpc::call_context::prepare;
 use crate::rpc::debug::config::TIMEOUT;
 use crate::rpc::request_view::RequestView;
 use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
@@ -41,7 +41,7 @@ struct Types {
 
 impl Types {
     fn read(json: &str) -> Result<Self, String> {
-        let names: Vec<String> = read(json)?;
+        let names: Vec<String> = params::read(json)?;
         let mut types = Self::default();
         for name in names {
             match name.as_str() {
@@ -132,7 +132,7 @@ pub(in crate::rpc) fn filter(
     params: Option<&RawValue>,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
-    let (blocks, picked) = Args::parse(params, 3)?.required(read::<Filter>)?.resolve(view)?;
+    let (blocks, picked) = Args::parse(params, 3)?.required(params::read::<Filter>)?.resolve(view)?;
     Job::new(shared, view, bounds).blocks(blocks, picked)
 }
 
@@ -144,7 +144,7 @@ pub(in crate::rpc) fn call(
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
-    let call = args.required(read::<Option<CallArgs>>)?.unwrap_or_default();
+    let call = args.required(params::read::<Option<CallArgs>>)?.unwrap_or_default();
     let types = args.required(Types::read)?;
     let state = on_state(view, &mut args)?;
     Job::new(shared, view, bounds).calls(vec![(call, types)], &state, false)
@@ -158,7 +158,7 @@ pub(in crate::rpc) fn call_many(
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let mut args = Args::parse(params, 3)?;
-    let calls: Vec<(CallArgs, Box<RawValue>)> = args.required(read)?;
+    let calls: Vec<(CallArgs, Box<RawValue>)> = args.required(params::read)?;
     if calls.len() > CALLS_MAX {
         return Err(Error::params(format!("{CALLS_MAX} calls at most")));
     }

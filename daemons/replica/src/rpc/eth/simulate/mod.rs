@@ -14,10 +14,10 @@ mod requests;
 mod run;
 mod transfers;
 
+use crate::rpc::Shared;
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
-use crate::rpc::{Shared, call_context};
-use maidenlane_ethjson::params::Selector;
+use maidenlane_ethjson::params::{self, Selector};
 use maidenlane_ethjson::select;
 use maidenlane_evm::budget::Budget;
 use maidenlane_jsonrpc::{Args, Json};
@@ -31,7 +31,7 @@ pub(crate) fn call(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 2)?;
-    let wanted = args.required(call_context::read::<Option<plan::Options>>)?.unwrap_or_default();
+    let wanted = args.required(params::read::<Option<plan::Options>>)?.unwrap_or_default();
     wanted.check()?;
     let selector = args.optional(Selector::read)?.unwrap_or(Selector::LATEST);
     let state = select::state(view.source(), selector)?;
