@@ -17,6 +17,7 @@ mod stall;
 mod subscribed;
 mod transactions;
 mod two_taps;
+mod unharmed;
 mod unknown_fork;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 mod walks;

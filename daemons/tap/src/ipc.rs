@@ -1,4 +1,4 @@
-//! JSON-RPC over geth's unix socket: calls with deadlines, and notifications in between.
+//! JSON-RPC over geth's unix socket: calls with deadlines.
 //!
 //! Messages follow each other without a frame around them, so the stream is cut where a JSON value ends.
 
@@ -6,17 +6,14 @@ use maidenlane_service::clock::millis;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A longer message is refused: the largest block with its receipts is far below it.
 const MESSAGE_MAX_BYTES: usize = 256 << 20;
-/// Notifications kept while a call waits for its answer; on overflow the oldest go, since a newer head covers them.
-const NOTIFICATIONS_MAX: usize = 4096;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// A failure between the tap and its master.
@@ -58,18 +55,12 @@ struct Incoming {
     id: Option<u64>,
     result: Option<Box<RawValue>>,
     error: Option<Problem>,
-    params: Option<Notification>,
 }
 
 #[derive(Deserialize)]
 struct Problem {
     code: i64,
     message: String,
-}
-
-#[derive(Deserialize)]
-struct Notification {
-    result: Box<RawValue>,
 }
 
 /// A connection to geth.
@@ -79,7 +70,6 @@ pub struct Client {
     path: String,
     buffer: Vec<u8>,
     next_id: u64,
-    notifications: VecDeque<Box<RawValue>>,
 }
 
 impl Client {
@@ -98,7 +88,7 @@ impl Client {
     }
 
     fn over(stream: UnixStream, path: &str) -> Self {
-        Self { stream, path: path.to_owned(), buffer: Vec::new(), next_id: 1, notifications: VecDeque::new() }
+        Self { stream, path: path.to_owned(), buffer: Vec::new(), next_id: 1 }
     }
 
     /// Calls `method` and waits for its answer.
@@ -138,10 +128,7 @@ impl Client {
         while answers.len() < params.len() {
             let late = || Error::Timeout { method: method.to_owned(), waited_ms: millis(deadline) };
             let message = self.receive(until)?.ok_or_else(late)?;
-            let Some(id) = message.id.filter(|id| *id >= first) else {
-                self.keep(message);
-                continue;
-            };
+            let Some(id) = message.id.filter(|id| *id >= first) else { continue };
             if let Some(Problem { code, message }) = message.error {
                 return Err(Error::Refused { method: method.to_owned(), code, message });
             }
@@ -153,62 +140,22 @@ impl Client {
         Ok(answers.into_values().collect())
     }
 
-    /// The next notification, if one comes within `wait`.
-    ///
-    /// # Errors
-    /// When the connection broke.
-    pub fn notification<T: DeserializeOwned>(&mut self, wait: Duration) -> Result<Option<T>, Error> {
-        let until = Instant::now() + wait;
-        while self.notifications.is_empty() {
-            let Some(message) = self.receive(until)? else { return Ok(None) };
-            self.keep(message);
-        }
-        let Some(raw) = self.notifications.pop_front() else { return Ok(None) };
-        let nonsense = |error: serde_json::Error| Error::Nonsense {
-            method: "eth_subscription".to_owned(),
-            what: error.to_string(),
-        };
-        serde_json::from_str(raw.get()).map(Some).map_err(nonsense)
-    }
-
-    /// True if a notification was read already. If not, the next one makes the socket readable.
-    ///
-    /// # Errors
-    /// When what was read makes no sense.
-    pub fn has_notification(&mut self) -> Result<bool, Error> {
-        while self.notifications.is_empty() {
-            let Some(message) = self.cut()? else { return Ok(false) };
-            self.keep(message);
-        }
-        Ok(true)
-    }
-
-    fn keep(&mut self, message: Incoming) {
-        if let Some(Notification { result }) = message.params {
-            if self.notifications.len() >= NOTIFICATIONS_MAX {
-                self.notifications.pop_front();
-            }
-            self.notifications.push_back(result);
-        }
-    }
-
     fn send(&mut self, bytes: &[u8], deadline: Duration) -> Result<(), Error> {
         let sent = self.stream.set_write_timeout(Some(at_least_one_ms(deadline)));
         let sent = sent.and_then(|()| self.stream.write_all(bytes));
         sent.map_err(|source| Error::Socket { path: self.path.clone(), what: "write", source })
     }
 
-    /// The next message, or `None` at `until`. Bytes that have arrived by then are still taken, once.
+    /// The next message, or `None` at `until`.
     fn receive(&mut self, until: Instant) -> Result<Option<Incoming>, Error> {
-        let mut left = Duration::MAX;
         loop {
             if let Some(message) = self.cut()? {
                 return Ok(Some(message));
             }
+            let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            left = until.saturating_duration_since(Instant::now());
             match self.fill(left) {
                 Ok(0) => return Err(Error::Closed),
                 Ok(_) => {}
@@ -223,16 +170,8 @@ impl Client {
 
     fn fill(&mut self, wait: Duration) -> std::io::Result<usize> {
         let mut chunk = vec![0; CHUNK_BYTES];
-        // The shortest timeout is a tick of the kernel's clock, milliseconds in which a head would wait.
-        let count = if wait.is_zero() {
-            self.stream.set_nonblocking(true)?;
-            let read = self.stream.read(&mut chunk);
-            self.stream.set_nonblocking(false)?;
-            read?
-        } else {
-            self.stream.set_read_timeout(Some(at_least_one_ms(wait)))?;
-            self.stream.read(&mut chunk)?
-        };
+        self.stream.set_read_timeout(Some(at_least_one_ms(wait)))?;
+        let count = self.stream.read(&mut chunk)?;
         self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
         Ok(count)
     }
@@ -265,12 +204,6 @@ impl Client {
         }
         let what = format!("a message of more than {MESSAGE_MAX_BYTES} bytes");
         Err(Error::Nonsense { method: "the connection".to_owned(), what })
-    }
-}
-
-impl AsFd for Client {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
     }
 }
 

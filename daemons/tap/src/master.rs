@@ -1,13 +1,16 @@
 //! Requests of the tap to its master.
+//!
+//! # Why heads are asked for
+//! geth writes to those who subscribe while it holds the lock of its chain, and gives each that does not read 10 s: a
+//! stopped or busy reader of `newHeads` would hold up every block. A filter names the same heads in the same order, and
+//! costs geth an append to a list; the answers that a stopped tap leaves unread hold up nobody.
 
 use crate::ipc::{Client, Error};
 use alloy::primitives::{U64, U256};
 use alloy::rpc::types::EIP1186AccountProofResponse;
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
-use maidenlane_log::Watch;
 use serde::Deserialize;
 use serde_json::json;
-use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,19 +31,23 @@ impl From<Header> for BlockRef {
     }
 }
 
-/// A connection to geth with a subscription to its heads.
+/// A connection to geth with a filter that collects the heads it announces.
 #[derive(Debug)]
-pub struct Master(Client);
+pub struct Master {
+    client: Client,
+    /// Id of the filter. geth forgets one that nobody asks for 5 minutes.
+    heads: String,
+}
 
 impl Master {
-    /// Connects and subscribes.
+    /// Connects and has heads collected from now on.
     ///
     /// # Errors
     /// When geth is not there.
     pub fn connect(ipc: &Path) -> Result<Self, Error> {
         let mut client = Client::connect(ipc)?;
-        client.call::<String>("eth_subscribe", &json!(["newHeads"]), ANSWER_WITHIN)?;
-        Ok(Self(client))
+        let heads = new_filter(&mut client)?;
+        Ok(Self { client, heads })
     }
 
     /// The chain id and the hash of block 0.
@@ -48,26 +55,35 @@ impl Master {
     /// # Errors
     /// When geth does not answer.
     pub fn identity(&mut self) -> Result<(u64, B256), Error> {
-        let id: U64 = self.0.call("eth_chainId", &json!([]), ANSWER_WITHIN)?;
-        let genesis: Header = self.0.call("eth_getBlockByNumber", &json!(["0x0", false]), ANSWER_WITHIN)?;
+        let id: U64 = self.client.call("eth_chainId", &json!([]), ANSWER_WITHIN)?;
+        let genesis: Header =
+            self.client.call("eth_getBlockByNumber", &json!(["0x0", false]), ANSWER_WITHIN)?;
         Ok((id.to(), genesis.hash))
     }
 
-    /// Waits until a head may have been announced or a file was written, at most `most`. True if a file was written.
+    /// Hashes of the heads announced since the last call, oldest first. Those that a forgotten filter had collected are
+    /// lost, and only [`Master::head`] says where the master stands.
     ///
     /// # Errors
-    /// When the connection broke.
-    pub fn wait(&mut self, watch: &Watch, most: Duration) -> Result<bool, Error> {
-        let most = if self.0.has_notification()? { Duration::ZERO } else { most };
-        Ok(watch.wait(Some(self.0.as_fd()), most))
+    /// When geth does not answer.
+    pub fn announced(&mut self) -> Result<Vec<B256>, Error> {
+        match self.client.call("eth_getFilterChanges", &json!([self.heads]), ANSWER_WITHIN) {
+            Err(error) if error.is_refusal() => {
+                self.heads = new_filter(&mut self.client)?;
+                Ok(Vec::new())
+            }
+            hashes => hashes,
+        }
     }
 
-    /// The next head that has been announced by now.
+    /// A block that geth knows, on any branch.
     ///
     /// # Errors
-    /// When the connection broke.
-    pub fn announced(&mut self) -> Result<Option<BlockRef>, Error> {
-        Ok(self.0.notification::<Header>(Duration::ZERO)?.map(BlockRef::from))
+    /// When geth does not answer.
+    pub fn block(&mut self, hash: B256) -> Result<Option<BlockRef>, Error> {
+        let header: Option<Header> =
+            self.client.call("eth_getBlockByHash", &json!([hash, false]), ANSWER_WITHIN)?;
+        Ok(header.map(BlockRef::from))
     }
 
     /// The master's head now.
@@ -75,7 +91,8 @@ impl Master {
     /// # Errors
     /// When geth does not answer.
     pub fn head(&mut self) -> Result<BlockRef, Error> {
-        let header: Header = self.0.call("eth_getBlockByNumber", &json!(["latest", false]), ANSWER_WITHIN)?;
+        let header: Header =
+            self.client.call("eth_getBlockByNumber", &json!(["latest", false]), ANSWER_WITHIN)?;
         Ok(header.into())
     }
 
@@ -84,7 +101,8 @@ impl Master {
     /// # Errors
     /// When geth does not answer.
     pub fn tagged(&mut self, tag: &str) -> Result<Option<BlockRef>, Error> {
-        match self.0.call::<Option<Header>>("eth_getBlockByNumber", &json!([tag, false]), ANSWER_WITHIN) {
+        match self.client.call::<Option<Header>>("eth_getBlockByNumber", &json!([tag, false]), ANSWER_WITHIN)
+        {
             Ok(header) => Ok(header.map(BlockRef::from)),
             Err(error) if error.is_refusal() => Ok(None),
             Err(error) => Err(error),
@@ -96,7 +114,7 @@ impl Master {
     /// # Errors
     /// When geth does not answer.
     pub fn client_version(&mut self) -> Result<String, Error> {
-        self.0.call("web3_clientVersion", &json!([]), ANSWER_WITHIN)
+        self.client.call("web3_clientVersion", &json!([]), ANSWER_WITHIN)
     }
 
     /// A header's RLP, checked against its hash.
@@ -104,7 +122,7 @@ impl Master {
     /// # Errors
     /// When geth does not have it, does not answer, or answers with another header.
     pub fn raw_header(&mut self, hash: B256) -> Result<Bytes, Error> {
-        let raw: Bytes = self.0.call("debug_getRawHeader", &json!([hash]), WORK_WITHIN)?;
+        let raw: Bytes = self.client.call("debug_getRawHeader", &json!([hash]), WORK_WITHIN)?;
         if keccak256(&raw) == hash {
             return Ok(raw);
         }
@@ -117,7 +135,7 @@ impl Master {
     /// # Errors
     /// When geth does not have it or does not answer.
     pub fn raw_block(&mut self, hash: B256) -> Result<Bytes, Error> {
-        self.0.call("debug_getRawBlock", &json!([hash]), WORK_WITHIN)
+        self.client.call("debug_getRawBlock", &json!([hash]), WORK_WITHIN)
     }
 
     /// A block's receipts, each in its consensus encoding.
@@ -125,7 +143,7 @@ impl Master {
     /// # Errors
     /// When geth does not have them or does not answer.
     pub fn raw_receipts(&mut self, hash: B256) -> Result<Vec<Bytes>, Error> {
-        self.0.call("debug_getRawReceipts", &json!([hash]), WORK_WITHIN)
+        self.client.call("debug_getRawReceipts", &json!([hash]), WORK_WITHIN)
     }
 
     /// Merkle proofs of accounts, each with some of its slots, after block `hash`.
@@ -138,7 +156,7 @@ impl Master {
         hash: B256,
     ) -> Result<Vec<EIP1186AccountProofResponse>, Error> {
         let params: Vec<_> = wanted.map(|(address, slots)| json!([address, slots, hash])).collect();
-        self.0.call_all("eth_getProof", &params, WORK_WITHIN)
+        self.client.call_all("eth_getProof", &params, WORK_WITHIN)
     }
 
     /// Moves the master's head back to block `number`, so that what follows is executed again.
@@ -146,6 +164,10 @@ impl Master {
     /// # Errors
     /// When geth refuses or does not answer.
     pub fn set_head(&mut self, number: u64) -> Result<(), Error> {
-        self.0.call("debug_setHead", &json!([U256::from(number)]), WORK_WITHIN)
+        self.client.call("debug_setHead", &json!([U256::from(number)]), WORK_WITHIN)
     }
+}
+
+fn new_filter(client: &mut Client) -> Result<String, Error> {
+    client.call("eth_newBlockFilter", &json!([]), ANSWER_WITHIN)
 }

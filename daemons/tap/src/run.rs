@@ -8,6 +8,7 @@ mod blocks;
 mod connection;
 mod lookahead;
 mod output;
+mod pace;
 mod reporter;
 mod signs;
 
@@ -23,11 +24,12 @@ use crate::tail::Chain;
 use blocks::Blocks;
 use connection::Connection;
 use lookahead::Lookahead;
-use maidenlane_chain::{B256, BlockRef};
+use maidenlane_chain::BlockRef;
 use maidenlane_log::Backend;
 use maidenlane_service::{Current, Health, Shutdown, Tracer};
 use maidenlane_wire::{Open, Record};
 use output::Output;
+use pace::Pace;
 use reporter::{Reporter, Status};
 use std::time::{Duration, Instant};
 
@@ -56,6 +58,7 @@ pub struct Tap {
     lookahead: Lookahead,
     output: Output,
     reporter: Reporter,
+    pace: Pace,
     /// The block whose frames are missing, and since when.
     waiting: Option<(BlockRef, Instant)>,
     next_tick: Instant,
@@ -91,6 +94,7 @@ impl Tap {
             output: Output::new(publisher, sets, events.clone(), health.clone()),
             reporter: Reporter::new(events.clone(), health),
             events,
+            pace: Pace::default(),
             waiting: None,
             next_tick: Instant::now(),
             next_reclaim: Instant::now(),
@@ -124,18 +128,17 @@ impl Tap {
             self.follow.note(Input::Restarted);
             self.events.emit(&Event::Connected { published: self.published().head() });
         }
-        let (announced, written) = self.blocks.connection.listen(self.patience())?;
+        let written = self.blocks.connection.wait(self.patience());
         let ticked = Instant::now() >= self.next_tick;
-        if written || !announced.is_empty() || ticked || self.waiting.is_some() {
-            let newest = self.look()?;
-            // What was announced already is checked where it is published.
-            if let Some(block) = newest.filter(|_| announced.is_empty() && self.waiting.is_none()) {
-                let head = self.published().head();
-                self.lookahead.look(block, head, &mut self.blocks)?;
-            }
+        if written || ticked || self.waiting.is_some() {
+            self.look_ahead()?;
         }
-        for head in announced {
-            self.follow.note(Input::Announced(head));
+        if ticked || self.pace.is_due(Instant::now()) {
+            let announced = self.blocks.announced()?;
+            self.pace.asked(Instant::now(), &announced);
+            for head in announced {
+                self.follow.note(Input::Announced(head));
+            }
         }
         if ticked {
             self.next_tick = Instant::now() + self.settings.get().heartbeat;
@@ -158,25 +161,33 @@ impl Tap {
         &self.output.publisher.tail().published
     }
 
-    /// Time to listen: until the next tick, or until frames that are awaited are looked for.
+    /// Time to wait for frames: until something else is due, or until frames that are awaited are looked for.
     fn patience(&self) -> Duration {
-        let tick = self.next_tick.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let due = self.pace.due().map_or(self.next_tick, |due| due.min(self.next_tick));
+        let left = due.saturating_duration_since(now);
         match self.waiting {
-            Some((_, since)) => tick.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN }),
-            None => tick,
+            Some((_, since)) => left.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN }),
+            None => left,
         }
     }
 
-    /// Looks for frames; returns the newest block that is new.
-    fn look(&mut self) -> Result<Option<B256>, Error> {
-        Ok(self.blocks.look()?.newest)
+    /// Looks for frames; the newest block that is new is checked before the master announces it.
+    fn look_ahead(&mut self) -> Result<(), Error> {
+        let Some(block) = self.blocks.look()?.newest else { return Ok(()) };
+        self.pace.executed(Instant::now(), block);
+        if self.waiting.is_none() {
+            let head = self.published().head();
+            self.lookahead.look(block, head, &mut self.blocks)?;
+        }
+        Ok(())
     }
 
     /// Publishes GENESIS if the spool goes back to it from the master's head. If it does not, and the settings say so,
     /// START at the block where the spool begins. Does nothing if another tap has done it meanwhile.
     fn begin(&mut self, head: BlockRef) -> Result<(), Error> {
         // The head is younger than the last look: its frames may have come since.
-        self.look()?;
+        self.blocks.look()?;
         let base = self.blocks.base(head);
         let genesis = if base.number == 0 { begin::genesis(&self.blocks, self.chain.genesis)? } else { None };
         let record = match genesis {

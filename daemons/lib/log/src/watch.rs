@@ -3,7 +3,7 @@
 //! A hint and no more: inotify has few instances per user, and some file systems report nothing to it. Callers look
 //! again now and then.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,17 +33,18 @@ impl Watch {
         Self(watched.ok())
     }
 
-    /// Waits until a file was written or `other` can be read, at most `most`. True if a file was written.
-    pub fn wait(&self, other: Option<BorrowedFd<'_>>, most: Duration) -> bool {
-        let watched = self.0.as_ref().map(AsFd::as_fd);
-        let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-        let mut all: Vec<_> = other.into_iter().chain(watched).map(readable).collect();
+    /// Waits until a file may have been written, at most `most`. True if one may: without inotify after a moment.
+    pub fn wait(&self, most: Duration) -> bool {
+        let Some(watched) = &self.0 else {
+            std::thread::sleep(most.min(POLL_EVERY));
+            return true;
+        };
         let seconds = i64::try_from(most.as_secs()).unwrap_or(i64::MAX);
         let timeout = Timespec { tv_sec: seconds, tv_nsec: most.subsec_nanos().into() };
         // Interrupted or refused, it is looked at again a little later.
-        let _ = rustix::event::poll(&mut all, Some(&timeout));
+        let _ = rustix::event::poll(&mut [PollFd::new(watched, PollFlags::IN)], Some(&timeout));
         let (mut written, mut events) = (false, [0; 4096]);
-        while watched.is_some_and(|fd| rustix::io::read(fd, &mut events).is_ok_and(|bytes| bytes > 0)) {
+        while rustix::io::read(watched, &mut events).is_ok_and(|bytes| bytes > 0) {
             written = true;
         }
         written
@@ -52,9 +53,8 @@ impl Watch {
     /// Returns when it is time to look again, at the latest at `deadline`. False once the deadline is past.
     pub(crate) fn until(&self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
-        let most = if self.0.is_some() { LOOK_AT_LEAST_EVERY } else { POLL_EVERY };
         if !left.is_zero() {
-            self.wait(None, left.min(most));
+            self.wait(left.min(LOOK_AT_LEAST_EVERY));
         }
         !left.is_zero()
     }
@@ -63,27 +63,26 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::os::unix::net::UnixStream;
 
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
-    fn what_is_written_and_what_can_be_read_end_the_wait() {
+    fn what_is_written_ends_the_wait() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut here, there) = UnixStream::pair().unwrap();
-        let other = Some(there.as_fd());
         let watch = Watch::new([dir.path()]);
-        assert!(!watch.wait(other, Duration::ZERO), "nothing yet");
+        assert!(!watch.wait(Duration::ZERO), "nothing yet");
         std::fs::write(dir.path().join("00000000000000000001.spool"), "a").unwrap();
-        assert!(watch.wait(other, LONG), "a new file");
+        assert!(watch.wait(LONG), "a new file");
         let grown =
             std::fs::OpenOptions::new().append(true).open(dir.path().join("00000000000000000001.spool"));
         grown.unwrap().write_all(b"b").unwrap();
-        assert!(watch.wait(other, LONG), "more in it");
-        here.write_all(b"c").unwrap();
-        assert!(!watch.wait(other, LONG), "the other");
-        assert!(!Watch::new([dir.path().join("missing").as_path()]).wait(other, LONG), "not to be watched");
+        assert!(watch.wait(LONG), "more in it");
+        assert!(!watch.wait(Duration::ZERO), "all of it is known");
+        assert!(
+            Watch::new([dir.path().join("missing").as_path()]).wait(LONG),
+            "not to be watched: who knows"
+        );
     }
 }

@@ -12,6 +12,8 @@ struct State {
     blocks: Vec<Sample>,
     head: usize,
     connections: Vec<UnixStream>,
+    /// Heads that each filter has collected.
+    filters: Vec<Vec<Value>>,
     up: bool,
     proves: bool,
 }
@@ -51,6 +53,11 @@ impl Geth {
         self.state.lock().unwrap().proves = proves;
     }
 
+    /// Forgets the filters, as for clients that did not ask for 5 minutes, with what they had collected.
+    pub fn forget_filters(&self) {
+        self.state.lock().unwrap().filters.clear();
+    }
+
     /// Number of its head.
     pub fn number(&self) -> u64 {
         let state = self.state.lock().unwrap();
@@ -65,6 +72,7 @@ impl Geth {
         for connection in state.connections.drain(..) {
             connection.shutdown(std::net::Shutdown::Both).unwrap();
         }
+        state.filters.clear();
         let keep = state.blocks.iter().position(|known| known.block == to.block).unwrap();
         state.blocks.truncate(keep + 1);
         state.head = keep;
@@ -80,6 +88,7 @@ impl Geth {
                 if !state.lock().unwrap().up {
                     return;
                 }
+                state.lock().unwrap().connections.push(stream.try_clone().unwrap());
                 let state = Arc::clone(&state);
                 std::thread::spawn(move || serve(stream, &state));
             }
@@ -89,9 +98,8 @@ impl Geth {
 
 impl State {
     fn announce(&mut self) {
-        let params = json!({"subscription": "0x1", "result": header(&self.blocks[self.head])});
-        let note = json!({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}).to_string();
-        self.connections.retain_mut(|connection| connection.write_all(note.as_bytes()).is_ok());
+        let hash = json!(self.blocks[self.head].block.hash);
+        self.filters.iter_mut().for_each(|filter| filter.push(hash.clone()));
     }
 
     fn answer(&mut self, method: &str, params: &Value) -> Result<Value, &'static str> {
@@ -104,7 +112,15 @@ impl State {
         let known = |params: &Value| self.blocks.iter().find(|known| json!(known.block.hash) == params[0]);
         Ok(match method {
             "eth_chainId" => json!("0x7"),
-            "eth_subscribe" => json!("0x1"),
+            "eth_newBlockFilter" => {
+                self.filters.push(Vec::new());
+                json!(self.filters.len().to_string())
+            }
+            "eth_getFilterChanges" => {
+                let place = params[0].as_str().unwrap().parse::<usize>().unwrap() - 1;
+                json!(std::mem::take(self.filters.get_mut(place).ok_or("filter not found")?))
+            }
+            "eth_getBlockByHash" => known(params).map_or(Value::Null, header),
             "eth_getBlockByNumber" => match params[0].as_str().unwrap() {
                 "0x0" => header(&self.blocks[0]),
                 "latest" => header(&self.blocks[self.head]),
@@ -150,9 +166,6 @@ fn serve(mut stream: UnixStream, state: &Mutex<State>) {
             };
             if stream.write_all(answer.to_string().as_bytes()).is_err() {
                 return;
-            }
-            if method == "eth_subscribe" {
-                state.connections.push(stream.try_clone().unwrap());
             }
         }
         buffer.drain(..consumed);

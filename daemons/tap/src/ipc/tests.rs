@@ -3,13 +3,13 @@
 use super::{Client, Error};
 use serde_json::json;
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(10);
 
 /// Calls once; the other side reads the request and writes `answers` one by one, then closes unless it is to `hang`.
-fn check(answers: &[&str], hang: bool, expect: Result<serde_json::Value, &str>, heads: &[u64]) {
+fn check(answers: &[&str], hang: bool, expect: Result<serde_json::Value, &str>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("geth.ipc");
     let listener = UnixListener::bind(&path).unwrap();
@@ -34,52 +34,23 @@ fn check(answers: &[&str], hang: bool, expect: Result<serde_json::Value, &str>, 
             (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
             (got, expect) => panic!("{got:?} instead of {expect:?}"),
         }
-        for head in heads {
-            assert_eq!(client.notification::<u64>(LONG).unwrap(), Some(*head));
-        }
         drop(done);
     });
 }
 
 #[test]
-fn answers_are_found_between_notifications_and_in_pieces() {
+fn answers_are_found_between_other_messages_and_in_pieces() {
     let note = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":7}}"#;
-    let late = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":8}}"#;
-    check(
-        &[note, r#"{"jsonrpc":"2.0","id":1,"res"#, r#"ult":{"a":"}"}}"#, late],
-        true,
-        Ok(json!({"a": "}"})),
-        &[7, 8],
-    );
-    check(&[r#"{"jsonrpc":"2.0","id":1,"result":null}"#], true, Ok(json!(null)), &[]);
-}
-
-#[test]
-fn a_notification_in_pieces_is_taken_without_waiting() {
-    let (mut geth, stream) = UnixStream::pair().unwrap();
-    let mut client = Client::over(stream, "here");
-    for piece in [r#"{"method":"eth_subscription","par"#, r#"ams":{"subscription":"0x1","#] {
-        geth.write_all(piece.as_bytes()).unwrap();
-        assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), None);
-        assert!(!client.has_notification().unwrap());
-    }
-    geth.write_all(br#""result":7}}{"method":"m","params":{"result":8}}"#).unwrap();
-    assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), Some(7));
-    assert!(client.has_notification().unwrap(), "read with the first");
-    assert_eq!(client.notification::<u64>(Duration::ZERO).unwrap(), Some(8));
+    check(&[note, r#"{"jsonrpc":"2.0","id":1,"res"#, r#"ult":{"a":"}"}}"#], true, Ok(json!({"a": "}"})));
+    check(&[r#"{"jsonrpc":"2.0","id":1,"result":null}"#], true, Ok(json!(null)));
 }
 
 #[test]
 fn failures_are_told_apart() {
-    check(
-        &[r#"{"id":1,"error":{"code":-32601,"message":"no such method"}}"#],
-        true,
-        Err("-32601: no such"),
-        &[],
-    );
-    check(&[], true, Err("did not answer eth_test within 50 ms"), &[]);
-    check(&[r#"{"id":1,"#], false, Err("closed"), &[]);
-    check(&["nonsense}"], true, Err("makes no sense"), &[]);
+    check(&[r#"{"id":1,"error":{"code":-32601,"message":"no such method"}}"#], true, Err("-32601: no such"));
+    check(&[], true, Err("did not answer eth_test within 50 ms"));
+    check(&[r#"{"id":1,"#], false, Err("closed"));
+    check(&["nonsense}"], true, Err("makes no sense"));
 }
 
 #[test]

@@ -17,6 +17,9 @@ use maidenlane_service::{Current, Health, Tracer};
 use maidenlane_wire::Rows;
 use maidenlane_wire::frame::State;
 
+/// Announced heads taken at a time: a newer one covers what is older.
+const ANNOUNCED_MAX: usize = 256;
+
 pub(super) struct Blocks {
     pub(super) spool: Spool,
     pub(super) connection: Connection,
@@ -73,6 +76,23 @@ impl Blocks {
             self.events.emit(&Event::SpoolGap { holes: found.holes, torn: found.torn });
         }
         Ok(found)
+    }
+
+    /// Heads that the master announced since the last call, oldest first; of many the newest.
+    ///
+    /// # Errors
+    /// When the master is away.
+    pub(super) fn announced(&mut self) -> Result<Vec<BlockRef>, Error> {
+        let hashes = self.connection.master()?.announced()?;
+        let newest = hashes.get(hashes.len().saturating_sub(ANNOUNCED_MAX)..).unwrap_or_default();
+        let mut heads = Vec::with_capacity(newest.len());
+        for hash in newest {
+            match self.spool.find(hash) {
+                Some(indexed) => heads.push(BlockRef::new(indexed.number, *hash)),
+                None => heads.extend(self.connection.master()?.block(*hash)?),
+            }
+        }
+        Ok(heads)
     }
 
     /// Loads a block and examines it by itself.

@@ -60,15 +60,9 @@ impl Connection {
         self.master.as_mut().ok_or(Error::Master(ipc::Error::Closed))
     }
 
-    /// Heads announced by now, or within `most`; and whether frames came, which end the wait as well.
-    pub(super) fn listen(&mut self, most: Duration) -> Result<(Vec<BlockRef>, bool), Error> {
-        let master = self.master.as_mut().ok_or(Error::Master(ipc::Error::Closed))?;
-        let written = master.wait(&self.watch, most)?;
-        let mut heads = Vec::new();
-        while let Some(head) = master.announced()? {
-            heads.push(head);
-        }
-        Ok((heads, written))
+    /// Waits until frames may have come, at most `most`. True if they may.
+    pub(super) fn wait(&self, most: Duration) -> bool {
+        self.watch.wait(most)
     }
 
     /// Asks for the master's head.

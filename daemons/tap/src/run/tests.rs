@@ -241,6 +241,21 @@ fn a_master_that_comes_back_behind_does_not_move_the_feed() {
     world.stop().unwrap();
 }
 
+/// geth drops a filter that nobody asked for 5 minutes, and with it what it had collected.
+#[test]
+fn a_head_that_a_forgotten_filter_held_is_followed() {
+    let (mut world, chain) = following(1);
+    world.expect(&chain[1], "G +1");
+    let next = chain[1].child("a");
+    world.geth.head(std::slice::from_ref(&next));
+    world.geth.forget_filters();
+    spooled(&world, 1, std::slice::from_ref(&next));
+    world.expect(&next, "G +1 +2");
+    world.stop().unwrap();
+    let connects = world.events.as_ref().unwrap().seen().into_iter();
+    assert_eq!(connects.filter(|event| matches!(event, Event::Connected { .. })).count(), 1);
+}
+
 /// The hook begins a segment whenever one is full: geth has not been started again.
 #[test]
 fn a_new_segment_is_no_new_master() {

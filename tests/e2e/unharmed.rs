@@ -1,0 +1,48 @@
+//! The master is never harmed: geth goes on at its own pace, whatever becomes of the tap beside it.
+
+use std::time::{Duration, Instant};
+
+use maidenlane_tests::{
+    geth::{chaingen, engine::Attributes},
+    install::GETH,
+    rpc::quantity,
+    scenario::{Carrier, Chain, Net, Plan},
+};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// Blocks of the chain that it begins on: all forks are behind it.
+const IMPORTED: u32 = 64;
+/// Blocks fed to geth meanwhile, each of two heads: unread, a hundred fill a socket.
+const BLOCKS: u32 = 100;
+/// A block takes milliseconds. geth waits 10 s for a client that does not read what it subscribed to.
+const BLOCK_WITHIN: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_stopped_tap_stops_no_geth() {
+    if !GETH.met() {
+        println!("not run: no Go for a real geth");
+        return;
+    }
+    let chain = chaingen::chain(IMPORTED, 3).unwrap();
+    let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build(&plan).unwrap();
+    let engine = net.node().engine().unwrap();
+    engine.announce(&chain.join("headfcu.json")).unwrap();
+    net.start().unwrap();
+    net.tap().process().unwrap().signal(Signal::STOP);
+    let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
+    let mut parent = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
+    let mut time = quantity(head.get("timestamp").unwrap()).unwrap();
+    for block in 0..BLOCKS {
+        time += 12;
+        let begun = Instant::now();
+        let payload = engine.extend(&parent, &Attributes::new(time, 1)).unwrap();
+        let took = begun.elapsed();
+        assert!(took < BLOCK_WITHIN, "geth took {took:?} for block {block} beside a stopped tap");
+        payload.hash().unwrap().clone_into(&mut parent);
+    }
+    net.tap().process().unwrap().signal(Signal::CONT);
+    net.caught_up(0).unwrap();
+    net.equals_fresh_replay(0).unwrap();
+}
