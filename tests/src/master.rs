@@ -131,6 +131,7 @@ pub struct Node {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     hook: Value,
+    tracer: Tracer,
     process: Option<Process>,
 }
 
@@ -164,7 +165,7 @@ impl Node {
             }
             Chain::Import(from) => {
                 node.init(&from.join("genesis.json"))?;
-                node.import(&from.join("chain.rlp"), Tracer::Hook)?;
+                node.import(&from.join("chain.rlp"), node.tracer)?;
             }
             Chain::Recorded => return Err(Failure::new("a recorded chain is replayed, not run")),
         }
@@ -190,6 +191,7 @@ impl Node {
             environment: Vec::new(),
             arguments: Vec::new(),
             hook,
+            tracer: Tracer::Hook,
             process: None,
         })
     }
@@ -221,6 +223,11 @@ impl Node {
     /// Gives everything it starts from now on one more argument.
     pub fn argument(&mut self, argument: &str) {
         self.arguments.push(argument.to_owned());
+    }
+
+    /// Has another tracer look on than the hook, from now on.
+    pub fn tracer(&mut self, tracer: Tracer) {
+        self.tracer = tracer;
     }
 
     /// Changes a setting of the hook for everything it starts from now on.
@@ -292,7 +299,7 @@ impl Node {
     /// It does not come up.
     pub fn restart(&mut self) -> Outcome<()> {
         let (http, auth) = (self.http_port.to_string(), self.auth_port.to_string());
-        let mut command = without_interrupt(&self.command(Tracer::Hook));
+        let mut command = without_interrupt(&self.command(self.tracer));
         if self.chain == Chain::Developer {
             command.args(["--dev", "--dev.period", "1"]);
         }

@@ -1,7 +1,8 @@
 // Command chaingen makes a chain of its own through all forks up to BPO2, for tests and benchmarks without a network.
 //
 // The same flags give the same bytes. It writes genesis.json, chain.rlp and headfcu.json, the names that a chain
-// directory has everywhere in this repository; a stock geth imports it.
+// directory has everywhere in this repository; a stock geth imports it. Blocks that are to be fed instead, as a consensus
+// client does, go to payloads.jsonl.
 package main
 
 import (
@@ -25,27 +26,34 @@ func main() {
 		blocks = flag.Int("blocks", 64, "number of blocks; all forks are active from 52 on")
 		txs    = flag.Int("txs", 3, "ordinary transactions per block, besides the special ones")
 		varied = flag.Bool("varied", false, "more kinds of contracts, for comparing answers")
+		fed    = flag.Int("fed", 0, "so many more blocks, to be fed over the engine API")
 		seed   = flag.Int64("seed", 1, "chooses accounts, amounts and slots")
 	)
 	flag.Parse()
-	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || flag.NArg() > 0 {
+	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || *fed < 0 || (*fed > 0 && *blocks < bpo2) || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(64)
 	}
-	if err := run(*out, *blocks, *txs, *seed, *varied); err != nil {
+	if err := run(*out, *blocks, *fed, *txs, *seed, *varied); err != nil {
 		log.Fatal("chaingen: ", err)
 	}
 }
 
-func run(out string, count, txs int, seed int64, varied bool) error {
+func run(out string, count, fed, txs int, seed int64, varied bool) error {
 	maker := newMaker(txs, seed)
 	maker.varied = varied
 	genesis := maker.genesis()
 	engine := beacon.New(ethash.NewFaker())
-	_, blocks, _ := core.GenerateChainWithGenesis(genesis, engine, count, maker.block)
+	_, blocks, _ := core.GenerateChainWithGenesis(genesis, engine, count+fed, maker.block)
 	genesis.Config.TerminalTotalDifficulty = workOf(genesis, blocks)
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
+	}
+	blocks, later := blocks[:count], blocks[count:]
+	if fed > 0 {
+		if err := writePayloads(filepath.Join(out, "payloads.jsonl"), later); err != nil {
+			return err
+		}
 	}
 	if err := writeChain(filepath.Join(out, "chain.rlp"), blocks); err != nil {
 		return err

@@ -31,6 +31,17 @@ pub fn varied(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
     })
 }
 
+/// A chain of blocks to import, and so many more in `payloads.jsonl` to feed: a line each, the parameters of
+/// `engine_newPayloadV4`.
+///
+/// # Errors
+/// As [`chain`].
+pub fn fed(blocks: u32, fed: u32, transactions: u32) -> Outcome<PathBuf> {
+    cached(&format!("{blocks}+{fed}x{transactions}"), |draft| {
+        generate(draft, blocks, transactions, &["-fed", &fed.to_string()])
+    })
+}
+
 fn cached(name: &str, write: impl FnOnce(&Path) -> Outcome<()>) -> Outcome<PathBuf> {
     let out = product::cache().join("chains").join(format!("{name}-{:016x}", generator()?));
     if out.join("headfcu.json").exists() {

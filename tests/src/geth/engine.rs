@@ -101,16 +101,24 @@ impl Engine {
     /// No answer, or an error in it.
     pub fn call(&self, method: &str, params: &Value) -> Outcome<Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let token = token(&self.secret, SystemTime::now())?;
-        let post = self.agent.post(&self.url).header("content-type", "application/json");
-        let post = post.header("authorization", format!("Bearer {token}"));
-        let mut answer = post.send(request.to_string()).doing(|| format!("ask {}", self.url))?;
-        let text = answer.body_mut().read_to_string().doing(|| format!("read the answer to {method}"))?;
+        let text = self.send(request.to_string())?;
         let mut response: Value = serde_json::from_str(&text).doing(|| format!("{method}: {text:.200}"))?;
         match response.get_mut("result") {
             Some(result) => Ok(result.take()),
             None => Err(Failure::new(format!("{method}: {response}"))),
         }
+    }
+
+    /// Sends a request that is text already, and returns the answer's.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn send(&self, request: String) -> Outcome<String> {
+        let token = token(&self.secret, SystemTime::now())?;
+        let post = self.agent.post(&self.url).header("content-type", "application/json");
+        let post = post.header("authorization", format!("Bearer {token}"));
+        let mut answer = post.send(request).doing(|| format!("ask {}", self.url))?;
+        answer.body_mut().read_to_string().doing(|| format!("read an answer of {}", self.url))
     }
 
     /// Makes `head` the head; `settled` becomes both safe and finalized, none of them if it is `None`.

@@ -6,6 +6,7 @@ mod head_lag;
 mod hook;
 mod load;
 mod log;
+mod master;
 mod rpc;
 mod runs;
 mod setup;
@@ -13,7 +14,7 @@ mod soak;
 
 use clap::ValueEnum;
 
-use crate::{failure::Outcome, geth::chaingen, install, interrupt::Interrupt, master, product::Product};
+use crate::{failure::Outcome, geth::chaingen, install, interrupt::Interrupt, product::Product};
 
 /// Benchmarks to run, and their sizes.
 #[derive(Debug, Clone, clap::Args)]
@@ -24,7 +25,7 @@ pub struct Arguments {
     /// Transactions in each of its blocks
     #[arg(long, default_value_t = 250)]
     transactions: u32,
-    /// How often each way of importing it is run
+    /// How often each way of importing or feeding it is run
     #[arg(long, default_value_t = 3)]
     rounds: u32,
     /// Blocks to take the lag of, for each load and each log
@@ -50,7 +51,8 @@ pub struct Arguments {
 /// One benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Importing a chain with the hook over without it
+    /// Cost to the master: importing a chain with the hook over without it, and being fed beside a tap, a tap without its
+    /// log, and a stopped one
     Hook,
     /// A replica's blocks per second from the log over geth's import rate
     CatchUp,
@@ -72,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     install::ensure(&install::BUILD)?;
     install::ensure(&[install::GO])?;
     let stop = Interrupt::on_signals()?;
-    let geth = master::build()?;
+    let geth = crate::master::build()?;
     println!("{}", setup::describe());
     for what in What::value_variants() {
         if stop.raised() || !(arguments.only.is_empty() || arguments.only.contains(what)) {
@@ -83,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             What::Hook => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
                 hook::run(&geth, &chain, arguments.rounds)?;
+                master::run(&release()?, &geth, arguments, &stop)?;
             }
             What::CatchUp => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
