@@ -12,7 +12,19 @@
   { Type = ./types/Segment.dhall
   , default = {=}
   }
-, Kafka = { Type = ./types/Kafka.dhall, default = {=} }
+, Kafka =
+  { Type = ./types/Kafka.dhall
+  , default = { tls = None ./types/KafkaTls.dhall, sasl = None ./types/Sasl.dhall }
+  }
+, KafkaTls =
+  { Type = ./types/KafkaTls.dhall
+  , default = { ca = None Text, certificate = None Text, key = None Text }
+  }
+, Sasl =
+  { Type = ./types/Sasl.dhall
+  , default.mechanism = (./types/Mechanism.dhall).ScramSha512
+  }
+, Mechanism = ./types/Mechanism.dhall
 , Admin =
   { Type = ./types/Admin.dhall
   , default.behindProxy = False

@@ -19,6 +19,9 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Log = common.Log
     , Segment = common.Segment
     , Kafka = common.Kafka
+    , KafkaTls = common.KafkaTls
+    , Sasl = common.Sasl
+    , Mechanism = common.Mechanism
     , Admin = common.Admin
     , Listener = common.Listener
     , Tls = common.Tls

@@ -1,4 +1,12 @@
-{ log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+{ log : < Kafka : { brokers : List Text
+        , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+            , password : Text
+            , user : Text
+            }
+        , tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+        }
+    | Segment : { dir : Text }
+    >
 , name : Text
 , prefix : Text
 }

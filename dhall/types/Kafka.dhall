@@ -1,1 +1,7 @@
-{ brokers : List Text }
+{ brokers : List Text
+, sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+    , password : Text
+    , user : Text
+    }
+, tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+}

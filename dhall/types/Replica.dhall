@@ -1,6 +1,14 @@
 { admin : { behindProxy : Bool, listen : Text }
 , chain : { genesis : Optional Text, id : Natural, name : Text }
-, feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+, feed : { log : < Kafka : { brokers : List Text
+            , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+                , password : Text
+                , user : Text
+                }
+            , tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+            }
+        | Segment : { dir : Text }
+        >
     , name : Text
     , prefix : Text
     }

@@ -8,6 +8,7 @@ mod feed;
 mod filters;
 mod get_proof;
 mod geth_kill;
+mod guarded;
 mod listeners;
 mod proofs;
 mod reorg;

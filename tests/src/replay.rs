@@ -10,7 +10,6 @@ mod serve;
 use std::{
     collections::HashMap,
     fs,
-    io::Write,
     net::TcpListener,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
@@ -45,11 +44,12 @@ struct Recording {
     answers: HashMap<String, Value>,
 }
 
-/// The announced head, and its subscribers.
+/// The announced head, and who knows of it.
 #[derive(Debug, Default)]
 struct Announced {
     head: usize,
-    subscribers: Vec<UnixStream>,
+    /// Heads up to which each filter has been asked.
+    filters: Vec<usize>,
     closed: bool,
 }
 
@@ -145,11 +145,24 @@ impl Shared {
     }
 
     fn announce_next(&self) {
+        self.announced().head += 1;
+    }
+
+    /// A new filter for announced heads.
+    fn filter(&self) -> Value {
         let mut announced = self.announced();
-        announced.head += 1;
-        let news = json!({"jsonrpc": "2.0", "method": "eth_subscription",
-            "params": {"subscription": "0x1", "result": self.recording.header(announced.head)}});
-        announced.subscribers.retain_mut(|stream| writeln!(stream, "{news}").is_ok());
+        let head = announced.head;
+        announced.filters.push(head);
+        json!(format!("0x{:x}", announced.filters.len() - 1))
+    }
+
+    /// Hashes of the heads that were announced since a filter was last asked.
+    fn changes(&self, filter: &Value) -> Option<Value> {
+        let mut announced = self.announced();
+        let head = announced.head;
+        let filter = usize::from_str_radix(filter.as_str()?.strip_prefix("0x")?, 16).ok()?;
+        let asked = std::mem::replace(announced.filters.get_mut(filter)?, head);
+        self.recording.blocks.get(asked + 1..=head).map(|hashes| json!(hashes))
     }
 
     /// The answer to one request, without its id.
@@ -163,6 +176,8 @@ impl Shared {
         }
         let result = match method {
             "eth_chainId" => Some(json!(format!("0x{:x}", recording.chain_id))),
+            "eth_newBlockFilter" => Some(self.filter()),
+            "eth_getFilterChanges" => params.get(0).and_then(|filter| self.changes(filter)),
             "eth_blockNumber" => Some(json!(format!("0x{head:x}"))),
             "eth_getBlockByNumber" => params.get(0).and_then(|tag| recording.named(tag, head)),
             _ => None,

@@ -131,11 +131,32 @@ impl Net {
     /// Something does not start.
     pub fn prepare(product: Product, plan: &Plan, proofs: bool) -> Outcome<Self> {
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
-        let (master, broker) = (Master::start(&plan.chain, dir.path(), proofs)?, broker(plan, dir.path())?);
+        let broker = broker(plan, dir.path())?;
         let carrier = match &broker {
             Some(broker) => Log::Kafka(broker.address()),
             None => Log::Segment(dir.path().join("log")),
         };
+        Self::assemble(product, plan, proofs, dir, broker, carrier)
+    }
+
+    /// The same over a log that the caller keeps, whatever carrier the plan names.
+    ///
+    /// # Errors
+    /// Something does not build or start.
+    pub fn over(plan: &Plan, carrier: Log) -> Outcome<Self> {
+        let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
+        Self::assemble(Product::build()?, plan, false, dir, None, carrier)
+    }
+
+    fn assemble(
+        product: Product,
+        plan: &Plan,
+        proofs: bool,
+        dir: TempDir,
+        broker: Option<Broker>,
+        carrier: Log,
+    ) -> Outcome<Self> {
+        let master = Master::start(&plan.chain, dir.path(), proofs)?;
         let chain_id = master.rpc().quantity("eth_chainId", &Value::Array(Vec::new()))?;
         let state = |name: &str| dir.path().join(name);
         let text = settings::tap(&master.spool(), &master.ipc(), chain_id, &carrier, &state("tap"));

@@ -7,7 +7,7 @@ use std::path::Path;
 pub enum Log {
     /// Segment files below this directory.
     Segment(std::path::PathBuf),
-    /// A broker at this address.
+    /// Brokers at these addresses, with commas.
     Kafka(String),
 }
 
@@ -31,10 +31,17 @@ pub fn proofs_topic() -> String {
 }
 
 fn log(log: &Log) -> String {
-    let types = "< Kafka : { brokers : List Text } | Segment : { dir : Text } >";
+    let sasl = "{ mechanism : < Plain | ScramSha256 | ScramSha512 >, password : Text, user : Text }";
+    let tls = "{ ca : Optional Text, certificate : Optional Text, key : Optional Text }";
+    let kafka = format!("{{ brokers : List Text, sasl : Optional {sasl}, tls : Optional {tls} }}");
+    let types = format!("< Kafka : {kafka} | Segment : {{ dir : Text }} >");
     match log {
         Log::Segment(dir) => format!("{types}.Segment {{ dir = {} }}", text(dir)),
-        Log::Kafka(broker) => format!("{types}.Kafka {{ brokers = [ \"{broker}\" ] }}"),
+        Log::Kafka(brokers) => {
+            let brokers = brokers.replace(',', "\", \"");
+            let kafka = format!("brokers = [ \"{brokers}\" ], sasl = None {sasl}, tls = None {tls}");
+            format!("{types}.Kafka {{ {kafka} }}")
+        }
     }
 }
 

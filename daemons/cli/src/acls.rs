@@ -3,41 +3,35 @@
 //! Principals are `User:maidenlane-<daemon>`, and for a tap also its feed: `User:maidenlane-tap-<feed>`. That leaders
 //! of different feeds sit on different brokers is decided by replica assignment, not by ACLs.
 
-/// Operations of a reader; every daemon also checks a topic's live settings when it starts.
-const READ: &[&str] = &["Read", "Describe", "DescribeConfigs"];
-const WRITE: &[&str] = &["Write", "Describe", "DescribeConfigs"];
-const BOTH: &[&str] = &["Read", "Write", "Describe", "DescribeConfigs"];
+/// Operations of a reader; every daemon also checks a topic's live settings when it starts. Each of these implies Describe.
+const READ: &[&str] = &["Read", "DescribeConfigs"];
+const WRITE: &[&str] = &["Write", "DescribeConfigs"];
+const BOTH: &[&str] = &["Read", "Write", "DescribeConfigs"];
 
 /// The consumer group that delivers transactions.
 const EMITTERS: &str = "maidenlane-emitter";
 
-/// One command per topic and daemon, and per consumer group. `chain` is `<prefix>.<chain>`.
+/// One command per daemon and kind of right. `chain` is `<prefix>.<chain>`.
 pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
     let tap = format!("tap-{feed}");
-    let mut rights = Vec::new();
-    for kind in ["blocks", "proofs", "pool"] {
-        let topic = format!("{chain}.{feed}.{kind}");
+    let of_feed = |kind: &str| format!("--topic {chain}.{feed}.{kind}");
+    let of_chain = |kind: &str| format!("--topic {chain}.{kind}");
+    let feed_topics = ["blocks", "proofs", "pool"].map(of_feed).join(" ");
+    let rights = [
         // A tap finds its place by reading what stands there.
-        rights.push((topic.clone(), tap.as_str(), BOTH));
-        rights.push((topic, "replica", READ));
-    }
-    for (kind, daemon, operations) in [
+        (tap.as_str(), BOTH, feed_topics.clone()),
+        ("replica", READ, format!("{feed_topics} {}", of_chain("outcomes"))),
         // A replica also looks how old the oldest is that nobody took out.
-        ("transactions", "replica", BOTH),
-        ("transactions", "emitter", READ),
-        ("outcomes", "emitter", WRITE),
-        ("outcomes", "replica", READ),
-        ("filters", "replica", BOTH),
-    ] {
-        rights.push((format!("{chain}.{kind}"), daemon, operations));
-    }
-    let command = |on: &str, name: &str, daemon: &str, operations: &[&str]| {
+        ("replica", BOTH, ["transactions", "filters"].map(of_chain).join(" ")),
+        ("replica", &["Describe"], format!("--group {EMITTERS}")),
+        ("emitter", READ, of_chain("transactions")),
+        ("emitter", WRITE, of_chain("outcomes")),
+        ("emitter", &["Read"], format!("--group {EMITTERS}")),
+    ];
+    let command = |(daemon, operations, on): &(&str, &[&str], String)| {
         let operations: String = operations.iter().map(|each| format!(" --operation {each}")).collect();
         let who = format!("--allow-principal User:maidenlane-{daemon}");
-        format!("kafka-acls.sh --bootstrap-server {brokers} --add {who}{operations} --{on} {name}")
+        format!("kafka-acls.sh --bootstrap-server {brokers} --add {who}{operations} {on}")
     };
-    let topics = rights.iter().map(|(topic, daemon, operations)| command("topic", topic, daemon, operations));
-    let groups = [("replica", "Describe"), ("emitter", "Read")]
-        .map(|(daemon, operation)| command("group", EMITTERS, daemon, &[operation]));
-    topics.chain(groups).collect()
+    rights.iter().map(command).collect()
 }

@@ -51,7 +51,11 @@ impl Error {
             Self::Replica(
                 verify::Error::Store(maidenlane_store::Error::InUse { .. }) | verify::Error::Empty(_),
             )
-            | Self::Log(maidenlane_log::Error::NoTopic { .. } | maidenlane_log::Error::Refused { .. })
+            | Self::Log(
+                maidenlane_log::Error::NoTopic { .. }
+                | maidenlane_log::Error::Forbidden { .. }
+                | maidenlane_log::Error::Refused { .. },
+            )
             | Self::Settings(_)
             | Self::Read { .. }
             | Self::Usage(_) => Exit::Settings,

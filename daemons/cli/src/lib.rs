@@ -4,6 +4,7 @@
 //! output, everything else to standard error; exit codes are those of the daemons.
 
 mod acls;
+mod carrier;
 mod config;
 mod decode;
 mod error;
@@ -44,7 +45,7 @@ enum Noun {
     Install(install::Options),
     /// The log that carries feeds
     #[command(subcommand)]
-    Log(log::Verb),
+    Log(Box<log::Verb>),
     /// A replica that has stopped
     #[command(subcommand)]
     Replica(replica::Verb),
@@ -82,7 +83,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Decode(verb) => decode::run(&verb, output),
         Noun::Geth(verb) => geth::run(&verb, output),
         Noun::Install(options) => install::run(&options, output),
-        Noun::Log(verb) => log::run(verb, output),
+        Noun::Log(verb) => log::run(*verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
     }

@@ -1,12 +1,12 @@
 //! `maidenlane log …`: make topics, look into them, check them.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, time::Duration};
 
 use clap::{Args, Subcommand};
-use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, kafka, segment};
+use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, segment};
 use serde_json::{Value, json};
 
-use crate::{acls, error::Error, output::Output};
+use crate::{acls, carrier::Carrier, error::Error, output::Output};
 
 /// How much of a log is read at a time.
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -27,18 +27,6 @@ pub(crate) enum Verb {
     Verify(Topic),
     /// Cut the newest entries off a segment log, such as damaged ones: they are lost, a tap publishes their blocks anew
     Cut(Cut),
-}
-
-/// Address of a log.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Carrier {
-    /// Directory of a segment log
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// `host:port` of Kafka brokers, with commas
-    #[arg(long, value_delimiter = ',')]
-    brokers: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
@@ -118,22 +106,6 @@ pub(crate) struct Init {
 const TRANSACTIONS_H: u64 = 168;
 /// A filter that nobody polls is forgotten after minutes.
 const FILTERS_H: u64 = 24;
-/// A person waits.
-const BROKER_WAIT: Duration = Duration::from_secs(10);
-
-impl Carrier {
-    fn backend(self) -> Result<Backend, Error> {
-        match (self.dir, self.brokers) {
-            (Some(dir), None) => Ok(Backend::Segment(segment::Options::new(dir))),
-            (None, Some(brokers)) => {
-                let options = kafka::Options::new(brokers);
-                Ok(Backend::Kafka(kafka::Options { timeout: BROKER_WAIT, ..options }))
-            }
-            _ => Err(Error::Usage("say either --dir or --brokers".to_owned())),
-        }
-    }
-}
-
 pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
         Verb::Init(init) => self::init(init, output),
@@ -155,8 +127,7 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
 fn init(init: Init, output: &mut Output) -> Result<(), Error> {
     let Init { prefix, chain, feed, replicas, in_sync_min, carrier, acls, .. } = init;
     if acls {
-        let brokers = carrier.brokers.unwrap_or_default().join(",");
-        return acls::commands(&brokers, &format!("{prefix}.{chain}"), &feed)
+        return acls::commands(&carrier.brokers(), &format!("{prefix}.{chain}"), &feed)
             .iter()
             .try_for_each(|command| output.line(command));
     }

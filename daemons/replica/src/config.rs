@@ -371,18 +371,20 @@ fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
 
 impl Settings {
     /// Log that carries the feed.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
+    ///
+    /// # Errors
+    /// A secret of it cannot be read.
+    pub fn backend(&self) -> Result<Backend, maidenlane_log::Error> {
         maidenlane_service::log_backend(&self.log, "replica")
     }
 
     /// Settings of the loop that follows the feed.
     #[must_use]
-    pub fn replay(&self) -> replay::Settings {
+    pub fn replay(&self, log: Backend) -> replay::Settings {
         let transactions = self.transactions.as_ref().map(|to| (to.topic.clone(), submission::needs(to)));
         let filters = self.filters.as_ref().map(|kept| (kept.topic.clone(), filters::needs()));
         replay::Settings {
-            log: self.backend(),
+            log,
             topic: self.topic.clone(),
             proofs_topic: self.proofs_topic.clone(),
             written: transactions.into_iter().chain(filters).collect(),

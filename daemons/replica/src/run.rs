@@ -6,6 +6,7 @@ use crate::rpc::{Rpc, Sinks};
 use crate::submission;
 use maidenlane_config::shapes;
 use maidenlane_jsonrpc::listeners;
+use maidenlane_log::Backend;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::run::Loop;
 use maidenlane_service::{Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup};
@@ -27,17 +28,18 @@ impl maidenlane_service::Daemon for Daemon {
     async fn run(context: Context<Settings>) -> Result<(), Failure> {
         let Context { settings, tasks, health, metrics, addresses } = context;
         let first = settings.get();
+        let log = first.backend().map_err(|error| Failure::new(Exit::Settings, error))?;
         let fresh = settings.part(|settings| settings.fresh);
         let shutdown = tasks.shutdown().clone();
         let (follow, follows) =
-            Loop::new(Self::NAME, first.replay(), fresh, health.clone(), &metrics, shutdown);
+            Loop::new(Self::NAME, first.replay(log.clone()), fresh, health.clone(), &metrics, shutdown);
         tasks.spawn_thread("follow", move || Ok(follow.run()?))?;
         let submissions = match &first.transactions {
-            Some(wanted) => Some(submission::start(wanted, first.backend(), &tasks, &health, &metrics)?),
+            Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
             None => None,
         };
         let filters = match &first.filters {
-            Some(wanted) => Some(keep_filters(wanted, &first, &tasks)?),
+            Some(wanted) => Some(keep_filters(wanted, &first, log, &tasks)?),
             None => None,
         };
         let sinks = Sinks { submissions, filters };
@@ -79,11 +81,11 @@ async fn serve(
 fn keep_filters(
     wanted: &filters::Settings,
     settings: &Settings,
+    log: Backend,
     tasks: &TaskGroup,
 ) -> Result<Filters, Failure> {
-    let (filters, reader) =
-        Filters::new(wanted, &settings.daemon.state_dir, submission::brief(settings.backend()))
-            .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
+    let (filters, reader) = Filters::new(wanted, &settings.daemon.state_dir, submission::brief(log))
+        .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("filters", move || {
         reader.run();

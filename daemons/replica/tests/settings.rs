@@ -61,7 +61,8 @@ fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::r
 fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
-         {{ chain = M.Chain.default, feed = M.Feed.default, transactions = M.Accept.default }}",
+         {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
+         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, transactions = M.Accept.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

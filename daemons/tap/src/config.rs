@@ -139,8 +139,10 @@ impl maidenlane_config::Settings for Settings {
 
 impl Settings {
     /// The log that carries the feed.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
+    ///
+    /// # Errors
+    /// A secret of it cannot be read.
+    pub fn backend(&self) -> Result<Backend, maidenlane_log::Error> {
         maidenlane_service::log_backend(&self.log, "tap")
     }
 }

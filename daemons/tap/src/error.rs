@@ -119,8 +119,9 @@ impl Error {
             Self::Log(error) => matches!(
                 error,
                 maidenlane_log::Error::Full { .. }
-                    // It was there at the start; a broker that stops or starts may not know it for a moment.
+                    // It was so at the start; a broker that stops or starts may not know it for a moment.
                     | maidenlane_log::Error::NoTopic { .. }
+                    | maidenlane_log::Error::Forbidden { .. }
                     | maidenlane_log::Error::Timeout { .. }
                     | maidenlane_log::Error::Io { .. }
                     | maidenlane_log::Error::Kafka { .. }
@@ -146,6 +147,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::Log(
                 maidenlane_log::Error::NoTopic { .. }
+                | maidenlane_log::Error::Forbidden { .. }
                 | maidenlane_log::Error::TooLarge { .. }
                 | maidenlane_log::Error::Refused { .. },
             ) => Exit::Settings,

@@ -74,7 +74,7 @@ fn work(
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let settings = current.get();
-    let log = settings.backend();
+    let log = settings.backend()?;
     let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
     for topic in std::iter::once(&settings.topic).chain(&settings.proofs_topic) {
         let problems = log.check(topic, &needs)?;

@@ -52,7 +52,7 @@ pub fn repair(
     let mut spool = Spool::new(&settings.spool);
     spool.scan(&mut || ())?;
     let mut master = Master::connect(&settings.ipc)?;
-    let mut log = Scanner::new(settings.backend().consumer(&settings.topic, 0)?);
+    let mut log = Scanner::new(settings.backend()?.consumer(&settings.topic, 0)?);
     let with_nodes = settings.proofs_topic.is_some();
     let Some((missing, before)) = oldest_hole(&mut master, &spool, with_nodes, &mut log, chain)? else {
         return Ok(Repaired::Whole);

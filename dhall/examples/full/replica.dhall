@@ -25,6 +25,24 @@ in  M.Replica::{
             M.Kafka::{
             -- Some of the brokers; they name the others. Required.
             , brokers = [ "kafka-1:9092", "kafka-2:9092" ]
+            -- None for brokers in the clear, where everybody on the way reads and writes along.
+            , tls = Some M.KafkaTls::{
+              -- PEM of the authorities that sign the brokers' certificates. None takes those of the machine. Default None.
+              , ca = Some "{credential:kafka-ca}"
+              -- PEM of the own certificate, where brokers want one. Default None.
+              , certificate = Some "{credential:kafka-certificate}"
+              -- PEM of its key. Default None.
+              , key = Some "{credential:kafka-key}"
+              }
+            -- None where brokers want no user and password.
+            , sasl = Some M.Sasl::{
+              -- M.Mechanism.ScramSha512, ScramSha256, or Plain, over TLS only. Default ScramSha512.
+              , mechanism = M.Mechanism.ScramSha512
+              -- The name that rights are granted to: `maidenlane log init --acls` prints them. Required.
+              , user = "maidenlane-replica"
+              -- Its file, "{credential:NAME}" or an absolute path. Required.
+              , password = "{credential:kafka-password}"
+              }
             }
       }
     -- JSON-RPC and all that a client can cause.

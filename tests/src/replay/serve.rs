@@ -1,4 +1,4 @@
-//! The listeners of a replayed geth: its IPC socket with a subscription, and HTTP.
+//! The listeners of a replayed geth: its IPC socket with filters for its heads, and HTTP.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -48,16 +48,7 @@ fn converse(shared: &Shared, stream: &UnixStream) -> std::io::Result<()> {
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     for request in Deserializer::from_reader(BufReader::new(stream)).into_iter::<Value>() {
         let request = request?;
-        let subscribes = request.get("method") == Some(&json!("eth_subscribe"));
-        let answer =
-            if subscribes { json!({"jsonrpc": "2.0", "result": "0x1"}) } else { answer(shared, &request) };
-        let text = with_id(answer, &request);
-        // Announcements go out under the same lock, so that no two messages mix.
-        let mut announced = shared.announced();
-        writeln!(&*stream, "{text}")?;
-        if subscribes {
-            announced.subscribers.push(stream.try_clone()?);
-        }
+        writeln!(&*stream, "{}", with_id(answer(shared, &request), &request))?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod differ;
 mod error;
 mod explain;
 mod imports;
+pub mod kafka;
 pub mod listeners;
 mod load;
 pub mod lockstep;

@@ -55,16 +55,22 @@ pub fn unexplained<S: Settings>(defaults: &str) -> Vec<String> {
     }
     for field in fields {
         let default = defaults.get(&field.path).map(|value| format!("Default {value}."));
+        // An optional record whose fields have defaults says what stands without it.
+        let inside = defaults.keys().any(|path| path.starts_with(&format!("{}.", field.path)));
+        let says = |words: &str| field.comment.contains(words);
         let wanted = [
             (default.clone().unwrap_or_else(|| "Default ".to_owned()), default.is_some()),
-            ("Required.".to_owned(), default.is_none() && !field.record),
+            (
+                "Required.".to_owned(),
+                if inside { says("Required.") } else { default.is_none() && !field.record },
+            ),
             ("Reloads.".to_owned(), field.reloads),
         ];
         if field.comment.is_empty() {
             complaints.push(format!("{}: no comment", field.path));
             continue;
         }
-        for (words, due) in wanted.iter().filter(|(words, due)| field.comment.contains(words) != *due) {
+        for (words, due) in wanted.iter().filter(|(words, due)| says(words) != *due) {
             let verb = if *due { "must" } else { "must not" };
             complaints.push(format!("{}: the comment {verb} say `{words}`", field.path));
         }

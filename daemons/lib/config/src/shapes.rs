@@ -1,5 +1,6 @@
 //! Settings that several daemons share, raw and validated.
 
+use crate::kafka::{Kafka, KafkaRaw, kafka};
 use crate::{Checker, StaticType};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -54,13 +55,6 @@ pub struct SegmentRaw {
     pub dir: String,
 }
 
-/// Settings of a Kafka cluster.
-#[derive(Clone, Debug, Deserialize, StaticType)]
-pub struct KafkaRaw {
-    /// `host:port` of some brokers.
-    pub brokers: Vec<String>,
-}
-
 /// Address of a feed: the topic is `<prefix>.<chain>.<feed>.blocks`.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub struct FeedRaw {
@@ -81,10 +75,7 @@ pub enum Log {
         dir: PathBuf,
     },
     /// Kafka.
-    Kafka {
-        /// At least one `host:port`.
-        brokers: Vec<String>,
-    },
+    Kafka(Kafka),
 }
 
 /// Validated [`FeedRaw`] with the chain's name.
@@ -196,21 +187,11 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
 fn log(raw: LogRaw, checker: &mut Checker) -> Option<Log> {
     match raw {
         LogRaw::Segment(raw) => Some(Log::Segment { dir: path("dir", &raw.dir, checker)? }),
-        LogRaw::Kafka(raw) => {
-            let wrong = raw.brokers.iter().find(|broker| !is_host_port(broker));
-            if let Some(broker) = wrong {
-                checker.wrong("brokers", format_args!("expected host:port, found `{broker}`"));
-            } else if raw.brokers.is_empty() {
-                checker.wrong("brokers", "expected at least one host:port");
-            } else {
-                return Some(Log::Kafka { brokers: raw.brokers });
-            }
-            None
-        }
+        LogRaw::Kafka(raw) => kafka(raw, checker).map(Log::Kafka),
     }
 }
 
-fn is_host_port(text: &str) -> bool {
+pub(crate) fn is_host_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
 }

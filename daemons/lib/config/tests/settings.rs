@@ -4,11 +4,10 @@
 
 extern crate maidenlane_config as serde_dhall;
 
+use maidenlane_config::kafka::{KafkaRaw, KafkaTlsRaw, MechanismRaw, SaslRaw};
 use maidenlane_config::listeners::{IdentityRaw, ListenerRaw, ProofRaw, TlsRaw};
 use maidenlane_config::lockstep::TypeFile;
-use maidenlane_config::shapes::{
-    self, AdminRaw, ChainRaw, FeedRaw, KafkaRaw, LogRaw, LoggingRaw, SegmentRaw,
-};
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LogRaw, LoggingRaw, SegmentRaw};
 use maidenlane_config::{Checker, StaticType};
 use serde::Deserialize;
 use std::path::Path;
@@ -48,11 +47,15 @@ impl maidenlane_config::Settings for Settings {
     }
 }
 
+/// Types of Kafka's settings, for which texts have these words.
+const SASL: &str = "{ mechanism : < Plain | ScramSha256 | ScramSha512 >, password : Text, user : Text }";
+const TLS: &str = "{ ca : Optional Text, certificate : Optional Text, key : Optional Text }";
+
 const GOOD: &str = r#"{ chain = { name = "main", id = 1, genesis = None Text }
 , feed =
   { prefix = "p"
   , name = "a"
-  , log = < Kafka : { brokers : List Text } | Segment : { dir : Text } >.Segment { dir = "/log" }
+  , log = < Kafka : KAFKA | Segment : { dir : Text } >.Segment { dir = "/log" }
   }
 , admin = { listen = "127.0.0.1:0", behindProxy = False }
 , limit = Some 3
@@ -64,7 +67,8 @@ const GOOD: &str = r#"{ chain = { name = "main", id = 1, genesis = None Text }
 fn check(files: &[(&str, &str)], expect: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        std::fs::write(dir.path().join(name), text).unwrap();
+        let text = text.replace("KAFKA", "{ brokers : List Text, sasl : Optional SASL, tls : Optional TLS }");
+        std::fs::write(dir.path().join(name), text.replace("SASL", SASL).replace("TLS", TLS)).unwrap();
     }
     let first = files.first().map_or("absent.dhall", |(name, _)| name);
     let text = match maidenlane_config::load::<Settings>(&dir.path().join(first)) {
@@ -113,9 +117,16 @@ fn types_are_explained_by_field() {
     );
     broken(
         " | Segment : { dir : Text } >.Segment { dir = \"/log\" }",
-        " >.Kafka { brokers = [ \"k:1\" ] }",
+        " >.Kafka { brokers = [ \"k:1\" ], sasl = None SASL, tls = None TLS }",
         &["feed.log: expected one of < Kafka | Segment >, found one of < Kafka >"],
     );
+}
+
+/// The good settings with a Kafka log.
+#[track_caller]
+fn kafka(brokers: &str, sasl: &str, tls: &str, expect: &[&str]) {
+    let log = format!(".Kafka {{ brokers = {brokers}, sasl = {sasl}, tls = {tls} }}");
+    broken(".Segment { dir = \"/log\" }", &log, expect);
 }
 
 #[test]
@@ -140,8 +151,29 @@ fn values_are_explained_all_at_once() {
         ("[] : List Text", "feed.log.brokers: expected at least one host:port"),
         ("[ \"k:1\", \"k\" ]", "feed.log.brokers: expected host:port, found `k`"),
     ] {
-        broken(".Segment { dir = \"/log\" }", &format!(".Kafka {{ brokers = {brokers} }}"), &[text]);
+        kafka(brokers, "None SASL", "None TLS", &[text]);
     }
+    let sasl = |mechanism: &str, password: &str| {
+        let mechanism = format!("< Plain | ScramSha256 | ScramSha512 >.{mechanism}");
+        format!("Some {{ mechanism = {mechanism}, user = \"u\", password = \"{password}\" }}")
+    };
+    kafka(
+        "[ \"k:1\" ]",
+        &sasl("Plain", "{credential:p}"),
+        "None TLS",
+        &[
+            "feed.log.sasl.mechanism: Plain sends the password in the clear: set tls, or take a SCRAM mechanism",
+        ],
+    );
+    kafka(
+        "[ \"k:1\" ]",
+        &sasl("ScramSha512", "swordfish"),
+        "Some { ca = None Text, certificate = Some \"/c\", key = None Text }",
+        &[
+            "feed.log.tls.key: expected the key of `certificate`",
+            "feed.log.sasl.password: expected {credential:NAME} or an absolute path, found `swordfish`",
+        ],
+    );
 }
 
 #[test]
@@ -184,6 +216,9 @@ fn the_shared_types_are_the_committed_ones() {
         TypeFile::of::<FeedRaw>("Feed"),
         TypeFile::of::<IdentityRaw>("Identity"),
         TypeFile::of::<KafkaRaw>("Kafka"),
+        TypeFile::of::<KafkaTlsRaw>("KafkaTls"),
+        TypeFile::of::<MechanismRaw>("Mechanism"),
+        TypeFile::of::<SaslRaw>("Sasl"),
         TypeFile::of::<ListenerRaw>("Listener"),
         TypeFile::of::<LogRaw>("Log"),
         TypeFile::of::<LoggingRaw>("Logging"),

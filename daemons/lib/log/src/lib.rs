@@ -100,6 +100,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Brokers refuse the client, or one of its requests.
+    #[error("kafka: {what}; {cure}")]
+    Forbidden { what: String, cure: &'static str },
     /// Kafka client error.
     #[error("kafka: {what}")]
     Kafka {

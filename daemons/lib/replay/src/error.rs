@@ -109,9 +109,10 @@ impl Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::Unfit { .. } | Error::NoProofs | Error::Store(store::Error::InUse { .. }) => {
-                Exit::Settings
-            }
+            Error::Unfit { .. }
+            | Error::NoProofs
+            | Error::Log(maidenlane_log::Error::Forbidden { .. })
+            | Error::Store(store::Error::InUse { .. }) => Exit::Settings,
             Error::Log(maidenlane_log::Error::NoTopic { .. }) | Error::Away { .. } => Exit::GaveUp,
             Error::Log(maidenlane_log::Error::Io { .. }) => Exit::TaskDied,
             _ => Exit::Data,

@@ -2,6 +2,7 @@
 //!
 //! | file | idea |
 //! |---|---|
+//! | [`certificates`] | an authority and what it signs |
 //! | [`chain`] | the execution-apis chain in memory, as a view |
 //! | `execution` | its blocks, executed |
 //! | `tries` | the tries of its states |
@@ -17,6 +18,7 @@
     reason = "what a test asks for is there, or the test must fail"
 )]
 
+pub mod certificates;
 pub mod chain;
 mod execution;
 pub mod feed;

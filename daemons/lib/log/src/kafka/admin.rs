@@ -9,7 +9,10 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::types::RDKafkaRespErr;
 
+use super::complaint::Complaints;
 use super::{Options, failed, signed};
 use crate::{Error, TopicNeeds, TopicOptions};
 
@@ -116,12 +119,19 @@ pub(super) fn max_message_bytes(options: &Options, topic: &str) -> Result<usize,
 
 /// Partitions and copies of `topic`.
 pub(super) fn shape(options: &Options, topic: &str) -> Result<Shape, Error> {
-    let client: BaseConsumer =
-        options.client(&[]).create().map_err(|error| failed(options, topic, "description", error))?;
-    let metadata = client
-        .fetch_metadata(Some(topic), options.timeout)
-        .map_err(|error| failed(options, topic, "description", error))?;
+    let failed = |error: KafkaError| failed(options, topic, "description", error);
+    let client: BaseConsumer<Complaints> =
+        options.client(&[]).create_with_context(options.complaints.clone()).map_err(failed)?;
+    let metadata = client.fetch_metadata(Some(topic), options.timeout).map_err(|error| {
+        options.complaints.gather(&client);
+        failed(error)
+    })?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
+    if found.and_then(MetadataTopic::error)
+        == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+    {
+        return Err(failed(KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed)));
+    }
     let Some(found) = found.filter(|found| found.error().is_none() && !found.partitions().is_empty()) else {
         return Err(Error::NoTopic { topic: topic.to_owned() });
     };
@@ -137,6 +147,11 @@ fn describe(options: &Options, topic: &str) -> Result<ConfigResource, Error> {
     let requested = block_on(admin.describe_configs(&wanted, &request(options)));
     let result = requested.map_err(|error| failed(options, topic, "description", error))?;
     match result.into_iter().next() {
+        // Every topic has settings. The crate drops the error with which brokers keep them to themselves.
+        Some(Ok(config)) if config.entries.is_empty() => {
+            let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+            Err(failed(options, topic, "description", KafkaError::AdminOp(code)))
+        }
         Some(Ok(config)) => Ok(config),
         Some(Err(code)) => Err(failed(options, topic, "description", KafkaError::AdminOp(code))),
         None => Err(Error::NoTopic { topic: topic.to_owned() }),

@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Message};
 
+use super::complaint::Complaints;
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, From, LogConsumer, Offset};
@@ -38,10 +39,10 @@ pub struct Consumer {
     options: Options,
     topic: String,
     partition: u32,
-    client: BaseConsumer,
+    client: BaseConsumer<Complaints>,
     /// Client for queries of the partition's ends. A broker answers the requests of one connection in order, so a query
     /// on the reader's own would wait behind its fetch, for as long as there is nothing to read.
-    asker: BaseConsumer,
+    asker: BaseConsumer<Complaints>,
     next: u64,
     fetching: Fetching,
     rest: Rest<Entry>,
@@ -97,7 +98,10 @@ impl Consumer {
     fn watermarks(&self) -> Result<(u64, u64), Error> {
         let wait = self.options.timeout.min(WATERMARKS_WAIT);
         let marks = self.asker.fetch_watermarks(&self.topic, signed(self.partition), wait);
-        let (low, high) = marks.map_err(|error| failed(&self.options, &self.topic, "watermarks", error))?;
+        let (low, high) = marks.map_err(|error| {
+            self.options.complaints.gather(&self.asker);
+            failed(&self.options, &self.topic, "watermarks", error)
+        })?;
         Ok((unsigned(low), unsigned(high)))
     }
 
@@ -154,6 +158,12 @@ impl Consumer {
                 self.next = entry.as_ref().map_or(self.next, |entry| entry.offset.0.saturating_add(1));
                 return Ok(entry);
             }
+            // The group that librdkafka wants named is never joined, and no right to it is needed.
+            Some(Err(error))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) =>
+            {
+                return Ok(None);
+            }
             Some(Err(error)) => (self.next, error),
         };
         if is_transient(&error) {
@@ -169,11 +179,13 @@ impl Consumer {
     }
 }
 
-fn connect(options: &Options, topic: &str) -> Result<BaseConsumer, Error> {
+fn connect(options: &Options, topic: &str) -> Result<BaseConsumer<Complaints>, Error> {
     let mut config = options.client(&READING);
     // librdkafka reads only with a group's name, even where no group is joined.
     config.set("group.id", format!("{}-reader", options.client_id));
-    config.create().map_err(|error| failed(options, topic, "opening", error))
+    config
+        .create_with_context(options.complaints.clone())
+        .map_err(|error| failed(options, topic, "opening", error))
 }
 
 /// The entry of a message: a tombstone has an empty payload.

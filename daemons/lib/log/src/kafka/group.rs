@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::complaint::{Complaints, refusal};
 use super::consumer::{READING, entry};
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
@@ -41,13 +43,24 @@ impl std::fmt::Debug for Group {
 
 /// Counter of the changes of this member's share.
 #[derive(Default)]
-struct Rebalances(AtomicU64);
+struct Rebalances {
+    count: AtomicU64,
+    complaints: Complaints,
+}
 
-impl ClientContext for Rebalances {}
+impl ClientContext for Rebalances {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, text: &str) {
+        self.complaints.log(level, fac, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
+    }
+}
 
 impl ConsumerContext for Rebalances {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, _: &Rebalance<'_>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -65,7 +78,10 @@ impl Group {
         config.set("heartbeat.interval.ms", (session_ms / 4).max(1).to_string());
         config.set("max.poll.interval.ms", session_ms.max(300_000).to_string());
         let client: BaseConsumer<Rebalances> = config
-            .create_with_context(Rebalances::default())
+            .create_with_context(Rebalances {
+                complaints: options.complaints.clone(),
+                ..Rebalances::default()
+            })
             .map_err(|error| failed(options, topic, "opening", error))?;
         let (options, topic) = (options.clone(), topic.to_owned());
         let (handed, rest) = (BTreeMap::new(), Rest::default());
@@ -104,7 +120,7 @@ impl Group {
         let committed = self
             .client
             .committed_offsets(all, self.options.timeout)
-            .map_err(|error| self.failed("committed positions", error))?;
+            .map_err(|error| self.failed("positions", refusal(&self.client, error)))?;
         let elements = committed.elements();
         let without = elements.iter().filter(|one| !matches!(one.offset(), rdkafka::Offset::Offset(_)));
         Ok(without.map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect())
@@ -130,7 +146,7 @@ impl Group {
             }
             Some(Err(error)) => Err(error),
         };
-        let rebalances = self.client.context().0.load(Ordering::SeqCst);
+        let rebalances = self.client.context().count.load(Ordering::SeqCst);
         if rebalances != self.rebalances {
             self.rebalances = rebalances;
             self.handed.clear();
@@ -157,7 +173,7 @@ impl Group {
         let committed = self
             .client
             .committed_offsets(assigned, self.options.timeout)
-            .map_err(|error| self.failed("committed positions", error))?;
+            .map_err(|error| self.failed("positions", refusal(&self.client, error)))?;
         for one in committed.elements() {
             let rdkafka::Offset::Offset(wanted) = one.offset() else { continue };
             let (topic, wanted) = (self.topic.clone(), unsigned(wanted));

@@ -4,10 +4,12 @@
 //! acknowledged. Everything is synchronous; librdkafka keeps threads of its own.
 
 mod admin;
+mod complaint;
 mod consumer;
 mod gather;
 mod group;
 mod producer;
+mod security;
 mod unconsumed;
 
 use std::time::Duration;
@@ -19,9 +21,11 @@ pub use admin::{check, create, delete};
 pub use consumer::Consumer;
 pub use group::Group;
 pub use producer::Producer;
+pub use security::{Identity, Login, Mechanism, Security, Tls};
 pub use unconsumed::unconsumed;
 
 use crate::Error;
+use complaint::{Complaint, Complaints};
 
 /// Address of a cluster, and options of its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +38,10 @@ pub struct Options {
     pub timeout: Duration,
     /// Time that a silent group member keeps its partitions (brokers allow no less than 6 s by default).
     pub session_timeout: Duration,
-    /// Further librdkafka settings, such as those of TLS and SASL. Those that guard data cannot be overridden.
-    pub properties: Vec<(String, String)>,
+    /// Encryption and login.
+    pub security: Security,
+    /// Reason for which brokers are out of reach.
+    complaints: Complaints,
 }
 
 impl Options {
@@ -48,16 +54,21 @@ impl Options {
             // Well within the watchdog's time of every unit.
             timeout: Duration::from_secs(10),
             session_timeout: Duration::from_secs(6),
-            properties: Vec::new(),
+            security: Security::default(),
+            complaints: Complaints::default(),
         }
     }
 
-    /// Settings of all clients; `with` overrides the operator's properties.
+    /// The same with encryption and login.
+    #[must_use]
+    pub fn secured(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    /// Settings of all clients, and those in `with`.
     fn client(&self, with: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        for (name, value) in &self.properties {
-            config.set(name, value);
-        }
+        self.security.apply(&mut config);
         config.set("bootstrap.servers", self.brokers.join(","));
         config.set("client.id", &self.client_id);
         // A topic that springs into being with a broker's defaults has none of the settings that guard data.
@@ -86,20 +97,57 @@ impl Options {
 /// Error of the operation `what`.
 fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
+    let brokers = options.brokers.join(",");
+    let code = match &error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    };
+    match code {
         // Not `UnknownPartition`: that is our own client, whose metadata lack it while a broker stops or starts.
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
             Error::NoTopic { topic: topic.to_owned() }
         }
+        Some(
+            code @ (Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed),
+        ) => {
+            let who =
+                options.security.login.as_ref().map_or("this client".to_owned(), |login| login.user.clone());
+            let what = format!("{brokers} grants {who} no {what} of {topic}: {code}");
+            Error::Forbidden { what, cure: "give it the rights that `maidenlane log init --acls` prints" }
+        }
         Some(Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut) => {
-            let what = format!("{what} of {topic} at {}", options.brokers.join(","));
-            Error::Timeout { what, waited_ms: options.timeout_ms() }
+            late(options, &format!("{what} of {topic}"))
         }
-        _ => {
-            let what = format!("{what} of {topic} at {} failed", options.brokers.join(","));
-            Error::Kafka { what, source: Box::new(error) }
-        }
+        _ => match options.complaints.take() {
+            Some(Complaint { reason, refused: true }) => unwelcome(&brokers, &reason),
+            Some(Complaint { reason, .. }) => {
+                let what = format!("{what} of {topic} at {brokers} failed: {reason}");
+                Error::Kafka { what, source: Box::new(error) }
+            }
+            None => {
+                let what = format!("{what} of {topic} at {brokers} failed");
+                Error::Kafka { what, source: Box::new(error) }
+            }
+        },
     }
+}
+
+/// Error of an operation without an answer in time.
+fn late(options: &Options, what: &str) -> Error {
+    let brokers = options.brokers.join(",");
+    let what = match options.complaints.take() {
+        Some(Complaint { reason, refused: true }) => return unwelcome(&brokers, &reason),
+        Some(Complaint { reason, .. }) => format!("{what} at {brokers} ({reason})"),
+        None => format!("{what} at {brokers}"),
+    };
+    Error::Timeout { what, waited_ms: options.timeout_ms() }
+}
+
+fn unwelcome(brokers: &str, reason: &str) -> Error {
+    let what = format!("{brokers} takes no connection: {reason}");
+    Error::Forbidden { what, cure: "check `tls` and `sasl` of the log in the settings" }
 }
 
 /// True for errors that librdkafka mends by itself: brokers that are down, moving, or restarting.

@@ -4,11 +4,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 
-use super::{Options, admin, failed, unsigned};
+use super::complaint::Complaints;
+use super::{Options, admin, failed, late, unsigned};
 use crate::{Append, Error, LogProducer, Offset};
 
 /// Time after an append's own deadline at which librdkafka would give up an entry by itself. It never may: it lets later
@@ -32,7 +34,7 @@ impl std::fmt::Debug for Producer {
 }
 
 /// Context that hands every outcome to the append that waits for it.
-struct Deliveries;
+struct Deliveries(Complaints);
 
 /// Index of an entry within its append.
 struct Ticket {
@@ -42,7 +44,15 @@ struct Ticket {
 
 type Outcome = (usize, Result<i64, KafkaError>);
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, text: &str) {
+        self.0.log(level, fac, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note(&error, reason);
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Ticket>;
@@ -91,7 +101,7 @@ impl Producer {
         ];
         let config = self.options.client(&settings);
         config
-            .create_with_context(Deliveries)
+            .create_with_context(Deliveries(self.options.complaints.clone()))
             .map_err(|error| failed(&self.options, &self.topic, "opening", error))
     }
 
@@ -136,7 +146,13 @@ impl Producer {
         }
         match inbox.failure {
             None => Ok(inbox.offsets),
-            Some(error) => Err(failed(&self.options, &self.topic, "append", error)),
+            Some(error) => {
+                // Where the queue was purged, the cause is what ended the client.
+                let purged = error.rdkafka_error_code() == Some(RDKafkaErrorCode::PurgeQueue);
+                let ended = client.client().fatal_error().filter(|_| purged);
+                let cause = ended.map(|(code, _)| KafkaError::MessageProduction(code));
+                Err(failed(&self.options, &self.topic, "append", cause.unwrap_or(error)))
+            }
         }
     }
 
@@ -149,8 +165,7 @@ impl Producer {
             }
             Ok((_, Err(error))) => inbox.failure = inbox.failure.take().or(Some(error)),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                let what = format!("append of {}", self.topic);
-                return Err(Error::Timeout { what, waited_ms: self.options.timeout_ms() });
+                return Err(late(&self.options, &format!("append of {}", self.topic)));
             }
         }
         inbox.waiting -= 1;

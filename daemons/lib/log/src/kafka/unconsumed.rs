@@ -8,8 +8,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 
+use super::complaint::{Complaints, refusal};
 use super::consumer::{READING, entry};
-use super::{Options, admin, failed, is_transient, signed};
+use super::{Options, admin, failed, is_transient, late, signed};
 use crate::{Entry, Error};
 
 /// Timeout of a wait for one message; the broker answers in less.
@@ -25,8 +26,10 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
     let mut config = options.client(&READING);
     // Group whose positions are queried; without a subscription this client never joins.
     config.set("group.id", group);
-    let client: BaseConsumer = config.create().map_err(|error| failed("opening", error))?;
-    let behind = behind(&client, options, topic, partitions).map_err(|error| failed("positions", error))?;
+    let client: BaseConsumer<Complaints> =
+        config.create_with_context(options.complaints.clone()).map_err(|error| failed("opening", error))?;
+    let behind = behind(&client, options, topic, partitions)
+        .map_err(|error| failed("positions", refusal(&client, error)))?;
     let wanted = behind.count();
     if wanted == 0 {
         return Ok(Vec::new());
@@ -36,8 +39,7 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
     let mut oldest = BTreeMap::new();
     while oldest.len() < wanted {
         if Instant::now() > deadline {
-            let what = format!("reading {topic} at {}", options.brokers.join(","));
-            return Err(Error::Timeout { what, waited_ms: options.timeout_ms() });
+            return Err(late(options, &format!("reading of {topic}")));
         }
         match client.poll(POLL) {
             Some(Ok(message)) => {
@@ -55,7 +57,7 @@ pub fn unconsumed(options: &Options, topic: &str, group: &str) -> Result<Vec<(u3
 
 /// Positions at which the group goes on, in the partitions whose end it has not reached.
 fn behind(
-    client: &BaseConsumer,
+    client: &BaseConsumer<Complaints>,
     options: &Options,
     topic: &str,
     partitions: u32,

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use maidenlane_log::{Append, Backend, Offset, TopicOptions, kafka, segment};
+use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 
 use super::{SOON, kafka_at};
 use fastrand::Rng;
@@ -314,7 +314,9 @@ fn check_positions(backend: &Backend, ledger: &Ledger) {
     let backend = match backend {
         Backend::Segment(_) => backend.clone(),
         Backend::Kafka(options) => {
-            Backend::Kafka(kafka::Options { client_id: "last".to_owned(), ..options.clone() })
+            let mut options = options.clone();
+            options.client_id = "last".to_owned();
+            Backend::Kafka(options)
         }
     };
     let mut member = backend.group(MEMBERS_TOPIC, "group").unwrap();

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test program: a panic is its verdict")]
 
 mod cases;
+mod guarded;
 mod kills;
 mod stalls;
 mod sync;
@@ -54,10 +55,9 @@ fn on_kafka(run: impl FnOnce(&Backend, Option<&mut broker::Broker>)) {
 }
 
 fn kafka_at(address: String) -> Backend {
-    Backend::Kafka(kafka::Options {
-        session_timeout: Duration::from_secs(1),
-        ..kafka::Options::new(vec![address])
-    })
+    let mut options = kafka::Options::new(vec![address]);
+    options.session_timeout = Duration::from_secs(1);
+    Backend::Kafka(options)
 }
 
 fn cache() -> PathBuf {
@@ -86,6 +86,14 @@ fn kafka_appends_that_time_out_leave_no_hole() {
             stalls::appends(backend, pid, kills().div_ceil(2));
         }
     });
+}
+
+#[test]
+fn a_guarded_kafka_lets_in_whom_it_knows_and_grants_what_it_was_told() {
+    if let Some(world) = guarded::World::new() {
+        guarded::rights(&world);
+        guarded::doors(&world);
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! A real Kafka broker as a child process, from Maven's archive, for tests and demo. Only the standard library: the
-//! log's own tests take this file in as it is.
+//! Real Kafka brokers as child processes, from Maven's archive, for tests and demo.
+
+mod cluster;
+mod install;
+mod settings;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,10 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The version that everything here was tried with.
-const VERSION: &str = "4.1.0";
-/// Without it the broker says nothing about its own troubles.
-const LOGGER_VERSION: &str = "1.7.36";
+pub use cluster::Cluster;
+use install::install_one;
+pub use install::{install, missing};
+pub use settings::Doors;
+use settings::Quorum;
+
 /// Any cluster needs some name; every broker here is a cluster of its own.
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 /// Seconds on an idle machine; minutes where a suite runs beside it.
@@ -27,76 +32,9 @@ pub struct Broker {
     libs: PathBuf,
     dir: PathBuf,
     address: SocketAddr,
+    /// Addresses for those who log in, and for those with a certificate.
+    guarded: Option<[SocketAddr; 2]>,
     child: Option<Child>,
-}
-
-/// The first prerequisite of a broker that this machine lacks.
-#[must_use]
-pub fn missing() -> Option<&'static str> {
-    let runs = |program: &str, argument: &str| {
-        let mut command = Command::new(program);
-        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    match (runs("java", "-version"), runs("mvn", "-version")) {
-        (true, true) => None,
-        (false, _) => Some("java (Debian: openjdk-17-jre-headless)"),
-        (true, false) => Some("mvn (Debian: maven)"),
-    }
-}
-
-/// Fetches the broker's archives into `cache` unless they are there. `cache` is `~/.cache/maidenlane/kafka`.
-///
-/// # Errors
-/// What Maven said.
-pub fn install(cache: &Path) -> Result<PathBuf, String> {
-    install_one(cache, "kafka_2.13")
-}
-
-/// The same for one artifact of Kafka's and all that it needs.
-fn install_one(cache: &Path, artifact: &str) -> Result<PathBuf, String> {
-    let libs = cache.join(format!("{artifact}-{VERSION}"));
-    if libs.join("complete").exists() {
-        return Ok(libs);
-    }
-    eprintln!("fetching {artifact} {VERSION} with Maven, once …");
-    // Tests that run at the same time may all miss it: each fetches its own, and the first to be done counts.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = format!("fetching-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let own = cache.join(own);
-    fs::create_dir_all(&own).map_err(|error| format!("create {}: {error}", own.display()))?;
-    let fetched = fetch(&own, artifact).and_then(|()| match fs::rename(&own, &libs) {
-        Err(error) if !libs.join("complete").exists() => {
-            Err(format!("rename {} to {}: {error}", own.display(), libs.display()))
-        }
-        _ => Ok(libs),
-    });
-    drop(fs::remove_dir_all(&own));
-    fetched
-}
-
-/// Fetches everything into a directory.
-fn fetch(libs: &Path, artifact: &str) -> Result<(), String> {
-    let pom = libs.join("pom.xml");
-    let text = format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\n\
-         <groupId>local</groupId><artifactId>broker</artifactId><version>1</version><packaging>pom</packaging>\n\
-         <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId>\n\
-         <version>{VERSION}</version></dependency>\n\
-         <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>\n\
-         <version>{LOGGER_VERSION}</version></dependency></dependencies></project>\n"
-    );
-    fs::write(&pom, text).map_err(|error| format!("write {}: {error}", pom.display()))?;
-    let output = Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=."])
-        .current_dir(libs)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("start mvn: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("mvn failed: {}", String::from_utf8_lossy(&output.stdout)));
-    }
-    fs::write(libs.join("complete"), "").map_err(|error| format!("write to {}: {error}", libs.display()))
 }
 
 impl Broker {
@@ -105,15 +43,31 @@ impl Broker {
     /// # Errors
     /// What went wrong, in words.
     pub fn start(cache: &Path, dir: &Path) -> Result<Self, String> {
+        Self::start_with(cache, dir, None)
+    }
+
+    /// The same with doors for those who log in, or show a certificate, and may do what they were granted. The plain
+    /// address is the administrator's.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn guarded(cache: &Path, dir: &Path, doors: &Doors) -> Result<Self, String> {
+        Self::start_with(cache, dir, Some(doors))
+    }
+
+    fn start_with(cache: &Path, dir: &Path, doors: Option<&Doors>) -> Result<Self, String> {
         let libs = install(cache)?;
         let mut last = String::new();
         // A free port may be taken by another between its choice and its use.
         for turn in 0..STARTS_MAX {
             let dir = dir.join(format!("broker-{turn}"));
             let (address, controller) = (free_port()?, free_port()?);
-            configure(&dir, address, controller)?;
-            let mut broker = Self { libs: libs.clone(), dir, address, child: None };
-            match broker.format().and_then(|()| broker.restart()) {
+            let guarded = doors.map(|_| Ok::<_, String>([free_port()?, free_port()?])).transpose()?;
+            settings::write(&dir, address, controller, &Quorum::Alone, doors.zip(guarded))?;
+            let mut broker = Self { libs: libs.clone(), dir, address, guarded, child: None };
+            let users = doors.map_or_else(Vec::new, Doors::users);
+            let started = broker.format(&[&["--standalone".to_owned()], users.as_slice()].concat());
+            match started.and_then(|()| broker.restart()) {
                 Ok(()) => return Ok(broker),
                 Err(error) => last = error,
             }
@@ -125,6 +79,34 @@ impl Broker {
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// `host:port` for clients with a user and a password, over TLS; of a guarded broker.
+    #[must_use]
+    pub fn login_address(&self) -> Option<String> {
+        self.guarded.map(|[login, _]| login.to_string())
+    }
+
+    /// `host:port` for clients with a certificate; of a guarded broker.
+    #[must_use]
+    pub fn mutual_address(&self) -> Option<String> {
+        self.guarded.map(|[_, mutual]| mutual.to_string())
+    }
+
+    /// Runs a `kafka-acls.sh` command as it would be typed, as the administrator. With `--remove` instead of `--add`, it
+    /// takes the rights back.
+    ///
+    /// # Errors
+    /// What the tool said.
+    pub fn acls(&self, command: &str) -> Result<(), String> {
+        let mut words = command.split_whitespace().skip(1).collect::<Vec<_>>();
+        let server = self.address();
+        if let Some(at) = words.iter().position(|word| *word == "--bootstrap-server")
+            && let Some(place) = words.get_mut(at + 1)
+        {
+            *place = &server;
+        }
+        self.tool("AclCommand", &words)
     }
 
     /// Where it keeps everything.
@@ -149,11 +131,10 @@ impl Broker {
         command
     }
 
-    fn format(&self) -> Result<(), String> {
-        let arguments =
-            ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", "s.properties", "--standalone"];
-        let output =
-            self.java(&self.libs, &arguments).output().map_err(|error| format!("start java: {error}"))?;
+    fn format(&self, more: &[String]) -> Result<(), String> {
+        let arguments = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", "s.properties"];
+        let mut command = self.java(&self.libs, &arguments);
+        let output = command.args(more).output().map_err(|error| format!("start java: {error}"))?;
         if output.status.success() {
             return Ok(());
         }
@@ -166,6 +147,11 @@ impl Broker {
     /// # Errors
     /// What went wrong, in words.
     pub fn restart(&mut self) -> Result<(), String> {
+        self.launch()?;
+        self.await_connections()
+    }
+
+    fn launch(&mut self) -> Result<(), String> {
         self.kill();
         let path = self.dir.join("broker.log");
         let log = fs::File::options().create(true).append(true).open(&path);
@@ -174,16 +160,21 @@ impl Broker {
         let mut command = self.java(&self.libs, &["kafka.Kafka", "s.properties"]);
         let child =
             command.stdout(log).stderr(copy).spawn().map_err(|error| format!("start java: {error}"))?;
-        let child = self.child.insert(child);
+        self.child = Some(child);
+        Ok(())
+    }
+
+    fn await_connections(&mut self) -> Result<(), String> {
+        let child = self.child.as_mut().ok_or("the broker was not started")?;
         let deadline = Instant::now() + START_WAIT;
         while TcpStream::connect(self.address).is_err() {
             let ended = child.try_wait().map_err(|error| format!("wait for the broker: {error}"))?;
             if ended.is_some() || Instant::now() > deadline {
-                self.kill();
                 let how = ended.map_or_else(|| "is still silent".to_owned(), |how| format!("ended: {how}"));
-                let said = fs::read_to_string(&path).unwrap_or_default();
+                let said = fs::read_to_string(self.dir.join("broker.log")).unwrap_or_default();
                 let from = said.char_indices().rev().nth(SAID_MAX).map_or(0, |(at, _)| at);
-                let said = said.get(from..).unwrap_or_default();
+                let said = said.get(from..).unwrap_or_default().to_owned();
+                self.kill();
                 return Err(format!("the broker at {} {how}; its log ends:\n{said}", self.address));
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -285,45 +276,4 @@ pub fn free_port() -> Result<SocketAddr, String> {
         }
     }
     Err(last)
-}
-
-fn configure(dir: &Path, address: SocketAddr, controller: SocketAddr) -> Result<(), String> {
-    let data = dir.join("data");
-    fs::create_dir_all(&data).map_err(|error| format!("create {}: {error}", data.display()))?;
-    let text = format!(
-        "process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers={controller}
-listeners=PLAINTEXT://{address},CONTROLLER://{controller}
-advertised.listeners=PLAINTEXT://{address}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=500
-message.max.bytes=67108864
-log.cleaner.dedupe.buffer.size=2097152
-log.retention.check.interval.ms=200
-log.segment.delete.delay.ms=100
-log.initial.task.delay.ms=100
-broker.heartbeat.interval.ms=200
-broker.session.timeout.ms=1500
-metadata.log.max.record.bytes.between.snapshots=65536
-metadata.max.idle.interval.ms=5000
-num.network.threads=1
-num.io.threads=2
-log.flush.interval.messages=1
-",
-        data = data.display()
-    );
-    let path = dir.join("s.properties");
-    fs::write(&path, text).map_err(|error| format!("write {}: {error}", path.display()))
 }

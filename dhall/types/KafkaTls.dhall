@@ -1,0 +1,1 @@
+{ ca : Optional Text, certificate : Optional Text, key : Optional Text }

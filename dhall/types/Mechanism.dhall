@@ -1,0 +1,1 @@
+< Plain | ScramSha256 | ScramSha512 >

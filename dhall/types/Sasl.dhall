@@ -1,0 +1,4 @@
+{ mechanism : < Plain | ScramSha256 | ScramSha512 >
+, password : Text
+, user : Text
+}

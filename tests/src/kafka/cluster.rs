@@ -1,0 +1,47 @@
+//! Several brokers, each of which also votes: any one may go.
+
+use std::path::Path;
+
+use super::{Broker, Quorum, free_port, install, settings};
+
+/// Running brokers of one cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The brokers; the first has id 1.
+    pub brokers: Vec<Broker>,
+}
+
+impl Cluster {
+    /// Starts `members` brokers that keep their data in `dir`; returns once all take connections.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn start(cache: &Path, dir: &Path, members: usize) -> Result<Self, String> {
+        let libs = install(cache)?;
+        let mut places = Vec::new();
+        for id in 1..=members {
+            places.push((id, free_port()?, free_port()?));
+        }
+        let voters: Vec<String> =
+            places.iter().map(|(id, _, controller)| format!("{id}@{controller}")).collect();
+        let mut brokers = Vec::new();
+        for (id, address, controller) in places {
+            let home = dir.join(format!("broker-{id}"));
+            let quorum = Quorum::Of { id, members, voters: voters.join(",") };
+            settings::write(&home, address, controller, &quorum, None)?;
+            let broker = Broker { libs: libs.clone(), dir: home, address, guarded: None, child: None };
+            broker.format(&[])?;
+            brokers.push(broker);
+        }
+        // None takes connections before a majority votes.
+        brokers.iter_mut().try_for_each(Broker::launch)?;
+        brokers.iter_mut().try_for_each(Broker::await_connections)?;
+        Ok(Self { brokers })
+    }
+
+    /// `host:port` of all, with commas.
+    #[must_use]
+    pub fn addresses(&self) -> String {
+        self.brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",")
+    }
+}
