@@ -41,6 +41,8 @@ pub(crate) enum Incoming {
     Message(Bytes),
     /// Sign of life without a message, such as a pong.
     Alive,
+    /// End of what the peer sends: it may still wait for its answers.
+    End,
     /// Broken framing: nothing behind it can be read. Carries a last answer where the peer expects one.
     Broken(CloseReason, Option<&'static str>),
 }
@@ -98,16 +100,17 @@ impl<A: Api> Connection<A> {
         let mut answers = FuturesUnordered::new();
         let mut keepalive = Keepalive::new(self.limits().ping);
         let mut fit = Instant::now();
-        loop {
+        let stops = loop {
             let busy = answers.len() >= self.limits().messages;
             let due = if subscriptions.is_empty() { keepalive.due } else { keepalive.due.min(fit + FIT) };
             tokio::select! {
-                () = stopped(&mut closed) => break,
+                () = stopped(&mut closed) => break true,
                 incoming = stream.read(), if !busy => {
                     keepalive.seen();
                     match incoming? {
                         Incoming::Message(body) => answers.push(self.answer(body, subscriptions)),
                         Incoming::Alive => (),
+                        Incoming::End => break false,
                         Incoming::Broken(reason, last) => {
                             send(stream, last.map(str::to_owned)).await?;
                             return Ok(reason);
@@ -138,10 +141,13 @@ impl<A: Api> Connection<A> {
                     }
                 }
             }
-        }
+        };
         // Messages in progress are still answered; nothing more is read.
         while let Some(answer) = answers.next().await {
             send_answer(stream, answer, subscriptions).await?;
+        }
+        if !stops {
+            return Err(Disconnected);
         }
         let stop = subscriptions.fail(Error::server("the server stops"));
         send(stream, stop.last).await?;

@@ -152,7 +152,8 @@ fn passing(error: &std::io::Error) -> bool {
 
 /// Serves one stream until the peer leaves, is idle for too long, or `closed` turns true.
 ///
-/// A peer that leaves while its call runs drops the call's future: that is how expensive calls are cancelled.
+/// A peer that ends its half of the stream has not left: many send their request, end it, and wait. Nothing tells that
+/// from a peer which has gone, so that only their own time limits end the calls of either; a WebSocket's are dropped.
 async fn connection<A: Api, S>(
     stream: S,
     certificate: Option<CertificateDer<'static>>,
@@ -169,7 +170,7 @@ async fn connection<A: Api, S>(
         async move { Ok::<_, Infallible>(http.respond(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.read);
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.read).half_close(true);
     let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let served = tokio::select! {
@@ -195,5 +196,7 @@ async fn connection<A: Api, S>(
 
 #[cfg(test)]
 mod crowd_tests;
+#[cfg(test)]
+mod half_close_tests;
 #[cfg(test)]
 mod tests;

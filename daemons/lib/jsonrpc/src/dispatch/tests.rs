@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::Value;
 
-/// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `work`
-/// holds its thread for a turn, `pin` gives the pin.
+/// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `late`
+/// waits for a turn, `work` holds its thread for one, `pin` gives the pin.
 /// `eth_subscribe` knows `count`, which sends its second parameter's numbers at once.
 #[derive(Default)]
 pub(crate) struct Fake {
@@ -38,6 +38,10 @@ impl Api for Fake {
             "big" => Ok(Json::string(&"x".repeat(usize::try_from(number(params)).unwrap_or_default()))),
             "pin" => Ok(Json::string(&format!("{pin:?}"))),
             "rpc_modules" => Ok(Json::Static(r#"{"debug":"1.0","echo":"1.0"}"#)),
+            "late" => {
+                tokio::time::sleep(TURN).await;
+                Ok(Json::TRUE)
+            }
             "hang" => std::future::pending().await,
             "work" => {
                 // Holds its thread, as a call does that is answered at once.
