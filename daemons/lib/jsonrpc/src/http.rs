@@ -8,19 +8,22 @@ use crate::error::Error;
 use crate::gzip;
 use crate::listener::{Caller, Listener};
 use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
+use crate::opening::Unread;
 use crate::openrpc;
 use crate::origin::Origins;
 use crate::websocket;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -33,6 +36,7 @@ pub(crate) struct Http<A> {
     /// Certificate of the client, on connections that have one.
     pub(crate) certificate: Option<CertificateDer<'static>>,
     pub(crate) upgrade: Upgrade,
+    pub(crate) unread: Unread,
 }
 
 /// The WebSocket that a connection becomes after its last answer.
@@ -59,11 +63,15 @@ impl Upgrade {
 impl<A: Api> Http<A> {
     pub(crate) async fn respond(&self, request: Request<Incoming>) -> Answer {
         let listener = &*self.listener;
+        self.unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
+        let host = match host_of(&request) {
+            Ok(host) => host,
+            Err(text) => return bad_request(text),
+        };
         if listener.websocket && websocket::is_wanted(request.headers()) {
             return self.upgrade(request);
         }
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if !listener.hosts.allow(text(HOST)) {
+        if !listener.hosts.allow(host) {
             return plain(StatusCode::FORBIDDEN, "invalid host specified\n");
         }
         let origin = request.headers().get(ORIGIN).cloned();
@@ -135,6 +143,11 @@ impl<A: Api> Http<A> {
 
     async fn post(&self, request: Request<Incoming>, caller: &Caller) -> Answer {
         let (head, body) = request.into_parts();
+        // Of the length that the client tells; nobody waits for the bytes of it.
+        let most = u64::try_from(self.listener.limits.body_bytes).unwrap_or(u64::MAX);
+        if body.size_hint().lower() > most {
+            return too_large();
+        }
         if !is_json(&head.headers) {
             return plain(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -154,10 +167,11 @@ impl<A: Api> Http<A> {
     async fn read(&self, body: Incoming) -> Result<Bytes, Answer> {
         let reading = Limited::new(body, self.listener.limits.body_bytes).collect();
         match tokio::time::timeout(self.listener.limits.read, reading).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n"))
+            Ok(Ok(body)) => {
+                self.unread.store(false, Ordering::Relaxed);
+                Ok(body.to_bytes())
             }
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(plain(StatusCode::BAD_REQUEST, "body not readable\n")),
             Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "body not received in time\n")),
         }
@@ -202,6 +216,38 @@ async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bo
         }
     }
     response
+}
+
+/// Host that a request names, by Go's rules: of its target, where that has one (HTTP/2, absolute form), or of its header.
+fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, &'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let header = hosts.next().map(HeaderValue::as_bytes);
+    if request.version() < Version::HTTP_2 {
+        if hosts.next().is_some() {
+            return Err("too many Host headers\n");
+        }
+        if header.is_none() && request.version() == Version::HTTP_11 && request.method() != Method::CONNECT {
+            return Err("missing required Host header\n");
+        }
+    }
+    let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(byte);
+    let text = match header {
+        Some(bytes) if bytes.iter().all(is_valid) => std::str::from_utf8(bytes).ok(),
+        Some(_) => return Err("malformed Host header\n"),
+        None => None,
+    };
+    Ok(request.uri().authority().map(Authority::as_str).or(text))
+}
+
+/// Refusal of a request that no other may follow: where it ends is not sure.
+fn bad_request(text: &'static str) -> Answer {
+    let mut refused = plain(StatusCode::BAD_REQUEST, text);
+    refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    refused
+}
+
+fn too_large() -> Answer {
+    plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n")
 }
 
 fn unauthorized() -> Answer {

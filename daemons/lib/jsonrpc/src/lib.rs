@@ -15,6 +15,7 @@
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
+//! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
@@ -70,6 +71,7 @@ mod list;
 pub mod listener;
 pub mod listeners;
 mod min_block;
+mod opening;
 pub mod openrpc;
 pub mod origin;
 pub mod server;

@@ -5,6 +5,7 @@ use crate::dispatch::Api;
 use crate::http::{Http, Upgrade, Upgraded};
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
+use crate::opening;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +18,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
+
+/// Number of header lines that a request may have. Go counts their bytes only; here their size is bounded, too.
+const HEADERS_MAX: usize = 1_000;
 
 /// Listening socket.
 #[derive(Debug)]
@@ -164,13 +168,23 @@ async fn connection<A: Api, S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = listener.limits;
-    let http = Arc::new(Http { api, listener, certificate, upgrade: Upgrade::default() });
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(limits.read, opening::open(stream)) => opened,
+        () = stopped(&mut closed) => return,
+    };
+    let Ok(Ok((stream, _))) = opened else { return };
+    let http = Http { api, listener, certificate, upgrade: Upgrade::default(), unread: stream.unread() };
+    let http = Arc::new(http);
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.respond(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.read).half_close(true);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.read)
+        .half_close(true)
+        .max_headers(HEADERS_MAX);
     let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let served = tokio::select! {
@@ -198,5 +212,7 @@ async fn connection<A: Api, S>(
 mod crowd_tests;
 #[cfg(test)]
 mod half_close_tests;
+#[cfg(test)]
+mod http_tests;
 #[cfg(test)]
 mod tests;

@@ -23,15 +23,15 @@ fn ask(request: &str, limits: Limits) -> (String, String) {
     })
 }
 
-fn post(headers: &str, body: &str) -> String {
+pub(super) fn post(headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     )
 }
 
-const JSON: &str = "content-type: application/json\r\n";
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
+pub(super) const JSON: &str = "content-type: application/json\r\n";
+pub(super) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
 
 #[test]
 fn names_the_block() {
@@ -91,7 +91,7 @@ fn stops_when_told() {
 }
 
 /// Serves the fake with rules as [`ask`] does; gives head and body of the answer.
-fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
+pub(super) fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
@@ -110,7 +110,7 @@ fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     })
 }
 
-fn open() -> Listener {
+pub(super) fn open() -> Listener {
     Listener::open(Limits::default())
 }
 
