@@ -15,6 +15,7 @@
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
+//! | `http2` | HTTP/2 connections: streams, idle and slow clients |
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
@@ -64,6 +65,7 @@ pub mod dispatch;
 pub mod error;
 mod gzip;
 mod http;
+mod http2;
 pub mod ipc;
 mod jwt;
 pub mod limits;

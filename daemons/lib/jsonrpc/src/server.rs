@@ -1,8 +1,9 @@
-//! Listeners and connections: HTTP/1.1 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
+//! Listeners and connections: HTTP/1.1 and HTTP/2 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
 
 use crate::connection::{Connection, stopped};
 use crate::dispatch::Api;
 use crate::http::{Http, Upgrade, Upgraded};
+use crate::http2;
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
 use crate::opening;
@@ -172,8 +173,11 @@ async fn connection<A: Api, S>(
         opened = tokio::time::timeout(limits.read, opening::open(stream)) => opened,
         () = stopped(&mut closed) => return,
     };
-    let Ok(Ok((stream, _))) = opened else { return };
+    let Ok(Ok((stream, is_http2))) = opened else { return };
     let http = Http { api, listener, certificate, upgrade: Upgrade::default(), unread: stream.unread() };
+    if is_http2 {
+        return http2::serve(stream, http, closed).await;
+    }
     let http = Arc::new(http);
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
@@ -212,6 +216,8 @@ async fn connection<A: Api, S>(
 mod crowd_tests;
 #[cfg(test)]
 mod half_close_tests;
+#[cfg(test)]
+mod http2_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
