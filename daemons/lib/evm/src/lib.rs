@@ -14,14 +14,17 @@
 //! | `replay` | mined blocks run again |
 //! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | tracers: instructions, calls, accounts |
+//! | `asked`, `fault` | what geth asks for an instruction; why it does not run it, in geth's words |
 //! | `watch` | bound of what a tracer keeps |
 //! | `pool` | the few threads that run what takes longer |
 
+mod asked;
 pub mod budget;
 pub mod codes;
 pub mod cost;
 pub mod database;
 pub mod estimate;
+pub mod fault;
 pub mod frames;
 mod instructions;
 pub mod overlay;

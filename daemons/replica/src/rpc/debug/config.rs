@@ -167,7 +167,7 @@ impl Config {
             return self.trace_calls(replay, tx, place, bounds, most_bytes);
         };
         let refund = replay.authorization_refund(&tx).map_err(fault)?;
-        let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
+        let mut steps = Steps::new(*wanted, refund, most_bytes);
         let done = replay.inspect(tx, &mut bounds.budget, &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
