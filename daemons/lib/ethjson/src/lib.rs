@@ -13,6 +13,7 @@
 
 pub mod admit;
 pub mod block;
+pub mod block_overrides;
 pub mod call_args;
 pub mod errors;
 pub mod log_json;
