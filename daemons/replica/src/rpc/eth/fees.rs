@@ -257,9 +257,10 @@ fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Histor
     let mut args = Args::parse(params, 3)?;
     let mut blocks = args.required(count)?;
     let last = args.required(Tag::read)?;
-    let percentiles: Option<Vec<f64>> =
+    let percentiles: Option<Vec<Option<f64>>> =
         args.required(|json| serde_json::from_str(json).map_err(|error| error.to_string()))?;
-    let percentiles = percentiles.unwrap_or_default();
+    // As for Go's decoder, null leaves a number what it was.
+    let percentiles = percentiles.into_iter().flatten().map(Option::unwrap_or_default).collect::<Vec<_>>();
     if blocks == 0 {
         return Ok(None);
     }

@@ -115,3 +115,19 @@ fn frames_and_access_lists_have_the_same_words() {
         }
     }
 }
+
+#[test]
+fn tracers_may_be_muxed_in_muxes() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = rpc(Arc::new(Still::new(chain)));
+    let inner = json!({"muxTracer": {"4byteTracer": null, "noopTracer": {}}, "callTracer": null});
+    let config = json!({"tracer": "muxTracer", "tracerConfig": inner});
+    let answer = ask(&rpc, "debug_traceCall", json!([{"to": HERE, "input": "0x01020304"}, "latest", config]));
+    let result = &answer["result"];
+    assert_eq!(
+        result["muxTracer"],
+        json!({"4byteTracer": {"0x01020304-0": 1}, "noopTracer": {}}),
+        "{answer}"
+    );
+    assert_eq!(result["callTracer"]["to"], HERE, "{answer}");
+}
