@@ -41,6 +41,7 @@ pub struct CallArgs {
     pub chain_id: Option<Big>,
     pub max_fee_per_blob_gas: Option<Big>,
     pub blob_versioned_hashes: Option<Vec<B256>>,
+    #[serde(default, deserialize_with = "crate::authorization::list")]
     pub authorization_list: Option<Vec<SignedAuthorization>>,
 }
 

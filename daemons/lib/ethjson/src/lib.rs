@@ -12,6 +12,7 @@
 //! | [`unsigned`] | a call as the transaction that a block would hold |
 
 pub mod admit;
+mod authorization;
 pub mod block;
 pub mod block_overrides;
 pub mod call_args;

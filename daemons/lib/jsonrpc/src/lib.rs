@@ -9,6 +9,7 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
+//! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
 //! | [`limits`] | every size and time that a client can cause |
@@ -72,6 +73,7 @@ pub mod limits;
 mod list;
 pub mod listener;
 pub mod listeners;
+mod message;
 mod min_block;
 mod opening;
 pub mod openrpc;

@@ -238,3 +238,13 @@ fn a_batch_of_quick_calls_has_a_deadline() {
     assert_eq!(got.first().map(|answer| &answer["result"]), Some(&Value::Bool(true)));
     assert_eq!(got.last().map(|answer| &answer["error"]["code"]), Some(&Value::from(codes::TIMEOUT)));
 }
+
+#[test]
+fn of_members_with_one_name_the_last_counts_in_whatever_case() {
+    let done = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":[1]}}"#);
+    let usual = r#""jsonrpc":"2.0","method":"echo","params":[1]"#;
+    check(&format!(r#"{{"id":null,"iD":1,{usual}}}"#), 200, &done("1"));
+    check(&format!(r#"{{"ID":1,"id":2,{usual}}}"#), 200, &done("2"));
+    check(&format!(r#"{{"id":1,{usual},"PARAMS":[1]}}"#), 200, &done("1"));
+    check(&format!(r#"{{"id":1,{usual},"more":{{}}}}"#), 200, &done("1"));
+}
