@@ -15,7 +15,7 @@
 //! | `replay` | mined blocks run again |
 //! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | tracers: instructions, calls, accounts |
-//! | `asked`, `fault` | what geth asks for an instruction; why it does not run it, in geth's words |
+//! | `asked`, `fault`, `words` | what geth asks for an instruction; why it does not run it, in geth's words |
 //! | `watch` | bound of what a tracer keeps |
 //! | `pool` | the few threads that run what takes longer |
 
@@ -38,6 +38,7 @@ pub mod settle;
 pub mod steps;
 pub mod touched;
 pub mod watch;
+mod words;
 
 use budget::{Budget, Spent};
 use database::ReadFault;

@@ -1,7 +1,7 @@
 //! Struct logger of geth: every instruction as JSON, written while the transaction runs, so that only the answer grows.
 
 use super::asked::Asked;
-use super::fault::name;
+use super::words::name;
 use maidenlane_json::{Object, push_data, push_list};
 use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
