@@ -18,13 +18,10 @@ impl Normalizer {
     ///
     /// geth may tell a guess of a blob fee as the fee.
     pub(super) fn forget(&self, method: &str, answer: &mut Value) {
-        match method {
-            "eth_feeHistory" => {
-                if let Some(fee) = self.guessed(answer).filter(|fee| *fee == GUESS) {
-                    *fee = FEE.into();
-                }
-            }
-            _ => {}
+        if method == "eth_feeHistory"
+            && let Some(fee) = self.guessed(answer).filter(|fee| *fee == GUESS)
+        {
+            *fee = FEE.into();
         }
     }
 
