@@ -22,7 +22,8 @@ pub struct Limits {
     pub write: Duration,
     /// Ping interval: a WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
     pub ping: Duration,
-    /// Messages of one WebSocket or IPC connection that are answered at one time; more are not read.
+    /// Messages of one WebSocket or IPC connection that are answered at one time, and requests of one HTTP/2 connection;
+    /// more are not read.
     pub messages: usize,
     /// Subscriptions on one connection.
     pub subscriptions: usize,
