@@ -21,13 +21,18 @@ use http::header::{
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::upgrade::OnUpgrade;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 type Answer = Response<Full<Bytes>>;
+
+/// Body of a request, which its owner may keep until the answer is sent.
+pub(crate) trait Wanted: Body<Data = Bytes, Error = hyper::Error> + Send {}
+
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Send> Wanted for B {}
 
 /// State that the requests of one connection share.
 pub(crate) struct Http<A> {
@@ -61,7 +66,7 @@ impl Upgrade {
 }
 
 impl<A: Api> Http<A> {
-    pub(crate) async fn respond(&self, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn respond<B: Wanted>(&self, request: Request<B>) -> Answer {
         let listener = &*self.listener;
         self.unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
         let host = match host_of(&request) {
@@ -87,7 +92,7 @@ impl<A: Api> Http<A> {
         answer
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer<B: Wanted>(&self, request: Request<B>) -> Answer {
         let path = request.uri().path();
         if !self.listener.http || (path != "/" && path != openrpc::PATH) {
             return plain(StatusCode::NOT_FOUND, "not found\n");
@@ -120,7 +125,7 @@ impl<A: Api> Http<A> {
         Some(Caller { listener: Arc::clone(&self.listener), identity })
     }
 
-    fn upgrade(&self, mut request: Request<Incoming>) -> Answer {
+    fn upgrade<B>(&self, mut request: Request<B>) -> Answer {
         if request.uri().path() != "/" {
             return plain(StatusCode::NOT_FOUND, "not found\n");
         }
@@ -141,7 +146,7 @@ impl<A: Api> Http<A> {
         }
     }
 
-    async fn post(&self, request: Request<Incoming>, caller: &Caller) -> Answer {
+    async fn post<B: Wanted>(&self, request: Request<B>, caller: &Caller) -> Answer {
         let (head, body) = request.into_parts();
         // Of the length that the client tells; nobody waits for the bytes of it.
         let most = u64::try_from(self.listener.limits.body_bytes).unwrap_or(u64::MAX);
@@ -164,7 +169,7 @@ impl<A: Api> Http<A> {
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Answer> {
+    async fn read<B: Wanted>(&self, body: B) -> Result<Bytes, Answer> {
         let reading = Limited::new(body, self.listener.limits.body_bytes).collect();
         match tokio::time::timeout(self.listener.limits.read, reading).await {
             Ok(Ok(body)) => {

@@ -5,8 +5,9 @@ use crate::connection::stopped;
 use crate::dispatch::Api;
 use crate::http::Http;
 use crate::limits::Limits;
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
@@ -32,12 +33,15 @@ where
 {
     let limits = http.listener.limits;
     let (http, activity, tasks) = (Arc::new(http), Arc::new(Activity::new()), Tasks::default());
-    let service = hyper::service::service_fn(|request| {
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let (http, busy) = (Arc::clone(&http), Busy::new(&activity));
         async move {
-            let (head, body) = http.respond(request).await.into_parts();
+            let (head, mut asked) = request.into_parts();
+            let answer = http.respond(Request::from_parts(head, &mut asked)).await;
+            let (head, body) = answer.into_parts();
             let Ok(body) = body.collect().await;
-            Ok::<_, Infallible>(http::Response::from_parts(head, Parts::new(body.to_bytes(), busy)))
+            let parts = Parts { rest: body.to_bytes(), busy: busy.answering(), _asked: asked };
+            Ok::<_, Infallible>(Response::from_parts(head, parts))
         }
     });
     let streams = u32::try_from(limits.messages).unwrap_or(u32::MAX);
@@ -142,13 +146,15 @@ impl Busy {
         Self { activity: Arc::clone(activity), answers: false }
     }
 
-    fn answer(&mut self) {
+    fn answering(mut self) -> Self {
         let mut active = self.activity.lock();
         if active.answers == 0 {
             active.taken = Instant::now();
         }
         active.answers += 1;
+        drop(active);
         self.answers = true;
+        self
     }
 }
 
@@ -165,13 +171,8 @@ impl Drop for Busy {
 struct Parts {
     rest: Bytes,
     busy: Busy,
-}
-
-impl Parts {
-    fn new(body: Bytes, mut busy: Busy) -> Self {
-        busy.answer();
-        Self { rest: body, busy }
-    }
+    /// Body of the request: to drop one that was not read resets the stream, and takes back an answer that is not sent.
+    _asked: Incoming,
 }
 
 impl Body for Parts {
