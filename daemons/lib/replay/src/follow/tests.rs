@@ -1,6 +1,7 @@
 //! Tests of a replica over a real log: whatever happened on the way, in the end it knows the canonical chain and
 //! nothing else.
 
+mod clocks;
 mod proofs;
 
 use super::{Follower, Keep, Logs, Past};
