@@ -248,16 +248,16 @@ func (m *maidenlane) onBlockEnd(err error) {
 
 func (m *maidenlane) onClose() {
 	defer m.enter("OnClose")()
-	m.flush(true)
-	if m.inFile < len(m.queue) || m.hole != "" {
+	for tries := 0; tries == 0 || tries < 3 && len(m.queue) > 0; tries++ {
+		m.flush(true) // what a failed fsync put in doubt goes to another segment
+	}
+	if len(m.queue) > 0 {
 		log.Error("Maidenlane hook closes with frames that the disk refused", "bytes", m.held)
 		m.queue, m.inFile, m.hole = nil, 0, "geth stopped while the spool took no frames"
 		m.closing = true // a HOLE is small: it may use the reserve
 		m.flush(true)
 	}
-	if m.file != nil {
-		_ = m.file.Close()
-	}
+	_ = m.file.Close() // nil refuses
 }
 
 // put queues one group of frames and writes what the disk takes.
