@@ -6,6 +6,7 @@
 //! | `request_view` | the view that a request is answered from, and its freshness |
 //! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs |
 //! | `tries` | the tries of a state |
+//! | `cold` | look-ups: at once where a block is cached or small, else on the pool |
 //! | `execute` | limits of methods that execute |
 //! | `call_context` | the state, the block and the overrides that a call runs on |
 //! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3` | the methods, by namespace |
@@ -18,6 +19,7 @@ mod block_logs;
 pub(crate) mod blocks;
 mod call_context;
 mod changes;
+mod cold;
 mod debug;
 mod eth;
 mod execute;
