@@ -6,6 +6,7 @@
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
 use crate::gzip;
+use crate::in_flight::{Held, Share};
 use crate::listener::{Caller, Listener};
 use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
 use crate::openrpc;
@@ -32,6 +33,8 @@ pub(crate) struct Http<A> {
     pub(crate) listener: Arc<Listener>,
     /// Certificate of the client, on connections that have one.
     pub(crate) certificate: Option<CertificateDer<'static>>,
+    /// Share of the connection in what all answers may hold.
+    pub(crate) share: Arc<Share>,
     pub(crate) upgrade: Upgrade,
 }
 
@@ -146,7 +149,7 @@ impl<A: Api> Http<A> {
             Err(refused) => return refused,
         };
         let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
-        let peer = Peer { subscriptions: None, caller: Some(caller) };
+        let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
@@ -176,15 +179,16 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
 }
 
 async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
+    let dispatch::Answer { body, status, held, .. } = answer;
     let (body, encoding) = match gzip {
-        true => gzip::compress(answer.body).await.map_or_else(
-            |text| (Bytes::from(text), None),
-            |bytes| (Bytes::from(bytes), Some(HeaderValue::from_static("gzip"))),
+        true => gzip::compress(body).await.map_or_else(
+            |text| (text.into_bytes(), None),
+            |bytes| (bytes, Some(HeaderValue::from_static("gzip"))),
         ),
-        false => (Bytes::from(answer.body), None),
+        false => (body.into_bytes(), None),
     };
-    let mut response = Response::new(Full::new(body));
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = Response::new(Full::new(counted(body, held)));
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -202,6 +206,18 @@ async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bo
         }
     }
     response
+}
+
+/// Body that is counted until its last byte is written.
+fn counted(body: Vec<u8>, mut held: Held) -> Bytes {
+    struct Counted(Vec<u8>, #[expect(dead_code, reason = "counts until it is dropped")] Held);
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    held.shrink_to(body.len());
+    if held.counts() { Bytes::from_owner(Counted(body, held)) } else { Bytes::from(body) }
 }
 
 fn unauthorized() -> Answer {

@@ -11,6 +11,8 @@
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
+//! | `message` | one message, read as geth reads it |
+//! | [`in_flight`] | bytes of answers on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
@@ -63,12 +65,14 @@ pub mod dispatch;
 pub mod error;
 mod gzip;
 mod http;
+pub mod in_flight;
 pub mod ipc;
 mod jwt;
 pub mod limits;
 mod list;
 pub mod listener;
 pub mod listeners;
+mod message;
 mod min_block;
 pub mod openrpc;
 pub mod origin;

@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Identity, Refused};
 use crate::error::Error;
+use crate::in_flight::InFlight;
 use crate::limits::Limits;
 use crate::origin::{Hosts, Origins};
 use crate::tls::Tls;
@@ -16,6 +17,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub struct Listener {
     /// Bounds on sizes and times.
     pub limits: Limits,
+    /// Answers on their way, which listeners may share.
+    pub in_flight: InFlight,
     /// True if plain HTTP requests are answered.
     pub http: bool,
     /// True if WebSocket upgrades are accepted.
@@ -38,6 +41,7 @@ impl Listener {
     pub fn open(limits: Limits) -> Self {
         Self {
             limits,
+            in_flight: InFlight::new(&limits),
             http: true,
             websocket: true,
             namespaces: None,

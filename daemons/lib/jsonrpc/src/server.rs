@@ -129,7 +129,8 @@ async fn welcome<A: Api>(
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
             let caller = Caller { listener, identity: None };
-            Connection { api, caller, min: None }.serve(&mut values, closed).await;
+            let share = caller.listener.in_flight.share();
+            Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
     }
 }
@@ -163,7 +164,8 @@ async fn connection<A: Api, S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = listener.limits;
-    let http = Arc::new(Http { api, listener, certificate, upgrade: Upgrade::default() });
+    let share = listener.in_flight.share();
+    let http = Arc::new(Http { api, listener, certificate, share, upgrade: Upgrade::default() });
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.respond(request).await) }
@@ -189,7 +191,8 @@ async fn connection<A: Api, S>(
         && let Ok(stream) = stream.await
     {
         let mut frames = Frames::new(TokioIo::new(stream), &limits).await;
-        Connection { api: Arc::clone(&http.api), caller, min }.serve(&mut frames, closed).await;
+        let (api, share) = (Arc::clone(&http.api), Arc::clone(&http.share));
+        Connection { api, caller, min, share }.serve(&mut frames, closed).await;
     }
 }
 
