@@ -93,7 +93,8 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// Follower at the store's position if the log still holds that record, else where its head is found again.
+    /// Follower at the store's position if the log still holds that record, else where its head is found again: calls
+    /// `progress` while that takes.
     ///
     /// # Errors
     /// When the log no longer holds what comes next, or the database lacks what is to be kept.
@@ -104,6 +105,7 @@ impl Follower {
         logs: Logs,
         events: Tracer<Event>,
         liveness: Arc<Liveness>,
+        progress: &mut dyn FnMut(),
     ) -> Result<Self, Error> {
         let Logs { blocks, proofs } = logs;
         let mut feed = Scanner::new(blocks);
@@ -121,7 +123,7 @@ impl Follower {
         let at = stored.position;
         let facts = match at {
             None => stored,
-            Some(position) => resume::resume(&store, keep, stored, position, &mut feed, &events)?,
+            Some(position) => resume::resume(&store, keep, stored, position, &mut feed, &events, progress)?,
         };
         let sets = match proofs {
             None => None,

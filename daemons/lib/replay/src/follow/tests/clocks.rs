@@ -32,7 +32,8 @@ fn check(tap_clock_ahead_s: i64, found: bool, live: bool) {
     let liveness = Arc::new(Liveness::default());
     let logs = Logs::open(&world.backend(), TOPIC, Some(PROOFS)).unwrap();
     let mut follower =
-        Follower::new(store, KEEP, DEMANDS, logs, Tracer::silent(), Arc::clone(&liveness)).unwrap();
+        Follower::new(store, KEEP, DEMANDS, logs, Tracer::silent(), Arc::clone(&liveness), &mut || ())
+            .unwrap();
     let counts = || liveness.any() && liveness.silent() < SILENCE_MAX;
     follower.turn(Duration::ZERO).unwrap();
     assert_eq!(counts(), found, "{tap_clock_ahead_s} s ahead, found");
