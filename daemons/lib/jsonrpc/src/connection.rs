@@ -155,7 +155,8 @@ impl<A: Api> Connection<A> {
     }
 
     async fn answer(&self, body: Bytes, subscriptions: &Subscriptions) -> Answer {
-        let pin = Arc::new(self.api.pin(self.min.clone().map(Ok)).await);
+        let pin = self.api.pin(self.min.clone().map(Ok)).await;
+        let pin = Arc::new(A::owned(pin, self.caller.owner()));
         let peer =
             Peer { subscriptions: Some(subscriptions), caller: Some(&self.caller), share: Some(&self.share) };
         dispatch::answer_to(peer, &*self.api, &pin, &body, self.limits()).await

@@ -7,7 +7,7 @@ use crate::in_flight::{Held, Share};
 use crate::json::{Json, Object};
 use crate::limits::Limits;
 use crate::list;
-use crate::listener::Caller;
+use crate::listener::{Caller, Owner};
 use crate::message::{Parsed, parse, text_of};
 use crate::min_block::MinBlock;
 use crate::openrpc::Described;
@@ -30,6 +30,13 @@ pub trait Api: Send + Sync + 'static {
     /// Takes the present pin, or the first that satisfies `min` within the Api's own bounds. What cannot be
     /// satisfied is remembered in the pin and returned by [`Api::call`], so that every answer carries its own id.
     fn pin(&self, min: Option<Result<MinBlock, Error>>) -> impl Future<Output = Self::Pin> + Send;
+
+    /// Tells a pin whose request it serves.
+    #[must_use]
+    fn owned(pin: Self::Pin, owner: Owner) -> Self::Pin {
+        let _ = owner;
+        pin
+    }
 
     /// Number and hash (`0x…`) of the block that answers come from, for the answer's headers.
     fn block(pin: &Self::Pin) -> Option<(u64, String)>;

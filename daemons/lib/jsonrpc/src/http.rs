@@ -22,17 +22,24 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 type Answer = Response<Full<Bytes>>;
 
+/// Client at the other end of a connection, as far as the connection shows it.
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
 /// State that the requests of one connection share.
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
     pub(crate) listener: Arc<Listener>,
-    /// Certificate of the client, on connections that have one.
-    pub(crate) certificate: Option<CertificateDer<'static>>,
+    pub(crate) client: Client,
     /// Share of the connection in what all answers may hold.
     pub(crate) share: Arc<Share>,
     pub(crate) upgrade: Upgrade,
@@ -111,8 +118,8 @@ impl<A: Api> Http<A> {
     }
 
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
-        let identity = self.listener.admit(headers, self.certificate.as_ref()).ok()?;
-        Some(Caller { listener: Arc::clone(&self.listener), identity })
+        let identity = self.listener.admit(headers, self.client.certificate.as_ref()).ok()?;
+        Some(Caller { listener: Arc::clone(&self.listener), identity, address: self.client.address })
     }
 
     fn upgrade(&self, mut request: Request<Incoming>) -> Answer {
@@ -148,7 +155,8 @@ impl<A: Api> Http<A> {
             Ok(body) => body,
             Err(refused) => return refused,
         };
-        let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
+        let pin = self.api.pin(min_block_of(&head.headers, None)).await;
+        let pin = Arc::new(A::owned(pin, caller.owner()));
         let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await

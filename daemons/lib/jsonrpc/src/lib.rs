@@ -86,7 +86,7 @@ pub use args::Args;
 pub use dispatch::Api;
 pub use error::Error;
 pub use limits::Limits;
-pub use listener::Listener;
+pub use listener::{Listener, Owner};
 pub use maidenlane_json::{self as json, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, stopped};
 use crate::dispatch::Api;
-use crate::http::{Http, Upgrade, Upgraded};
+use crate::http::{Client, Http, Upgrade, Upgraded};
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
 use crate::websocket::Frames;
@@ -10,13 +10,13 @@ use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// Listening socket.
 #[derive(Debug)]
@@ -36,14 +36,16 @@ impl From<TcpListener> for Socket {
 impl Socket {
     async fn accept(&self) -> std::io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+            Self::Tcp(listener) => {
+                listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip()))
+            }
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
         }
     }
 }
 
 enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
 
@@ -105,12 +107,14 @@ async fn welcome<A: Api>(
 ) {
     let limits = listener.limits;
     match accepted {
-        Accepted::Tcp(stream) => {
+        Accepted::Tcp(stream, address) => {
+            let address = Some(address);
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
             let stream = WriteTimeout::new(stream, limits.write);
             let Some(tls) = &listener.tls else {
-                return connection(stream, None, api, listener, closed).await;
+                let client = Client { address, certificate: None };
+                return connection(stream, client, api, listener, closed).await;
             };
             let greeting = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
@@ -122,13 +126,13 @@ async fn welcome<A: Api>(
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate =
                     certificates.and_then(|all| all.first()).map(|one| one.clone().into_owned());
-                connection(stream, certificate, api, listener, closed).await;
+                connection(stream, Client { address, certificate }, api, listener, closed).await;
             }
         }
         Accepted::Unix(stream) => {
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
-            let caller = Caller { listener, identity: None };
+            let caller = Caller { listener, identity: None, address: None };
             let share = caller.listener.in_flight.share();
             Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
@@ -156,7 +160,7 @@ fn passing(error: &std::io::Error) -> bool {
 /// A peer that leaves while its call runs drops the call's future: that is how expensive calls are cancelled.
 async fn connection<A: Api, S>(
     stream: S,
-    certificate: Option<CertificateDer<'static>>,
+    client: Client,
     api: Arc<A>,
     listener: Arc<Listener>,
     mut closed: watch::Receiver<bool>,
@@ -165,7 +169,7 @@ async fn connection<A: Api, S>(
 {
     let limits = listener.limits;
     let share = listener.in_flight.share();
-    let http = Arc::new(Http { api, listener, certificate, share, upgrade: Upgrade::default() });
+    let http = Arc::new(Http { api, listener, client, share, upgrade: Upgrade::default() });
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.respond(request).await) }

@@ -3,7 +3,7 @@
 
 use super::arrivals::{Arrivals, CLOCKS_APART_MAX};
 use super::cursors::{Cursors, EXPIRY, Made, Ms};
-use super::descriptions::Descriptions;
+use super::descriptions::{Descriptions, Kept};
 use super::id::{Description, Id, Signer};
 use super::{Command, Found, Unavailable};
 use maidenlane_log::{Append, Backend, Error, From, LogConsumer, LogProducer, Offset};
@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Most polled filters that are known; the oldest are forgotten first.
-const FILTERS_MAX: usize = 100_000;
+/// Most polled filters that are known; the oldest are forgotten first. More than there can be descriptions, so that no
+/// owner's filters push out another's.
+const FILTERS_MAX: usize = 400_000;
 /// Most requests in one turn.
 const BATCH_MAX: usize = 1_000;
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -48,6 +49,7 @@ struct Open {
     producer: Box<dyn LogProducer>,
     consumer: Box<dyn LogConsumer>,
     next: Offset,
+    signer: Arc<Signer>,
     arrivals: Arrivals,
     cursors: Cursors,
     descriptions: Descriptions,
@@ -96,7 +98,7 @@ impl Reader {
                     let _ = answer.send(Ok(counted));
                 }
                 for (id, answer) in finds {
-                    let _ = answer.send(Ok(open.find(id, &self.signer)));
+                    let _ = answer.send(Ok(open.find(id)));
                 }
             }
             (Err(error), _) => {
@@ -116,7 +118,7 @@ impl Reader {
     fn with_open<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.log, &self.signer.realm)?,
+            None => Open::new(&self.log, &self.signer)?,
         };
         let done = work(&mut open)?;
         self.open = Some(open);
@@ -125,7 +127,8 @@ impl Reader {
 }
 
 impl Open {
-    fn new(log: &Backend, topic: &str) -> Result<Self, Error> {
+    fn new(log: &Backend, signer: &Arc<Signer>) -> Result<Self, Error> {
+        let topic = &signer.realm;
         let producer = log.producer(topic)?;
         let mut consumer = log.consumer(topic, 0)?;
         let arrivals = Arrivals::new(now_ms(), Instant::now(), consumer.end()?);
@@ -135,6 +138,7 @@ impl Open {
             producer,
             consumer,
             next,
+            signer: Arc::clone(signer),
             arrivals,
             cursors: Cursors::new(FILTERS_MAX, gone),
             descriptions: Descriptions::default(),
@@ -165,8 +169,12 @@ impl Open {
         match Filter::decode(payload) {
             Ok(Filter::Moved(moved)) => self.cursors.apply(&moved, self.arrivals.of(offset, moved.at_ms)),
             Ok(Filter::Criteria(criteria)) => {
-                let at = self.arrivals.of(offset, criteria.at_ms);
-                self.descriptions.apply(&criteria, at, self.arrivals.is_live(offset));
+                let (at, live) = (self.arrivals.of(offset, criteria.at_ms), self.arrivals.is_live(offset));
+                // What nobody with the key made is no filter.
+                if let Some(made) = Description::read(&criteria.criteria, &self.signer) {
+                    let kept = Kept { criteria: criteria.criteria, owner: made.owner, at, live };
+                    self.descriptions.apply(kept);
+                }
                 true
             }
             Err(error) => {
@@ -176,11 +184,11 @@ impl Open {
         }
     }
 
-    fn find(&self, id: Id, signer: &Signer) -> Option<Found> {
+    fn find(&self, id: Id) -> Option<Found> {
         let now = self.arrivals.now();
         let kept = self.descriptions.of(id)?;
         let (again, described) = (kept.wants_again(now), kept.at);
-        let filter = Description::read(&kept.criteria, signer)?;
+        let filter = Description::read(&kept.criteria, &self.signer)?;
         let made = Made { filter: id, start: filter.start, created: filter.created, described };
         let stand = self.cursors.of(&made, now)?;
         Some(Found { id, filter, stand, again: again.then_some(kept.criteria) })

@@ -62,7 +62,9 @@ fn ago(age_ms: i64) -> Ms {
 fn made(age_ms: i64, criteria: &str) -> Made {
     let (created, kind) = (ago(age_ms), Kind::Logs(criteria.to_owned()));
     let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
-    let describe = |nonce| Description { kind: kind.clone(), created, start: at(1), nonce: [nonce; 16] };
+    let owner = u64::from(criteria.len() > 100_000);
+    let describe =
+        |nonce| Description { kind: kind.clone(), owner, created, start: at(1), nonce: [nonce; 16] };
     let (id, criteria) =
         (0..=u8::MAX).find_map(|nonce| describe(nonce).write(&signer)).expect("a nonce that will do");
     Made { id, created, criteria: criteria.into() }
@@ -184,4 +186,17 @@ fn one_replica_s_clock_neither_ends_nor_repeats_the_filters_of_others() {
             assert_eq!(found, (Some((6, 3)), Some((7, 1))), "{clock}");
         }
     }
+}
+
+#[test]
+fn one_client_s_filters_push_out_nobody_else_s() {
+    let shared = Shared::new();
+    let (replica, small) = (shared.replica(), made(0, "{}"));
+    shared.append([stored(&small, 0)]);
+    assert_eq!(stands(&replica, &small), Some((1, 0)));
+    for number in 0..130 {
+        shared.append([stored(&made(0, &format!("{number}{}", "x".repeat(524_280))), 0)]);
+    }
+    assert_eq!(stands(&replica, &small), Some((1, 0)));
+    assert_eq!(stands(&shared.replica(), &small), Some((1, 0)), "nor in a replica that reads all at once");
 }

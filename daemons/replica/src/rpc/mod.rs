@@ -39,7 +39,7 @@ use blocks::Blocks;
 use eth::fees::Fees;
 use maidenlane_evm::codes::Codes;
 use maidenlane_evm::pool::Pool;
-use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
+use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock, Owner};
 use maidenlane_replay::Live;
 use maidenlane_service::Current;
 pub use request_view::RequestView;
@@ -174,6 +174,10 @@ impl Api for Rpc {
 
     async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> RequestView {
         request_view::pin(&*self.shared.live, &self.shared.waiters, min).await
+    }
+
+    fn owned(view: RequestView, owner: Owner) -> RequestView {
+        view.owned(owner)
     }
 
     fn block(view: &RequestView) -> Option<(u64, String)> {

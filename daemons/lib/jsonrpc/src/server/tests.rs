@@ -10,7 +10,7 @@ fn ask(request: &str, limits: Limits) -> (String, String) {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
         let rules = Arc::new(Listener::open(limits));
         let (_closing, closed) = watch::channel(false);
-        let serving = connection(stream, None, Arc::new(Fake::default()), rules, closed);
+        let serving = connection(stream, Client::default(), Arc::new(Fake::default()), rules, closed);
         let asking = async {
             client.write_all(request.as_bytes()).await.expect("the server reads");
             let mut answer = String::new();
@@ -96,7 +96,8 @@ fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     runtime.block_on(async {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
         let (_closing, closed) = watch::channel(false);
-        let serving = connection(stream, None, Arc::new(Fake::default()), Arc::new(rules), closed);
+        let serving =
+            connection(stream, Client::default(), Arc::new(Fake::default()), Arc::new(rules), closed);
         let asking = async {
             client.write_all(request.as_bytes()).await.expect("the server reads");
             let mut answer = Vec::new();
@@ -237,7 +238,13 @@ fn answers_that_nobody_reads_are_bounded_over_all_connections() {
         let big = CALL.replace("echo", "big").replace("[1]", "[99000]");
         let mut ask = async |body: &str| {
             let (mut client, stream) = tokio::io::duplex(1 << 10);
-            serving.spawn(connection(stream, None, Arc::clone(&api), Arc::clone(&rules), closed.clone()));
+            serving.spawn(connection(
+                stream,
+                Client::default(),
+                Arc::clone(&api),
+                Arc::clone(&rules),
+                closed.clone(),
+            ));
             client.write_all(post(JSON, body).as_bytes()).await.expect("it reads");
             let mut begun = [0; 1_000];
             let read = client.read(&mut begun).await.expect("it answers");
