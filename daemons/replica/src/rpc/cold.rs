@@ -23,7 +23,7 @@ const TX_GAS: u64 = 21_000;
 
 /// Reason for which a look-up has no answer.
 pub(super) enum Miss {
-    /// It would hold the IO thread for too long.
+    /// Work that would hold the IO thread for too long.
     Cold,
     /// Refusal, with the client's error.
     Refused(Error),
@@ -38,7 +38,7 @@ impl From<Error> for Miss {
 /// Handler of a look-up: the same answer on every thread.
 pub(super) type Method = fn(&Look<'_>, Option<&RawValue>) -> Result<Json, Miss>;
 
-/// What a look-up may read.
+/// Access of a look-up to the chain and the caches.
 pub(super) struct Look<'a> {
     pub(super) shared: &'a Shared,
     pub(super) view: &'a RequestView,

@@ -9,7 +9,7 @@ use maidenlane_jsonrpc::codes;
 use maidenlane_state::StateView as _;
 use serde_json::{Value, json};
 use std::pin::Pin;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 /// Replica with one pool thread, and one place in its queue.
@@ -18,17 +18,19 @@ fn replica(chain: &fake::Chain) -> Rpc {
     Rpc::new(Arc::new(Still::new(chain.clone())), settings).expect("threads")
 }
 
+type Job<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + 'a>>;
+
 /// Jobs that keep a pool busy until they are dropped.
 struct Busy<'a> {
-    _jobs: [Pin<Box<dyn Future<Output = Result<(), Refused>> + 'a>>; 2],
-    _release: Sender<()>,
+    _jobs: [Job<'a>; 2],
+    _release: SyncSender<()>,
 }
 
 /// Keeps the pool's thread busy, and its queue full.
 fn occupy(rpc: &Rpc) -> Busy<'_> {
-    let (release, held) = channel::<()>();
+    let (release, held) = sync_channel::<()>(0);
     let held = Arc::new(Mutex::new(held));
-    let (started, running) = channel();
+    let (started, running) = sync_channel(2);
     let jobs = [(), ()].map(|()| {
         let (held, started) = (Arc::clone(&held), started.clone());
         let mut job = Box::pin(rpc.shared.pool.run(move |_| {
@@ -37,7 +39,7 @@ fn occupy(rpc: &Rpc) -> Busy<'_> {
             let _ = held.lock().map(|held| held.recv());
         }));
         assert!(job.as_mut().now_or_never().is_none(), "it never ends");
-        job as Pin<Box<dyn Future<Output = _>>>
+        job as Job<'_>
     });
     running.recv().expect("the first has begun");
     Busy { _jobs: jobs, _release: release }
