@@ -11,6 +11,7 @@ use alloy::primitives::{B256, Bytes, U256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
+use maidenlane_evm::pool::Refused;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::clock::now_ms;
 use maidenlane_state::At;
@@ -122,16 +123,37 @@ fn not_taken(reason: NotTaken) -> Error {
     Error::new(code, reason.to_string())
 }
 
+/// Does a look-up, on the pool unless it is `hot`. A full pool is no reason to leave out what was waited for.
+async fn told(
+    shared: &Shared,
+    look: impl Fn() -> Result<Json, Error> + Clone + Send + 'static,
+    hot: bool,
+) -> Result<Json, Error> {
+    if hot {
+        return look();
+    }
+    let there = look.clone();
+    match shared.pool.run(move |_| there()).await {
+        Ok(done) => done,
+        Err(Refused::Full) => look(),
+        Err(reason) => Err(refused(reason)),
+    }
+}
+
 /// Waits for the receipt, until a block holds the transaction.
 async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Json, Error> {
     // Subscribed before the first look: a block between look and wait is not missed.
     let mut changes = shared.live.changes();
     let found = async {
         loop {
-            let view = RequestView::now(&*shared.live);
+            let view = Arc::new(RequestView::now(&*shared.live));
             if let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? {
-                let block = shared.blocks.block(&view, at)?;
-                return shared.blocks.receipt(&view, &block, index);
+                let there = Arc::clone(shared);
+                let look = move || {
+                    let block = there.blocks.block(&view, at)?;
+                    there.blocks.receipt(&view, &block, index)
+                };
+                return told(shared, look, shared.blocks.decoded(at).is_some()).await;
             }
             if changes.changed().await.is_err() {
                 return Err(Error::internal("this replica is stopping"));
