@@ -157,7 +157,8 @@ in  M.Replica::{
     -- Nor without a sign of life from the feed for this long; more than the brokers' session timeout.
     -- Default 15000. Reloads.
     , maxSilence_ms = 15000
-    -- Nor with a head older than this; None for chains that may halt. Default Some 120. Reloads.
+    -- Nor with a head older than this by this machine's clock; None for chains that may halt. Default Some 120.
+    -- Reloads.
     , maxHeadAge_s = Some 120
     -- Memory for blocks of the database. Default 512.
     , storeCache_MB = 512

@@ -11,6 +11,7 @@ use crate::listener::{Caller, Listener};
 use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
 use crate::openrpc;
 use crate::origin::Origins;
+use crate::owner::Owner;
 use crate::websocket;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -22,7 +23,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -31,7 +31,7 @@ type Answer = Response<Full<Bytes>>;
 /// Client at the other end of a connection, as far as the connection shows it.
 #[derive(Default)]
 pub(crate) struct Client {
-    pub(crate) address: Option<IpAddr>,
+    pub(crate) address: Owner,
     pub(crate) certificate: Option<CertificateDer<'static>>,
 }
 
@@ -119,7 +119,7 @@ impl<A: Api> Http<A> {
 
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let identity = self.listener.admit(headers, self.client.certificate.as_ref()).ok()?;
-        Some(Caller { listener: Arc::clone(&self.listener), identity, address: self.client.address })
+        Some(Caller { listener: Arc::clone(&self.listener), identity, address: self.client.address.clone() })
     }
 
     fn upgrade(&self, mut request: Request<Incoming>) -> Answer {

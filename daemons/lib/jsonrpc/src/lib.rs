@@ -19,6 +19,7 @@
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
+//! | `owner` | owners of what requests cause to be kept: identities and addresses |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
@@ -76,6 +77,7 @@ mod message;
 mod min_block;
 pub mod openrpc;
 pub mod origin;
+mod owner;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;
@@ -86,10 +88,11 @@ pub use args::Args;
 pub use dispatch::Api;
 pub use error::Error;
 pub use limits::Limits;
-pub use listener::{Listener, Owner};
+pub use listener::Listener;
 pub use maidenlane_json::{self as json, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};
+pub use owner::Owner;
 pub use server::{Socket, serve};
 pub use subscriptions::{Events, Publisher};

@@ -5,10 +5,10 @@ use crate::error::Error;
 use crate::in_flight::InFlight;
 use crate::limits::Limits;
 use crate::origin::{Hosts, Origins};
+use crate::owner::Owner;
 use crate::tls::Tls;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -82,43 +82,19 @@ fn within(namespaces: Option<&[String]>, method: &str) -> bool {
     namespace == "rpc" || namespaces.is_none_or(|all| all.iter().any(|each| each == namespace))
 }
 
-/// Owner of what a request causes to be kept, for shares: an identity, or the address that a request without one comes
-/// from. Those who come through one proxy without an identity are one owner.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner(Arc<str>);
-
-impl Owner {
-    /// Text that tells owners apart.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Prefix of an IPv6 address that belongs to one customer: who has one address has all of them.
-const fn customer(address: Ipv6Addr) -> Ipv6Addr {
-    let [a, b, c, d, ..] = address.segments();
-    Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)
-}
-
 /// Caller of a method: an identity at a listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) listener: Arc<Listener>,
     pub(crate) identity: Option<Arc<Identity>>,
-    /// Address of the peer; `None` on a Unix socket.
-    pub(crate) address: Option<IpAddr>,
+    /// Owner where there is no identity.
+    pub(crate) address: Owner,
 }
 
 impl Caller {
     /// Owner of what this caller causes to be kept.
     pub(crate) fn owner(&self) -> Owner {
-        Owner(match (&self.identity, self.address.map(|address| address.to_canonical())) {
-            (Some(identity), _) => format!("identity {}", identity.name).into(),
-            (None, Some(IpAddr::V6(address))) => format!("address {}", customer(address)).into(),
-            (None, Some(address)) => format!("address {address}").into(),
-            (None, None) => Arc::default(),
-        })
+        self.identity.as_ref().map_or(&self.address, |identity| &identity.owner).clone()
     }
 
     /// True when this method is there for this caller.
@@ -148,14 +124,14 @@ mod tests {
         let some = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         let listener = Listener { namespaces: some(&["eth", "net"]), ..Listener::open(Limits::default()) };
         let listener = Arc::new(listener);
-        let anyone = Caller { listener: Arc::clone(&listener), identity: None, address: None };
+        let anyone = Caller { listener: Arc::clone(&listener), identity: None, address: Owner::default() };
         for (method, served) in
             [("eth_call", true), ("net_version", true), ("debug_traceCall", false), ("rpc_modules", true)]
         {
             assert_eq!(anyone.serves(method), served, "{method}");
         }
         let identity = Identity::new("reader".to_owned(), some(&["eth", "debug"]), false, None);
-        let reader = Caller { listener, identity: Some(Arc::new(identity)), address: None };
+        let reader = Caller { listener, identity: Some(Arc::new(identity)), address: Owner::default() };
         for (method, served) in [
             ("eth_call", true),
             ("net_version", false),
@@ -166,25 +142,5 @@ mod tests {
             assert_eq!(reader.serves(method), served, "{method}");
         }
         assert_eq!(reader.admit("net_version").expect_err("not there").code, crate::codes::METHOD_NOT_FOUND);
-    }
-
-    #[test]
-    fn shares_belong_to_identities_and_addresses() {
-        let listener = Arc::new(Listener::open(Limits::default()));
-        let owner = |identity: Option<&str>, address: &str| {
-            let identity = identity.map(|name| Arc::new(Identity::new(name.to_owned(), None, false, None)));
-            let address = address.parse().ok();
-            Caller { listener: Arc::clone(&listener), identity, address }.owner()
-        };
-        assert_eq!(owner(None, "10.0.0.1"), owner(None, "::ffff:10.0.0.1"));
-        assert_eq!(owner(None, "2001:db8::1"), owner(None, "2001:db8::ffff:2"));
-        assert_eq!(owner(Some("a"), "10.0.0.1"), owner(Some("a"), "10.0.0.2"));
-        let others = [
-            owner(None, "10.0.0.2"),
-            owner(None, "2001:db8:1::1"),
-            owner(Some("10.0.0.1"), ""),
-            owner(None, ""),
-        ];
-        assert!(!others.contains(&owner(None, "10.0.0.1")));
     }
 }

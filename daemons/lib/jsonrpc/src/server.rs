@@ -5,6 +5,7 @@ use crate::dispatch::Api;
 use crate::http::{Client, Http, Upgrade, Upgraded};
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
+use crate::owner::Owner;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -108,7 +109,7 @@ async fn welcome<A: Api>(
     let limits = listener.limits;
     match accepted {
         Accepted::Tcp(stream, address) => {
-            let address = Some(address);
+            let address = Owner::at(address);
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
             let stream = WriteTimeout::new(stream, limits.write);
@@ -132,7 +133,7 @@ async fn welcome<A: Api>(
         Accepted::Unix(stream) => {
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
-            let caller = Caller { listener, identity: None, address: None };
+            let caller = Caller { listener, identity: None, address: Owner::default() };
             let share = caller.listener.in_flight.share();
             Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
