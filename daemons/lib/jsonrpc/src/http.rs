@@ -6,11 +6,13 @@
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
 use crate::gzip;
+use crate::in_flight::{Held, Share};
 use crate::listener::{Caller, Listener};
 use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
 use crate::opening::Unread;
 use crate::openrpc;
 use crate::origin::Origins;
+use crate::owner::Owner;
 use crate::websocket;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -34,12 +36,20 @@ pub(crate) trait Wanted: Body<Data = Bytes, Error = hyper::Error> + Send {}
 
 impl<B: Body<Data = Bytes, Error = hyper::Error> + Send> Wanted for B {}
 
+/// Client at the other end of a connection, as far as the connection shows it.
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) address: Owner,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
 /// State that the requests of one connection share.
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
     pub(crate) listener: Arc<Listener>,
-    /// Certificate of the client, on connections that have one.
-    pub(crate) certificate: Option<CertificateDer<'static>>,
+    pub(crate) client: Client,
+    /// Share of the connection in what all answers may hold.
+    pub(crate) share: Arc<Share>,
     pub(crate) upgrade: Upgrade,
     pub(crate) unread: Unread,
 }
@@ -121,8 +131,8 @@ impl<A: Api> Http<A> {
     }
 
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
-        let identity = self.listener.admit(headers, self.certificate.as_ref()).ok()?;
-        Some(Caller { listener: Arc::clone(&self.listener), identity })
+        let identity = self.listener.admit(headers, self.client.certificate.as_ref()).ok()?;
+        Some(Caller { listener: Arc::clone(&self.listener), identity, address: self.client.address.clone() })
     }
 
     fn upgrade<B>(&self, mut request: Request<B>) -> Answer {
@@ -163,8 +173,9 @@ impl<A: Api> Http<A> {
             Ok(body) => body,
             Err(refused) => return refused,
         };
-        let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
-        let peer = Peer { subscriptions: None, caller: Some(caller) };
+        let pin = self.api.pin(min_block_of(&head.headers, None)).await;
+        let pin = Arc::new(A::owned(pin, caller.owner()));
+        let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
@@ -195,15 +206,16 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
 }
 
 async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
+    let dispatch::Answer { body, status, held, .. } = answer;
     let (body, encoding) = match gzip {
-        true => gzip::compress(answer.body).await.map_or_else(
-            |text| (Bytes::from(text), None),
-            |bytes| (Bytes::from(bytes), Some(HeaderValue::from_static("gzip"))),
+        true => gzip::compress(body).await.map_or_else(
+            |text| (text.into_bytes(), None),
+            |bytes| (bytes, Some(HeaderValue::from_static("gzip"))),
         ),
-        false => (Bytes::from(answer.body), None),
+        false => (body.into_bytes(), None),
     };
-    let mut response = Response::new(Full::new(body));
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = Response::new(Full::new(counted(body, held)));
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -253,6 +265,18 @@ fn bad_request(text: &'static str) -> Answer {
 
 fn too_large() -> Answer {
     plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n")
+}
+
+/// Body that is counted until its last byte is written.
+fn counted(body: Vec<u8>, mut held: Held) -> Bytes {
+    struct Counted(Vec<u8>, #[expect(dead_code, reason = "counts until it is dropped")] Held);
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    held.shrink_to(body.len());
+    if held.counts() { Bytes::from_owner(Counted(body, held)) } else { Bytes::from(body) }
 }
 
 fn unauthorized() -> Answer {

@@ -12,6 +12,7 @@
 //! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
+//! | [`in_flight`] | bytes of answers on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
@@ -20,6 +21,7 @@
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
+//! | `owner` | owners of what requests cause to be kept: identities and addresses |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
@@ -67,6 +69,7 @@ pub mod error;
 mod gzip;
 mod http;
 mod http2;
+pub mod in_flight;
 pub mod ipc;
 mod jwt;
 pub mod limits;
@@ -78,6 +81,7 @@ mod min_block;
 mod opening;
 pub mod openrpc;
 pub mod origin;
+mod owner;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;
@@ -93,5 +97,6 @@ pub use maidenlane_json::{self as json, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};
+pub use owner::Owner;
 pub use server::{Socket, serve};
 pub use subscriptions::{Events, Publisher};

@@ -18,7 +18,7 @@ pub struct Limits {
     pub read: Duration,
     /// Answer timeout of an accepted request.
     pub answer: Duration,
-    /// Write timeout: a client that takes nothing of an answer for so long has gone.
+    /// Write timeout: a client that takes less than 16 KiB/s of what is sent to it, over so long, has gone.
     pub write: Duration,
     /// Ping interval: a WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
     pub ping: Duration,

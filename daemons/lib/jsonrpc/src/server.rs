@@ -2,23 +2,24 @@
 
 use crate::connection::{Connection, stopped};
 use crate::dispatch::Api;
-use crate::http::{Http, Upgrade, Upgraded};
+use crate::http::{Client, Http, Upgrade, Upgraded};
 use crate::http2;
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
 use crate::opening;
+use crate::owner::Owner;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// Number of header lines that a request may have. Go counts their bytes only; here their size is bounded, too.
 const HEADERS_MAX: usize = 1_000;
@@ -41,14 +42,16 @@ impl From<TcpListener> for Socket {
 impl Socket {
     async fn accept(&self) -> std::io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+            Self::Tcp(listener) => {
+                listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip()))
+            }
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
         }
     }
 }
 
 enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
 
@@ -110,12 +113,14 @@ async fn welcome<A: Api>(
 ) {
     let limits = listener.limits;
     match accepted {
-        Accepted::Tcp(stream) => {
+        Accepted::Tcp(stream, address) => {
+            let address = Owner::at(address);
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
             let stream = WriteTimeout::new(stream, limits.write);
             let Some(tls) = &listener.tls else {
-                return connection(stream, None, api, listener, closed).await;
+                let client = Client { address, certificate: None };
+                return connection(stream, client, api, listener, closed).await;
             };
             let greeting = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
@@ -127,14 +132,15 @@ async fn welcome<A: Api>(
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate =
                     certificates.and_then(|all| all.first()).map(|one| one.clone().into_owned());
-                connection(stream, certificate, api, listener, closed).await;
+                connection(stream, Client { address, certificate }, api, listener, closed).await;
             }
         }
         Accepted::Unix(stream) => {
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
-            let caller = Caller { listener, identity: None };
-            Connection { api, caller, min: None }.serve(&mut values, closed).await;
+            let caller = Caller { listener, identity: None, address: Owner::default() };
+            let share = caller.listener.in_flight.share();
+            Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
     }
 }
@@ -161,7 +167,7 @@ fn passing(error: &std::io::Error) -> bool {
 /// from a peer which has gone, so that only their own time limits end the calls of either; a WebSocket's are dropped.
 async fn connection<A: Api, S>(
     stream: S,
-    certificate: Option<CertificateDer<'static>>,
+    client: Client,
     api: Arc<A>,
     listener: Arc<Listener>,
     mut closed: watch::Receiver<bool>,
@@ -174,7 +180,8 @@ async fn connection<A: Api, S>(
         () = stopped(&mut closed) => return,
     };
     let Ok(Ok((stream, is_http2))) = opened else { return };
-    let http = Http { api, listener, certificate, upgrade: Upgrade::default(), unread: stream.unread() };
+    let (share, unread) = (listener.in_flight.share(), stream.unread());
+    let http = Http { api, listener, client, share, upgrade: Upgrade::default(), unread };
     if is_http2 {
         return http2::serve(stream, http, closed).await;
     }
@@ -208,7 +215,8 @@ async fn connection<A: Api, S>(
         && let Ok(stream) = stream.await
     {
         let mut frames = Frames::new(TokioIo::new(stream), &limits).await;
-        Connection { api: Arc::clone(&http.api), caller, min }.serve(&mut frames, closed).await;
+        let (api, share) = (Arc::clone(&http.api), Arc::clone(&http.share));
+        Connection { api, caller, min, share }.serve(&mut frames, closed).await;
     }
 }
 

@@ -16,7 +16,7 @@ fn ask(request: &str, values: &str) -> [String; 2] {
             async move {
                 let serving = async {
                     match text.starts_with("POST") {
-                        true => connection(server, None, api, rules, closed).await,
+                        true => connection(server, Client::default(), api, rules, closed).await,
                         false => welcome(Accepted::Unix(server), api, rules, closed).await,
                     }
                 };

@@ -1,6 +1,7 @@
 //! Fees: the suggestions and the history, by geth's rules, from the blocks of one view.
 
 use crate::rpc::Shared;
+use crate::rpc::cold::{Look, Miss};
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
 use alloy::consensus::Header;
@@ -186,20 +187,23 @@ fn threshold(gas: u64, percentile: f64) -> u64 {
 }
 
 /// `eth_gasPrice`.
-pub(crate) fn gas_price(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
+pub(crate) fn gas_price(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
     Args::parse(params, 0)?;
-    let tip = shared.fees.suggestion(shared, view)?;
-    Ok(big(tip.saturating_add(view.head().header.base_fee_per_gas.unwrap_or_default().into())))
+    let tip = suggested(look)?;
+    Ok(big(tip.saturating_add(look.view.head().header.base_fee_per_gas.unwrap_or_default().into())))
 }
 
 /// `eth_maxPriorityFeePerGas`.
-pub(crate) fn tip(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+pub(crate) fn tip(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
     Args::parse(params, 0)?;
-    shared.fees.suggestion(shared, view).map(big)
+    suggested(look).map(big)
+}
+
+/// Suggested tip. The first at a head reads its block, and after a start those before it.
+fn suggested(look: &Look<'_>) -> Result<u128, Miss> {
+    let fees = &look.shared.fees;
+    look.allow(fees.known(look.view.block()).is_some())?;
+    Ok(fees.suggestion(look.shared, look.view)?)
 }
 
 /// `eth_baseFee`.
