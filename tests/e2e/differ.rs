@@ -14,7 +14,8 @@ fn random_requests_get_geths_answers() {
     let mut net = differ::network().unwrap();
     let (master, replica) = (net.master(), net.replica(0).unwrap());
     every_method_is_geths(&master);
-    let findings = differ::ask_all(&master, &replica, SEED, Some(REQUESTS), &Interrupt::default()).unwrap();
+    let choice = differ::Choice { seed: SEED, at: None };
+    let findings = differ::ask_all(&master, &replica, choice, Some(REQUESTS), &Interrupt::default()).unwrap();
     assert!(findings.differences.is_empty(), "{findings}");
     let unmet: Vec<_> = findings.listed.iter().filter(|(_, met)| *met == 0).collect();
     assert!(unmet.is_empty(), "listed, and no difference any more: {unmet:?}");

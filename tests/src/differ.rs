@@ -37,6 +37,18 @@ pub struct Arguments {
     /// Chooses them
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Block that most of them are about, so that its fork's rules are met
+    #[arg(long)]
+    at: Option<u64>,
+}
+
+/// Choice of the requests, of all that there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choice {
+    /// Chooses them.
+    pub seed: u64,
+    /// Block that most are about.
+    pub at: Option<u64>,
 }
 
 /// One line of the list: geth and replica answer this method so and so and differ there, for a reason.
@@ -88,7 +100,8 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     let stop = Interrupt::on_signals()?;
     let mut net = network()?;
     let (master, replica) = (net.master(), net.replica(0)?);
-    let findings = ask_all(&master, &replica, arguments.seed, arguments.requests, &stop)?;
+    let choice = Choice { seed: arguments.seed, at: arguments.at };
+    let findings = ask_all(&master, &replica, choice, arguments.requests, &stop)?;
     println!("{findings}");
     net.stop()?;
     Ok(findings.differences.is_empty())
@@ -126,11 +139,11 @@ pub fn network_with(prepare: impl FnOnce(&mut Net) -> Outcome<()>) -> Outcome<Ne
 pub fn ask_all(
     master: &Client,
     replica: &Client,
-    seed: u64,
+    choice: Choice,
     requests: Option<u32>,
     stop: &Interrupt,
 ) -> Outcome<Findings> {
-    let mut asker = ask::Asker::new(master, seed)?;
+    let mut asker = ask::Asker::new(master, choice.seed, choice.at)?;
     let rules = Rules { listed: listed()?, normalizer: Normalizer { cancun: asker.cancun() } };
     let met = rules.listed.iter().map(|each| (each.to_string(), 0)).collect();
     let mut findings = Findings { listed: met, ..Findings::default() };
@@ -164,7 +177,7 @@ impl Findings {
     }
 
     fn take_one(&mut self, rules: &Rules, asked: &Value, request: &str, geth: &Value, replica: &Value) {
-        let method = asked.get("method").and_then(Value::as_str).unwrap_or("-").to_owned();
+        let method = method_of(asked).to_owned();
         let [left, right] = [geth, replica].map(|answer| {
             let mut answer = answer.clone();
             rules.normalizer.forget(&method, &mut answer);
@@ -188,6 +201,13 @@ impl Findings {
             )),
         }
     }
+}
+
+/// Method of a request, whose members' names may be in any case.
+fn method_of(asked: &Value) -> &str {
+    let members = asked.as_object().into_iter().flatten();
+    let named = members.filter(|(name, _)| name.eq_ignore_ascii_case("method"));
+    named.filter_map(|(_, value)| value.as_str()).next_back().unwrap_or("-")
 }
 
 /// Sort of an answer: `result`, `nothing`, or an error's code.

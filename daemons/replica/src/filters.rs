@@ -5,11 +5,13 @@
 //! |---|---|
 //! | here | requests to the topic's thread |
 //! | `id` | a filter's description, under a MAC; its hash is the id that the client gets |
+//! | `arrivals` | when entries came, by this replica's clock |
 //! | `cursors` | the cursors: a fold over the topic |
 //! | `reader` | one thread that appends and reads |
 //! | `descriptions` | the descriptions, by id |
 //! | `key` | the MAC's key, own or shared |
 
+mod arrivals;
 pub(crate) mod cursors;
 mod descriptions;
 pub(crate) mod id;

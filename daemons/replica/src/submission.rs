@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | here | a bounded queue in front of one thread that appends, many at a time |
+//! | `senders` | what each sender has on its way, and may append |
 //! | `known` | transactions stored a moment ago, which are not stored again |
 //! | `consumers` | lag of the consumer group that delivers them |
 //! | `start` | the threads of the daemon |
@@ -13,6 +14,7 @@
 
 mod consumers;
 mod known;
+mod senders;
 mod start;
 
 pub use consumers::Consumers;
@@ -20,11 +22,13 @@ use known::Known;
 use maidenlane_chain::B256;
 use maidenlane_log::{Append, Backend, LogProducer};
 use maidenlane_wire::Transaction;
+use senders::Senders;
+pub(crate) use senders::{Means, Offer};
 pub(crate) use start::{await_shutdown, brief};
 pub use start::{needs, start};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -56,6 +60,12 @@ pub enum NotTaken {
     /// The log. What became of the entry may be unknown, so the same transaction may be sent again.
     #[error("the transaction was not stored, send it again: {0}")]
     Log(String),
+    /// The sender's other transactions: in geth's words.
+    #[error("{0}")]
+    Refused(String),
+    /// The sender's bytes are used up.
+    #[error("the sender has sent too much of late; send it again in a minute")]
+    TooMany,
     /// Nothing takes them out of the log.
     #[error("{0}")]
     Unconsumed(String),
@@ -73,6 +83,7 @@ pub struct Submissions {
     queue: SyncSender<Waiting>,
     room: Arc<Semaphore>,
     consumers: Arc<Consumers>,
+    senders: Arc<Mutex<Senders>>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -88,7 +99,13 @@ impl Submissions {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
         let appender = Appender { log, topic, waiting, producer: None, known: Known::default() };
-        (Self { queue, room, consumers }, appender)
+        (Self { queue, room, consumers, senders: Arc::default() }, appender)
+    }
+
+    /// Takes note of a transaction that is about to be taken, unless its sender may not send it.
+    pub(crate) fn admit(&self, offer: &Offer, means: &Means) -> Result<(), NotTaken> {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.admit(offer, means, Instant::now())
     }
 
     /// Takes a transaction, and returns once it is durable.

@@ -67,7 +67,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type hookConfig struct {
 	Spool     string `json:"spool"`        // directory of segment files
-	MaxSpool  uint64 `json:"maxSpool_MB"`  // refuse to write when the spool is this large; 0 = 65,536
+	MaxSpool  uint64 `json:"maxSpool_MB"`  // refuse to write when the spool is this large; 0 = 131,072
 	MinFree   uint64 `json:"minFree_MB"`   // refuse to write when the disk has less; 0 = 1,024
 	Segment   uint64 `json:"segment_MB"`   // a segment is closed at this size; 0 = 64
 	MemoryMax int    `json:"memoryMax_MB"` // frames kept while the disk refuses them; 0 = 64
@@ -132,7 +132,7 @@ func newHook(raw json.RawMessage) (*maidenlane, error) {
 	if m.conf.OnFull != "Hole" && m.conf.OnFull != "StopGeth" {
 		return nil, fmt.Errorf(`maidenlane: --vmtrace.jsonconfig: "onFull" is %q, expected "Hole" or "StopGeth"`, m.conf.OnFull)
 	}
-	m.conf.MaxSpool = cmp.Or(m.conf.MaxSpool, 65536) << 20
+	m.conf.MaxSpool = cmp.Or(m.conf.MaxSpool, 131072) << 20
 	m.conf.MinFree = cmp.Or(m.conf.MinFree, 1024) << 20
 	m.conf.Segment = cmp.Or(m.conf.Segment, 64) << 20
 	m.conf.MemoryMax = cmp.Or(m.conf.MemoryMax, 64) << 20
@@ -248,16 +248,16 @@ func (m *maidenlane) onBlockEnd(err error) {
 
 func (m *maidenlane) onClose() {
 	defer m.enter("OnClose")()
-	m.flush(true)
-	if m.inFile < len(m.queue) || m.hole != "" {
+	for tries := 0; tries == 0 || tries < 3 && len(m.queue) > 0; tries++ {
+		m.flush(true) // what a failed fsync put in doubt goes to another segment
+	}
+	if len(m.queue) > 0 {
 		log.Error("Maidenlane hook closes with frames that the disk refused", "bytes", m.held)
 		m.queue, m.inFile, m.hole = nil, 0, "geth stopped while the spool took no frames"
 		m.closing = true // a HOLE is small: it may use the reserve
 		m.flush(true)
 	}
-	if m.file != nil {
-		_ = m.file.Close()
-	}
+	_ = m.file.Close() // nil refuses
 }
 
 // put queues one group of frames and writes what the disk takes.

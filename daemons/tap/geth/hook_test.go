@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/consensus/beacon"
@@ -507,6 +508,27 @@ func TestFailedSyncWritesAgainElsewhere(t *testing.T) {
 	d.hook.fsync = fsync
 	d.insert(chain[2])
 	want(t, "frames", d.kinds(), "IGBRSEBRSE|IBRSEBRSEBRSE")
+}
+
+func TestFailedSyncAtCloseWritesAgainElsewhere(t *testing.T) {
+	d := open(t, t.TempDir(), "")
+	d.hook.sync()
+	fsync, failures := d.hook.fsync, 2
+	d.hook.fsync = func(fd int) error {
+		if failures--; failures >= 0 {
+			return errors.New("EIO")
+		}
+		return fsync(fd)
+	}
+	d.hook.synced = time.Now().Add(time.Hour) // nothing is due before the end
+	d.insert(blocks(t)[:2]...)
+	want(t, "frames", d.kinds(), "IGBRSEBRSE|IBRSEBRSE|IBRSEBRSE")
+	d = open(t, t.TempDir(), "")
+	d.hook.sync()
+	d.hook.fsync = func(int) error { return errors.New("EIO") }
+	d.insert(blocks(t)[0])
+	all := d.kinds()
+	want(t, "frames", all[len(all)-3:], "|IH")
 }
 
 func TestSyncIsPerBlockOnlyNearTheHead(t *testing.T) {

@@ -48,6 +48,11 @@ pub enum Event {
         /// The block without frames.
         missing: BlockRef,
     },
+    /// The frames of the head do not come: the hook may hold them.
+    Held {
+        /// The block without frames.
+        missing: BlockRef,
+    },
     /// A block without frames took the rows of one with equal state roots.
     Borrowed {
         /// The block.
@@ -91,6 +96,13 @@ pub enum Event {
     Heartbeat,
 }
 
+/// Text for a head whose frames do not come, with the cures.
+pub(crate) fn held(missing: BlockRef) -> String {
+    format!(
+        "no frames of block {missing}: if the hook's spool is full, which geth's log says, free space before the hook's memory is full, too; if geth runs without the hook, start it with `--vmtrace maidenlane` and run `maidenlane tap repair`"
+    )
+}
+
 impl Describe for Event {
     fn line(&self) -> Option<Line> {
         let (level, message) = match self {
@@ -110,6 +122,7 @@ impl Describe for Event {
             }
             Self::Resumed => (Level::INFO, "the master stands at or beyond the published head".to_owned()),
             Self::Waiting { missing } => (Level::WARN, format!("no frames yet of announced block {missing}")),
+            Self::Held { missing } => (Level::ERROR, held(*missing)),
             Self::Borrowed { block } => {
                 (Level::WARN, format!("block {block} left no frames; took the rows of one with equal roots"))
             }
@@ -186,6 +199,6 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
         Event::Finalized { number } => drop(finalized.set(signed(*number))),
         Event::Heartbeat => drop(heartbeats.inc()),
         Event::UnknownFork(unknown) => drop(fork.set(signed(unknown.time_s))),
-        Event::Resumed | Event::Waiting { .. } | Event::Reclaimed { .. } => {}
+        Event::Resumed | Event::Waiting { .. } | Event::Held { .. } | Event::Reclaimed { .. } => {}
     })
 }

@@ -35,12 +35,12 @@ use std::time::{Duration, Instant};
 
 pub(crate) use reporter::START_WAIT;
 
-/// Time that a canonical block may lack frames before it is a hole: the hook retries a failing write meanwhile.
-const HOLE_AFTER: Duration = Duration::from_secs(10);
+/// Time that a canonical block may lack frames before that is told: the hook retries a failing write meanwhile.
+const HOLE_AFTER: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// Interval of looks at the spool while an announced block lacks frames: at first they are a moment away.
 const LOOK_SOON: Duration = Duration::from_micros(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// Duration of the wait in which [`LOOK_SOON`] applies; after it, [`LOOK_AGAIN`].
+/// Duration of the wait in which [`LOOK_SOON`] applies; after it, [`LOOK_AGAIN`] up to [`HOLE_AFTER`].
 const SOON: Duration = Duration::from_millis(100);
 /// Interval of attempts to reach a master or a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
@@ -59,7 +59,7 @@ pub struct Tap {
     output: Output,
     reporter: Reporter,
     pace: Pace,
-    /// The block whose frames are missing, and since when.
+    /// The block whose frames are missing, and since when the tap has waited for frames.
     waiting: Option<(BlockRef, Instant)>,
     next_tick: Instant,
     next_reclaim: Instant,
@@ -167,8 +167,9 @@ impl Tap {
         let due = self.pace.due().map_or(self.next_tick, |due| due.min(self.next_tick));
         let left = due.saturating_duration_since(now);
         match self.waiting {
-            Some((_, since)) => left.min(if since.elapsed() < SOON { LOOK_SOON } else { LOOK_AGAIN }),
-            None => left,
+            Some((_, since)) if since.elapsed() < SOON => left.min(LOOK_SOON),
+            Some((_, since)) if since.elapsed() < HOLE_AFTER => left.min(LOOK_AGAIN),
+            _ => left,
         }
     }
 
@@ -233,9 +234,9 @@ impl Tap {
                 Step::Wait { target, missing } if missing.number == 0 => {
                     return Err(Error::BelowBase(target));
                 }
-                Step::Wait { missing, .. } => {
+                Step::Wait { target, missing } => {
                     if !self.blocks.borrow(missing, published)? {
-                        return self.wait_for(missing);
+                        return self.wait_for(missing, target);
                     }
                 }
                 Step::Deeper => {
@@ -259,14 +260,23 @@ impl Tap {
         Ok(())
     }
 
-    fn wait_for(&mut self, missing: BlockRef) -> Result<(), Error> {
+    /// Waits for the frames of `missing`, on the way to the master's head `target`.
+    ///
+    /// # Correctness
+    /// A hook whose spool is full keeps frames in memory for as long as they fit, and writes them in the order of their
+    /// blocks, or a HOLE in their place. So a block is lost if frames of its child are in the spool, or a HOLE is the last
+    /// word there. The head alone without frames is none: to give up on it would turn a disk that is full for a moment
+    /// into a repair by hand. Where geth was killed with frames in memory, or runs without the hook, that shows with the
+    /// next block whose frames come.
+    fn wait_for(&mut self, missing: BlockRef, target: BlockRef) -> Result<(), Error> {
         let anew = self.waiting.is_none_or(|(block, _)| block != missing);
-        if self.has_waited(missing, anew) { Err(Error::Hole(missing)) } else { Ok(()) }
+        let lost = missing != target || self.blocks.spool.ends_in_hole();
+        if self.has_waited(missing, anew) && lost { Err(Error::Hole(missing)) } else { Ok(()) }
     }
 
-    /// Waits for the frames of `missing`, from now on if `anew`. True once that has taken too long.
+    /// Waits for the frames of `missing`, another block than before if `anew`. True once that has taken too long.
     fn has_waited(&mut self, missing: BlockRef, anew: bool) -> bool {
-        let since = self.waiting.filter(|_| !anew).map_or_else(Instant::now, |(_, since)| since);
+        let since = self.waiting.map_or_else(Instant::now, |(_, since)| since);
         if anew {
             self.events.emit(&Event::Waiting { missing });
         }
@@ -319,7 +329,7 @@ impl Tap {
             spool: &self.blocks.spool,
             master: self.blocks.connection.seen(),
             resuming,
-            missing: self.waiting.map(|(block, _)| block),
+            missing: self.waiting.map(|(block, since)| (block, since.elapsed() >= HOLE_AFTER)),
         });
         if Instant::now() >= self.next_reclaim {
             self.next_reclaim = Instant::now() + RECLAIM_EVERY;

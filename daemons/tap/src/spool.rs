@@ -93,6 +93,8 @@ pub struct Spool {
     by_roots: HashMap<(B256, B256), B256>,
     init: Option<Init>,
     genesis: Option<Span>,
+    /// True if a HOLE stands behind the last block.
+    ends_in_hole: bool,
     /// Blocks that left no frames and took the rows of a twin, with their parents; newest last.
     lent: VecDeque<(B256, Executed)>,
     fresh: Fresh,
@@ -119,6 +121,7 @@ impl Spool {
             by_roots: HashMap::new(),
             init: None,
             genesis: None,
+            ends_in_hole: false,
             lent: VecDeque::new(),
             fresh: Fresh::new(FRESH_MAX_BYTES),
         }
@@ -161,6 +164,12 @@ impl Spool {
     #[must_use]
     pub fn find(&self, hash: &B256) -> Option<&Indexed> {
         self.blocks.get(hash)
+    }
+
+    /// True if the hook lost frames after those of the last block.
+    #[must_use]
+    pub const fn ends_in_hole(&self) -> bool {
+        self.ends_in_hole
     }
 
     /// A block with the same state roots before and after.
@@ -298,13 +307,17 @@ impl Spool {
                 self.init = Some(init);
             }
             Content::Genesis => self.genesis = Some(span),
-            Content::Hole => found.holes += 1,
+            Content::Hole => {
+                self.ends_in_hole = true;
+                found.holes += 1;
+            }
             Content::Block { hash, number, parent, origin_root, root, nodes, frames } => {
                 self.blocks.insert(hash, Indexed { span, number, parent, origin_root, root, nodes });
                 self.by_roots.insert((origin_root, root), hash);
                 if let Some(frames) = frames {
                     self.fresh.push(hash, frames);
                 }
+                self.ends_in_hole = false;
                 found.blocks += 1;
                 found.newest = Some(hash);
             }

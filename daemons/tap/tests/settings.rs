@@ -101,3 +101,14 @@ fn a_mistake_in_a_completed_record_is_told_by_field() {
         "spool: expected an absolute path, found `spool`; heartbeat_ms: expected 50 to 10000, found 1"
     );
 }
+
+#[test]
+fn the_hook_s_default_has_room_for_the_blocks_that_are_kept() {
+    // Of 250 transactions, with trie nodes.
+    const BLOCK_BYTES: u64 = 925_000;
+    let hook = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("geth/hook.go")).unwrap();
+    let (_, rest) = hook.split_once("cmp.Or(m.conf.MaxSpool, ").unwrap();
+    let spool_mb: u64 = rest.split(')').next().unwrap().parse().unwrap();
+    let settings = load::<Settings>(&dhall().join("examples/minimal/tap.dhall")).unwrap().settings;
+    assert!(settings.keep_depth * BLOCK_BYTES < spool_mb << 20, "{spool_mb} MB are too few");
+}

@@ -102,7 +102,8 @@ in  M.Replica::{
       , bodyMax_bytes = 5242880
       -- Most calls in one batch. Default 1000.
       , batchMax = 1000
-      -- Largest answer, batch or not. Default 25000000.
+      -- Largest answer, batch or not. All clients together hold 32 of these at most, one connection four;
+      -- an answer beyond that is refused (-32005), unless it is small. Default 25000000.
       , responseMax_bytes = 25000000
       -- Most open connections; more wait. Default 4096.
       , connectionsMax = 4096
@@ -110,7 +111,7 @@ in  M.Replica::{
       , readTimeout_ms = 60000
       -- Until a request must be answered. Default 60000.
       , answerTimeout_ms = 60000
-      -- A client that takes nothing of an answer for so long has gone. Default 10000.
+      -- A client that takes less than 16 KiB/s of an answer, over so long, has gone. Default 10000.
       , writeTimeout_ms = 10000
       -- A WebSocket that is silent for so long is pinged, and closed after as long again. Default 30000.
       , ping_ms = 30000
@@ -174,7 +175,8 @@ in  M.Replica::{
     -- Nor without a sign of life from the feed for this long; more than the brokers' session timeout.
     -- Default 15000. Reloads.
     , maxSilence_ms = 15000
-    -- Nor with a head older than this; None for chains that may halt. Default Some 120. Reloads.
+    -- Nor with a head older than this by this machine's clock; None for chains that may halt. Default Some 120.
+    -- Reloads.
     , maxHeadAge_s = Some 120
     -- Memory for blocks of the database. Default 512.
     , storeCache_MB = 512

@@ -41,7 +41,8 @@ in  M.Tap::{
     , auditKeys = 4
     -- Between heartbeats, and between questions to the master. Default 250. Reloads.
     , heartbeat_ms = 250
-    -- Without finality, spool segments are kept until their blocks are this deep. Default 90000. Reloads.
+    -- Without finality, spool segments are kept until their blocks are this deep: up to 0.93 MB each, which the
+    -- hook's `maxSpool_MB` must have room for. Default 90000. Reloads.
     , keepDepth = 90000
     -- /metrics /live /ready /status over HTTP.
     , admin = M.Admin::{

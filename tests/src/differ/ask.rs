@@ -1,5 +1,6 @@
 //! Requests at random: methods with parameters from the chain, every so often spoilt.
 
+mod bend;
 mod call;
 mod chain;
 mod code;
@@ -162,12 +163,27 @@ const BROKEN: [&str; 10] = [
 #[derive(Debug)]
 pub(super) struct Asker {
     chain: Chain,
+    /// The only block that most requests are about.
+    at: Option<u64>,
     dice: Dice,
 }
 
+/// Takes out of a call what is known to be answered in another way, for reasons that the guide tells.
+fn tame(call: &mut Value) {
+    let method = call.get("method").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(params) = call.get_mut("params").and_then(Value::as_array_mut) else { return };
+    if method.starts_with("debug_traceBlock") {
+        params.iter_mut().for_each(tracer::no_script);
+    }
+    if method == "eth_simulateV1" {
+        simulate::no_early_authorizations(params);
+        simulate::no_wide_fees(params);
+    }
+}
+
 impl Asker {
-    pub(super) fn new(master: &Client, seed: u64) -> Outcome<Self> {
-        Ok(Self { chain: Chain::read(master)?, dice: Dice::new(seed) })
+    pub(super) fn new(master: &Client, seed: u64, at: Option<u64>) -> Outcome<Self> {
+        Ok(Self { chain: Chain::read(master)?, at, dice: Dice::new(seed) })
     }
 
     /// The chain's first block with a blob fee.
@@ -182,6 +198,16 @@ impl Asker {
             1 => {
                 let calls: Vec<Value> = (0..=self.dice.roll(4)).map(|id| self.call(id)).collect();
                 Value::Array(calls).to_string()
+            }
+            2..10 => {
+                let mut call = self.call(1);
+                if self.dice.one_in(3)
+                    && let Some(params) = call.get_mut("params")
+                {
+                    self.bend(params);
+                    tame(&mut call);
+                }
+                self.bent(&call)
             }
             _ => self.call(1).to_string(),
         }
@@ -211,13 +237,9 @@ impl Asker {
             }
             _ => {}
         }
-        if method.starts_with("debug_traceBlock") {
-            params.iter_mut().for_each(tracer::no_script);
-        }
-        if method == "eth_simulateV1" {
-            simulate::no_early_authorizations(&mut params);
-        }
-        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+        let mut call = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        tame(&mut call);
+        call
     }
 
     fn spoilt(&mut self) -> Value {
@@ -227,6 +249,9 @@ impl Asker {
     fn parameter(&mut self, kind: Kind) -> Value {
         match kind {
             Account => self.one(|chain| &chain.accounts),
+            Number | Block if self.at.is_some() && !self.dice.one_in(8) => {
+                json!(format!("0x{:x}", self.at.unwrap_or_default()))
+            }
             BlockHash | Transaction if self.dice.one_in(10) => json!(format!("0x{:064x}", 7)),
             BlockHash => self.one(|chain| &chain.blocks),
             Transaction => self.one(|chain| &chain.transactions),
@@ -245,7 +270,8 @@ impl Asker {
             Message => self.transaction(),
             Filter => self.filter(),
             Percentiles => {
-                let lists = [json!([]), json!([5, 50, 95.5]), json!([50, 5]), json!([101])];
+                let lists =
+                    [json!([]), json!([5, 50, 95.5]), json!([50, 5]), json!([101]), json!([null, 50])];
                 self.dice.choice(&lists).unwrap_or_default()
             }
             Tracer => self.tracer(),

@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::compare;
-
 /// Blob fee of Cancun's first block, the least there is, and what geth guesses of it.
 const FEE: &str = "0x1";
 const GUESS: &str = "0x0";
@@ -18,19 +16,12 @@ pub(super) struct Normalizer {
 impl Normalizer {
     /// Takes that out.
     ///
-    /// geth may tell a guess of a blob fee as the fee. Of a step that runs out of gas a replica tells the part of the
-    /// cost that does not depend on operands. An access list tells among its results why its call failed, in words that
-    /// are free as those of errors are.
+    /// geth may tell a guess of a blob fee as the fee.
     pub(super) fn forget(&self, method: &str, answer: &mut Value) {
-        match method {
-            "eth_createAccessList" => compare::forget_reason(answer),
-            "eth_feeHistory" => {
-                if let Some(fee) = self.guessed(answer).filter(|fee| *fee == GUESS) {
-                    *fee = FEE.into();
-                }
-            }
-            _ if method.starts_with("debug_trace") => compare::forget_cost(answer),
-            _ => {}
+        if method == "eth_feeHistory"
+            && let Some(fee) = self.guessed(answer).filter(|fee| *fee == GUESS)
+        {
+            *fee = FEE.into();
         }
     }
 

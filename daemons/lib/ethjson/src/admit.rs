@@ -1,6 +1,6 @@
 //! Admission of transactions: refusals with geth's words and in its order (`SubmitTransaction`, `ValidateTransaction`,
-//! `ValidateTransactionWithState`), as far as neither a pool nor the policy of one node is needed: a least tip, gaps
-//! between nonces and the number of a sender's transactions are the nodes' own business.
+//! `ValidateTransactionWithState`), as far as neither a pool nor the policy of one node is needed: a least tip and
+//! prices of replacements are the nodes' own business. What a sender has on its way is counted where it is stored.
 
 use crate::raw::Sent;
 use alloy::consensus::{Header, Transaction as _};
@@ -181,8 +181,9 @@ pub fn against(sent: &Sent, account: Option<&Account>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Maximum cost of a transaction: gas, blobs and value at the highest price that is offered.
-fn cost(sent: &Sent) -> Option<U256> {
+/// Maximum cost of a transaction: gas, blobs and value at the highest price that is offered; `None` beyond 2^256.
+#[must_use]
+pub fn cost(sent: &Sent) -> Option<U256> {
     let tx = &sent.tx;
     let product = |gas: u64, price: u128| U256::from(gas) * U256::from(price);
     let blobs =

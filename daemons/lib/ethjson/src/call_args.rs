@@ -3,7 +3,6 @@
 use crate::params::{Big, Data, Number};
 use alloy::consensus::Header;
 use alloy::eips::eip2930::AccessList;
-use alloy::eips::eip4895::Withdrawal;
 use alloy::eips::eip7702::SignedAuthorization;
 use alloy::primitives::map::{AddressSet, B256Map};
 use alloy::primitives::{Address, B256, Bytes, TxKind, U256};
@@ -42,6 +41,7 @@ pub struct CallArgs {
     pub chain_id: Option<Big>,
     pub max_fee_per_blob_gas: Option<Big>,
     pub blob_versioned_hashes: Option<Vec<B256>>,
+    #[serde(default, deserialize_with = "crate::authorization::list")]
     pub authorization_list: Option<Vec<SignedAuthorization>>,
 }
 
@@ -261,62 +261,6 @@ impl RawOverride {
             code: self.code.map(|data| code(data.0)),
             state: self.state,
             diff: self.state_diff.unwrap_or_default(),
-        }
-    }
-}
-
-/// Block overrides of a call.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names are geth's")]
-pub struct BlockOverrides {
-    pub number: Option<Big>,
-    pub difficulty: Option<Big>,
-    pub time: Option<Number>,
-    pub gas_limit: Option<Number>,
-    pub fee_recipient: Option<Address>,
-    pub prev_randao: Option<B256>,
-    pub base_fee_per_gas: Option<Big>,
-    pub blob_base_fee: Option<Big>,
-    pub beacon_root: Option<B256>,
-    pub withdrawals: Option<Vec<Withdrawal>>,
-}
-
-impl BlockOverrides {
-    /// Changes the header that the block's environment is made from.
-    pub fn apply(&self, header: &mut Header) -> Result<(), Error> {
-        if self.beacon_root.is_some() {
-            return Err(Error::server("block override \"beaconRoot\" is not supported for this RPC method"));
-        }
-        if self.withdrawals.is_some() {
-            return Err(Error::server("block override \"withdrawals\" is not supported for this RPC method"));
-        }
-        let small =
-            |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
-        if let Some(number) = self.number {
-            header.number = small(number)?;
-        }
-        if let Some(fee) = self.base_fee_per_gas {
-            header.base_fee_per_gas = Some(small(fee)?);
-        }
-        if let Some(random) = self.prev_randao {
-            // As in geth's EVM, a random value is what makes a block one of proof of stake.
-            header.mix_hash = random;
-            header.difficulty = U256::ZERO;
-        }
-        header.timestamp = self.time.map_or(header.timestamp, |time| time.0);
-        header.gas_limit = self.gas_limit.map_or(header.gas_limit, |limit| limit.0);
-        header.beneficiary = self.fee_recipient.unwrap_or(header.beneficiary);
-        Ok(())
-    }
-
-    /// Changes the fields of the EVM's block that the header cannot carry: the difficulty there decides the fork rules.
-    pub fn apply_to_call(&self, call: &mut Call) {
-        call.block.difficulty = self.difficulty.map_or(call.block.difficulty, |difficulty| difficulty.0);
-        let blobs = call.block.blob_excess_gas_and_price.as_mut();
-        // Zero is what blobs that pay nothing were given, and that goes before an override.
-        if let (Some(fee), Some(blob)) = (self.blob_base_fee, blobs.filter(|blob| blob.blob_gasprice > 0)) {
-            blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
         }
     }
 }

@@ -12,7 +12,9 @@
 //! | [`unsigned`] | a call as the transaction that a block would hold |
 
 pub mod admit;
+mod authorization;
 pub mod block;
+pub mod block_overrides;
 pub mod call_args;
 pub mod errors;
 pub mod log_json;

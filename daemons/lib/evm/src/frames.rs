@@ -1,6 +1,7 @@
 //! Call tree of a transaction: its calls and creations, with all fields that geth's call tracers report.
 
-use revm::bytecode::opcode::{self, OpCode};
+use super::fault::{Fault, REVERTED};
+use revm::bytecode::opcode;
 use revm::context_interface::journaled_state::JournalTr as _;
 use revm::context_interface::{ContextTr, CreateScheme, LocalContextTr as _};
 use revm::inspector::Inspector;
@@ -61,21 +62,15 @@ impl Frame {
     }
 }
 
-/// geth's text for REVERT.
-pub const REVERTED: &str = "execution reverted";
-
 /// Inspector that builds the call tree.
 #[derive(Debug, Default)]
 pub struct Frames {
     open: Vec<Frame>,
     root: Option<Frame>,
-    /// The instruction that runs, and the stack before it.
-    op: u8,
-    stack_len: usize,
+    /// Failure of the instruction that runs.
+    fault: Fault,
     /// A self-destruction that may still fail.
     destroyed: Option<Frame>,
-    /// Result of the innermost frame's interpreter, while nothing has come after it.
-    ended: Option<InstructionResult>,
 }
 
 impl Frames {
@@ -85,7 +80,7 @@ impl Frames {
     }
 
     fn open(&mut self, frame: Frame) {
-        self.ended = None;
+        self.fault.enter();
         self.open.push(frame);
     }
 
@@ -93,105 +88,24 @@ impl Frames {
     fn close(&mut self, result: &InterpreterResult, created: Option<Address>, failed: Option<String>) {
         let Some(mut frame) = self.open.pop() else { return };
         frame.output = result.output.clone();
-        frame.error = failed.or_else(|| self.error(result.result, frame.creates()));
+        frame.error = failed.or_else(|| self.fault.text(result.result, frame.creates()));
         let used = frame.gas.saturating_sub(result.gas.remaining());
         frame.gas_used = if result.result.is_ok_or_revert() { used } else { frame.gas };
         if frame.creates() {
             frame.to = created.filter(|_| frame.error.is_none());
         }
-        self.ended = None;
+        self.fault.enter();
         match self.open.last_mut() {
             Some(parent) => parent.calls.push(frame),
             None => self.root = Some(frame),
         }
     }
-
-    /// geth's text for a result that is a failure.
-    fn error(&self, result: InstructionResult, creates: bool) -> Option<String> {
-        use InstructionResult as R;
-        let text = match result {
-            R::Stop | R::Return | R::SelfDestruct | R::Suspend => return None,
-            R::Revert => REVERTED,
-            R::CallTooDeep => "max call depth exceeded",
-            R::OutOfFunds | R::OverflowPayment => "insufficient balance for transfer",
-            // The init code came to its end; what it returned could not be paid for.
-            R::OutOfGas if creates && self.ended.is_some_and(InstructionResult::is_ok) => {
-                "contract creation code storage out of gas"
-            }
-            R::OutOfGas | R::MemoryOOG | R::MemoryLimitOOG | R::PrecompileOOG => "out of gas",
-            R::InvalidOperandOOG => "gas uint64 overflow",
-            R::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry",
-            R::OpcodeNotFound | R::InvalidFEOpcode | R::NotActivated => {
-                return Some(format!("invalid opcode: {}", name(self.op)));
-            }
-            R::StackUnderflow | R::StackOverflow => return Some(unfit_stack(self.op, self.stack_len)),
-            R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => write_protection(self.op),
-            R::InvalidJump => "invalid jump destination",
-            R::OutOfOffset => "return data out of bounds",
-            R::CreateCollision => "contract address collision",
-            R::CreateContractSizeLimit => "max code size exceeded",
-            R::CreateInitCodeSizeLimit => "max initcode size exceeded",
-            R::CreateContractStartingWithEF | R::CreateInitCodeStartingEF00 => {
-                "invalid code: must not begin with 0xef"
-            }
-            R::NonceOverflow => "nonce uint64 overflow",
-            other => return Some(format!("{other:?}")),
-        };
-        Some(text.to_owned())
-    }
-}
-
-/// Opcodes that geth has names for and revm has not: those of a container format that never came.
-const CONTAINER: [(u8, &str); 16] = [
-    (0xd0, "DATALOAD"),
-    (0xd1, "DATALOADN"),
-    (0xd2, "DATASIZE"),
-    (0xd3, "DATACOPY"),
-    (0xe0, "RJUMP"),
-    (0xe1, "RJUMPI"),
-    (0xe2, "RJUMPV"),
-    (0xe3, "CALLF"),
-    (0xe4, "RETF"),
-    (0xe5, "JUMPF"),
-    (0xec, "EOFCREATE"),
-    (0xee, "RETURNCONTRACT"),
-    (0xf7, "RETURNDATALOAD"),
-    (0xf8, "EXTCALL"),
-    (0xf9, "EXTDELEGATECALL"),
-    (0xfb, "EXTSTATICCALL"),
-];
-
-/// geth's name of an instruction.
-pub(super) fn name(op: u8) -> String {
-    let known = OpCode::new(op).map(|op| op.as_str());
-    let known = known.or_else(|| CONTAINER.iter().find(|(byte, _)| *byte == op).map(|(_, name)| *name));
-    known.map_or_else(|| format!("opcode {op:#x} not defined"), str::to_owned)
-}
-
-/// geth's text for a stack that has too little for an instruction, or too much. revm reports one for the other where
-/// words are copied.
-pub(super) fn unfit_stack(op: u8, len: usize) -> String {
-    let (needs, grows) = OpCode::new(op).map_or((0, 1), |op| (op.inputs(), op.io_diff()));
-    if len < usize::from(needs) {
-        format!("stack underflow ({len} <=> {needs})")
-    } else {
-        format!("stack limit reached {len} ({})", 1_024 - grows)
-    }
-}
-
-/// geth's text for an instruction that writes in a static call. Most are stopped where their gas is worked out.
-pub(super) fn write_protection(op: u8) -> &'static str {
-    match op {
-        opcode::LOG0..=opcode::LOG4 | opcode::TSTORE => "write protection",
-        _ => "out of gas: write protection",
-    }
 }
 
 impl<CTX: ContextTr> Inspector<CTX> for Frames {
     fn step(&mut self, interpreter: &mut Interpreter, context: &mut CTX) {
-        self.op = interpreter.bytecode.opcode();
-        self.stack_len = interpreter.stack.len();
-        if self.op == opcode::SELFDESTRUCT {
+        self.fault.begin(interpreter, context);
+        if interpreter.bytecode.opcode() == opcode::SELFDESTRUCT {
             // revm's own hook is silent when a contract is its own heir.
             let from = interpreter.input.target_address;
             let account = context.journal_mut().load_account(from);
@@ -207,7 +121,7 @@ impl<CTX: ContextTr> Inspector<CTX> for Frames {
 
     fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
         if let Some(InterpreterAction::Return(result)) = interpreter.bytecode.action() {
-            self.ended = Some(result.result);
+            self.fault.end(result.result);
             let destroyed =
                 self.destroyed.take().filter(|_| result.result == InstructionResult::SelfDestruct);
             if let (Some(frame), Some(parent)) = (destroyed, self.open.last_mut()) {

@@ -11,19 +11,24 @@
 //! | `budget` | time and cancellation, one for all runs of a request |
 //! | `cost` | cost of work |
 //! | `instructions` | instructions that count their cost |
+//! | `ledger` | revm's journal with geth's payments |
 //! | `replay` | mined blocks run again |
 //! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | tracers: instructions, calls, accounts |
+//! | `asked`, `fault`, `words` | what geth asks for an instruction; why it does not run it, in geth's words |
 //! | `watch` | bound of what a tracer keeps |
 //! | `pool` | the few threads that run what takes longer |
 
+mod asked;
 pub mod budget;
 pub mod codes;
 pub mod cost;
 pub mod database;
 pub mod estimate;
+pub mod fault;
 pub mod frames;
 mod instructions;
+pub mod ledger;
 pub mod overlay;
 pub mod pool;
 pub mod precompiles;
@@ -33,12 +38,14 @@ pub mod settle;
 pub mod steps;
 pub mod touched;
 pub mod watch;
+mod words;
 
 use budget::{Budget, Spent};
 use database::ReadFault;
+use ledger::Ledger;
 use precompiles::{Moved, Precompiles};
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction};
-use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, TxEnv};
+use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
 use revm::context_interface::cfg::GasId;
 use revm::context_interface::either::Either;
 use revm::database_interface::Database;
@@ -51,7 +58,7 @@ use revm::primitives::{Address, Bytes};
 use std::sync::Arc;
 
 /// The concrete context: any database, and the budget where revm keeps chain-specific data.
-pub type Ctx<'b, DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, &'b mut Budget>;
+pub type Ctx<'b, DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Ledger<DB>, &'b mut Budget>;
 
 /// The EVM as everything here runs it, with `()` or an inspector.
 pub type Machine<'b, DB, I = ()> =
@@ -184,7 +191,7 @@ pub fn machine<'b, DB: Database, I>(
     precompiles: Precompiles,
 ) -> Machine<'b, DB, I> {
     let spec = cfg.spec;
-    let ctx: Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>> = Context::new(db, spec);
+    let ctx: Context<BlockEnv, TxEnv, CfgEnv, DB, Ledger<DB>> = Context::new(db, spec);
     let mut ctx: Ctx<'b, DB> = ctx.with_chain(budget);
     ctx.block = block;
     let instruction = instructions::table(spec);

@@ -1,11 +1,11 @@
 //! Struct logger of geth: every instruction as JSON, written while the transaction runs, so that only the answer grows.
 
-use super::frames::{name, unfit_stack, write_protection};
+use super::asked::Asked;
+use super::words::name;
 use maidenlane_json::{Object, push_data, push_list};
 use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
 use revm::inspector::Inspector;
-use revm::interpreter::instructions::gas_table_spec;
 use revm::interpreter::interpreter_types::{
     Jumps as _, LegacyBytecode as _, LoopControl as _, MemoryTr as _, ReturnData as _,
 };
@@ -13,7 +13,6 @@ use revm::interpreter::{
     CallInputs, CallOutcome, CreateInputs, CreateOutcome, FrameInput, InstructionResult, Interpreter,
     InterpreterAction,
 };
-use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, U256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -37,11 +36,8 @@ pub struct StepOptions {
 #[derive(Debug)]
 struct Begun {
     pc: usize,
-    op: u8,
     gas: u64,
-    stack_len: usize,
-    /// Gas by [`late_gas`].
-    late_gas: u64,
+    asked: Asked,
     text: String,
     slot: Option<(Address, U256, U256)>,
 }
@@ -51,7 +47,6 @@ struct Begun {
 pub struct Steps {
     /// Refund that the transaction has earned before its first step.
     refund: i64,
-    spec: SpecId,
     wanted: StepOptions,
     most_bytes: usize,
     out: String,
@@ -66,10 +61,9 @@ pub struct Steps {
 
 impl Steps {
     /// Logger that writes at most `most_bytes`. `refund` is what the transaction has earned before its first step.
-    pub fn new(spec: SpecId, wanted: StepOptions, refund: i64, most_bytes: usize) -> Self {
+    pub fn new(wanted: StepOptions, refund: i64, most_bytes: usize) -> Self {
         Self {
             refund,
-            spec,
             wanted,
             most_bytes,
             out: String::new(),
@@ -133,11 +127,16 @@ impl Steps {
         given: u64,
         failed: Option<InstructionResult>,
     ) {
-        let refund = self.refund + self.refunds.iter().sum::<i64>() + interpreter.gas.refunded();
+        let mut refund = self.refund + self.refunds.iter().sum::<i64>() + interpreter.gas.refunded();
+        let Begun { asked, .. } = begun;
         let storage = begun.slot.map(|(address, key, value)| {
-            let read = (begun.op == opcode::SLOAD).then(|| interpreter.stack.peek(0).unwrap_or_default());
+            let stored = match (asked.op, failed) {
+                (opcode::SLOAD, None) => interpreter.stack.peek(0).unwrap_or_default(),
+                (opcode::SLOAD, Some(_)) => asked.read.unwrap_or_default(),
+                _ => value,
+            };
             let slots = self.storage.entry(address).or_default();
-            slots.insert(key.into(), read.unwrap_or(value).into());
+            slots.insert(key.into(), stored.into());
             slots
         });
         if !self.out.is_empty() {
@@ -145,30 +144,16 @@ impl Steps {
         }
         let from = self.out.len();
         let mut object = Object::new(&mut self.out);
-        let error = failed.and_then(|result| error(result, begun));
-        let fixed = || match begun.op {
-            // revm works it out with the rest.
-            opcode::CREATE | opcode::CREATE2 => CREATION_GAS,
-            op => gas_table_spec(self.spec).get(usize::from(op)).map_or(0, |gas| u64::from(*gas)),
-        };
-        let cost = match (failed, &error) {
-            // All gas is gone. What was asked is only known where it does not depend on the operands.
-            (_, Some(text)) if text.contains("gas") => fixed(),
-            (Some(InstructionResult::NotActivated), _) => 0,
-            // geth has looked at the stack before it works out these.
-            (Some(InstructionResult::StackUnderflow), _)
-                if matches!(begun.op, opcode::EXP | opcode::LOG0..=opcode::LOG4)
-                    || (begun.op == opcode::SLOAD && self.spec.is_enabled_in(SpecId::BERLIN)) =>
-            {
-                0
-            }
-            (Some(InstructionResult::StackUnderflow), _) => fixed(),
-            (Some(_), None) if begun.late_gas > 0 => fixed().saturating_add(begun.late_gas),
-            // What a creation is given is no part of what it costs.
-            _ => begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given),
-        };
+        // A failure while the instruction runs stands nowhere in the step, only one before it.
+        let error = failed.and_then(|result| asked.refusal(result));
+        if error.is_some() {
+            refund += asked.refund;
+        }
+        // What a creation is given is no part of what it costs.
+        let spent = || begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given);
+        let cost = failed.and_then(|result| asked.failed_cost(result)).unwrap_or_else(spent);
         object.raw("pc", &begun.pc.to_string());
-        object.raw("op", &format!("\"{}\"", name(begun.op)));
+        object.raw("op", &format!("\"{}\"", name(asked.op)));
         object.raw("gas", &begun.gas.to_string());
         object.raw("gasCost", &cost.to_string());
         object.raw("depth", &self.depth.to_string());
@@ -192,64 +177,18 @@ impl Steps {
     }
 }
 
-const CREATION_GAS: u64 = 32_000;
-
-/// geth's text for a failure that stops an instruction before it runs. A failure while it runs stands nowhere in the
-/// step.
-fn error(result: InstructionResult, begun: &Begun) -> Option<String> {
-    use InstructionResult as R;
-    let text = match result {
-        R::OutOfGas | R::MemoryOOG => "out of gas",
-        R::InvalidOperandOOG => "gas uint64 overflow",
-        R::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry",
-        R::CallNotAllowedInsideStatic | R::StateChangeDuringStaticCall => {
-            Some(write_protection(begun.op)).filter(|text| text.contains("gas"))?
-        }
-        R::StackUnderflow | R::StackOverflow => return Some(unfit_stack(begun.op, begun.stack_len)),
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// Gas by operands that geth has worked out before it finds the instruction forbidden: a log where nothing may be
-/// written, a copy of what was not returned.
-fn late_gas(op: u8, interpreter: &Interpreter) -> u64 {
-    let operand = |at| interpreter.stack.peek(at).map_or(0, |word| word.saturating_to::<u64>());
-    let words = |bytes: u64| bytes.div_ceil(32);
-    let (length, gas) = match op {
-        opcode::LOG0..=opcode::LOG4 => {
-            let topics = u64::from(op.saturating_sub(opcode::LOG0));
-            (operand(1), operand(1).saturating_mul(8).saturating_add(topics.saturating_mul(375)))
-        }
-        opcode::RETURNDATACOPY => (operand(2), words(operand(2)).saturating_mul(3)),
-        _ => return 0,
-    };
-    let memory = |words: u64| words.saturating_mul(3).saturating_add(words.saturating_mul(words) / 512);
-    let has = words(u64::try_from(interpreter.memory.size()).unwrap_or(u64::MAX));
-    let needs = if length == 0 { has } else { words(operand(0).saturating_add(length)).max(has) };
-    gas.saturating_add(memory(needs).saturating_sub(memory(has)))
-}
-
 impl<CTX: ContextTr> Inspector<CTX> for Steps {
-    fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
+    fn step(&mut self, interpreter: &mut Interpreter, context: &mut CTX) {
         self.refunds.truncate(self.depth.saturating_sub(1));
         // geth runs nothing where there is no code, as in an empty creation; revm runs a STOP.
         if self.full() || interpreter.bytecode.bytecode_len() == 0 {
             self.begun = None;
             return;
         }
-        let op = interpreter.bytecode.opcode();
-        let (text, slot) = self.before(interpreter, op);
+        let asked = Asked::of(interpreter, context);
+        let (text, slot) = self.before(interpreter, asked.op);
         let (pc, gas) = (interpreter.bytecode.pc(), interpreter.gas.remaining());
-        self.begun = Some(Begun {
-            pc,
-            op,
-            gas,
-            stack_len: interpreter.stack.len(),
-            late_gas: late_gas(op, interpreter),
-            text,
-            slot,
-        });
+        self.begun = Some(Begun { pc, gas, asked, text, slot });
     }
 
     fn step_end(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {

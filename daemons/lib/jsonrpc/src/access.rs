@@ -7,6 +7,7 @@
 use crate::codes;
 use crate::error::Error;
 use crate::jwt::{self, mac};
+use crate::owner::Owner;
 use hmac::Mac as _;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,7 @@ pub struct Identity {
     pub namespaces: Option<Vec<String>>,
     /// Right to send transactions.
     pub may_send: bool,
+    pub(crate) owner: Owner,
     rate: Option<Rate>,
 }
 
@@ -40,7 +42,8 @@ impl Identity {
             per_s: f64::from(calls),
             bucket: Mutex::new((f64::from(calls), Instant::now())),
         });
-        Self { name, namespaces, may_send, rate }
+        let owner = Owner::identity(&name);
+        Self { name, namespaces, may_send, owner, rate }
     }
 
     /// Counts one call.

@@ -3,12 +3,14 @@
 use crate::codes;
 use crate::dispatch::{self, Answer, Api, Peer};
 use crate::error::Error;
+use crate::in_flight::Share;
 use crate::limits::Limits;
 use crate::listener::Caller;
 use crate::min_block::MinBlock;
 use crate::subscriptions::{Failed, Subscriptions};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hyper::body::Bytes;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub(crate) enum Incoming {
     Message(Bytes),
     /// Sign of life without a message, such as a pong.
     Alive,
+    /// End of what the peer sends: it may still wait for its answers.
+    End,
     /// Broken framing: nothing behind it can be read. Carries a last answer where the peer expects one.
     Broken(CloseReason, Option<&'static str>),
 }
@@ -73,6 +77,8 @@ pub(crate) struct Connection<A> {
     pub(crate) caller: Caller,
     /// Minimum block of every message's pin.
     pub(crate) min: Option<MinBlock>,
+    /// Share in what all answers may hold.
+    pub(crate) share: Arc<Share>,
 }
 
 impl<A: Api> Connection<A> {
@@ -95,19 +101,22 @@ impl<A: Api> Connection<A> {
         subscriptions: &Subscriptions,
         mut closed: watch::Receiver<bool>,
     ) -> Result<CloseReason, Disconnected> {
-        let mut answers = FuturesUnordered::new();
+        let mut answers = Answers { running: FuturesUnordered::new(), ready: VecDeque::new() };
         let mut keepalive = Keepalive::new(self.limits().ping);
         let mut fit = Instant::now();
-        loop {
+        let stops = loop {
             let busy = answers.len() >= self.limits().messages;
             let due = if subscriptions.is_empty() { keepalive.due } else { keepalive.due.min(fit + FIT) };
             tokio::select! {
-                () = stopped(&mut closed) => break,
+                () = stopped(&mut closed) => break true,
                 incoming = stream.read(), if !busy => {
                     keepalive.seen();
                     match incoming? {
-                        Incoming::Message(body) => answers.push(self.answer(body, subscriptions)),
+                        Incoming::Message(body) => {
+                            answers.running.push(self.answer(body, subscriptions));
+                        }
                         Incoming::Alive => (),
+                        Incoming::End => break false,
                         Incoming::Broken(reason, last) => {
                             send(stream, last.map(str::to_owned)).await?;
                             return Ok(reason);
@@ -115,10 +124,10 @@ impl<A: Api> Connection<A> {
                     }
                 }
                 Some(answer) = answers.next(), if !answers.is_empty() => {
-                    send_answer(stream, answer, subscriptions).await?;
+                    answers.beside(send_answer(stream, answer, subscriptions)).await?;
                 }
                 next = poll_fn(|context| subscriptions.poll_next(context)) => {
-                    match self.notify(stream, next, subscriptions).await? {
+                    match answers.beside(self.notify(stream, next, subscriptions)).await? {
                         Some(failed) => return end(stream, failed).await,
                         None => keepalive.pause(),
                     }
@@ -138,10 +147,13 @@ impl<A: Api> Connection<A> {
                     }
                 }
             }
-        }
+        };
         // Messages in progress are still answered; nothing more is read.
         while let Some(answer) = answers.next().await {
-            send_answer(stream, answer, subscriptions).await?;
+            answers.beside(send_answer(stream, answer, subscriptions)).await?;
+        }
+        if !stops {
+            return Err(Disconnected);
         }
         let stop = subscriptions.fail(Error::server("the server stops"));
         send(stream, stop.last).await?;
@@ -149,8 +161,10 @@ impl<A: Api> Connection<A> {
     }
 
     async fn answer(&self, body: Bytes, subscriptions: &Subscriptions) -> Answer {
-        let pin = Arc::new(self.api.pin(self.min.clone().map(Ok)).await);
-        let peer = Peer { subscriptions: Some(subscriptions), caller: Some(&self.caller) };
+        let pin = self.api.pin(self.min.clone().map(Ok)).await;
+        let pin = Arc::new(A::owned(pin, self.caller.owner()));
+        let peer =
+            Peer { subscriptions: Some(subscriptions), caller: Some(&self.caller), share: Some(&self.share) };
         dispatch::answer_to(peer, &*self.api, &pin, &body, self.limits()).await
     }
 
@@ -175,6 +189,42 @@ impl<A: Api> Connection<A> {
         match next {
             Ok(text) => send(stream, Some(text)).await.map(|()| None),
             Err(failed) => Ok(Some(failed)),
+        }
+    }
+}
+
+/// Answers of one connection that are not yet being sent.
+struct Answers<F> {
+    running: FuturesUnordered<F>,
+    ready: VecDeque<Answer>,
+}
+
+impl<F: Future<Output = Answer>> Answers<F> {
+    fn len(&self) -> usize {
+        self.running.len().saturating_add(self.ready.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    async fn next(&mut self) -> Option<Answer> {
+        match self.ready.pop_front() {
+            Some(answer) => Some(answer),
+            None => self.running.next().await,
+        }
+    }
+
+    /// Does `work`, which waits for the peer. Answers that become ready meanwhile are taken: results that other threads
+    /// have made would wait for that unasked, and count for nobody.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(answer) = self.running.next(), if !self.running.is_empty() => self.ready.push_back(answer),
+            }
         }
     }
 }

@@ -3,15 +3,16 @@
 use crate::args::Args;
 use crate::codes;
 use crate::error::Error;
+use crate::in_flight::{Held, Share};
 use crate::json::{Json, Object};
 use crate::limits::Limits;
 use crate::list;
 use crate::listener::Caller;
+use crate::message::{Parsed, parse, text_of};
 use crate::min_block::MinBlock;
 use crate::openrpc::Described;
+use crate::owner::Owner;
 use crate::subscriptions::{Events, Opened, Subscriptions};
-use maidenlane_json::go;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::Future;
@@ -30,6 +31,13 @@ pub trait Api: Send + Sync + 'static {
     /// Takes the present pin, or the first that satisfies `min` within the Api's own bounds. What cannot be
     /// satisfied is remembered in the pin and returned by [`Api::call`], so that every answer carries its own id.
     fn pin(&self, min: Option<Result<MinBlock, Error>>) -> impl Future<Output = Self::Pin> + Send;
+
+    /// Tells a pin whose request it serves.
+    #[must_use]
+    fn owned(pin: Self::Pin, owner: Owner) -> Self::Pin {
+        let _ = owner;
+        pin
+    }
 
     /// Number and hash (`0x…`) of the block that answers come from, for the answer's headers.
     fn block(pin: &Self::Pin) -> Option<(u64, String)>;
@@ -80,6 +88,8 @@ pub(crate) struct Peer<'a> {
     pub(crate) subscriptions: Option<&'a Subscriptions>,
     /// Caller to authorise, wherever a listener stands between.
     pub(crate) caller: Option<&'a Caller>,
+    /// Share of the connection in what all answers may hold.
+    pub(crate) share: Option<&'a Arc<Share>>,
 }
 
 /// An answer body and what HTTP has to say about it.
@@ -91,82 +101,13 @@ pub struct Answer {
     pub status: u16,
     /// Subscriptions whose ids are in the body.
     pub(crate) opened: Vec<Opened>,
+    /// Bytes that the body holds until it is sent.
+    pub(crate) held: Held,
 }
 
 impl Answer {
     pub(crate) fn ok(body: String) -> Self {
-        Self { body, status: 200, opened: Vec::new() }
-    }
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    // Raw, so that a message with a method of the wrong type is still answered under its own id.
-    #[serde(borrow, default)]
-    jsonrpc: Option<&'a RawValue>,
-    // Not an `Option`: it would turn an explicit null, which geth answers, into an absent id, which it does not.
-    #[serde(borrow, default = "absent")]
-    id: &'a RawValue,
-    #[serde(borrow, default)]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
-/// A member that is there, null or not.
-fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(from).map(Some)
-}
-
-/// Value for a missing id: an array is never a valid one.
-fn absent<'a>() -> &'a RawValue {
-    static ABSENT: std::sync::LazyLock<Option<Box<RawValue>>> =
-        std::sync::LazyLock::new(|| RawValue::from_string("[]".to_owned()).ok());
-    ABSENT.as_deref().unwrap_or(RawValue::NULL)
-}
-
-fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
-}
-
-enum Parsed<'a> {
-    Call {
-        id: &'a RawValue,
-        method: Cow<'a, str>,
-        params: Option<&'a RawValue>,
-    },
-    /// Notification, or an answer: gets none.
-    Silent,
-    Invalid {
-        id: Option<&'a RawValue>,
-    },
-}
-
-fn parse(text: &str) -> Parsed<'_> {
-    // Members in another case, or twice: seldom, and not worth another look at every message.
-    let whole = |m: &Message<'_>| {
-        m.method.is_some() && m.jsonrpc.is_some() && m.params.is_some() && m.id.get() != "[]"
-    };
-    let usual = serde_json::from_str::<Message<'_>>(text).ok().filter(whole);
-    let Some(message) = usual.or_else(|| go::read(text).ok()) else { return Parsed::Invalid { id: None } };
-    let missing = message.id.get() == "[]";
-    let id = Some(message.id).filter(|id| !id.get().starts_with(['[', '{']));
-    let versioned = message.jsonrpc.and_then(text_of).as_deref() == Some("2.0");
-    let method = message.method.and_then(text_of).filter(|method| versioned && !method.is_empty());
-    let answers = message.result.is_some() || message.error.is_some();
-    let is_answer = versioned && answers && message.method.is_none() && message.params.is_none();
-    match (method, id) {
-        (Some(method), Some(id)) => Parsed::Call { id, method, params: message.params },
-        (Some(_), None) if missing => Parsed::Silent,
-        (None, Some(_)) if is_answer => Parsed::Silent,
-        (_, id) => Parsed::Invalid { id },
+        Self { body, status: 200, opened: Vec::new(), held: Held::default() }
     }
 }
 
@@ -232,8 +173,8 @@ pub(crate) async fn answer_to<A: Api>(
 ) -> Answer {
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
     let deadline = Instant::now() + limits.answer;
-    let mut run =
-        Run { api, pin, limits, peer, deadline, body: String::new(), status: None, opened: Vec::new() };
+    let (body, status, opened, held) = (String::new(), None, Vec::new(), Held::of(peer.share));
+    let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held };
     if !text.trim_start().starts_with('[') {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
             return refused(codes::PARSE, "parse error");
@@ -277,11 +218,13 @@ struct Run<'a, A: Api> {
     /// Status of the first call; 200 as soon as calls differ.
     status: Option<u16>,
     opened: Vec<Opened>,
+    held: Held,
 }
 
 impl<A: Api> Run<'_, A> {
     fn end(self) -> Answer {
-        Answer { status: self.status.unwrap_or(200), body: self.body, opened: self.opened }
+        let status = self.status.unwrap_or(200);
+        Answer { status, body: self.body, opened: self.opened, held: self.held }
     }
 
     async fn message(&mut self, text: &str, separator: &str) {
@@ -299,22 +242,29 @@ impl<A: Api> Run<'_, A> {
     }
 
     async fn call(&mut self, id: &RawValue, method: &str, params: Option<&RawValue>) {
-        let too_large = || Error::new(codes::RESPONSE_TOO_LARGE, "response too large");
         if self.body.len() > self.limits.answer_bytes {
             return self.fail(Some(id), &too_large());
         }
         match self.result(method, params).await {
-            Ok(result) if self.body.len() + result.as_str().len() <= self.limits.answer_bytes => {
-                write_result(&mut self.body, id, result);
-                self.saw(200);
-            }
-            Ok(_) => {
-                // A subscription whose id is not sent must not begin.
-                let _ = method.ends_with("_subscribe").then(|| self.opened.pop());
-                self.fail(Some(id), &too_large());
-            }
+            Ok(result) => match self.room(result.as_str().len()) {
+                Ok(()) => {
+                    write_result(&mut self.body, id, result);
+                    self.saw(200);
+                }
+                Err(refused) => {
+                    // A subscription whose id is not sent must not begin.
+                    let _ = method.ends_with("_subscribe").then(|| self.opened.pop());
+                    self.fail(Some(id), &refused);
+                }
+            },
             Err(error) => self.fail(Some(id), &error),
         }
+    }
+
+    /// Refuses a result that makes this answer too large, or all that are on their way.
+    fn room(&mut self, result_bytes: usize) -> Result<(), Error> {
+        let bytes = self.body.len().saturating_add(result_bytes);
+        if bytes > self.limits.answer_bytes { Err(too_large()) } else { self.held.grow_to(bytes) }
     }
 
     async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {
@@ -385,6 +335,10 @@ impl<A: Api> Run<'_, A> {
     fn saw(&mut self, status: u16) {
         self.status = Some(if self.status.is_none_or(|seen| seen == status) { status } else { 200 });
     }
+}
+
+fn too_large() -> Error {
+    Error::new(codes::RESPONSE_TOO_LARGE, "response too large")
 }
 
 /// Kind of subscription: the first parameter, a string.

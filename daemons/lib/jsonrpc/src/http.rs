@@ -6,33 +6,52 @@
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
 use crate::gzip;
+use crate::in_flight::{Held, Share};
 use crate::listener::{Caller, Listener};
 use crate::min_block::{BLOCK, BLOCK_HASH, MIN_BLOCK, MinBlock};
+use crate::opening::Unread;
 use crate::openrpc;
 use crate::origin::Origins;
+use crate::owner::Owner;
 use crate::websocket;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::upgrade::OnUpgrade;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 type Answer = Response<Full<Bytes>>;
 
+/// Body of a request, which its owner may keep until the answer is sent.
+pub(crate) trait Wanted: Body<Data = Bytes, Error = hyper::Error> + Send {}
+
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Send> Wanted for B {}
+
+/// Client at the other end of a connection, as far as the connection shows it.
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) address: Owner,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
 /// State that the requests of one connection share.
 pub(crate) struct Http<A> {
     pub(crate) api: Arc<A>,
     pub(crate) listener: Arc<Listener>,
-    /// Certificate of the client, on connections that have one.
-    pub(crate) certificate: Option<CertificateDer<'static>>,
+    pub(crate) client: Client,
+    /// Share of the connection in what all answers may hold.
+    pub(crate) share: Arc<Share>,
     pub(crate) upgrade: Upgrade,
+    pub(crate) unread: Unread,
 }
 
 /// The WebSocket that a connection becomes after its last answer.
@@ -57,13 +76,17 @@ impl Upgrade {
 }
 
 impl<A: Api> Http<A> {
-    pub(crate) async fn respond(&self, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn respond<B: Wanted>(&self, request: Request<B>) -> Answer {
         let listener = &*self.listener;
+        self.unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
+        let host = match host_of(&request) {
+            Ok(host) => host,
+            Err(text) => return bad_request(text),
+        };
         if listener.websocket && websocket::is_wanted(request.headers()) {
             return self.upgrade(request);
         }
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if !listener.hosts.allow(text(HOST)) {
+        if !listener.hosts.allow(host) {
             return plain(StatusCode::FORBIDDEN, "invalid host specified\n");
         }
         let origin = request.headers().get(ORIGIN).cloned();
@@ -79,7 +102,7 @@ impl<A: Api> Http<A> {
         answer
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer<B: Wanted>(&self, request: Request<B>) -> Answer {
         let path = request.uri().path();
         if !self.listener.http || (path != "/" && path != openrpc::PATH) {
             return plain(StatusCode::NOT_FOUND, "not found\n");
@@ -108,11 +131,11 @@ impl<A: Api> Http<A> {
     }
 
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
-        let identity = self.listener.admit(headers, self.certificate.as_ref()).ok()?;
-        Some(Caller { listener: Arc::clone(&self.listener), identity })
+        let identity = self.listener.admit(headers, self.client.certificate.as_ref()).ok()?;
+        Some(Caller { listener: Arc::clone(&self.listener), identity, address: self.client.address.clone() })
     }
 
-    fn upgrade(&self, mut request: Request<Incoming>) -> Answer {
+    fn upgrade<B>(&self, mut request: Request<B>) -> Answer {
         if request.uri().path() != "/" {
             return plain(StatusCode::NOT_FOUND, "not found\n");
         }
@@ -133,8 +156,13 @@ impl<A: Api> Http<A> {
         }
     }
 
-    async fn post(&self, request: Request<Incoming>, caller: &Caller) -> Answer {
+    async fn post<B: Wanted>(&self, request: Request<B>, caller: &Caller) -> Answer {
         let (head, body) = request.into_parts();
+        // Of the length that the client tells; nobody waits for the bytes of it.
+        let most = u64::try_from(self.listener.limits.body_bytes).unwrap_or(u64::MAX);
+        if body.size_hint().lower() > most {
+            return too_large();
+        }
         if !is_json(&head.headers) {
             return plain(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -145,19 +173,21 @@ impl<A: Api> Http<A> {
             Ok(body) => body,
             Err(refused) => return refused,
         };
-        let pin = Arc::new(self.api.pin(min_block_of(&head.headers, None)).await);
-        let peer = Peer { subscriptions: None, caller: Some(caller) };
+        let pin = self.api.pin(min_block_of(&head.headers, None)).await;
+        let pin = Arc::new(A::owned(pin, caller.owner()));
+        let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Answer> {
+    async fn read<B: Wanted>(&self, body: B) -> Result<Bytes, Answer> {
         let reading = Limited::new(body, self.listener.limits.body_bytes).collect();
         match tokio::time::timeout(self.listener.limits.read, reading).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n"))
+            Ok(Ok(body)) => {
+                self.unread.store(false, Ordering::Relaxed);
+                Ok(body.to_bytes())
             }
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(plain(StatusCode::BAD_REQUEST, "body not readable\n")),
             Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "body not received in time\n")),
         }
@@ -176,15 +206,16 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
 }
 
 async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
+    let dispatch::Answer { body, status, held, .. } = answer;
     let (body, encoding) = match gzip {
-        true => gzip::compress(answer.body).await.map_or_else(
-            |text| (Bytes::from(text), None),
-            |bytes| (Bytes::from(bytes), Some(HeaderValue::from_static("gzip"))),
+        true => gzip::compress(body).await.map_or_else(
+            |text| (text.into_bytes(), None),
+            |bytes| (bytes, Some(HeaderValue::from_static("gzip"))),
         ),
-        false => (Bytes::from(answer.body), None),
+        false => (body.into_bytes(), None),
     };
-    let mut response = Response::new(Full::new(body));
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = Response::new(Full::new(counted(body, held)));
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -202,6 +233,50 @@ async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bo
         }
     }
     response
+}
+
+/// Host that a request names, by Go's rules: of its target, where that has one (HTTP/2, absolute form), or of its header.
+fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, &'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let header = hosts.next().map(HeaderValue::as_bytes);
+    if request.version() < Version::HTTP_2 {
+        if hosts.next().is_some() {
+            return Err("too many Host headers\n");
+        }
+        if header.is_none() && request.version() == Version::HTTP_11 && request.method() != Method::CONNECT {
+            return Err("missing required Host header\n");
+        }
+    }
+    let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(byte);
+    let text = match header {
+        Some(bytes) if bytes.iter().all(is_valid) => std::str::from_utf8(bytes).ok(),
+        Some(_) => return Err("malformed Host header\n"),
+        None => None,
+    };
+    Ok(request.uri().authority().map(Authority::as_str).or(text))
+}
+
+/// Refusal of a request that no other may follow: where it ends is not sure.
+fn bad_request(text: &'static str) -> Answer {
+    let mut refused = plain(StatusCode::BAD_REQUEST, text);
+    refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    refused
+}
+
+fn too_large() -> Answer {
+    plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n")
+}
+
+/// Body that is counted until its last byte is written.
+fn counted(body: Vec<u8>, mut held: Held) -> Bytes {
+    struct Counted(Vec<u8>, #[expect(dead_code, reason = "counts until it is dropped")] Held);
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    held.shrink_to(body.len());
+    if held.counts() { Bytes::from_owner(Counted(body, held)) } else { Bytes::from(body) }
 }
 
 fn unauthorized() -> Answer {

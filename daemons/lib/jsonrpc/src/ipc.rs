@@ -125,6 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageStream for Values<S> {
             Ok(value) => Ok(Incoming::Message(Bytes::from(value))),
             Err(ValueError::Broken) => broken(CloseReason::Policy("parse error".to_owned())),
             Err(ValueError::TooLarge(_)) => broken(CloseReason::Size),
+            // Not that the peer has gone: `nc` ends its half after the last request, as a pipe into it ends.
+            Err(ValueError::Read(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Incoming::End),
             Err(ValueError::Read(_)) => Err(Disconnected),
         }
     }

@@ -9,14 +9,19 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
+//! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
+//! | [`in_flight`] | bytes of answers on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
+//! | `http2` | HTTP/2 connections: streams, idle and slow clients |
+//! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
+//! | `owner` | owners of what requests cause to be kept: identities and addresses |
 //! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
 //! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
@@ -63,15 +68,20 @@ pub mod dispatch;
 pub mod error;
 mod gzip;
 mod http;
+mod http2;
+pub mod in_flight;
 pub mod ipc;
 mod jwt;
 pub mod limits;
 mod list;
 pub mod listener;
 pub mod listeners;
+mod message;
 mod min_block;
+mod opening;
 pub mod openrpc;
 pub mod origin;
+mod owner;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;
@@ -87,5 +97,6 @@ pub use maidenlane_json::{self as json, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};
+pub use owner::Owner;
 pub use server::{Socket, serve};
 pub use subscriptions::{Events, Publisher};

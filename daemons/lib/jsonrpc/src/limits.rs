@@ -18,11 +18,12 @@ pub struct Limits {
     pub read: Duration,
     /// Answer timeout of an accepted request.
     pub answer: Duration,
-    /// Write timeout: a client that takes nothing of an answer for so long has gone.
+    /// Write timeout: a client that takes less than 16 KiB/s of what is sent to it, over so long, has gone.
     pub write: Duration,
     /// Ping interval: a WebSocket that is silent for so long is pinged, and closed when it stays silent as long again.
     pub ping: Duration,
-    /// Messages of one WebSocket or IPC connection that are answered at one time; more are not read.
+    /// Messages of one WebSocket or IPC connection that are answered at one time, and requests of one HTTP/2 connection;
+    /// more are not read.
     pub messages: usize,
     /// Subscriptions on one connection.
     pub subscriptions: usize,

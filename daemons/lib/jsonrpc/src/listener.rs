@@ -2,8 +2,10 @@
 
 use crate::access::{Access, Identity, Refused};
 use crate::error::Error;
+use crate::in_flight::InFlight;
 use crate::limits::Limits;
 use crate::origin::{Hosts, Origins};
+use crate::owner::Owner;
 use crate::tls::Tls;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -16,6 +18,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub struct Listener {
     /// Bounds on sizes and times.
     pub limits: Limits,
+    /// Answers on their way, which listeners may share.
+    pub in_flight: InFlight,
     /// True if plain HTTP requests are answered.
     pub http: bool,
     /// True if WebSocket upgrades are accepted.
@@ -38,6 +42,7 @@ impl Listener {
     pub fn open(limits: Limits) -> Self {
         Self {
             limits,
+            in_flight: InFlight::new(&limits),
             http: true,
             websocket: true,
             namespaces: None,
@@ -82,9 +87,16 @@ fn within(namespaces: Option<&[String]>, method: &str) -> bool {
 pub(crate) struct Caller {
     pub(crate) listener: Arc<Listener>,
     pub(crate) identity: Option<Arc<Identity>>,
+    /// Owner where there is no identity.
+    pub(crate) address: Owner,
 }
 
 impl Caller {
+    /// Owner of what this caller causes to be kept.
+    pub(crate) fn owner(&self) -> Owner {
+        self.identity.as_ref().map_or(&self.address, |identity| &identity.owner).clone()
+    }
+
     /// True when this method is there for this caller.
     pub(crate) fn serves(&self, method: &str) -> bool {
         let allowed = |identity: &Identity| {
@@ -112,14 +124,14 @@ mod tests {
         let some = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         let listener = Listener { namespaces: some(&["eth", "net"]), ..Listener::open(Limits::default()) };
         let listener = Arc::new(listener);
-        let anyone = Caller { listener: Arc::clone(&listener), identity: None };
+        let anyone = Caller { listener: Arc::clone(&listener), identity: None, address: Owner::default() };
         for (method, served) in
             [("eth_call", true), ("net_version", true), ("debug_traceCall", false), ("rpc_modules", true)]
         {
             assert_eq!(anyone.serves(method), served, "{method}");
         }
         let identity = Identity::new("reader".to_owned(), some(&["eth", "debug"]), false, None);
-        let reader = Caller { listener, identity: Some(Arc::new(identity)) };
+        let reader = Caller { listener, identity: Some(Arc::new(identity)), address: Owner::default() };
         for (method, served) in [
             ("eth_call", true),
             ("net_version", false),

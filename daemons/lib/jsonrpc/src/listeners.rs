@@ -1,6 +1,7 @@
 //! Listeners of a daemon: from settings to bound sockets with their rules, and served until its shutdown.
 
 use crate::access::{self, Access};
+use crate::in_flight::InFlight;
 use crate::tls::{Tls, TlsFiles};
 use crate::{Api, Hosts, Limits, Origins, Socket, ipc, listener};
 use maidenlane_config::listeners::{At, Identity, Listener, Proof, SecretFile};
@@ -27,12 +28,12 @@ pub async fn open(
     limits: Limits,
     addresses: &Addresses,
 ) -> Result<Vec<BoundListener>, Failure> {
-    let mut opened = Vec::new();
+    let (mut opened, in_flight) = (Vec::new(), InFlight::new(&limits));
     for listener in listeners {
         let refused = |error: String| {
             Failure::new(Exit::Settings, format!("rpc.listeners `{}`: {error}", listener.name))
         };
-        let rules = Arc::new(rules(listener, limits).map_err(refused)?);
+        let rules = Arc::new(rules(listener, limits, in_flight.clone()).map_err(refused)?);
         let (socket, path, bound) = bind(&listener.at).await.map_err(refused)?;
         addresses.add(&listener.name, bound)?;
         opened.push(BoundListener { socket, rules, path });
@@ -88,7 +89,7 @@ pub async fn serve<A: Api>(
     outcome
 }
 
-fn rules(listener: &Listener, limits: Limits) -> Result<listener::Listener, String> {
+fn rules(listener: &Listener, limits: Limits, in_flight: InFlight) -> Result<listener::Listener, String> {
     let tls = match &listener.tls {
         Some(tls) => {
             let client_ca = tls.client_ca.as_ref().map(path_of).transpose()?;
@@ -102,6 +103,7 @@ fn rules(listener: &Listener, limits: Limits) -> Result<listener::Listener, Stri
     let texts = |texts: &'_ [String]| texts.to_vec();
     Ok(listener::Listener {
         limits,
+        in_flight,
         http: listener.http,
         websocket: listener.websocket,
         namespaces: Some(texts(&listener.namespaces)),

@@ -1,22 +1,28 @@
-//! Listeners and connections: HTTP/1.1 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
+//! Listeners and connections: HTTP/1.1 and HTTP/2 on any byte stream, WebSocket when a request asks for it, IPC on Unix sockets.
 
 use crate::connection::{Connection, stopped};
 use crate::dispatch::Api;
-use crate::http::{Http, Upgrade, Upgraded};
+use crate::http::{Client, Http, Upgrade, Upgraded};
+use crate::http2;
 use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
+use crate::opening;
+use crate::owner::Owner;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+
+/// Number of header lines that a request may have. Go counts their bytes only; here their size is bounded, too.
+const HEADERS_MAX: usize = 1_000;
 
 /// Listening socket.
 #[derive(Debug)]
@@ -36,14 +42,16 @@ impl From<TcpListener> for Socket {
 impl Socket {
     async fn accept(&self) -> std::io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+            Self::Tcp(listener) => {
+                listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip()))
+            }
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
         }
     }
 }
 
 enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
 
@@ -105,12 +113,14 @@ async fn welcome<A: Api>(
 ) {
     let limits = listener.limits;
     match accepted {
-        Accepted::Tcp(stream) => {
+        Accepted::Tcp(stream, address) => {
+            let address = Owner::at(address);
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
             let stream = WriteTimeout::new(stream, limits.write);
             let Some(tls) = &listener.tls else {
-                return connection(stream, None, api, listener, closed).await;
+                let client = Client { address, certificate: None };
+                return connection(stream, client, api, listener, closed).await;
             };
             let greeting = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
@@ -122,14 +132,15 @@ async fn welcome<A: Api>(
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate =
                     certificates.and_then(|all| all.first()).map(|one| one.clone().into_owned());
-                connection(stream, certificate, api, listener, closed).await;
+                connection(stream, Client { address, certificate }, api, listener, closed).await;
             }
         }
         Accepted::Unix(stream) => {
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
-            let caller = Caller { listener, identity: None };
-            Connection { api, caller, min: None }.serve(&mut values, closed).await;
+            let caller = Caller { listener, identity: None, address: Owner::default() };
+            let share = caller.listener.in_flight.share();
+            Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
     }
 }
@@ -152,10 +163,11 @@ fn passing(error: &std::io::Error) -> bool {
 
 /// Serves one stream until the peer leaves, is idle for too long, or `closed` turns true.
 ///
-/// A peer that leaves while its call runs drops the call's future: that is how expensive calls are cancelled.
+/// A peer that ends its half of the stream has not left: many send their request, end it, and wait. Nothing tells that
+/// from a peer which has gone, so that only their own time limits end the calls of either; a WebSocket's are dropped.
 async fn connection<A: Api, S>(
     stream: S,
-    certificate: Option<CertificateDer<'static>>,
+    client: Client,
     api: Arc<A>,
     listener: Arc<Listener>,
     mut closed: watch::Receiver<bool>,
@@ -163,13 +175,27 @@ async fn connection<A: Api, S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = listener.limits;
-    let http = Arc::new(Http { api, listener, certificate, upgrade: Upgrade::default() });
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(limits.read, opening::open(stream)) => opened,
+        () = stopped(&mut closed) => return,
+    };
+    let Ok(Ok((stream, is_http2))) = opened else { return };
+    let (share, unread) = (listener.in_flight.share(), stream.unread());
+    let http = Http { api, listener, client, share, upgrade: Upgrade::default(), unread };
+    if is_http2 {
+        return http2::serve(stream, http, closed).await;
+    }
+    let http = Arc::new(http);
     let service = hyper::service::service_fn(|request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.respond(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.read);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.read)
+        .half_close(true)
+        .max_headers(HEADERS_MAX);
     let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let served = tokio::select! {
@@ -189,11 +215,18 @@ async fn connection<A: Api, S>(
         && let Ok(stream) = stream.await
     {
         let mut frames = Frames::new(TokioIo::new(stream), &limits).await;
-        Connection { api: Arc::clone(&http.api), caller, min }.serve(&mut frames, closed).await;
+        let (api, share) = (Arc::clone(&http.api), Arc::clone(&http.share));
+        Connection { api, caller, min, share }.serve(&mut frames, closed).await;
     }
 }
 
 #[cfg(test)]
 mod crowd_tests;
+#[cfg(test)]
+mod half_close_tests;
+#[cfg(test)]
+mod http2_tests;
+#[cfg(test)]
+mod http_tests;
 #[cfg(test)]
 mod tests;

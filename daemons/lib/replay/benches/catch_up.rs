@@ -128,6 +128,7 @@ fn follow(consumer: Box<dyn LogConsumer>, feed: &Feed) -> Outcome<Duration> {
         Logs { blocks: consumer, proofs: None },
         Tracer::silent(),
         liveness,
+        &mut || (),
     )?;
     while follower.facts().head != Some(feed.last) {
         follower.turn(Duration::ZERO)?;

@@ -9,11 +9,11 @@ use crate::failpoints;
 use crate::heads::{HeadTracker, HeadView, Parsed};
 use crate::liveness::Liveness;
 use crate::resume;
+use crate::signs::Ends;
 use maidenlane_chain::BlockRef;
 use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
-use maidenlane_service::clock::age_of;
-use maidenlane_service::{Tracer, failpoint};
+use maidenlane_service::{Tracer, clock, failpoint};
 use maidenlane_state::trie::{audit, whole};
 use maidenlane_store::{Batch, Facts, Position, Store};
 use sets::{Nodes, Sets};
@@ -77,6 +77,8 @@ pub struct Follower {
     next: Option<Next>,
     events: Tracer<Event>,
     liveness: Arc<Liveness>,
+    /// Looks at the feed's end, which show how old a heartbeat is.
+    ends: Ends,
     facts: Facts,
     parsed: Parsed,
     records: u64,
@@ -91,7 +93,8 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// Follower at the store's position if the log still holds that record, else where its head is found again.
+    /// Follower at the store's position if the log still holds that record, else where its head is found again: calls
+    /// `progress` while that takes.
     ///
     /// # Errors
     /// When the log no longer holds what comes next, or the database lacks what is to be kept.
@@ -102,6 +105,7 @@ impl Follower {
         logs: Logs,
         events: Tracer<Event>,
         liveness: Arc<Liveness>,
+        progress: &mut dyn FnMut(),
     ) -> Result<Self, Error> {
         let Logs { blocks, proofs } = logs;
         let mut feed = Scanner::new(blocks);
@@ -119,7 +123,7 @@ impl Follower {
         let at = stored.position;
         let facts = match at {
             None => stored,
-            Some(position) => resume::resume(&store, keep, stored, position, &mut feed, &events)?,
+            Some(position) => resume::resume(&store, keep, stored, position, &mut feed, &events, progress)?,
         };
         let sets = match proofs {
             None => None,
@@ -145,6 +149,7 @@ impl Follower {
             next: None,
             events,
             liveness,
+            ends: Ends::default(),
             facts,
             parsed: Parsed::default(),
             records: 0,
@@ -190,6 +195,7 @@ impl Follower {
     /// # Errors
     /// Errors of the log may pass; all others are fatal.
     pub fn turn(&mut self, wait: Duration) -> Result<bool, Error> {
+        self.look();
         if self.next.is_none() {
             self.entries = self.feed.read(self.at, READ_BYTES, wait)?.into();
             let Some(last) = self.entries.back() else { return Ok(false) };
@@ -204,6 +210,15 @@ impl Follower {
         }
         outcome?;
         Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
+    }
+
+    /// Looks where the feed ends, when that is due. A log that is away is met by the next read.
+    fn look(&mut self) {
+        let now = self.liveness.now();
+        if self.ends.is_due(now) {
+            let end = self.feed.end().ok();
+            self.ends.note(end.map(|end| end.0), now);
+        }
     }
 
     /// Shows the written head if it is another than the one shown.
@@ -337,8 +352,10 @@ impl Follower {
             }
             Step::Heartbeat(beat) => {
                 if !beat.resuming {
-                    self.liveness
-                        .note(beat.master.number, age_of(Duration::from_millis(beat.master_seen_ms)));
+                    let (now, seen) = (clock::now(), Duration::from_millis(beat.master_seen_ms));
+                    let claimed = now.checked_sub(seen).ok_or_else(|| seen.saturating_sub(now));
+                    let age = self.ends.age(offset, claimed, self.liveness.now());
+                    self.liveness.note(beat.master.number, age);
                 }
             }
             Step::Start(_) | Step::Nothing => {}

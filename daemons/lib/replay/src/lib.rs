@@ -13,6 +13,7 @@
 //! | [`heads`] | the newest head as readers see it |
 //! | [`freshness`] | freshness of the head, and the limits of it |
 //! | [`liveness`] | the master's head and last sign of life |
+//! | `signs` | age of a sign of life, whatever the tap's clock says |
 //! | `memo` | cache of one head's state, decoded |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
@@ -31,6 +32,7 @@ mod open;
 mod report;
 pub mod resume;
 pub mod run;
+mod signs;
 pub mod verify;
 
 pub use error::Error;

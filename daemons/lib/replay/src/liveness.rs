@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// Time before the start that signs of life may be from. An older one is as good as none.
+const BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The master's head and last sign of life, as the feed states them.
 #[derive(Debug)]
 pub struct Liveness {
     born: Instant,
     expected: AtomicU64,
-    /// Time of the last sign of life, in milliseconds since `born`, plus one; 0 = none yet.
+    /// Time of the last sign of life, in milliseconds as of [`Liveness::now`]; 0 = none yet.
     seen_ms: AtomicU64,
     /// The block that waits for its trie nodes longer than it should.
     missing: ArcSwapOption<BlockRef>,
@@ -36,11 +39,18 @@ impl Liveness {
         self.expected.load(Ordering::Relaxed)
     }
 
-    /// Notes the master's head and that it answered `age` ago.
-    pub fn note(&self, expected: u64, age: Duration) {
+    /// Notes the master's head and that it answered `age` ago; `None` where nobody can tell when.
+    pub fn note(&self, expected: u64, age: Option<Duration>) {
         self.expected.store(expected, Ordering::Relaxed);
-        let at = self.born.elapsed().saturating_sub(age);
-        self.seen_ms.fetch_max(millis(at).saturating_add(1), Ordering::Relaxed);
+        if let Some(age) = age {
+            let at = self.now().saturating_sub(age);
+            self.seen_ms.fetch_max(millis(at), Ordering::Relaxed);
+        }
+    }
+
+    /// Present moment, counted from [`BEFORE`] the start.
+    pub(crate) fn now(&self) -> Duration {
+        self.born.elapsed().saturating_add(BEFORE)
     }
 
     /// Notes the block that waits for its trie nodes longer than it should.
@@ -57,8 +67,11 @@ impl Liveness {
     /// Time since the last sign of life, or since the start if there was none.
     #[must_use]
     pub fn silent(&self) -> Duration {
-        let seen = Duration::from_millis(self.seen_ms.load(Ordering::Relaxed).saturating_sub(1));
-        self.born.elapsed().saturating_sub(seen)
+        let seen = match self.seen_ms.load(Ordering::Relaxed) {
+            0 => BEFORE,
+            seen_ms => Duration::from_millis(seen_ms),
+        };
+        self.now().saturating_sub(seen)
     }
 
     /// True if there ever was a sign of life.

@@ -5,16 +5,19 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follower, Logs};
 use crate::liveness::Liveness;
+use crate::report::START_WAIT;
 use maidenlane_chain::B256;
 use maidenlane_log::{Backend, TopicNeeds};
-use maidenlane_service::Tracer;
+use maidenlane_service::{Health, Tracer};
 use maidenlane_store::{Keep, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Timeout of a look at a log that may be away, in the middle of following.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
+/// Interval of the signs of life of a search.
+const PULSE: Duration = Duration::from_secs(1);
 
 /// Settings of a replay: the feed, the chain, and the store.
 #[derive(Clone, Debug)]
@@ -46,6 +49,7 @@ pub(crate) struct Followers {
     pub(crate) store: Arc<Store>,
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) events: Tracer<Event>,
+    pub(crate) health: Health,
 }
 
 impl Followers {
@@ -89,7 +93,15 @@ impl Followers {
         let demands = Demands { chain_id: *chain_id, genesis: *genesis, proofs: proofs_topic.is_some() };
         let (store, events, liveness) =
             (Arc::clone(&self.store), self.events.clone(), Arc::clone(&self.liveness));
-        Follower::new(store, *keep, demands, logs, events, liveness)
+        let mut told: Option<Instant> = None;
+        let mut progress = || {
+            if told.is_none_or(|told| told.elapsed() >= PULSE) {
+                self.health.progress();
+                self.health.extend_timeout(START_WAIT);
+                told = Some(Instant::now());
+            }
+        };
+        Follower::new(store, *keep, demands, logs, events, liveness, &mut progress)
     }
 }
 

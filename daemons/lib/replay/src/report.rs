@@ -14,7 +14,7 @@ use maidenlane_state::Head;
 use std::time::{Duration, Instant};
 
 /// Extension of the start's timeout, requested again and again while a start takes long.
-const START_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const START_WAIT: Duration = Duration::from_secs(30);
 /// Time without the log after which the daemon gives up, so that the service manager restarts it.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 

@@ -12,7 +12,8 @@ use maidenlane_log::Offset;
 use maidenlane_service::Tracer;
 use maidenlane_store::{Facts, Keep, Position, Store, View};
 
-/// Takes the store back to a record that `feed` holds; reading goes on behind its position.
+/// Takes the store back to a record that `feed` holds; reading goes on behind its position. Calls `progress` with every
+/// record that is looked at and every block that is undone: both may take long.
 ///
 /// # Errors
 /// When neither the record nor an ancestor of our head is in the log.
@@ -23,6 +24,7 @@ pub fn resume(
     position: Position,
     feed: &mut Scanner,
     events: &Tracer<Event>,
+    progress: &mut dyn FnMut(),
 ) -> Result<Facts, Error> {
     let (earliest, end) = (feed.earliest()?, feed.end()?);
     // Of a record that retention took, the next one still proves by its `seq` that nothing is missing.
@@ -39,10 +41,13 @@ pub fn resume(
         return Ok(facts);
     }
     let view = store.view().ok_or(Error::Lost)?;
-    let ours = |head: BlockRef| Ok::<_, Error>(view.hash_of(head.number)? == Some(head.hash));
+    let ours = |head: BlockRef| {
+        progress();
+        Ok::<_, Error>(view.hash_of(head.number)? == Some(head.hash))
+    };
     let found = feed.newest(Offset(position.offset).min(end), ours)?;
     let (position, head) = found.ok_or(Error::Lost)?;
-    let facts = rewind(store, keep, facts, &view, head, position)?;
+    let facts = rewind(store, keep, facts, &view, (head, position), progress)?;
     events.emit(&Event::Relocated { from: view.head(), to: head });
     Ok(facts)
 }
@@ -53,11 +58,12 @@ fn rewind(
     keep: Keep,
     mut facts: Facts,
     view: &View,
-    target: BlockRef,
-    position: Position,
+    (target, position): (BlockRef, Position),
+    progress: &mut dyn FnMut(),
 ) -> Result<Facts, Error> {
     let mut head = view.head();
     while head != target {
+        progress();
         let parent = head.number.checked_sub(1).ok_or(Error::Lost)?;
         let parent = BlockRef::new(parent, view.hash_of(parent)?.ok_or(Error::Lost)?);
         let mut batch = store.batch(facts, keep);

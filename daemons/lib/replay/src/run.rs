@@ -29,6 +29,7 @@ pub struct Loop {
     fresh: Current<Fresh>,
     shutdown: Shutdown,
     report: Report,
+    health: Health,
     /// Sender of the heads, until they are handed over.
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
 }
@@ -51,8 +52,8 @@ impl Loop {
         shutdown: Shutdown,
     ) -> (Self, oneshot::Receiver<Arc<HeadTracker>>) {
         let (first, heads) = oneshot::channel();
-        let report = Report::new(section, health, Gauges::new(metrics), tracer::logging());
-        (Self { settings, fresh, shutdown, report, first: Some(first) }, heads)
+        let report = Report::new(section, health.clone(), Gauges::new(metrics), tracer::logging());
+        (Self { settings, fresh, shutdown, report, health, first: Some(first) }, heads)
     }
 
     /// Follows until the shutdown.
@@ -111,7 +112,8 @@ impl Loop {
         let settings = self.settings.clone();
         let cache = usize::try_from(settings.store_cache_bytes).unwrap_or(usize::MAX);
         let store = Arc::new(Store::open(&crate::store_path(&settings.state_dir), cache)?);
-        Ok(Followers { settings, store, liveness: Arc::new(Liveness::default()), events: tracer::logging() })
+        let (liveness, health) = (Arc::new(Liveness::default()), self.health.clone());
+        Ok(Followers { settings, store, liveness, events: tracer::logging(), health })
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.

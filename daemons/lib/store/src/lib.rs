@@ -21,6 +21,7 @@ mod audit;
 mod batch_stats;
 mod damage;
 mod facts;
+mod floors;
 mod index;
 mod keep;
 mod log_index_row;

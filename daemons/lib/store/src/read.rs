@@ -2,6 +2,7 @@
 
 use super::damage::Damage;
 use super::facts::Facts;
+use super::floors::{Floors, HeldFloors};
 use super::{Error, tables};
 use maidenlane_chain::account::Account;
 use maidenlane_chain::{B256, BlockRef, Bytes, U256};
@@ -28,6 +29,8 @@ pub struct View {
     damage: Damage,
     facts: Facts,
     head: BlockRef,
+    /// Floors, which do not rise while the view lives.
+    _floors: HeldFloors,
 }
 
 impl std::fmt::Debug for View {
@@ -38,10 +41,16 @@ impl std::fmt::Debug for View {
 
 impl View {
     /// Takes a snapshot of what is written now, of which `facts` are true.
-    pub(super) fn open(db: Arc<DB>, path: &Path, damage: Damage, facts: &Facts) -> Option<Self> {
-        let head = facts.head?;
+    pub(super) fn open(
+        db: Arc<DB>,
+        path: &Path,
+        damage: Damage,
+        facts: &Facts,
+        floors: &Floors,
+    ) -> Option<Self> {
+        let (head, floors) = (facts.head?, floors.hold(facts));
         let held = Held::new(db, |db| db.snapshot());
-        Some(Self { held, path: path.to_owned(), damage, facts: facts.clone(), head })
+        Some(Self { held, path: path.to_owned(), damage, facts: facts.clone(), head, _floors: floors })
     }
 
     /// The block that the view shows.

@@ -1,19 +1,10 @@
 //! Options of RocksDB for each table.
 
+use super::floors::Floors;
 use super::tables;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, MergeOperands, Options};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Floors: rows of the past at or below these blocks disappear in compactions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Floors {
-    /// Floor of accounts and slots.
-    pub(super) state: Arc<AtomicU64>,
-    /// Floor of trie nodes.
-    pub(super) nodes: Arc<AtomicU64>,
-}
+use std::sync::atomic::Ordering;
 
 /// Options of one table.
 pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
@@ -40,7 +31,7 @@ pub(super) fn options(table: &str, cache: &Cache, floors: &Floors) -> Options {
         tables::LOGS => options.set_merge_operator_associative("append", append),
         tables::ACCOUNT_HISTORY | tables::SLOT_HISTORY | tables::NODE_HISTORY => {
             let nodes = table == tables::NODE_HISTORY;
-            let floor = Arc::clone(if nodes { &floors.nodes } else { &floors.state });
+            let floor = if nodes { floors.nodes() } else { floors.state() };
             options.set_compaction_filter("below the floor", move |_level, key, _value| {
                 match tables::block_at_end(key) {
                     Some(block) if block <= floor.load(Ordering::Relaxed) => Decision::Remove,

@@ -6,20 +6,18 @@
 
 use super::damage::Damage;
 use super::facts::Facts;
-use super::tuning::{Floors, options};
+use super::floors::Floors;
+use super::tuning::options;
 use super::{Error, Keep, View, tables};
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_wire::{Rows, decode_rows, encode_rows};
 use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, Options, WriteBatch};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Maximum size of what is written and not yet in a file, but for what is on its way there.
 const WRITE_BUFFERS_BYTES: usize = 256 << 20;
-/// Distance below the floor at which history rows are dropped: a view that is still held may have an older floor.
-const FLOOR_MARGIN: u64 = 64;
 /// Number of blocks whose undo rows are dropped at a time.
 const EXPIRED_BLOCKS: u64 = 1024;
 /// Distance below finality at which undone blocks are dropped.
@@ -78,16 +76,9 @@ impl Store {
             Some(json) => serde_json::from_slice(&json).map_err(|_| store.damaged("facts"))?,
             None => Facts::default(),
         };
-        store.raise_floors(&facts);
+        store.floors.raise(&facts);
         store.written = Mutex::new(facts);
         Ok(store)
-    }
-
-    fn raise_floors(&self, facts: &Facts) {
-        let nodes = facts.proofs.map_or(0, |proofs| proofs.floor);
-        for (floor, block) in [(&self.floors.state, facts.state_floor), (&self.floors.nodes, nodes)] {
-            floor.store(block.saturating_sub(FLOOR_MARGIN), Ordering::Relaxed);
-        }
     }
 
     fn check_format(&self) -> Result<(), Error> {
@@ -118,7 +109,7 @@ impl Store {
     #[must_use]
     pub fn view(&self) -> Option<View> {
         let written = self.lock();
-        View::open(Arc::clone(&self.db), &self.path, self.damage.clone(), &written)
+        View::open(Arc::clone(&self.db), &self.path, self.damage.clone(), &written, &self.floors)
     }
 
     /// Checks that no view has met damage so far.
@@ -151,7 +142,7 @@ impl Store {
         rows.put_cf(self.table(tables::META)?, tables::META_FACTS, json);
         let mut written = self.lock();
         self.db.write(rows).map_err(|source| self.rocks("write a batch", source))?;
-        self.raise_floors(&facts);
+        self.floors.raise(&facts);
         *written = facts;
         Ok(())
     }

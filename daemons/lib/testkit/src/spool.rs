@@ -153,6 +153,11 @@ pub fn init_frame() -> Vec<u8> {
     wrap(1, &list(&[rlp(&"{}".to_owned()), rlp(&"geth/test".to_owned())]))
 }
 
+/// HOLE frame of frames that were dropped.
+pub fn hole_frame() -> Vec<u8> {
+    wrap(9, &list(&[rlp(&Vec::<u8>::new().as_slice()), rlp(&0_u64), rlp(&"dropped".to_owned())]))
+}
+
 /// Appends to a segment of the spool, creating it with an INIT frame.
 pub fn write(dir: &Path, segment: u64, bytes: &[u8]) {
     use std::io::Write;

@@ -2,11 +2,16 @@
 //! replica.
 //!
 //! An entry counts only if it is the filter's next step when it is read. Of two polls that began at one cursor one
-//! wins, and the other begins again: nothing is answered twice. The times are those of the entries, never this
-//! machine's, so that all replicas decide alike. A poll without changes appends an entry as well, [`TOUCH`] after the
-//! last one: that is how the other replicas know that the filter lives.
+//! wins, and the other begins again: nothing is answered twice. A poll without changes appends an entry as well,
+//! [`TOUCH`] after the last one: that is how the other replicas know that the filter lives.
 //!
 //! # Correctness
+//! All replicas must agree on what counts, so no time decides that, neither an entry's nor this machine's: only the
+//! order of the topic. Time decides whether a filter has expired and what is forgotten, and it is the time at which
+//! this replica read the filter's last entry, by its own clock (see `arrivals`): a replica whose clock is wrong, as its
+//! entries then are, ends nobody's filter. Two replicas may disagree about a filter that has expired in this very
+//! moment; the next poll that finds it makes it live for both.
+//!
 //! A pass that begins in the middle of the topic may meet the loser of a race first and take it for the filter's step.
 //! The next step corrects that, for steps are counted, and a living filter makes one at least every [`EXPIRY`]: a
 //! replica that has read twice that time knows every living filter.
@@ -27,12 +32,15 @@ pub(crate) type Ms = u64;
 /// A filter's id.
 pub(crate) type Key = B256;
 
-/// Creation of a filter: its id, first block and time.
+/// Creation of a filter: its id, first block and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) filter: Key,
     pub(crate) start: BlockRef,
+    /// Creation time, by the clock of the replica that made it.
     pub(crate) created: Ms,
+    /// Arrival of the last entry that describes it.
+    pub(crate) described: Ms,
 }
 
 /// Position of a filter: its cursor, and the steps so far.
@@ -50,6 +58,7 @@ pub(crate) struct Stand {
 struct Known {
     cursor: Option<BlockRef>,
     step: u64,
+    created: Ms,
     seen: Ms,
 }
 
@@ -57,7 +66,7 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Cursors {
     known: HashMap<Key, Known>,
-    /// Filters by the time of their last entry, oldest first.
+    /// Filters by the arrival of their last entry, oldest first.
     ages: BTreeSet<(Ms, Key)>,
     most: usize,
     /// Newest creation time of filters that are gone: the topic does not say enough about them, or they were forgotten.
@@ -70,22 +79,17 @@ impl Cursors {
         Self { known: HashMap::new(), ages: BTreeSet::new(), most, gone }
     }
 
-    /// Applies the next entry of the topic. True when it counts.
-    pub(crate) fn apply(&mut self, moved: &FilterMoved) -> bool {
-        let before = self.known.get(&moved.filter);
-        let counts = match before {
-            Some(known) => {
-                known.step.saturating_add(1) == moved.step
-                    && known.cursor.is_some()
-                    && !expired(known.seen, moved.at_ms)
-            }
+    /// Applies the next entry of the topic, which arrived at `now`. True when it counts.
+    pub(crate) fn apply(&mut self, moved: &FilterMoved, now: Ms) -> bool {
+        let counts = match self.known.get(&moved.filter) {
+            Some(known) => known.step.saturating_add(1) == moved.step && known.cursor.is_some(),
             None => moved.created_ms > self.gone,
         };
         if counts {
-            let seen = before.map_or(moved.at_ms, |known| known.seen.max(moved.at_ms));
-            self.put(moved.filter, Known { cursor: moved.next, step: moved.step, seen });
+            let (cursor, step, created) = (moved.next, moved.step, moved.created_ms);
+            self.put(moved.filter, Known { cursor, step, created, seen: now });
         }
-        self.forget(moved.at_ms);
+        self.forget(now);
         counts
     }
 
@@ -94,7 +98,7 @@ impl Cursors {
         let known = match self.known.get(&made.filter) {
             Some(known) => *known,
             None if made.created <= self.gone => return None,
-            None => Known { cursor: Some(made.start), step: 0, seen: made.created },
+            None => Known { cursor: Some(made.start), step: 0, created: made.created, seen: made.described },
         };
         let cursor = known.cursor.filter(|_| !expired(known.seen, now))?;
         let wants_touch = now.saturating_sub(known.seen) >= millis(TOUCH);
@@ -117,10 +121,10 @@ impl Cursors {
                 return;
             }
             self.ages.pop_first();
-            self.known.remove(&filter);
+            let Some(known) = self.known.remove(&filter) else { continue };
             if !dead {
-                // It was made before it was seen, and must not seem to be at its start again.
-                self.gone = self.gone.max(seen);
+                // It must not seem to be at its start again. Where its maker's clock was ahead, nor may others seem gone.
+                self.gone = self.gone.max(known.created.min(now));
             }
         }
     }

@@ -1,74 +1,153 @@
 //! Descriptions of filters, by id, for as long as entries of the topic repeat them.
+//!
+//! Where there are too many the owner who has most loses the oldest of his: nobody's filters make room for another's,
+//! unless he has more himself.
 
 use super::cursors::{EXPIRY, Ms};
-use super::id::{self, Id};
+use super::id::{self, Id, OwnerTag};
 use maidenlane_chain::Bytes;
 use maidenlane_service::clock::millis;
-use maidenlane_wire::FilterCriteria;
 use std::collections::{BTreeSet, HashMap};
 
-/// Bytes of all descriptions together; the oldest are dropped first.
+/// Bytes of all descriptions together.
 const MAX_BYTES: usize = 64 << 20;
+/// Bytes that a description counts beyond its own: what is kept beside it.
+const BESIDE_BYTES: usize = 500;
+
+/// A description as the topic had it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) criteria: Bytes,
+    pub(super) owner: OwnerTag,
+    /// Arrival of its last entry.
+    pub(super) at: Ms,
+    /// True if that came while the topic was read.
+    pub(super) live: bool,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.criteria.len().saturating_add(BESIDE_BYTES)
+    }
+
+    /// True if it must be appended again, before another replica forgets it.
+    pub(super) fn wants_again(&self, now: Ms) -> bool {
+        !self.live || now.saturating_sub(self.at) > millis(EXPIRY)
+    }
+}
+
+/// Descriptions of one owner.
+#[derive(Debug, Default)]
+struct Share {
+    bytes: usize,
+    /// Ids by the arrival of their last entry, oldest first.
+    ages: BTreeSet<(Ms, Id)>,
+}
 
 /// All descriptions that the topic has had lately.
 #[derive(Debug, Default)]
 pub(super) struct Descriptions {
-    by_id: HashMap<Id, (Ms, Bytes)>,
-    /// Ids by the time of their last entry, oldest first.
+    by_id: HashMap<Id, Kept>,
+    /// Ids by the arrival of their last entry, oldest first.
     ages: BTreeSet<(Ms, Id)>,
+    shares: HashMap<OwnerTag, Share>,
+    /// Owners by the bytes that they have, least first.
+    by_share: BTreeSet<(usize, OwnerTag)>,
     bytes: usize,
 }
 
 impl Descriptions {
     /// Applies the next entry of the topic.
-    pub(super) fn apply(&mut self, criteria: &FilterCriteria) {
-        let id = id::hash(&criteria.criteria);
+    pub(super) fn apply(&mut self, kept: Kept) {
+        let (id, now) = (id::hash(&kept.criteria), kept.at);
         self.drop_one(id);
-        self.bytes = self.bytes.saturating_add(criteria.criteria.len());
-        self.by_id.insert(id, (criteria.at_ms, criteria.criteria.clone()));
-        self.ages.insert((criteria.at_ms, id));
-        while let Some((at, oldest)) = self.ages.first().copied() {
-            let dead = criteria.at_ms.saturating_sub(at) > millis(EXPIRY).saturating_mul(2);
-            if !dead && self.bytes <= MAX_BYTES {
-                return;
-            }
+        self.ages.insert((now, id));
+        self.resize(&kept, |share, bytes| {
+            share.ages.insert((now, id));
+            share.bytes.saturating_add(bytes)
+        });
+        self.bytes = self.bytes.saturating_add(kept.bytes());
+        self.by_id.insert(id, kept);
+        while let Some((at, oldest)) = self.ages.first().copied()
+            && now.saturating_sub(at) > millis(EXPIRY).saturating_mul(2)
+        {
+            self.drop_one(oldest);
+        }
+        while self.bytes > MAX_BYTES
+            && let Some((_, owner)) = self.by_share.last()
+            && let Some((_, oldest)) = self.shares.get(owner).and_then(|share| share.ages.first()).copied()
+        {
             self.drop_one(oldest);
         }
     }
 
-    /// Description of a filter, and whether to append it again before it is forgotten.
-    pub(super) fn of(&self, id: Id, now: Ms) -> Option<(Bytes, bool)> {
-        let (at, criteria) = self.by_id.get(&id)?;
-        Some((criteria.clone(), now.saturating_sub(*at) > millis(EXPIRY)))
+    /// Description of a filter.
+    pub(super) fn of(&self, id: Id) -> Option<Kept> {
+        self.by_id.get(&id).cloned()
     }
 
     fn drop_one(&mut self, id: Id) {
-        if let Some((at, criteria)) = self.by_id.remove(&id) {
-            self.ages.remove(&(at, id));
-            self.bytes = self.bytes.saturating_sub(criteria.len());
+        let Some(kept) = self.by_id.remove(&id) else { return };
+        self.ages.remove(&(kept.at, id));
+        self.resize(&kept, |share, bytes| {
+            share.ages.remove(&(kept.at, id));
+            share.bytes.saturating_sub(bytes)
+        });
+        self.bytes = self.bytes.saturating_sub(kept.bytes());
+    }
+
+    /// Changes the share of a description's owner to what `change` says.
+    fn resize(&mut self, kept: &Kept, change: impl FnOnce(&mut Share, usize) -> usize) {
+        let share = self.shares.entry(kept.owner).or_default();
+        self.by_share.remove(&(share.bytes, kept.owner));
+        share.bytes = change(share, kept.bytes());
+        if share.ages.is_empty() {
+            self.shares.remove(&kept.owner);
+        } else {
+            self.by_share.insert((share.bytes, kept.owner));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Descriptions, id};
-    use maidenlane_wire::FilterCriteria;
+    use super::{BESIDE_BYTES, Descriptions, Kept, MAX_BYTES, id};
+    use maidenlane_chain::Bytes;
+
+    const MINUTE: u64 = 60_000;
+
+    fn kept(text: &str, owner: u64, at: u64, live: bool) -> Kept {
+        Kept { criteria: Bytes::copy_from_slice(text.as_bytes()), owner, at, live }
+    }
 
     #[test]
     fn they_stay_while_they_are_written_again() {
-        let entry = |text: &str, at_ms| FilterCriteria { criteria: text.as_bytes().to_vec().into(), at_ms };
-        let (one, minute) = (id::hash(b"one"), 60_000);
+        let one = id::hash(b"one");
         let mut all = Descriptions::default();
-        all.apply(&entry("one", minute));
-        let seen = |all: &Descriptions, now| all.of(one, now).map(|(_, again)| again);
-        assert_eq!(seen(&all, 6 * minute), Some(false));
-        assert_eq!(seen(&all, 6 * minute + 1), Some(true));
-        all.apply(&entry("one", 7 * minute));
-        all.apply(&entry("two", 17 * minute));
-        assert_eq!(seen(&all, 17 * minute), Some(true));
-        all.apply(&entry("two", 17 * minute + 1));
-        assert_eq!(seen(&all, 17 * minute), None, "twice the expiry has passed");
-        assert_eq!((all.bytes, all.ages.len()), (3, 1));
+        all.apply(kept("one", 1, MINUTE, false));
+        let again = |all: &Descriptions, now| all.of(one).map(|kept| kept.wants_again(now));
+        assert_eq!(again(&all, MINUTE), Some(true), "nobody knows how old it is to others");
+        all.apply(kept("one", 1, 7 * MINUTE, true));
+        assert_eq!((again(&all, 12 * MINUTE), again(&all, 12 * MINUTE + 1)), (Some(false), Some(true)));
+        all.apply(kept("two", 2, 17 * MINUTE, true));
+        assert_eq!(again(&all, 17 * MINUTE), Some(true));
+        all.apply(kept("two", 2, 17 * MINUTE + 1, true));
+        assert_eq!(all.of(one), None, "twice the expiry has passed");
+        assert_eq!((all.bytes, all.ages.len(), all.shares.len()), (3 + BESIDE_BYTES, 1, 1));
+        assert_eq!(all.by_share.iter().copied().collect::<Vec<_>>(), [(3 + BESIDE_BYTES, 2)]);
+    }
+
+    #[test]
+    fn one_owner_s_make_room_for_his_own() {
+        let mut all = Descriptions::default();
+        let ours: Vec<String> = (0..200).map(|number| format!("{number:01000}")).collect();
+        ours.iter().zip(2_u64..).for_each(|(text, owner)| all.apply(kept(text, owner, MINUTE, true)));
+        let large = |number: usize| format!("{number}{}", "x".repeat(512_000));
+        (0..200).for_each(|number| all.apply(kept(&large(number), 1, 2 * MINUTE, true)));
+        assert!(all.bytes <= MAX_BYTES, "{}", all.bytes);
+        let found = |text: &String| all.of(id::hash(text.as_bytes())).is_some();
+        assert!(ours.iter().all(found), "others keep theirs");
+        let left = (0..200).filter(|number| found(&large(*number))).count();
+        assert!((100..140).contains(&left), "{left}");
     }
 }

@@ -1,21 +1,26 @@
 //! A filter's id: the SHA-256 of its description, which is in the topic under a MAC. 32 bytes, because some clients
 //! keep an id as a number of 256 bits; for their sake none begins with a zero digit, which they would lose.
 //!
-//! A description is `version(1) kind(1) created_ms(8) number(8) hash(32) nonce(16) criteria(..) mac(16)`, integers
-//! big-endian. The MAC also covers the topic's name, so that one key may serve several deployments.
+//! A description is `version(1) kind(1) owner(8) created_ms(8) number(8) hash(32) nonce(16) criteria(..) mac(16)`,
+//! integers big-endian; in version 1 there is no owner. The MAC also covers the topic's name, so that one key may serve several deployments.
 
 use super::cursors::Ms;
 use hmac::{Hmac, Mac as _};
 use maidenlane_chain::{B256, BlockRef};
 use sha2::{Digest as _, Sha256};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Version without owners, which are read as one.
+const WITHOUT_OWNER: u8 = 1;
 pub(crate) const NONCE_BYTES: usize = 16;
 const MAC_BYTES: usize = 16;
-const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + 32 + NONCE_BYTES;
+const FIXED_BYTES: usize = 1 + 1 + 8 + 8 + 8 + 32 + NONCE_BYTES;
 
 /// SHA-256 of a filter's description.
 pub(crate) type Id = B256;
+
+/// Tag of a filter's owner, which says nothing to those without the key.
+pub(crate) type OwnerTag = u64;
 
 /// Kind of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) kind: Kind,
+    pub(crate) owner: OwnerTag,
     pub(crate) created: Ms,
     pub(crate) start: BlockRef,
     pub(crate) nonce: [u8; NONCE_BYTES],
@@ -75,6 +81,7 @@ impl Description {
         let (kind, criteria) = self.kind.parts();
         let mut bytes = Vec::with_capacity(FIXED_BYTES + criteria.len() + MAC_BYTES);
         bytes.extend_from_slice(&[VERSION, kind]);
+        bytes.extend_from_slice(&self.owner.to_be_bytes());
         bytes.extend_from_slice(&self.created.to_be_bytes());
         bytes.extend_from_slice(&self.start.number.to_be_bytes());
         bytes.extend_from_slice(self.start.hash.as_slice());
@@ -91,13 +98,18 @@ impl Description {
         let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
         signer.mac(signed)?.verify_truncated_left(mac).ok()?;
         let (&[version, kind], rest) = signed.split_first_chunk::<2>()?;
+        let (owner, rest) = match version {
+            VERSION => rest.split_first_chunk::<8>()?,
+            WITHOUT_OWNER => (&[0; 8], rest),
+            _ => return None,
+        };
         let (created, rest) = rest.split_first_chunk::<8>()?;
         let (number, rest) = rest.split_first_chunk::<8>()?;
         let (hash, rest) = rest.split_first_chunk::<32>()?;
         let (nonce, criteria) = rest.split_first_chunk::<NONCE_BYTES>()?;
         let start = BlockRef::new(u64::from_be_bytes(*number), B256::from(*hash));
-        let kind = Kind::read(kind, criteria).filter(|_| version == VERSION)?;
-        Some(Self { kind, created: u64::from_be_bytes(*created), start, nonce: *nonce })
+        let (kind, owner) = (Kind::read(kind, criteria)?, u64::from_be_bytes(*owner));
+        Some(Self { kind, owner, created: u64::from_be_bytes(*created), start, nonce: *nonce })
     }
 }
 
@@ -107,6 +119,12 @@ pub(crate) fn hash(bytes: &[u8]) -> B256 {
 }
 
 impl Signer {
+    /// Tag of an owner, by name.
+    pub(crate) fn owner(&self, name: &str) -> OwnerTag {
+        let tag = self.mac(name.as_bytes()).map(|mac| mac.finalize().into_bytes());
+        tag.and_then(|tag| tag.first_chunk().copied()).map_or(0, u64::from_be_bytes)
+    }
+
     fn mac(&self, signed: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
         mac.update(b"maidenlane filter");

@@ -1,8 +1,9 @@
 //! Thread that appends to the filters' topic and reads it. Requests are answered in turns: the appends of all that wait
 //! in one batch, then the topic to its present end, then the answers.
 
+use super::arrivals::{Arrivals, CLOCKS_APART_MAX};
 use super::cursors::{Cursors, EXPIRY, Made, Ms};
-use super::descriptions::Descriptions;
+use super::descriptions::{Descriptions, Kept};
 use super::id::{Description, Id, Signer};
 use super::{Command, Found, Unavailable};
 use maidenlane_log::{Append, Backend, Error, From, LogConsumer, LogProducer, Offset};
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Most polled filters that are known; the oldest are forgotten first.
-const FILTERS_MAX: usize = 100_000;
+/// Most polled filters that are known; the oldest are forgotten first. More than there can be descriptions, so that no
+/// owner's filters push out another's.
+const FILTERS_MAX: usize = 400_000;
 /// Most requests in one turn.
 const BATCH_MAX: usize = 1_000;
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -24,8 +26,8 @@ const IDLE: Duration = Duration::from_millis(200);
 const READ_WAIT: Duration = Duration::from_secs(3);
 /// First step back from the topic's end, in entries; each further one is twice as long.
 const STEP_BACK: u64 = 1_000;
-/// Span of the topic that is read at start: every living filter has entries in it.
-const WINDOW: Duration = Duration::from_secs(2 * EXPIRY.as_secs() + 60);
+/// Span of the topic that is read at start: every living filter has entries in it, whosever clock they tell of.
+const WINDOW: Duration = Duration::from_secs(2 * EXPIRY.as_secs() + 60 + CLOCKS_APART_MAX.as_secs());
 
 /// Answering side of [`super::Filters`].
 pub struct Reader {
@@ -47,6 +49,8 @@ struct Open {
     producer: Box<dyn LogProducer>,
     consumer: Box<dyn LogConsumer>,
     next: Offset,
+    signer: Arc<Signer>,
+    arrivals: Arrivals,
     cursors: Cursors,
     descriptions: Descriptions,
 }
@@ -94,7 +98,7 @@ impl Reader {
                     let _ = answer.send(Ok(counted));
                 }
                 for (id, answer) in finds {
-                    let _ = answer.send(Ok(open.find(id, &self.signer, now_ms())));
+                    let _ = answer.send(Ok(open.find(id)));
                 }
             }
             (Err(error), _) => {
@@ -114,7 +118,7 @@ impl Reader {
     fn with_open<T>(&mut self, work: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.log, &self.signer.realm)?,
+            None => Open::new(&self.log, &self.signer)?,
         };
         let done = work(&mut open)?;
         self.open = Some(open);
@@ -123,15 +127,19 @@ impl Reader {
 }
 
 impl Open {
-    fn new(log: &Backend, topic: &str) -> Result<Self, Error> {
+    fn new(log: &Backend, signer: &Arc<Signer>) -> Result<Self, Error> {
+        let topic = &signer.realm;
         let producer = log.producer(topic)?;
         let mut consumer = log.consumer(topic, 0)?;
-        let (next, gone) = begin(consumer.as_mut(), now_ms())?;
+        let arrivals = Arrivals::new(now_ms(), Instant::now(), consumer.end()?);
+        let (next, gone) = begin(consumer.as_mut(), arrivals.now())?;
         consumer.seek(From::At(next))?;
         let mut open = Self {
             producer,
             consumer,
             next,
+            signer: Arc::clone(signer),
+            arrivals,
             cursors: Cursors::new(FILTERS_MAX, gone),
             descriptions: Descriptions::default(),
         };
@@ -150,18 +158,23 @@ impl Open {
             refuse_late(deadline)?;
             for entry in self.consumer.read(READ_BYTES_MAX, Duration::from_millis(100))? {
                 self.next = Offset(entry.offset.0 + 1);
-                let counts = self.apply(&entry.payload);
+                let counts = self.apply(entry.offset, &entry.payload);
                 counted.entry(entry.offset).and_modify(|own| *own = counts);
             }
         }
         Ok(offsets.iter().map(|offset| counted.get(offset).copied().unwrap_or_default()).collect())
     }
 
-    fn apply(&mut self, payload: &[u8]) -> bool {
+    fn apply(&mut self, offset: Offset, payload: &[u8]) -> bool {
         match Filter::decode(payload) {
-            Ok(Filter::Moved(moved)) => self.cursors.apply(&moved),
+            Ok(Filter::Moved(moved)) => self.cursors.apply(&moved, self.arrivals.of(offset, moved.at_ms)),
             Ok(Filter::Criteria(criteria)) => {
-                self.descriptions.apply(&criteria);
+                let (at, live) = (self.arrivals.of(offset, criteria.at_ms), self.arrivals.is_live(offset));
+                // What nobody with the key made is no filter.
+                if let Some(made) = Description::read(&criteria.criteria, &self.signer) {
+                    let kept = Kept { criteria: criteria.criteria, owner: made.owner, at, live };
+                    self.descriptions.apply(kept);
+                }
                 true
             }
             Err(error) => {
@@ -171,12 +184,14 @@ impl Open {
         }
     }
 
-    fn find(&self, id: Id, signer: &Signer, now: Ms) -> Option<Found> {
-        let (criteria, again) = self.descriptions.of(id, now)?;
-        let filter = Description::read(&criteria, signer)?;
-        let made = Made { filter: id, start: filter.start, created: filter.created };
+    fn find(&self, id: Id) -> Option<Found> {
+        let now = self.arrivals.now();
+        let kept = self.descriptions.of(id)?;
+        let (again, described) = (kept.wants_again(now), kept.at);
+        let filter = Description::read(&kept.criteria, &self.signer)?;
+        let made = Made { filter: id, start: filter.start, created: filter.created, described };
         let stand = self.cursors.of(&made, now)?;
-        Some(Found { id, filter, stand, again: again.then_some(criteria) })
+        Some(Found { id, filter, stand, again: again.then_some(kept.criteria) })
     }
 }
 
@@ -194,7 +209,7 @@ fn begin(consumer: &mut dyn LogConsumer, now: Ms) -> Result<(Offset, Ms), Error>
         }
         if at == earliest {
             // A topic that never lost an entry says all; of another one, what came before is unknown.
-            return Ok((at, if earliest == Offset(0) { 0 } else { seen }));
+            return Ok((at, if earliest == Offset(0) { 0 } else { seen.min(now) }));
         }
         back = back.saturating_mul(2);
     }

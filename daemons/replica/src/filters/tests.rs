@@ -53,22 +53,29 @@ struct Made {
     criteria: Bytes,
 }
 
+/// Unix time so many milliseconds ago, negative if that is to come.
+fn ago(age_ms: i64) -> Ms {
+    now_ms().checked_add_signed(-age_ms).expect("a time")
+}
+
 /// Filter that was made so long ago.
-fn made(age_ms: u64, criteria: &str) -> Made {
-    let (created, kind) = (now_ms() - age_ms, Kind::Logs(criteria.to_owned()));
+fn made(age_ms: i64, criteria: &str) -> Made {
+    let (created, kind) = (ago(age_ms), Kind::Logs(criteria.to_owned()));
     let signer = Signer { secret: "k".repeat(32).into_bytes(), realm: TOPIC.to_owned() };
-    let describe = |nonce| Description { kind: kind.clone(), created, start: at(1), nonce: [nonce; 16] };
+    let owner = u64::from(criteria.len() > 100_000);
+    let describe =
+        |nonce| Description { kind: kind.clone(), owner, created, start: at(1), nonce: [nonce; 16] };
     let (id, criteria) =
         (0..=u8::MAX).find_map(|nonce| describe(nonce).write(&signer)).expect("a nonce that will do");
     Made { id, created, criteria: criteria.into() }
 }
 
-fn stored(made: &Made, age_ms: u64) -> Filter {
-    Filter::Criteria(FilterCriteria { criteria: made.criteria.clone(), at_ms: now_ms() - age_ms })
+fn stored(made: &Made, age_ms: i64) -> Filter {
+    Filter::Criteria(FilterCriteria { criteria: made.criteria.clone(), at_ms: ago(age_ms) })
 }
 
-fn moved(made: &Made, step: u64, next: u64, age_ms: u64) -> FilterMoved {
-    let (filter, created_ms, at_ms) = (made.id, made.created, now_ms() - age_ms);
+fn moved(made: &Made, step: u64, next: u64, age_ms: i64) -> FilterMoved {
+    let (filter, created_ms, at_ms) = (made.id, made.created, ago(age_ms));
     FilterMoved { filter, created_ms, step, base: at(step), next: Some(at(next)), at_ms }
 }
 
@@ -131,7 +138,10 @@ fn what_a_filter_is_stands_in_the_topic() {
     assert_eq!(find(&one, &made), None);
     assert_eq!(block_on(one.keep(made.criteria.clone())), Ok(()));
     let found = find(&shared.replica(), &made).expect("a filter");
-    assert_eq!((found.filter.kind, found.again), (Kind::Logs(criteria), None));
+    assert_eq!(found.filter.kind, Kind::Logs(criteria));
+    let again = |found: Option<Found>| found.and_then(|found| found.again);
+    assert_eq!(again(find(&one, &made)), None);
+    assert_eq!(again(Some(found)), Some(made.criteria.clone()), "a start knows no ages");
     let forged = [&made.criteria[..], b" "].concat();
     let strange = Made { id: id::hash(&forged), criteria: forged.into(), ..made };
     shared.append([stored(&strange, 0)]);
@@ -144,15 +154,49 @@ fn a_start_reads_back_as_far_as_a_filter_can_live() {
     let (old, minute) = (made(3_600_000, "{}"), 60_000);
     let other = |number: u64| {
         let filter = id::hash(&number.to_be_bytes());
-        Filter::Moved(FilterMoved { filter, ..moved(&old, 1, 2, 12 * minute) })
+        Filter::Moved(FilterMoved { filter, ..moved(&old, 1, 2, 40 * minute) })
     };
     // An hour old, polled a minute ago for the last time, with ten thousand entries of others before that.
-    shared.append([stored(&old, 60 * minute), Filter::Moved(moved(&old, 1, 3, 30 * minute))]);
+    shared.append([stored(&old, 60 * minute), Filter::Moved(moved(&old, 1, 3, 50 * minute))]);
     shared.append((0..10_000).map(other));
+    let silent = made(22 * minute, "{}");
+    shared.append([stored(&silent, 21 * minute)]);
     shared.append([stored(&old, 6 * minute), Filter::Moved(moved(&old, 2, 9, minute))]);
     assert_eq!(stands(&shared.replica(), &old), Some((9, 2)));
     assert!(find(&shared.replica(), &old).is_some_and(|found| found.again == Some(old.criteria)));
-    let silent = made(10 * minute, "{}");
-    shared.append([stored(&silent, 9 * minute)]);
-    assert_eq!(stands(&shared.replica(), &silent), None, "made ten minutes ago and never polled");
+    assert_eq!(stands(&shared.replica(), &silent), None, "made long ago, by any clock, and never polled");
+}
+
+#[test]
+fn one_replica_s_clock_neither_ends_nor_repeats_the_filters_of_others() {
+    let shared = Shared::new();
+    let (one, two) = (shared.replica(), shared.replica());
+    let minute = 60_000;
+    for clock in [-11 * minute, 11 * minute] {
+        // Of a filter that this replica makes, and of one that another makes and this one polls.
+        let (theirs, ours) = (&made(-clock, "{}"), &made(0, "{}"));
+        shared.append([stored(ours, 0), stored(theirs, -clock)]);
+        assert_eq!((stands(&two, theirs), stands(&one, theirs)), (Some((1, 0)), Some((1, 0))), "{clock}");
+        assert_eq!(block_on(two.step(moved(ours, 1, 4, 0))), Ok(true), "{clock}");
+        assert_eq!(block_on(one.step(moved(ours, 2, 5, -clock))), Ok(true), "{clock}");
+        assert_eq!(block_on(one.step(moved(theirs, 1, 7, -clock))), Ok(true), "{clock}");
+        assert_eq!(block_on(two.step(moved(ours, 3, 6, 0))), Ok(true), "{clock}");
+        for replica in [&one, &two, &shared.replica()] {
+            let found = (stands(replica, ours), stands(replica, theirs));
+            assert_eq!(found, (Some((6, 3)), Some((7, 1))), "{clock}");
+        }
+    }
+}
+
+#[test]
+fn one_client_s_filters_push_out_nobody_else_s() {
+    let shared = Shared::new();
+    let (replica, small) = (shared.replica(), made(0, "{}"));
+    shared.append([stored(&small, 0)]);
+    assert_eq!(stands(&replica, &small), Some((1, 0)));
+    for number in 0..130 {
+        shared.append([stored(&made(0, &format!("{number}{}", "x".repeat(524_280))), 0)]);
+    }
+    assert_eq!(stands(&replica, &small), Some((1, 0)));
+    assert_eq!(stands(&shared.replica(), &small), Some((1, 0)), "nor in a replica that reads all at once");
 }

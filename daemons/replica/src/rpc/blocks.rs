@@ -110,9 +110,17 @@ impl Blocks {
         Ok(Found::Ready(ready))
     }
 
+    /// A block that is decoded already.
+    pub(crate) fn decoded(&self, at: BlockRef) -> Option<Arc<Block>> {
+        match self.kept.get(&(at.hash, Kind::Decoded)) {
+            Some(Kept::Decoded(block)) => Some(block),
+            _ => None,
+        }
+    }
+
     /// A block that is known to exist, decoded.
     pub(crate) fn block(&self, view: &RequestView, at: BlockRef) -> Result<Arc<Block>, Error> {
-        if let Some(Kept::Decoded(block)) = self.kept.get(&(at.hash, Kind::Decoded)) {
+        if let Some(block) = self.decoded(at) {
             return Ok(block);
         }
         let source = view.source();
@@ -126,6 +134,11 @@ impl Blocks {
         let block = Arc::new(block);
         self.kept.insert((at.hash, Kind::Decoded), Kept::Decoded(Arc::clone(&block)));
         Ok(block)
+    }
+
+    /// True if the receipts of a block need not be read.
+    pub(crate) fn has_receipts(&self, block: &Block) -> bool {
+        self.kept.get(&(block.hash, Kind::Receipts)).is_some()
     }
 
     /// Receipts of a block.
@@ -153,10 +166,18 @@ impl Blocks {
         receipts.one(block, index, price).map_err(|error| damaged(at, &error))
     }
 
+    /// Whole-block answer that is rendered already.
+    pub(crate) fn ready(&self, at: BlockRef, what: Whole) -> Option<Json> {
+        match self.kept.get(&(at.hash, Kind::Json(what))) {
+            Some(Kept::Json(json)) => Some(Json::Shared(json)),
+            _ => None,
+        }
+    }
+
     /// Whole-block answer, cached for later requests.
     pub(crate) fn whole(&self, view: &RequestView, at: BlockRef, what: Whole) -> Result<Json, Error> {
-        if let Some(Kept::Json(json)) = self.kept.get(&(at.hash, Kind::Json(what))) {
-            return Ok(Json::Shared(json));
+        if let Some(json) = self.ready(at, what) {
+            return Ok(json);
         }
         let block = self.block(view, at)?;
         let json = match what {

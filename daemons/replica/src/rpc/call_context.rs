@@ -3,7 +3,8 @@
 use super::Shared;
 use super::request_view::RequestView;
 use alloy::consensus::Header;
-use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
+use maidenlane_ethjson::block_overrides::BlockOverrides;
+use maidenlane_ethjson::call_args::{CallArgs, StateOverrides};
 use maidenlane_ethjson::errors;
 use maidenlane_ethjson::params::{self, Selector};
 use maidenlane_ethjson::select::{self, StateOf};
@@ -92,7 +93,7 @@ pub(super) fn prepare(
     wanted.check_forms()?;
     let mut call = wanted.prepare(rules, &header, shared.settings.get().call_gas_cap)?;
     if let Some(block) = block {
-        block.apply_to_call(&mut call);
+        block.apply_to_call(&mut call)?;
     }
     Ok(call)
 }

@@ -1,6 +1,7 @@
 //! The table of methods: name, parameters, kind and handler of each. Answers, refusals and `/openrpc.json` follow from
 //! it, and a test holds the guide's table of every method to it.
 
+use super::cold::{self, Miss};
 use super::debug::walk::Query;
 use super::debug::{raw, roots, trace_block, trace_call, walk, witness};
 use super::eth::lookup::{hash, number, raw_nth};
@@ -11,7 +12,7 @@ use super::request_view::RequestView;
 use super::rerun::bounds;
 use super::trace::parity;
 use super::{Shared, net, txpool, web3};
-use Kind::{Always, Call, Constant, Read, Refused, Subscription, Trace, Wait, Walk};
+use Kind::{Always, Call, Constant, LookUp, Read, Refused, Subscription, Trace, Wait, Walk};
 use Start::{Here, OnPool};
 use alloy::primitives::map::HashMap;
 use maidenlane_chain::Block;
@@ -36,6 +37,8 @@ enum Kind {
     Refused(fn(Params<'_>) -> Answer),
     /// Answered at once, by reads of the view.
     Read(fn(&Shared, &RequestView, Params<'_>) -> Answer),
+    /// Answered at once from the cache of blocks or by a short read, else on the pool.
+    LookUp(cold::Method),
     /// Answered after waiting for something.
     Wait(for<'a> fn(&'a Arc<Shared>, &'a Arc<RequestView>, Params<'a>) -> Answering<'a>),
     /// Answered by the EVM, under one budget.
@@ -97,8 +100,8 @@ static METHODS: &[Method] = &[
     m("eth_sendTransaction", "transaction", Refused(accounts::transaction)),
     m("eth_resend", "transaction gasPrice? gas?", Refused(accounts::resend)),
     // Fees.
-    m("eth_gasPrice", "", Read(fees::gas_price)),
-    m("eth_maxPriorityFeePerGas", "", Read(fees::tip)),
+    m("eth_gasPrice", "", LookUp(fees::gas_price)),
+    m("eth_maxPriorityFeePerGas", "", LookUp(fees::tip)),
     m("eth_baseFee", "", Read(|_, v, p| fees::base_fee(v, p))),
     m("eth_blobBaseFee", "", Read(|_, v, p| fees::blob_base_fee(v, p))),
     m("eth_feeHistory", "blocks newest percentiles?", wait!(fees::history)),
@@ -110,24 +113,24 @@ static METHODS: &[Method] = &[
     m("eth_getStorageValues", "slots block", Read(|_, v, p| state::storage_values(v, p))),
     m("eth_getProof", "address slots block", wait!(proof::get)),
     // Blocks, transactions, receipts.
-    m("eth_getBlockByNumber", "block full", Read(|s, v, p| lookup::block(s, v, p, number))),
-    m("eth_getBlockByHash", "block full", Read(|s, v, p| lookup::block(s, v, p, hash))),
+    m("eth_getBlockByNumber", "block full", LookUp(|l, p| lookup::block(l, p, number))),
+    m("eth_getBlockByHash", "block full", LookUp(|l, p| lookup::block(l, p, hash))),
     m("eth_getHeaderByNumber", "block", Read(|_, v, p| lookup::header(v, p, number))),
     m("eth_getHeaderByHash", "block", Read(|_, v, p| lookup::header(v, p, hash))),
-    m("eth_getBlockReceipts", "block", Read(lookup::receipts)),
-    m("eth_getBlockTransactionCountByNumber", "block", Read(|s, v, p| lookup::count(s, v, p, number, TXS))),
-    m("eth_getBlockTransactionCountByHash", "block", Read(|s, v, p| lookup::count(s, v, p, hash, TXS))),
-    m("eth_getUncleCountByBlockNumber", "block", Read(|s, v, p| lookup::count(s, v, p, number, UNCLES))),
-    m("eth_getUncleCountByBlockHash", "block", Read(|s, v, p| lookup::count(s, v, p, hash, UNCLES))),
-    m("eth_getUncleByBlockNumberAndIndex", "block index", Read(|s, v, p| lookup::uncle(s, v, p, number))),
-    m("eth_getUncleByBlockHashAndIndex", "block index", Read(|s, v, p| lookup::uncle(s, v, p, hash))),
-    m("eth_getTransactionByBlockNumberAndIndex", "block index", Read(|s, v, p| lookup::nth(s, v, p, number))),
-    m("eth_getTransactionByBlockHashAndIndex", "block index", Read(|s, v, p| lookup::nth(s, v, p, hash))),
-    m("eth_getRawTransactionByBlockNumberAndIndex", "block index", Read(|s, v, p| raw_nth(s, v, p, number))),
-    m("eth_getRawTransactionByBlockHashAndIndex", "block index", Read(|s, v, p| raw_nth(s, v, p, hash))),
-    m("eth_getTransactionByHash", "hash", Read(lookup::transaction)),
-    m("eth_getTransactionReceipt", "hash", Read(lookup::receipt)),
-    m("eth_getRawTransactionByHash", "hash", Read(lookup::raw_transaction)),
+    m("eth_getBlockReceipts", "block", LookUp(lookup::receipts)),
+    m("eth_getBlockTransactionCountByNumber", "block", LookUp(|l, p| lookup::count(l, p, number, TXS))),
+    m("eth_getBlockTransactionCountByHash", "block", LookUp(|l, p| lookup::count(l, p, hash, TXS))),
+    m("eth_getUncleCountByBlockNumber", "block", LookUp(|l, p| lookup::count(l, p, number, UNCLES))),
+    m("eth_getUncleCountByBlockHash", "block", LookUp(|l, p| lookup::count(l, p, hash, UNCLES))),
+    m("eth_getUncleByBlockNumberAndIndex", "block index", LookUp(|l, p| lookup::uncle(l, p, number))),
+    m("eth_getUncleByBlockHashAndIndex", "block index", LookUp(|l, p| lookup::uncle(l, p, hash))),
+    m("eth_getTransactionByBlockNumberAndIndex", "block index", LookUp(|l, p| lookup::nth(l, p, number))),
+    m("eth_getTransactionByBlockHashAndIndex", "block index", LookUp(|l, p| lookup::nth(l, p, hash))),
+    m("eth_getRawTransactionByBlockNumberAndIndex", "block index", LookUp(|l, p| raw_nth(l, p, number))),
+    m("eth_getRawTransactionByBlockHashAndIndex", "block index", LookUp(|l, p| raw_nth(l, p, hash))),
+    m("eth_getTransactionByHash", "hash", LookUp(lookup::transaction)),
+    m("eth_getTransactionReceipt", "hash", LookUp(lookup::receipt)),
+    m("eth_getRawTransactionByHash", "hash", LookUp(lookup::raw_transaction)),
     // Logs, filters and subscriptions.
     m("eth_getLogs", "filter", wait!(logs::get)),
     m("eth_newFilter", "filter", wait!(filters::new_logs)),
@@ -225,6 +228,11 @@ impl Method {
             Refused(answer) => answer(params),
             Subscription => Err(Error::no_method(self.name)),
             Read(answer) => answer(shared, view, params),
+            LookUp(method) => match cold::here(shared, view, params, method) {
+                Ok(answer) => Ok(answer),
+                Err(Miss::Refused(error)) => Err(error),
+                Err(Miss::Cold) => Box::pin(cold::on_pool(shared, view, params, method)).await,
+            },
             Wait(answer) => answer(shared, view, params).await,
             Call(start, method) => Box::pin(execute::answer(shared, view, params, start, method)).await,
             Trace(method) => {

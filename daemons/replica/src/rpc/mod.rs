@@ -6,6 +6,7 @@
 //! | `request_view` | the view that a request is answered from, and its freshness |
 //! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs |
 //! | `tries` | the tries of a state |
+//! | `cold` | look-ups: at once where a block is cached or small, else on the pool |
 //! | `execute` | limits of methods that execute |
 //! | `call_context` | the state, the block and the overrides that a call runs on |
 //! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3` | the methods, by namespace |
@@ -18,6 +19,7 @@ mod block_logs;
 pub(crate) mod blocks;
 mod call_context;
 mod changes;
+mod cold;
 mod debug;
 mod eth;
 mod execute;
@@ -37,7 +39,7 @@ use blocks::Blocks;
 use eth::fees::Fees;
 use maidenlane_evm::codes::Codes;
 use maidenlane_evm::pool::Pool;
-use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock};
+use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, Limits, MinBlock, Owner};
 use maidenlane_replay::Live;
 use maidenlane_service::Current;
 pub use request_view::RequestView;
@@ -172,6 +174,10 @@ impl Api for Rpc {
 
     async fn pin(&self, min: Option<Result<MinBlock, Error>>) -> RequestView {
         request_view::pin(&*self.shared.live, &self.shared.waiters, min).await
+    }
+
+    fn owned(view: RequestView, owner: Owner) -> RequestView {
+        view.owned(owner)
     }
 
     fn block(view: &RequestView) -> Option<(u64, String)> {

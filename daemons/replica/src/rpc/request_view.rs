@@ -2,7 +2,7 @@
 
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::unreadable;
-use maidenlane_jsonrpc::{Error, Json, MinBlock, codes};
+use maidenlane_jsonrpc::{Error, Json, MinBlock, Owner, codes};
 use maidenlane_replay::{Fitness, Live};
 use maidenlane_state::{Head, StateView};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct RequestView {
     source: Arc<dyn StateView>,
     fitness: Fitness,
     refused: Option<Error>,
+    /// Owner of what the request causes to be kept.
+    owner: Owner,
 }
 
 impl std::fmt::Debug for RequestView {
@@ -34,7 +36,17 @@ impl std::fmt::Debug for RequestView {
 impl RequestView {
     /// Pin of the newest view.
     pub(crate) fn now(live: &dyn Live) -> Self {
-        Self { source: live.view(), fitness: live.fitness(), refused: None }
+        Self { source: live.view(), fitness: live.fitness(), refused: None, owner: Owner::default() }
+    }
+
+    /// The same pin for a request of this owner.
+    pub(crate) fn owned(self, owner: Owner) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// Owner of what the request causes to be kept.
+    pub(crate) const fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// Block of the view.
@@ -98,7 +110,7 @@ pub(crate) async fn pin(
             (source, refused)
         }
     };
-    RequestView { fitness: live.fitness(), source, refused }
+    RequestView { fitness: live.fitness(), source, refused, owner: Owner::default() }
 }
 
 /// The first view at or above `number`, or the newest one when that does not come in time.

@@ -1,7 +1,7 @@
 //! Reports of the tap about itself: failures that pass, readiness, status.
 
 use crate::error::Error;
-use crate::events::Event;
+use crate::events::{Event, held};
 use crate::publish::Publisher;
 use crate::spool::Spool;
 use maidenlane_chain::{BlockRef, ForkWatch, Forks, UnknownFork};
@@ -19,6 +19,8 @@ pub(super) struct Reporter {
     failing_since: Option<Instant>,
     /// Text of the last failure, which is reported once.
     failure: Option<String>,
+    /// True if it was told that frames do not come.
+    held: bool,
     /// The master's chain config, parsed again when it changes.
     chain_config: String,
     forks: Option<Forks>,
@@ -31,7 +33,8 @@ pub(super) struct Status<'a> {
     pub(super) spool: &'a Spool,
     pub(super) master: Option<BlockRef>,
     pub(super) resuming: bool,
-    pub(super) missing: Option<BlockRef>,
+    /// The block whose frames are missing; true if that has lasted.
+    pub(super) missing: Option<(BlockRef, bool)>,
 }
 
 impl Reporter {
@@ -41,6 +44,7 @@ impl Reporter {
             health,
             failing_since: None,
             failure: None,
+            held: false,
             chain_config: String::new(),
             forks: None,
             fork_watch: ForkWatch::default(),
@@ -91,13 +95,14 @@ impl Reporter {
             "seq": tail.reader.next_seq(),
             "offset": tail.next.0,
             "finalized": publisher.finalized(),
-            "waitingFor": missing,
+            "waitingFor": missing.map(|(block, _)| block),
             "spoolBlocks": spool.len(),
         });
         self.health.set_section("tap", section);
         self.report_forks(spool, tail.published.head());
         match (missing, tail.published.head()) {
-            (Some(missing), _) => self.health.set_unready(format!("no frames of block {missing}")),
+            (Some((missing, false)), _) => self.health.set_unready(format!("no frames of block {missing}")),
+            (Some((missing, true)), _) => self.health.set_unready(held(missing)),
             _ if resuming => self.health.set_unready("the master is behind the published head"),
             // Ready once a record of our own epoch is acknowledged.
             (_, Some(head)) if publisher.is_open() => {
@@ -111,6 +116,11 @@ impl Reporter {
             self.health.set_status_line(&reason);
             self.health.extend_timeout(START_WAIT);
         }
+        let lasting = missing.filter(|(_, lasts)| *lasts);
+        if let Some((missing, _)) = lasting.filter(|_| !self.held) {
+            self.events.emit(&Event::Held { missing });
+        }
+        self.held = lasting.is_some();
     }
 
     /// Reports the next fork of the master that this build does not implement. A head is about as old as its

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 mod ahead;
 mod forks;
+mod held;
 mod proofs;
 
 const TOPIC: &str = "test.chain.a.blocks";

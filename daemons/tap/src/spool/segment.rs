@@ -102,6 +102,11 @@ impl Segment {
     }
 
     /// Passes everything new to `take`. True if a torn tail was skipped.
+    ///
+    /// # Correctness
+    /// The hook writes a group in one call and, where that wrote a part, truncates the file to where the group began: what
+    /// was passed over until then stands for nothing, and the next group begins in its midst. So a live segment counts
+    /// as scanned up to the last whole group only.
     pub(super) fn scan(&mut self, live: bool, take: &mut dyn FnMut(Found)) -> Result<bool, Error> {
         if self.closed {
             return Ok(false);
@@ -118,6 +123,10 @@ impl Segment {
                 break;
             }
             wanted = if self.scanned == before { wanted.saturating_mul(2) } else { CHUNK_BYTES };
+        }
+        if live && let Some(group) = self.group.take() {
+            // The rest of a group may be on its way, or the disk refused it and the hook takes it all back.
+            self.scanned = group.offset;
         }
         self.closed = !live;
         let torn = !live && self.scanned < window.file_len;

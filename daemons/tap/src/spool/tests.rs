@@ -51,6 +51,33 @@ fn blocks_are_found_as_they_are_written() {
 }
 
 #[test]
+fn a_group_that_the_hook_takes_back_leaves_no_trace() {
+    let chain = chain(3);
+    let [one, two, three] = [1, 2, 3].map(|number: usize| chain[number].frames());
+    // Whole frames of the group and a part of one, or nothing but whole frames.
+    let frames =
+        |count: usize| (0..count).fold(0, |at, _| at + maidenlane_wire::frame::read(&two[at..]).unwrap().1);
+    for cut in [frames(1), frames(2), frames(3), frames(3) + 9, two.len() - 1] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(dir.path());
+        sample::write(dir.path(), 1, &one);
+        assert_eq!(spool.scan(&mut || ()).unwrap().blocks, 1);
+        let path = dir.path().join("00000000000000000001.spool");
+        let before = std::fs::metadata(&path).unwrap().len();
+        sample::write(dir.path(), 1, &two[..cut]);
+        assert_eq!(spool.scan(&mut || ()).unwrap().blocks, 0, "{cut}");
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(before).unwrap();
+        sample::write(dir.path(), 1, &three);
+        assert_eq!(spool.scan(&mut || ()).unwrap().blocks, 1, "{cut}");
+        sample::write(dir.path(), 2, &two);
+        assert_eq!(spool.scan(&mut || ()).unwrap().blocks, 1, "{cut}");
+        for block in &chain[1..] {
+            assert!(spool.load(&block.block.hash).unwrap().is_some(), "{cut}: {}", block.block);
+        }
+    }
+}
+
+#[test]
 fn a_torn_tail_is_skipped_once_geth_has_started_again() {
     let chain = chain(2);
     let (one, two) = (chain[1].frames(), chain[2].frames());

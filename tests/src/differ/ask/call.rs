@@ -8,7 +8,7 @@ use super::{Account, Asker, BlockHash, Index, Number, Slot};
 const FIELDS: [(&str, u64); 13] = [
     ("from", 3),
     ("value", 4),
-    ("gas", 8),
+    ("gas", 4),
     ("gasPrice", 16),
     ("maxFeePerGas", 16),
     ("maxPriorityFeePerGas", 20),
@@ -76,9 +76,12 @@ impl Asker {
     fn field(&mut self, name: &str, call: &Map<String, Value>) -> Value {
         match name {
             "from" => self.parameter(Account),
-            "gas" => match self.dice.roll(3) {
+            "gas" => match self.dice.roll(6) {
                 0 => self.parameter(Index),
-                1 => json!(format!("0x{:x}", 21_000 + self.dice.roll(100_000))),
+                // Runs out somewhere.
+                1 => json!(format!("0x{:x}", 21_000 + self.dice.roll(4_000))),
+                2 => json!(format!("0x{:x}", 53_000 + self.dice.roll(8_000))),
+                3 => json!(format!("0x{:x}", 21_000 + self.dice.roll(100_000))),
                 _ => json!(format!("0x{:x}", self.dice.roll(60_000_000))),
             },
             "gasPrice" | "maxFeePerGas" | "maxPriorityFeePerGas" | "maxFeePerBlobGas" => {
@@ -111,6 +114,7 @@ impl Asker {
                 let seldom = if name == "movePrecompileToAddress" { 20 } else { 3 };
                 if self.dice.one_in(seldom) {
                     let value = match name {
+                        "balance" if self.dice.one_in(6) => json!(format!("0x{:x}", u128::MAX)),
                         "balance" => json!(format!("0x{:x}", u128::from(self.dice.roll(1 << 40)) << 60)),
                         "nonce" => self.parameter(Index),
                         "code" => self.code().into(),
@@ -141,12 +145,17 @@ impl Asker {
                 continue;
             }
             let value = match name {
+                // Wider than any block's.
+                "number" | "baseFeePerGas" | "difficulty" | "time" | "gasLimit" if self.dice.one_in(6) => {
+                    self.wide()
+                }
                 "number" => json!(format!("0x{:x}", self.chain.head + after + self.dice.roll(5))),
                 "time" => json!(format!("0x{:x}", 10 * (self.chain.head + after) + self.dice.roll(60))),
                 "gasLimit" => json!(self.dice.quantity(100_000_000)),
                 "feeRecipient" => self.parameter(Account),
                 "prevRandao" | "beaconRoot" => self.parameter(Slot),
                 "withdrawals" if self.dice.one_in(3) => json!([]),
+                "withdrawals" if self.dice.one_in(3) => json!([{}]),
                 "withdrawals" => {
                     json!([{"index": "0x1", "validatorIndex": "0x2", "address": self.parameter(Account),
                     "amount": self.dice.quantity(1 << 30)}])
@@ -156,6 +165,11 @@ impl Asker {
             fields.insert(name.to_owned(), value);
         }
         Value::Object(fields)
+    }
+
+    /// A number of more than 64 bits.
+    fn wide(&mut self) -> Value {
+        json!(format!("0x{:x}{:016x}", 1 + self.dice.roll(15), self.dice.roll(u64::MAX)))
     }
 
     /// Accounts with slots, for `eth_getStorageValues`.

@@ -71,3 +71,15 @@ pub(super) fn no_early_authorizations(params: &mut [Value]) {
         }
     }
 }
+
+/// A base fee of more than 64 bits is part of a simulated block's header, which the replica does not make.
+pub(super) fn no_wide_fees(params: &mut [Value]) {
+    let is_wide = |fee: &Value| fee.as_str().is_some_and(|text| text.len() > "0x".len() + 16);
+    let blocks = params.first_mut().and_then(|payload| payload.get_mut("blockStateCalls"));
+    for block in blocks.and_then(Value::as_array_mut).into_iter().flatten() {
+        let over = block.get_mut("blockOverrides").and_then(Value::as_object_mut);
+        if let Some(fields) = over.filter(|fields| fields.get("baseFeePerGas").is_some_and(is_wide)) {
+            fields.remove("baseFeePerGas");
+        }
+    }
+}

@@ -65,6 +65,10 @@ impl Asker {
                     inner.insert((*name).to_owned(), settings.unwrap_or_default());
                 }
             }
+            if self.dice.one_in(4) {
+                let nested = self.settings(name, known);
+                inner.insert(name.to_owned(), nested.unwrap_or_default());
+            }
             return Some(Value::Object(inner));
         }
         if self.dice.one_in(2) {

@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::Value;
 
-/// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `work`
-/// holds its thread for a turn, `pin` gives the pin.
+/// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `late`
+/// waits for a turn, `work` holds its thread for one, `pin` gives the pin.
 /// `eth_subscribe` knows `count`, which sends its second parameter's numbers at once.
 #[derive(Default)]
 pub(crate) struct Fake {
@@ -38,6 +38,10 @@ impl Api for Fake {
             "big" => Ok(Json::string(&"x".repeat(usize::try_from(number(params)).unwrap_or_default()))),
             "pin" => Ok(Json::string(&format!("{pin:?}"))),
             "rpc_modules" => Ok(Json::Static(r#"{"debug":"1.0","echo":"1.0"}"#)),
+            "late" => {
+                tokio::time::sleep(TURN).await;
+                Ok(Json::TRUE)
+            }
             "hang" => std::future::pending().await,
             "work" => {
                 // Holds its thread, as a call does that is answered at once.
@@ -233,4 +237,14 @@ fn a_batch_of_quick_calls_has_a_deadline() {
     let got: Vec<Value> = serde_json::from_str(&got.body).expect("a list");
     assert_eq!(got.first().map(|answer| &answer["result"]), Some(&Value::Bool(true)));
     assert_eq!(got.last().map(|answer| &answer["error"]["code"]), Some(&Value::from(codes::TIMEOUT)));
+}
+
+#[test]
+fn of_members_with_one_name_the_last_counts_in_whatever_case() {
+    let done = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":[1]}}"#);
+    let usual = r#""jsonrpc":"2.0","method":"echo","params":[1]"#;
+    check(&format!(r#"{{"id":null,"iD":1,{usual}}}"#), 200, &done("1"));
+    check(&format!(r#"{{"ID":1,"id":2,{usual}}}"#), 200, &done("2"));
+    check(&format!(r#"{{"id":1,{usual},"PARAMS":[1]}}"#), 200, &done("1"));
+    check(&format!(r#"{{"id":1,{usual},"more":{{}}}}"#), 200, &done("1"));
 }

@@ -10,7 +10,7 @@ fn ask(request: &str, limits: Limits) -> (String, String) {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
         let rules = Arc::new(Listener::open(limits));
         let (_closing, closed) = watch::channel(false);
-        let serving = connection(stream, None, Arc::new(Fake::default()), rules, closed);
+        let serving = connection(stream, Client::default(), Arc::new(Fake::default()), rules, closed);
         let asking = async {
             client.write_all(request.as_bytes()).await.expect("the server reads");
             let mut answer = String::new();
@@ -23,15 +23,15 @@ fn ask(request: &str, limits: Limits) -> (String, String) {
     })
 }
 
-fn post(headers: &str, body: &str) -> String {
+pub(super) fn post(headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     )
 }
 
-const JSON: &str = "content-type: application/json\r\n";
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
+pub(super) const JSON: &str = "content-type: application/json\r\n";
+pub(super) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
 
 #[test]
 fn names_the_block() {
@@ -91,12 +91,13 @@ fn stops_when_told() {
 }
 
 /// Serves the fake with rules as [`ask`] does; gives head and body of the answer.
-fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
+pub(super) fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (mut client, stream) = tokio::io::duplex(1 << 16);
         let (_closing, closed) = watch::channel(false);
-        let serving = connection(stream, None, Arc::new(Fake::default()), Arc::new(rules), closed);
+        let serving =
+            connection(stream, Client::default(), Arc::new(Fake::default()), Arc::new(rules), closed);
         let asking = async {
             client.write_all(request.as_bytes()).await.expect("the server reads");
             let mut answer = Vec::new();
@@ -110,7 +111,7 @@ fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     })
 }
 
-fn open() -> Listener {
+pub(super) fn open() -> Listener {
     Listener::open(Limits::default())
 }
 
@@ -223,5 +224,49 @@ fn ipc_values_need_no_newlines() {
         let (served, ()) = tokio::join!(serving, client);
         served.expect("a clean stop");
         std::fs::remove_file(&path).expect("ours");
+    });
+}
+
+#[test]
+fn answers_that_nobody_reads_are_bounded_over_all_connections() {
+    let limits = Limits { answer_bytes: 100_000, ..Limits::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (rules, api) = (Arc::new(Listener::open(limits)), Arc::new(Fake::default()));
+        let (_closing, closed) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        let big = CALL.replace("echo", "big").replace("[1]", "[99000]");
+        let mut ask = async |body: &str| {
+            let (mut client, stream) = tokio::io::duplex(1 << 10);
+            serving.spawn(connection(
+                stream,
+                Client::default(),
+                Arc::clone(&api),
+                Arc::clone(&rules),
+                closed.clone(),
+            ));
+            client.write_all(post(JSON, body).as_bytes()).await.expect("it reads");
+            let mut begun = [0; 1_000];
+            let read = client.read(&mut begun).await.expect("it answers");
+            (client, String::from_utf8_lossy(&begun[..read]).into_owned())
+        };
+        let mut unread = Vec::new();
+        let refused = loop {
+            let (client, begun) = ask(&big).await;
+            if begun.contains("content-length: 99") {
+                unread.push(client);
+                assert!(unread.len() < 100, "no bound");
+            } else {
+                break begun;
+            }
+        };
+        assert!(unread.len() >= 32, "{}", unread.len());
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("-32005"), "{refused}");
+        assert!(ask(CALL).await.1.contains("\"result\":[1]"), "small answers have room");
+        drop(unread);
+        // Their connections end as soon as they are polled.
+        tokio::task::yield_now().await;
+        let again = ask(&big).await.1;
+        assert!(again.contains("content-length: 99"), "{again}");
     });
 }

@@ -1,8 +1,12 @@
 //! Names and durable handling of the files of one partition directory.
+//!
+//! # Why nobody else may read them
+//! A topic may hold what clients sent and nobody has seen yet: transactions. Files are made for their owner and group
+//! whatever the umask says, and a writer closes topics that were made otherwise.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,6 +31,31 @@ pub(super) fn failed(verb: &str, path: &Path, source: std::io::Error) -> Error {
 /// Error for wrong bytes at `pos` of `path`.
 pub(super) fn corrupt(path: &Path, pos: u64, what: impl Into<String>) -> Error {
     Error::Corrupt { place: format!("{} byte {pos}", path.display()), what: what.into() }
+}
+
+/// Options for a file that is written, and made if it is not there: for its owner and group. The umask, or the
+/// directory's default ACL, takes away from that.
+pub(super) fn creating() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o660);
+    options
+}
+
+/// Makes a directory for its owner and group, and those above it that are missing if `all`.
+pub(super) fn make_dir(path: &Path, all: bool) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(all).mode(0o770).create(path);
+    made.map_err(|error| failed("create", path, error))
+}
+
+/// Closes a directory to all but its owner and group.
+pub(super) fn close_to_others(dir: &Path) {
+    const OTHERS: u32 = 0o007;
+    let Ok(permissions) = fs::metadata(dir).map(|metadata| metadata.permissions()) else { return };
+    if permissions.mode() & OTHERS != 0 {
+        let closed = fs::Permissions::from_mode(permissions.mode() & !OTHERS & 0o7777);
+        // Refused for one that an operator made: then the directory above is closed, as systemd-tmpfiles makes it.
+        drop(fs::set_permissions(dir, closed));
+    }
 }
 
 /// Path of the segment whose first entry is `base`: an offset stays addressable because files are named by it.
@@ -91,7 +120,7 @@ pub(super) fn create_segment(dir: &Path, base: u64, created_ms: u64) -> Result<F
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let new = path.with_extension("new");
     let write = || {
-        let mut file = File::create(&new)?;
+        let mut file = creating().truncate(true).open(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&new, path)
@@ -110,13 +139,7 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
 
 /// Opens a lock file, creating it if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|error| failed("open", path, error))
+    creating().read(true).truncate(false).open(path).map_err(|error| failed("open", path, error))
 }
 
 /// Wall clock in milliseconds: for operators and retention, never for order.

@@ -53,7 +53,7 @@ impl Group {
         let topic = Topic::open(options, topic)?;
         let groups = topic.dir.join("groups");
         let dir = groups.join(group);
-        std::fs::create_dir_all(&dir).map_err(|error| failed("create", &dir, error))?;
+        files::make_dir(&dir, true)?;
         files::sync_dir(&groups)?;
         let lock = files::open_lock(&dir.join(LOCK))?;
         Ok(Self { options: options.clone(), topic, dir, lock, active: None })

@@ -3,7 +3,7 @@
 //! It is a hint. A reader checks the frame it points at and walks from the segment's front if that is not the wanted
 //! one, so the index needs no checksum and no sync, and losing it costs time only.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ impl Writer {
     /// Goes on with the index of segment `base`, whose frames end at `pos`.
     pub(super) fn open(dir: &Path, base: u64, pos: u64) -> Self {
         let path = files::index_path(dir, base);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok();
+        let file = files::creating().truncate(false).open(path).ok();
         let bytes = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len());
         Self { file, at: bytes - bytes % PAIR_BYTES, last_pos: pos }
     }

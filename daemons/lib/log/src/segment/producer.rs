@@ -34,6 +34,7 @@ impl Producer {
     /// [`Error::NoTopic`], [`Error::Corrupt`] and the like.
     pub fn open(options: &Options, topic: &str) -> Result<Self, Error> {
         let topic = Topic::open(options, topic)?;
+        files::close_to_others(&topic.dir);
         let mut partitions = Vec::new();
         for number in 0..topic.settings.partitions {
             let mut partition = Partition::open(&topic.partition_dir(number)?)?;

@@ -475,3 +475,37 @@ fn fill_disk(dir: &Path) {
     assert_eq!(consumer.read(1, NOW).unwrap()[0].offset, Offset(count));
     assert_eq!(verify(&options, TOPIC, 0).unwrap().end, Offset(count + 1));
 }
+
+/// Paths below a directory, and the directory, that all the world may do something with.
+fn open_to_others(dir: &Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let below = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut open: Vec<PathBuf> = Vec::new();
+    for path in below.filter(|path| !path.is_symlink()) {
+        if path.is_dir() {
+            open.extend(open_to_others(&path));
+        } else if fs::metadata(&path).unwrap().permissions().mode() & 0o007 != 0 {
+            open.push(path);
+        }
+    }
+    let itself = fs::metadata(dir).unwrap().permissions().mode() & 0o007 != 0;
+    open.extend(itself.then(|| dir.to_owned()));
+    open
+}
+
+#[test]
+fn what_is_in_a_topic_is_for_its_owner_and_group() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let log = Log::new(1_000);
+    let topic = log.options.dir.join(TOPIC);
+    log.append(0..200);
+    let mut group = Group::open(&log.options, TOPIC, "readers").unwrap();
+    let (partition, entry) = group.read(1, Duration::from_secs(5)).unwrap().remove(0);
+    group.commit(partition, entry.offset).unwrap();
+    assert_eq!(open_to_others(&topic), Vec::<PathBuf>::new());
+    // Of an older release.
+    fs::set_permissions(&topic, fs::Permissions::from_mode(0o2755)).unwrap();
+    log.append(200..201);
+    assert_eq!(open_to_others(&topic), Vec::<PathBuf>::new());
+    assert_eq!(fs::metadata(&topic).unwrap().permissions().mode() & 0o7777, 0o2750);
+}

@@ -73,7 +73,9 @@ pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<boo
     if target.join("topic").exists() {
         return Ok(false);
     }
-    fs::create_dir_all(&options.dir).map_err(|error| failed("create", &options.dir, error))?;
+    if !options.dir.exists() {
+        files::make_dir(&options.dir, true)?;
+    }
     // Built aside and renamed, so that no one meets half a topic.
     let (process, turn) = (std::process::id(), TURN.fetch_add(1, Ordering::Relaxed));
     let aside = options.dir.join(format!(".{topic}.new.{process}.{turn}"));
@@ -90,12 +92,11 @@ pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<boo
 }
 
 fn build(dir: &Path, with: &TopicOptions) -> Result<(), Error> {
-    let make = |path: &Path| fs::create_dir(path).map_err(|error| failed("create", path, error));
-    make(dir)?;
-    make(&dir.join("groups"))?;
+    files::make_dir(dir, false)?;
+    files::make_dir(&dir.join("groups"), false)?;
     for partition in 0..with.partitions {
         let dir = dir.join(partition.to_string());
-        make(&dir)?;
+        files::make_dir(&dir, false)?;
         files::open_lock(&dir.join(files::LOCK))?;
         files::create_segment(&dir, 0, files::now_ms())?;
         MarkFile::create(&dir.join(DURABLE), Mark { pos: HEADER_BYTES, ..Mark::default() })?;

@@ -1,6 +1,8 @@
 //! Tests of a replica over a real log: whatever happened on the way, in the end it knows the canonical chain and
 //! nothing else.
 
+mod clocks;
+mod progress;
 mod proofs;
 
 use super::{Follower, Keep, Logs, Past};
@@ -93,11 +95,16 @@ impl World {
 
     /// Starts a replica.
     fn follower(&self) -> Result<(Arc<Store>, Follower), Error> {
+        self.telling(&mut || ())
+    }
+
+    /// Starts a replica that calls `progress` while it looks where to go on.
+    fn telling(&self, progress: &mut dyn FnMut()) -> Result<(Arc<Store>, Follower), Error> {
         let store = Arc::new(Store::open(&self.dir.path().join("db"), CACHE_BYTES)?);
         let logs = Logs::open(&self.backend(), TOPIC, self.keep.proofs.map(|_| PROOFS))?;
         let liveness = Arc::new(Liveness::default());
-        let follower =
-            Follower::new(Arc::clone(&store), self.keep, self.demands, logs, Tracer::silent(), liveness)?;
+        let (with, events) = (Arc::clone(&store), Tracer::silent());
+        let follower = Follower::new(with, self.keep, self.demands, logs, events, liveness, progress)?;
         Ok((store, follower))
     }
 

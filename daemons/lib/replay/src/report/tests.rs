@@ -28,7 +28,7 @@ fn heads(dir: &std::path::Path, fresh: Fresh) -> HeadTracker {
     store.write(batch).unwrap();
     let shown = HeadView::new(store.view().unwrap(), &mut Parsed::default()).unwrap();
     let liveness = Arc::new(Liveness::default());
-    liveness.note(0, Duration::ZERO);
+    liveness.note(0, Some(Duration::ZERO));
     HeadTracker::new(shown, liveness, fresh.into())
 }
 

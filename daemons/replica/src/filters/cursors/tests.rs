@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 const ID: Key = B256::repeat_byte(7);
-const MADE: Made = Made { filter: ID, start: BlockRef::new(1, B256::ZERO), created: 1_000 };
+const MADE: Made = Made { filter: ID, start: BlockRef::new(1, B256::ZERO), created: 1_000, described: 1_000 };
 
 fn at(number: u64) -> BlockRef {
     BlockRef::new(number, B256::ZERO)
@@ -20,7 +20,7 @@ fn check(entries: &[(FilterMoved, bool)], expect: Option<u64>) {
     let mut cursors = Cursors::new(10, 0);
     let mut now = MADE.created;
     for (moved, counts) in entries {
-        assert_eq!(cursors.apply(moved), *counts, "{moved:?}");
+        assert_eq!(cursors.apply(moved, moved.at_ms), *counts, "{moved:?}");
         now = moved.at_ms;
     }
     assert_eq!(cursors.of(&MADE, now).map(|stand| stand.cursor.number), expect);
@@ -45,7 +45,12 @@ fn who_begins_with_the_loser_of_a_race_is_put_right_by_the_next_step() {
 fn a_filter_ends_when_it_is_not_polled() {
     let end = 1_000 + 300_000;
     check(&[(moved(1, Some(4), end), true), (moved(2, Some(5), end + 300_000), true)], Some(5));
-    check(&[(moved(1, Some(4), end), true), (moved(2, Some(5), end + 300_001), false)], None);
+    // Whoever found it alive a moment ago steps, and no replica may see that otherwise.
+    check(&[(moved(1, Some(4), end), true), (moved(2, Some(5), end + 300_001), true)], Some(5));
+    let mut cursors = Cursors::new(10, 0);
+    assert!(cursors.apply(&moved(1, Some(4), end), end));
+    assert_eq!(cursors.of(&MADE, end + 300_000).map(|stand| stand.cursor), Some(at(4)));
+    assert_eq!(cursors.of(&MADE, end + 300_001), None);
     let cursors = Cursors::new(10, 0);
     let stand = |now| cursors.of(&MADE, now);
     assert_eq!(stand(end).map(|stand| stand.cursor), Some(at(1)));
@@ -57,12 +62,26 @@ fn a_filter_ends_when_it_is_not_polled() {
 #[test]
 fn what_was_forgotten_is_not_taken_for_new() {
     let mut cursors = Cursors::new(1, 0);
-    assert!(cursors.apply(&moved(1, Some(4), 1_010)));
+    assert!(cursors.apply(&moved(1, Some(4), 1_010), 1_010));
     let other = FilterMoved { filter: B256::repeat_byte(8), created_ms: 1_005, ..moved(1, Some(4), 1_020) };
-    assert!(cursors.apply(&other));
+    assert!(cursors.apply(&other, 1_020));
     assert_eq!(cursors.of(&MADE, 1_021), None, "forgotten, and not at its start again");
-    assert!(!cursors.apply(&moved(1, Some(9), 1_022)), "nor by a poll that began before");
+    assert!(!cursors.apply(&moved(1, Some(9), 1_022), 1_022), "nor by a poll that began before");
     assert_eq!(Cursors::new(1, MADE.created).of(&MADE, 1_021), None, "older than what the topic holds");
+}
+
+#[test]
+fn a_clock_that_is_ahead_makes_nobody_else_s_filter_forgotten() {
+    let mut cursors = Cursors::new(1, 0);
+    let ahead =
+        FilterMoved { filter: B256::repeat_byte(8), created_ms: 900_000, ..moved(1, Some(4), 900_001) };
+    assert!(cursors.apply(&ahead, 1_000));
+    assert!(
+        cursors.apply(&FilterMoved { filter: B256::repeat_byte(9), ..ahead }, 1_001),
+        "the first makes room"
+    );
+    let later = Made { created: 1_002, described: 1_002, ..MADE };
+    assert_eq!(cursors.of(&later, 1_003).map(|stand| stand.cursor), Some(at(1)));
 }
 
 proptest! {
@@ -79,7 +98,7 @@ proptest! {
             if let Some(entry) = begun[replica].take() {
                 topic.push(entry);
                 let mut cursors = Cursors::new(10, 0);
-                let counts = topic.iter().map(|entry| cursors.apply(entry)).last();
+                let counts = topic.iter().map(|entry| cursors.apply(entry, 1_010)).last();
                 if counts == Some(true) {
                     prop_assert_eq!(answered.last(), Some(&entry.base));
                     answered.extend(entry.next);
@@ -89,7 +108,7 @@ proptest! {
             } else {
                 let mut cursors = Cursors::new(10, 0);
                 for entry in topic.iter().take(read.index(topic.len() + 1)) {
-                    cursors.apply(entry);
+                    cursors.apply(entry, 1_010);
                 }
                 let stand = cursors.of(&MADE, 1_010).expect("it lives");
                 begun[replica] =

@@ -8,7 +8,7 @@ fn signer(secret: u8, chain: u8) -> Signer {
 
 fn described(kind: Kind) -> Description {
     let start = BlockRef::new(54, B256::repeat_byte(9));
-    Description { kind, created: 1_700_000_000_000, start, nonce: [3; 16] }
+    Description { kind, owner: 5, created: 1_700_000_000_000, start, nonce: [3; 16] }
 }
 
 /// Description with the first nonce that will do, its id and its bytes.

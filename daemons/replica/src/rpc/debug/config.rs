@@ -55,11 +55,12 @@ pub(crate) struct Config {
 enum Tracer {
     Steps(StepOptions),
     Named(Named),
-    Mux(BTreeMap<String, Named>),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Named {
+    /// Tracers by name, which may be such a list again. How deep is bounded by what the parser of JSON takes.
+    Mux(BTreeMap<String, Named>),
     Nested(Nested),
     Flat(Flat),
     Selectors,
@@ -71,8 +72,7 @@ impl Tracer {
     fn any(&self, is: impl Fn(&Named) -> bool) -> bool {
         match self {
             Self::Steps(_) => false,
-            Self::Named(named) => is(named),
-            Self::Mux(parts) => parts.values().any(is),
+            Self::Named(named) => named.any(&is),
         }
     }
 
@@ -82,6 +82,15 @@ impl Tracer {
 
     fn uses_touched(&self) -> bool {
         self.any(|named| matches!(named, Named::Prestate(_)))
+    }
+}
+
+impl Named {
+    fn any(&self, is: &impl Fn(&Self) -> bool) -> bool {
+        match self {
+            Self::Mux(parts) => parts.values().any(|part| part.any(is)),
+            named => is(named),
+        }
     }
 }
 
@@ -109,12 +118,6 @@ impl Raw {
                 return_data: self.enable_return_data,
                 limit_bytes: self.limit,
             }),
-            Some("muxTracer") => {
-                let parts: BTreeMap<String, Box<RawValue>> = options(self.tracer_config.as_deref())?;
-                let parts =
-                    parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(&*value))?)));
-                Tracer::Mux(parts.collect::<Result<_, Error>>()?)
-            }
             Some(name) => Tracer::Named(named(name, self.tracer_config.as_deref())?),
         };
         Ok(Config { tracer, timeout })
@@ -133,6 +136,12 @@ fn options<T: DeserializeOwned + Default>(json: Option<&RawValue>) -> Result<T, 
 
 fn named(name: &str, config: Option<&RawValue>) -> Result<Named, Error> {
     Ok(match name {
+        "muxTracer" => {
+            let parts: BTreeMap<String, Box<RawValue>> = options(config)?;
+            let parts =
+                parts.into_iter().map(|(name, value)| Ok((name.clone(), named(&name, Some(&*value))?)));
+            Named::Mux(parts.collect::<Result<_, Error>>()?)
+        }
         "callTracer" => Named::Nested(options(config)?),
         "flatCallTracer" => Named::Flat(options(config)?),
         "4byteTracer" => Named::Selectors,
@@ -167,7 +176,7 @@ impl Config {
             return self.trace_calls(replay, tx, place, bounds, most_bytes);
         };
         let refund = replay.authorization_refund(&tx).map_err(fault)?;
-        let mut steps = Steps::new(replay.spec(), *wanted, refund, most_bytes);
+        let mut steps = Steps::new(*wanted, refund, most_bytes);
         let done = replay.inspect(tx, &mut bounds.budget, &mut steps).map_err(fault)?;
         let steps = steps.finish().ok_or_else(too_large)?;
         let text = structured(&done.result, &steps);
@@ -202,16 +211,8 @@ impl Config {
         (root.gas, root.gas_used) = (gas_limit, done.result.tx_gas_used());
         let mut traced = Traced { replay, root, touched, done, place };
         let mut out = String::new();
-        match &self.tracer {
-            Tracer::Named(named) => traced.write(&mut out, *named)?,
-            Tracer::Mux(parts) => {
-                let mut object = Object::new(&mut out);
-                for (name, part) in parts {
-                    traced.write(object.value(name), *part)?;
-                }
-                object.end();
-            }
-            Tracer::Steps(_) => (),
+        if let Tracer::Named(named) = &self.tracer {
+            traced.write(&mut out, named)?;
         }
         let Traced { replay, done, .. } = traced;
         replay.keep(done);
@@ -229,11 +230,18 @@ struct Traced<'r, 'a> {
 }
 
 impl Traced<'_, '_> {
-    fn write(&mut self, out: &mut String, named: Named) -> Result<(), Error> {
+    fn write(&mut self, out: &mut String, named: &Named) -> Result<(), Error> {
         // A call is of no block, whatever its environment says.
         let number = u64::try_from(self.replay.env().number).unwrap_or(u64::MAX);
         let number = self.place.block.map_or(0, |_| number);
         match named {
+            Named::Mux(parts) => {
+                let mut object = Object::new(out);
+                for (name, part) in parts {
+                    self.write(object.value(name), part)?;
+                }
+                object.end();
+            }
             Named::Noop => out.push_str("{}"),
             Named::Nested(nested) => nested.write(out, &self.root, self.replay.logs()),
             Named::Flat(flat) => flat.write(out, &self.root, self.place, number, self.replay.precompiles()),

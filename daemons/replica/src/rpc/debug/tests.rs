@@ -1,5 +1,6 @@
 //! Traces against geth's own, value for value.
 
+mod failing;
 mod published;
 
 use crate::rpc::tests::fake;

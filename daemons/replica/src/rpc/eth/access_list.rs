@@ -14,11 +14,12 @@ use maidenlane_ethjson::errors;
 use maidenlane_ethjson::params;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::database::StateDb;
+use maidenlane_evm::fault::Fault;
 use maidenlane_evm::{Call, Failure, cost};
 use maidenlane_json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use revm::bytecode::opcode;
-use revm::context::result::ExecutionResult;
+use revm::context::result::{ExecutionResult, HaltReason};
 use revm::context_interface::transaction::AuthorizationTr;
 use revm::database_interface::Database as _;
 use revm::handler::EthPrecompiles;
@@ -103,6 +104,8 @@ impl<CTX> Inspector<CTX, EthInterpreter> for Watch<'_> {
 struct Created {
     list: AccessList,
     result: ExecutionResult,
+    /// Reason why the call failed, if it did.
+    fault: Option<String>,
 }
 
 impl Created {
@@ -186,11 +189,12 @@ fn search(
         let list = before.list();
         let mut call = call.clone();
         call.tx.access_list = list.clone();
-        let mut machine = call.machine(&mut *db, budget, Watch::new(&list, excluded));
+        let inspector = (Watch::new(&list, excluded), Fault::default());
+        let mut machine = call.machine(&mut *db, budget, inspector);
         let result = maidenlane_evm::inspect(&mut machine, call.tx)?;
-        let after = machine.inspector;
+        let (after, fault) = machine.inspector;
         if after.touched == before.touched {
-            return Ok(Created { list, result });
+            return Ok(Created { list, result, fault: fault.finish() });
         }
         before = after;
     }
@@ -208,7 +212,10 @@ fn json(created: &Created) -> Json {
         let error = match &created.result {
             ExecutionResult::Success { .. } => None,
             ExecutionResult::Revert { .. } => Some("execution reverted".to_owned()),
-            ExecutionResult::Halt { reason, .. } => Some(errors::halted(reason)),
+            ExecutionResult::Halt { reason, .. } => {
+                let precompile = matches!(reason, HaltReason::PrecompileErrorWithContext(_));
+                created.fault.clone().filter(|_| !precompile).or_else(|| Some(errors::halted(reason)))
+            }
         };
         if let Some(error) = error {
             push_str(object.value("error"), &error);

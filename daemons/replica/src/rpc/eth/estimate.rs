@@ -81,7 +81,7 @@ pub(crate) fn list(
     budget: &mut Budget,
 ) -> Result<Json, Stop> {
     let mut args = Args::parse(params, 5)?;
-    let wanted: Vec<CallArgs> = args.required(params::read)?;
+    let wanted: Vec<Option<CallArgs>> = args.required(params::read)?;
     if wanted.len() > CALLS_MAX {
         return Err(Error::params(format!("{CALLS_MAX} calls at most")).into());
     }
@@ -89,6 +89,7 @@ pub(crate) fn list(
     let context = CallContext::open(view, &mut args)?;
     let mut calls = Vec::with_capacity(wanted.len());
     for wanted in wanted {
+        let wanted = wanted.unwrap_or_default();
         let bounds = bounds(shared, &wanted, permille);
         calls.push((context.prepare(shared, view, wanted)?, bounds));
     }

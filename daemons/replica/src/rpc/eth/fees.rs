@@ -1,6 +1,7 @@
 //! Fees: the suggestions and the history, by geth's rules, from the blocks of one view.
 
 use crate::rpc::Shared;
+use crate::rpc::cold::{Look, Miss};
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
 use alloy::consensus::Header;
@@ -186,20 +187,23 @@ fn threshold(gas: u64, percentile: f64) -> u64 {
 }
 
 /// `eth_gasPrice`.
-pub(crate) fn gas_price(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
+pub(crate) fn gas_price(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
     Args::parse(params, 0)?;
-    let tip = shared.fees.suggestion(shared, view)?;
-    Ok(big(tip.saturating_add(view.head().header.base_fee_per_gas.unwrap_or_default().into())))
+    let tip = suggested(look)?;
+    Ok(big(tip.saturating_add(look.view.head().header.base_fee_per_gas.unwrap_or_default().into())))
 }
 
 /// `eth_maxPriorityFeePerGas`.
-pub(crate) fn tip(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+pub(crate) fn tip(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
     Args::parse(params, 0)?;
-    shared.fees.suggestion(shared, view).map(big)
+    suggested(look).map(big)
+}
+
+/// Suggested tip. The first at a head reads its block, and after a start those before it.
+fn suggested(look: &Look<'_>) -> Result<u128, Miss> {
+    let fees = &look.shared.fees;
+    look.allow(fees.known(look.view.block()).is_some())?;
+    Ok(fees.suggestion(look.shared, look.view)?)
 }
 
 /// `eth_baseFee`.
@@ -257,9 +261,10 @@ fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<Histor
     let mut args = Args::parse(params, 3)?;
     let mut blocks = args.required(count)?;
     let last = args.required(Tag::read)?;
-    let percentiles: Option<Vec<f64>> =
+    let percentiles: Option<Vec<Option<f64>>> =
         args.required(|json| serde_json::from_str(json).map_err(|error| error.to_string()))?;
-    let percentiles = percentiles.unwrap_or_default();
+    // As for Go's decoder, null leaves a number what it was.
+    let percentiles = percentiles.into_iter().flatten().map(Option::unwrap_or_default).collect::<Vec<_>>();
     if blocks == 0 {
         return Ok(None);
     }

@@ -106,7 +106,8 @@ pub(crate) async fn uninstall(shared: &Shared, params: Option<&RawValue>) -> Res
 
 /// Makes a filter. Its description is in the topic before the client gets the id.
 async fn create(filters: &Filters, view: &RequestView, kind: Kind) -> Result<Json, Error> {
-    let mut filter = Description { kind, created: now_ms(), start: view.block(), nonce: [0; NONCE_BYTES] };
+    let (owner, nonce) = (filters.signer().owner(view.owner().name()), [0; NONCE_BYTES]);
+    let mut filter = Description { kind, owner, created: now_ms(), start: view.block(), nonce };
     for _ in 0..NONCES_MAX {
         filter.nonce = rand::random();
         if let Some((id, criteria)) = filter.write(filters.signer()) {

@@ -1,7 +1,7 @@
 //! Look-ups of blocks, transactions and receipts: what does not exist is null.
 
-use crate::rpc::Shared;
 use crate::rpc::blocks::Whole;
+use crate::rpc::cold::{Look, Miss};
 use crate::rpc::request_view::RequestView;
 use maidenlane_chain::Block;
 use maidenlane_ethjson::block::{self, BlockJson as _};
@@ -30,17 +30,12 @@ pub(crate) fn hash(args: &mut Args<'_>) -> Result<Selector, Error> {
 }
 
 /// `eth_getBlockBy…`.
-pub(crate) fn block(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-    read: ReadBlock,
-) -> Result<Json, Error> {
+pub(crate) fn block(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
     let mut args = Args::parse(params, 2)?;
     let selector = read(&mut args)?;
     let what = if args.required(params::boolean)? { Whole::Full } else { Whole::Hashes };
-    match select::block(view.source(), selector)? {
-        Some(at) => shared.blocks.whole(view, at, what),
+    match select::block(look.view.source(), selector)? {
+        Some(at) => look.whole(at, what),
         None => Ok(Json::NULL),
     }
 }
@@ -53,116 +48,88 @@ pub(crate) fn header(view: &RequestView, params: Option<&RawValue>, read: ReadBl
 }
 
 /// `eth_getRawTransactionByBlock…AndIndex`. As in geth, a missing transaction has no bytes.
-pub(crate) fn raw_nth(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-    read: ReadBlock,
-) -> Result<Json, Error> {
-    match indexed(shared, view, params, read, Block::raw_transaction)? {
+pub(crate) fn raw_nth(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
+    match indexed(look, params, read, Block::raw_transaction)? {
         Json::Static("null") => Ok(NO_BYTES),
         found => Ok(found),
     }
 }
 
 /// `eth_getBlockReceipts`.
-pub(crate) fn receipts(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
+pub(crate) fn receipts(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
     let selector = Args::parse(params, 1)?.required(Selector::read)?;
     if selector == Selector::Tag(Tag::Pending) {
-        return Err(Error::server("pending receipts is not available"));
+        return Err(Error::server("pending receipts is not available").into());
     }
-    match select::block(view.source(), selector)? {
-        Some(at) => shared.blocks.whole(view, at, Whole::Receipts),
+    match select::block(look.view.source(), selector)? {
+        Some(at) => look.whole(at, Whole::Receipts),
         None => Ok(Json::NULL),
     }
 }
 
-fn decoded(shared: &Shared, view: &RequestView, selector: Selector) -> Result<Option<Arc<Block>>, Error> {
-    select::block(view.source(), selector)?.map(|at| shared.blocks.block(view, at)).transpose()
+fn decoded(look: &Look<'_>, selector: Selector) -> Result<Option<Arc<Block>>, Miss> {
+    select::block(look.view.source(), selector)?.map(|at| look.block(at)).transpose()
 }
 
 /// Number of transactions or uncles of a block.
 pub(crate) fn count(
-    shared: &Shared,
-    view: &RequestView,
+    look: &Look<'_>,
     params: Option<&RawValue>,
     read: ReadBlock,
     len: fn(&Block) -> usize,
-) -> Result<Json, Error> {
+) -> Result<Json, Miss> {
     let selector = read(&mut Args::parse(params, 1)?)?;
-    let block = decoded(shared, view, selector)?;
+    let block = decoded(look, selector)?;
     Ok(block.map_or(Json::NULL, |block| Json::quantity(u64::try_from(len(&block)).unwrap_or(u64::MAX))))
 }
 
 /// `eth_getUncleByBlock…AndIndex`.
-pub(crate) fn uncle(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-    read: ReadBlock,
-) -> Result<Json, Error> {
-    indexed(shared, view, params, read, Block::uncle_json)
+pub(crate) fn uncle(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
+    indexed(look, params, read, Block::uncle_json)
 }
 
 /// `eth_getTransactionByBlock…AndIndex`.
-pub(crate) fn nth(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-    read: ReadBlock,
-) -> Result<Json, Error> {
-    indexed(shared, view, params, read, Block::transaction_json)
+pub(crate) fn nth(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
+    indexed(look, params, read, Block::transaction_json)
 }
 
 fn indexed(
-    shared: &Shared,
-    view: &RequestView,
+    look: &Look<'_>,
     params: Option<&RawValue>,
     read: ReadBlock,
     item: fn(&Block, usize) -> Json,
-) -> Result<Json, Error> {
+) -> Result<Json, Miss> {
     let mut args = Args::parse(params, 2)?;
     let selector = read(&mut args)?;
     let index = usize::try_from(args.required(params::index)?).unwrap_or(usize::MAX);
-    let block = decoded(shared, view, selector)?;
+    let block = decoded(look, selector)?;
     Ok(block.map_or(Json::NULL, |block| item(&block, index)))
 }
 
 fn by_hash(
-    shared: &Shared,
-    view: &RequestView,
+    look: &Look<'_>,
     params: Option<&RawValue>,
     none: Json,
-    tell: impl FnOnce(&Block, usize) -> Result<Json, Error>,
-) -> Result<Json, Error> {
+    tell: impl FnOnce(&Block, usize) -> Result<Json, Miss>,
+) -> Result<Json, Miss> {
     let hash = Args::parse(params, 1)?.required(params::hash)?;
-    let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? else { return Ok(none) };
-    tell(&*shared.blocks.block(view, at)?, index)
+    let Some((at, index)) = look.view.source().transaction(hash).map_err(unreadable)? else {
+        return Ok(none);
+    };
+    tell(&*look.block(at)?, index)
 }
 
 /// `eth_getTransactionByHash`.
-pub(crate) fn transaction(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
-    by_hash(shared, view, params, Json::NULL, |block, index| Ok(block.transaction_json(index)))
+pub(crate) fn transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
+    by_hash(look, params, Json::NULL, |block, index| Ok(block.transaction_json(index)))
 }
 
 /// `eth_getTransactionReceipt`.
-pub(crate) fn receipt(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
-    by_hash(shared, view, params, Json::NULL, |block, index| shared.blocks.receipt(view, block, index))
+pub(crate) fn receipt(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
+    by_hash(look, params, Json::NULL, |block, index| look.receipt(block, index))
 }
 
 /// `eth_getRawTransactionByHash`.
-pub(crate) fn raw_transaction(
-    shared: &Shared,
-    view: &RequestView,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
-    by_hash(shared, view, params, NO_BYTES, |block, index| Ok(block.raw_transaction(index)))
+pub(crate) fn raw_transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
+    by_hash(look, params, NO_BYTES, |block, index| Ok(block.raw_transaction(index)))
 }

@@ -5,11 +5,13 @@ use crate::rpc::Shared;
 use crate::rpc::call_context::executable;
 use crate::rpc::execute::refused;
 use crate::rpc::request_view::RequestView;
-use crate::submission::{NotTaken, Submissions};
-use alloy::primitives::{B256, Bytes, keccak256};
+use crate::submission::{Means, NotTaken, Offer, Submissions};
+use alloy::consensus::Transaction as _;
+use alloy::primitives::{B256, Bytes, U256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
+use maidenlane_evm::pool::Refused;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::clock::now_ms;
 use maidenlane_state::At;
@@ -62,10 +64,10 @@ async fn submit(
     submissions: &Submissions,
     bytes: Bytes,
 ) -> Result<B256, Error> {
-    let transaction = checked(shared, view, raw::decode(bytes)?).await?;
-    let hash = transaction.hash;
-    take(submissions, transaction).await?;
-    Ok(hash)
+    let Checked { transaction, offer, means } = checked(shared, view, raw::decode(bytes)?).await?;
+    submissions.admit(&offer, &means).map_err(not_taken)?;
+    submissions.take(transaction).await.map_err(not_taken)?;
+    Ok(offer.hash)
 }
 
 fn milliseconds(json: &str) -> Result<u64, String> {
@@ -75,9 +77,16 @@ fn milliseconds(json: &str) -> Result<u64, String> {
     })
 }
 
+/// A transaction that is sound by itself, and what its sender's others are judged by.
+struct Checked {
+    transaction: Transaction,
+    offer: Offer,
+    means: Means,
+}
+
 /// Checks a transaction. One with blobs goes to the pool: each takes milliseconds to check, and longer to be given
 /// other proofs.
-async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> Result<Transaction, Error> {
+async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> Result<Checked, Error> {
     executable(view, &view.head().header)?;
     if sent.blobs.is_none() {
         return check(view, sent);
@@ -86,27 +95,49 @@ async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> R
     shared.pool.run(move |_| check(&view, sent)).await.map_err(refused)?
 }
 
-fn check(view: &RequestView, sent: Sent) -> Result<Transaction, Error> {
+fn check(view: &RequestView, sent: Sent) -> Result<Checked, Error> {
     let head = view.head();
     let sent = sent.with_current_proofs(&head.rules, &head.header)?;
     let sender = admit::alone(&sent, &head.rules, &head.header)?;
     let account = view.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
     admit::against(&sent, account.as_ref())?;
     sent.prove()?;
-    let transaction = Transaction { hash: *sent.tx.tx_hash(), sender, raw: sent.raw, taken_ms: now_ms() };
+    let (hash, nonce, cost) = (*sent.tx.tx_hash(), sent.tx.nonce(), admit::cost(&sent).unwrap_or(U256::MAX));
+    let offer = Offer { hash, sender, nonce, cost, bytes: sent.raw.len() };
+    let (nonce, balance) = account.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
+    let transaction = Transaction { hash, sender, raw: sent.raw, taken_ms: now_ms() };
     let bytes = transaction.encode().len() + sender.len();
     if bytes > ENTRY_MAX_BYTES {
         let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");
         return Err(Error::server(text));
     }
-    Ok(transaction)
+    Ok(Checked { transaction, offer, means: Means { nonce, balance } })
 }
 
-async fn take(submissions: &Submissions, transaction: Transaction) -> Result<(), Error> {
-    submissions.take(transaction).await.map_err(|error| match error {
-        NotTaken::Full => Error::new(codes::LIMIT_EXCEEDED, error.to_string()),
-        NotTaken::Log(_) | NotTaken::Unconsumed(_) => Error::new(codes::NOT_TAKEN, error.to_string()),
-    })
+fn not_taken(reason: NotTaken) -> Error {
+    let code = match reason {
+        NotTaken::Refused(_) => codes::SERVER,
+        NotTaken::Full | NotTaken::TooMany => codes::LIMIT_EXCEEDED,
+        NotTaken::Log(_) | NotTaken::Unconsumed(_) => codes::NOT_TAKEN,
+    };
+    Error::new(code, reason.to_string())
+}
+
+/// Does a look-up, on the pool unless it is `hot`. A full pool is no reason to leave out what was waited for.
+async fn told(
+    shared: &Shared,
+    look: impl Fn() -> Result<Json, Error> + Clone + Send + 'static,
+    hot: bool,
+) -> Result<Json, Error> {
+    if hot {
+        return look();
+    }
+    let there = look.clone();
+    match shared.pool.run(move |_| there()).await {
+        Ok(done) => done,
+        Err(Refused::Full) => look(),
+        Err(reason) => Err(refused(reason)),
+    }
 }
 
 /// Waits for the receipt, until a block holds the transaction.
@@ -115,10 +146,14 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
     let mut changes = shared.live.changes();
     let found = async {
         loop {
-            let view = RequestView::now(&*shared.live);
+            let view = Arc::new(RequestView::now(&*shared.live));
             if let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? {
-                let block = shared.blocks.block(&view, at)?;
-                return shared.blocks.receipt(&view, &block, index);
+                let there = Arc::clone(shared);
+                let look = move || {
+                    let block = there.blocks.block(&view, at)?;
+                    there.blocks.receipt(&view, &block, index)
+                };
+                return told(shared, look, shared.blocks.decoded(at).is_some()).await;
             }
             if changes.changed().await.is_err() {
                 return Err(Error::internal("this replica is stopping"));

@@ -329,3 +329,46 @@ fn unknown_forks_stop_calls_only() {
     assert!(ask("eth_call", json!([{"to": HERE}, "0x28"])).is_ok(), "before its activation");
     assert!(ask("eth_getBalance", json!([HERE])).is_ok());
 }
+
+#[test]
+fn blocks_may_have_larger_numbers_than_any_block() {
+    let run = |code: &str, fields: Value, over: Value| {
+        run_with(Settings::default(), code, fields, "latest", over).map_err(|error| error.to_string())
+    };
+    if fake::fixtures().is_none() {
+        return;
+    }
+    let wide = "0x1ffffffffffffffff";
+    let most = format!("0x{}", "f".repeat(64));
+    assert_eq!(
+        run(&word("43"), json!({}), json!({"number": wide})),
+        Ok(format!("0x{:064x}", (1_u128 << 65) - 1))
+    );
+    assert_eq!(run(&word("43"), json!({}), json!({"number": most})), Ok(most.clone()));
+    assert_eq!(run(&word("600040"), json!({}), json!({"number": most})), Ok(number(0)));
+    // A free call sees no base fee; one that pays must pay that.
+    assert_eq!(run(&word("48"), json!({}), json!({"baseFeePerGas": most})), Ok(number(0)));
+    let paid = run(&word("48"), json!({"maxFeePerGas": "0x1"}), json!({"baseFeePerGas": wide}));
+    assert!(paid.is_err_and(|text| text.contains("max fee per gas less than block base fee")));
+    assert_eq!(run(&word("44"), json!({}), json!({"difficulty": most})).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn balances_that_overflow_begin_again_at_zero() {
+    if fake::fixtures().is_none() {
+        return;
+    }
+    let (rich, most) = ("0x00000000000000000000000000000000c0ffee02", format!("0x{}", "f".repeat(64)));
+    let rpc = crate::rpc::tests::rpc(Arc::new(Still::new(fake::chain().expect("fixtures"))));
+    let run = |code: String, value: &str| {
+        let over = json!({HERE: {"code": code, "balance": most}, rich: {"balance": most}});
+        let call = json!({"from": rich, "to": HERE, "value": value});
+        crate::rpc::tests::ask(&rpc, "eth_call", json!([call, "latest", over]))
+    };
+    // SELFBALANCE, after three wei came.
+    assert_eq!(run(word("47"), "0x3")["result"], number(2));
+    assert_eq!(run(word("47"), "0x0")["result"], most);
+    // The two that are left can be sent back.
+    let back = format!("6000600060006000600273{0}5af15073{0}31", &rich[2..]);
+    assert_eq!(run(word(&back), "0x3")["result"], format!("0x{}e", "f".repeat(63)));
+}

@@ -2,8 +2,9 @@
 
 use alloy::consensus::Header;
 use alloy::primitives::U256;
-use maidenlane_ethjson::call_args::{BlockOverrides, CallArgs, StateOverrides};
-use maidenlane_ethjson::params::{Big, Number};
+use maidenlane_ethjson::block_overrides::BlockOverrides;
+use maidenlane_ethjson::call_args::{CallArgs, StateOverrides};
+use maidenlane_ethjson::params::Number;
 use maidenlane_jsonrpc::{Error, codes};
 use serde::Deserialize;
 
@@ -20,7 +21,8 @@ const SECONDS_PER_BLOCK: u64 = 12;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Options {
-    block_state_calls: Option<Vec<BlockOptions>>,
+    // As for geth's decoder, null is an empty one.
+    block_state_calls: Option<Vec<Option<BlockOptions>>>,
     trace_transfers: Option<bool>,
     validation: Option<bool>,
     return_full_transactions: Option<bool>,
@@ -31,7 +33,7 @@ pub(super) struct Options {
 struct BlockOptions {
     block_overrides: Option<BlockOverrides>,
     state_overrides: Option<StateOverrides>,
-    calls: Option<Vec<CallArgs>>,
+    calls: Option<Vec<Option<CallArgs>>>,
 }
 
 /// One block to make.
@@ -71,7 +73,7 @@ impl Options {
         }
         let mut total = 0;
         for block in blocks {
-            let calls = block.calls.as_ref().map_or(0, Vec::len);
+            let calls = block.as_ref().and_then(|block| block.calls.as_ref()).map_or(0, Vec::len);
             if calls > BLOCK_CALLS_MAX {
                 return Err(limit(format!("too many calls in block: {calls} > {BLOCK_CALLS_MAX}")));
             }
@@ -88,6 +90,7 @@ impl Options {
         let mut blocks = Vec::new();
         let (mut number, mut time) = (base.number, base.timestamp);
         for wanted in self.block_state_calls.unwrap_or_default() {
+            let wanted = wanted.unwrap_or_default();
             let block = wanted.block_overrides.unwrap_or_default();
             let next = block.number.map_or(U256::from(number.saturating_add(1)), |number| number.0);
             if next <= U256::from(number) {
@@ -110,7 +113,8 @@ impl Options {
             }
             time = at;
             let (state, calls) = (wanted.state_overrides, wanted.calls);
-            let (state, calls) = (state.unwrap_or_default(), calls.unwrap_or_default());
+            let calls = calls.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
+            let state = state.unwrap_or_default();
             blocks.push(Planned { number, time, block, state, calls });
         }
         Ok(Plan {
@@ -125,8 +129,6 @@ impl Options {
 impl Planned {
     /// The header before anything ran in the block. Fee recipient and gas limit go on from block to block.
     pub(super) fn header(&self, parent: &Header, merged: bool) -> Result<Header, Error> {
-        let small =
-            |big: Big| u64::try_from(big.0).map_err(|_| Error::params("block override exceeds 64 bits"));
         let over = &self.block;
         Ok(Header {
             number: self.number,
@@ -139,7 +141,7 @@ impl Planned {
             },
             gas_limit: over.gas_limit.map_or(parent.gas_limit, |limit| limit.0),
             mix_hash: over.prev_randao.unwrap_or_default(),
-            base_fee_per_gas: over.base_fee_per_gas.map(small).transpose()?,
+            base_fee_per_gas: over.base_fee()?,
             ..Header::default()
         })
     }

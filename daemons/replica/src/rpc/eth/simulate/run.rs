@@ -126,7 +126,8 @@ impl Run<'_> {
         let mut env = self.rules.block_env(&header);
         if let (Some(fee), Some(blob)) = (planned.block.blob_base_fee, env.blob_excess_gas_and_price.as_mut())
         {
-            blob.blob_gasprice = u128::try_from(fee.0).unwrap_or(u128::MAX);
+            let wide = || Error::params("block override \"blobBaseFee\" exceeds 128 bits");
+            blob.blob_gasprice = u128::try_from(fee.0).map_err(|_| wide())?;
         }
         let (overrides, moved) = planned.state.clone().resolve(spec, true)?;
         self.budget.look()?;
@@ -168,8 +169,8 @@ impl Run<'_> {
         if prague {
             block_context.header.requests_hash = Some(self.requests(&block_context, &calls)?);
         }
-        let withdrawals = planned.block.withdrawals.clone().unwrap_or_default();
-        let withdrawals = block_context.spec.is_enabled_in(SpecId::SHANGHAI).then_some(withdrawals);
+        let withdrawals = planned.block.withdrawals.iter().flatten().copied().map(Into::into).collect();
+        let withdrawals = block_context.spec.is_enabled_in(SpecId::SHANGHAI).then_some::<Vec<_>>(withdrawals);
         let paid = withdrawals.as_deref().unwrap_or_default();
         settle::settle(&mut self.state, self.rules, &block_context.header, &[], paid)?;
         block_context.header.state_root = self.root()?;

@@ -46,3 +46,23 @@ fn time_ends_it_also_where_no_call_takes_long() {
     let message = got["error"]["message"].as_str().unwrap_or_default();
     assert!(message.starts_with("execution aborted"), "{message}");
 }
+
+#[test]
+fn what_is_null_is_empty() {
+    let Some(chain) = fake::chain() else { return };
+    let rpc = Rpc::new(Arc::new(crate::rpc::tests::still::Still::new(chain)), Settings::default())
+        .expect("threads");
+    let blocks = |blocks: Value| ask(&rpc, "eth_simulateV1", json!([{"blockStateCalls": blocks}, "latest"]));
+    assert_eq!(blocks(json!([null])), blocks(json!([{}])));
+    assert_eq!(blocks(json!([{"calls": [null]}])), blocks(json!([{"calls": [{}]}])));
+    assert!(blocks(json!([{"calls": [null]}, null]))["result"][1]["number"].is_string());
+    // What a withdrawal does not say is zero.
+    let paid = blocks(json!([{"blockOverrides": {"withdrawals": [{}, {"amount": "0x1", "index": null}]}}]));
+    let zero = "0x0000000000000000000000000000000000000000";
+    let withdrawal =
+        |amount: &str| json!({"index": "0x0", "validatorIndex": "0x0", "address": zero, "amount": amount});
+    assert_eq!(paid["result"][0]["withdrawals"], json!([withdrawal("0x0"), withdrawal("0x1")]), "{paid}");
+    let history = |percentiles: Value| ask(&rpc, "eth_feeHistory", json!(["0x4", "latest", percentiles]));
+    assert_eq!(history(json!([null, 50])), history(json!([0, 50])));
+    assert!(history(json!([null]))["result"]["reward"].is_array());
+}
