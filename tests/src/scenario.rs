@@ -1,14 +1,12 @@
 //! A whole network in one directory: geth with the hook, tap, feed, replicas.
 
 mod operator;
+mod source;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;
+use source::Master;
 use tempfile::TempDir;
 
 pub use crate::chain::Chain;
@@ -16,7 +14,7 @@ use crate::{
     daemon::Daemon,
     failure::{Doing, Failure, Outcome},
     kafka::Broker,
-    master::{self, Node},
+    master::Node,
     product::{self, Product},
     replay::Replay,
     rpc::Client,
@@ -48,43 +46,6 @@ pub struct Plan {
     pub carrier: Carrier,
     /// How many replicas.
     pub replicas: usize,
-}
-
-#[derive(Debug)]
-enum Master {
-    Geth(Node),
-    Replay(Replay),
-}
-
-impl Master {
-    fn start(chain: &Chain, dir: &Path, proofs: bool) -> Outcome<Self> {
-        let prepare = |node: &mut Node| node.hook("trie", proofs.into());
-        match chain {
-            Chain::Recorded => Replay::start(&product::vectors(), dir).map(Self::Replay),
-            _ => Node::prepared(&master::build()?, dir, chain, prepare).map(Self::Geth),
-        }
-    }
-
-    fn spool(&self) -> PathBuf {
-        match self {
-            Self::Geth(node) => node.spool(),
-            Self::Replay(replay) => replay.spool().to_owned(),
-        }
-    }
-
-    fn ipc(&self) -> PathBuf {
-        match self {
-            Self::Geth(node) => node.ipc(),
-            Self::Replay(replay) => replay.ipc().to_owned(),
-        }
-    }
-
-    fn rpc(&self) -> Client {
-        match self {
-            Self::Geth(node) => node.rpc(),
-            Self::Replay(replay) => replay.rpc(),
-        }
-    }
 }
 
 /// The network. Dropping it kills every process and removes the directory.

@@ -2,8 +2,9 @@
 
 use crate::{filters, rpc, submission};
 use maidenlane_chain::B256;
+use maidenlane_config::feed::{self, FeedRaw};
 use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
-use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_jsonrpc::Limits;
 use maidenlane_log::Backend;
@@ -153,7 +154,7 @@ pub struct Settings {
     /// The feed's topic.
     pub topic: String,
     /// Log that carries the feed.
-    pub log: shapes::Log,
+    pub log: feed::Log,
     /// Listeners for clients.
     pub listeners: Vec<Listener>,
     /// Limits and caches of the JSON-RPC.
@@ -197,7 +198,7 @@ impl maidenlane_config::Settings for Settings {
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
         let keep = keep(&raw, checker);
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
-        let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
+        let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
         let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
         let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
         let listeners =

@@ -1,7 +1,7 @@
 //! The replica's settings and the files under `dhall/` say the same.
 
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
-use maidenlane_config::{load, shapes};
+use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
     AcceptRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
@@ -34,7 +34,7 @@ fn the_types_are_the_committed_ones() {
 fn the_minimal_example_gets_the_defaults() {
     let settings = load::<Settings>(&dhall().join("examples/minimal/replica.dhall")).unwrap().settings;
     assert_eq!(settings.topic, "maidenlane.mainnet.a.blocks");
-    assert_eq!(settings.log, shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
+    assert_eq!(settings.log, feed::Log::Segment { dir: "/var/lib/maidenlane/log".into() });
     assert_eq!(settings.keep, Keep { undo_blocks: 90_000, history: Past::All, proofs: None });
     let fresh = Fresh {
         lag_blocks_max: 2,

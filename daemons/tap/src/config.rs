@@ -1,7 +1,8 @@
 //! Settings of the tap.
 
 use maidenlane_chain::B256;
-use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LoggingRaw};
+use maidenlane_config::feed::{self, FeedRaw};
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_log::Backend;
 use serde::Deserialize;
@@ -72,7 +73,7 @@ pub struct Settings {
     /// Topic of the trie nodes, if they are published.
     pub proofs_topic: Option<String>,
     /// The log that carries the feed.
-    pub log: shapes::Log,
+    pub log: feed::Log,
     /// Start of a new feed.
     pub begin: Begin,
     /// Changed keys per block that the master must prove.
@@ -107,7 +108,7 @@ impl maidenlane_config::Settings for Settings {
             (name, genesis)
         });
         let chain_name = name.clone().unwrap_or_default();
-        let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &chain_name, checker));
+        let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &chain_name, checker));
         let audit_keys = checker.within("auditKeys", raw.auditKeys, 0..=256);
         let heartbeat_ms = checker.within::<u64>("heartbeat_ms", raw.heartbeat_ms, 50..=10_000);
         let keep_depth = checker.within("keepDepth", raw.keepDepth, 64..=10_000_000);

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 
 use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
-use maidenlane_config::{load, shapes};
+use maidenlane_config::{feed, load, shapes};
 use maidenlane_tap::config::{Begin, BeginRaw, Settings, TapRaw};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn the_minimal_example_gets_the_defaults() {
         genesis: None,
         topic: "maidenlane.mainnet.a.blocks".to_owned(),
         proofs_topic: None,
-        log: shapes::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
+        log: feed::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
         begin: Begin::Genesis,
         audit_keys: 4,
         heartbeat: Duration::from_millis(250),

@@ -11,6 +11,7 @@ mod diagnostics;
 mod differ;
 mod error;
 mod explain;
+pub mod feed;
 mod imports;
 pub mod kafka;
 pub mod listeners;

@@ -4,10 +4,11 @@
 
 extern crate maidenlane_config as serde_dhall;
 
+use maidenlane_config::feed::{self, FeedRaw, LogRaw, SegmentRaw};
 use maidenlane_config::kafka::{KafkaRaw, KafkaTlsRaw, MechanismRaw, SaslRaw};
 use maidenlane_config::listeners::{IdentityRaw, ListenerRaw, ProofRaw, TlsRaw};
 use maidenlane_config::lockstep::TypeFile;
-use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, FeedRaw, LogRaw, LoggingRaw, SegmentRaw};
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use serde::Deserialize;
 use std::path::Path;
@@ -23,7 +24,7 @@ struct Raw {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Settings {
-    feed: shapes::Feed,
+    feed: feed::Feed,
     every_ms: u32,
 }
 
@@ -36,7 +37,7 @@ impl maidenlane_config::Settings for Settings {
 
     fn validate(raw: Raw, checker: &mut Checker) -> Option<Self> {
         let name = checker.inside("chain", |checker| shapes::word("name", &raw.chain.name, checker));
-        let feed = checker.inside("feed", |checker| shapes::feed(raw.feed, &raw.chain.name, checker));
+        let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
         let admin = checker.inside("admin", |checker| {
             shapes::listen("listen", &raw.admin.listen, raw.admin.behindProxy, checker)
         });

@@ -1,8 +1,8 @@
 //! Log of a feed, from the settings: the log itself knows no settings.
 
+use maidenlane_config::feed::Log;
 use maidenlane_config::kafka::{Kafka, MechanismRaw, Sasl, Tls};
 use maidenlane_config::listeners::SecretFile;
-use maidenlane_config::shapes::Log;
 use maidenlane_log::{Backend, Error, kafka, segment};
 use std::fs::read_to_string;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use rcgen::{
 
 /// Certificate authority of clients and servers.
 pub struct Authority {
-    /// Its own certificate, PEM.
+    /// Certificate of the authority, PEM.
     pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }

@@ -8,7 +8,7 @@ use crate::publish::{Draft, Publisher};
 use crate::repair::{Repaired, repair};
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::BlockRef;
-use maidenlane_config::shapes;
+use maidenlane_config::{feed, shapes};
 use maidenlane_log::{Backend, From, Offset, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
@@ -72,7 +72,7 @@ impl World {
             genesis: None,
             topic: TOPIC.to_owned(),
             proofs_topic: self.proofs.then(|| PROOFS.to_owned()),
-            log: shapes::Log::Segment { dir: self.dir.path().join("log") },
+            log: feed::Log::Segment { dir: self.dir.path().join("log") },
             begin: self.begin,
             audit_keys: self.audit_keys,
             heartbeat: Duration::from_millis(50),

@@ -28,7 +28,7 @@ pub struct Tls {
 pub struct Identity {
     /// The client's own certificate first.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// Private key of the certificate.
     pub key: PathBuf,
 }
 
