@@ -35,6 +35,8 @@ let
       # RocksDB's bindings are made from its headers.
       pkgs.rustPlatform.bindgenHook
     ];
+    # TLS and SASL of librdkafka.
+    buildInputs = [ pkgs.openssl ];
     # cmake is for librdkafka's build script, not for us.
     dontUseCmakeConfigure = true;
     cargoExtraArgs = "--locked --workspace --exclude maidenlane-tests";
@@ -113,6 +115,7 @@ parts
       pkgs.cmake
       pkgs.pkg-config
       pkgs.clang
+      pkgs.openssl
     ];
     # In the working copy that it is called from.
     text = ''

@@ -2,7 +2,15 @@
 , auditKeys : Natural
 , begin : < Genesis | Spool >
 , chain : { genesis : Optional Text, id : Natural, name : Text }
-, feed : { log : < Kafka : { brokers : List Text } | Segment : { dir : Text } >
+, feed : { log : < Kafka : { brokers : List Text
+            , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+                , password : Text
+                , user : Text
+                }
+            , tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+            }
+        | Segment : { dir : Text }
+        >
     , name : Text
     , prefix : Text
     }

@@ -16,6 +16,7 @@ mod repair;
 mod socket;
 mod stall;
 mod subscribed;
+mod three_brokers;
 mod transactions;
 mod two_taps;
 mod unharmed;

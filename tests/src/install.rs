@@ -24,7 +24,7 @@ pub struct Need {
 }
 
 /// Without these nothing builds: RocksDB and librdkafka are C++ and C.
-pub const BUILD: [Need; 4] = [
+pub const BUILD: [Need; 5] = [
     Need {
         name: "a C++ compiler",
         probe: &["c++", "--version"],
@@ -51,6 +51,13 @@ pub const BUILD: [Need; 4] = [
         probe: &["pkg-config", "--version"],
         packages: &["pkg-config"],
         advice: "install pkg-config",
+        instead: None,
+    },
+    Need {
+        name: "OpenSSL's headers",
+        probe: &["pkg-config", "openssl"],
+        packages: &["libssl-dev"],
+        advice: "install libssl-dev or openssl-devel",
         instead: None,
     },
 ];

@@ -333,8 +333,9 @@ fn only_the_tap_of_a_feed_may_write_it() {
         "{text}"
     );
     let writers = |topic: &str| -> Vec<&str> {
-        let line =
-            |line: &&str| line.ends_with(&format!("--topic {topic}")) && line.contains("--operation Write");
+        let line = |line: &&str| {
+            line.split_whitespace().any(|word| word == topic) && line.contains("--operation Write")
+        };
         text.lines().filter(line).map(|line| line.split_whitespace().nth(5).unwrap()).collect()
     };
     for kind in ["blocks", "proofs", "pool"] {

@@ -48,7 +48,8 @@ fn the_minimal_example_gets_the_defaults() {
 #[test]
 fn the_full_example_explains_every_field() {
     let defaults = format!(
-        "let M = {}/package.dhall in M.Tap.default // {{ chain = M.Chain.default, feed = M.Feed.default }}",
+        "let M = {}/package.dhall in M.Tap.default // {{ chain = M.Chain.default, feed = M.Feed.default // \
+         {{ log = M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }} }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

@@ -65,6 +65,7 @@ let
     "jdk_headless"
     "maven"
     "nixfmt"
+    "openssl"
     "pkg-config"
     "rustc"
     "rustfmt"

@@ -1,8 +1,12 @@
 //! Several brokers, each of which also votes: any one may go.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{Broker, Quorum, free_port, install, settings};
+
+/// Time for a broker that came back to copy what it lacks.
+const IN_SYNC_WAIT: Duration = Duration::from_secs(60);
 
 /// Running brokers of one cluster.
 #[derive(Debug)]
@@ -37,6 +41,26 @@ impl Cluster {
         brokers.iter_mut().try_for_each(Broker::launch)?;
         brokers.iter_mut().try_for_each(Broker::await_connections)?;
         Ok(Self { brokers })
+    }
+
+    /// Waits until every broker has a copy of every entry again.
+    ///
+    /// # Errors
+    /// One lacks some for too long.
+    pub fn in_sync(&self) -> Result<(), String> {
+        let addresses = self.addresses();
+        let ask = ["--bootstrap-server", &addresses, "--describe", "--under-replicated-partitions"];
+        let deadline = Instant::now() + IN_SYNC_WAIT;
+        let first = self.brokers.first().ok_or("no broker")?;
+        loop {
+            let behind = first.tool("TopicCommand", &ask)?;
+            if behind.trim().is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("still behind:\n{behind}"));
+            }
+        }
     }
 
     /// `host:port` of all, with commas.

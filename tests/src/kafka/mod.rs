@@ -106,7 +106,7 @@ impl Broker {
         {
             *place = &server;
         }
-        self.tool("AclCommand", &words)
+        self.tool("AclCommand", &words).map(drop)
     }
 
     /// Where it keeps everything.
@@ -197,17 +197,17 @@ impl Broker {
             ["--throughput", "1000", "--producer-props", &client, "linger.ms=0", "compression.type=zstd"];
         self.tool("ProducerPerformance", &[produce.as_slice(), &pace].concat())?;
         let consume = ["--bootstrap-server", &server, "--topic", TOPIC, "--messages", &records];
-        self.tool("ConsumerPerformance", &consume)
+        self.tool("ConsumerPerformance", &consume).map(drop)
     }
 
-    /// Runs one of the broker's own tools to its end.
-    fn tool(&self, class: &str, arguments: &[&str]) -> Result<(), String> {
+    /// Runs one of the broker's own tools to its end; returns its standard output.
+    fn tool(&self, class: &str, arguments: &[&str]) -> Result<String, String> {
         let class = format!("org.apache.kafka.tools.{class}");
         let tools = install_one(self.libs.parent().unwrap_or(&self.libs), "kafka-tools")?;
         let output = self.java(&tools, &[&[class.as_str()], arguments].concat()).output();
         let output = output.map_err(|error| format!("start java: {error}"))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let said = [output.stdout, output.stderr].concat();
         Err(format!("{class} failed: {}", String::from_utf8_lossy(&said)))
