@@ -19,7 +19,7 @@ const HEADS: u64 = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for [`HEADS`] new heads at the replica while transactions go to the master; the longest wait for one.
-fn longest_pause(replica: &Client, traffic: &mut Traffic) -> Duration {
+fn longest_pause(net: &Net, replica: &Client, traffic: &mut Traffic) -> Duration {
     let begun = replica.block_number().unwrap();
     let (mut head, mut since, mut longest) = (begun, Instant::now(), Duration::ZERO);
     wait::until("heads without a broker", PATIENCE, || {
@@ -32,7 +32,7 @@ fn longest_pause(replica: &Client, traffic: &mut Traffic) -> Duration {
         }
         if head >= begun + HEADS { Ok(()) } else { Err(format!("from {begun} to {head}")) }
     })
-    .unwrap();
+    .unwrap_or_else(|failure| panic!("{failure}\n{}", net.last_words()));
     longest
 }
 
@@ -48,15 +48,15 @@ fn any_of_three_brokers_may_go_and_nothing_is_lost() {
     let mut net = Net::over(&plan, Log::Kafka(cluster.addresses())).unwrap();
     net.start().unwrap();
     let (replica, mut traffic) = (net.replica(0).unwrap(), Traffic::open(&net.master()).unwrap());
-    let healthy = longest_pause(&replica, &mut traffic);
+    let healthy = longest_pause(&net, &replica, &mut traffic);
     println!("three brokers: at most {} ms between two heads", healthy.as_millis());
     for id in 0..cluster.brokers.len() {
         cluster.brokers.get_mut(id).unwrap().freeze(true).unwrap();
-        let stopped = longest_pause(&replica, &mut traffic);
+        let stopped = longest_pause(&net, &replica, &mut traffic);
         cluster.brokers.get_mut(id).unwrap().freeze(false).unwrap();
         cluster.in_sync().unwrap();
         cluster.brokers.get_mut(id).unwrap().kill();
-        let killed = longest_pause(&replica, &mut traffic);
+        let killed = longest_pause(&net, &replica, &mut traffic);
         cluster.brokers.get_mut(id).unwrap().restart().unwrap();
         cluster.in_sync().unwrap();
         println!(

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
@@ -76,11 +76,12 @@ pub(super) fn refusal<C: ConsumerContext>(client: &BaseConsumer<C>, error: Kafka
 }
 
 impl ClientContext for Complaints {
-    /// Errors say the same, and come by the other way.
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-
     fn error(&self, error: KafkaError, reason: &str) {
         self.note(&error, reason);
+        // Of a group that is never joined nobody wants to hear.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::GroupAuthorizationFailed) {
+            DefaultClientContext.error(error, reason);
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -49,12 +48,8 @@ struct Rebalances {
 }
 
 impl ClientContext for Rebalances {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, text: &str) {
-        self.complaints.log(level, fac, text);
-    }
-
     fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.note(&error, reason);
+        self.complaints.error(error, reason);
     }
 }
 

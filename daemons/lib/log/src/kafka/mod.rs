@@ -80,6 +80,12 @@ impl Options {
         // What a broker answered while it stopped or started is cached so long; the default is 5 minutes, in which
         // a topic counts as unknown and nobody gives a sign of life.
         config.set("topic.metadata.refresh.interval.ms", "2000");
+        // A broker that is stopped keeps its connections and takes new ones. Half of our own wait is for noticing that,
+        // half for its successor; the default is a minute.
+        let notice_ms = (self.timeout_ms() / 2).max(10).to_string();
+        config.set("socket.timeout.ms", &notice_ms);
+        config.set("api.version.request.timeout.ms", &notice_ms);
+        config.set("socket.connection.setup.timeout.ms", (self.timeout_ms() / 2).max(1_000).to_string());
         config.set("log.connection.close", "false");
         // A record is sent at once, not when the broker has acknowledged the packet before it.
         config.set("socket.nagle.disable", "true");

@@ -4,7 +4,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
@@ -45,12 +44,8 @@ struct Ticket {
 type Outcome = (usize, Result<i64, KafkaError>);
 
 impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, text: &str) {
-        self.0.log(level, fac, text);
-    }
-
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.note(&error, reason);
+        self.0.error(error, reason);
     }
 }
 
