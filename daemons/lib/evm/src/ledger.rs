@@ -24,11 +24,13 @@ type Loaded<T, DB> = Result<StateLoad<T>, <DB as Database>::Error>;
 type Skipped<T, DB> = Result<T, JournalLoadError<<DB as Database>::Error>>;
 
 impl<DB: Database> Ledger<DB> {
-    /// Pays where the payee's balance overflows.
+    /// Pays where the payee's balance overflows. Reads no more accounts than revm does: witnesses list what was read.
     fn overflow(&mut self, from: Address, to: Address, wei: U256) -> Result<bool, DB::Error> {
+        if from == to || wei.is_zero() || self.0.load_account(from)?.data.info.balance < wei {
+            return Ok(false);
+        }
         let has = self.0.load_account(to)?.data.info.balance;
-        let pays = self.0.load_account(from)?.data.info.balance >= wei;
-        if from == to || !pays || has.checked_add(wei).is_some() {
+        if has.checked_add(wei).is_some() {
             return Ok(false);
         }
         self.0.touch_account(from);
