@@ -1,6 +1,6 @@
 //! Address of a log, and the way into it.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use maidenlane_log::{Backend, kafka, segment};
@@ -84,10 +84,6 @@ impl Carrier {
         let Some((user, path)) = self.user.clone().zip(self.password_file.as_ref()) else {
             return Ok(kafka::Security { tls, login: None });
         };
-        let password = fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.clone(), source })?
-            .trim_end_matches(['\r', '\n'])
-            .to_owned();
         let mechanism = match self.mechanism {
             Mechanism::ScramSha256 => kafka::Mechanism::ScramSha256,
             Mechanism::ScramSha512 => kafka::Mechanism::ScramSha512,
@@ -97,6 +93,8 @@ impl Carrier {
             }
             Mechanism::Plain => kafka::Mechanism::Plain,
         };
-        Ok(kafka::Security { tls, login: Some(kafka::Login { mechanism, user, password }) })
+        let login = kafka::Login::read(mechanism, user, path)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        Ok(kafka::Security { tls, login: Some(login) })
     }
 }

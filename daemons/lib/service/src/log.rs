@@ -4,7 +4,6 @@ use maidenlane_config::feed::Log;
 use maidenlane_config::kafka::{Kafka, MechanismRaw, Sasl, Tls};
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_log::{Backend, Error, kafka, segment};
-use std::fs::read_to_string;
 use std::path::PathBuf;
 
 /// The log that `settings` name; `maidenlane-<daemon>` is the client's name in the brokers' logs and quotas.
@@ -30,17 +29,15 @@ fn trust(Tls { ca, identity }: &Tls) -> Result<kafka::Tls, Error> {
 }
 
 fn login(Sasl { mechanism, user, password }: &Sasl) -> Result<kafka::Login, Error> {
-    let path = file(password)?;
-    let unread = |error| Error::Refused {
-        what: format!("read the password of {user} in {}: {error}", path.display()),
-    };
-    let password = read_to_string(&path).map_err(unread)?.trim_end_matches(['\r', '\n']).to_owned();
     let mechanism = match mechanism {
         MechanismRaw::ScramSha256 => kafka::Mechanism::ScramSha256,
         MechanismRaw::ScramSha512 => kafka::Mechanism::ScramSha512,
         MechanismRaw::Plain => kafka::Mechanism::Plain,
     };
-    Ok(kafka::Login { mechanism, user: user.clone(), password })
+    let path = file(password)?;
+    kafka::Login::read(mechanism, user.clone(), &path).map_err(|error| Error::Refused {
+        what: format!("read the password of {user} in {}: {error}", path.display()),
+    })
 }
 
 fn file(file: &SecretFile) -> Result<PathBuf, Error> {

@@ -1,8 +1,8 @@
 //! Tests with many clients that do nothing, and with slow ones.
 
+use super::tests::serving;
 use super::*;
 use crate::Limits;
-use crate::dispatch::tests::Fake;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -10,25 +10,8 @@ const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#;
 const UPGRADE: &str = "GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// Serves the fake on a real socket and runs `client` against it.
 fn with<C: Future<Output = ()>>(limits: Limits, client: impl FnOnce(std::net::SocketAddr) -> C) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-        let address = socket.local_addr().expect("bound");
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let until = async {
-            let _ = stopped.await;
-        };
-        let rules = Arc::new(Listener::open(limits));
-        let serving = serve(socket, Arc::new(Fake::default()), rules, until);
-        let asking = async {
-            client(address).await;
-            let _ = stop.send(());
-        };
-        let (served, ()) = tokio::join!(serving, asking);
-        served.expect("a clean stop");
-    });
+    serving(Listener::open(limits), client);
 }
 
 /// Answer to one call on a connection of its own.

@@ -1,8 +1,7 @@
 //! Tests of HTTP itself: hosts, sizes, header lines.
 
-use super::tests::{CALL, JSON, ask_rules, open, post};
+use super::tests::{CALL, JSON, ask_rules, open, post, serving};
 use super::*;
-use crate::dispatch::tests::Fake;
 use crate::{Hosts, Limits};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,23 +9,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves the fake on a real socket and runs `client` against it.
+/// Serves the fake on a real socket and runs `client` against it, which ends in time.
 pub(super) fn with<C: Future<Output = ()>>(rules: Listener, client: impl FnOnce(SocketAddr) -> C) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-        let address = socket.local_addr().expect("bound");
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let until = async {
-            let _ = stopped.await;
-        };
-        let serving = serve(socket, Arc::new(Fake::default()), Arc::new(rules), until);
-        let asking = async {
-            tokio::time::timeout(PATIENCE, client(address)).await.expect("in time");
-            let _ = stop.send(());
-        };
-        let (served, ()) = tokio::join!(serving, asking);
-        served.expect("a clean stop");
+    serving(rules, async |address| {
+        tokio::time::timeout(PATIENCE, client(address)).await.expect("in time");
     });
 }
 

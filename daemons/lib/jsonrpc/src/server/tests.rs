@@ -90,6 +90,29 @@ fn stops_when_told() {
     });
 }
 
+/// Serves the fake on a real socket and runs `client` against it.
+pub(super) fn serving<C: Future<Output = ()>>(
+    rules: Listener,
+    client: impl FnOnce(std::net::SocketAddr) -> C,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = socket.local_addr().expect("bound");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let until = async {
+            let _ = stopped.await;
+        };
+        let serving = serve(socket, Arc::new(Fake::default()), Arc::new(rules), until);
+        let asking = async {
+            client(address).await;
+            let _ = stop.send(());
+        };
+        let (served, ()) = tokio::join!(serving, asking);
+        served.expect("a clean stop");
+    });
+}
+
 /// Serves the fake with rules as [`ask`] does; gives head and body of the answer.
 pub(super) fn ask_rules(request: &str, rules: Listener) -> (String, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

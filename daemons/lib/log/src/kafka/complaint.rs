@@ -4,12 +4,12 @@
 //! certificate is not trusted or a password is wrong goes to the client's context.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use std::time::Duration;
 
 /// Time for what has happened to reach the context.
 const ARRIVES_WITHIN: Duration = Duration::from_millis(50);
@@ -47,7 +47,7 @@ impl Complaints {
         while let Some(Err(_)) = client.poll(ARRIVES_WITHIN) {}
     }
 
-    pub(super) fn note(&self, error: &KafkaError, reason: &str) {
+    fn note(&self, error: &KafkaError, reason: &str) {
         use RDKafkaErrorCode as Code;
         let refused = match error.rdkafka_error_code() {
             Some(Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed) => true,

@@ -126,17 +126,15 @@ fn failed(options: &Options, topic: &str, what: &str, error: KafkaError) -> Erro
         Some(Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut) => {
             late(options, &format!("{what} of {topic}"))
         }
-        _ => match options.complaints.take() {
-            Some(Complaint { reason, refused: true }) => unwelcome(&brokers, &reason),
-            Some(Complaint { reason, .. }) => {
-                let what = format!("{what} of {topic} at {brokers} failed: {reason}");
-                Error::Kafka { what, source: Box::new(error) }
-            }
-            None => {
-                let what = format!("{what} of {topic} at {brokers} failed");
-                Error::Kafka { what, source: Box::new(error) }
-            }
-        },
+        _ => {
+            let reason = match options.complaints.take() {
+                Some(Complaint { reason, refused: true }) => return unwelcome(&brokers, &reason),
+                Some(Complaint { reason, .. }) => format!(": {reason}"),
+                None => String::new(),
+            };
+            let what = format!("{what} of {topic} at {brokers} failed{reason}");
+            Error::Kafka { what, source: Box::new(error) }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encryption and login of every client of a cluster.
 
 use std::fmt::{Debug, Formatter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rdkafka::ClientConfig;
 
@@ -41,6 +41,17 @@ pub struct Login {
     pub user: String,
     /// Secret.
     pub password: String,
+}
+
+impl Login {
+    /// Login with the password in a file, whose last line may end with a newline.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(mechanism: Mechanism, user: String, password: &Path) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(password)?;
+        Ok(Self { mechanism, user, password: text.trim_end_matches(['\r', '\n']).to_owned() })
+    }
 }
 
 impl Debug for Login {
