@@ -8,6 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Message};
 
 use super::complaint::Complaints;
+use super::ends::settled;
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, From, LogConsumer, Offset};
@@ -44,6 +45,8 @@ pub struct Consumer {
     /// on the reader's own would wait behind its fetch, for as long as there is nothing to read.
     asker: BaseConsumer<Complaints>,
     next: u64,
+    /// One after the newest entry that was ever read, or the end if that was less when last queried.
+    reached: u64,
     fetching: Fetching,
     rest: Rest<Entry>,
 }
@@ -88,8 +91,8 @@ impl Consumer {
         }
         let (client, asker) = (connect(options, topic)?, connect(options, topic)?);
         let (options, topic, fetching) = (options.clone(), topic.to_owned(), Fetching::Not);
-        let (rest, next) = (Rest::default(), 0);
-        let mut consumer = Self { options, topic, partition, client, asker, next, fetching, rest };
+        let (rest, next, reached) = (Rest::default(), 0, 0);
+        let mut consumer = Self { options, topic, partition, client, asker, next, reached, fetching, rest };
         consumer.next = consumer.watermarks()?.0;
         Ok(consumer)
     }
@@ -107,7 +110,7 @@ impl Consumer {
 
     fn refuse_outside(&self, wanted: u64) -> Result<(), Error> {
         let topic = self.topic.clone();
-        match self.watermarks()? {
+        match settled(wanted, self.options.timeout, || self.watermarks())? {
             (earliest, _) if wanted < earliest => Err(Error::RetentionGap { topic, wanted, earliest }),
             (_, end) if wanted > end => Err(Error::BeyondEnd { topic, wanted, end }),
             _ => Ok(()),
@@ -156,6 +159,7 @@ impl Consumer {
             Some(Ok(message)) => {
                 let entry = entry(&message).filter(|entry| entry.offset.0 >= self.next);
                 self.next = entry.as_ref().map_or(self.next, |entry| entry.offset.0.saturating_add(1));
+                self.reached = self.reached.max(self.next);
                 return Ok(entry);
             }
             // The group that librdkafka wants named is never joined, and no right to it is needed.
@@ -199,7 +203,7 @@ impl LogConsumer for Consumer {
     fn seek(&mut self, from: From) -> Result<(), Error> {
         let next = match from {
             From::Earliest => self.watermarks()?.0,
-            From::End => self.watermarks()?.1,
+            From::End => self.end()?.0,
             From::At(Offset(wanted)) => {
                 self.refuse_outside(wanted)?;
                 wanted
@@ -218,6 +222,8 @@ impl LogConsumer for Consumer {
     }
 
     fn end(&mut self) -> Result<Offset, Error> {
-        self.watermarks().map(|(_, end)| Offset(end))
+        let (_, end) = settled(self.reached, self.options.timeout, || self.watermarks())?;
+        self.reached = self.reached.min(end);
+        Ok(Offset(end))
     }
 }

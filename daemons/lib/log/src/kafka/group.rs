@@ -15,6 +15,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::complaint::{Complaints, refusal};
 use super::consumer::{READING, entry};
+use super::ends::settled;
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, GroupConsumer, Offset};
@@ -172,13 +173,12 @@ impl Group {
         for one in committed.elements() {
             let rdkafka::Offset::Offset(wanted) = one.offset() else { continue };
             let (topic, wanted) = (self.topic.clone(), unsigned(wanted));
-            match self.watermarks(one.partition())? {
-                (low, _) if wanted < unsigned(low) => {
-                    return Err(Error::RetentionGap { topic, wanted, earliest: unsigned(low) });
+            let ask = || self.watermarks(one.partition()).map(|(low, high)| (unsigned(low), unsigned(high)));
+            match settled(wanted, self.options.timeout, ask)? {
+                (earliest, _) if wanted < earliest => {
+                    return Err(Error::RetentionGap { topic, wanted, earliest });
                 }
-                (_, high) if wanted > unsigned(high) => {
-                    return Err(Error::BeyondEnd { topic, wanted, end: unsigned(high) });
-                }
+                (_, end) if wanted > end => return Err(Error::BeyondEnd { topic, wanted, end }),
                 _ => {}
             }
         }

@@ -6,6 +6,7 @@
 mod admin;
 mod complaint;
 mod consumer;
+mod ends;
 mod gather;
 mod group;
 mod producer;
