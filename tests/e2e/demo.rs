@@ -20,7 +20,7 @@ use maidenlane_tests::{
     wait,
 };
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A first start under load; on an idle machine it takes two seconds.
@@ -168,6 +168,10 @@ fn a_given_chain_is_compared_and_held_by_a_given_geth() {
     demo.line("err", &["eth_getBlockByNumber"]);
     let heads = [&master, &replica].map(|url| Client::new(url.as_str()).block_number().unwrap());
     assert!(heads[0] > 10 && heads[0] == heads[1], "{heads:?}");
+    let proof = json!([format!("0x{:040x}", 0), [], "latest"]);
+    let proofs =
+        [&master, &replica].map(|url| Client::new(url.as_str()).call("eth_getProof", &proof).unwrap());
+    assert_eq!(proofs[0], proofs[1]);
     let (code, out, err) = demo.interrupted();
     assert_eq!(code, Some(0), "{err}");
     assert_eq!(out, text, "one line of JSON and nothing else");

@@ -2,7 +2,12 @@
 
 use std::{fs, time::Duration};
 
-use maidenlane_tests::{daemon::Daemon, scenario::Carrier};
+use maidenlane_tests::{
+    daemon::Daemon,
+    interrupt::Interrupt,
+    product::Product,
+    scenario::{Carrier, Chain, Net, Plan},
+};
 
 use crate::developer_net;
 
@@ -26,6 +31,17 @@ fn refused(daemon: &mut Daemon, edit: impl Fn(&str) -> String, code: i32, word: 
     assert!(said.matches("ERROR").count() <= 1, "one message, not {said}");
     daemon.kill();
     fs::write(&config, good).unwrap();
+}
+
+#[test]
+fn who_waits_for_a_network_hears_why_its_tap_refuses() {
+    // Recorded without trie nodes, which these settings ask for.
+    let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::prepare(Product::build().unwrap(), &plan, true).unwrap();
+    net.start().unwrap();
+    net.replay().unwrap().play(Duration::ZERO, &Interrupt::default());
+    let failure = net.caught_up(0).unwrap_err().to_string();
+    assert!(failure.contains("was executed without trie nodes"), "{failure}");
 }
 
 #[test]

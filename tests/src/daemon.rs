@@ -21,6 +21,8 @@ use crate::{
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// The exit code with which the service manager starts a daemon again.
 const GAVE_UP: i32 = 75;
+/// The exit codes with which it leaves it to a person: damaged data, wrong settings.
+const BEYOND_RESTART: [i32; 2] = [65, 78];
 /// How long it may take to drain and stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -115,27 +117,40 @@ impl Daemon {
     /// # Errors
     /// The process ended, or did not bind in time.
     pub fn address(&mut self, listener: &str) -> Outcome<String> {
-        let file = self.addresses_file();
         let what = format!("the {listener} listener of {}", self.name);
-        let mut found = None;
-        let process =
-            self.process.as_mut().ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?;
-        let waited = wait::until(&what, START_TIMEOUT, || {
-            if let Err(dead) = process.alive() {
-                found = Some(Err(dead));
-                return Ok(());
-            }
-            let text = fs::read_to_string(&file).map_err(|_| "no addresses yet".to_owned())?;
-            let all: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-            let address = all.get(listener).and_then(Value::as_str).ok_or(text)?;
-            found = Some(Ok(address.to_owned()));
-            Ok(())
+        let waited = wait::until(&what, START_TIMEOUT, || match self.alive() {
+            Err(dead) => Ok(Err(dead)),
+            Ok(()) => self.bound(listener).map(Ok),
         });
-        match (waited, found) {
-            (Ok(()), Some(outcome)) => outcome,
-            (Err(late), _) => Err(Failure::new(format!("{late}; its log ends:\n{}", process.tail(15)))),
-            (Ok(()), None) => Err(Failure::new(what)),
-        }
+        waited.doing(|| format!("its log ends:\n{}", self.log_tail(15)))?
+    }
+
+    /// The address of a listener that is bound.
+    ///
+    /// # Errors
+    /// The addresses that are, if any.
+    pub fn bound(&self, listener: &str) -> Result<String, String> {
+        let text = fs::read_to_string(self.addresses_file()).map_err(|_| "no addresses yet".to_owned())?;
+        let all: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        all.get(listener).and_then(Value::as_str).map(str::to_owned).ok_or(text)
+    }
+
+    /// Fails, with the end of its log, if it does not run.
+    ///
+    /// # Errors
+    /// It was not started, or has ended.
+    pub fn alive(&mut self) -> Outcome<()> {
+        let process = self.process.as_mut();
+        process.ok_or_else(|| Failure::new(format!("{} is not running", self.name)))?.alive()
+    }
+
+    /// Fails if it has ended in a way that the service manager would not start it again after.
+    ///
+    /// # Errors
+    /// The end of its log.
+    pub fn refused(&mut self) -> Outcome<()> {
+        let ended = self.process.as_mut().and_then(Process::ended).and_then(|status| status.code());
+        if ended.is_some_and(|code| BEYOND_RESTART.contains(&code)) { self.alive() } else { Ok(()) }
     }
 
     fn addresses_file(&self) -> PathBuf {

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
 
 pub mod chain;
+pub mod clones;
 pub mod compare;
 mod connection;
 pub mod daemon;

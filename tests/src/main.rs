@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maidenlane_tests::{demo, differ, geth::record, measure, reproduce, stall, suite};
+use maidenlane_tests::{clones, demo, differ, geth::record, measure, reproduce, stall, suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "harness", about = "Runs Maidenlane on real parts")]
@@ -31,7 +31,8 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().task {
+    let task = Arguments::parse().task;
+    let outcome = clones::claim().and_then(|()| match task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Suite(arguments) => suite::run(&arguments),
         Task::Measure(arguments) => measure::run(&arguments),
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         Task::Stall(arguments) => stall::run(&arguments),
         Task::Reproduce(arguments) => reproduce::run(&arguments),
         Task::Record => record::run(),
-    };
+    });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -2,12 +2,13 @@
 //! cargo has built already.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
-    failure::Outcome,
+    failure::{Doing, Outcome},
     install::{self, NIX},
     process::output,
     product::{self, Product},
@@ -29,8 +30,12 @@ pub fn home() -> PathBuf {
     product::root().join("tests/nix")
 }
 
-/// Runs a program of Nix and returns what it printed.
+/// Runs a program of Nix and returns what it printed. They take turns: without a daemon each is a writer of the store's
+/// database, and on a busy machine one that waits for another gives up.
 fn run(command: &mut Command) -> Outcome<String> {
+    let path = product::cache().join("nix.lock");
+    let turn = File::create(&path).doing(|| format!("create {}", path.display()))?;
+    turn.lock().doing(|| format!("lock {}", path.display()))?;
     let said = output(command.env("NIX_CONFIG", CONFIG))?;
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }

@@ -18,9 +18,35 @@ use crate::{
 const WITHOUT_HARNESS: [&str; 3] = ["--workspace", "--exclude", env!("CARGO_PKG_NAME")];
 
 /// The repository's root.
+///
+/// # Panics
+/// Another clone's program runs in this one's place.
 #[must_use]
 pub fn root() -> &'static Path {
+    own().unwrap_or_else(|failure| panic!("{failure}"));
+    built_in()
+}
+
+fn built_in() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"))
+}
+
+/// Refuses to go on as a program of another clone, which cargo runs where both share a build directory: see
+/// [`crate::clones`].
+///
+/// # Errors
+/// The other clone, and what to do.
+pub fn own() -> Outcome<()> {
+    let ours = env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == env!("CARGO_PKG_NAME"));
+    let run = env::var_os("CARGO_MANIFEST_DIR").filter(|_| ours);
+    if run.is_none_or(|run| run == env!("CARGO_MANIFEST_DIR")) {
+        return Ok(());
+    }
+    let built = built_in().display();
+    Err(Failure::new(format!(
+        "this program was built in the clone {built}, which shares the build directory: run `cargo clean --workspace`, \
+         and then the command again"
+    )))
 }
 
 /// A real geth's recordings.

@@ -168,10 +168,22 @@ impl Net {
         for replica in &mut self.replicas {
             replica.start()?;
         }
-        for replica in &mut self.replicas {
-            replica.address("rpc")?;
-        }
-        Ok(())
+        self.until("all replicas to serve", Daemon::alive, |net| {
+            net.replicas.iter().try_for_each(|replica| replica.bound("rpc").map(drop))
+        })
+    }
+
+    /// Waits as [`wait::until`] does, and no longer once `fit` fails for one of our daemons.
+    fn until(
+        &mut self,
+        what: &str,
+        fit: impl Fn(&mut Daemon) -> Outcome<()>,
+        mut probe: impl FnMut(&mut Self) -> Result<(), String>,
+    ) -> Outcome<()> {
+        wait::until(what, CATCH_UP, || {
+            let unfit = std::iter::once(&mut self.tap).chain(&mut self.replicas).try_for_each(&fit);
+            if let Err(failure) = unfit { Ok(Err(failure)) } else { probe(self).map(Ok) }
+        })?
     }
 
     /// Stops everything in the order of the data: nothing may be lost or complain.
@@ -289,15 +301,9 @@ impl Net {
     /// # Errors
     /// A daemon ended otherwise than by giving up on a dependency, or it took too long.
     pub fn recovered(&mut self) -> Outcome<()> {
-        let mut unfit = None;
-        wait::until("all daemons to be ready", CATCH_UP, || {
-            unfit = self.tend().err();
-            if unfit.is_some() {
-                return Ok(());
-            }
-            std::iter::once(&mut self.tap).chain(&mut self.replicas).try_for_each(Daemon::readiness)
-        })?;
-        unfit.map_or(Ok(()), Err)
+        self.until("all daemons to be ready", Daemon::tend, |net| {
+            std::iter::once(&mut net.tap).chain(&mut net.replicas).try_for_each(Daemon::readiness)
+        })
     }
 
     /// Waits until replica `index` has the head that the master has now, and returns its number.
@@ -309,7 +315,7 @@ impl Net {
         let tag = format!("0x{head:x}");
         let wanted = self.master().block_hash(&tag)?;
         let replica = self.replica(index)?;
-        wait::until(&format!("replica {index} to serve block {head}"), CATCH_UP, || {
+        self.until(&format!("replica {index} to serve block {head}"), Daemon::refused, |_| {
             let found = replica.block_hash(&tag).map_err(|failure| failure.to_string())?;
             if found == wanted { Ok(()) } else { Err(format!("hash {found}, not {wanted}")) }
         })

@@ -24,6 +24,12 @@ pub fn topic() -> String {
     format!("{PREFIX}.{CHAIN}.{FEED}.blocks")
 }
 
+/// The name of the topic of transactions that replicas took.
+#[must_use]
+pub fn transactions_topic() -> String {
+    format!("{PREFIX}.{CHAIN}.transactions")
+}
+
 /// The name of the topic of its trie nodes.
 #[must_use]
 pub fn proofs_topic() -> String {

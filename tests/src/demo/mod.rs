@@ -19,6 +19,7 @@ use crate::{
     failure::{Doing, Failure, Outcome},
     install,
     interrupt::Interrupt,
+    product::Product,
     rpc::Client,
     scenario::{Carrier, Chain, Net, Plan},
     traffic::Traffic,
@@ -98,7 +99,10 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     let chain = arguments.chain()?;
     eprintln!("building maidenlane (the first time takes 35 minutes of CPU time) …");
     let carrier = if arguments.kafka { Carrier::Kafka } else { Carrier::Segment };
-    let mut net = Net::build(&Plan { chain: chain.clone(), carrier, replicas: 1 })?;
+    let plan = Plan { chain: chain.clone(), carrier, replicas: 1 };
+    // With trie nodes, of which there is no recording, the replica proves accounts and simulates state roots as geth does.
+    let proofs = chain != Chain::Recorded;
+    let mut net = Net::prepare(Product::build()?, &plan, proofs)?;
     if let Chain::Import(dir) = &chain {
         net.node().engine()?.announce(&dir.join("headfcu.json"))?;
     }
@@ -173,7 +177,7 @@ impl Demo<'_> {
     }
 
     /// Lets something happen, and compares everything: whether all agreed, and a summary.
-    fn once(&self) -> Outcome<(bool, String)> {
+    fn once(&mut self) -> Outcome<(bool, String)> {
         if self.chain == Chain::Developer {
             let mut traffic = Traffic::open(&self.master)?;
             for _ in 0..BURSTS {
@@ -187,8 +191,7 @@ impl Demo<'_> {
         if let Some(replay) = self.net.replay() {
             replay.play(PACE_ONCE, &Interrupt::default());
         }
-        let head = self.master.block_number()?;
-        same_block(&self.master, &self.replica, &format!("0x{head:x}"))?;
+        let head = self.net.caught_up(0)?;
         let comparison = self.compare(head)?;
         let (agree, differ) = (comparison.agreed, comparison.differences.len());
         let summary = format!("demo: {agree} answers agree, {differ} differ, head {head}");
@@ -228,7 +231,7 @@ impl Demo<'_> {
     }
 
     /// Leaves everything running until interrupted, with traffic and a view of it unless only holding.
-    fn serve(&self, stop: &Interrupt) -> Outcome<()> {
+    fn serve(&mut self, stop: &Interrupt) -> Outcome<()> {
         if self.arguments.hold || self.arguments.json {
             if let Some(replay) = self.net.replay() {
                 replay.play(PACE, stop);
@@ -239,8 +242,7 @@ impl Demo<'_> {
             return Ok(());
         }
         if self.chain != Chain::Recorded {
-            let head = self.master.block_number()?;
-            same_block(&self.master, &self.replica, &format!("0x{head:x}"))?;
+            let head = self.net.caught_up(0)?;
             self.side_by_side(head)?;
         }
         println!("Ctrl-C stops");

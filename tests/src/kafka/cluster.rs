@@ -1,5 +1,6 @@
 //! Several brokers, each of which also votes: any one may go.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -63,9 +64,43 @@ impl Cluster {
         }
     }
 
+    /// Moves the first partition of `topic` to these brokers, of which the first leads then; returns once it is there.
+    ///
+    /// # Errors
+    /// What the tool said.
+    pub fn reassign(&self, topic: &str, to: &[usize]) -> Result<(), String> {
+        let first = self.brokers.first().ok_or("no broker")?;
+        let addresses = self.addresses();
+        let (plan, path) = (reassignment(topic, to), first.dir.join("reassignment.json"));
+        fs::write(&path, plan).map_err(|error| format!("write {}: {error}", path.display()))?;
+        let file = path.to_string_lossy();
+        let reassign = |step| {
+            let words = ["--bootstrap-server", &addresses, "--reassignment-json-file", &file, step];
+            first.tool("reassign.ReassignPartitionsCommand", &words)
+        };
+        reassign("--execute")?;
+        let deadline = Instant::now() + IN_SYNC_WAIT;
+        while !reassign("--verify")?.contains("is completed") {
+            if Instant::now() > deadline {
+                return Err(format!("{topic} is still on its way to {to:?}"));
+            }
+        }
+        let elect = ["--election-type", "preferred", "--topic", topic, "--partition", "0"];
+        first.tool(
+            "LeaderElectionCommand",
+            &[&["--bootstrap-server", &addresses], elect.as_slice()].concat(),
+        )?;
+        Ok(())
+    }
+
     /// `host:port` of all, with commas.
     #[must_use]
     pub fn addresses(&self) -> String {
         self.brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",")
     }
+}
+
+fn reassignment(topic: &str, to: &[usize]) -> String {
+    serde_json::json!({"version": 1, "partitions": [{"topic": topic, "partition": 0, "replicas": to}]})
+        .to_string()
 }

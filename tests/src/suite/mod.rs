@@ -106,8 +106,9 @@ fn report(name: &str, tally: &Tally, seconds: f32, log: &Path) {
         _ => "passed",
     };
     println!("{word:<8} {name:<12} {seconds:>7.1} s  {tally}");
-    for reason in &tally.reasons {
-        println!("         not run: {reason}");
+    for (reason, count) in tally.counted_reasons() {
+        let times = if count > 1 { format!(" ({count} tests)") } else { String::new() };
+        println!("         not run: {reason}{times}");
     }
     if tally.failed > 0 {
         for line in &tally.excerpt {

@@ -49,6 +49,18 @@ impl Tally {
         self.reasons.push(reason);
     }
 
+    /// Reasons, each with the number of tests that gave it, in the order in which they came first.
+    pub(super) fn counted_reasons(&self) -> Vec<(&str, usize)> {
+        let mut counted: Vec<(&str, usize)> = Vec::new();
+        for reason in &self.reasons {
+            match counted.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((reason, 1)),
+            }
+        }
+        counted
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -86,6 +98,14 @@ mod tests {
         check("", true, "1 passed, 0 failed, 0 skipped");
         check("error: could not compile", false, "0 passed, 1 failed, 0 skipped");
         check("test result: ok. 3 passed; 0 failed; 0 ignored", false, "3 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn a_reason_is_told_once() {
+        let output =
+            "not run: no broker\nnot run: no geth\nnot run: no broker\ntest result: ok. 3 passed; 0 failed";
+        let tally = Tally::read(output, true);
+        assert_eq!(tally.counted_reasons(), [("no broker", 2), ("no geth", 1)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn fixture(name: &str) -> Option<Vec<u8>> {
     );
     let bytes = std::fs::read(root.join("execution-apis").join(name)).ok();
     if bytes.is_none() {
-        println!("not run: no fixture {name} in {}", root.display());
+        println!("not run: no fixtures at {}; set MAIDENLANE_FIXTURES", root.display());
     }
     bytes
 }
