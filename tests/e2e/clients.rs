@@ -1,11 +1,16 @@
 //! Stock clients, unmodified: what each is told by a real geth and by a replica, compared; then filters, subscriptions and
 //! a transaction of its own on the replica alone. The programs are in `clients/`, one per library.
 
-use std::{fs, path::Path, process::Command, thread};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 use maidenlane_log::{Backend, segment};
 use maidenlane_tests::{
-    install::GETH,
+    install::{GETH, GO},
     interrupt::Interrupt,
     libraries, process, product,
     scenario::{Carrier, Chain, Net, Plan},
@@ -27,24 +32,38 @@ fn output(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(text.into_owned()) } else { Err(format!("{command:?}:\n{text}{errors}")) }
 }
 
-/// A program of Node.js beside its libraries: that is where it looks for them.
-fn node(script: &str) -> Option<Command> {
+/// Where npm has installed a list of packages. `None`, said aloud, on a machine without it.
+fn npm(name: &str, list: &Path) -> Option<PathBuf> {
     if output(Command::new("npm").arg("--version")).is_err() {
         println!("not run: no Node.js with npm");
         return None;
     }
-    let scripts = product::root().join(SCRIPTS);
-    let copy = |dir: &Path, name: &str| fs::copy(scripts.join(name), dir.join(name)).map(drop);
-    let dir = libraries::installed("node", &scripts.join("package-lock.json"), |dir| {
+    let copy = |dir: &Path, name: &str| fs::copy(list.join(name), dir.join(name)).map(drop);
+    let dir = libraries::installed(name, &list.join("package-lock.json"), |dir| {
         ["package.json", "package-lock.json"].iter().try_for_each(|name| copy(dir, name))?;
         process::output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
             .map(drop)
     });
-    let dir = dir.unwrap();
-    ["ask.mjs", script].iter().try_for_each(|name| copy(&dir, name)).unwrap();
+    Some(dir.unwrap())
+}
+
+/// A program of Node.js beside its libraries: that is where it looks for them.
+fn node(script: &str) -> Option<Command> {
+    let scripts = product::root().join(SCRIPTS);
+    let dir = npm("node", &scripts)?;
+    ["ask.mjs", script]
+        .iter()
+        .try_for_each(|name| fs::copy(scripts.join(name), dir.join(name)).map(drop))
+        .unwrap();
     let mut command = Command::new("node");
     command.arg(dir.join(script));
     Some(command)
+}
+
+/// Where Foundry's programs are.
+pub(crate) fn foundry() -> Option<PathBuf> {
+    let dir = npm("foundry", &product::root().join(SCRIPTS).join("foundry"))?;
+    Some(dir.join("node_modules/.bin"))
 }
 
 fn python(script: &str) -> Option<Command> {
@@ -65,6 +84,21 @@ fn alloy() -> Option<Command> {
     Some(Command::new(target.join("debug/maidenlane-client-alloy")))
 }
 
+/// Programs of a Go module: ours on geth's client packages, and geth's own that it names as tools.
+pub(crate) fn go(program: &str) -> Option<Command> {
+    if !GO.met() {
+        println!("not run: no {}", GO.name);
+        return None;
+    }
+    let scripts = product::root().join(SCRIPTS).join("go");
+    let dir = product::cache().join("clients/go");
+    let mut build = Command::new("go");
+    // Go builds only what has changed.
+    build.args(["build", "-o"]).arg(dir.join("")).args([".", "tool"]).current_dir(scripts);
+    output(&mut build).unwrap_or_else(|error| panic!("{error}"));
+    Some(Command::new(dir.join(program)))
+}
+
 /// A network with traffic for as long as the client runs.
 fn check(client: Option<Command>) {
     let Some(mut client) = client else { return };
@@ -72,12 +106,12 @@ fn check(client: Option<Command>) {
         return println!("not run: no {}", GETH.name);
     }
     let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 1 };
-    let mut net = Net::build(&plan).unwrap();
+    let mut net = Net::proving(&plan).unwrap();
     net.take_transactions().unwrap();
     net.start().unwrap();
     let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
     let log = Backend::Segment(segment::Options::new(dir));
-    let topic = format!("{}.{}.transactions", settings::PREFIX, settings::CHAIN);
+    let topic = settings::transactions_topic();
     let (geth, replica) = (net.master(), net.replica(0).unwrap());
     let emitter = Emitter::start(&log, &topic, geth.clone());
 
@@ -128,4 +162,9 @@ fn alloy_gets_the_same_answers() {
 #[test]
 fn web3_py_gets_the_same_answers() {
     check(python("web3_py.py"));
+}
+
+#[test]
+fn geths_own_client_gets_the_same_answers() {
+    check(go("client"));
 }

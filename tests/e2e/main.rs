@@ -6,6 +6,8 @@ mod consensus;
 mod differ;
 mod feed;
 mod filters;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod foundry;
 mod get_proof;
 mod geth_kill;
 mod guarded;
@@ -23,5 +25,6 @@ mod unharmed;
 mod unknown_fork;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 mod walks;
+mod workload;
 
 use maidenlane_tests::suite::long;

@@ -160,8 +160,9 @@ impl Steps {
         if let Some(text) = &error {
             object.raw("error", &format!("\"{text}\""));
         }
+        self.out.push_str(&begun.text);
         if let Some(slots) = storage {
-            object.value("storage");
+            self.out.push_str(",\"storage\":");
             let mut list = Object::new(&mut self.out);
             for (key, value) in slots.iter() {
                 list.data(&key.to_string(), value.as_slice());
@@ -171,7 +172,6 @@ impl Steps {
         if refund > 0 {
             let _ = write!(self.out, ",\"refund\":{refund}");
         }
-        self.out.push_str(&begun.text);
         self.out.push('}');
         self.steps_bytes += self.out.len() - from;
     }
