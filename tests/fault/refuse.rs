@@ -7,6 +7,8 @@ use maidenlane_tests::{
     interrupt::Interrupt,
     product::Product,
     scenario::{Carrier, Chain, Net, Plan},
+    settings::{CHAIN, FEED, Log, PREFIX},
+    wait,
 };
 
 use crate::developer_net;
@@ -42,6 +44,27 @@ fn who_waits_for_a_network_hears_why_its_tap_refuses() {
     net.replay().unwrap().play(Duration::ZERO, &Interrupt::default());
     let failure = net.caught_up(0).unwrap_err().to_string();
     assert!(failure.contains("was executed without trie nodes"), "{failure}");
+}
+
+#[test]
+fn a_tap_awaits_the_topic_of_its_feed() {
+    let Some(mut net) = developer_net(Carrier::Segment) else { return };
+    net.tap().stop().unwrap();
+    let config = net.tap().config().to_owned();
+    let text =
+        fs::read_to_string(&config).unwrap().replace(&format!("name = \"{FEED}\""), "name = \"later\"");
+    fs::write(&config, text).unwrap();
+    net.tap().launch().unwrap();
+    wait::until("word of the topic", REFUSED_WITHIN, || {
+        let said = net.tap().readiness().map_or_else(|status| status, |()| "it is ready".to_owned());
+        if said.contains("later.blocks does not exist") { Ok(()) } else { Err(said) }
+    })
+    .unwrap();
+    let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
+    let dir = dir.to_str().unwrap().to_owned();
+    net.command(&["log", "init", "--dir", &dir, "--prefix", PREFIX, "--chain", CHAIN, "--feed", "later"])
+        .unwrap();
+    net.tap().ready(REFUSED_WITHIN).unwrap();
 }
 
 #[test]

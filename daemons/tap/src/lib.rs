@@ -38,7 +38,7 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::tail::Chain;
 use maidenlane_config::shapes;
-use maidenlane_log::TopicNeeds;
+use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_service::{Context, Current, Failure, Health, Shutdown, Tracer, tracer, with_causes};
 use std::time::Duration;
 
@@ -75,6 +75,17 @@ fn work(
 ) -> Result<(), Error> {
     let settings = current.get();
     let log = settings.backend()?;
+    let mut start = run::Start::new(events.clone(), health.clone(), shutdown.clone());
+    let Some(()) = start.attempt(|| fit(&settings, &log))? else { return Ok(()) };
+    health.set_unready("not connected to the master");
+    let Some(chain) = chain(&settings, events, health, shutdown) else { return Ok(()) };
+    let tap =
+        || run::Tap::new(current.clone(), chain, &log, events.clone(), health.clone(), shutdown.clone());
+    start.attempt(tap)?.map_or(Ok(()), run::Tap::run)
+}
+
+/// Refuses topics that would lose what is published.
+fn fit(settings: &Settings, log: &Backend) -> Result<(), Error> {
     let needs = TopicNeeds::of_feed(maidenlane_wire::parts::ENTRY_MAX_BYTES);
     for topic in std::iter::once(&settings.topic).chain(&settings.proofs_topic) {
         let problems = log.check(topic, &needs)?;
@@ -82,10 +93,7 @@ fn work(
             return Err(Error::Unfit { topic: topic.clone(), problems });
         }
     }
-    health.set_unready("not connected to the master");
-    let Some(chain) = chain(&settings, events, health, shutdown) else { return Ok(()) };
-    let (settings, events) = (current.clone(), events.clone());
-    run::Tap::new(settings, chain, &log, events, health.clone(), shutdown.clone())?.run()
+    Ok(())
 }
 
 /// The chain of the settings, with the master's genesis if they name none. `None` at a shutdown.

@@ -11,6 +11,7 @@ mod output;
 mod pace;
 mod reporter;
 mod signs;
+mod start;
 
 use crate::config::{Begin, Settings};
 use crate::error::Error;
@@ -34,6 +35,7 @@ use reporter::{Reporter, Status};
 use std::time::{Duration, Instant};
 
 pub(crate) use reporter::START_WAIT;
+pub(crate) use start::Start;
 
 /// Time that a canonical block may lack frames before that is told: the hook retries a failing write meanwhile.
 const HOLE_AFTER: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
