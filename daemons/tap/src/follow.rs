@@ -20,6 +20,8 @@ use std::collections::VecDeque;
 const QUEUE_MAX: usize = 1024;
 /// A longer extension is catching up: its blocks are published one by one instead of as one change.
 pub const ATOMIC_MAX: usize = 32;
+/// Most blocks of a change while catching up: between two of them a tap stops, tells that it lives, and makes room.
+pub const CATCH_UP_MAX: usize = 1024;
 
 /// Knows the parents of executed blocks.
 pub trait Lineage {
@@ -141,6 +143,8 @@ impl Follow {
             let step = self.towards(target, published, spool);
             let superseded = self.targets.len() > 1 && matches!(step, Some(Step::Wait { .. }));
             match step {
+                // A part of the way: the head is still wanted.
+                Some(Step::Change(ref change)) if change.target != target.block => {}
                 Some(Step::Change(_)) | None => drop(self.targets.pop_front()),
                 Some(Step::Reached) => {
                     self.targets.pop_front();
@@ -197,7 +201,7 @@ impl Follow {
 
 /// Walks from `target` back to the published chain.
 fn join(target: BlockRef, published: &Published, spool: &impl Lineage) -> Step {
-    let (mut cursor, mut advance) = (target, Vec::new());
+    let (mut cursor, mut advance, mut target) = (target, Vec::new(), target);
     loop {
         match published.standing(cursor) {
             Standing::Head | Standing::Ancestor => break,
@@ -216,6 +220,11 @@ fn join(target: BlockRef, published: &Published, spool: &impl Lineage) -> Step {
     for number in (cursor.number.saturating_add(1)..=head).rev() {
         let Some(link) = published.at(number) else { return Step::Deeper };
         undo.push(link.block);
+    }
+    if undo.is_empty() && advance.len() > CATCH_UP_MAX {
+        advance.truncate(CATCH_UP_MAX);
+        let number = cursor.number.saturating_add(CATCH_UP_MAX as u64);
+        target = advance.last().map_or(target, |hash| BlockRef::new(number, *hash));
     }
     Step::Change(Change { target, undo, advance })
 }

@@ -211,7 +211,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Does all pending steps until there is nothing more to do.
+    /// Does pending steps until there is nothing more to do, or something else is due.
     fn go_on(&mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             let resuming = self.follow.resuming();
@@ -255,7 +255,11 @@ impl Tap {
                 Step::Change(change) => {
                     self.output.change(&change, &mut self.blocks, &mut self.lookahead)?;
                     // Blocks come at whole seconds and heartbeats at whole parts of one: keep them apart.
-                    self.next_tick = self.next_tick.min(Instant::now() + self.settings.get().heartbeat / 2);
+                    let now = Instant::now();
+                    if self.next_tick <= now {
+                        return Ok(());
+                    }
+                    self.next_tick = self.next_tick.min(now + self.settings.get().heartbeat / 2);
                 }
             }
         }

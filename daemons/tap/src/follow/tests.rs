@@ -2,7 +2,7 @@
 //!
 //! Blocks are named by letter and number: `a3` is block 3 of branch a. `a` is the trunk; `b3<a2` spools b3 on a2.
 
-use super::{Change, Follow, Input, Lineage, Step};
+use super::{CATCH_UP_MAX, Change, Follow, Input, Lineage, Step};
 use crate::published::{Link, Published};
 use maidenlane_chain::{B256, BlockRef, keccak256};
 use maidenlane_log::Offset;
@@ -109,8 +109,8 @@ impl World {
     }
 }
 
-/// A feed from a0 to a`head`, remembered from a`oldest`, then the script.
-fn check(oldest: u64, head: u64, script: &str) {
+/// A feed from a0 to a`head`, remembered from a`oldest`.
+fn world(oldest: u64, head: u64) -> World {
     let mut world = World {
         names: HashMap::new(),
         parents: HashMap::new(),
@@ -129,6 +129,12 @@ fn check(oldest: u64, head: u64, script: &str) {
             assert!(world.published.advance(link));
         }
     }
+    world
+}
+
+/// The script, on a feed as of [`world`].
+fn check(oldest: u64, head: u64, script: &str) {
+    let mut world = world(oldest, head);
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         world.act(line);
     }
@@ -147,6 +153,19 @@ fn extends_by_one_and_by_many() {
         head a8 => +a7 +a8
         head a8 => reached",
     );
+}
+
+#[test]
+fn a_backlog_is_many_changes() {
+    let (mut world, head) = (world(0, 5), 5 + 2 * CATCH_UP_MAX + 7);
+    for number in 6..=head {
+        world.act(&format!("spool a{number}<a{}", number - 1));
+    }
+    world.follow.note(Input::Announced(block(&format!("a{head}"))));
+    let steps = world.run();
+    let blocks: Vec<usize> = steps.split(", ").map(|change| change.split(' ').count()).collect();
+    assert_eq!(blocks, [CATCH_UP_MAX, CATCH_UP_MAX, 7]);
+    assert!(steps.ends_with(&format!("+a{head}")));
 }
 
 #[test]
