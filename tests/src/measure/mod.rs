@@ -4,6 +4,7 @@
 mod catch_up;
 mod head_lag;
 mod hook;
+pub mod hostile;
 mod load;
 mod log;
 mod master;
@@ -37,7 +38,7 @@ pub struct Arguments {
     /// Chooses the requests of `rpc`
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only the rows of `rpc` whose names have this in them
+    /// Only the rows of `rpc` or `hostile` whose names have this in them
     #[arg(long, default_value = "")]
     row: String,
     /// Minutes of `soak`
@@ -62,6 +63,8 @@ enum What {
     Log,
     /// Cost of answers, over what they cost geth
     Rpc,
+    /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
+    Hostile,
     /// Head lag and memory of a replica that is asked as fast as it answers
     Soak,
 }
@@ -102,6 +105,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                     rpc::Load { seconds: arguments.seconds, seed: arguments.seed, row: &arguments.row };
                 rpc::run(&release()?, &chain, &load, &stop)?;
             }
+            What::Hostile => hostile::run(release()?, &arguments.row, &stop)?,
             What::Soak => soak::run(&release()?, arguments.minutes, arguments.seed, &stop)?,
         }
     }
