@@ -18,6 +18,7 @@
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | `http2` | HTTP/2 connections: streams, idle and slow clients |
+//! | `room` | places of connections, of which nobody takes all |
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
@@ -82,6 +83,7 @@ mod opening;
 pub mod openrpc;
 pub mod origin;
 mod owner;
+mod room;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;

@@ -61,7 +61,7 @@ fn way(address: &str, time: Duration, keeps: bool) -> (Vec<f64>, usize) {
     let begun = Instant::now();
     for (turn, question) in (0_u32..).zip(QUESTIONS.iter().cycle()) {
         let due = PERIOD * turn;
-        if due >= time {
+        if due >= time || begun.elapsed() >= time + PATIENCE {
             break;
         }
         // A pace, not a wait for anybody.

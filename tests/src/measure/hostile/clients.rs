@@ -16,9 +16,9 @@ use crate::{
 const SUBSCRIPTIONS: usize = 1_000;
 /// Calls of one batch.
 const BATCH: u64 = 1_000;
-/// Filters, and addresses in each.
+/// Filters, and how many addresses and topics of each place they have: as many as geth allows.
 const FILTERS: u64 = 200;
-const ADDRESSES: u64 = 10_000;
+const TERMS: u64 = 1_000;
 /// Clients of one kind at once.
 const CROWD: usize = 4;
 /// Time between two signs of life.
@@ -90,18 +90,22 @@ fn batch(turn: usize, head: u64) -> String {
     Value::Array((0..BATCH).map(call).collect()).to_string()
 }
 
-/// Makes filters with many addresses, and polls them as fast as it can.
+/// Makes filters that are as large as they may be, and polls them as fast as it can.
 pub(super) fn filters(target: &Target) -> Outcome<String> {
-    let addresses = |filter: u64| -> Vec<String> {
-        (0..ADDRESSES).map(|number| format!("0x{:040x}", filter << 32 | number)).collect()
+    let terms = |filter: u64, digits: usize| -> Vec<String> {
+        (0..TERMS).map(|number| format!("0x{:0digits$x}", (filter << 32) | number)).collect()
     };
+    let criteria = |filter| json!([{"address": terms(filter, 40), "topics": vec![terms(filter, 64); 4]}]);
     let client = Client::new(format!("http://{}", target.rpc));
-    let (mut ids, mut polls) = (Vec::new(), 0_usize);
+    let (mut ids, mut refused, mut polls) = (Vec::new(), String::new(), 0_usize);
     for filter in 0..FILTERS {
+        match client.call("eth_newFilter", &criteria(filter)) {
+            Ok(id) => ids.push(id),
+            Err(failure) => refused = format!(", refused: {failure:.200}"),
+        }
         if target.over.raised() {
             break;
         }
-        ids.extend(client.call("eth_newFilter", &json!([{"address": addresses(filter)}])).ok());
     }
     while !target.over.raised() && !ids.is_empty() {
         for id in &ids {
@@ -110,10 +114,10 @@ pub(super) fn filters(target: &Target) -> Outcome<String> {
             );
         }
     }
-    Ok(format!("{} filters of {ADDRESSES} addresses, {polls} polls", ids.len()))
+    Ok(format!("{} filters of {} terms, {polls} polls{refused}", ids.len(), 5 * TERMS))
 }
 
-/// Subscribes and unsubscribes in batches, on some connections at once.
+/// Subscribes and unsubscribes, on some connections at once.
 pub(super) fn churn(target: &Target) -> Outcome<String> {
     let wanted = target.size.subscribed / CROWD;
     let done = crowd(|_| {

@@ -1,8 +1,10 @@
 //! Clients that ask for one costly thing again and again.
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::{Value, json};
@@ -54,7 +56,7 @@ pub(super) fn signed(master: &Client) -> Outcome<Vec<String>> {
 
 /// Sends all transactions over and over.
 pub(super) fn transactions(target: &Target) -> Outcome<String> {
-    let taken = std::sync::atomic::AtomicU64::new(0);
+    let answers = Mutex::new(BTreeMap::<String, u64>::new());
     let sent = crowd(|client| {
         let mut connection = Connection::open(&target.rpc, false)?;
         let mut sent = 0;
@@ -64,18 +66,28 @@ pub(super) fn transactions(target: &Target) -> Outcome<String> {
             }
             let request =
                 json!({"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw]});
-            match connection.ask(&request.to_string()) {
-                Ok(answer) => {
-                    let is_taken = String::from_utf8_lossy(answer).contains("\"result\"");
-                    taken.fetch_add(is_taken.into(), std::sync::atomic::Ordering::Relaxed);
+            let answer = connection.ask(&request.to_string()).and_then(|answer| {
+                serde_json::from_slice::<Value>(answer).doing(|| "read an answer".to_owned())
+            });
+            let told = match answer {
+                Ok(answer) => kind(&answer),
+                Err(failure) => {
+                    connection = Connection::open(&target.rpc, false)?;
+                    failure.to_string().chars().take(30).collect()
                 }
-                Err(_) => connection = Connection::open(&target.rpc, false)?,
-            }
+            };
+            *answers.lock().unwrap_or_else(PoisonError::into_inner).entry(told).or_default() += 1;
             sent += 1;
         }
         Ok(sent)
     })?;
-    Ok(format!("{} of {sent} taken", taken.into_inner()))
+    Ok(format!("{sent} sent: {:?}", answers.into_inner().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// An answer without what differs from one transaction to the next.
+fn kind(answer: &Value) -> String {
+    let text = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or("taken");
+    text.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// Begins handshakes, waits for the server's costly part, and leaves.
