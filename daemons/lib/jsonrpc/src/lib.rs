@@ -12,7 +12,7 @@
 //! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
-//! | [`in_flight`] | bytes of answers on their way, bounded over all connections |
+//! | [`in_flight`] | bytes of answers and notifications on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |

@@ -144,7 +144,7 @@ async fn welcome<A: Api>(
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
             let caller = Caller { listener, identity: None, address: Owner::default() };
-            let share = caller.listener.in_flight.share();
+            let share = caller.listener.in_flight.answers(caller.address.clone());
             Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
     }
@@ -185,7 +185,7 @@ async fn connection<A: Api, S>(
         () = stopped(&mut closed) => return,
     };
     let Ok(Ok((stream, is_http2))) = opened else { return };
-    let (share, unread) = (listener.in_flight.share(), stream.unread());
+    let (share, unread) = (listener.in_flight.answers(client.address.clone()), stream.unread());
     let http = Http { api, listener, client, share, upgrade: Upgrade::default(), unread };
     if is_http2 {
         return http2::serve(stream, http, closed).await;

@@ -21,10 +21,11 @@ const PERIOD: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time between two looks at memory and readiness.
 const LOOK: Duration = Duration::from_millis(50);
-/// Questions that cost next to nothing.
-const QUESTIONS: [&str; 3] = [
+/// Questions that cost little; one answer is large enough to be counted with all that are on their way.
+const QUESTIONS: [&str; 4] = [
     r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#,
     r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["latest",false]}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["latest",true]}"#,
     r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x0000000000000000000000000000000000000001","latest"]}"#,
 ];
 
