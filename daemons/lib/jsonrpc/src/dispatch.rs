@@ -13,15 +13,12 @@ use crate::min_block::MinBlock;
 use crate::openrpc::Described;
 use crate::owner::Owner;
 use crate::subscriptions::{Events, Opened, Subscriptions};
+use crate::turns::Turn;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Time for which calls of a batch run one after the other before others on the same thread have their turn: many that
-/// are quick must not hold it as one that is not.
-const TURN: Duration = Duration::from_micros(500);
 
 /// Methods that the server serves. One HTTP request, also a batch, is answered from one pin.
 pub trait Api: Send + Sync + 'static {
@@ -163,7 +160,7 @@ pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Li
     answer_to(Peer::default(), api, pin, body, limits).await
 }
 
-/// Answers one body for a peer: its rights, rate and subscriptions count.
+/// Answers one body for a peer: its rights, rate and subscriptions count, and a batch takes its owner's turns.
 pub(crate) async fn answer_to<A: Api>(
     peer: Peer<'_>,
     api: &A,
@@ -182,6 +179,7 @@ pub(crate) async fn answer_to<A: Api>(
         run.message(raw.get(), "").await;
         return run.end();
     }
+    let mut turn = Turn::first(peer.share.map(|share| share.turns())).await;
     let Ok(batch) = list::split(text, limits.batch_calls) else {
         return refused(codes::PARSE, "parse error");
     };
@@ -191,14 +189,9 @@ pub(crate) async fn answer_to<A: Api>(
     if batch.is_longer {
         return too_many(&batch.values);
     }
-    let mut began = Instant::now();
     for message in batch.values {
         let separator = if run.body.is_empty() { "[" } else { "," };
-        run.message(message.get(), separator).await;
-        if began.elapsed() >= TURN {
-            tokio::task::yield_now().await;
-            began = Instant::now();
-        }
+        turn.work(run.message(message.get(), separator)).await;
     }
     if !run.body.is_empty() {
         run.body.push(']');

@@ -11,6 +11,7 @@ use crate::codes;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::owner::Owner;
+use crate::turns::{AllTurns, Turns};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,6 +83,7 @@ impl Budget {
 pub struct InFlight {
     answers: Arc<Budget>,
     notifications: Arc<Budget>,
+    turns: Arc<AllTurns>,
 }
 
 impl InFlight {
@@ -92,26 +94,33 @@ impl InFlight {
         Self {
             answers: Budget::new(times(ALL_ANSWERS), times(SHARE_ANSWERS)),
             notifications: Budget::new(ALL_NOTIFICATIONS, SHARE_NOTIFICATIONS),
+            turns: Arc::default(),
         }
     }
 
     /// Share of a new connection in the answers.
     pub(crate) fn answers(&self, owner: Owner) -> Arc<Share> {
-        Share::new(&self.answers, owner)
+        self.share(&self.answers, owner)
     }
 
     /// Share of a new connection in the notifications.
     pub(crate) fn notifications(&self, owner: Owner) -> Arc<Share> {
-        Share::new(&self.notifications, owner)
+        self.share(&self.notifications, owner)
+    }
+
+    fn share(&self, budget: &Arc<Budget>, owner: Owner) -> Arc<Share> {
+        let turns = self.turns.of(&owner);
+        Arc::new(Share { budget: Arc::clone(budget), owner, used: AtomicUsize::new(0), turns })
     }
 }
 
-/// Bytes of one connection.
+/// Bytes of one connection, and the turns of its owner.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Arc<Budget>,
     owner: Owner,
     used: AtomicUsize,
+    turns: Turns,
 }
 
 /// Bound that leaves no room.
@@ -124,8 +133,9 @@ pub(crate) enum Full {
 }
 
 impl Share {
-    fn new(budget: &Arc<Budget>, owner: Owner) -> Arc<Self> {
-        Arc::new(Self { budget: Arc::clone(budget), owner, used: AtomicUsize::new(0) })
+    /// Turns of the owner.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     fn take(&self, bytes: usize) -> Result<(), Full> {

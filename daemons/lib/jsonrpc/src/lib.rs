@@ -18,6 +18,7 @@
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | `http2` | HTTP/2 connections: streams, idle and slow clients |
+//! | `turns` | turns of batches on the IO threads, of which every owner has his |
 //! | `room` | places of connections, of which nobody takes all |
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
@@ -87,6 +88,7 @@ mod room;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;
+mod turns;
 mod websocket;
 mod write_timeout;
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Signed transactions: more than a sender may have on the way, and further ahead than it may be.
-const SIGNED: u64 = 2_000;
+const SIGNED: u64 = 3_000;
 
 /// A ClientHello of TLS 1.3: TLS_AES_128_GCM_SHA256, X25519 with a share, ECDSA on P-256. The answer costs a key agreement
 /// and a signature.
@@ -27,7 +27,7 @@ const CLIENT_HELLO: &str = "16030100700100006c0303\
     003300260024001d00200900000000000000000000000000000000000000000000000000000000000000";
 
 /// Transactions of the developer's account, in the order of their nonces.
-pub(super) fn signed(master: &Client) -> Outcome<Vec<String>> {
+fn signed(master: &Client) -> Outcome<Vec<String>> {
     let accounts = master.call("eth_accounts", &json!([]))?;
     let from = accounts.get(0).ok_or_else(|| Failure::new("no account"))?;
     let first = master.quantity("eth_getTransactionCount", &json!([from, "pending"]))?;
@@ -56,11 +56,12 @@ pub(super) fn signed(master: &Client) -> Outcome<Vec<String>> {
 
 /// Sends all transactions over and over.
 pub(super) fn transactions(target: &Target) -> Outcome<String> {
+    let signed = signed(&target.master)?;
     let answers = Mutex::new(BTreeMap::<String, u64>::new());
     let sent = crowd(|client| {
         let mut connection = Connection::open(&target.rpc, false)?;
         let mut sent = 0;
-        for raw in target.signed.iter().cycle().skip(client * 500) {
+        for raw in signed.iter().cycle().skip(client * 500) {
             if target.over.raised() {
                 break;
             }

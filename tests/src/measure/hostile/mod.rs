@@ -19,6 +19,7 @@ use crate::{
     failure::{Doing, Failure, Outcome},
     interrupt::Interrupt,
     product::Product,
+    rpc::Client,
     scenario::{Carrier, Chain, Net, Plan},
     traffic::Traffic,
 };
@@ -54,8 +55,8 @@ pub(super) struct Target {
     rpc: String,
     /// The same over TLS.
     tls: String,
-    /// Transactions of one account, signed.
-    signed: Vec<String>,
+    /// The node of whose account transactions are sent.
+    master: Client,
     size: Size,
     /// Raised when it has been enough.
     over: Interrupt,
@@ -132,10 +133,10 @@ pub fn observe(
 ) -> Outcome<()> {
     raise_descriptors()?;
     let mut net = network(product, size)?;
-    let signed = flood::signed(&net.master())?;
     let server = Server::replica(&mut net)?;
     let (tls, admin) = (net.replica_daemon(0)?.address("tls")?, net.replica_daemon(0)?.address("admin")?);
-    let mut target = Target { rpc: server.address.clone(), tls, signed, size, over: Interrupt::default() };
+    let mut target =
+        Target { rpc: server.address.clone(), tls, master: net.master(), size, over: Interrupt::default() };
     let mut traffic = Traffic::open(&net.master())?;
     let end = Interrupt::default();
     thread::scope(|scope| {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::turns::TURN;
 use serde_json::Value;
 
 /// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `late`
