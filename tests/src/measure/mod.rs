@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     install::ensure(&[install::GO])?;
     let stop = Interrupt::on_signals()?;
     let geth = crate::master::build()?;
-    println!("{}", setup::describe());
+    println!("{}", setup::describe(if arguments.dev { "dev" } else { "release" }));
     let mut is_fine = true;
     for what in What::value_variants() {
         if stop.raised() || !(arguments.only.is_empty() || arguments.only.contains(what)) {

@@ -171,7 +171,7 @@ pub(crate) async fn answer_to<A: Api>(
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
     let deadline = Instant::now() + limits.answer;
     let (body, status, opened, held) = (String::new(), None, Vec::new(), Held::of(peer.share));
-    let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held };
+    let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held, full: None };
     if !text.trim_start().starts_with('[') {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
             return refused(codes::PARSE, "parse error");
@@ -212,11 +212,15 @@ struct Run<'a, A: Api> {
     status: Option<u16>,
     opened: Vec<Opened>,
     held: Held,
+    /// Refusal for want of room: the calls behind it would be run for nothing.
+    full: Option<Error>,
 }
 
 impl<A: Api> Run<'_, A> {
-    fn end(self) -> Answer {
+    fn end(mut self) -> Answer {
         let status = self.status.unwrap_or(200);
+        // A text that grew has room for as much again, and its client may take long.
+        self.body.shrink_to_fit();
         Answer { status, body: self.body, opened: self.opened, held: self.held }
     }
 
@@ -238,6 +242,9 @@ impl<A: Api> Run<'_, A> {
         if self.body.len() > self.limits.answer_bytes {
             return self.fail(Some(id), &too_large());
         }
+        if let Some(refused) = self.full.clone() {
+            return self.fail(Some(id), &refused);
+        }
         match self.result(method, params).await {
             Ok(result) => match self.room(result.as_str().len()) {
                 Ok(()) => {
@@ -257,7 +264,10 @@ impl<A: Api> Run<'_, A> {
     /// Refuses a result that makes this answer too large, or all that are on their way.
     fn room(&mut self, result_bytes: usize) -> Result<(), Error> {
         let bytes = self.body.len().saturating_add(result_bytes);
-        if bytes > self.limits.answer_bytes { Err(too_large()) } else { self.held.grow_to(bytes) }
+        if bytes > self.limits.answer_bytes {
+            return Err(too_large());
+        }
+        self.held.grow_to(bytes).inspect_err(|refused| self.full = Some(refused.clone()))
     }
 
     async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {

@@ -65,7 +65,10 @@ pub(super) fn batches(target: &Target) -> Outcome<String> {
             if target.over.raised() {
                 break;
             }
-            sent += u64::from(connection.ask(&batch(turn, head)).is_ok());
+            match connection.ask(&batch(turn, head)) {
+                Ok(_) => sent += 1,
+                Err(_) => connection = Connection::open(&target.rpc, false)?,
+            }
         }
         Ok(sent)
     })?;
