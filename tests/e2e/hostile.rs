@@ -16,7 +16,7 @@ const SMALL: Size = Size {
     time: Duration::from_secs(4),
 };
 /// A client beside them waits no longer: of a hundred requests the slowest may, on a busy machine.
-const WAIT_MAX_MS: f64 = 1_000.0;
+const WAIT_MAX_MS: f64 = 800.0;
 /// What waits for one client or for all of them is bounded: answers by 32 of the largest, notifications, filters.
 const GROWTH_MAX_MB: u64 = 300;
 
