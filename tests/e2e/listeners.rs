@@ -7,9 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use maidenlane_tests::scenario::{Carrier, Chain, Net, Plan};
+use maidenlane_tests::socket::Socket;
 use serde_json::{Value, json};
-
-use crate::socket::Socket;
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"METHOD","params":["0x0"]}"#;
 

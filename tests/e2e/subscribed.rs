@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use maidenlane_tests::{
     rpc::{Client, quantity},
     scenario::{Carrier, Chain, Net, Plan},
+    socket::Socket,
     wait,
 };
 use serde_json::{Value, json};
 
-use crate::{consensus::PATIENCE, socket::Socket};
+use crate::consensus::PATIENCE;
 
 /// Logs its input with no topic up to four: 1, 2, the caller, the block's number. 44 bytes behind 12 that return them.
 const LOGGER: &str = "0x61002c80600c6000396000f3366000600037366000a06001366000a160026001366000a2\

@@ -9,11 +9,12 @@ use maidenlane_tests::{
     rpc::Client,
     rpc_compat,
     scenario::Chain,
+    socket::Socket,
     wait,
 };
 use serde_json::{Value, json};
 
-use crate::{consensus::PATIENCE, socket::Socket};
+use crate::consensus::PATIENCE;
 
 /// The generated chain of [`differ`].
 const BLOCKS: u64 = 64;

@@ -2,9 +2,11 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     time::Duration,
 };
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 
 use crate::failure::{Doing, Failure, Outcome};
 
@@ -24,8 +26,23 @@ impl Connection {
     /// Connects to `address`, with or without asking for compressed answers.
     pub(crate) fn open(address: &str, gzip: bool) -> Outcome<Self> {
         let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
+        Self::over(stream, address, gzip, TIMEOUT)
+    }
+
+    /// The same from an address of this machine that others do not come from, with less patience.
+    pub(crate) fn open_from(source: Ipv4Addr, address: &str, patience: Duration) -> Outcome<Self> {
+        let server: SocketAddr = address.parse().doing(|| format!("read the address {address}"))?;
+        let doing = || format!("connect to {address} from {source}");
+        let made = socket(AddressFamily::INET, SocketType::STREAM, None).doing(doing)?;
+        sockopt::set_socket_timeout(&made, sockopt::Timeout::Send, Some(patience)).doing(doing)?;
+        bind(&made, &SocketAddr::from((source, 0))).doing(doing)?;
+        connect(&made, &server).doing(doing)?;
+        Self::over(TcpStream::from(made), address, false, patience)
+    }
+
+    fn over(stream: TcpStream, address: &str, gzip: bool, patience: Duration) -> Outcome<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(patience))?;
         let encoding = if gzip { "accept-encoding: gzip\r\n" } else { "" };
         let head = format!(
             "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{encoding}content-length: "

@@ -35,6 +35,7 @@ pub mod rpc;
 pub mod rpc_compat;
 pub mod scenario;
 pub mod settings;
+pub mod socket;
 pub mod stall;
 pub mod suite;
 pub mod traffic;

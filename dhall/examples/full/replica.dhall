@@ -102,10 +102,12 @@ in  M.Replica::{
       , bodyMax_bytes = 5242880
       -- Most calls in one batch. Default 1000.
       , batchMax = 1000
-      -- Largest answer, batch or not. All clients together hold 32 of these at most, one connection four;
-      -- an answer beyond that is refused (-32005), unless it is small. Default 25000000.
+      -- Largest answer, batch or not. All clients together hold 32 of these at most, one connection four, one
+      -- address as many as are still free; an answer beyond that is refused (-32005), unless it is small.
+      -- Default 25000000.
       , responseMax_bytes = 25000000
-      -- Most open connections; more wait. Default 4096.
+      -- Most open connections; as many more wait, and an address that has fewer takes the place of one that has
+      -- more. Default 4096.
       , connectionsMax = 4096
       -- Until a request must have arrived; also ends idle HTTP connections. Default 60000.
       , readTimeout_ms = 60000

@@ -104,11 +104,26 @@ impl Server {
 
     /// Resident memory of the process, in MB.
     pub(super) fn resident_mb(&self) -> Outcome<u64> {
+        self.resident_kb().map(|kilobytes| kilobytes / 1_024)
+    }
+
+    /// The same in kB.
+    pub(super) fn resident_kb(&self) -> Outcome<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// Threads of the process.
+    pub(super) fn threads(&self) -> Outcome<u64> {
+        self.status("Threads:")
+    }
+
+    /// A number of the process's status, by the word before it.
+    fn status(&self, word: &str) -> Outcome<u64> {
         let path = format!("/proc/{}/status", self.pid);
         let text = fs::read_to_string(&path).doing(|| format!("read {path}"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-        kilobytes.map(|kilobytes| kilobytes / 1_024).ok_or_else(|| Failure::new(format!("{path}: {text}")))
+        let line = text.lines().find_map(|line| line.strip_prefix(word));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.ok_or_else(|| Failure::new(format!("{path}: {text}")))
     }
 
     /// Processor time of the process so far.

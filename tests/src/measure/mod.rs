@@ -1,9 +1,10 @@
 //! `cargo measure`: the benchmarks. Each prints its setup and ratios against geth or a raw limit of the same run;
-//! absolute numbers of a shared machine mean little. Nothing here passes or fails.
+//! absolute numbers of a shared machine mean little. Nothing here passes or fails, but a soak in which something grows.
 
 mod catch_up;
 mod head_lag;
 mod hook;
+pub mod hostile;
 mod load;
 mod log;
 mod master;
@@ -37,12 +38,15 @@ pub struct Arguments {
     /// Chooses the requests of `rpc`
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only the rows of `rpc` whose names have this in them
+    /// Only the rows of `rpc` or `hostile` whose names have this in them
     #[arg(long, default_value = "")]
     row: String,
     /// Minutes of `soak`
     #[arg(long, default_value_t = 5)]
     minutes: u32,
+    /// With the build of the tests, which is there sooner: for ratios and slopes, not for figures
+    #[arg(long)]
+    dev: bool,
     /// Only these
     #[arg(value_enum, value_name = "WHAT")]
     only: Vec<What>,
@@ -62,11 +66,13 @@ enum What {
     Log,
     /// Cost of answers, over what they cost geth
     Rpc,
-    /// Head lag and memory of a replica that is asked as fast as it answers
+    /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
+    Hostile,
+    /// Head lag of a replica that is asked as fast as it answers; fails if what a daemon holds grows
     Soak,
 }
 
-/// Runs what was asked for, everything if nothing was named.
+/// Runs what was asked for, everything if nothing was named. False if a soak has found growth.
 ///
 /// # Errors
 /// Something does not build or start.
@@ -75,7 +81,8 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     install::ensure(&[install::GO])?;
     let stop = Interrupt::on_signals()?;
     let geth = crate::master::build()?;
-    println!("{}", setup::describe());
+    println!("{}", setup::describe(if arguments.dev { "dev" } else { "release" }));
+    let mut is_fine = true;
     for what in What::value_variants() {
         if stop.raised() || !(arguments.only.is_empty() || arguments.only.contains(what)) {
             continue;
@@ -85,13 +92,13 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             What::Hook => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
                 hook::run(&geth, &chain, arguments.rounds)?;
-                master::run(&release()?, &geth, arguments, &stop)?;
+                master::run(&arguments.product()?, &geth, arguments, &stop)?;
             }
             What::CatchUp => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
-                catch_up::run(&release()?, &geth, &chain, arguments.blocks)?;
+                catch_up::run(&arguments.product()?, &geth, &chain, arguments.blocks)?;
             }
-            What::HeadLag => head_lag::run(&release()?, arguments.samples, &stop)?,
+            What::HeadLag => head_lag::run(&arguments.product()?, arguments.samples, &stop)?,
             What::Log => {
                 release()?;
                 log::run()?;
@@ -100,12 +107,21 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
                 let load =
                     rpc::Load { seconds: arguments.seconds, seed: arguments.seed, row: &arguments.row };
-                rpc::run(&release()?, &chain, &load, &stop)?;
+                rpc::run(&arguments.product()?, &chain, &load, &stop)?;
             }
-            What::Soak => soak::run(&release()?, arguments.minutes, arguments.seed, &stop)?,
+            What::Hostile => hostile::run(arguments.product()?, &arguments.row, &stop)?,
+            What::Soak => {
+                is_fine &= soak::run(&arguments.product()?, arguments.minutes, arguments.seed, &stop)?;
+            }
         }
     }
-    Ok(true)
+    Ok(is_fine)
+}
+
+impl Arguments {
+    fn product(&self) -> Outcome<Product> {
+        if self.dev { Product::build() } else { release() }
+    }
 }
 
 fn release() -> Outcome<Product> {

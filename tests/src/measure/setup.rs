@@ -4,14 +4,14 @@ use std::{fs, process::Command, thread};
 
 use crate::product;
 
-/// Processor, cores, memory, and the commit.
-pub(super) fn describe() -> String {
+/// Processor, cores, memory, the commit, and its build.
+pub(super) fn describe(build: &str) -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown".to_owned());
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("?");
-    format!("{processor}, {cores} cores, memory {memory}, load {load}; commit {}; release build", commit())
+    format!("{processor}, {cores} cores, memory {memory}, load {load}; commit {}; {build} build", commit())
 }
 
 /// The first value of a `name : value` file under /proc.

@@ -88,7 +88,8 @@ impl<A: Api> Connection<A> {
 
     /// Serves until the peer leaves or falls silent, a subscription fails, or `closed` turns true.
     pub(crate) async fn serve<W: MessageStream>(&self, stream: &mut W, closed: watch::Receiver<bool>) {
-        let subscriptions = Subscriptions::new(self.limits().subscriptions);
+        let waiting = self.caller.listener.in_flight.notifications(self.caller.address.clone());
+        let subscriptions = Subscriptions::new(self.limits().subscriptions, waiting);
         if let Ok(reason) = self.run(stream, &subscriptions, closed).await {
             // A peer that does not take the good-bye is left without.
             let _ = timeout(self.limits().drain, stream.close(reason)).await;

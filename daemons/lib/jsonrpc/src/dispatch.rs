@@ -13,15 +13,12 @@ use crate::min_block::MinBlock;
 use crate::openrpc::Described;
 use crate::owner::Owner;
 use crate::subscriptions::{Events, Opened, Subscriptions};
+use crate::turns::Turn;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Time for which calls of a batch run one after the other before others on the same thread have their turn: many that
-/// are quick must not hold it as one that is not.
-const TURN: Duration = Duration::from_micros(500);
 
 /// Methods that the server serves. One HTTP request, also a batch, is answered from one pin.
 pub trait Api: Send + Sync + 'static {
@@ -163,7 +160,7 @@ pub async fn answer<A: Api>(api: &A, pin: &Arc<A::Pin>, body: &[u8], limits: &Li
     answer_to(Peer::default(), api, pin, body, limits).await
 }
 
-/// Answers one body for a peer: its rights, rate and subscriptions count.
+/// Answers one body for a peer: its rights, rate and subscriptions count, and a batch takes its owner's turns.
 pub(crate) async fn answer_to<A: Api>(
     peer: Peer<'_>,
     api: &A,
@@ -174,7 +171,7 @@ pub(crate) async fn answer_to<A: Api>(
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
     let deadline = Instant::now() + limits.answer;
     let (body, status, opened, held) = (String::new(), None, Vec::new(), Held::of(peer.share));
-    let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held };
+    let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held, full: None };
     if !text.trim_start().starts_with('[') {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
             return refused(codes::PARSE, "parse error");
@@ -182,6 +179,7 @@ pub(crate) async fn answer_to<A: Api>(
         run.message(raw.get(), "").await;
         return run.end();
     }
+    let mut turn = Turn::first(peer.share.map(|share| share.turns())).await;
     let Ok(batch) = list::split(text, limits.batch_calls) else {
         return refused(codes::PARSE, "parse error");
     };
@@ -191,14 +189,9 @@ pub(crate) async fn answer_to<A: Api>(
     if batch.is_longer {
         return too_many(&batch.values);
     }
-    let mut began = Instant::now();
     for message in batch.values {
         let separator = if run.body.is_empty() { "[" } else { "," };
-        run.message(message.get(), separator).await;
-        if began.elapsed() >= TURN {
-            tokio::task::yield_now().await;
-            began = Instant::now();
-        }
+        turn.work(run.message(message.get(), separator)).await;
     }
     if !run.body.is_empty() {
         run.body.push(']');
@@ -219,11 +212,15 @@ struct Run<'a, A: Api> {
     status: Option<u16>,
     opened: Vec<Opened>,
     held: Held,
+    /// Refusal for want of room: the calls behind it would be run for nothing.
+    full: Option<Error>,
 }
 
 impl<A: Api> Run<'_, A> {
-    fn end(self) -> Answer {
+    fn end(mut self) -> Answer {
         let status = self.status.unwrap_or(200);
+        // A text that grew has room for as much again, and its client may take long.
+        self.body.shrink_to_fit();
         Answer { status, body: self.body, opened: self.opened, held: self.held }
     }
 
@@ -245,6 +242,9 @@ impl<A: Api> Run<'_, A> {
         if self.body.len() > self.limits.answer_bytes {
             return self.fail(Some(id), &too_large());
         }
+        if let Some(refused) = self.full.clone() {
+            return self.fail(Some(id), &refused);
+        }
         match self.result(method, params).await {
             Ok(result) => match self.room(result.as_str().len()) {
                 Ok(()) => {
@@ -264,7 +264,10 @@ impl<A: Api> Run<'_, A> {
     /// Refuses a result that makes this answer too large, or all that are on their way.
     fn room(&mut self, result_bytes: usize) -> Result<(), Error> {
         let bytes = self.body.len().saturating_add(result_bytes);
-        if bytes > self.limits.answer_bytes { Err(too_large()) } else { self.held.grow_to(bytes) }
+        if bytes > self.limits.answer_bytes {
+            return Err(too_large());
+        }
+        self.held.grow_to(bytes).inspect_err(|refused| self.full = Some(refused.clone()))
     }
 
     async fn result(&mut self, method: &str, params: Option<&RawValue>) -> Result<Json, Error> {

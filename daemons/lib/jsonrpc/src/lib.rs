@@ -12,12 +12,14 @@
 //! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
-//! | [`in_flight`] | bytes of answers on their way, bounded over all connections |
+//! | [`in_flight`] | bytes of answers and notifications on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
 //! | [`subscriptions`] | notifications: channels, back-pressure, turns |
 //! | [`server`] | listeners and connections |
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | `http2` | HTTP/2 connections: streams, idle and slow clients |
+//! | `turns` | turns of batches on the IO threads, of which every owner has his |
+//! | `room` | places of connections, of which nobody takes all |
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
@@ -82,9 +84,11 @@ mod opening;
 pub mod openrpc;
 pub mod origin;
 mod owner;
+mod room;
 pub mod server;
 pub mod subscriptions;
 pub mod tls;
+mod turns;
 mod websocket;
 mod write_timeout;
 

@@ -11,7 +11,7 @@ pub struct Limits {
     pub batch_calls: usize,
     /// Bytes of an answer body, batch or not. geth: 25 MB, batches only.
     pub answer_bytes: usize,
-    /// Connections open at one time; more wait in the listener's backlog.
+    /// Connections open at one time. As many more wait, but whoever has fewer than another takes a place of his.
     pub connections: usize,
     /// Read timeout: time until a request's head, and again its body, must have arrived. Also ends idle HTTP
     /// connections.

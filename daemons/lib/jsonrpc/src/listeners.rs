@@ -6,9 +6,14 @@ use crate::tls::{Tls, TlsFiles};
 use crate::{Api, Hosts, Limits, Origins, Socket, ipc, listener};
 use maidenlane_config::listeners::{At, Identity, Listener, Proof, SecretFile};
 use maidenlane_service::{Addresses, Exit, Failure, Shutdown, with_causes};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
+
+/// Connections that wait to be accepted. The kernel takes less where `net.core.somaxconn` is less; that is its default.
+const BACKLOG: u32 = 4_096;
 
 /// One bound listener.
 #[derive(Debug)]
@@ -41,11 +46,20 @@ pub async fn open(
     Ok(opened)
 }
 
+/// Listens with a backlog of the kernel's own size, as Go does. With the standard library's of 128 a burst of connections
+/// costs everybody whose own falls into it a second: the kernel drops what asks for one, and clients ask again after that.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn bind(at: &At) -> Result<(Socket, Option<PathBuf>, String), String> {
     match at {
         At::Address(address) => {
             let failed = |error| format!("bind {address}: {error}");
-            let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+            let listener = listen(*address).map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?.to_string();
             Ok((Socket::Tcp(listener), None, bound))
         }
@@ -141,5 +155,23 @@ fn secret(file: &SecretFile) -> Result<String, String> {
     match text.trim() {
         "" => Err(format!("{} is empty: a secret must not be", path.display())),
         text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_burst_of_connections_finds_room() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let _entered = runtime.enter();
+        let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        // Nobody accepts.
+        let connect = |_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500));
+        let burst: Vec<_> = (0..300).map_while(|number| connect(number).ok()).collect();
+        assert_eq!(burst.len(), 300);
     }
 }

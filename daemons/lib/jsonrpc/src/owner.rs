@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// An identity, or the address that requests without one come from. Those who come through one proxy without an identity
 /// are one owner, as are those at Unix sockets. Made once per identity and connection, and shared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Owner(Arc<str>);
 
 impl Owner {

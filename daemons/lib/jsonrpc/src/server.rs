@@ -8,6 +8,7 @@ use crate::ipc::Values;
 use crate::listener::{Caller, Listener};
 use crate::opening;
 use crate::owner::Owner;
+use crate::room::Room;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -55,6 +56,15 @@ enum Accepted {
     Unix(UnixStream),
 }
 
+impl Accepted {
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Tcp(_, address) => Owner::at(*address),
+            Self::Unix(_) => Owner::default(),
+        }
+    }
+}
+
 /// Accepts until `stop`, then lets requests in progress finish within [`Limits::drain`](crate::Limits::drain).
 ///
 /// Returns an error only when the socket itself fails for good.
@@ -66,34 +76,29 @@ pub async fn serve<A: Api>(
 ) -> std::io::Result<()> {
     let socket = socket.into();
     let limits = listener.limits;
-    let permits = Arc::new(Semaphore::new(limits.connections));
     let (closing, closed) = watch::channel(false);
-    let mut connections = JoinSet::new();
+    let (mut connections, mut room) = (JoinSet::new(), Room::new(limits.connections));
     tokio::pin!(stop);
     let outcome = loop {
-        // A permit first: what exceeds the limit waits in the backlog instead of being answered with an error.
-        let accepted = async {
-            let permit = Arc::clone(&permits).acquire_owned().await;
-            (permit, socket.accept().await)
-        };
-        tokio::select! {
+        let placed = tokio::select! {
             biased;
             () = &mut stop => break Ok(()),
-            Some(_) = connections.join_next(), if !connections.is_empty() => (),
-            (permit, accepted) = accepted => match accepted {
-                Ok(accepted) => {
-                    let (api, listener, closed) = (Arc::clone(&api), Arc::clone(&listener), closed.clone());
-                    connections.spawn(async move {
-                        welcome(accepted, api, listener, closed).await;
-                        drop(permit);
-                    });
-                }
+            Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
+                room.leave(ended.map_or_else(|error| error.id(), |(id, ())| id))
+            }
+            accepted = socket.accept() => match accepted {
+                Ok(accepted) => room.enter(accepted.owner(), accepted),
                 Err(error) if passing(&error) => {
                     // Out of descriptors, most likely: accepting again at once would spin.
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    None
                 }
                 Err(error) => break Err(error),
             },
+        };
+        if let Some((owner, accepted)) = placed {
+            let (api, listener, closed) = (Arc::clone(&api), Arc::clone(&listener), closed.clone());
+            room.take(owner, connections.spawn(welcome(accepted, api, listener, closed)));
         }
     };
     drop(socket);
@@ -139,7 +144,7 @@ async fn welcome<A: Api>(
             let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
             // The file system decided who may connect.
             let caller = Caller { listener, identity: None, address: Owner::default() };
-            let share = caller.listener.in_flight.share();
+            let share = caller.listener.in_flight.answers(caller.address.clone());
             Connection { api, caller, min: None, share }.serve(&mut values, closed).await;
         }
     }
@@ -180,7 +185,7 @@ async fn connection<A: Api, S>(
         () = stopped(&mut closed) => return,
     };
     let Ok(Ok((stream, is_http2))) = opened else { return };
-    let (share, unread) = (listener.in_flight.share(), stream.unread());
+    let (share, unread) = (listener.in_flight.answers(client.address.clone()), stream.unread());
     let http = Http { api, listener, client, share, upgrade: Upgrade::default(), unread };
     if is_http2 {
         return http2::serve(stream, http, closed).await;

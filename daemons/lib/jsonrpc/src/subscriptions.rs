@@ -13,8 +13,8 @@ mod channel;
 
 use crate::codes;
 use crate::error::Error;
+use crate::in_flight::Share;
 use crate::json::{Object, push_str};
-use channel::Waiting;
 pub use channel::{BUFFER, Events, Publisher, channel, paced};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub(crate) struct Opened {
 /// Room for one more subscription on a connection.
 #[derive(Debug)]
 pub(crate) struct Place {
-    waiting: Arc<Waiting>,
+    waiting: Arc<Share>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Subscriptions {
     most: usize,
     /// Free places; subscriptions that are on their way hold theirs.
     places: Arc<Semaphore>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<Share>,
     open: Mutex<Open>,
 }
 
@@ -72,8 +72,9 @@ struct Open {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, places: Arc::new(Semaphore::new(most)), waiting: Arc::default(), open: Mutex::default() }
+    /// None yet, and at most so many; what waits for their client counts in `waiting`.
+    pub(crate) fn new(most: usize, waiting: Arc<Share>) -> Self {
+        Self { most, places: Arc::new(Semaphore::new(most)), waiting, open: Mutex::default() }
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {
@@ -174,9 +175,11 @@ mod tests {
     use super::channel::bounded;
     use super::*;
     use crate::json::Json;
+    use crate::{Limits, Owner, in_flight::InFlight};
 
     fn two() -> (Subscriptions, Publisher, Publisher) {
-        let subscriptions = Subscriptions::new(2);
+        let waiting = InFlight::new(&Limits::default()).notifications(Owner::default());
+        let subscriptions = Subscriptions::new(2, waiting);
         let ((a, events_a), (b, events_b)) = (bounded(2), bounded(2));
         let opened = |events, id: &str| {
             let place = subscriptions.reserve().expect("there is room for two");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::turns::TURN;
 use serde_json::Value;
 
 /// Fake of an Api. Methods: `echo` gives its parameters, `fail CODE`, `big N` gives N bytes, `hang` never ends, `late`
@@ -247,4 +248,28 @@ fn of_members_with_one_name_the_last_counts_in_whatever_case() {
     check(&format!(r#"{{"ID":1,"id":2,{usual}}}"#), 200, &done("2"));
     check(&format!(r#"{{"id":1,{usual},"PARAMS":[1]}}"#), 200, &done("1"));
     check(&format!(r#"{{"id":1,{usual},"more":{{}}}}"#), 200, &done("1"));
+}
+
+#[test]
+fn a_batch_that_finds_no_room_runs_no_further() {
+    let limits = Limits { answer_bytes: 100_000, ..Limits::default() };
+    let share = crate::in_flight::InFlight::new(&limits).answers(Owner::default());
+    let mut held = Held::of(Some(&share));
+    held.take(390_000).expect("less than four answers");
+    let call = |method: &str, number: u32| {
+        format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":[{number}]}}"#)
+    };
+    let body = format!("[{},{},{}]", call("echo", 1), call("big", 50_000), call("echo", 3));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let (api, pin) = (Fake::default(), Arc::new(None));
+    let ask = || {
+        let peer = Peer { share: Some(&share), ..Peer::default() };
+        let answer = answer_to(peer, &api, &pin, body.as_bytes(), &limits);
+        let body = runtime.block_on(answer).body;
+        let answers: Vec<Value> = serde_json::from_str(&body).expect("a batch");
+        answers.iter().map(|each| each["error"]["code"].as_i64()).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(), [None, Some(-32005), Some(-32005)]);
+    drop(held);
+    assert_eq!(ask(), [None; 3]);
 }

@@ -16,7 +16,10 @@ fn with<C: Future<Output = ()>>(limits: Limits, client: impl FnOnce(std::net::So
 
 /// Answer to one call on a connection of its own.
 async fn ask(address: std::net::SocketAddr) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    call(TcpStream::connect(address).await.expect("it listens")).await
+}
+
+async fn call(mut stream: TcpStream) -> String {
     let request = format!(
         "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{CALL}",
@@ -74,6 +77,29 @@ fn more_than_allowed_wait_and_are_served_in_turn() {
         assert!(tokio::time::timeout(Duration::from_millis(100), second.as_mut()).await.is_err());
         drop(first);
         assert!(second.await.contains("\"result\":[1]"));
+    });
+}
+
+#[test]
+fn who_takes_every_connection_loses_some_to_others() {
+    const COUNT: usize = 4;
+    with(Limits { connections: COUNT, ..Limits::default() }, async |address| {
+        let mut held = Vec::new();
+        for _ in 0..COUNT * 2 + 1 {
+            held.push(TcpStream::connect(address).await.expect("it listens"));
+        }
+        let elsewhere = async || {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind("127.0.0.2:0".parse().expect("an address")).expect("all of 127 is here");
+            socket.connect(address).await.expect("it listens")
+        };
+        let kept = elsewhere().await;
+        assert!(call(elsewhere().await).await.contains("\"result\":[1]"), "a second one beside it");
+        assert!(call(kept).await.contains("\"result\":[1]"));
+        for (at, mut stream) in held.into_iter().take(COUNT).enumerate() {
+            let ended = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0])).await;
+            assert_eq!(ended.is_ok(), at < 2, "the oldest had to go: {at}");
+        }
     });
 }
 

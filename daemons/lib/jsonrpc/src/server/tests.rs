@@ -283,7 +283,7 @@ fn answers_that_nobody_reads_are_bounded_over_all_connections() {
                 break begun;
             }
         };
-        assert!(unread.len() >= 32, "{}", unread.len());
+        assert!(unread.len() >= 16, "{}: half of all", unread.len());
         assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("-32005"), "{refused}");
         assert!(ask(CALL).await.1.contains("\"result\":[1]"), "small answers have room");
         drop(unread);

@@ -1,17 +1,15 @@
-//! Channel of one subscription, and the bound on the memory of what waits in it.
+//! Channel of one subscription; what waits in it is counted with all that is on its way to clients.
 
 use crate::codes;
 use crate::error::Error;
+use crate::in_flight::{Full, Held, Share};
 use crate::json::Json;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 /// Notifications of one subscription that may wait for a slow client; geth's clients buffer as many.
 pub const BUFFER: usize = 20_000;
-/// Memory of all notifications that may wait on one connection.
-const WAITING_MAX_BYTES: usize = 64 << 20;
 /// Memory of a notification beside a text of its own.
 const EACH_BYTES: usize = 64;
 
@@ -33,43 +31,21 @@ pub(super) fn bounded(most: usize) -> (Publisher, Events) {
     (Publisher { sender, state: Arc::clone(&state) }, Events { receiver, state })
 }
 
-/// Memory of the notifications that wait on one connection. Of a text that several subscriptions share, each has its
-/// share.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(AtomicUsize);
-
-impl Waiting {
-    fn hold(self: &Arc<Self>, result: &Json) -> Option<Held> {
-        let own = match result {
-            Json::Static(_) => 0,
-            Json::Owned(text) => text.len(),
-            Json::Shared(text) => text.len() / Arc::strong_count(text),
-        };
-        let bytes = EACH_BYTES.saturating_add(own);
-        let held = Held { waiting: Arc::clone(self), bytes };
-        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        (before.saturating_add(bytes) <= WAITING_MAX_BYTES).then_some(held)
-    }
-}
-
-/// Share of one notification in [`Waiting`], given back when it is dropped.
-#[derive(Debug)]
-struct Held {
-    waiting: Arc<Waiting>,
-    bytes: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.waiting.0.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
+/// Memory of a notification that waits. Of a text that several subscriptions share, each has its share.
+fn bytes_of(result: &Json) -> usize {
+    let own = match result {
+        Json::Static(_) => 0,
+        Json::Owned(text) => text.len(),
+        Json::Shared(text) => text.len() / Arc::strong_count(text),
+    };
+    EACH_BYTES.saturating_add(own)
 }
 
 /// State that both ends share.
 #[derive(Debug, Default)]
 struct State {
-    /// Counter of the connection; none before the subscription has one.
-    waiting: OnceLock<Arc<Waiting>>,
+    /// Share of the connection in what may wait; none before the subscription has one.
+    waiting: OnceLock<Arc<Share>>,
     /// Overflow: the client is too slow, nothing more is sent.
     overflow: OnceLock<String>,
     /// Reason of the end, sent after the notifications that still wait.
@@ -79,7 +55,7 @@ struct State {
 /// Publishing end of a subscription.
 #[derive(Debug)]
 pub struct Publisher {
-    sender: mpsc::Sender<(Json, Option<Held>)>,
+    sender: mpsc::Sender<(Json, Held)>,
     state: Arc<State>,
 }
 
@@ -91,10 +67,12 @@ impl Publisher {
         if self.state.overflow.get().is_some() {
             return false;
         }
-        let held = match self.state.waiting.get().map(|waiting| waiting.hold(&result)) {
-            Some(None) => return self.overflow(format!("{WAITING_MAX_BYTES} bytes of notifications")),
-            held => held.flatten(),
-        };
+        let mut held = Held::of(self.state.waiting.get());
+        match held.take(bytes_of(&result)) {
+            Err(Full::Connection(most)) => return self.overflow(format!("{most} bytes of notifications")),
+            Err(Full::Owner) => return self.overflow("too many bytes of notifications".to_owned()),
+            Ok(()) => (),
+        }
         match self.sender.try_send((result, held)) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -111,7 +89,7 @@ impl Publisher {
 
     /// Sends one `result`, as soon as there is room for it. False when nobody listens any more.
     pub async fn deliver(&self, result: Json) -> bool {
-        self.sender.send((result, None)).await.is_ok()
+        self.sender.send((result, Held::default())).await.is_ok()
     }
 
     /// Waits until the client has gone or has unsubscribed.
@@ -134,7 +112,7 @@ impl Publisher {
 /// Receiving end of a subscription, given to the connection.
 #[derive(Debug)]
 pub struct Events {
-    receiver: mpsc::Receiver<(Json, Option<Held>)>,
+    receiver: mpsc::Receiver<(Json, Held)>,
     state: Arc<State>,
 }
 
@@ -148,7 +126,7 @@ impl Events {
     }
 
     /// Counts what waits from now on with what waits on the connection.
-    pub(super) fn count_in(&self, waiting: &Arc<Waiting>) {
+    pub(super) fn count_in(&self, waiting: &Arc<Share>) {
         let _ = self.state.waiting.set(Arc::clone(waiting));
     }
 

@@ -2,16 +2,19 @@
 
 use std::{collections::VecDeque, io::ErrorKind, net::TcpStream, time::Duration};
 
-use maidenlane_tests::failure::{Doing, Failure, Outcome};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
+
+use crate::failure::{Doing, Failure, Outcome};
 
 /// A server that is silent for so long gives [`Socket::notification`]'s caller the turn.
 const SILENCE: Duration = Duration::from_millis(200);
 /// No test asks for more. Geth sends a message as one frame, however long.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
-pub(crate) struct Socket {
+/// One connection.
+#[derive(Debug)]
+pub struct Socket {
     stream: WebSocket<TcpStream>,
     /// Notifications that came while an answer was waited for.
     early: VecDeque<Value>,
@@ -20,7 +23,10 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Connects to the server at an `http://host:port`.
-    pub(crate) fn connect(url: &str) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// Nobody is there who speaks it.
+    pub fn connect(url: &str) -> Outcome<Self> {
         let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
         let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
         let limit = Some(MESSAGE_BYTES_MAX);
@@ -32,21 +38,36 @@ impl Socket {
     }
 
     /// Asks and waits for the answer.
-    pub(crate) fn respond(&mut self, method: &str, params: &Value) -> Outcome<Value> {
-        self.asked += 1;
-        let request = json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params});
-        self.stream.send(Message::text(request.to_string())).doing(|| format!("ask {method}"))?;
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn respond(&mut self, method: &str, params: &Value) -> Outcome<Value> {
+        let id = json!(self.ask(method, params)?);
         loop {
             match self.receive()? {
-                Some(message) if message.get("id") == Some(&json!(self.asked)) => return Ok(message),
+                Some(message) if message.get("id") == Some(&id) => return Ok(message),
                 Some(message) => self.early.push_back(message),
                 None => {}
             }
         }
     }
 
+    /// Asks without waiting, and returns the id.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn ask(&mut self, method: &str, params: &Value) -> Outcome<u64> {
+        self.asked += 1;
+        let request = json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params});
+        self.stream.send(Message::text(request.to_string())).doing(|| format!("ask {method}"))?;
+        Ok(self.asked)
+    }
+
     /// The next notification, or `None` after a moment of silence.
-    pub(crate) fn notification(&mut self) -> Outcome<Option<Value>> {
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn notification(&mut self) -> Outcome<Option<Value>> {
         if let Some(message) = self.early.pop_front() {
             return Ok(Some(message));
         }

@@ -1,9 +1,14 @@
-//! A replica that is asked as fast as it answers while blocks come: whether serving slows applying, and what it holds.
+//! A replica that is asked as fast as it answers while blocks come: whether serving slows applying, and whether what each
+//! daemon holds grows.
+
+mod holdings;
+mod slope;
 
 use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
 
+use self::holdings::Ledger;
 use super::{
     head_lag::{self, LARGE},
     load::Server,
@@ -21,8 +26,8 @@ use crate::{
 const BLOCKS: usize = 60;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A minute without load, then `minutes` with it.
-pub(super) fn run(product: &Product, minutes: u32, seed: u64, stop: &Interrupt) -> Outcome<()> {
+/// A minute without load, then `minutes` with it. False if a daemon holds more and more.
+pub(super) fn run(product: &Product, minutes: u32, seed: u64, stop: &Interrupt) -> Outcome<bool> {
     println!(
         "soak: geth --dev, a block of 250 transactions a second; 16 connections, mix of a gateway, gzip"
     );
@@ -33,20 +38,40 @@ pub(super) fn run(product: &Product, minutes: u32, seed: u64, stop: &Interrupt) 
     let replica = Server::replica(&mut net)?;
     let idle_most = tell("idle", &idle, replica.resident_mb()?, None);
     let mix = requests::gateway(&rows(&mut net)?, seed);
+    let (mut ledger, over) = (Ledger::open(&mut net)?, Interrupt::default());
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| ledger.watch(minutes, &over));
+        let loaded = load(&mut net, &replica, &mix.bodies, minutes, idle_most, stop);
+        over.raise();
+        loaded.and(watch.join().unwrap_or_else(|_| Err(Failure::new("the watch panicked"))))
+    })?;
+    let is_fine = ledger.tell();
+    net.stop()?;
+    Ok(is_fine)
+}
+
+fn load(
+    net: &mut Net,
+    replica: &Server,
+    bodies: &[String],
+    minutes: u32,
+    idle_most: f64,
+    stop: &Interrupt,
+) -> Outcome<()> {
     for minute in 1..=minutes {
         if stop.raised() {
             break;
         }
         let (lags, load) = thread::scope(|scope| {
-            let load = scope.spawn(|| replica.saturate(&mix.bodies, true, MINUTE));
-            let lags = head_lag::lags(&mut net, LARGE, BLOCKS, stop);
+            let load = scope.spawn(|| replica.saturate(bodies, true, MINUTE));
+            let lags = head_lag::lags(net, LARGE, BLOCKS, stop);
             (lags, load.join())
         });
         let load = load.map_err(|_| Failure::new("the clients panicked"))??;
         let most = tell(&format!("minute {minute}"), &lags?.0, replica.resident_mb()?, Some(load.per_second));
         println!("{:>70} {:.1} of idle (goal: 2)", "p99", most / idle_most);
     }
-    net.stop()
+    Ok(())
 }
 
 /// Prints one line and returns the p99.
