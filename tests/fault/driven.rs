@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maidenlane_tests::{
     daemon::Daemon,
+    failure::Outcome,
     geth::{
         chaingen,
         engine::{Attributes, Engine},
@@ -32,13 +33,18 @@ pub(crate) struct Driven {
 impl Driven {
     /// Everything is prepared, and no daemon started. `None`, said aloud, on a machine without Go.
     pub(crate) fn new() -> Option<Self> {
+        Self::build(Net::build)
+    }
+
+    /// The same with another way to build the network.
+    pub(crate) fn build(build: impl FnOnce(&Plan) -> Outcome<Net>) -> Option<Self> {
         if !GO.met() {
             println!("not run: no Go for a real geth");
             return None;
         }
         let chain = chaingen::chain(BLOCKS, 3).unwrap();
         let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-        let mut net = Net::build(&plan).unwrap();
+        let mut net = build(&plan).unwrap();
         let engine = net.node().engine().unwrap();
         engine.announce(&chain.join("headfcu.json")).unwrap();
         let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();

@@ -3,11 +3,15 @@
 
 mod cut;
 mod damage;
+mod disk;
 mod driven;
 mod failpoints;
 mod kill;
 mod moment;
+mod power;
 mod refuse;
+mod refused_call;
+mod rig;
 
 use maidenlane_tests::{
     compare::{self, Comparison},
@@ -23,7 +27,7 @@ fn developer_net(carrier: Carrier) -> Option<Net> {
     net(carrier, Net::build)
 }
 
-fn net(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Net> {
+fn net(carrier: Carrier, build: impl FnOnce(&Plan) -> Outcome<Net>) -> Option<Net> {
     if !GETH.met() {
         println!("not run: no Go for a real geth");
         return None;
