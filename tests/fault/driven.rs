@@ -1,6 +1,6 @@
 //! A network whose chain is made block by block through the engine API of a real geth, branches and all.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use maidenlane_tests::{
     daemon::Daemon,
@@ -10,6 +10,7 @@ use maidenlane_tests::{
         engine::{Attributes, Engine},
     },
     install::GO,
+    master::Tracer,
     rpc::quantity,
     scenario::{Carrier, Chain, Net, Plan},
     wait,
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Driven {
     pub(crate) net: Net,
     engine: Engine,
+    /// Files of the chain that everything begins on.
+    imported: PathBuf,
     /// Hash and time of the canonical ones.
     chain: Vec<(String, u64)>,
     /// Makes branches differ.
@@ -50,7 +53,16 @@ impl Driven {
         let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
         let hash = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
         let time = head.get("timestamp").and_then(quantity).unwrap();
-        Some(Self { net, engine, chain: vec![(hash, time)], turn: 0 })
+        Some(Self { net, engine, imported: chain, chain: vec![(hash, time)], turn: 0 })
+    }
+
+    /// geth was killed: it comes back without what it had not written, and another branch grows on what is final.
+    pub(crate) fn begin_again(&mut self) {
+        let node = self.net.node();
+        node.import(&self.imported.join("chain.rlp"), Tracer::Hook).unwrap();
+        node.restart().unwrap();
+        self.engine.announce(&self.imported.join("headfcu.json")).unwrap();
+        self.chain.truncate(1);
     }
 
     /// Makes `blocks` blocks on the canonical block `depth` below the head; each becomes the head.
@@ -68,6 +80,11 @@ impl Driven {
             let payload = self.engine.extend(&parent, &attributes).unwrap();
             self.chain.push((payload.hash().unwrap().to_owned(), time + 12));
         }
+    }
+
+    /// Number of canonical blocks that were made here, and that can be replaced.
+    pub(crate) fn made(&self) -> usize {
+        self.chain.len() - 1
     }
 
     /// Waits until the replica has the head, under a service manager's eye.

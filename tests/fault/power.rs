@@ -3,20 +3,23 @@
 use std::{fs, time::Duration};
 
 use fastrand::Rng;
-use maidenlane_tests::{
-    scenario::{Carrier, Net},
-    traffic::Traffic,
-};
 
 use crate::{
-    check_everything, long, moment, net,
+    check_everything,
+    driven::Driven,
+    long, moment,
     rig::{Disks, Place},
 };
 
-const SEED: u64 = 0x706f_7765_72;
-const ROUND: Duration = Duration::from_millis(1_500);
-const ROUNDS: usize = 6;
+const SEED: u64 = 0x706f_7765_7221;
+/// Rounds in the suite, and in the long run.
+const ROUNDS: usize = 9;
 const ROUNDS_LONG: usize = 60;
+/// Blocks that a round replaces, and makes: at most.
+const REPLACED_MAX: usize = 3;
+const BLOCKS_MAX: usize = 12;
+/// A block is published and applied in a fraction of this.
+const WITHIN: Duration = Duration::from_millis(100);
 
 /// Machines whose power goes.
 #[derive(Debug, Clone, Copy)]
@@ -30,56 +33,52 @@ enum Victim {
 }
 
 impl Victim {
-    fn strike(self, net: &mut Net, disks: &Disks, rng: &mut Rng) {
+    fn strike(self, driven: &mut Driven, disks: &Disks, rng: &mut Rng) {
         let (geth, tap, places): (_, _, &[Place]) = match self {
             Self::Replica => (false, false, &[Place::Replica]),
             Self::Log => (false, true, &[Place::Log, Place::Tap]),
             Self::Everything => (true, true, &[Place::Spool, Place::Log, Place::Tap, Place::Replica]),
         };
         if geth {
-            net.node().kill();
+            driven.net.node().kill();
         }
         if tap {
-            net.tap().kill();
+            driven.net.tap().kill();
         }
-        net.replica_daemon(0).unwrap().kill();
+        driven.daemon("replica").kill();
         disks.cut(places, rng);
         if geth {
-            net.node().restart().unwrap();
+            driven.begin_again();
         }
         if tap {
-            net.tap().launch().unwrap();
+            driven.net.tap().launch().unwrap();
         }
-        net.replica_daemon(0).unwrap().launch().unwrap();
+        driven.daemon("replica").launch().unwrap();
     }
 }
 
 #[test]
 fn a_power_cut_loses_nothing_that_anybody_was_told() {
     let Some(disks) = Disks::mount() else { return };
-    let Some(mut net) = net(Carrier::Segment, |plan| disks.build(plan)) else { return };
-    let mut traffic = Traffic::open(&net.master()).unwrap();
+    let Some(mut driven) = Driven::build(|plan| disks.build(plan)) else { return };
+    driven.net.start().unwrap();
     let mut rng = Rng::with_seed(SEED);
     let victims = [Victim::Replica, Victim::Log, Victim::Everything];
     let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
     for (round, victim) in victims.into_iter().cycle().take(rounds).enumerate() {
-        let told = |failure| panic!("seed {SEED:#x}, round {round}, {victim:?}: {failure}");
-        traffic.burst().unwrap();
-        moment::pass(&mut rng, ROUND);
-        net.tend().unwrap_or_else(told);
-        victim.strike(&mut net, &disks, &mut rng);
-        // geth forgets what it had not written, and with it whose turn it was.
-        traffic = Traffic::open(&net.master()).unwrap();
-        // Every second cut falls into a start.
-        if round % 2 == 0 {
-            net.recovered().unwrap_or_else(told);
-            net.caught_up(0).map(drop).unwrap_or_else(told);
+        driven.grow(rng.usize(..=REPLACED_MAX).min(driven.made()), rng.usize(1..=BLOCKS_MAX));
+        moment::pass(&mut rng, WITHIN);
+        driven.net.tend().unwrap_or_else(|failure| panic!("seed {SEED:#x}, round {round}: {failure}"));
+        victim.strike(&mut driven, &disks, &mut rng);
+        // Half of all cuts fall into what the one before left.
+        if rng.bool() {
+            driven.grow(0, 1);
+            driven.followed(&format!("seed {SEED:#x}, round {round}, {victim:?}"));
         }
     }
-    traffic.settle().unwrap();
-    net.recovered().unwrap_or_else(|failure| panic!("seed {SEED:#x}: {failure}\n{}", net.last_words()));
-    net.caught_up(0).unwrap();
-    let log = fs::read_to_string(net.dir().join("replica-0.log")).unwrap();
+    driven.grow(0, 1);
+    driven.followed(&format!("seed {SEED:#x}, the end"));
+    let log = fs::read_to_string(driven.net.dir().join("replica-0.log")).unwrap();
     assert!(!log.contains("the log was cut"), "a replica had read what was not durable");
-    check_everything(&mut net);
+    check_everything(&mut driven.net);
 }

@@ -51,8 +51,11 @@ fn round(driven: &mut Driven, disks: &Disks, case: Case, rng: &mut Rng) -> bool 
     let Some(kind) = case.place.daemon() else {
         disk.refuse(case.call, case.passed, case.refusal);
         driven.grow(REPLACED, BLOCKS);
+        let met = disk.heal();
+        // What the disk refused is written with the next block.
+        driven.grow(0, 1);
         driven.followed(&what);
-        return disk.heal();
+        return met;
     };
     driven.daemon(kind).stop().unwrap_or_else(|failure| panic!("before {what}: {failure}"));
     let before = log(driven.daemon(kind)).len();
