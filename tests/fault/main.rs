@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod driven;
 mod failpoints;
+mod full;
 mod kill;
 mod moment;
 mod power;
