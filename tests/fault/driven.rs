@@ -63,8 +63,7 @@ impl Driven {
         node.restart().unwrap();
         // It may have written some: it builds nothing on what it takes for an old head.
         let head = json!([format!("0x{BLOCKS:x}")]);
-        let set = self.net.master().respond("debug_setHead", &head).unwrap();
-        println!("{set} {:?}", self.net.master().block_number());
+        self.net.master().respond("debug_setHead", &head).unwrap();
         self.engine.announce(&self.imported.join("headfcu.json")).unwrap();
         self.chain.truncate(1);
     }
@@ -81,14 +80,14 @@ impl Driven {
                 "index": format!("0x{:x}", self.chain.len()), "validatorIndex": "0x1",
                 "address": format!("0x{:040x}", 0xc0de), "amount": format!("0x{:x}", self.turn),
             }));
-            let payload = self.engine.extend(&parent, &attributes).unwrap_or_else(|f| panic!("{f} {:?}\n{}", self.net.master().block_number(), maidenlane_tests::process::tail(&self.net.dir().join("geth/geth.log"), 30)));
+            let payload = self.engine.extend(&parent, &attributes).unwrap();
             self.chain.push((payload.hash().unwrap().to_owned(), time + 12));
         }
     }
 
-    /// Number of canonical blocks that were made here, and that can be replaced.
-    pub(crate) fn made(&self) -> usize {
-        self.chain.len() - 1
+    /// Number of blocks that can be replaced: geth makes none on one that is final while another is its head.
+    pub(crate) fn replaceable(&self) -> usize {
+        self.chain.len().saturating_sub(2)
     }
 
     /// Waits until the replica has the head, under a service manager's eye.

@@ -66,7 +66,7 @@ fn a_power_cut_loses_nothing_that_anybody_was_told() {
     let victims = [Victim::Replica, Victim::Log, Victim::Everything];
     let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
     for (round, victim) in victims.into_iter().cycle().take(rounds).enumerate() {
-        driven.grow(rng.usize(..=REPLACED_MAX).min(driven.made()), rng.usize(1..=BLOCKS_MAX));
+        driven.grow(rng.usize(..=REPLACED_MAX).min(driven.replaceable()), rng.usize(1..=BLOCKS_MAX));
         moment::pass(&mut rng, WITHIN);
         driven.net.tend().unwrap_or_else(|failure| panic!("seed {SEED:#x}, round {round}: {failure}"));
         victim.strike(&mut driven, &disks, &mut rng);
