@@ -104,6 +104,17 @@ impl Driven {
         shown.unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
     }
 
+    /// Waits until the replica has applied the head, fit or not.
+    pub(crate) fn applied(&mut self, what: &str) {
+        let head = self.chain.last().unwrap().0.clone();
+        let shown = wait::until("the replica to have applied the head", PATIENCE, || {
+            self.net.tend().map_err(|failure| failure.to_string())?;
+            let status = self.daemon("replica").status().map_err(|failure| failure.to_string())?.to_string();
+            if status.contains(&head) { Ok(()) } else { Err(status) }
+        });
+        shown.unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
+    }
+
     /// Tap or replica.
     pub(crate) fn daemon(&mut self, kind: &str) -> &mut Daemon {
         match kind {

@@ -1,6 +1,7 @@
 //! Faults that may happen do: kills at any moment and at every named point, damaged data, wrong settings.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod clocks;
 mod cut;
 mod damage;
 mod disk;

@@ -284,11 +284,12 @@ fn has_hole(at: u64, rest: &[u8]) -> bool {
     let to_sector = |bytes: u64| SECTOR_BYTES - at.saturating_add(bytes) % SECTOR_BYTES;
     // A hole in which the length itself lies, or one further on, with all of the last sector.
     let frame = if declared == 0 { 0 } else { PREFIX_BYTES.saturating_add(declared) };
-    let (head, span) = (to_sector(0), frame.saturating_add(to_sector(frame)));
-    let [head, span] = [head, span].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    let Some((first, sectors)) = rest.get(..span).and_then(|span| span.split_at_checked(head)) else {
+    if frame > len_u64(rest) {
         return false;
-    };
+    }
+    let (head, span) = (to_sector(0), frame.saturating_add(to_sector(frame)));
+    let [head, span] = [head, span].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len()));
+    let (first, sectors) = rest.get(..span).unwrap_or_default().split_at(head);
     let sectors = sectors.chunks(usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX));
     std::iter::once(first).chain(sectors).any(|part| part.iter().all(|byte| *byte == 0))
 }

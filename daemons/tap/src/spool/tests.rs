@@ -98,11 +98,11 @@ fn a_hole_that_a_power_cut_left_ends_the_segment() {
     let chain = chain(12);
     let content: Vec<u8> = chain.iter().skip(1).flat_map(Sample::frames).collect();
     let (start, one) = (sample::init_frame().len(), chain[1].frames().len());
-    let sectors = (start + one).div_ceil(SECTOR)..(start + content.len()) / SECTOR;
+    let sectors = (start + one).div_ceil(SECTOR)..(start + content.len()).div_ceil(SECTOR);
     assert!(sectors.len() > 4);
     for sector in sectors {
         let mut content = content.clone();
-        content[sector * SECTOR - start..][..SECTOR].fill(0);
+        content[sector * SECTOR - start..].iter_mut().take(SECTOR).for_each(|byte| *byte = 0);
         let dir = tempfile::tempdir().unwrap();
         sample::write(dir.path(), 1, &content);
         let mut spool = Spool::new(dir.path());
