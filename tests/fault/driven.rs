@@ -104,18 +104,6 @@ impl Driven {
         shown.unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
     }
 
-    /// Waits until the replica has applied the head, fit or not.
-    pub(crate) fn applied(&mut self, what: &str) {
-        let head = u64::from(BLOCKS) + self.chain.len() as u64 - 1;
-        let shown = wait::until("the replica to have applied the head", PATIENCE, || {
-            self.net.tend().map_err(|failure| failure.to_string())?;
-            let status = self.daemon("replica").status().map_err(|failure| failure.to_string())?;
-            let applied = status.pointer("/replica/head").and_then(Value::as_u64);
-            if applied == Some(head) { Ok(()) } else { Err(status.to_string()) }
-        });
-        shown.unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
-    }
-
     /// Tap or replica.
     pub(crate) fn daemon(&mut self, kind: &str) -> &mut Daemon {
         match kind {

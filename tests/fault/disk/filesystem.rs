@@ -8,9 +8,9 @@ use std::{
 };
 
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
-    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyStatfs,
-    ReplyWrite, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 
 use super::{
@@ -242,7 +242,8 @@ impl Filesystem for Served {
         let Ok(folder) = state.image.folder(id.0) else { return reply.error(Errno::ENOTDIR) };
         let ordinal = usize::try_from(offset).unwrap();
         for (index, (name, id)) in folder.live.iter().enumerate().skip(ordinal) {
-            let kind = if state.image.file(*id).is_ok() { FileType::RegularFile } else { FileType::Directory };
+            let kind =
+                if state.image.file(*id).is_ok() { FileType::RegularFile } else { FileType::Directory };
             if reply.add(INodeNo(*id), index as u64 + 1, kind, name) {
                 break;
             }

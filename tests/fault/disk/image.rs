@@ -162,13 +162,7 @@ impl Image {
         self.folder(parent)?.live.get(name).copied().ok_or(Errno::ENOENT)
     }
 
-    pub(super) fn create(
-        &mut self,
-        parent: u64,
-        name: &OsStr,
-        mode: u32,
-        kind: Kind,
-    ) -> Result<u64, Errno> {
+    pub(super) fn create(&mut self, parent: u64, name: &OsStr, mode: u32, kind: Kind) -> Result<u64, Errno> {
         if self.find(parent, name).is_ok() {
             return Err(Errno::EEXIST);
         }

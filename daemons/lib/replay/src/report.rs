@@ -68,7 +68,11 @@ impl Report {
 
     /// The disk of the database takes no writes. Heads that were shown grow stale meanwhile. False once it has been so
     /// for too long.
-    pub(crate) fn disk_refuses(&mut self, source: &maidenlane_store::Error, heads: Option<&HeadTracker>) -> bool {
+    pub(crate) fn disk_refuses(
+        &mut self,
+        source: &maidenlane_store::Error,
+        heads: Option<&HeadTracker>,
+    ) -> bool {
         let since = *self.refused.get_or_insert_with(|| {
             self.events.emit(&Event::DiskRefuses { reason: with_causes(source) });
             Instant::now()

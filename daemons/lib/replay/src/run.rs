@@ -151,7 +151,11 @@ impl Loop {
 
     /// Serves what is written until the disk takes writes again. Then only a database that is opened anew does, so the
     /// end is due, as it is when that takes too long.
-    fn outlast(&mut self, refused: maidenlane_store::Error, heads: Option<&HeadTracker>) -> Result<(), Error> {
+    fn outlast(
+        &mut self,
+        refused: maidenlane_store::Error,
+        heads: Option<&HeadTracker>,
+    ) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
             if !self.report.disk_refuses(&refused, heads) || takes_writes(&self.settings.state_dir) {
                 return Err(refused.into());

@@ -96,5 +96,6 @@ impl Error {
 }
 
 fn is_locked(message: &str) -> bool {
-    message.contains("/LOCK: Resource temporarily unavailable") || message.contains("lock hold by current process")
+    message.contains("/LOCK: Resource temporarily unavailable")
+        || message.contains("lock hold by current process")
 }
