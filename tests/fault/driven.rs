@@ -1,14 +1,16 @@
 //! A network whose chain is made block by block through the engine API of a real geth, branches and all.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use maidenlane_tests::{
     daemon::Daemon,
+    failure::Outcome,
     geth::{
         chaingen,
         engine::{Attributes, Engine},
     },
     install::GO,
+    master::Tracer,
     rpc::quantity,
     scenario::{Carrier, Chain, Net, Plan},
     wait,
@@ -23,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Driven {
     pub(crate) net: Net,
     engine: Engine,
+    /// Files of the chain that everything begins on.
+    imported: PathBuf,
     /// Hash and time of the canonical ones.
     chain: Vec<(String, u64)>,
     /// Makes branches differ.
@@ -32,19 +36,36 @@ pub(crate) struct Driven {
 impl Driven {
     /// Everything is prepared, and no daemon started. `None`, said aloud, on a machine without Go.
     pub(crate) fn new() -> Option<Self> {
+        Self::build(Net::build)
+    }
+
+    /// The same with another way to build the network.
+    pub(crate) fn build(build: impl FnOnce(&Plan) -> Outcome<Net>) -> Option<Self> {
         if !GO.met() {
             println!("not run: no Go for a real geth");
             return None;
         }
         let chain = chaingen::chain(BLOCKS, 3).unwrap();
         let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-        let mut net = Net::build(&plan).unwrap();
+        let mut net = build(&plan).unwrap();
         let engine = net.node().engine().unwrap();
         engine.announce(&chain.join("headfcu.json")).unwrap();
         let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
         let hash = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
         let time = head.get("timestamp").and_then(quantity).unwrap();
-        Some(Self { net, engine, chain: vec![(hash, time)], turn: 0 })
+        Some(Self { net, engine, imported: chain, chain: vec![(hash, time)], turn: 0 })
+    }
+
+    /// geth was killed: it comes back without what it had not written, and another branch grows on what is final.
+    pub(crate) fn begin_again(&mut self) {
+        let node = self.net.node();
+        node.import(&self.imported.join("chain.rlp"), Tracer::Hook).unwrap();
+        node.restart().unwrap();
+        // It may have written some: it builds nothing on what it takes for an old head.
+        let head = json!([format!("0x{BLOCKS:x}")]);
+        self.net.master().respond("debug_setHead", &head).unwrap();
+        self.engine.announce(&self.imported.join("headfcu.json")).unwrap();
+        self.chain.truncate(1);
     }
 
     /// Makes `blocks` blocks on the canonical block `depth` below the head; each becomes the head.
@@ -64,13 +85,19 @@ impl Driven {
         }
     }
 
+    /// Number of blocks that can be replaced: geth makes none on one that is final while another is its head.
+    pub(crate) fn replaceable(&self) -> usize {
+        self.chain.len().saturating_sub(2)
+    }
+
     /// Waits until the replica has the head, under a service manager's eye.
     pub(crate) fn followed(&mut self, what: &str) {
         let head = self.chain.last().unwrap().0.clone();
         self.net.recovered().unwrap_or_else(|failure| panic!("{what}: {failure}\n{}", self.net.last_words()));
-        let replica = self.net.replica(0).unwrap();
         let shown = wait::until("the replica to have the head", PATIENCE, || {
             self.net.tend().map_err(|failure| failure.to_string())?;
+            // Started again, it listens elsewhere.
+            let replica = self.net.replica(0).map_err(|failure| failure.to_string())?;
             let hash = replica.block_hash("latest").map_err(|failure| failure.to_string())?;
             if hash == head { Ok(()) } else { Err(format!("head {hash}, not {head}")) }
         });

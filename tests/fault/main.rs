@@ -1,13 +1,21 @@
 //! Faults that may happen do: kills at any moment and at every named point, damaged data, wrong settings.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod clocks;
 mod cut;
 mod damage;
+mod disk;
 mod driven;
 mod failpoints;
+mod freeze;
+mod full;
 mod kill;
 mod moment;
+mod power;
+mod pruned;
 mod refuse;
+mod refused_call;
+mod rig;
 
 use maidenlane_tests::{
     compare::{self, Comparison},
@@ -23,7 +31,7 @@ fn developer_net(carrier: Carrier) -> Option<Net> {
     net(carrier, Net::build)
 }
 
-fn net(carrier: Carrier, build: fn(&Plan) -> Outcome<Net>) -> Option<Net> {
+fn net(carrier: Carrier, build: impl FnOnce(&Plan) -> Outcome<Net>) -> Option<Net> {
     if !GETH.met() {
         println!("not run: no Go for a real geth");
         return None;

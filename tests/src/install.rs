@@ -100,6 +100,15 @@ pub const KAFKA: [Need; 2] = [
     },
 ];
 
+/// For clocks that jump under a process.
+pub const CLOCKS: [Need; 1] = [Need {
+    name: "libfaketime",
+    probe: &["faketime", "--version"],
+    packages: &["faketime"],
+    advice: "install faketime, 0.9.10 or newer",
+    instead: None,
+}];
+
 /// For the flake and the modules.
 pub const NIX: [Need; 1] = [Need {
     name: "Nix",

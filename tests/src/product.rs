@@ -81,8 +81,9 @@ pub fn fixtures() -> Option<PathBuf> {
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).env("CARGO_TARGET_DIR", target());
-    // Set by the cargo that started the harness; some build scripts would be run again for it.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_PATH"] {
+    // Set by the cargo that started the harness; some build scripts would be run again for it, and what needs them.
+    let inherited = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(inherited)) {
         command.env_remove(name);
     }
     command

@@ -92,6 +92,18 @@ impl Net {
     /// Something does not start.
     pub fn prepare(product: Product, plan: &Plan, proofs: bool) -> Outcome<Self> {
         let dir = TempDir::with_prefix("maidenlane-").doing(|| "create a directory".to_owned())?;
+        Self::furnish(product, plan, proofs, dir)
+    }
+
+    /// [`Net::build`] in a directory that the caller has prepared, with disks of its own below it.
+    ///
+    /// # Errors
+    /// Something does not build or start.
+    pub fn inside(dir: TempDir, plan: &Plan) -> Outcome<Self> {
+        Self::furnish(Product::build()?, plan, false, dir)
+    }
+
+    fn furnish(product: Product, plan: &Plan, proofs: bool, dir: TempDir) -> Outcome<Self> {
         let broker = broker(plan, dir.path())?;
         let carrier = match &broker {
             Some(broker) => Log::Kafka(broker.address()),

@@ -113,8 +113,14 @@ impl From<Error> for Failure {
             | Error::NoProofs
             | Error::Log(maidenlane_log::Error::Forbidden { .. })
             | Error::Store(store::Error::InUse { .. }) => Exit::Settings,
-            Error::Log(maidenlane_log::Error::NoTopic { .. }) | Error::Away { .. } => Exit::GaveUp,
-            Error::Log(maidenlane_log::Error::Io { .. }) => Exit::TaskDied,
+            Error::Log(
+                maidenlane_log::Error::NoTopic { .. }
+                | maidenlane_log::Error::Io { .. }
+                | maidenlane_log::Error::Full { .. },
+            )
+            | Error::Away { .. } => Exit::GaveUp,
+            // Opened anew, a database goes on where it was.
+            Error::Store(error) if error.is_disk() => Exit::GaveUp,
             _ => Exit::Data,
         };
         Self::new(exit, error)

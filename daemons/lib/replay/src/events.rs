@@ -52,6 +52,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The disk of the database takes no writes; it is tried again.
+    DiskRefuses {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Describe for Event {
@@ -73,6 +78,10 @@ impl Describe for Event {
             Self::UnknownFork(fork) => (Level::WARN, fork.to_string()),
             Self::Following => (Level::INFO, "fit to serve".to_owned()),
             Self::Stale { reason } => (Level::WARN, format!("stale: {reason}")),
+            Self::DiskRefuses { reason } => (
+                Level::WARN,
+                format!("the disk takes no writes, serving what is written until it does: {reason}"),
+            ),
             Self::LogAway { reason } => (Level::WARN, format!("log is away, trying again: {reason}")),
         };
         Some(Line { level, message })

@@ -9,7 +9,7 @@ use crate::heads::HeadTracker;
 use crate::liveness::missing;
 use crate::metrics::Gauges;
 use maidenlane_chain::{ForkWatch, UnknownFork};
-use maidenlane_service::{Health, Tracer, clock};
+use maidenlane_service::{Health, Tracer, clock, with_causes};
 use maidenlane_state::Head;
 use std::time::{Duration, Instant};
 
@@ -31,12 +31,14 @@ pub(crate) struct Report {
     stale: bool,
     /// Time since which the log is away.
     away: Option<Instant>,
+    /// Time since which the disk takes no writes.
+    refused: Option<Instant>,
 }
 
 impl Report {
     pub(crate) fn new(section: &'static str, health: Health, gauges: Gauges, events: Tracer<Event>) -> Self {
         let (forks, catch_up) = (ForkWatch::default(), None);
-        Self { section, health, gauges, events, catch_up, forks, stale: false, away: None }
+        Self { section, health, gauges, events, catch_up, forks, stale: false, away: None, refused: None }
     }
 
     /// Reports why there are no heads yet.
@@ -60,15 +62,34 @@ impl Report {
         if since.elapsed() > GIVE_UP_AFTER {
             return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
         }
+        self.waits("the log", heads);
+        Ok(())
+    }
+
+    /// The disk of the database takes no writes. Heads that were shown grow stale meanwhile. False once it has been so
+    /// for too long.
+    pub(crate) fn disk_refuses(
+        &mut self,
+        source: &maidenlane_store::Error,
+        heads: Option<&HeadTracker>,
+    ) -> bool {
+        let since = *self.refused.get_or_insert_with(|| {
+            self.events.emit(&Event::DiskRefuses { reason: with_causes(source) });
+            Instant::now()
+        });
+        self.waits("the disk", heads);
+        since.elapsed() < GIVE_UP_AFTER
+    }
+
+    fn waits(&mut self, what: &str, heads: Option<&HeadTracker>) {
         self.health.progress();
         match heads {
             Some(heads) => self.freshness(heads.head().number, heads),
             None => {
-                self.health.set_status_line("waiting for the log");
+                self.health.set_status_line(&format!("waiting for {what}"));
                 self.health.extend_timeout(START_WAIT);
             }
         }
-        Ok(())
     }
 
     /// Notes that the log has answered.

@@ -12,6 +12,9 @@ use crate::report::Report;
 use crate::{Fresh, Live as _};
 use maidenlane_service::{Current, Health, Metrics, Shutdown, tracer};
 use maidenlane_store::Store;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -22,6 +25,10 @@ pub use crate::open::Settings;
 const WAIT: Duration = Duration::from_millis(100);
 /// Interval of attempts to reach a log that is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// Interval of attempts to open a database that the disk refuses to write to.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+/// Bytes that a disk must take before a database is opened on it again.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// Loop of a daemon that replays a feed.
 pub struct Loop {
@@ -38,6 +45,17 @@ impl std::fmt::Debug for Loop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loop").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// True if the disk takes a file that is worth an attempt to open a database.
+fn takes_writes(dir: &Path) -> bool {
+    let path = dir.join("probe");
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![1; PROBE_BYTES])?;
+        file.sync_all()
+    });
+    drop(std::fs::remove_file(&path));
+    written.is_ok()
 }
 
 impl Loop {
@@ -62,7 +80,7 @@ impl Loop {
     /// When store or feed need a person, or the log is away for too long.
     pub fn run(mut self) -> Result<(), Error> {
         self.report.not_yet("bootstrapping");
-        let followers = self.followers()?;
+        let Some(followers) = self.followers()? else { return Ok(()) };
         let Some(mut follower) = self.opened(&followers, None)? else { return Ok(()) };
         followers.events.emit(&Event::Opened { head: follower.facts().head });
         let mut heads: Option<Arc<HeadTracker>> = None;
@@ -75,6 +93,9 @@ impl Loop {
                 Err(Error::Log(source)) if may_pass(&source) => {
                     self.wait_for_log(source, heads.as_deref())?;
                     continue;
+                }
+                Err(Error::Store(source)) if source.is_disk() => {
+                    return self.outlast(source, heads.as_deref());
                 }
                 Err(error) if error.may_be_cut() => {
                     match self.elsewhere(&follower, error, &followers, heads.as_deref())? {
@@ -108,12 +129,40 @@ impl Loop {
         Ok(())
     }
 
-    fn followers(&self) -> Result<Followers, Error> {
+    /// Opens the database; waits while the disk refuses that. `None` at a shutdown.
+    fn followers(&mut self) -> Result<Option<Followers>, Error> {
         let settings = self.settings.clone();
         let cache = usize::try_from(settings.store_cache_bytes).unwrap_or(usize::MAX);
-        let store = Arc::new(Store::open(&crate::store_path(&settings.state_dir), cache)?);
-        let (liveness, health) = (Arc::new(Liveness::default()), self.health.clone());
-        Ok(Followers { settings, store, liveness, events: tracer::logging(), health })
+        while !self.shutdown.is_triggered() {
+            match Store::open(&crate::store_path(&settings.state_dir), cache) {
+                Ok(store) => {
+                    let (store, liveness) = (Arc::new(store), Arc::new(Liveness::default()));
+                    let (events, health) = (tracer::logging(), self.health.clone());
+                    return Ok(Some(Followers { settings, store, liveness, events, health }));
+                }
+                Err(refused) if refused.is_disk() && self.report.disk_refuses(&refused, None) => {
+                    std::thread::sleep(OPEN_AGAIN);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Serves what is written until the disk takes writes again. Then only a database that is opened anew does, so the
+    /// end is due, as it is when that takes too long.
+    fn outlast(
+        &mut self,
+        refused: maidenlane_store::Error,
+        heads: Option<&HeadTracker>,
+    ) -> Result<(), Error> {
+        while !self.shutdown.is_triggered() {
+            if !self.report.disk_refuses(&refused, heads) || takes_writes(&self.settings.state_dir) {
+                return Err(refused.into());
+            }
+            std::thread::sleep(TRY_AGAIN);
+        }
+        Ok(())
     }
 
     /// Opens the log; waits while it is away. `None` at a shutdown.

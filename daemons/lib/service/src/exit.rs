@@ -47,6 +47,19 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Failure of `what` with a file: of settings if it is not there or not ours, and one that may pass if it is the
+    /// disk's.
+    pub fn file(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{
+            AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+        };
+        let settings = matches!(
+            error.kind(),
+            AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+        );
+        Self::new(if settings { Exit::Settings } else { Exit::GaveUp }, format!("{what}: {error}"))
+    }
+
     /// A failure that ends the process with `exit`.
     pub fn new(exit: Exit, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit, at_once: false, source: source.into() }

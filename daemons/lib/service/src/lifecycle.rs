@@ -84,9 +84,7 @@ impl Addresses {
         let draft = self.path.with_extension("json.new");
         std::fs::write(&draft, bound.to_string())
             .and_then(|()| std::fs::rename(&draft, &self.path))
-            .map_err(|error| {
-                Failure::new(Exit::Settings, format!("write {}: {error}", self.path.display()))
-            })?;
+            .map_err(|error| Failure::file(format_args!("write {}", self.path.display()), &error))?;
         self.health.set_section("addresses", bound);
         Ok(())
     }
@@ -150,7 +148,7 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     let shared = D::shared(&loaded.settings);
     let filter = telemetry::init(&shared.log_filter, shared.log_json)?;
     std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
-        Failure::new(Exit::Settings, format!("create stateDir {}: {error}", shared.state_dir.display()))
+        Failure::file(format_args!("create stateDir {}", shared.state_dir.display()), &error)
     })?;
     let build = |mut builder: Builder| {
         builder.enable_all().build().map_err(|error| Failure::new(Exit::TaskDied, error))

@@ -80,9 +80,22 @@ impl Error {
         let path = path.to_owned();
         match source.kind() {
             rocksdb::ErrorKind::Corruption => Self::Corruption { found: format!("{what}: {source}"), path },
-            // RocksDB has no kind of its own for it.
-            rocksdb::ErrorKind::IOError if source.as_ref().contains("/LOCK: ") => Self::InUse { path },
+            // RocksDB has no kind of its own for it. A disk may refuse the file of the lock as any other.
+            rocksdb::ErrorKind::IOError if is_locked(source.as_ref()) => Self::InUse { path },
             _ => Self::Rocks { what, path, source },
         }
     }
+
+    /// True if the disk refused to write or sync: full, or failing. RocksDB writes nothing more then until it is opened
+    /// anew, and what is written can be read on. A file that is gone is none of that.
+    #[must_use]
+    pub fn is_disk(&self) -> bool {
+        matches!(self, Self::Rocks { source, .. } if source.kind() == rocksdb::ErrorKind::IOError
+            && !source.as_ref().contains("No such file"))
+    }
+}
+
+fn is_locked(message: &str) -> bool {
+    message.contains("/LOCK: Resource temporarily unavailable")
+        || message.contains("lock hold by current process")
 }

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 const CHUNK_BYTES: u64 = 4 << 20;
 /// Length and checksum in front of a frame.
 const PREFIX_BYTES: u64 = 8;
+/// Smallest part that a disk writes.
+const SECTOR_BYTES: u64 = 512;
 
 /// INIT frame: what geth says of itself when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl Segment {
     /// Refuses damage in a file that is complete: only what a crash leaves may stand behind the last whole frame.
     fn refuse_damage(&self) -> Result<(), Error> {
         let (rest, _) = self.read(self.scanned, u64::MAX)?;
-        if frame::is_torn_tail(&rest) {
+        if has_hole(self.scanned, &rest) || frame::is_torn_tail(&rest) {
             return Ok(());
         }
         let what = frame::read(&rest).err().unwrap_or(FrameError::Incomplete);
@@ -164,7 +166,7 @@ impl Segment {
                     self.note(offset, heading, window.live.then_some(frame), take);
                 }
                 Err(error) => {
-                    return if self.at_tail(rest, window.file_len) {
+                    return if self.at_tail(rest, window.file_len) || has_hole(self.scanned, rest) {
                         Ok(true)
                     } else {
                         Err(self.corrupt(self.scanned, error.to_string()))
@@ -269,6 +271,27 @@ impl Segment {
     fn failed(&self, what: &'static str, source: std::io::Error) -> Error {
         Error::Spool { what, path: self.path.clone(), source }
     }
+}
+
+/// True if the bad frame at byte `at`, with which `rest` begins, lacks a sector that the disk was to write.
+///
+/// # Correctness
+/// A power cut leaves such holes in what the hook had not synced, and may leave whole frames behind them. Those are of
+/// blocks that geth has lost with them, and executes again. Were it another damage that looks so, the blocks would be
+/// missed, and not read wrongly.
+fn has_hole(at: u64, rest: &[u8]) -> bool {
+    let declared = rest.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
+    let to_sector = |bytes: u64| SECTOR_BYTES - at.saturating_add(bytes) % SECTOR_BYTES;
+    // A hole in which the length itself lies, or one further on, with all of the last sector.
+    let frame = if declared == 0 { 0 } else { PREFIX_BYTES.saturating_add(declared) };
+    if frame > len_u64(rest) {
+        return false;
+    }
+    let (head, span) = (to_sector(0), frame.saturating_add(to_sector(frame)));
+    let [head, span] = [head, span].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len()));
+    let (first, sectors) = rest.get(..span).unwrap_or_default().split_at(head);
+    let sectors = sectors.chunks(usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX));
+    std::iter::once(first).chain(sectors).any(|part| part.iter().all(|byte| *byte == 0))
 }
 
 fn len_u64(bytes: &[u8]) -> u64 {

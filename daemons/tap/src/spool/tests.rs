@@ -93,6 +93,28 @@ fn a_torn_tail_is_skipped_once_geth_has_started_again() {
 }
 
 #[test]
+fn a_hole_that_a_power_cut_left_ends_the_segment() {
+    const SECTOR: usize = 512;
+    let chain = chain(12);
+    let content: Vec<u8> = chain.iter().skip(1).flat_map(Sample::frames).collect();
+    let (start, one) = (sample::init_frame().len(), chain[1].frames().len());
+    let sectors = (start + one).div_ceil(SECTOR)..(start + content.len()).div_ceil(SECTOR);
+    assert!(sectors.len() > 4);
+    for sector in sectors {
+        let mut content = content.clone();
+        content[sector * SECTOR - start..].iter_mut().take(SECTOR).for_each(|byte| *byte = 0);
+        let dir = tempfile::tempdir().unwrap();
+        sample::write(dir.path(), 1, &content);
+        let mut spool = Spool::new(dir.path());
+        let before = spool.scan(&mut || ()).unwrap().blocks;
+        assert!((1..12).contains(&before), "sector {sector}: {before}");
+        sample::write(dir.path(), 2, &chain[12].frames());
+        let Found { blocks, torn, .. } = spool.scan(&mut || ()).unwrap();
+        assert_eq!((blocks, torn), (1, 1), "sector {sector}");
+    }
+}
+
+#[test]
 fn a_bad_frame_with_more_behind_it_is_corruption() {
     let chain = chain(2);
     let mut bytes = chain[1].frames();

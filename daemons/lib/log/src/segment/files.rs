@@ -132,6 +132,19 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Writes everything from byte `from` on once more, in place: a sync that failed in another process may have left pages
+/// that the kernel takes for written, and a sync of those proves nothing.
+pub(super) fn rewrite(file: &File, from: u64) -> std::io::Result<()> {
+    let mut bytes = vec![0; 256 << 10];
+    let mut pos = from;
+    loop {
+        let read = file.read_at(&mut bytes, pos)?;
+        let Some(part) = bytes.get(..read).filter(|part| !part.is_empty()) else { return Ok(()) };
+        file.write_all_at(part, pos)?;
+        pos += part.len() as u64;
+    }
+}
+
 /// Makes the names in `dir` durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
     File::open(dir).and_then(|file| file.sync_all()).map_err(|error| failed("sync", dir, error))

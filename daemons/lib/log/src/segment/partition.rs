@@ -26,8 +26,8 @@ pub(super) struct Partition {
     lock: File,
     mark: Option<MarkFile>,
     open: Option<Open>,
-    /// Reason why it is broken for good: the disk refused what had been written.
-    broken: Option<String>,
+    /// The mark of a failed append that the disk did not even let be cut off.
+    uncut: Option<Mark>,
 }
 
 /// The active segment as this process left it.
@@ -62,17 +62,11 @@ impl Drop for Locked<'_> {
 impl Partition {
     pub(super) fn open(dir: &Path) -> Result<Self, Error> {
         let lock = files::open_lock(&dir.join(LOCK))?;
-        Ok(Self { dir: dir.to_owned(), lock, mark: None, open: None, broken: None })
+        Ok(Self { dir: dir.to_owned(), lock, mark: None, open: None, uncut: None })
     }
 
     /// Waits for its turn, then repairs what a killed holder left.
     pub(super) fn lock(&mut self, wait: Duration) -> Result<Locked<'_>, Error> {
-        if let Some(why) = &self.broken {
-            let source = std::io::Error::other(why.clone());
-            let what =
-                format!("{} does not take appends; reopen it once the disk is well", self.dir.display());
-            return Err(Error::Io { what, source });
-        }
         lock_file(&self.lock, &self.dir, wait)?;
         let mut locked = Locked { partition: self };
         locked.settle()?;
@@ -105,6 +99,7 @@ impl Locked<'_> {
             Some(file) => file.read()?,
             None => self.open_mark()?,
         };
+        self.cut_off(mark)?;
         let is_mine = self.partition.open.as_ref().is_some_and(|open| open.mark == mark);
         if !is_mine {
             self.partition.open = None;
@@ -122,6 +117,17 @@ impl Locked<'_> {
             let index = index::Writer::open(&self.partition.dir, mark.base, mark.pos);
             self.partition.open = Some(Open { mark, file, created_ms: header.created_ms, index });
         }
+        Ok(())
+    }
+
+    /// Cuts off what is left of a failed append, unless another process has settled it meanwhile.
+    fn cut_off(&mut self, mark: Mark) -> Result<(), Error> {
+        if self.partition.uncut.is_some_and(|before| before == mark) {
+            let (file, _) = files::open_segment(&self.partition.dir, mark.base, true)?;
+            let path = segment_path(&self.partition.dir, mark.base);
+            file.set_len(mark.pos).map_err(|error| failed("cut", &path, error))?;
+        }
+        self.partition.uncut = None;
         Ok(())
     }
 
@@ -154,6 +160,8 @@ impl Locked<'_> {
             if base == tail.base && tail.torn_bytes > 0 {
                 file.set_len(tail.pos).map_err(|error| failed("cut", &path, error))?;
             }
+            let from = if base == mark.base { mark.pos } else { 0 };
+            files::rewrite(&file, from).map_err(|error| failed("write", &path, error))?;
             file.sync_all().map_err(|error| failed("sync", &path, error))?;
         }
         files::sync_dir(dir)?;
@@ -182,18 +190,11 @@ impl Locked<'_> {
             pos: before.pos + batch.bytes.len() as u64,
             ..before
         };
-        let mut disk_refused = false;
         let done = open
             .file
             .write_all_at(&batch.bytes, before.pos)
             .map_err(|error| failed("write", &path, error))
-            .and_then(|()| {
-                open.file.sync_data().map_err(|error| {
-                    let error = failed("sync", &path, error);
-                    disk_refused = !matches!(error, Error::Full { .. });
-                    error
-                })
-            })
+            .and_then(|()| open.file.sync_data().map_err(|error| failed("sync", &path, error)))
             .and_then(|()| self.partition.mark.as_ref().map_or(Ok(()), |file| file.publish(after)));
         match done {
             Ok(()) => {
@@ -204,11 +205,9 @@ impl Locked<'_> {
                 Ok(())
             }
             Err(error) => {
-                // After a failed sync the kernel may hold pages as clean that the disk has not: never trust them.
-                let cut = open.file.set_len(before.pos);
-                if disk_refused || cut.is_err() {
-                    self.partition.broken = Some(format!("an earlier append failed: {error}"));
-                }
+                // After a failed sync the kernel may hold pages as clean that the disk has not: never trust them, and
+                // above all not a second sync. Cut off, they are written again by who tries again.
+                self.partition.uncut = open.file.set_len(before.pos).is_err().then_some(before);
                 self.partition.open = None;
                 Err(error)
             }
