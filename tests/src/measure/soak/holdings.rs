@@ -1,4 +1,4 @@
-//! What each daemon holds while it is under load: memory, descriptors, threads, disk. How fast it may grow stands here.
+//! Holdings of each daemon under load: memory, descriptors, threads, disk. How fast they may grow stands here.
 
 use std::{
     fmt, fs,
