@@ -43,8 +43,8 @@ const DAEMONS: [Watched; 2] = [
     Watched {
         name: "tap",
         daemon: |net| Ok(net.tap()),
-        paths: &["tap", "log", "spool"],
-        bounds: [at_most(10.0, 32.0), at_most(1.0, 8.0), at_most(1.0, 4.0), at_most(400.0, 1_000.0)],
+        paths: &["tap", "log", "geth/spool"],
+        bounds: [at_most(10.0, 32.0), at_most(1.0, 8.0), at_most(1.0, 4.0), at_most(600.0, 1_000.0)],
     },
     Watched {
         name: "replica",
