@@ -17,7 +17,7 @@ const SMALL: Size = Size {
 };
 /// A client beside them waits no longer: of a hundred requests the slowest may, on a busy machine.
 const WAIT_MAX_MS: f64 = 800.0;
-/// What waits for one client or for all of them is bounded: answers by 32 of the largest, notifications, filters.
+/// Growth is bounded by what may wait for one address: 16 of the largest answers, notifications, filters.
 const GROWTH_MAX_MB: u64 = 300;
 
 #[test]

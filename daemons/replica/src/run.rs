@@ -68,7 +68,7 @@ async fn serve(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let limits = settings.get().rpc.limits;
-    let bound = listeners::open(&settings.get().listeners, limits, addresses).await?;
+    let bound = listeners::open(&settings.get().listeners, limits, addresses)?;
     let calls = settings.part(|settings| settings.rpc.clone());
     let rpc = Rpc::with(heads, calls, sinks).map_err(|error| Failure::new(Exit::TaskDied, error))?;
     health.set_ready();

@@ -24,11 +24,11 @@ pub struct BoundListener {
     path: Option<PathBuf>,
 }
 
-/// Binds all listeners, or none.
+/// Binds all listeners, or none. To be called within a runtime.
 ///
 /// # Errors
 /// Naming the listener whose address or files cannot be used.
-pub async fn open(
+pub fn open(
     listeners: &[Listener],
     limits: Limits,
     addresses: &Addresses,
@@ -39,7 +39,7 @@ pub async fn open(
             Failure::new(Exit::Settings, format!("rpc.listeners `{}`: {error}", listener.name))
         };
         let rules = Arc::new(rules(listener, limits, in_flight.clone()).map_err(refused)?);
-        let (socket, path, bound) = bind(&listener.at).await.map_err(refused)?;
+        let (socket, path, bound) = bind(&listener.at).map_err(refused)?;
         addresses.add(&listener.name, bound)?;
         opened.push(BoundListener { socket, rules, path });
     }
@@ -55,7 +55,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn bind(at: &At) -> Result<(Socket, Option<PathBuf>, String), String> {
+fn bind(at: &At) -> Result<(Socket, Option<PathBuf>, String), String> {
     match at {
         At::Address(address) => {
             let failed = |error| format!("bind {address}: {error}");

@@ -1,4 +1,4 @@
-//! What others notice of a hostile client: answers to a well-behaved one, the replica's memory, and whether it stays ready.
+//! Effects of a hostile client on others: answers to a well-behaved one, the memory of the replica, and whether it stays ready.
 
 use std::{
     net::Ipv4Addr,

@@ -90,7 +90,7 @@ pub struct Figures {
     pub before_mb: u64,
     /// Memory and readiness meanwhile.
     pub health: Health,
-    /// What the hostile client did.
+    /// Doings of the hostile client, in its own words.
     pub did: String,
 }
 

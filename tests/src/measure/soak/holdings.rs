@@ -1,4 +1,4 @@
-//! What each daemon holds while it is under load: memory, descriptors, threads, disk. How fast it may grow stands here.
+//! Holdings of each daemon under load: memory, descriptors, threads, disk. How fast they may grow stands here.
 
 use std::{
     fmt, fs,
@@ -43,14 +43,14 @@ const DAEMONS: [Watched; 2] = [
     Watched {
         name: "tap",
         daemon: |net| Ok(net.tap()),
-        paths: &["tap", "log", "spool"],
+        paths: &["tap", "log", "geth/spool"],
         bounds: [at_most(10.0, 32.0), at_most(1.0, 8.0), at_most(1.0, 4.0), at_most(600.0, 1_000.0)],
     },
     Watched {
         name: "replica",
         daemon: |net| net.replica_daemon(0),
         paths: &["replica-0"],
-        bounds: [at_most(40.0, 128.0), at_most(10.0, 64.0), at_most(1.0, 16.0), at_most(500.0, 150_000.0)],
+        bounds: [at_most(40.0, 128.0), at_most(10.0, 64.0), at_most(1.0, 16.0), at_most(400.0, 150_000.0)],
     },
 ];
 
