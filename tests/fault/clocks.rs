@@ -18,7 +18,7 @@ const BLOCKS: usize = 2;
 /// The day of a clock that stands still.
 const FROZEN: &str = "2026-01-01";
 
-/// What a clock shows.
+/// Time that a clock shows.
 #[derive(Debug, Clone, Copy)]
 enum Shown {
     Right,

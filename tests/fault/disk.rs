@@ -26,7 +26,7 @@ pub(crate) enum Call {
     Create,
 }
 
-/// What a refused call returns.
+/// Error of a refused call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// EIO.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::disk::Disk;
 
-/// What lies on a disk of its own.
+/// Directory on a disk of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Of the hook inside geth.

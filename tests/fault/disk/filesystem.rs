@@ -21,7 +21,7 @@ use super::{
 const FRESH: Duration = Duration::ZERO;
 const BLOCK_BYTES: u32 = 4096;
 
-/// What FUSE serves and a test changes.
+/// Disk as FUSE serves it and a test changes it.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) image: Image,

@@ -311,7 +311,7 @@ mod tests {
         OsStr::new(name)
     }
 
-    /// What every one of many cuts leaves of two files, the second of which was renamed, must be one of `allowed`.
+    /// Files that many cuts leave, with their content.
     fn left(make: impl Fn(&mut Image)) -> BTreeSet<Vec<(String, String)>> {
         let after = |seed| {
             let mut image = Image::new();

@@ -147,3 +147,21 @@ fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
     check(gone, None);
     check(came, Some((10, true)));
 }
+
+#[test]
+fn a_block_below_what_can_be_undone_is_refused_with_the_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let block = |number: u64| BlockRef::new(number, keccak256(number.to_be_bytes()));
+    // Undo rows go many blocks at a time, and never of the last `undo_blocks`.
+    let head = 1_023 + KEEP.undo_blocks;
+    for number in 1..=head {
+        change(&store, |batch| store.advance(batch, &advance(block(number), block(number - 1).hash)));
+    }
+    let undo = |number: u64| {
+        let mut batch = store.batch(store.facts(), KEEP);
+        store.undo(&mut batch, block(number), block(number - 1).hash).map(drop)
+    };
+    assert!(text(&undo(1_023).unwrap_err()).contains("undo rows (the reorg is too deep)"));
+    undo(1_024).unwrap();
+}
