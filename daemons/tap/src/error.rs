@@ -130,12 +130,6 @@ impl Error {
         }
     }
 
-    /// True if a log that was never read may still come.
-    pub(crate) const fn may_come(&self) -> bool {
-        use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
-        matches!(self, Self::Log(Kafka { .. } | NoTopic { .. } | Timeout { .. }))
-    }
-
     const fn exit(&self) -> Exit {
         match self {
             Self::WrongChain { .. }

@@ -234,4 +234,4 @@ mod http2_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -112,6 +112,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// True if waiting may help where the log was never reached: brokers and topics may come later.
+    #[must_use]
+    pub const fn may_come(&self) -> bool {
+        matches!(self, Self::Kafka { .. } | Self::NoTopic { .. } | Self::Timeout { .. })
+    }
+}
+
 /// Producer of one topic.
 pub trait LogProducer: Send {
     /// Appends all entries in order and returns their offsets once they are *durable* (fdatasync, or acks=all).

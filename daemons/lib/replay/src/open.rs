@@ -108,11 +108,5 @@ impl Followers {
 /// True if the log is away, and waiting may help: also for rights, which were there at the start.
 pub(crate) const fn may_pass(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::Forbidden;
-    may_come(error) || matches!(error, Forbidden { .. })
-}
-
-/// True if a log that was never read may still come.
-pub(crate) const fn may_come(error: &maidenlane_log::Error) -> bool {
-    use maidenlane_log::Error::{Kafka, NoTopic, Timeout};
-    matches!(error, Kafka { .. } | NoTopic { .. } | Timeout { .. })
+    error.may_come() || matches!(error, Forbidden { .. })
 }

@@ -7,7 +7,7 @@ use crate::follow::Follower;
 use crate::heads::HeadTracker;
 use crate::liveness::{Liveness, missing};
 use crate::metrics::Gauges;
-use crate::open::{Followers, may_come, may_pass};
+use crate::open::{Followers, may_pass};
 use crate::report::Report;
 use crate::{Fresh, Live as _};
 use maidenlane_service::{Current, Health, Metrics, Shutdown, tracer};
@@ -177,7 +177,7 @@ impl Loop {
                     self.report.log_is_back();
                     return Ok(Some(follower));
                 }
-                Err(Error::Log(source)) if may_come(&source) || heads.is_some() && may_pass(&source) => {
+                Err(Error::Log(source)) if source.may_come() || heads.is_some() && may_pass(&source) => {
                     self.wait_for_log(source, heads)?;
                 }
                 Err(error) => return Err(error),

@@ -31,8 +31,8 @@ impl Start {
                     self.reporter.works();
                     return Ok(Some(begun));
                 }
-                Err(error) if error.may_come() => {
-                    self.reporter.fails(error)?;
+                Err(Error::Log(away)) if away.may_come() => {
+                    self.reporter.fails(Error::Log(away))?;
                     std::thread::sleep(TRY_AGAIN);
                 }
                 Err(error) => return Err(error),

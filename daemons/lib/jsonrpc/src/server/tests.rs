@@ -91,7 +91,7 @@ fn stops_when_told() {
 }
 
 /// Serves the fake on a real socket and runs `client` against it.
-pub(super) fn serving<C: Future<Output = ()>>(
+pub(crate) fn serving<C: Future<Output = ()>>(
     rules: Listener,
     client: impl FnOnce(std::net::SocketAddr) -> C,
 ) {

@@ -1,13 +1,12 @@
 use super::*;
 use crate::access::{Access, Identity, Proof};
-use crate::dispatch::tests::Fake;
-use crate::{Limits, Listener, serve};
+use crate::server::tests::serving;
+use crate::{Limits, Listener};
 use maidenlane_testkit::certificates::{Authority, Signed};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -40,28 +39,13 @@ impl Server {
 
     /// Serves the fake and runs `client` against it.
     pub(crate) fn with<C: Future<Output = ()>>(&self, client: impl FnOnce(SocketAddr) -> C) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-            let address = socket.local_addr().expect("bound");
-            let tls = Tls::load(self.files.clone()).expect("good files");
-            let reader = Identity::new("reader".to_owned(), None, false, None);
-            let access = tls
-                .is_mutual()
-                .then(|| Arc::new(Access::new([(Proof::Certificate("reader.example".to_owned()), reader)])));
-            let rules = Listener { tls: Some(Arc::new(tls)), access, ..Listener::open(Limits::default()) };
-            let (stop, stopped) = oneshot::channel::<()>();
-            let until = async {
-                let _ = stopped.await;
-            };
-            let serving = serve(socket, Arc::new(Fake::default()), Arc::new(rules), until);
-            let asking = async {
-                client(address).await;
-                let _ = stop.send(());
-            };
-            let (served, ()) = tokio::join!(serving, asking);
-            served.expect("a clean stop");
-        });
+        let tls = Tls::load(self.files.clone()).expect("good files");
+        let reader = Identity::new("reader".to_owned(), None, false, None);
+        let access = tls
+            .is_mutual()
+            .then(|| Arc::new(Access::new([(Proof::Certificate("reader.example".to_owned()), reader)])));
+        let rules = Listener { tls: Some(Arc::new(tls)), access, ..Listener::open(Limits::default()) };
+        serving(rules, client);
         std::fs::remove_dir_all(&self.dir).expect("ours");
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Message};
 
 use super::complaint::Complaints;
-use super::ends::settled;
+use super::ends::{refuse_outside, settled};
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, From, LogConsumer, Offset};
@@ -109,12 +109,7 @@ impl Consumer {
     }
 
     fn refuse_outside(&self, wanted: u64) -> Result<(), Error> {
-        let topic = self.topic.clone();
-        match settled(wanted, self.options.timeout, || self.watermarks())? {
-            (earliest, _) if wanted < earliest => Err(Error::RetentionGap { topic, wanted, earliest }),
-            (_, end) if wanted > end => Err(Error::BeyondEnd { topic, wanted, end }),
-            _ => Ok(()),
-        }
+        refuse_outside(&self.topic, wanted, self.options.timeout, || self.watermarks())
     }
 
     fn move_to(&mut self, next: u64) {

@@ -31,6 +31,24 @@ pub(super) fn settled(
     }
 }
 
+/// Refuses a position of `topic` that is not in a partition, or no longer.
+///
+/// # Errors
+/// [`Error::RetentionGap`], [`Error::BeyondEnd`], or those of `ask`.
+pub(super) fn refuse_outside(
+    topic: &str,
+    wanted: u64,
+    patience: Duration,
+    ask: impl FnMut() -> Result<(u64, u64), Error>,
+) -> Result<(), Error> {
+    let topic = topic.to_owned();
+    match settled(wanted, patience, ask)? {
+        (earliest, _) if wanted < earliest => Err(Error::RetentionGap { topic, wanted, earliest }),
+        (_, end) if wanted > end => Err(Error::BeyondEnd { topic, wanted, end }),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::complaint::{Complaints, refusal};
 use super::consumer::{READING, entry};
-use super::ends::settled;
+use super::ends::refuse_outside;
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
 use crate::{Entry, Error, GroupConsumer, Offset};
@@ -172,15 +172,8 @@ impl Group {
             .map_err(|error| self.failed("positions", refusal(&self.client, error)))?;
         for one in committed.elements() {
             let rdkafka::Offset::Offset(wanted) = one.offset() else { continue };
-            let (topic, wanted) = (self.topic.clone(), unsigned(wanted));
             let ask = || self.watermarks(one.partition()).map(|(low, high)| (unsigned(low), unsigned(high)));
-            match settled(wanted, self.options.timeout, ask)? {
-                (earliest, _) if wanted < earliest => {
-                    return Err(Error::RetentionGap { topic, wanted, earliest });
-                }
-                (_, end) if wanted > end => return Err(Error::BeyondEnd { topic, wanted, end }),
-                _ => {}
-            }
+            refuse_outside(&self.topic, unsigned(wanted), self.options.timeout, ask)?;
         }
         Ok(())
     }
