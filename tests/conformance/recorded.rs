@@ -1,6 +1,6 @@
 //! A recorded geth's answers on a chain of ours through all forks: a replica must give the same.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use maidenlane_tests::{
     compare::Comparison,
@@ -33,9 +33,8 @@ fn our_own_chain_is_served_as_geth_did() {
 fn a_replica_says_why_it_does_not_serve_yet() {
     let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };
     let mut net = Net::build(&plan).unwrap();
-    let config = net.replica_daemon(0).unwrap().config().to_owned();
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("maxHeadAge_s = None Natural", "maxHeadAge_s = Some 120")).unwrap();
+    let bounded = |text: &str| text.replace("maxHeadAge_s = None Natural", "maxHeadAge_s = Some 120");
+    net.replica_daemon(0).unwrap().edit(bounded).unwrap();
     let says = |net: &mut Net, words: &str| {
         wait::until(&format!("{words:?} in the status"), Duration::from_secs(60), || {
             let status = net.replica_daemon(0).and_then(|replica| replica.status());

@@ -84,8 +84,8 @@ fn alloy() -> Option<Command> {
     Some(Command::new(target.join("debug/maidenlane-client-alloy")))
 }
 
-/// Programs of a Go module: ours on geth's client packages, and geth's own that it names as tools.
-pub(crate) fn go(program: &str) -> Option<Command> {
+/// Where the programs of a Go module are: ours on geth's client packages, and geth's own that it names as tools.
+pub(crate) fn go() -> Option<PathBuf> {
     if !GO.met() {
         println!("not run: no {}", GO.name);
         return None;
@@ -96,7 +96,7 @@ pub(crate) fn go(program: &str) -> Option<Command> {
     // Go builds only what has changed.
     build.args(["build", "-o"]).arg(dir.join("")).args([".", "tool"]).current_dir(scripts);
     output(&mut build).unwrap_or_else(|error| panic!("{error}"));
-    Some(Command::new(dir.join(program)))
+    Some(dir)
 }
 
 /// A network with traffic for as long as the client runs.
@@ -166,5 +166,5 @@ fn web3_py_gets_the_same_answers() {
 
 #[test]
 fn geths_own_client_gets_the_same_answers() {
-    check(go("client"));
+    check(go().map(|dir| Command::new(dir.join("client"))));
 }

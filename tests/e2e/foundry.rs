@@ -116,13 +116,7 @@ fn contract_test(fork: &Client, contract: &str) -> Vec<Value> {
 
 fn mined(fork: &Client, transaction: &Value) -> Value {
     let hash = fork.call("eth_sendTransaction", &json!([transaction])).unwrap();
-    let receipt = wait::until("a receipt", SOON, || {
-        let receipt = fork.call("eth_getTransactionReceipt", &json!([hash]));
-        receipt
-            .map_err(|failure| failure.to_string())
-            .and_then(|receipt| if receipt.is_null() { Err("none yet".to_owned()) } else { Ok(receipt) })
-    });
-    let receipt = receipt.unwrap();
+    let receipt = fork.receipt(&hash, SOON).unwrap();
     assert_eq!(receipt["status"], "0x1", "{receipt}");
     receipt
 }

@@ -56,9 +56,9 @@ impl World {
         let sasl = "mechanism = < Plain | ScramSha256 | ScramSha512 >.ScramSha512";
         let sasl = format!("{sasl}, user = \"{TAP}\", password = \"{{credential:kafka-password}}\"");
         let edit = |daemon: &Daemon, address: String, changes: &[(&str, String)]| {
-            let text = fs::read_to_string(daemon.config()).unwrap().replace(&administrator, &address);
-            let text = changes.iter().fold(text, |text, (field, value)| set(&text, field, value));
-            fs::write(daemon.config(), text).unwrap();
+            let set_all =
+                |text: String| changes.iter().fold(text, |text, (field, value)| set(&text, field, value));
+            daemon.edit(|text| set_all(text.replace(&administrator, &address))).unwrap();
         };
         let tap = net.tap();
         tap.environment("CREDENTIALS_DIRECTORY", files.path().to_str().unwrap());
@@ -66,9 +66,7 @@ impl World {
         let mutual =
             format!("ca = {}, certificate = {}, key = {}", file("ca"), file("certificate"), file("key"));
         let replica = net.replica_daemon(0).unwrap();
-        let group =
-            fs::read_to_string(replica.config()).unwrap().replace("\"emitter\"", "\"maidenlane-emitter\"");
-        fs::write(replica.config(), group).unwrap();
+        replica.edit(|text| text.replace("\"emitter\"", "\"maidenlane-emitter\"")).unwrap();
         edit(replica, broker.mutual_address().unwrap(), &[("tls", mutual)]);
         let printed = net.command(&[
             "log",

@@ -43,18 +43,19 @@ fn listeners_keep_their_rules() {
     let mut net = Net::build(&plan).unwrap();
     let (socket, token) = (net.dir().join("rpc.ipc"), net.dir().join("token"));
     fs::write(&token, "t0ken\n").unwrap();
-    let config = net.replica_daemon(0).unwrap().config().to_owned();
-    let text = fs::read_to_string(&config).unwrap();
-    let (before, rest) = text.split_once("listeners = [").unwrap();
-    let (all, after) = rest.split_once("], methodTimeouts").unwrap();
-    let listeners = format!(
-        "let all = {all} in [ all // {{ namespaces = [ \"eth\" ] }}, all // {{ name = \"ipc\", listen = \"{}\" }}\n\
-         , all // {{ name = \"guarded\", access = [ {{ name = \"someone\", maySend = False, callsPerSecond = None Natural\n\
-         , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{}\" }} ] }} ]",
-        socket.display(),
-        token.display()
-    );
-    fs::write(&config, format!("{before}listeners = ({listeners}), methodTimeouts{after}")).unwrap();
+    let guard = |text: &str| {
+        let (before, rest) = text.split_once("listeners = [").unwrap();
+        let (all, after) = rest.split_once("], methodTimeouts").unwrap();
+        let listeners = format!(
+            "let all = {all} in [ all // {{ namespaces = [ \"eth\" ] }}, all // {{ name = \"ipc\", listen = \"{}\" }}\n\
+             , all // {{ name = \"guarded\", access = [ {{ name = \"someone\", maySend = False, callsPerSecond = None Natural\n\
+             , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{}\" }} ] }} ]",
+            socket.display(),
+            token.display()
+        );
+        format!("{before}listeners = ({listeners}), methodTimeouts{after}")
+    };
+    net.replica_daemon(0).unwrap().edit(guard).unwrap();
     net.start().unwrap();
 
     let replica = net.replica_daemon(0).unwrap();

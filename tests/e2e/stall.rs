@@ -7,7 +7,6 @@ use maidenlane_tests::{
     interrupt::Interrupt,
     scenario::{Carrier, Chain, Net, Plan},
     stall::{self, Crowd},
-    wait,
 };
 use serde_json::{Value, json};
 
@@ -90,10 +89,6 @@ fn deploy(net: &mut Net, code: &str) -> String {
     let input = format!("0x65{code}5f526006601af3");
     let sent = json!([{"from": from.get(0), "input": input}]);
     let hash = master.call("eth_sendTransaction", &sent).unwrap();
-    wait::until("the contract", Duration::from_secs(30), || {
-        let receipt = replica.call("eth_getTransactionReceipt", &json!([hash])).map_err(|e| e.to_string())?;
-        let address = receipt.get("contractAddress").and_then(Value::as_str).map(str::to_owned);
-        address.ok_or_else(|| receipt.to_string())
-    })
-    .unwrap()
+    let receipt = replica.receipt(&hash, Duration::from_secs(30)).unwrap();
+    receipt.get("contractAddress").and_then(Value::as_str).unwrap().to_owned()
 }

@@ -75,13 +75,7 @@ impl Caller {
         let call = json!({"from": self.from, "to": to, "input": input, "gas": "0x7a120", "nonce": nonce});
         self.nonce += 1;
         let hash = self.geth.call("eth_sendTransaction", &json!([call])).unwrap();
-        let mut receipt = Value::Null;
-        wait::until("a receipt", PATIENCE, || {
-            receipt = self.geth.call("eth_getTransactionReceipt", &json!([hash])).unwrap();
-            if receipt.is_null() { Err("none".to_owned()) } else { Ok(()) }
-        })
-        .unwrap();
-        receipt
+        self.geth.receipt(&hash, PATIENCE).unwrap()
     }
 }
 

@@ -44,11 +44,7 @@ impl Sending {
                     sender.nonce += 1;
                     taken.push(hash.clone());
                 }
-                wait::until("the master's next block", PATIENCE, || {
-                    let now = geth.block_number().map_err(|failure| failure.to_string())?;
-                    if now > head { Ok(()) } else { Err(format!("block {now}")) }
-                })
-                .unwrap();
+                geth.next_block(head, PATIENCE).unwrap();
             }
             taken
         });
@@ -121,12 +117,7 @@ fn any_of_three_brokers_may_go_and_nothing_is_lost() {
     disturb(&net, &replica, &mut cluster);
     let taken = sending.stop();
     for hash in &taken {
-        wait::until("a transaction that was taken to be mined", PATIENCE, || {
-            let receipt = geth.call("eth_getTransactionReceipt", &json!([hash]));
-            let receipt = receipt.map_err(|failure| failure.to_string())?;
-            if receipt.is_null() { Err(format!("{hash} is not")) } else { Ok(()) }
-        })
-        .unwrap();
+        geth.receipt(hash, PATIENCE).unwrap();
     }
     let came: BTreeSet<String> = emitter.stop().into_iter().collect();
     println!("{} transactions taken, {} came to the emitter", taken.len(), came.len());

@@ -1,6 +1,6 @@
 //! geth's own workload tests: questions made from a geth, with the hashes of its answers, are put to a replica.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use maidenlane_tests::{
     geth::chaingen,
@@ -24,20 +24,19 @@ const PROVED: u32 = 200;
 const FILTERS_WAIT: Duration = Duration::from_secs(60);
 
 /// Runs a command of the tool in `dir`, where it keeps its files, and returns what it printed.
-fn workload(dir: &Path, words: &[&str], side: &Client) -> String {
-    let mut tool = clients::go("workload").unwrap();
-    let done = tool.args(words).arg(side.url()).current_dir(dir).output().unwrap();
+fn workload(tool: &Path, dir: &Path, words: &[&str], side: &Client) -> String {
+    let done = Command::new(tool).args(words).arg(side.url()).current_dir(dir).output().unwrap();
     let [said, errors] = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(done.status.success(), "workload {words:?}: {}\n{said}{errors}", done.status);
     said
 }
 
 /// Has the tool make filters for as long as it takes to write some down.
-fn filters(dir: &Path, geth: &Client) {
+fn filters(tool: &Path, dir: &Path, geth: &Client) {
     let (made, log) = (dir.join("filter_queries.json"), dir.join("filtergen.log"));
-    let mut tool = clients::go("workload").unwrap();
-    let tool = tool.args(["filtergen", geth.url()]).current_dir(dir);
-    let mut tool = Process::start("filtergen", tool, &log).unwrap();
+    let mut command = Command::new(tool);
+    let command = command.args(["filtergen", geth.url()]).current_dir(dir);
+    let mut tool = Process::start("filtergen", command, &log).unwrap();
     wait::until("filters", FILTERS_WAIT, || {
         tool.alive().map_err(|failure| failure.to_string())?;
         // Half of a file is none.
@@ -62,6 +61,7 @@ fn a_replica_passes_geths_workload_tests() {
     if !GETH.met() {
         return println!("not run: no {}", GETH.name);
     }
+    let Some(programs) = clients::go() else { return };
     let chain = chaingen::chain(BLOCKS, 3).unwrap();
     let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
     let mut net = Net::proving(&plan).unwrap();
@@ -69,15 +69,19 @@ fn a_replica_passes_geths_workload_tests() {
     net.start().unwrap();
     net.caught_up(0).unwrap();
     let (geth, replica, dir) = (net.master(), net.replica(0).unwrap(), tempfile::tempdir().unwrap());
-    let dir = dir.path();
+    let (tool, dir) = (programs.join("workload"), dir.path());
     let [from, to, count] = [BLOCKS - PROVED_BLOCKS, BLOCKS, PROVED].map(|number| number.to_string());
-    workload(dir, &["historygen"], &geth);
-    workload(dir, &["tracegen", "--trace-start", &from, "--trace-end", &to], &geth);
+    workload(&tool, dir, &["historygen"], &geth);
+    workload(&tool, dir, &["tracegen", "--trace-start", &from, "--trace-end", &to], &geth);
     let proofs = ["proofgen", "--proof-start", &from, "--proof-end", &to, "--proof-states", &count];
-    workload(dir, &proofs, &geth);
-    filters(dir, &geth);
+    workload(&tool, dir, &proofs, &geth);
+    filters(&tool, dir, &geth);
     // Filter/LongRange wants ranges of more than 10,000 blocks.
-    let said =
-        workload(dir, &["test", "--archive", "--slow", "--run", "Short|Full|History|Trace|Proof"], &replica);
+    let said = workload(
+        &tool,
+        dir,
+        &["test", "--archive", "--slow", "--run", "Short|Full|History|Trace|Proof"],
+        &replica,
+    );
     println!("{said}");
 }

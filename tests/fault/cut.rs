@@ -76,9 +76,8 @@ fn round(driven: &mut Driven, entries: usize, depth: usize, meanwhile: Meanwhile
 fn a_replica_finds_its_place_in_a_log_that_was_cut_and_written_anew() {
     let Some(mut driven) = Driven::new() else { return };
     // A replica that waits in vain for signs of life looks sooner whether its place in the log is still there.
-    let config = driven.daemon("replica").config().to_owned();
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("maxSilence_ms = 15000", "maxSilence_ms = 2000")).unwrap();
+    let sooner = |text: &str| text.replace("maxSilence_ms = 15000", "maxSilence_ms = 2000");
+    driven.daemon("replica").edit(sooner).unwrap();
     driven.net.start().unwrap();
     driven.grow(0, ENTRIES_MAX);
     let mut rng = Rng::with_seed(SEED);

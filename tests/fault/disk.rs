@@ -12,7 +12,7 @@ use std::{
 use fastrand::Rng;
 use filesystem::{Served, State};
 use fuser::{BackgroundSession, Config, Errno, MountOption};
-use image::Image;
+use image::{BOUNDLESS, Image};
 use tempfile::TempDir;
 
 /// A call that can be refused.
@@ -106,7 +106,7 @@ impl Disk {
     /// Leaves room for so many bytes more; `None`: for as many as anybody wants.
     pub(crate) fn leave(&self, bytes: Option<u64>) {
         let image = &mut self.served.lock().image;
-        image.limit = bytes.map_or_else(|| Image::new().limit, |bytes| image.used() + bytes);
+        image.limit = bytes.map_or(BOUNDLESS, |bytes| image.used() + bytes);
     }
 }
 

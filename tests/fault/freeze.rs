@@ -1,9 +1,9 @@
 //! SIGSTOP of one process while the others go on. A broker's is in `kill.rs`.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use maidenlane_tests::wait;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::{check_everything, driven::Driven, long, moment};
 
@@ -15,11 +15,11 @@ const BLOCKS: usize = 3;
 
 /// Sends a signal to geth, the tap or the replica.
 fn signal(driven: &mut Driven, who: &str, signal: Signal) {
-    let id = match who {
-        "geth" => driven.net.node().id().unwrap(),
-        _ => driven.daemon(who).process().unwrap().id(),
+    let process = match who {
+        "geth" => driven.net.node().process(),
+        _ => driven.daemon(who).process(),
     };
-    kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+    process.unwrap().signal(signal);
 }
 
 fn round(driven: &mut Driven, who: &str, seconds: u64) {
@@ -42,10 +42,8 @@ fn round(driven: &mut Driven, who: &str, seconds: u64) {
 #[test]
 fn a_process_that_stands_still_goes_on() {
     let Some(mut driven) = Driven::new() else { return };
-    let config = driven.daemon("replica").config().to_owned();
-    let text = fs::read_to_string(&config).unwrap();
     let sooner = format!("maxSilence_ms = {SILENCE_MAX_MS}");
-    fs::write(&config, text.replace("maxSilence_ms = 15000", &sooner)).unwrap();
+    driven.daemon("replica").edit(|text| text.replace("maxSilence_ms = 15000", &sooner)).unwrap();
     driven.net.start().unwrap();
     driven.grow(0, BLOCKS);
     driven.followed("the beginning");

@@ -21,13 +21,14 @@ fn balance(client: &Client, block: u64) -> Value {
 }
 
 fn prune(driven: &mut Driven) {
-    let config = driven.daemon("replica").config().to_owned();
-    let text = fs::read_to_string(&config).unwrap();
     let all = "history = < All | Blocks : Natural >.All";
     let few = format!("history = < All | Blocks : Natural >.Blocks {HISTORY}");
-    let text = text.replace(all, &few);
-    assert!(text.contains(&few), "{text}");
-    fs::write(&config, text).unwrap();
+    let change = |text: &str| {
+        let text = text.replace(all, &few);
+        assert!(text.contains(&few), "{text}");
+        text
+    };
+    driven.daemon("replica").edit(change).unwrap();
 }
 
 /// Number of compactions that RocksDB tells of, of any table of histories.

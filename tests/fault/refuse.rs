@@ -50,10 +50,8 @@ fn who_waits_for_a_network_hears_why_its_tap_refuses() {
 fn a_tap_awaits_the_topic_of_its_feed() {
     let Some(mut net) = developer_net(Carrier::Segment) else { return };
     net.tap().stop().unwrap();
-    let config = net.tap().config().to_owned();
-    let text =
-        fs::read_to_string(&config).unwrap().replace(&format!("name = \"{FEED}\""), "name = \"later\"");
-    fs::write(&config, text).unwrap();
+    let later = |text: &str| text.replace(&format!("name = \"{FEED}\""), "name = \"later\"");
+    net.tap().edit(later).unwrap();
     net.tap().launch().unwrap();
     wait::until("word of the topic", REFUSED_WITHIN, || {
         let said = net.tap().readiness().map_or_else(|status| status, |()| "it is ready".to_owned());

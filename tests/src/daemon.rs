@@ -135,6 +135,16 @@ impl Daemon {
         all.get(listener).and_then(Value::as_str).map(str::to_owned).ok_or(text)
     }
 
+    /// Changes its settings, for its next start.
+    ///
+    /// # Errors
+    /// They cannot be read or written.
+    pub fn edit(&self, change: impl FnOnce(&str) -> String) -> Outcome<()> {
+        let path = &self.config;
+        let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
+        fs::write(path, change(&text)).doing(|| format!("write {}", path.display()))
+    }
+
     /// Fails, with the end of its log, if it does not run.
     ///
     /// # Errors

@@ -328,12 +328,9 @@ impl Node {
         Client::new(format!("http://127.0.0.1:{}", self.http_port))
     }
 
-    /// The process id.
-    ///
-    /// # Errors
-    /// It is not running.
-    pub fn id(&self) -> Outcome<u32> {
-        self.process.as_ref().map(Process::id).ok_or_else(|| Failure::new("geth is not running"))
+    /// The process, if it runs.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
     }
 
     /// Where the hook writes.

@@ -81,12 +81,17 @@ pub fn fixtures() -> Option<PathBuf> {
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).env("CARGO_TARGET_DIR", target());
-    // Set by the cargo that started the harness; some build scripts would be run again for it, and what needs them.
+    forget_harness(&mut command);
+    command
+}
+
+/// Keeps from `command` what the cargo that started the harness says of it: some build scripts would be run again for
+/// that, and what needs them.
+pub fn forget_harness(command: &mut Command) {
     let inherited = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(inherited)) {
         command.env_remove(name);
     }
-    command
 }
 
 /// The built binaries of the workspace.

@@ -110,10 +110,7 @@ impl Build {
             Command::new(program)
         };
         command.env("CARGO_TARGET_DIR", self.dir.join("target"));
-        // What the cargo that started us says of us.
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_PATH"] {
-            command.env_remove(name);
-        }
+        product::forget_harness(&mut command);
         command
     }
 

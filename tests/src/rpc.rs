@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::failure::{Doing, Failure, Outcome};
+use crate::{
+    failure::{Doing, Failure, Outcome},
+    wait,
+};
 
 /// Nothing asked here takes longer on a healthy node.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -80,6 +83,29 @@ impl Client {
     /// As [`Client::quantity`].
     pub fn block_number(&self) -> Outcome<u64> {
         self.quantity("eth_blockNumber", &json!([]))
+    }
+
+    /// Waits for a block beyond `head`, of a chain that grows.
+    ///
+    /// # Errors
+    /// There is none in time.
+    pub fn next_block(&self, head: u64, within: Duration) -> Outcome<()> {
+        wait::until("the next block", within, || {
+            let now = self.block_number().map_err(|failure| failure.to_string())?;
+            if now > head { Ok(()) } else { Err(format!("head {now}")) }
+        })
+    }
+
+    /// Waits for the receipt of a transaction.
+    ///
+    /// # Errors
+    /// It is not mined in time.
+    pub fn receipt(&self, hash: &Value, within: Duration) -> Outcome<Value> {
+        wait::until("a receipt", within, || {
+            let receipt = self.call("eth_getTransactionReceipt", &json!([hash]));
+            let receipt = receipt.map_err(|failure| failure.to_string())?;
+            if receipt.is_null() { Err(format!("{hash} has none")) } else { Ok(receipt) }
+        })
     }
 
     /// The hash of the block a tag or number stands for.

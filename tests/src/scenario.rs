@@ -164,11 +164,7 @@ impl Net {
     /// # Errors
     /// The settings cannot be written.
     pub fn take_transactions(&mut self) -> Outcome<()> {
-        self.replicas.iter().try_for_each(|replica| {
-            let path = replica.config();
-            let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
-            fs::write(path, settings::taking(&text)).doing(|| format!("write {}", path.display()))
-        })
+        self.replicas.iter().try_for_each(|replica| replica.edit(settings::taking))
     }
 
     /// Starts tap and replicas and waits until all serve.

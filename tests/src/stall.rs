@@ -5,7 +5,7 @@ mod program;
 mod request;
 
 use std::{
-    fmt, fs,
+    fmt,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -123,14 +123,12 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
 /// Something does not build or start.
 pub fn network() -> Outcome<Net> {
     differ::network_with(|net| {
-        let path = net.replica_daemon(0)?.config();
-        let text = fs::read_to_string(path).doing(|| format!("read {}", path.display()))?;
         let limit = |name| format!("{{ method = \"{name}\", timeout_ms = {CALL_TIMEOUT_MS} }}");
         let limits = request::methods().map(limit).collect::<Vec<_>>().join(", ");
-        let text = text
-            .replace("[] : List { method : Text, timeout_ms : Natural }", &format!("[ {limits} ]"))
-            .replace("callTimeout_ms = 5000", &format!("callTimeout_ms = {CALL_TIMEOUT_MS}"));
-        fs::write(path, text).doing(|| format!("write {}", path.display()))
+        net.replica_daemon(0)?.edit(|text| {
+            text.replace("[] : List { method : Text, timeout_ms : Natural }", &format!("[ {limits} ]"))
+                .replace("callTimeout_ms = 5000", &format!("callTimeout_ms = {CALL_TIMEOUT_MS}"))
+        })
     })
 }
 

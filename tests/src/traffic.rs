@@ -154,11 +154,8 @@ impl Traffic {
 
     /// Waits for a deployment's receipt and returns the new contract's address.
     fn mined(&self, hash: &str) -> Outcome<String> {
-        wait::until("the first contract", Duration::from_secs(30), || {
-            let receipt = self.node.call("eth_getTransactionReceipt", &json!([hash]));
-            let receipt = receipt.map_err(|failure| failure.to_string())?;
-            let address = receipt.get("contractAddress").and_then(Value::as_str);
-            address.map(str::to_owned).ok_or_else(|| format!("receipt {receipt}"))
-        })
+        let receipt = self.node.receipt(&json!(hash), Duration::from_secs(30))?;
+        let address = receipt.get("contractAddress").and_then(Value::as_str);
+        address.map(str::to_owned).ok_or_else(|| Failure::new(format!("receipt {receipt}")))
     }
 }

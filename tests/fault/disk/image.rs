@@ -16,7 +16,7 @@ pub(super) const ROOT: u64 = 1;
 /// A disk writes so many bytes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 /// Beyond any test: a disk without a limit.
-const BOUNDLESS: u64 = 1 << 40;
+pub(super) const BOUNDLESS: u64 = 1 << 40;
 
 type Names = BTreeMap<OsString, u64>;
 

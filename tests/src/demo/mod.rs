@@ -183,7 +183,8 @@ impl Demo<'_> {
             for _ in 0..BURSTS {
                 let head = self.master.block_number()?;
                 traffic.burst()?;
-                next_block(&self.master, head)?;
+                // So that bursts land in different blocks.
+                self.master.next_block(head, Duration::from_secs(30))?;
             }
             traffic.settle()?;
             self.arguments.say(&format!("{} transactions sent and mined", traffic.sent()));
@@ -286,14 +287,6 @@ impl Demo<'_> {
         println!("Ctrl-C stops");
         view::show(meter, None, || stop.raised())
     }
-}
-
-/// Waits until the developer chain has grown beyond `head`, so that bursts land in different blocks.
-fn next_block(master: &Client, head: u64) -> Outcome<()> {
-    wait::until("the next block", Duration::from_secs(30), || {
-        let now = master.block_number().map_err(|failure| failure.to_string())?;
-        if now > head { Ok(()) } else { Err(format!("head {now}")) }
-    })
 }
 
 fn send(master: &Client, sent: &AtomicU64, stop: &Interrupt) -> Outcome<()> {

@@ -89,7 +89,10 @@ fn fingerprint(net: &mut Net) -> Outcome<u64> {
 }
 
 fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
-    let geth = Server { address: address_of(net.master().url()), pid: net.node().id()? };
+    let geth = Server {
+        address: address_of(net.master().url()),
+        pid: net.node().process().ok_or_else(|| Failure::new("geth is not running"))?.id(),
+    };
     Ok((geth, Server::replica(net)?))
 }
 

@@ -39,7 +39,7 @@ const fn at_most(slope_max: f64, noise: f64) -> Bound {
 }
 
 /// Every daemon that there is. Disk is of blocks with 250 transactions; the spool is geth's to fill and the tap's to empty.
-const DAEMONS: [Watched; 2] = [
+static DAEMONS: [Watched; 2] = [
     Watched {
         name: "tap",
         daemon: |net| Ok(net.tap()),
@@ -71,9 +71,8 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Finds the processes.
     pub(super) fn open(net: &mut Net) -> Outcome<Self> {
-        static WATCHED: [Watched; 2] = DAEMONS;
         let mut all = Vec::new();
-        for watched in &WATCHED {
+        for watched in &DAEMONS {
             let process = (watched.daemon)(net)?.process();
             let pid = process.ok_or_else(|| Failure::new(format!("{} is gone", watched.name)))?.id();
             let paths = watched.paths.iter().map(|path| net.dir().join(path)).collect();
