@@ -96,10 +96,10 @@ pub(super) async fn on_pool(
 ) -> Option<Result<Json, Error>> {
     let now = Instant::now();
     let deadline = now.checked_add(time).unwrap_or(now);
-    let (there, view, params) = (Arc::clone(shared), Arc::clone(view), params.map(ToOwned::to_owned));
-    let job = shared
-        .pool
-        .run(move |cancelled| job(&there, &view, params.as_deref(), Budget::until(deadline, cancelled)));
+    let (there, seen, params) = (Arc::clone(shared), Arc::clone(view), params.map(ToOwned::to_owned));
+    let job = shared.pool.run(view.owner(), move |cancelled| {
+        job(&there, &seen, params.as_deref(), Budget::until(deadline, cancelled))
+    });
     let late = deadline.checked_add(GRACE).unwrap_or(deadline);
     let done = tokio::time::timeout_at(late.into(), job).await.ok()?;
     Some(done.map_err(refused).and_then(|answer| answer))

@@ -119,7 +119,7 @@ struct Shared {
     blocks: Blocks,
     codes: Codes,
     fees: Fees,
-    pool: Pool,
+    pool: Pool<Owner>,
     waiters: Semaphore,
     hub: Hub,
     /// Queue of transactions to be stored; `None` takes none.

@@ -5,7 +5,7 @@ use crate::rpc::tests::{ask, fake};
 use crate::rpc::{Rpc, Settings};
 use futures_util::FutureExt as _;
 use maidenlane_evm::pool::Refused;
-use maidenlane_jsonrpc::codes;
+use maidenlane_jsonrpc::{Owner, codes};
 use maidenlane_state::StateView as _;
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -34,11 +34,12 @@ fn occupy(rpc: &Rpc) -> Busy<'_> {
     let mut first = true;
     let jobs = [(), ()].map(|()| {
         let (held, started) = (Arc::clone(&held), started.clone());
-        let mut job = Box::pin(rpc.shared.pool.run(move |_| {
+        let work = move |_| {
             // Gone only when the test has ended.
             let _ = started.send(());
             let _ = held.lock().map(|held| held.recv());
-        }));
+        };
+        let mut job = Box::pin(async move { rpc.shared.pool.run(&Owner::default(), work).await });
         assert!(job.as_mut().now_or_never().is_none(), "it never ends");
         if std::mem::take(&mut first) {
             // The queue has one place: the second takes it once the first has left it.

@@ -37,12 +37,12 @@ pub(crate) async fn answer(
     question: Question,
 ) -> Result<Json, Error> {
     let wanted = question(shared, view, params)?;
-    let (there, view) = (Arc::clone(shared), Arc::clone(view));
+    let (there, seen) = (Arc::clone(shared), Arc::clone(view));
     let job = move |gone: Arc<AtomicBool>| {
         let most_bytes = there.settings.get().limits.answer_bytes;
-        wanted.answer(view.source(), most_bytes, &gone)
+        wanted.answer(seen.source(), most_bytes, &gone)
     };
-    shared.pool.run(job).await.map_err(refused)?
+    shared.pool.run(view.owner(), job).await.map_err(refused)?
 }
 
 /// Checked parameters of a walk.

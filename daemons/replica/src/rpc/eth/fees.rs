@@ -317,9 +317,9 @@ pub(crate) async fn history(
     if wanted.percentiles.is_empty() || wanted.blocks <= HISTORY_INLINE {
         return history_of(shared, view, &wanted, &AtomicBool::new(false));
     }
-    let (there, view) = (Arc::clone(shared), Arc::clone(view));
-    let job = move |cancelled: Arc<AtomicBool>| history_of(&there, &view, &wanted, &cancelled);
-    shared.pool.run(job).await.map_err(crate::rpc::execute::refused)?
+    let (there, seen) = (Arc::clone(shared), Arc::clone(view));
+    let job = move |cancelled: Arc<AtomicBool>| history_of(&there, &seen, &wanted, &cancelled);
+    shared.pool.run(view.owner(), job).await.map_err(crate::rpc::execute::refused)?
 }
 
 /// One block's line in the history.

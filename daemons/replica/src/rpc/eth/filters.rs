@@ -156,11 +156,11 @@ impl Filter {
     ) -> Result<Json, Error> {
         for _ in 0..ATTEMPTS {
             let (mut found, criteria) = self.find(filters).await?;
-            let (view, changes) = reach(shared, view, found.stand.cursor).await?;
-            let head = view.block();
+            let (seen, changes) = reach(shared, view, found.stand.cursor).await?;
+            let head = seen.block();
             let (wants_blocks, shared_there) = (found.filter.kind == Kind::Blocks, Arc::clone(shared));
-            let tell = move |_| tell(&shared_there, &view, &changes, wants_blocks, criteria.as_ref());
-            let (items, answer) = shared.pool.run(tell).await.map_err(refused)??;
+            let tell = move |_| tell(&shared_there, &seen, &changes, wants_blocks, criteria.as_ref());
+            let (items, answer) = shared.pool.run(view.owner(), tell).await.map_err(refused)??;
             if items == 0 && !found.stand.wants_touch {
                 return Ok(answer);
             }

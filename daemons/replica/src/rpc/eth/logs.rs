@@ -156,7 +156,7 @@ pub(crate) async fn matching(
     let query = filter.query;
     let deadline = Instant::now().checked_add(shared.settings.get().call_timeout);
     let (shared_there, session_there) = (Arc::clone(shared), Arc::clone(view));
-    let found = shared.pool.run(move |cancelled| {
+    let found = shared.pool.run(view.owner(), move |cancelled| {
         let search = Search::new(&shared_there, &session_there, deadline, cancelled);
         match extent {
             Extent::Block(at) => search.block(at, &query),

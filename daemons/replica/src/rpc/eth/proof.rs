@@ -43,9 +43,9 @@ pub(crate) async fn get(
         return Err(Error::params(format!("too many storage keys requested (max {max}, got {got})")));
     }
     let slots = keys.into_iter().map(|key| slot(&key.unwrap_or_default())).collect::<Result<Vec<_>, _>>()?;
-    let view = Arc::clone(view);
-    let job = move |gone: Arc<AtomicBool>| prove(&view, address, &slots, selector, &gone);
-    shared.pool.run(job).await.map_err(refused)?
+    let seen = Arc::clone(view);
+    let job = move |gone: Arc<AtomicBool>| prove(&seen, address, &slots, selector, &gone);
+    shared.pool.run(view.owner(), job).await.map_err(refused)?
 }
 
 fn slot(text: &str) -> Result<Slot, Error> {

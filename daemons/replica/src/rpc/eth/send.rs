@@ -12,7 +12,7 @@ use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
 use maidenlane_evm::pool::Refused;
-use maidenlane_jsonrpc::{Args, Error, Json, codes};
+use maidenlane_jsonrpc::{Args, Error, Json, Owner, codes};
 use maidenlane_service::clock::now_ms;
 use maidenlane_state::At;
 use maidenlane_wire::Transaction;
@@ -51,7 +51,7 @@ pub(crate) async fn send_sync(
     let hash = submit(shared, view, submissions, bytes).await?;
     let wait = wait_ms.filter(|ms| *ms > 0).map_or(SYNC, |ms| Duration::from_millis(ms).min(SYNC_MAX));
     let most = shared.settings.get().limits.answer.saturating_sub(SYNC_MARGIN);
-    receipt(shared, hash, wait.min(most)).await
+    receipt(shared, view.owner(), hash, wait.min(most)).await
 }
 
 fn submissions(shared: &Shared) -> Result<&Submissions, Error> {
@@ -91,8 +91,8 @@ async fn checked(shared: &Arc<Shared>, view: &Arc<RequestView>, sent: Sent) -> R
     if sent.blobs.is_none() {
         return check(view, sent);
     }
-    let view = Arc::clone(view);
-    shared.pool.run(move |_| check(&view, sent)).await.map_err(refused)?
+    let seen = Arc::clone(view);
+    shared.pool.run(view.owner(), move |_| check(&seen, sent)).await.map_err(refused)?
 }
 
 fn check(view: &RequestView, sent: Sent) -> Result<Checked, Error> {
@@ -126,6 +126,7 @@ fn not_taken(reason: NotTaken) -> Error {
 /// Does a look-up, on the pool unless it is `hot`. A full pool is no reason to leave out what was waited for.
 async fn told(
     shared: &Shared,
+    owner: &Owner,
     look: impl Fn() -> Result<Json, Error> + Clone + Send + 'static,
     hot: bool,
 ) -> Result<Json, Error> {
@@ -133,7 +134,7 @@ async fn told(
         return look();
     }
     let there = look.clone();
-    match shared.pool.run(move |_| there()).await {
+    match shared.pool.run(owner, move |_| there()).await {
         Ok(done) => done,
         Err(Refused::Full) => look(),
         Err(reason) => Err(refused(reason)),
@@ -141,7 +142,7 @@ async fn told(
 }
 
 /// Waits for the receipt, until a block holds the transaction.
-async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Json, Error> {
+async fn receipt(shared: &Arc<Shared>, owner: &Owner, hash: B256, wait: Duration) -> Result<Json, Error> {
     // Subscribed before the first look: a block between look and wait is not missed.
     let mut changes = shared.live.changes();
     let found = async {
@@ -153,7 +154,7 @@ async fn receipt(shared: &Arc<Shared>, hash: B256, wait: Duration) -> Result<Jso
                     let block = there.blocks.block(&view, at)?;
                     there.blocks.receipt(&view, &block, index)
                 };
-                return told(shared, look, shared.blocks.decoded(at).is_some()).await;
+                return told(shared, owner, look, shared.blocks.decoded(at).is_some()).await;
             }
             if changes.changed().await.is_err() {
                 return Err(Error::internal("this replica is stopping"));
