@@ -1,8 +1,10 @@
 //! JSON writer: answers are written straight into one string, no tree is built, and nothing is parsed again before it
 //! is sent. And a reader for the objects of requests, [`go`].
 
+mod cached;
 pub mod go;
 
+pub use cached::{Cached, Deflated};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -13,8 +15,10 @@ pub enum Json {
     Static(&'static str),
     /// Text that was written for this answer.
     Owned(String),
-    /// Text that others hold as well, for instance a cache of blocks.
+    /// Text that others hold as well, for instance other subscribers.
     Shared(Arc<str>),
+    /// Text that a cache keeps.
+    Cached(Arc<Cached>),
 }
 
 impl Json {
@@ -32,6 +36,7 @@ impl Json {
             Self::Static(text) => text,
             Self::Owned(text) => text,
             Self::Shared(text) => text,
+            Self::Cached(text) => text.as_str(),
         }
     }
 

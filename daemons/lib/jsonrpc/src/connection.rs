@@ -246,7 +246,7 @@ async fn send_answer<W: MessageStream>(
     subscriptions: &Subscriptions,
 ) -> Result<(), Disconnected> {
     if !answer.body.is_empty() {
-        send(stream, Some(answer.body)).await?;
+        send(stream, Some(answer.body.into_string())).await?;
     }
     subscriptions.activate(answer.opened);
     Ok(())

@@ -1,6 +1,7 @@
 //! Dispatch of one request body to one answer body, with geth's rules for batches, ids and sizes.
 
 use crate::args::Args;
+use crate::body::Body;
 use crate::codes;
 use crate::error::Error;
 use crate::in_flight::{Held, Share};
@@ -93,7 +94,7 @@ pub(crate) struct Peer<'a> {
 #[derive(Debug)]
 pub struct Answer {
     /// Body of the answer; empty when only notifications were sent.
-    pub body: String,
+    pub body: Body,
     /// HTTP status: 200 unless every call failed with a code that says otherwise.
     pub status: u16,
     /// Subscriptions whose ids are in the body.
@@ -104,7 +105,7 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn ok(body: String) -> Self {
-        Self { body, status: 200, opened: Vec::new(), held: Held::default() }
+        Self { body: body.into(), status: 200, opened: Vec::new(), held: Held::default() }
     }
 }
 
@@ -116,24 +117,13 @@ fn write_error(out: &mut String, id: Option<&RawValue>, error: &Error) {
     object.end();
 }
 
-fn write_result(out: &mut String, id: &RawValue, result: Json) {
-    let mut head = String::with_capacity(id.get().len() + 40);
-    let mut object = Object::new(&mut head);
+fn write_result(out: &mut Body, id: &RawValue, result: Json) {
+    let mut object = Object::new(out.tail());
     object.raw("jsonrpc", "\"2.0\"");
     object.raw("id", id.get());
     object.value("result");
-    match result {
-        // Megabytes, with large answers: they become the body, instead of being copied into one.
-        Json::Owned(mut text) if out.is_empty() => {
-            text.insert_str(0, &head);
-            *out = text;
-        }
-        result => {
-            out.reserve(head.len() + result.as_str().len() + 1);
-            out.extend([&head, result.as_str()]);
-        }
-    }
-    out.push('}');
+    out.push(result);
+    out.tail().push('}');
 }
 
 fn refused(code: i32, message: &'static str) -> Answer {
@@ -170,7 +160,7 @@ pub(crate) async fn answer_to<A: Api>(
 ) -> Answer {
     let Ok(text) = std::str::from_utf8(body) else { return refused(codes::PARSE, "parse error") };
     let deadline = Instant::now() + limits.answer;
-    let (body, status, opened, held) = (String::new(), None, Vec::new(), Held::of(peer.share));
+    let (body, status, opened, held) = (Body::default(), None, Vec::new(), Held::of(peer.share));
     let mut run = Run { api, pin, limits, peer, deadline, body, status, opened, held, full: None };
     if !text.trim_start().starts_with('[') {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
@@ -194,7 +184,7 @@ pub(crate) async fn answer_to<A: Api>(
         turn.work(run.message(message.get(), separator)).await;
     }
     if !run.body.is_empty() {
-        run.body.push(']');
+        run.body.tail().push(']');
     }
     run.end()
 }
@@ -207,7 +197,7 @@ struct Run<'a, A: Api> {
     peer: Peer<'a>,
     /// Deadline: calls that end later are answered with an error.
     deadline: Instant,
-    body: String,
+    body: Body,
     /// Status of the first call; 200 as soon as calls differ.
     status: Option<u16>,
     opened: Vec<Opened>,
@@ -217,10 +207,8 @@ struct Run<'a, A: Api> {
 }
 
 impl<A: Api> Run<'_, A> {
-    fn end(mut self) -> Answer {
+    fn end(self) -> Answer {
         let status = self.status.unwrap_or(200);
-        // A text that grew has room for as much again, and its client may take long.
-        self.body.shrink_to_fit();
         Answer { status, body: self.body, opened: self.opened, held: self.held }
     }
 
@@ -228,11 +216,11 @@ impl<A: Api> Run<'_, A> {
         match parse(text) {
             Parsed::Silent => (),
             Parsed::Invalid { id } => {
-                self.body.push_str(separator);
+                self.body.tail().push_str(separator);
                 self.fail(id, &Error::new(codes::INVALID_REQUEST, "invalid request"));
             }
             Parsed::Call { id, method, params } => {
-                self.body.push_str(separator);
+                self.body.tail().push_str(separator);
                 self.call(id, &method, params).await;
             }
         }
@@ -331,7 +319,7 @@ impl<A: Api> Run<'_, A> {
     }
 
     fn fail(&mut self, id: Option<&RawValue>, error: &Error) {
-        write_error(&mut self.body, id, error);
+        write_error(self.body.tail(), id, error);
         self.saw(codes::http_status(error.code));
     }
 

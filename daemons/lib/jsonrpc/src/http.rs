@@ -3,6 +3,7 @@
 //! CORS is ours because tower-http takes every OPTIONS for a preflight, also a load balancer's health check, and
 //! answers with other `Vary` and `Access-Control-Allow-Methods` headers than geth.
 
+use crate::body::{Body, Frames};
 use crate::dispatch::{self, Api, Peer};
 use crate::error::Error;
 use crate::gzip;
@@ -22,19 +23,19 @@ use http::header::{
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Body, Bytes};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as HttpBody, Bytes};
 use hyper::upgrade::OnUpgrade;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Frames>;
 
 /// Body of a request, which its owner may keep until the answer is sent.
-pub(crate) trait Wanted: Body<Data = Bytes, Error = hyper::Error> + Send {}
+pub(crate) trait Wanted: HttpBody<Data = Bytes, Error = hyper::Error> + Send {}
 
-impl<B: Body<Data = Bytes, Error = hyper::Error> + Send> Wanted for B {}
+impl<B: HttpBody<Data = Bytes, Error = hyper::Error> + Send> Wanted for B {}
 
 /// Client at the other end of a connection, as far as the connection shows it.
 #[derive(Default)]
@@ -150,7 +151,7 @@ impl<A: Api> Http<A> {
         match websocket::accept(request.method(), headers) {
             Ok(response) => {
                 self.upgrade.set(Upgraded { caller, min, stream: hyper::upgrade::on(&mut request) });
-                response.map(|()| Full::default())
+                response.map(|()| Frames::default())
             }
             Err(text) => plain(StatusCode::BAD_REQUEST, text),
         }
@@ -207,14 +208,15 @@ fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBl
 
 async fn finish(answer: dispatch::Answer, block: Option<(u64, String)>, gzip: bool) -> Answer {
     let dispatch::Answer { body, status, held, .. } = answer;
-    let (body, encoding) = match gzip {
+    let plain = |body: Body| body.into_pieces().into_iter().map(Bytes::from).collect();
+    let (frames, encoding) = match gzip {
         true => gzip::compress(body).await.map_or_else(
-            |text| (text.into_bytes(), None),
-            |bytes| (bytes, Some(HeaderValue::from_static("gzip"))),
+            |body| (plain(body), None),
+            |frames| (frames, Some(HeaderValue::from_static("gzip"))),
         ),
-        false => (body.into_bytes(), None),
+        false => (plain(body), None),
     };
-    let mut response = Response::new(Full::new(counted(body, held)));
+    let mut response = Response::new(counted(frames, held));
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -267,16 +269,19 @@ fn too_large() -> Answer {
     plain(StatusCode::PAYLOAD_TOO_LARGE, "content length too large\n")
 }
 
-/// Body that is counted until its last byte is written.
-fn counted(body: Vec<u8>, mut held: Held) -> Bytes {
-    struct Counted(Vec<u8>, #[expect(dead_code, reason = "counts until it is dropped")] Held);
+/// Body that is counted until its last byte is written: with the last of its frames.
+fn counted(mut frames: Vec<Bytes>, mut held: Held) -> Frames {
+    struct Counted(Bytes, #[expect(dead_code, reason = "counts until it is dropped")] Held);
     impl AsRef<[u8]> for Counted {
         fn as_ref(&self) -> &[u8] {
             &self.0
         }
     }
-    held.shrink_to(body.len());
-    if held.counts() { Bytes::from_owner(Counted(body, held)) } else { Bytes::from(body) }
+    held.shrink_to(frames.iter().map(Bytes::len).sum());
+    if let Some(last) = frames.last_mut().filter(|_| held.counts()) {
+        *last = Bytes::from_owner(Counted(std::mem::take(last), held));
+    }
+    frames.into()
 }
 
 fn unauthorized() -> Answer {
@@ -313,8 +318,8 @@ fn preflight(origins: &Origins, asked: &HeaderMap, headers: &mut HeaderMap) {
     }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut response = Response::new(vec![Bytes::from_static(text.as_bytes())].into());
     *response.status_mut() = status;
     response
 }

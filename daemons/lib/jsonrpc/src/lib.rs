@@ -9,6 +9,7 @@
 //! | [`json`] | answers are written, not built: [`json::Object`] appends to one string |
 //! | [`args`] | positional parameters with geth's rules and texts |
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
+//! | [`body`] | body of an answer, in pieces that are not copied |
 //! | `message` | one message: a call, a notification, or what is neither |
 //! | `list` | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
@@ -63,6 +64,7 @@
 
 pub mod access;
 pub mod args;
+pub mod body;
 pub mod client;
 pub mod codes;
 mod connection;
@@ -97,7 +99,7 @@ pub use dispatch::Api;
 pub use error::Error;
 pub use limits::Limits;
 pub use listener::Listener;
-pub use maidenlane_json::{self as json, Json};
+pub use maidenlane_json::{self as json, Cached, Json};
 pub use min_block::MinBlock;
 pub use openrpc::Described;
 pub use origin::{Hosts, Origins};

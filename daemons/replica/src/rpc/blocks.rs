@@ -12,7 +12,7 @@ use maidenlane_ethjson::block::BlockJson as _;
 use maidenlane_ethjson::receipt::Receipts;
 use maidenlane_ethjson::select::pruned;
 use maidenlane_ethjson::unreadable;
-use maidenlane_jsonrpc::{Error, Json};
+use maidenlane_jsonrpc::{Cached, Error, Json};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ enum Kept {
     Decoded(Arc<Block>),
     Receipts(Arc<Receipts>),
     Logs(Arc<ReadyLogs>),
-    Json(Arc<str>),
+    Json(Arc<Cached>),
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Weighter<(B256, Kind), Kept> for Weight {
             Kept::Decoded(block) => block.size.saturating_mul(3).saturating_add(900),
             Kept::Receipts(receipts) => bytes(receipts.size()),
             Kept::Logs(logs) => bytes(logs.bytes()),
-            Kept::Json(json) => bytes(json.len()),
+            Kept::Json(json) => bytes(json.most_bytes()),
         };
         of_kept.saturating_add(100)
     }
@@ -169,7 +169,7 @@ impl Blocks {
     /// Whole-block answer that is rendered already.
     pub(crate) fn ready(&self, at: BlockRef, what: Whole) -> Option<Json> {
         match self.kept.get(&(at.hash, Kind::Json(what))) {
-            Some(Kept::Json(json)) => Some(Json::Shared(json)),
+            Some(Kept::Json(json)) => Some(Json::Cached(json)),
             _ => None,
         }
     }
@@ -189,9 +189,9 @@ impl Blocks {
                 receipts.json(&block, price).map_err(|error| damaged(at, &error))?
             }
         };
-        let json: Arc<str> = json.as_str().into();
+        let json = Arc::new(Cached::new(json.as_str()));
         self.kept.insert((at.hash, Kind::Json(what)), Kept::Json(Arc::clone(&json)));
-        Ok(Json::Shared(json))
+        Ok(Json::Cached(json))
     }
 }
 

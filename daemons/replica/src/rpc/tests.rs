@@ -36,7 +36,7 @@ pub(crate) fn ask_text(rpc: &Rpc, min: Option<Result<MinBlock, Error>>, request:
     runtime().block_on(async {
         let pin = Arc::new(rpc.pin(min).await);
         let answer = answer(rpc, &pin, request.as_bytes(), &Limits::default()).await;
-        (answer.status, answer.body)
+        (answer.status, answer.body.into_string())
     })
 }
 

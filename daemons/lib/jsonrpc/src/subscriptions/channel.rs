@@ -37,6 +37,7 @@ fn bytes_of(result: &Json) -> usize {
         Json::Static(_) => 0,
         Json::Owned(text) => text.len(),
         Json::Shared(text) => text.len() / Arc::strong_count(text),
+        Json::Cached(text) => text.as_str().len() / Arc::strong_count(text),
     };
     EACH_BYTES.saturating_add(own)
 }
