@@ -113,10 +113,21 @@ pub enum Error {
 }
 
 impl Error {
-    /// True if waiting may help where the log was never reached: brokers and topics may come later.
+    /// True if waiting may help where the log was never reached: brokers and topics may come later, a disk that is full or
+    /// fails may take writes again. A directory that is not there, or not ours, takes a person.
     #[must_use]
-    pub const fn may_come(&self) -> bool {
-        matches!(self, Self::Kafka { .. } | Self::NoTopic { .. } | Self::Timeout { .. })
+    pub fn may_come(&self) -> bool {
+        use std::io::ErrorKind::{
+            IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+        };
+        match self {
+            Self::Kafka { .. } | Self::NoTopic { .. } | Self::Timeout { .. } | Self::Full { .. } => true,
+            Self::Io { source, .. } => !matches!(
+                source.kind(),
+                IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+            ),
+            _ => false,
+        }
     }
 }
 

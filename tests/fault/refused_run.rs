@@ -1,0 +1,165 @@
+//! A disk that refuses many calls of one run of the network: the Nth, with N all over the run.
+//!
+//! A run is cut into parts, and in each of them one call at a random place is refused. Who was refused has gone on, or was
+//! started again, and has the head before the next part begins.
+
+use std::fs;
+
+use fastrand::Rng;
+use maidenlane_tests::settings;
+
+use crate::{
+    check_everything,
+    disk::{Call, Refusal},
+    driven::Driven,
+    long,
+    rig::{Disks, Place},
+};
+
+const SEED: u64 = 0x7275_6e21;
+/// Blocks of a run.
+const BLOCKS: usize = 200;
+/// Parts of a run that refuses calls of one kind, under `--long`. In the suite one run has a part for each kind.
+const PARTS: usize = 50;
+/// Blocks that a part replaces.
+const REPLACED: usize = 1;
+/// Segments of the log: some blocks, so that new ones are made all along.
+const SEGMENT_BYTES: usize = 16_000;
+
+/// Calls of one kind.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    call: Call,
+    refusal: Refusal,
+    /// Only a start makes such calls: the daemon is started in every part.
+    starts: bool,
+    /// Made only after a failed sync, which therefore comes first.
+    after_sync: bool,
+}
+
+/// A run on a disk of its own.
+struct Run {
+    driven: Driven,
+    disks: Disks,
+    place: Place,
+    rng: Rng,
+}
+
+impl Run {
+    fn begin(place: Place) -> Option<Self> {
+        let disks = Disks::mount()?;
+        let mut driven = Driven::build(|plan| disks.build(plan))?;
+        let topic = driven.net.dir().join("log").join(settings::topic()).join("topic");
+        let text = fs::read_to_string(&topic).unwrap();
+        let small = text.lines().map(|line| match line.split_once(' ') {
+            Some((name @ "segment_max_bytes", _)) => format!("{name} {SEGMENT_BYTES}\n"),
+            _ => format!("{line}\n"),
+        });
+        fs::write(&topic, small.collect::<String>()).unwrap();
+        driven.net.start().unwrap();
+        driven.grow(0, 2);
+        driven.followed("the beginning");
+        Some(Self { driven, disks, place, rng: Rng::with_seed(SEED) })
+    }
+
+    /// Makes the blocks of a part, with a start in it if `starts`. Nobody has to have them yet.
+    fn blocks(&mut self, what: &str, starts: bool, blocks: usize) {
+        if let Some(kind) = self.place.daemon().filter(|_| starts) {
+            let daemon = self.driven.daemon(kind);
+            daemon.stop().unwrap_or_else(|failure| panic!("before {what}: {failure}"));
+            daemon.launch().unwrap();
+        }
+        self.driven.grow(REPLACED, blocks);
+    }
+
+    /// One part. True if a call was refused in it.
+    fn part(&mut self, kind: Kind, calls: u64, blocks: usize) -> bool {
+        let passed = self.rng.u64(..calls.max(1));
+        let what = format!("{:?}: {kind:?} after {passed} others", self.place);
+        let disk = self.disks.of(self.place);
+        if kind.after_sync {
+            disk.refuse(Call::Sync, passed, Refusal::Broken);
+            disk.refuse(kind.call, 0, kind.refusal);
+        } else {
+            disk.refuse(kind.call, passed, kind.refusal);
+        }
+        self.blocks(&what, kind.starts, blocks);
+        if self.place.daemon().is_some() {
+            self.driven.followed(&what);
+        }
+        let met = self.disks.of(self.place).heal();
+        if self.place.daemon().is_none() {
+            // What the disk refused geth is written with the next block.
+            self.driven.grow(0, 1);
+            self.driven.followed(&what);
+        }
+        met
+    }
+
+    /// Power goes after all of it. What was taken for done is still there.
+    fn cut(&mut self, kind: Kind) {
+        if self.place.daemon().is_none() {
+            return;
+        }
+        self.driven.net.tap().kill();
+        self.driven.daemon("replica").kill();
+        self.disks.cut(&[self.place], &mut self.rng);
+        self.driven.net.tap().launch().unwrap();
+        self.driven.daemon("replica").launch().unwrap();
+        self.driven.followed(&format!("{:?}: a power cut after {kind:?}", self.place));
+    }
+
+    /// Calls that a part makes when nothing is refused.
+    fn usual(&mut self, kind: Kind, blocks: usize) -> u64 {
+        let counted = if kind.after_sync { Call::Sync } else { kind.call };
+        let before = self.disks.of(self.place).made(counted);
+        self.blocks("a look at what is usual", kind.starts, blocks);
+        self.driven.followed("what is usual");
+        self.disks.of(self.place).made(counted) - before
+    }
+}
+
+/// Runs the network with refusals of these kinds: `(call, starts, after_sync)`.
+fn refuse(place: Place, kinds: &[(Call, bool, bool)]) {
+    let Some(mut run) = Run::begin(place) else { return };
+    let kinds: Vec<Kind> = kinds
+        .iter()
+        .flat_map(|(call, starts, after_sync)| {
+            let kind = |refusal| Kind { call: *call, refusal, starts: *starts, after_sync: *after_sync };
+            [Refusal::Broken, Refusal::Full].map(kind)
+        })
+        .collect();
+    let parts = if long() { PARTS } else { 1 };
+    let blocks = if long() { BLOCKS / PARTS } else { BLOCKS / kinds.len() };
+    let mut all = 0;
+    for kind in &kinds {
+        let calls = run.usual(*kind, blocks);
+        let met = (0..parts).filter(|_| run.part(*kind, calls, blocks)).count();
+        println!(
+            "{place:?} {:?} {:?}: {met} of {parts} refused, of {calls} in {blocks} blocks",
+            kind.call, kind.refusal
+        );
+        run.cut(*kind);
+        all += met;
+    }
+    assert!(all * 2 > parts * kinds.len(), "{place:?}: only {all} calls were refused");
+    check_everything(&mut run.driven.net);
+}
+
+#[test]
+fn a_tap_goes_on_whatever_the_disk_of_the_log_refuses_in_a_long_run() {
+    let calls = [Call::Write, Call::Sync, Call::Rename, Call::Create];
+    refuse(Place::Log, &calls.map(|call| (call, false, false)));
+}
+
+#[test]
+fn a_replica_goes_on_whatever_its_disk_refuses_in_a_long_run() {
+    let calls = [(Call::Write, false), (Call::Sync, true), (Call::Rename, true), (Call::Create, true)];
+    refuse(Place::Replica, &calls.map(|(call, starts)| (call, starts, false)));
+}
+
+#[test]
+fn no_block_is_lost_whatever_the_disk_of_the_spool_refuses_in_a_long_run() {
+    let calls = [(Call::Write, false), (Call::Sync, false), (Call::Create, true)];
+    refuse(Place::Spool, &calls.map(|(call, after_sync)| (call, false, after_sync)));
+}
