@@ -3,7 +3,7 @@
 //! A run is cut into parts, and in each of them one call at a random place is refused. Who was refused has gone on, or was
 //! started again, and has the head before the next part begins.
 
-use std::fs;
+use std::fs::{self, File};
 
 use fastrand::Rng;
 use maidenlane_tests::settings;
@@ -21,10 +21,12 @@ const SEED: u64 = 0x7275_6e21;
 const BLOCKS: usize = 200;
 /// Parts of a run that refuses calls of one kind, under `--long`. In the suite one run has a part for each kind.
 const PARTS: usize = 50;
+/// Blocks after which the hook syncs those that are old, as these are: a part has so many, and its run is longer.
+const SYNCED_BLOCKS: usize = 33;
 /// Blocks that a part replaces.
 const REPLACED: usize = 1;
-/// Segments of the log: some blocks, so that new ones are made all along.
-const SEGMENT_BYTES: usize = 16_000;
+/// Segments of the log: a block or two, so that new ones are made all along.
+const SEGMENT_BYTES: usize = 3_000;
 
 /// Calls of one kind.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,7 @@ impl Run {
             Some((name @ "segment_max_bytes", _)) => format!("{name} {SEGMENT_BYTES}\n"),
             _ => format!("{line}\n"),
         });
-        fs::write(&topic, small.collect::<String>()).unwrap();
+        fs::write(&topic, small.collect::<String>()).and_then(|()| File::open(&topic)?.sync_all()).unwrap();
         driven.net.start().unwrap();
         driven.grow(0, 2);
         driven.followed("the beginning");
@@ -130,7 +132,11 @@ fn refuse(place: Place, kinds: &[(Call, bool, bool)]) {
         })
         .collect();
     let parts = if long() { PARTS } else { 1 };
-    let blocks = if long() { BLOCKS / PARTS } else { BLOCKS / kinds.len() };
+    let blocks = match place {
+        Place::Spool => SYNCED_BLOCKS,
+        _ if long() => BLOCKS / PARTS,
+        _ => BLOCKS / kinds.len(),
+    };
     let mut all = 0;
     for kind in &kinds {
         let calls = run.usual(*kind, blocks);
