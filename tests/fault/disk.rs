@@ -25,6 +25,8 @@ pub(crate) enum Call {
     Rename,
     /// A new file or directory.
     Create,
+    /// What the kernel does not remember: everything that was written before its file was opened.
+    Read,
 }
 
 /// Error of a refused call.

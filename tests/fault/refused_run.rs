@@ -10,7 +10,7 @@ use maidenlane_tests::settings;
 
 use crate::{
     check_everything,
-    disk::{Call, Refusal},
+    disk::{Call, Disk, Refusal},
     driven::Driven,
     long,
     rig::{Disks, Place},
@@ -28,15 +28,23 @@ const REPLACED: usize = 1;
 /// Segments of the log: a block or two, so that new ones are made all along.
 const SEGMENT_BYTES: usize = 3_000;
 
+/// Moments at which calls of a kind are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// With every block or so.
+    Always,
+    /// At a start alone: there is one in every part.
+    Starts,
+    /// After a sync that failed, which therefore comes first.
+    AfterSync,
+}
+
 /// Calls of one kind.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     call: Call,
     refusal: Refusal,
-    /// Only a start makes such calls: the daemon is started in every part.
-    starts: bool,
-    /// Made only after a failed sync, which therefore comes first.
-    after_sync: bool,
+    when: When,
 }
 
 /// A run on a disk of its own.
@@ -64,31 +72,35 @@ impl Run {
         Some(Self { driven, disks, place, rng: Rng::with_seed(SEED) })
     }
 
-    /// Makes the blocks of a part, with a start in it if `starts`. Nobody has to have them yet.
-    fn blocks(&mut self, what: &str, starts: bool, blocks: usize) {
-        if let Some(kind) = self.place.daemon().filter(|_| starts) {
-            let daemon = self.driven.daemon(kind);
-            daemon.stop().unwrap_or_else(|failure| panic!("before {what}: {failure}"));
-            daemon.launch().unwrap();
+    /// Makes the blocks of a part, while `refuse` has the disk refuse something; with a start among them if only starts
+    /// make such calls.
+    fn blocks(&mut self, what: &str, kind: Kind, blocks: usize, refuse: impl FnOnce(&Disk)) {
+        let daemon = self.place.daemon().filter(|_| kind.when == When::Starts);
+        if let Some(daemon) = daemon {
+            self.driven.daemon(daemon).stop().unwrap_or_else(|failure| panic!("before {what}: {failure}"));
+        }
+        refuse(self.disks.of(self.place));
+        if let Some(daemon) = daemon {
+            self.driven.daemon(daemon).launch().unwrap();
         }
         self.driven.grow(REPLACED, blocks);
+        if self.place.daemon().is_some() {
+            self.driven.followed(what);
+        }
     }
 
     /// One part. True if a call was refused in it.
     fn part(&mut self, kind: Kind, calls: u64, blocks: usize) -> bool {
         let passed = self.rng.u64(..calls.max(1));
         let what = format!("{:?}: {kind:?} after {passed} others", self.place);
-        let disk = self.disks.of(self.place);
-        if kind.after_sync {
-            disk.refuse(Call::Sync, passed, Refusal::Broken);
-            disk.refuse(kind.call, 0, kind.refusal);
-        } else {
-            disk.refuse(kind.call, passed, kind.refusal);
-        }
-        self.blocks(&what, kind.starts, blocks);
-        if self.place.daemon().is_some() {
-            self.driven.followed(&what);
-        }
+        self.blocks(&what, kind, blocks, |disk| {
+            let first = if kind.when == When::AfterSync { Call::Sync } else { kind.call };
+            disk.refuse(first, passed, if first == kind.call { kind.refusal } else { Refusal::Broken });
+            // Refused what it reads ahead, the kernel asks once more before it tells anybody.
+            if first != kind.call || first == Call::Read {
+                disk.refuse(kind.call, 0, kind.refusal);
+            }
+        });
         let met = self.disks.of(self.place).heal();
         if self.place.daemon().is_none() {
             // What the disk refused geth is written with the next block.
@@ -96,6 +108,15 @@ impl Run {
             self.driven.followed(&what);
         }
         met
+    }
+
+    /// Calls that a part makes when nothing is refused.
+    fn usual(&mut self, kind: Kind, blocks: usize) -> u64 {
+        let counted = if kind.when == When::AfterSync { Call::Sync } else { kind.call };
+        let mut before = 0;
+        self.blocks("what is usual", kind, blocks, |disk| before = disk.made(counted));
+        self.driven.followed("what is usual");
+        self.disks.of(self.place).made(counted) - before
     }
 
     /// Power goes after all of it. What was taken for done is still there.
@@ -110,34 +131,22 @@ impl Run {
         self.driven.daemon("replica").launch().unwrap();
         self.driven.followed(&format!("{:?}: a power cut after {kind:?}", self.place));
     }
-
-    /// Calls that a part makes when nothing is refused.
-    fn usual(&mut self, kind: Kind, blocks: usize) -> u64 {
-        let counted = if kind.after_sync { Call::Sync } else { kind.call };
-        let before = self.disks.of(self.place).made(counted);
-        self.blocks("a look at what is usual", kind.starts, blocks);
-        self.driven.followed("what is usual");
-        self.disks.of(self.place).made(counted) - before
-    }
 }
 
-/// Runs the network with refusals of these kinds: `(call, starts, after_sync)`.
-fn refuse(place: Place, kinds: &[(Call, bool, bool)]) {
+/// Runs the network with refusals of all these calls.
+fn refuse(place: Place, calls: &[(Call, When)]) {
     let Some(mut run) = Run::begin(place) else { return };
-    let kinds: Vec<Kind> = kinds
-        .iter()
-        .flat_map(|(call, starts, after_sync)| {
-            let kind = |refusal| Kind { call: *call, refusal, starts: *starts, after_sync: *after_sync };
-            [Refusal::Broken, Refusal::Full].map(kind)
-        })
-        .collect();
+    let both = |(call, when): &(Call, When)| {
+        [Refusal::Broken, Refusal::Full].map(|refusal| Kind { call: *call, refusal, when: *when })
+    };
+    let kinds: Vec<Kind> = calls.iter().flat_map(both).collect();
     let parts = if long() { PARTS } else { 1 };
     let blocks = match place {
         Place::Spool => SYNCED_BLOCKS,
         _ if long() => BLOCKS / PARTS,
         _ => BLOCKS / kinds.len(),
     };
-    let mut all = 0;
+    let (mut all, first) = (0, run.driven.daemon("tap").process().unwrap().id());
     for kind in &kinds {
         let calls = run.usual(*kind, blocks);
         let met = (0..parts).filter(|_| run.part(*kind, calls, blocks)).count();
@@ -148,6 +157,10 @@ fn refuse(place: Place, kinds: &[(Call, bool, bool)]) {
         run.cut(*kind);
         all += met;
     }
+    if place.daemon().is_none() {
+        let last = run.driven.daemon("tap").process().unwrap().id();
+        assert_eq!(first, last, "the tap was started again for what its geth's disk refused");
+    }
     assert!(all * 2 > parts * kinds.len(), "{place:?}: only {all} calls were refused");
     check_everything(&mut run.driven.net);
 }
@@ -155,17 +168,18 @@ fn refuse(place: Place, kinds: &[(Call, bool, bool)]) {
 #[test]
 fn a_tap_goes_on_whatever_the_disk_of_the_log_refuses_in_a_long_run() {
     let calls = [Call::Write, Call::Sync, Call::Rename, Call::Create];
-    refuse(Place::Log, &calls.map(|call| (call, false, false)));
+    refuse(Place::Log, &calls.map(|call| (call, When::Always)));
 }
 
 #[test]
 fn a_replica_goes_on_whatever_its_disk_refuses_in_a_long_run() {
-    let calls = [(Call::Write, false), (Call::Sync, true), (Call::Rename, true), (Call::Create, true)];
-    refuse(Place::Replica, &calls.map(|(call, starts)| (call, starts, false)));
+    let at_starts = [Call::Sync, Call::Rename, Call::Create].map(|call| (call, When::Starts));
+    refuse(Place::Replica, &[&[(Call::Write, When::Always)], at_starts.as_slice()].concat());
 }
 
 #[test]
 fn no_block_is_lost_whatever_the_disk_of_the_spool_refuses_in_a_long_run() {
-    let calls = [(Call::Write, false), (Call::Sync, false), (Call::Create, true)];
-    refuse(Place::Spool, &calls.map(|(call, after_sync)| (call, false, after_sync)));
+    // The tap reads there what geth writes.
+    let always = [Call::Write, Call::Sync, Call::Read].map(|call| (call, When::Always));
+    refuse(Place::Spool, &[always.as_slice(), &[(Call::Create, When::AfterSync)]].concat());
 }

@@ -111,12 +111,13 @@ pub enum Error {
 const REPAIR: &str = "maidenlane tap repair --config FILE";
 
 impl Error {
-    /// True if trying again may help: the master or the log is away.
+    /// True if trying again may help: the master or the log is away, or the spool's disk fails.
     #[must_use]
     pub fn passes(&self) -> bool {
         use maidenlane_log::Error::{Forbidden, Io};
         match self {
             Self::Master(_) => true,
+            Self::Spool { source, .. } => !maidenlane_log::is_misplaced(source.kind()),
             // It was there at the start: an operator may be at work, a broker that stops or starts may not know its rights.
             Self::Log(error) => error.may_come() || matches!(error, Forbidden { .. } | Io { .. }),
             _ => false,
