@@ -25,7 +25,7 @@ pub(crate) enum Call {
     Rename,
     /// A new file or directory.
     Create,
-    /// What the kernel does not remember: everything that was written before its file was opened.
+    /// As far as the kernel does not remember: it forgets a file that is opened.
     Read,
 }
 
