@@ -5,6 +5,7 @@ mod filesystem;
 mod image;
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -16,7 +17,7 @@ use image::{BOUNDLESS, Image};
 use tempfile::TempDir;
 
 /// A call that can be refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Write,
     /// Of a file or a directory.
@@ -24,6 +25,8 @@ pub(crate) enum Call {
     Rename,
     /// A new file or directory.
     Create,
+    /// As far as the kernel does not remember: it forgets a file that is opened.
+    Read,
 }
 
 /// Error of a refused call.
@@ -35,27 +38,38 @@ pub(crate) enum Refusal {
     Full,
 }
 
-/// The refusal that is to come.
+/// A refusal that is to come.
+#[derive(Debug)]
+struct Fault {
+    call: Call,
+    /// Calls that pass before it.
+    passed: u64,
+    refusal: Refusal,
+}
+
+/// Refusals that are to come, in this order.
 #[derive(Debug, Default)]
 struct Faults {
-    /// Calls that pass before it.
-    next: Option<(Call, u64, Refusal)>,
-    refused: u64,
+    next: VecDeque<Fault>,
+    /// Calls of each kind so far.
+    made: BTreeMap<Call, u64>,
 }
 
 impl Faults {
     fn pass(&mut self, call: Call) -> Result<(), Errno> {
-        match &mut self.next {
-            Some((wanted, 0, refusal)) if *wanted == call => {
-                let error = if *refusal == Refusal::Full { Errno::ENOSPC } else { Errno::EIO };
-                self.next = None;
-                self.refused += 1;
-                return Err(error);
+        *self.made.entry(call).or_default() += 1;
+        match self.next.front_mut().filter(|fault| fault.call == call) {
+            Some(fault) if fault.passed > 0 => {
+                fault.passed -= 1;
+                Ok(())
             }
-            Some((wanted, left, _)) if *wanted == call => *left -= 1,
-            _ => {}
+            Some(Fault { refusal, .. }) => {
+                let error = if *refusal == Refusal::Full { Errno::ENOSPC } else { Errno::EIO };
+                self.next.pop_front();
+                Err(error)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -93,14 +107,19 @@ impl Disk {
         self.served.lock().image.cut(rng);
     }
 
-    /// Refuses one call, after `passed` of its kind from now on.
+    /// Refuses one call, after `passed` of its kind from now on, or from the refusal on that was asked for before.
     pub(crate) fn refuse(&self, call: Call, passed: u64, refusal: Refusal) {
-        self.served.lock().faults.next = Some((call, passed, refusal));
+        self.served.lock().faults.next.push_back(Fault { call, passed, refusal });
     }
 
     /// Refuses nothing any more; true if nothing was left to refuse.
     pub(crate) fn heal(&self) -> bool {
-        self.served.lock().faults.next.take().is_none()
+        std::mem::take(&mut self.served.lock().faults.next).is_empty()
+    }
+
+    /// Calls of this kind so far.
+    pub(crate) fn made(&self, call: Call) -> u64 {
+        self.served.lock().faults.made.get(&call).copied().unwrap_or_default()
     }
 
     /// Leaves room for so many bytes more; `None`: for as many as anybody wants.

@@ -68,9 +68,24 @@ impl Driven {
         self.chain.truncate(1);
     }
 
+    /// geth was stopped in order: it comes back with all it has, and is told which block is the head.
+    pub(crate) fn restart(&mut self) {
+        self.net.node().restart().unwrap();
+        let (head, _) = self.chain.last().unwrap();
+        self.engine.choose(head, None).unwrap();
+    }
+
     /// Makes `blocks` blocks on the canonical block `depth` below the head; each becomes the head.
     pub(crate) fn grow(&mut self, depth: usize, blocks: usize) {
         self.chain.truncate(self.chain.len() - depth);
+        self.try_grow(blocks).unwrap();
+    }
+
+    /// Makes `blocks` blocks on the head.
+    ///
+    /// # Errors
+    /// geth does not take one of them.
+    pub(crate) fn try_grow(&mut self, blocks: usize) -> Outcome<()> {
         self.turn += 1;
         for _ in 0..blocks {
             let (parent, time) = self.chain.last().unwrap().clone();
@@ -80,9 +95,10 @@ impl Driven {
                 "index": format!("0x{:x}", self.chain.len()), "validatorIndex": "0x1",
                 "address": format!("0x{:040x}", 0xc0de), "amount": format!("0x{:x}", self.turn),
             }));
-            let payload = self.engine.extend(&parent, &attributes).unwrap();
-            self.chain.push((payload.hash().unwrap().to_owned(), time + 12));
+            let payload = self.engine.extend(&parent, &attributes)?;
+            self.chain.push((payload.hash()?.to_owned(), time + 12));
         }
+        Ok(())
     }
 
     /// Number of blocks that can be replaced: geth makes none on one that is final while another is its head.

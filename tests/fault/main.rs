@@ -9,12 +9,15 @@ mod driven;
 mod failpoints;
 mod freeze;
 mod full;
+mod full_spool;
 mod kill;
 mod moment;
+mod mounted;
 mod power;
 mod pruned;
 mod refuse;
 mod refused_call;
+mod refused_run;
 mod rig;
 
 use maidenlane_tests::{

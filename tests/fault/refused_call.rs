@@ -33,17 +33,6 @@ struct Case {
     passed: u64,
 }
 
-impl Place {
-    /// The daemon that writes there, unless it is geth.
-    const fn daemon(self) -> Option<&'static str> {
-        match self {
-            Self::Spool => None,
-            Self::Log | Self::Tap => Some("tap"),
-            Self::Replica => Some("replica"),
-        }
-    }
-}
-
 /// True if there was such a call.
 fn round(driven: &mut Driven, disks: &Disks, case: Case, rng: &mut Rng) -> bool {
     let (what, disk) = (format!("{case:?}"), disks.of(case.place));

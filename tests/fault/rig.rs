@@ -1,9 +1,12 @@
 //! A network of which everything that is written lies on disks of its own.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use fastrand::Rng;
-use maidenlane_tests::scenario::{Net, Plan};
+use maidenlane_tests::{
+    failure::Outcome,
+    scenario::{Net, Plan},
+};
 use tempfile::TempDir;
 
 use crate::disk::Disk;
@@ -33,6 +36,25 @@ impl Place {
             Self::Replica => "replica-0",
         }
     }
+
+    /// The daemon that writes there, unless it is geth.
+    pub(crate) const fn daemon(self) -> Option<&'static str> {
+        match self {
+            Self::Spool => None,
+            Self::Log | Self::Tap => Some("tap"),
+            Self::Replica => Some("replica"),
+        }
+    }
+}
+
+/// Builds a network with its places where `at` says.
+pub(crate) fn build(plan: &Plan, at: impl Fn(Place) -> PathBuf) -> Outcome<Net> {
+    let dir = TempDir::with_prefix("maidenlane-")?;
+    fs::create_dir_all(dir.path().join("geth"))?;
+    for place in Place::ALL {
+        symlink(at(place), dir.path().join(place.path()))?;
+    }
+    Net::inside(dir, plan)
 }
 
 /// The disks. They must outlive the network: declare it after them.
@@ -47,13 +69,8 @@ impl Disks {
     }
 
     /// Builds a network on them.
-    pub(crate) fn build(&self, plan: &Plan) -> maidenlane_tests::failure::Outcome<Net> {
-        let dir = TempDir::with_prefix("maidenlane-")?;
-        fs::create_dir_all(dir.path().join("geth"))?;
-        for place in Place::ALL {
-            symlink(self.of(place).path(), dir.path().join(place.path()))?;
-        }
-        Net::inside(dir, plan)
+    pub(crate) fn build(&self, plan: &Plan) -> Outcome<Net> {
+        build(plan, |place| self.of(place).path())
     }
 
     pub(crate) fn of(&self, place: Place) -> &Disk {

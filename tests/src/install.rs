@@ -109,6 +109,26 @@ pub const CLOCKS: [Need; 1] = [Need {
     instead: None,
 }];
 
+const ROOT: Need = Need {
+    name: "the rights of root",
+    probe: &["sh", "-c", "test $(id -u) = 0"],
+    packages: &[],
+    advice: "run the suite as root",
+    instead: None,
+};
+
+/// For a file system of the kernel's in a file.
+pub const FILE_SYSTEM: [Need; 2] = [
+    ROOT,
+    Need {
+        name: "mkfs.ext4",
+        probe: &["mkfs.ext4", "-V"],
+        packages: &["e2fsprogs"],
+        advice: "install e2fsprogs",
+        instead: None,
+    },
+];
+
 /// For the flake and the modules.
 pub const NIX: [Need; 1] = [Need {
     name: "Nix",
@@ -120,13 +140,7 @@ pub const NIX: [Need; 1] = [Need {
 
 /// For a machine with a real systemd.
 pub const MACHINE: [Need; 3] = [
-    Need {
-        name: "the rights of root",
-        probe: &["sh", "-c", "test $(id -u) = 0"],
-        packages: &[],
-        advice: "run the suite as root",
-        instead: None,
-    },
+    ROOT,
     Need {
         name: "systemd-nspawn",
         probe: &["systemd-nspawn", "--version"],

@@ -181,7 +181,7 @@ impl Node {
         let dir = dir.join("geth");
         fs::create_dir_all(dir.join("spool")).doing(|| format!("create {}", dir.display()))?;
         let hook =
-            json!({"spool": dir.join("spool"), "maxSpool_MB": 4096, "minFree_MB": 64, "segment_MB": 64});
+            json!({"spool": dir.join("spool"), "maxSpool_MB": 4096, "minFree_MB": 8, "segment_MB": 64});
         Ok(Self {
             geth: geth.to_owned(),
             dir,

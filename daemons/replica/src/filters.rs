@@ -23,6 +23,7 @@ use id::{Description, Id, Signer};
 pub use key::Key;
 use maidenlane_chain::Bytes;
 use maidenlane_log::TopicNeeds;
+use maidenlane_service::Failure;
 use maidenlane_service::clock::now_ms;
 use maidenlane_wire::{Filter, FilterCriteria, FilterMoved};
 pub use reader::Reader;
@@ -100,12 +101,12 @@ impl Filters {
     /// A handle, and the reader to run on a thread of its own.
     ///
     /// # Errors
-    /// The key cannot be read.
+    /// The key cannot be read, or made on a disk that refuses, which may pass.
     pub fn new(
         settings: &Settings,
         state_dir: &std::path::Path,
         log: maidenlane_log::Backend,
-    ) -> Result<(Self, Reader), String> {
+    ) -> Result<(Self, Reader), Failure> {
         let (queue, commands) = sync_channel(QUEUE_MAX);
         let signer =
             Arc::new(Signer { secret: settings.key.load(state_dir)?, realm: settings.topic.clone() });

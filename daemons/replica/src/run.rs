@@ -11,6 +11,11 @@ use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::run::Loop;
 use maidenlane_service::{Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Interval of attempts to make the key of filters on a disk that refuses, and their number.
+const KEY_AGAIN: Duration = Duration::from_secs(1);
+const KEY_TRIES: u32 = 600;
 
 /// Replica daemon.
 #[derive(Debug)]
@@ -39,7 +44,11 @@ impl maidenlane_service::Daemon for Daemon {
             None => None,
         };
         let filters = match &first.filters {
-            Some(wanted) => Some(keep_filters(wanted, &first, log, &tasks)?),
+            Some(wanted) => {
+                let kept = keep_filters(wanted, &first, log, &tasks, &health);
+                let Some(kept) = tasks.shutdown().unless(kept).await else { return Ok(()) };
+                Some(kept?)
+            }
             None => None,
         };
         let sinks = Sinks { submissions, filters };
@@ -77,15 +86,26 @@ async fn serve(
     served
 }
 
-/// Starts the thread that reads and appends to the filters' topic.
-fn keep_filters(
+/// Starts the thread that reads and appends to the filters' topic. Waits while the disk refuses a new key.
+async fn keep_filters(
     wanted: &filters::Settings,
     settings: &Settings,
     log: Backend,
     tasks: &TaskGroup,
+    health: &Health,
 ) -> Result<Filters, Failure> {
-    let (filters, reader) = Filters::new(wanted, &settings.daemon.state_dir, submission::brief(log))
-        .map_err(|error| Failure::new(Exit::Settings, format!("filters: {error}")))?;
+    let log = submission::brief(log);
+    let mut tries = 1;
+    let (filters, reader) = loop {
+        match Filters::new(wanted, &settings.daemon.state_dir, log.clone()) {
+            Err(refused) if refused.exit == Exit::GaveUp && tries < KEY_TRIES => {
+                health.set_unready(refused.to_string());
+                tokio::time::sleep(KEY_AGAIN).await;
+                tries += 1;
+            }
+            made => break made?,
+        }
+    };
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("filters", move || {
         reader.run();

@@ -111,21 +111,15 @@ pub enum Error {
 const REPAIR: &str = "maidenlane tap repair --config FILE";
 
 impl Error {
-    /// True if trying again may help: the master or the log is away.
+    /// True if trying again may help: the master or the log is away, or the spool's disk fails.
     #[must_use]
-    pub const fn passes(&self) -> bool {
+    pub fn passes(&self) -> bool {
+        use maidenlane_log::Error::{Forbidden, Io};
         match self {
             Self::Master(_) => true,
-            Self::Log(error) => matches!(
-                error,
-                maidenlane_log::Error::Full { .. }
-                    // It was so at the start; a broker that stops or starts may not know it for a moment.
-                    | maidenlane_log::Error::NoTopic { .. }
-                    | maidenlane_log::Error::Forbidden { .. }
-                    | maidenlane_log::Error::Timeout { .. }
-                    | maidenlane_log::Error::Io { .. }
-                    | maidenlane_log::Error::Kafka { .. }
-            ),
+            Self::Spool { source, .. } => !maidenlane_log::is_misplaced(source.kind()),
+            // It was there at the start: an operator may be at work, a broker that stops or starts may not know its rights.
+            Self::Log(error) => error.may_come() || matches!(error, Forbidden { .. } | Io { .. }),
             _ => false,
         }
     }

@@ -277,12 +277,13 @@ impl Spool {
         let due: Vec<u64> = due.map(|(number, _)| *number).collect();
         for number in &due {
             failpoint(failpoints::BEFORE_SPOOL_DELETE);
-            let Some(segment) = self.segments.remove(number) else { continue };
+            let Some(segment) = self.segments.get(number) else { continue };
+            segment.delete()?;
+            self.segments.remove(number);
             self.blocks.retain(|_, indexed| indexed.span.segment != *number);
             let blocks = &self.blocks;
             self.by_roots.retain(|_, hash| blocks.contains_key(hash));
             self.genesis = self.genesis.filter(|span| span.segment != *number);
-            segment.delete()?;
         }
         Ok(due.len())
     }

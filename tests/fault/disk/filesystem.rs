@@ -195,7 +195,9 @@ impl Filesystem for Served {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        match self.lock().image.file(id.0) {
+        let mut state = self.lock();
+        let passed = state.faults.pass(Call::Read);
+        match passed.and_then(|()| state.image.file(id.0)) {
             Ok(file) => {
                 let from = usize::try_from(at).unwrap().min(file.live.len());
                 let to = (from + size as usize).min(file.live.len());

@@ -113,11 +113,29 @@ pub enum Error {
 }
 
 impl Error {
-    /// True if waiting may help where the log was never reached: brokers and topics may come later.
+    /// True if waiting may help where the log was never reached: brokers and topics may come later, a disk that is full or
+    /// fails may take writes again.
     #[must_use]
-    pub const fn may_come(&self) -> bool {
-        matches!(self, Self::Kafka { .. } | Self::NoTopic { .. } | Self::Timeout { .. })
+    pub fn may_come(&self) -> bool {
+        match self {
+            Self::Kafka { .. } | Self::NoTopic { .. } | Self::Timeout { .. } | Self::Full { .. } => true,
+            Self::Io { source, .. } => !is_misplaced(source.kind()),
+            _ => false,
+        }
     }
+}
+
+/// True for a file or directory that is not there, not ours or of another kind, which takes a person: waiting does not
+/// mend it, as it may a disk that is full or fails.
+#[must_use]
+pub const fn is_misplaced(error: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    matches!(
+        error,
+        AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    )
 }
 
 /// Producer of one topic.

@@ -106,7 +106,7 @@ impl Followers {
 }
 
 /// True if the log is away, and waiting may help: also for rights, which were there at the start.
-pub(crate) const fn may_pass(error: &maidenlane_log::Error) -> bool {
+pub(crate) fn may_pass(error: &maidenlane_log::Error) -> bool {
     use maidenlane_log::Error::Forbidden;
     error.may_come() || matches!(error, Forbidden { .. })
 }

@@ -56,13 +56,13 @@ impl Report {
         heads: Option<&HeadTracker>,
     ) -> Result<(), Error> {
         let since = *self.away.get_or_insert_with(|| {
-            self.events.emit(&Event::LogAway { reason: source.to_string() });
+            self.events.emit(&Event::LogAway { reason: with_causes(&source) });
             Instant::now()
         });
         if since.elapsed() > GIVE_UP_AFTER {
             return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
         }
-        self.waits("the log", heads);
+        self.waits(&source, heads);
         Ok(())
     }
 
@@ -77,16 +77,18 @@ impl Report {
             self.events.emit(&Event::DiskRefuses { reason: with_causes(source) });
             Instant::now()
         });
-        self.waits("the disk", heads);
+        self.waits(source, heads);
         since.elapsed() < GIVE_UP_AFTER
     }
 
-    fn waits(&mut self, what: &str, heads: Option<&HeadTracker>) {
+    fn waits(&mut self, why: &dyn std::error::Error, heads: Option<&HeadTracker>) {
         self.health.progress();
         match heads {
             Some(heads) => self.freshness(heads.head().number, heads),
             None => {
-                self.health.set_status_line(&format!("waiting for {what}"));
+                let reason = format!("waiting: {}", with_causes(why));
+                self.health.set_status_line(&reason);
+                self.health.set_unready(reason);
                 self.health.extend_timeout(START_WAIT);
             }
         }

@@ -50,13 +50,7 @@ impl Failure {
     /// Failure of `what` with a file: of settings if it is not there or not ours, and one that may pass if it is the
     /// disk's.
     pub fn file(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind::{
-            AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
-        };
-        let settings = matches!(
-            error.kind(),
-            AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
-        );
+        let settings = maidenlane_log::is_misplaced(error.kind());
         Self::new(if settings { Exit::Settings } else { Exit::GaveUp }, format!("{what}: {error}"))
     }
 

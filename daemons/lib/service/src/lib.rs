@@ -8,6 +8,7 @@
 //! | `lifecycle` | args → settings → telemetry → runtime → `run` → exit code |
 //! | `tasks` | named tasks and threads; any unexpected end is fatal |
 //! | `reload`, `current` | SIGHUP: changes of an edited file in a running daemon |
+//! | `addresses` | the file that says where a daemon listens |
 //! | `io` | whether the IO threads still answer |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
@@ -18,6 +19,7 @@
 //!
 //! Only this crate touches signals, the environment and exit codes.
 
+mod addresses;
 mod admin;
 pub mod clock;
 mod current;
@@ -32,12 +34,13 @@ mod tasks;
 mod telemetry;
 pub mod tracer;
 
+pub use addresses::Addresses;
 pub use admin::Metrics;
 pub use current::Current;
 pub use exit::{Exit, Failure, with_causes};
 pub use failpoint::failpoint;
 pub use health::Health;
-pub use lifecycle::{Addresses, Context, Daemon, main};
+pub use lifecycle::{Context, Daemon, main};
 pub use log::log_backend;
 pub use prometheus_client;
 pub use tasks::{Shutdown, Supervisor, TaskGroup};

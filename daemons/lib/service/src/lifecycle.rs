@@ -3,6 +3,7 @@
 //! There are two runtimes. A daemon's work runs on the IO threads, one for each core. Signals, the admin listener, the
 //! drain and the watch over the IO threads run on the main thread, so no work can hold them.
 
+use crate::addresses::Addresses;
 use crate::admin::{self, Metrics};
 use crate::io;
 use crate::reload::Reload;
@@ -11,9 +12,8 @@ use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use clap::Parser;
 use maidenlane_config::{Loaded, Settings, shapes};
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,47 +55,6 @@ pub struct Context<S> {
     pub metrics: Metrics,
     /// Publisher of bound addresses.
     pub addresses: Addresses,
-}
-
-/// Addresses that a daemon really bound, in `<state dir>/addresses.json` while it runs.
-#[derive(Clone, Debug)]
-pub struct Addresses {
-    path: PathBuf,
-    bound: Arc<std::sync::Mutex<serde_json::Map<String, serde_json::Value>>>,
-    health: Health,
-}
-
-impl Addresses {
-    fn new(state_dir: &Path, health: Health) -> Self {
-        Self { path: state_dir.join("addresses.json"), bound: Arc::default(), health }
-    }
-
-    /// Notes that `name` listens on `address`.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn add(&self, name: &str, address: impl std::fmt::Display) -> Result<(), Failure> {
-        tracing::info!("{name} listens on {address}");
-        let bound = {
-            let mut bound = self.bound.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            bound.insert(name.to_owned(), address.to_string().into());
-            serde_json::Value::Object(bound.clone())
-        };
-        let draft = self.path.with_extension("json.new");
-        std::fs::write(&draft, bound.to_string())
-            .and_then(|()| std::fs::rename(&draft, &self.path))
-            .map_err(|error| Failure::file(format_args!("write {}", self.path.display()), &error))?;
-        self.health.set_section("addresses", bound);
-        Ok(())
-    }
-
-    fn remove(&self) {
-        if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!("remove {}: {error}", self.path.display());
-        }
-    }
 }
 
 #[derive(Parser)]
@@ -183,6 +142,7 @@ async fn supervise<D: Daemon>(
     if let Ok(address) = listener.local_addr() {
         addresses.add("admin", address)?;
     }
+    tasks.spawn("addresses", addresses.clone().write_later(shutdown.clone()));
     tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
     tasks.spawn("io watch", io::watch(io.clone(), health.clone(), shutdown.clone()));
     let tasks = tasks.on(io.clone());

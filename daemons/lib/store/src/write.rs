@@ -58,7 +58,9 @@ impl Store {
         let cache = Cache::new_lru_cache(cache_bytes);
         let tables =
             tables::TABLES.map(|name| ColumnFamilyDescriptor::new(name, options(name, &cache, &floors)));
-        let mut database = Options::default();
+        // A start would take 70 MB ahead, and with them the last room of all others on a disk that is nearly full.
+        let database = Options::default().get_options_from_string("allow_fallocate=false");
+        let mut database = database.map_err(|source| Error::rocks("set options", path, source))?;
         database.create_if_missing(true);
         database.create_missing_column_families(true);
         database.set_max_background_jobs(4);

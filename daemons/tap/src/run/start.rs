@@ -1,5 +1,5 @@
-//! Start while the log is away, or a topic of it is not there yet: brokers may come after the tap, and a service manager
-//! that is left to try again gives up within minutes.
+//! Start while the log is away, a topic of it is not there yet, or its disk is full: brokers and room may come after the
+//! tap, and a service manager that is left to try again gives up within minutes.
 
 use super::{Reporter, TRY_AGAIN};
 use crate::error::Error;

@@ -113,6 +113,22 @@ impl Segment {
         if self.closed {
             return Ok(false);
         }
+        let file_len = self.advance(live, take);
+        if live && let Some(group) = self.group.take() {
+            // The rest of a group may be on its way, or the disk refused it and the hook takes it all back.
+            self.scanned = group.offset;
+        }
+        let torn = self.scanned < file_len? && !live;
+        if torn {
+            self.refuse_damage()?;
+        }
+        // Last: what a disk refused to read is looked at again.
+        self.closed = !live;
+        Ok(torn)
+    }
+
+    /// Takes whole frames up to the end of the file, or a bad one there. Returns the length of the file.
+    fn advance(&mut self, live: bool, take: &mut dyn FnMut(Found)) -> Result<u64, Error> {
         let mut window = Window { start: self.scanned, bytes: Vec::new(), file_len: 0, live };
         let mut wanted = CHUNK_BYTES;
         loop {
@@ -122,20 +138,10 @@ impl Segment {
             let bad = self.walk(&window, take)?;
             let at_end = window.start.saturating_add(len_u64(&window.bytes)) >= window.file_len;
             if bad || at_end {
-                break;
+                return Ok(window.file_len);
             }
             wanted = if self.scanned == before { wanted.saturating_mul(2) } else { CHUNK_BYTES };
         }
-        if live && let Some(group) = self.group.take() {
-            // The rest of a group may be on its way, or the disk refused it and the hook takes it all back.
-            self.scanned = group.offset;
-        }
-        self.closed = !live;
-        let torn = !live && self.scanned < window.file_len;
-        if torn {
-            self.refuse_damage()?;
-        }
-        Ok(torn)
     }
 
     /// Refuses damage in a file that is complete: only what a crash leaves may stand behind the last whole frame.
