@@ -93,6 +93,7 @@ impl HeadView {
             body_floor: facts.base,
             rules: parsed.rules(&facts.chain_config)?,
             client_version: Arc::clone(&facts.client_version),
+            network_id: facts.network_id,
         };
         Ok(Self { view, head, memo: Memo::new() })
     }

@@ -64,6 +64,8 @@ pub struct Head {
     pub rules: Arc<Rules>,
     /// Name and version of the master.
     pub client_version: Arc<str>,
+    /// The master's network id, where the feed says it.
+    pub network_id: Option<u64>,
 }
 
 /// Query for logs. An empty list of addresses, or of alternatives at a position, matches all.

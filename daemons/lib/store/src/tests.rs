@@ -48,6 +48,22 @@ fn facts_that_are_none_are_refused() {
 }
 
 #[test]
+fn facts_of_a_version_that_had_fewer_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = || Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let facts =
+        Facts { chain_id: 7, client_version: "Geth/v1".into(), network_id: Some(8), ..Facts::default() };
+    let opened = store();
+    opened.write(opened.batch(facts.clone(), KEEP)).unwrap();
+    drop(opened);
+    assert_eq!(store().facts(), facts);
+    let mut before = serde_json::to_value(&facts).unwrap();
+    before.as_object_mut().unwrap().remove("network_id").unwrap();
+    put_meta(dir.path(), tables::META_FACTS, before.to_string().as_bytes());
+    assert_eq!(store().facts(), Facts { network_id: None, ..facts });
+}
+
+#[test]
 fn a_spoilt_current_file_is_refused() {
     check_spoilt(|path| std::fs::write(path.join("CURRENT"), "rubbish").unwrap(), "restore a snapshot");
     check_spoilt(

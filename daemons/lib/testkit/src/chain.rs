@@ -100,6 +100,7 @@ impl Chain {
             proofs_floor: Some(0),
             rules,
             client_version: "Geth/test".into(),
+            network_id: None,
         };
         Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None }
     }

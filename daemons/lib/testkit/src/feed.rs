@@ -367,7 +367,9 @@ impl Feed {
         let writer = keccak256(epoch.to_be_bytes())[..16].try_into().unwrap();
         self.stamp = Stamp { epoch, writer, seq: 0, ..self.stamp };
         let (chain_config, client_version) = ("{}".to_owned(), format!("writer {epoch}"));
-        self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version }), false);
+        // Of both schemas: a tap of either version may have written.
+        let network_id = epoch.is_multiple_of(2).then_some(crate::geth::NETWORK_ID);
+        self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version, network_id }), false);
     }
 
     /// The newest block.

@@ -34,7 +34,7 @@ pub struct Heading {
 /// # Errors
 /// When it is of no known schema, or too short.
 pub fn heading(bytes: &[u8]) -> Result<Heading, DecodeError> {
-    begin(&mut Reader(bytes))
+    Ok(begin(&mut Reader(bytes))?.0)
 }
 
 /// Reads one log entry.
@@ -43,9 +43,9 @@ pub fn heading(bytes: &[u8]) -> Result<Heading, DecodeError> {
 /// When the bytes are not exactly one record of a known schema.
 pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     let input = &mut Reader(bytes);
-    let Heading { kind, stamp } = begin(input)?;
+    let (Heading { kind, stamp }, schema) = begin(input)?;
     let record = match kind {
-        Kind::Open => Record::Open(open(input)?),
+        Kind::Open => Record::Open(open(input, schema)?),
         Kind::Genesis => Record::Genesis(genesis(input)?),
         Kind::Start => Record::Start(start(input)?),
         Kind::Advance => Record::Advance(advance(input)?),
@@ -58,9 +58,11 @@ pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     Ok(Stamped { stamp, record })
 }
 
-pub(crate) fn begin(input: &mut Reader<'_>) -> Result<Heading, DecodeError> {
-    let kind = match input.fingerprint()? {
-        schema::OPEN => Kind::Open,
+/// Reads the heading, and the fingerprint of the schema: of a record's several ones, later have more fields.
+pub(crate) fn begin(input: &mut Reader<'_>) -> Result<(Heading, u64), DecodeError> {
+    let schema = input.fingerprint()?;
+    let kind = match schema {
+        schema::OPEN | schema::OPEN_2 => Kind::Open,
         schema::GENESIS => Kind::Genesis,
         schema::START => Kind::Start,
         schema::ADVANCE => Kind::Advance,
@@ -70,7 +72,7 @@ pub(crate) fn begin(input: &mut Reader<'_>) -> Result<Heading, DecodeError> {
         schema::PART => Kind::Part,
         fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
     };
-    Ok(Heading { kind, stamp: stamp(input)? })
+    Ok((Heading { kind, stamp: stamp(input)? }, schema))
 }
 
 fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
@@ -88,12 +90,13 @@ pub(crate) fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockR
     Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
 }
 
-pub(crate) fn open(input: &mut Reader<'_>) -> Result<Open, DecodeError> {
+pub(crate) fn open(input: &mut Reader<'_>, schema: u64) -> Result<Open, DecodeError> {
     Ok(Open {
         chain_id: input.long("chainId")?,
         genesis: input.hash("genesis")?,
         chain_config: input.string("chainConfig")?,
         client_version: input.string("clientVersion")?,
+        network_id: (schema == schema::OPEN_2).then(|| input.long("networkId")).transpose()?,
     })
 }
 

@@ -26,7 +26,8 @@ pub fn encode(stamped: &Stamped) -> Vec<u8> {
 
 const fn fingerprint(record: &Record) -> u64 {
     match record {
-        Record::Open(_) => schema::OPEN,
+        Record::Open(Open { network_id: None, .. }) => schema::OPEN,
+        Record::Open(_) => schema::OPEN_2,
         Record::Genesis(_) => schema::GENESIS,
         Record::Start(_) => schema::START,
         Record::Advance(_) => schema::ADVANCE,
@@ -69,6 +70,9 @@ fn open(out: &mut Writer, record: &Open) {
     out.fixed(record.genesis.as_slice());
     out.bytes(record.chain_config.as_bytes());
     out.bytes(record.client_version.as_bytes());
+    if let Some(id) = record.network_id {
+        out.long(id);
+    }
 }
 
 fn genesis(out: &mut Writer, record: &Genesis) {

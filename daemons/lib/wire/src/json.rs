@@ -3,13 +3,13 @@
 use crate::avro::{DecodeError, Reader};
 use crate::frame::{Allocation, Frame, State};
 use crate::proofs::{NodePart, NodeRow, NodeSet};
-use crate::record::{Part, Record, Stamp, Stamped};
+use crate::record::{Open, Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::{Filter, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
-/// JSON of one record with its stamp. `record` is its kind, the other keys are the fields of its schema.
+/// JSON of one record with its stamp. `record` is its kind, the other keys are the fields of the schema it is written in.
 #[must_use]
 pub fn to_json(stamped: &Stamped) -> Value {
     let (kind, fields) = fields(&stamped.record);
@@ -34,15 +34,7 @@ pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
 
 fn fields(record: &Record) -> (&'static str, Value) {
     match record {
-        Record::Open(open) => (
-            "Open",
-            json!({
-                "chainId": open.chain_id,
-                "genesis": open.genesis,
-                "chainConfig": open.chain_config,
-                "clientVersion": open.client_version,
-            }),
-        ),
+        Record::Open(open) => ("Open", opened(open)),
         Record::Genesis(genesis) => (
             "Genesis",
             json!({
@@ -96,6 +88,19 @@ fn fields(record: &Record) -> (&'static str, Value) {
             }),
         ),
         Record::Part(part) => ("Part", slice(part)),
+    }
+}
+
+fn opened(open: &Open) -> Value {
+    let fields = json!({
+        "chainId": open.chain_id,
+        "genesis": open.genesis,
+        "chainConfig": open.chain_config,
+        "clientVersion": open.client_version,
+    });
+    match open.network_id {
+        Some(id) => joined(fields, json!({ "networkId": id })),
+        None => fields,
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Stamp {
 }
 
 /// OPEN: a writer begins an epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Open {
     /// EIP-155 chain id.
     pub chain_id: u64,
@@ -34,6 +34,8 @@ pub struct Open {
     pub chain_config: String,
     /// The master's `web3_clientVersion`.
     pub client_version: String,
+    /// The master's `net_version`; `None` in the first schema, which did not have it.
+    pub network_id: Option<u64>,
 }
 
 /// GENESIS: block 0 with its whole state (every row has `before = None`).

@@ -16,6 +16,7 @@ use maidenlane_service::Tracer;
 use maidenlane_state::StateView as _;
 use maidenlane_store::{Facts, Store, View, canonical_rows};
 use maidenlane_testkit::feed::{self, Block, CHAIN_ID, Feed, Move, addresses, slots};
+use maidenlane_testkit::geth::NETWORK_ID;
 use maidenlane_wire::{Record, Stamp};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -465,6 +466,19 @@ fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
             Err(error) => assert!(!fits && text(&error).contains("the feed begins at"), "{error}"),
         }
     }
+}
+
+#[test]
+fn what_the_newest_open_says_is_kept() {
+    let mut feed = feed(&[Move::Grow(0)]);
+    assert_eq!(World::of(&feed).follow().unwrap().facts().network_id, None, "of the first schema");
+    let world = World::of(&feed);
+    drop(world.follow().unwrap());
+    let from = feed.entries.len();
+    feed.play(&Move::Open);
+    world.append(&feed, from, feed.entries.len());
+    assert_eq!(world.follow().unwrap().facts().network_id, Some(NETWORK_ID));
+    assert_eq!(world.follower().unwrap().0.facts().network_id, Some(NETWORK_ID), "and after a start");
 }
 
 #[test]

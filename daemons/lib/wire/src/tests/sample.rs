@@ -101,7 +101,7 @@ pub(super) fn transactions() -> impl Strategy<Value = Transaction> {
     })
 }
 
-/// Records, one of each kind; their bytes are golden.
+/// Records, one of each schema and in the order of those; their bytes are golden.
 pub(super) fn all() -> Vec<Stamped> {
     let stamp = Stamp { feed: [0x11; 16], epoch: 3, writer: [0x22; 16], seq: 300, finalized: 64, more: true };
     let block = BlockRef::new(65, HASH);
@@ -117,7 +117,9 @@ pub(super) fn all() -> Vec<Stamped> {
             genesis: HASH,
             chain_config: "{\"chainId\":1}".to_owned(),
             client_version: "Geth/v1.17.5".to_owned(),
+            network_id: None,
         }),
+        Record::Open(Open { chain_id: 1, network_id: Some(7_000), ..Open::default() }),
         Record::Genesis(Genesis {
             block: BlockRef::new(0, HASH),
             header: header.clone(),
@@ -198,9 +200,9 @@ pub(super) fn rows() -> impl Strategy<Value = Rows> {
 
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
-        (long(), hash(), any::<String>(), any::<String>()).prop_map(
-            |(chain_id, genesis, chain_config, client_version)| {
-                Record::Open(Open { chain_id, genesis, chain_config, client_version })
+        (long(), hash(), any::<String>(), any::<String>(), option::of(long())).prop_map(
+            |(chain_id, genesis, chain_config, client_version, network_id)| {
+                Record::Open(Open { chain_id, genesis, chain_config, client_version, network_id })
             }
         ),
         (block(), bytes(), bytes(), rows())

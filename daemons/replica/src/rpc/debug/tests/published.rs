@@ -66,6 +66,7 @@ impl Prestate {
             proofs_floor: None,
             rules,
             client_version: "Geth/test".into(),
+            network_id: None,
         };
         Self { head, accounts, slots, codes }
     }
