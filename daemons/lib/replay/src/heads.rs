@@ -184,6 +184,10 @@ impl StateView for HeadView {
         read("receipts", self.view.receipts(block))
     }
 
+    fn senders(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        read("senders", self.view.senders(block))
+    }
+
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
         read("transaction", self.view.transaction(hash))
     }

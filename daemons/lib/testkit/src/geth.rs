@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// What the fake geth says is its network.
+/// Network id of the fake geth.
 pub const NETWORK_ID: u64 = 7_000;
 
 #[derive(Default)]

@@ -48,7 +48,7 @@ pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
         Kind::Open => Record::Open(open(input, schema)?),
         Kind::Genesis => Record::Genesis(genesis(input)?),
         Kind::Start => Record::Start(start(input)?),
-        Kind::Advance => Record::Advance(advance(input)?),
+        Kind::Advance => Record::Advance(advance(input, schema)?),
         Kind::Undo => Record::Undo(undo(input)?),
         Kind::Final => Record::Final(finality(input)?),
         Kind::Heartbeat => Record::Heartbeat(heartbeat(input)?),
@@ -65,7 +65,7 @@ pub(crate) fn begin(input: &mut Reader<'_>) -> Result<(Heading, u64), DecodeErro
         schema::OPEN | schema::OPEN_2 => Kind::Open,
         schema::GENESIS => Kind::Genesis,
         schema::START => Kind::Start,
-        schema::ADVANCE => Kind::Advance,
+        schema::ADVANCE | schema::ADVANCE_2 => Kind::Advance,
         schema::UNDO => Kind::Undo,
         schema::FINAL => Kind::Final,
         schema::HEARTBEAT => Kind::Heartbeat,
@@ -117,7 +117,7 @@ fn start(input: &mut Reader<'_>) -> Result<Start, DecodeError> {
     })
 }
 
-fn advance(input: &mut Reader<'_>) -> Result<Advance, DecodeError> {
+fn advance(input: &mut Reader<'_>, schema: u64) -> Result<Advance, DecodeError> {
     Ok(Advance {
         block: block(input, "block")?,
         parent: input.hash("parent")?,
@@ -126,6 +126,9 @@ fn advance(input: &mut Reader<'_>) -> Result<Advance, DecodeError> {
         receipts: input.bytes("receipts")?,
         rows: rows(input)?,
         proofs: input.option("proofs", Reader::hash)?,
+        senders: (schema == schema::ADVANCE_2)
+            .then(|| input.array("senders", 20, |input| input.address("senders")))
+            .transpose()?,
     })
 }
 

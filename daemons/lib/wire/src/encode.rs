@@ -30,7 +30,8 @@ const fn fingerprint(record: &Record) -> u64 {
         Record::Open(_) => schema::OPEN_2,
         Record::Genesis(_) => schema::GENESIS,
         Record::Start(_) => schema::START,
-        Record::Advance(_) => schema::ADVANCE,
+        Record::Advance(Advance { senders: None, .. }) => schema::ADVANCE,
+        Record::Advance(_) => schema::ADVANCE_2,
         Record::Undo(_) => schema::UNDO,
         Record::Final(_) => schema::FINAL,
         Record::Heartbeat(_) => schema::HEARTBEAT,
@@ -96,6 +97,9 @@ fn advance(out: &mut Writer, record: &Advance) {
     out.bytes(&record.receipts);
     rows(out, &record.rows);
     out.option(record.proofs.as_ref(), |out, digest| out.fixed(digest.as_slice()));
+    if let Some(senders) = &record.senders {
+        out.array(senders, |out, sender| out.fixed(sender.as_slice()));
+    }
 }
 
 fn undo(out: &mut Writer, record: &Undo) {

@@ -3,7 +3,7 @@
 use crate::avro::{DecodeError, Reader};
 use crate::frame::{Allocation, Frame, State};
 use crate::proofs::{NodePart, NodeRow, NodeSet};
-use crate::record::{Open, Part, Record, Stamp, Stamped};
+use crate::record::{Advance, Open, Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::{Filter, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
@@ -48,18 +48,7 @@ fn fields(record: &Record) -> (&'static str, Value) {
             "Start",
             json!({ "block": block(&start.block), "header": start.header, "ancestors": start.ancestors }),
         ),
-        Record::Advance(advance) => (
-            "Advance",
-            json!({
-                "block": block(&advance.block),
-                "parent": advance.parent,
-                "header": advance.header,
-                "body": advance.body,
-                "receipts": advance.receipts,
-                "rows": rows(&advance.rows),
-                "proofs": advance.proofs,
-            }),
-        ),
+        Record::Advance(advance) => ("Advance", advanced(advance)),
         Record::Undo(undo) => (
             "Undo",
             json!({
@@ -104,6 +93,22 @@ fn opened(open: &Open) -> Value {
     }
 }
 
+fn advanced(advance: &Advance) -> Value {
+    let fields = json!({
+        "block": block(&advance.block),
+        "parent": advance.parent,
+        "header": advance.header,
+        "body": advance.body,
+        "receipts": advance.receipts,
+        "rows": rows(&advance.rows),
+        "proofs": advance.proofs,
+    });
+    match &advance.senders {
+        Some(senders) => joined(fields, json!({ "senders": senders })),
+        None => fields,
+    }
+}
+
 fn slice(part: &Part) -> Value {
     json!({
         "index": part.index,
@@ -123,7 +128,10 @@ pub fn frame_to_json(frame: &Frame) -> Value {
         Frame::Genesis { block, alloc } => {
             ("GENESIS", json!({ "block": block, "alloc": alloc.iter().map(allocation).collect::<Vec<_>>() }))
         }
-        Frame::Block { hash, block } => ("BLOCK", json!({ "hash": hash, "block": block })),
+        Frame::Block { hash, block, senders: None } => ("BLOCK", json!({ "hash": hash, "block": block })),
+        Frame::Block { hash, block, senders } => {
+            ("BLOCK", json!({ "hash": hash, "block": block, "senders": senders }))
+        }
         Frame::Receipts { hash, receipts } => ("RECEIPTS", json!({ "hash": hash, "receipts": receipts })),
         Frame::State(frame) => ("STATE", state(frame)),
         Frame::Trie { hash, nodes } => {

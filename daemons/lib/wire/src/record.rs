@@ -1,7 +1,7 @@
 //! Records of a feed: one master's linear, canonical history.
 
 use crate::rows::Rows;
-use maidenlane_chain::{B256, BlockRef, Bytes};
+use maidenlane_chain::{Address, B256, BlockRef, Bytes};
 
 /// A random 128-bit name: of a feed, or of one start of a writer.
 pub type Id = [u8; 16];
@@ -79,6 +79,8 @@ pub struct Advance {
     pub rows: Rows,
     /// SHA-256 over the block's trie node set on the `proofs` topic, when there is one.
     pub proofs: Option<B256>,
+    /// Senders of the transactions, in order; `None` in the first schema, which did not have them.
+    pub senders: Option<Vec<Address>>,
 }
 
 /// UNDO: the head moves back to its parent.

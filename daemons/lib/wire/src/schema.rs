@@ -31,6 +31,7 @@ schemas! {
     GENESIS "genesis" 0xe51f_678d_8e24_cd1b,
     START "start" 0xaebe_f919_5daa_5ffe,
     ADVANCE "advance" 0xc9ea_5beb_03b7_cfa8,
+    ADVANCE_2 "advance-2" 0xbd83_838f_991e_c5f0,
     UNDO "undo" 0xeafa_f400_f6b5_8aee,
     FINAL "final" 0x2c2e_a021_0826_9635,
     HEARTBEAT "heartbeat" 0xdc33_955f_6ec0_3f7a,

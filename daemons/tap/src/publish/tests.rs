@@ -59,6 +59,7 @@ fn large_advance(sample: &Sample, more: bool, receipts: Bytes) -> Draft {
         receipts,
         rows: Rows::default(),
         proofs: None,
+        senders: None,
     };
     Draft { record: Record::Advance(record), more }
 }

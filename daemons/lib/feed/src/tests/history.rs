@@ -256,6 +256,7 @@ fn record(what: &str, is_large: bool) -> Record {
             receipts: empty,
             rows: Rows::default(),
             proofs: None,
+            senders: None,
         }),
         ("-", names) => {
             let (name, parent) = names.split_once('>').unwrap();

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod clocks;
+mod open;
 mod progress;
 mod proofs;
 
@@ -9,14 +10,12 @@ use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::liveness::Liveness;
-
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
 use maidenlane_state::StateView as _;
 use maidenlane_store::{Facts, Store, View, canonical_rows};
 use maidenlane_testkit::feed::{self, Block, CHAIN_ID, Feed, Move, addresses, slots};
-use maidenlane_testkit::geth::NETWORK_ID;
 use maidenlane_wire::{Record, Stamp};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,13 +131,14 @@ fn check_model(view: &View, chain: &feed::Chain, what: &str) {
         assert_eq!(view.find(at.hash).unwrap(), Some((at.number, true)), "{what}: {at}");
         assert_eq!(view.header(at).unwrap().as_ref(), Some(&block.header), "{what}: {at}");
         assert!(view.body(at).unwrap().is_some() && view.receipts(at).unwrap().is_some(), "{what}: {at}");
+        assert_eq!(view.senders(at).unwrap(), block.told_senders(), "{what}: {at}");
         check_state(view, block, Some(at.number), what);
     }
     check_state(view, tip, None, what);
     check_nodes(view, chain, what);
     let mut places = BTreeMap::new();
     for number in 0..height * 2 + 20 {
-        let hash = keccak256(alloy::rlp::encode(vec![number]));
+        let hash = *feed::transfer(number).tx_hash();
         if let Some((block, index)) = view.transaction(hash).unwrap() {
             assert_eq!(block.hash, chain[usize::try_from(block.number).unwrap()].at.hash, "{what}");
             places.insert(hash, (block.number, index));
@@ -466,19 +466,6 @@ fn a_feed_that_begins_elsewhere_is_for_those_who_stand_there() {
             Err(error) => assert!(!fits && text(&error).contains("the feed begins at"), "{error}"),
         }
     }
-}
-
-#[test]
-fn what_the_newest_open_says_is_kept() {
-    let mut feed = feed(&[Move::Grow(0)]);
-    assert_eq!(World::of(&feed).follow().unwrap().facts().network_id, None, "of the first schema");
-    let world = World::of(&feed);
-    drop(world.follow().unwrap());
-    let from = feed.entries.len();
-    feed.play(&Move::Open);
-    world.append(&feed, from, feed.entries.len());
-    assert_eq!(world.follow().unwrap().facts().network_id, Some(NETWORK_ID));
-    assert_eq!(world.follower().unwrap().0.facts().network_id, Some(NETWORK_ID), "and after a start");
 }
 
 #[test]

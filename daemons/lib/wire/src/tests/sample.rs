@@ -135,10 +135,21 @@ pub(super) fn all() -> Vec<Stamped> {
             block,
             parent,
             header: header.clone(),
-            body,
+            body: body.clone(),
             receipts: receipts.clone(),
             rows: fixed_rows(),
             proofs: Some(B256::repeat_byte(0xef)),
+            senders: None,
+        }),
+        Record::Advance(Advance {
+            block,
+            parent,
+            header: header.clone(),
+            body,
+            receipts: receipts.clone(),
+            rows: Rows::default(),
+            proofs: None,
+            senders: Some(vec![Address::repeat_byte(3), Address::repeat_byte(4)]),
         }),
         Record::Undo(Undo {
             block,
@@ -198,6 +209,10 @@ pub(super) fn rows() -> impl Strategy<Value = Rows> {
     })
 }
 
+fn senders() -> impl Strategy<Value = Option<Vec<Address>>> {
+    option::of(vec(address(), 0..4))
+}
+
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         (long(), hash(), any::<String>(), any::<String>(), option::of(long())).prop_map(
@@ -212,9 +227,9 @@ fn record() -> impl Strategy<Value = Record> {
             header,
             ancestors
         })),
-        (block(), hash(), bytes(), bytes(), bytes(), rows(), option::of(hash())).prop_map(
-            |(block, parent, header, body, receipts, rows, proofs)| {
-                Record::Advance(Advance { block, parent, header, body, receipts, rows, proofs })
+        (block(), hash(), bytes(), bytes(), bytes(), rows(), option::of(hash()), senders()).prop_map(
+            |(block, parent, header, body, receipts, rows, proofs, senders)| {
+                Record::Advance(Advance { block, parent, header, body, receipts, rows, proofs, senders })
             }
         ),
         (block(), hash(), bytes(), vec(hash(), 0..5), bytes(), rows()).prop_map(

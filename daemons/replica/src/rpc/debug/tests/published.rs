@@ -120,6 +120,9 @@ impl StateView for Prestate {
     fn receipts(&self, _: BlockRef) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
     }
+    fn senders(&self, _: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        Ok(None)
+    }
     fn transaction(&self, _: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
         Ok(None)
     }
