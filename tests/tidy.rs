@@ -121,7 +121,7 @@ const ABSENCES: &[Absence] = &[
 
 /// Files that may be longer than [`FILE_LINES_MAX`], with their bound: it may only be lowered. The hook must be one
 /// file, to be copied into geth.
-const LONGER: &[(&str, usize)] = &[("daemons/tap/geth/hook.go", 501)];
+const LONGER: &[(&str, usize)] = &[("daemons/tap/geth/hook.go", 500)];
 const FILE_LINES_MAX: usize = 400;
 const TEST_LINES_MAX: usize = 600;
 const GO_FUNCTION_LINES_MAX: usize = 70;

@@ -8,6 +8,7 @@ use maidenlane_tests::{
     settings::{self, Log},
     wait,
 };
+use serde_json::json;
 
 /// The end of the feed, by the operator's own command.
 fn end(net: &Net) -> u64 {
@@ -64,5 +65,28 @@ fn an_imported_chain_is_published_once_geth_is_up() {
         if end >= 56 { Ok(()) } else { Err(format!("end {end}")) }
     })
     .unwrap();
+    senders_are_told(&net);
     net.stop().unwrap();
+}
+
+/// geth knows who has sent the transactions that it executes; nobody behind it need recover that.
+fn senders_are_told(net: &Net) {
+    let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
+    let topic = settings::topic();
+    let arguments = ["log", "tail", "--dir", dir.to_str().unwrap(), "--topic", &topic, "--entries", "100"];
+    let mut sent = Vec::new();
+    for line in net.command(&arguments).unwrap().lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        if record.get("record").is_some_and(|kind| kind == "Advance") {
+            let told = record.get("senders").and_then(|senders| senders.as_array()).unwrap().to_owned();
+            let number = record.pointer("/block/number").unwrap().as_u64().unwrap();
+            let block =
+                net.master().call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), true])).unwrap();
+            let transactions = block.get("transactions").and_then(|all| all.as_array()).unwrap();
+            let from: Vec<_> = transactions.iter().filter_map(|one| one.get("from").cloned()).collect();
+            assert_eq!(told, from, "block {number}");
+            sent.extend(from);
+        }
+    }
+    assert!(sent.len() > 50, "{} senders are suspiciously few", sent.len());
 }

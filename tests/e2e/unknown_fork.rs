@@ -23,10 +23,9 @@ fn publish(log: &Backend, chain_config: String, now_s: u64) {
     let header = Header { timestamp: now_s, base_fee_per_gas: Some(7), ..Header::default() };
     let header = Bytes::from(rlp::encode(header));
     let block = BlockRef::new(0, keccak256(&header));
-    let client_version = "Geth/test".to_owned();
     let master_seen_ms = now_s * 1_000;
     let records = [
-        Record::Open(Open { chain_id: CHAIN_ID, genesis: block.hash, chain_config, client_version }),
+        Record::Open(Open { chain_id: CHAIN_ID, genesis: block.hash, chain_config, ..Open::default() }),
         Record::Genesis(Genesis {
             block,
             header,

@@ -25,6 +25,8 @@ use normalize::Normalizer;
 
 /// The generated chain: all forks, every kind of contract and transaction.
 pub const CHAIN: (u32, u32) = (64, 3);
+/// Another network id than the chain's, so that an answer which takes the one for the other is seen.
+const NETWORK_ID: &str = "--networkid=7000";
 /// Differences that are told in full.
 const PRINTED_MAX: usize = 40;
 
@@ -125,6 +127,10 @@ pub fn network_with(prepare: impl FnOnce(&mut Net) -> Outcome<()>) -> Outcome<Ne
     let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
     let mut net = Net::proving(&plan)?;
     prepare(&mut net)?;
+    let node = net.node();
+    node.argument(NETWORK_ID);
+    node.stop()?;
+    node.restart()?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;

@@ -176,6 +176,7 @@ impl Shared {
         }
         let result = match method {
             "eth_chainId" => Some(json!(format!("0x{:x}", recording.chain_id))),
+            "net_version" => Some(json!(recording.chain_id.to_string())),
             "eth_newBlockFilter" => Some(self.filter()),
             "eth_getFilterChanges" => params.get(0).and_then(|filter| self.changes(filter)),
             "eth_blockNumber" => Some(json!(format!("0x{head:x}"))),

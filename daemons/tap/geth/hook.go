@@ -49,7 +49,7 @@ func init() {
 }
 
 const (
-	frameVersion = 1
+	versions = "\x01\x01\x01\x02\x01\x01\x01\x01\x01\x01" // of frames, by kind: BLOCK has senders since its second
 
 	kindInit, kindGenesis, kindBlock, kindReceipts, kindState = 1, 2, 3, 4, 5
 	kindTrie, kindEnd, kindFailed, kindHole                   = 6, 7, 8, 9
@@ -108,13 +108,8 @@ type maidenlane struct {
 
 func (m *maidenlane) hooks() *tracing.Hooks {
 	return &tracing.Hooks{
-		OnBlockchainInit: m.onBlockchainInit,
-		OnGenesisBlock:   m.onGenesisBlock,
-		OnBlockStart:     m.onBlockStart,
-		OnTxEnd:          m.onTxEnd,
-		OnStateUpdate:    m.onStateUpdate,
-		OnBlockEnd:       m.onBlockEnd,
-		OnClose:          m.onClose,
+		OnBlockchainInit: m.onBlockchainInit, OnGenesisBlock: m.onGenesisBlock, OnBlockStart: m.onBlockStart,
+		OnTxEnd: m.onTxEnd, OnStateUpdate: m.onStateUpdate, OnBlockEnd: m.onBlockEnd, OnClose: m.onClose,
 	}
 }
 
@@ -207,8 +202,7 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 		return // the genesis commit, told by onGenesisBlock
 	}
 	at := slices.IndexFunc(m.runs, func(run *run) bool {
-		header := run.block.Header()
-		return header.Root == update.Root && header.Number.Uint64() == update.BlockNumber && !slices.Contains(run.receipts, nil)
+		return run.block.Root() == update.Root && run.block.NumberU64() == update.BlockNumber && !slices.Contains(run.receipts, nil)
 	})
 	if at < 0 {
 		log.Error("Maidenlane hook knows no block of a state, it is missing from the spool", "number", update.BlockNumber)
@@ -221,8 +215,13 @@ func (m *maidenlane) onStateUpdate(update *tracing.StateUpdate) {
 		panic("asked for by " + panicEnv)
 	}
 	hashed := !m.chain.IsCancun(block.Number(), block.Time())
+	signer, senders := types.MakeSigner(m.chain, block.Number(), block.Time()), []common.Address{}
+	for _, tx := range block.Transactions() {
+		from, _ := types.Sender(signer, tx) // no work and no error: geth keeps it with what it has executed
+		senders = append(senders, from)
+	}
 	out := bytes.NewBuffer(make([]byte, 0, m.usual))
-	addFrame(out, kindBlock, hash, block)
+	addFrame(out, kindBlock, hash, block, senders)
 	addFrame(out, kindReceipts, hash, receipts)
 	addFrame(out, kindState, hash, number, update.OriginRoot, update.Root, hashed,
 		accountRows(update), storageRows(update), codeRows(update))
@@ -421,7 +420,7 @@ func frame(kind byte, fields ...any) []byte {
 // addFrame wraps the RLP list of its fields: length, checksum, version, kind.
 func addFrame(out *bytes.Buffer, kind byte, fields ...any) {
 	start := out.Len()
-	out.Write([]byte{0, 0, 0, 0, 0, 0, 0, 0, frameVersion, kind})
+	out.Write([]byte{0, 0, 0, 0, 0, 0, 0, 0, versions[kind], kind})
 	if err := rlp.Encode(out, fields); err != nil {
 		panic(err)
 	}

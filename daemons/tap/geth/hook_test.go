@@ -283,6 +283,21 @@ func TestReceiptsMatchTheHeader(t *testing.T) {
 	want(t, "blocks with receipts", fmt.Sprint(i), fmt.Sprint(chainBlocks))
 }
 
+func TestSendersAreThoseOfTheTransactions(t *testing.T) {
+	d := open(t, t.TempDir(), "").insert(blocks(t)...)
+	d.chain.Stop()
+	for _, frame := range segments(t, d.spool)[0] {
+		version, senders := "1", []common.Address{}
+		if frame.kind == kindBlock {
+			version = "2"
+			if err := rlp.DecodeBytes(frame.payload[2], &senders); err != nil || !slices.Equal(senders, []common.Address{sender}) {
+				t.Errorf("sent by %v, not %v: %v", senders, sender, err)
+			}
+		}
+		want(t, "version", fmt.Sprint(frame.bytes[8]), version)
+	}
+}
+
 func TestGenesisFrame(t *testing.T) {
 	d := open(t, t.TempDir(), "")
 	d.chain.Stop()

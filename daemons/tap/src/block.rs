@@ -4,7 +4,7 @@ use alloy::consensus::Header;
 use alloy::rlp::{Encodable, Header as Prefix};
 use alloy_trie::EMPTY_ROOT_HASH;
 use maidenlane_chain::block::{BlockError, Body, block_hash, check_receipts, decode_header, split};
-use maidenlane_chain::{B256, BlockRef, Bytes};
+use maidenlane_chain::{Address, B256, BlockRef, Bytes};
 
 /// A block whose parts agree with its hash.
 #[derive(Clone, Debug)]
@@ -52,6 +52,19 @@ pub fn examine(hash: B256, raw: &[u8]) -> Result<Examined, String> {
 /// Names what does not fit.
 pub fn examine_receipts(block: &Examined, receipts: &[u8]) -> Result<(), String> {
     check_receipts(&block.header, block.transactions, receipts).map_err(with_cause)
+}
+
+/// Checks that there is a sender for each transaction, where there are any.
+///
+/// # Errors
+/// Names what does not fit.
+pub fn examine_senders(block: &Examined, senders: Option<&[Address]>) -> Result<(), String> {
+    match senders.map(<[Address]>::len) {
+        Some(found) if found != block.transactions => {
+            Err(format!("{found} senders for {} transactions", block.transactions))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that the block continues its parent, both in hashes and in state.

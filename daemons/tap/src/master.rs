@@ -109,12 +109,14 @@ impl Master {
         }
     }
 
-    /// geth's name and version.
+    /// The id of geth's network, which its operator chooses.
     ///
     /// # Errors
     /// When geth does not answer.
-    pub fn client_version(&mut self) -> Result<String, Error> {
-        self.client.call("web3_clientVersion", &json!([]), ANSWER_WITHIN)
+    pub fn network_id(&mut self) -> Result<u64, Error> {
+        let method = "net_version";
+        let id: String = self.client.call(method, &json!([]), ANSWER_WITHIN)?;
+        id.parse().map_err(|_| Error::Nonsense { method: method.to_owned(), what: format!("{id:?}") })
     }
 
     /// A header's RLP, checked against its hash.

@@ -308,11 +308,13 @@ impl Tap {
             return Ok(());
         }
         let init = self.blocks.spool.init()?.clone();
+        let network_id = self.blocks.connection.master()?.network_id()?;
         self.output.publisher.open(Open {
             chain_id: self.chain.id,
             genesis: self.chain.genesis,
             chain_config: init.chain_config,
             client_version: init.client_version,
+            network_id: Some(network_id),
         })?;
         self.reporter.writes();
         self.events.emit(&Event::Opened { epoch: self.output.publisher.tail().reader.epoch() });

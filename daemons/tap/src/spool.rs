@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::failpoints;
 use crate::follow::Lineage;
 use fresh::Fresh;
-use maidenlane_chain::{B256, Bytes};
+use maidenlane_chain::{Address, B256, Bytes};
 use maidenlane_service::failpoint;
 use maidenlane_wire::NodeRow;
 use maidenlane_wire::frame::{Allocation, Frame, State};
@@ -54,6 +54,8 @@ pub struct Genesis {
 pub struct Executed {
     /// The block's RLP.
     pub block: Bytes,
+    /// Senders of the transactions, unless an older hook wrote the frames.
+    pub senders: Option<Vec<Address>>,
     /// Receipts: consensus RLP list.
     pub receipts: Bytes,
     /// State changes.
@@ -207,10 +209,10 @@ impl Spool {
             })?,
             None => self.frames(span)?,
         };
-        let (mut block, mut receipts, mut state, mut nodes) = (None, None, None, None);
+        let (mut block, mut senders, mut receipts, mut state, mut nodes) = (None, None, None, None, None);
         for frame in frames {
             match frame {
-                Frame::Block { block: raw, .. } => block = Some(raw),
+                Frame::Block { block: raw, senders: told, .. } => (block, senders) = (Some(raw), told),
                 Frame::Receipts { receipts: raw, .. } => receipts = Some(raw),
                 Frame::State(frame) => state = Some(frame),
                 Frame::Trie { nodes: rows, .. } => nodes = Some(rows),
@@ -219,6 +221,7 @@ impl Spool {
         }
         Ok(block.zip(receipts).zip(state).map(|((block, receipts), state)| Executed {
             block,
+            senders,
             receipts,
             state,
             nodes,

@@ -315,6 +315,7 @@ impl Follower {
                 facts.genesis = open.genesis;
                 facts.chain_config = open.chain_config.into();
                 facts.client_version = open.client_version.into();
+                facts.network_id = open.network_id;
             }
             Step::Genesis(record, header) => {
                 self.store.genesis(batch, &record)?;

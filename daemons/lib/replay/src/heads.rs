@@ -93,6 +93,7 @@ impl HeadView {
             body_floor: facts.base,
             rules: parsed.rules(&facts.chain_config)?,
             client_version: Arc::clone(&facts.client_version),
+            network_id: facts.network_id,
         };
         Ok(Self { view, head, memo: Memo::new() })
     }
@@ -181,6 +182,10 @@ impl StateView for HeadView {
 
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError> {
         read("receipts", self.view.receipts(block))
+    }
+
+    fn senders(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        read("senders", self.view.senders(block))
     }
 
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {

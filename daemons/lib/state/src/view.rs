@@ -64,6 +64,8 @@ pub struct Head {
     pub rules: Arc<Rules>,
     /// Name and version of the master.
     pub client_version: Arc<str>,
+    /// The master's network id, where the feed says it.
+    pub network_id: Option<u64>,
 }
 
 /// Query for logs. An empty list of addresses, or of alternatives at a position, matches all.
@@ -136,6 +138,8 @@ pub trait StateView: Send + Sync + 'static {
     fn body(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
     /// Consensus receipts, one RLP list.
     fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, ReadError>;
+    /// Senders of the transactions, in order, where they are known without their signatures.
+    fn senders(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError>;
     /// The canonical block and index of a transaction.
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError>;
     /// Calls `visit`, ascending, with blocks and the indexes (counted through the block) of their logs that have every

@@ -43,6 +43,8 @@ pub struct Facts {
     pub chain_config: Arc<str>,
     /// The master's name, from the newest OPEN.
     pub client_version: Arc<str>,
+    /// The master's network id, from the newest OPEN; `None` where that was of the first schema, or a database is older.
+    pub network_id: Option<u64>,
     /// Oldest block whose state, body and receipts the feed brought.
     pub base: u64,
     /// Oldest block whose state can be read.

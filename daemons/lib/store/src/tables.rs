@@ -9,6 +9,7 @@
 //! | `account_history` | account key, block | the account *before* that block; empty = absent |
 //! | `slot_history` | slot key, block | the slot *before* that block; empty = zero |
 //! | `headers`, `bodies`, `receipts` | block, hash | consensus RLP |
+//! | `senders` | block, hash | addresses of the transactions' senders; no row where the feed did not tell them |
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |
@@ -31,7 +32,8 @@
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_state::trie::NodeKey;
 
-/// Version of everything on this page. A database of another version is refused.
+/// Version of everything on this page. A database of another version is refused. A table that may lack any row, as
+/// `senders`, is no other version: a database without it gets it, and an older build refuses by name what it does not know.
 pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) const META: &str = "meta";
@@ -43,6 +45,7 @@ pub(crate) const SLOT_HISTORY: &str = "slot_history";
 pub(crate) const HEADERS: &str = "headers";
 pub(crate) const BODIES: &str = "bodies";
 pub(crate) const RECEIPTS: &str = "receipts";
+pub(crate) const SENDERS: &str = "senders";
 pub(crate) const CANONICAL: &str = "canonical";
 pub(crate) const NUMBERS: &str = "numbers";
 pub(crate) const TRANSACTIONS: &str = "transactions";
@@ -54,7 +57,7 @@ pub(crate) const NODE_HISTORY: &str = "node_history";
 pub(crate) const NODE_UNDO: &str = "node_undo";
 
 /// Names of all tables.
-pub(crate) const TABLES: [&str; 18] = [
+pub(crate) const TABLES: [&str; 19] = [
     META,
     ACCOUNTS,
     SLOTS,
@@ -64,6 +67,7 @@ pub(crate) const TABLES: [&str; 18] = [
     HEADERS,
     BODIES,
     RECEIPTS,
+    SENDERS,
     CANONICAL,
     NUMBERS,
     TRANSACTIONS,

@@ -48,6 +48,42 @@ fn facts_that_are_none_are_refused() {
 }
 
 #[test]
+fn facts_of_a_version_that_had_fewer_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = || Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let facts =
+        Facts { chain_id: 7, client_version: "Geth/v1".into(), network_id: Some(8), ..Facts::default() };
+    let opened = store();
+    opened.write(opened.batch(facts.clone(), KEEP)).unwrap();
+    drop(opened);
+    assert_eq!(store().facts(), facts);
+    let mut before = serde_json::to_value(&facts).unwrap();
+    before.as_object_mut().unwrap().remove("network_id").unwrap();
+    put_meta(dir.path(), tables::META_FACTS, before.to_string().as_bytes());
+    assert_eq!(store().facts(), Facts { network_id: None, ..facts });
+}
+
+#[test]
+fn a_database_from_before_a_table_gets_it_and_an_older_build_refuses_it_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = rocksdb::Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    let older = || {
+        let known = tables::TABLES.into_iter().filter(|table| *table != tables::SENDERS);
+        rocksdb::DB::open_cf(&options, dir.path(), known)
+    };
+    drop(older().unwrap());
+    let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let block = BlockRef::new(1, B256::repeat_byte(1));
+    let record = maidenlane_wire::Advance { senders: None, ..advance(block, B256::ZERO) };
+    change(&store, |batch| store.advance(batch, &record));
+    assert_eq!(store.view().unwrap().senders(block).unwrap(), None, "a feed of before");
+    drop(store);
+    assert!(older().unwrap_err().to_string().contains("senders"));
+}
+
+#[test]
 fn a_spoilt_current_file_is_refused() {
     check_spoilt(|path| std::fs::write(path.join("CURRENT"), "rubbish").unwrap(), "restore a snapshot");
     check_spoilt(
@@ -108,6 +144,7 @@ pub(crate) fn advance(block: BlockRef, parent: B256) -> maidenlane_wire::Advance
         receipts: vec![0xc0].into(),
         rows: maidenlane_wire::Rows::default(),
         proofs: None,
+        senders: Some(Vec::new()),
     }
 }
 
@@ -130,6 +167,7 @@ fn an_undone_block_is_whole_by_its_hash_until_it_is_final_with_a_margin() {
         for part in [view.header(block), view.body(block), view.receipts(block)] {
             assert_eq!(part.unwrap().is_some(), expect.is_some());
         }
+        assert_eq!(view.senders(block).unwrap().is_some(), expect.is_some());
     };
     let finalize = |number: u64| {
         let finalized = Some(BlockRef::new(number, B256::ZERO));

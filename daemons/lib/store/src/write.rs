@@ -190,6 +190,10 @@ impl Store {
     pub fn advance(&self, batch: &mut Batch, record: &maidenlane_wire::Advance) -> Result<(), Error> {
         let block = record.block;
         self.put_block(batch, block, &record.header, &record.body, &record.receipts)?;
+        if let Some(senders) = &record.senders {
+            let row: Vec<u8> = senders.iter().flatten().copied().collect();
+            batch.rows.put_cf(self.table(tables::SENDERS)?, tables::block_key(block), row);
+        }
         self.index(batch, block, &record.body, &record.receipts)?;
         self.put_rows(batch, &record.rows, Some(block.number))?;
         let undo = encode_rows(&record.rows);
@@ -327,7 +331,8 @@ impl Store {
             if block.number > limit {
                 break;
             }
-            for table in [tables::HEADERS, tables::BODIES, tables::RECEIPTS, tables::ORPHANS] {
+            for table in [tables::HEADERS, tables::BODIES, tables::RECEIPTS, tables::SENDERS, tables::ORPHANS]
+            {
                 batch.rows.delete_cf(self.table(table)?, &key);
             }
             batch.rows.delete_cf(self.table(tables::NUMBERS)?, block.hash);

@@ -38,6 +38,7 @@ pub struct Chain {
     codes: Arc<HashMap<B256, Bytes>>,
     head: Head,
     side: Option<(BlockRef, Arc<Stored>)>,
+    told: Option<Vec<Address>>,
 }
 
 /// Directory of the fixtures, if this machine has them.
@@ -100,8 +101,9 @@ impl Chain {
             proofs_floor: Some(0),
             rules,
             client_version: "Geth/test".into(),
+            network_id: None,
         };
-        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None }
+        Self { blocks: Arc::new(blocks), codes: Arc::new(codes), head, side: None, told: None }
     }
 
     /// The same chain with an earlier head; later blocks do not exist.
@@ -136,6 +138,11 @@ impl Chain {
         self.with_head(|head| head.proofs_floor = None)
     }
 
+    /// The chain as a feed tells it that has these senders for every block.
+    pub fn sent_by(self, told: Vec<Address>) -> Self {
+        Self { told: Some(told), ..self }
+    }
+
     /// Changes the fields of the head.
     pub fn with_head(mut self, change: impl FnOnce(&mut Head)) -> Self {
         change(&mut self.head);
@@ -162,7 +169,8 @@ impl Chain {
         &self.after(at).state
     }
 
-    fn decoded(&self, number: u64) -> Block {
+    /// A block of the chain.
+    pub fn decoded(&self, number: u64) -> Block {
         let stored = &self.blocks[usize::try_from(number).expect("small")];
         Block::decode(stored.hash, &stored.header, &stored.body).expect("it was executed")
     }
@@ -249,6 +257,16 @@ impl StateView for Chain {
 
     fn receipts(&self, at: BlockRef) -> Result<Option<Bytes>, ReadError> {
         Ok(self.stored(at).map(|stored| stored.receipts.clone()))
+    }
+
+    fn senders(&self, at: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        if self.told.is_some() {
+            return Ok(self.told.clone());
+        }
+        // Told of every other block, so that both ways to know them are asked.
+        let told = self.stored(at).filter(|_| at.number.is_multiple_of(2));
+        let decoded = |stored: &Stored| Block::decode(stored.hash, &stored.header, &stored.body);
+        Ok(told.map(|stored| decoded(stored).expect("it was executed").senders().collect()))
     }
 
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {

@@ -1,9 +1,11 @@
 //! Random chains with a model of everything a replica must know of them, and feeds of them.
 
-use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope};
-use alloy::primitives::{Log, LogData};
+use alloy::consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, SignableTransaction as _, TxLegacy};
+use alloy::eips::Encodable2718 as _;
+use alloy::primitives::{Log, LogData, Signature, TxKind};
 use alloy::rlp;
 use fastrand::Rng;
+use maidenlane_chain::transaction::{Transaction, sender};
 use maidenlane_chain::{Account, Address, B256, BlockRef, Bytes, U256, keccak256};
 use maidenlane_state::trie::{NodeKey, whole};
 use maidenlane_wire::record::{Advance, Final, Genesis, Heartbeat, Open, Record, Stamp, Start, Undo};
@@ -52,6 +54,7 @@ pub struct Block {
     body: Bytes,
     receipts: Bytes,
     hashes: Vec<B256>,
+    senders: Vec<Address>,
     /// Changes of state, as ADVANCE has them.
     pub rows: Rows,
     /// Changes of trie nodes.
@@ -66,6 +69,12 @@ pub struct Block {
     pub transactions: BTreeMap<B256, (u64, usize)>,
     /// Every log up to it.
     pub logs: Vec<Logged>,
+}
+
+/// A transaction of the chains here. Nobody's key has signed it, but whatever is a signature has a signer.
+pub fn transfer(nonce: u64) -> Transaction {
+    let tx = TxLegacy { nonce, gas_limit: 21_000, to: TxKind::Call(Address::ZERO), ..TxLegacy::default() };
+    Transaction::Legacy(tx.into_signed(Signature::test_signature()))
 }
 
 fn trimmed(value: U256) -> Option<Bytes> {
@@ -187,13 +196,14 @@ impl Block {
         let (mut raw, mut receipts, mut gas) = (Vec::new(), Vec::new(), 0);
         let first = self.logs.len();
         for transaction in pool.filter(|_| random.u8(..3) == 0).collect::<Vec<_>>() {
-            let bytes = rlp::encode(vec![transaction]);
-            let hash = keccak256(&bytes);
+            let signed = transfer(transaction);
+            let (bytes, hash) = (signed.encoded_2718(), *signed.tx_hash());
             if self.transactions.contains_key(&hash) {
                 continue;
             }
             self.transactions.insert(hash, (self.at.number, self.hashes.len()));
             self.hashes.push(hash);
+            self.senders.push(sender(&signed));
             raw.extend_from_slice(&bytes);
             let mut logs = Vec::new();
             for _ in 0..random.u8(..4) {
@@ -247,7 +257,13 @@ impl Block {
             receipts: self.receipts.clone(),
             rows: self.rows.clone(),
             proofs: Some(self.node_set().digest()),
+            senders: self.told_senders(),
         })
+    }
+
+    /// Senders as far as its ADVANCE tells them: that of every other block is of the first schema.
+    pub fn told_senders(&self) -> Option<Vec<Address>> {
+        (!self.at.number.is_multiple_of(2)).then(|| self.senders.clone())
     }
 
     /// UNDO of the block.
@@ -367,7 +383,9 @@ impl Feed {
         let writer = keccak256(epoch.to_be_bytes())[..16].try_into().unwrap();
         self.stamp = Stamp { epoch, writer, seq: 0, ..self.stamp };
         let (chain_config, client_version) = ("{}".to_owned(), format!("writer {epoch}"));
-        self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version }), false);
+        // Of both schemas: a tap of either version may have written.
+        let network_id = epoch.is_multiple_of(2).then_some(crate::geth::NETWORK_ID);
+        self.put(Record::Open(Open { chain_id, genesis, chain_config, client_version, network_id }), false);
     }
 
     /// The newest block.

@@ -7,6 +7,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// Network id of the fake geth.
+pub const NETWORK_ID: u64 = 7_000;
+
 #[derive(Default)]
 struct State {
     blocks: Vec<Sample>,
@@ -112,6 +115,7 @@ impl State {
         let known = |params: &Value| self.blocks.iter().find(|known| json!(known.block.hash) == params[0]);
         Ok(match method {
             "eth_chainId" => json!("0x7"),
+            "net_version" => json!(NETWORK_ID.to_string()),
             "eth_newBlockFilter" => {
                 self.filters.push(Vec::new());
                 json!(self.filters.len().to_string())

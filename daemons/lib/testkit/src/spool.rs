@@ -104,7 +104,9 @@ impl Sample {
             list(&[]),
             list(&[]),
         ];
-        let mut out = wrap(3, &list(&[hash.clone(), self.raw.to_vec()]));
+        // Every other one is of an older hook.
+        let senders = self.block.number.is_multiple_of(2).then(Vec::new);
+        let mut out = encode(&Frame::Block { hash: self.block.hash, block: self.raw.clone(), senders });
         out.extend(wrap(4, &list(&[hash.clone(), list(&[])])));
         out.extend(wrap(5, &list(&state)));
         out.extend(trie);

@@ -34,7 +34,7 @@ pub struct Heading {
 /// # Errors
 /// When it is of no known schema, or too short.
 pub fn heading(bytes: &[u8]) -> Result<Heading, DecodeError> {
-    begin(&mut Reader(bytes))
+    Ok(begin(&mut Reader(bytes))?.0)
 }
 
 /// Reads one log entry.
@@ -43,12 +43,12 @@ pub fn heading(bytes: &[u8]) -> Result<Heading, DecodeError> {
 /// When the bytes are not exactly one record of a known schema.
 pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     let input = &mut Reader(bytes);
-    let Heading { kind, stamp } = begin(input)?;
+    let (Heading { kind, stamp }, schema) = begin(input)?;
     let record = match kind {
-        Kind::Open => Record::Open(open(input)?),
+        Kind::Open => Record::Open(open(input, schema)?),
         Kind::Genesis => Record::Genesis(genesis(input)?),
         Kind::Start => Record::Start(start(input)?),
-        Kind::Advance => Record::Advance(advance(input)?),
+        Kind::Advance => Record::Advance(advance(input, schema)?),
         Kind::Undo => Record::Undo(undo(input)?),
         Kind::Final => Record::Final(finality(input)?),
         Kind::Heartbeat => Record::Heartbeat(heartbeat(input)?),
@@ -58,19 +58,21 @@ pub fn decode(bytes: &[u8]) -> Result<Stamped, DecodeError> {
     Ok(Stamped { stamp, record })
 }
 
-pub(crate) fn begin(input: &mut Reader<'_>) -> Result<Heading, DecodeError> {
-    let kind = match input.fingerprint()? {
-        schema::OPEN => Kind::Open,
+/// Reads the heading, and the fingerprint of the schema: of a record's several ones, later have more fields.
+pub(crate) fn begin(input: &mut Reader<'_>) -> Result<(Heading, u64), DecodeError> {
+    let schema = input.fingerprint()?;
+    let kind = match schema {
+        schema::OPEN | schema::OPEN_2 => Kind::Open,
         schema::GENESIS => Kind::Genesis,
         schema::START => Kind::Start,
-        schema::ADVANCE => Kind::Advance,
+        schema::ADVANCE | schema::ADVANCE_2 => Kind::Advance,
         schema::UNDO => Kind::Undo,
         schema::FINAL => Kind::Final,
         schema::HEARTBEAT => Kind::Heartbeat,
         schema::PART => Kind::Part,
         fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
     };
-    Ok(Heading { kind, stamp: stamp(input)? })
+    Ok((Heading { kind, stamp: stamp(input)? }, schema))
 }
 
 fn stamp(input: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
@@ -88,12 +90,13 @@ pub(crate) fn block(input: &mut Reader<'_>, what: &'static str) -> Result<BlockR
     Ok(BlockRef { number: input.long(what)?, hash: input.hash(what)? })
 }
 
-pub(crate) fn open(input: &mut Reader<'_>) -> Result<Open, DecodeError> {
+pub(crate) fn open(input: &mut Reader<'_>, schema: u64) -> Result<Open, DecodeError> {
     Ok(Open {
         chain_id: input.long("chainId")?,
         genesis: input.hash("genesis")?,
         chain_config: input.string("chainConfig")?,
         client_version: input.string("clientVersion")?,
+        network_id: (schema == schema::OPEN_2).then(|| input.long("networkId")).transpose()?,
     })
 }
 
@@ -114,7 +117,7 @@ fn start(input: &mut Reader<'_>) -> Result<Start, DecodeError> {
     })
 }
 
-fn advance(input: &mut Reader<'_>) -> Result<Advance, DecodeError> {
+fn advance(input: &mut Reader<'_>, schema: u64) -> Result<Advance, DecodeError> {
     Ok(Advance {
         block: block(input, "block")?,
         parent: input.hash("parent")?,
@@ -123,6 +126,9 @@ fn advance(input: &mut Reader<'_>) -> Result<Advance, DecodeError> {
         receipts: input.bytes("receipts")?,
         rows: rows(input)?,
         proofs: input.option("proofs", Reader::hash)?,
+        senders: (schema == schema::ADVANCE_2)
+            .then(|| input.array("senders", 20, |input| input.address("senders")))
+            .transpose()?,
     })
 }
 

@@ -26,10 +26,12 @@ pub fn encode(stamped: &Stamped) -> Vec<u8> {
 
 const fn fingerprint(record: &Record) -> u64 {
     match record {
-        Record::Open(_) => schema::OPEN,
+        Record::Open(Open { network_id: None, .. }) => schema::OPEN,
+        Record::Open(_) => schema::OPEN_2,
         Record::Genesis(_) => schema::GENESIS,
         Record::Start(_) => schema::START,
-        Record::Advance(_) => schema::ADVANCE,
+        Record::Advance(Advance { senders: None, .. }) => schema::ADVANCE,
+        Record::Advance(_) => schema::ADVANCE_2,
         Record::Undo(_) => schema::UNDO,
         Record::Final(_) => schema::FINAL,
         Record::Heartbeat(_) => schema::HEARTBEAT,
@@ -69,6 +71,9 @@ fn open(out: &mut Writer, record: &Open) {
     out.fixed(record.genesis.as_slice());
     out.bytes(record.chain_config.as_bytes());
     out.bytes(record.client_version.as_bytes());
+    if let Some(id) = record.network_id {
+        out.long(id);
+    }
 }
 
 fn genesis(out: &mut Writer, record: &Genesis) {
@@ -92,6 +97,9 @@ fn advance(out: &mut Writer, record: &Advance) {
     out.bytes(&record.receipts);
     rows(out, &record.rows);
     out.option(record.proofs.as_ref(), |out, digest| out.fixed(digest.as_slice()));
+    if let Some(senders) = &record.senders {
+        out.array(senders, |out, sender| out.fixed(sender.as_slice()));
+    }
 }
 
 fn undo(out: &mut Writer, record: &Undo) {

@@ -12,8 +12,12 @@ use maidenlane_chain::{Address, B256, Bytes};
 
 pub use write::encode;
 
-/// Version that this build reads and writes.
-pub const VERSION: u8 = 1;
+/// Version of all frames, but for the one below.
+const VERSION: u8 = 1;
+/// Version of a BLOCK frame with senders.
+const WITH_SENDERS: u8 = 2;
+/// Kind of BLOCK frames.
+const BLOCK: u8 = 3;
 /// Maximum length of a frame: a bound for a reader's allocations, far above any block.
 pub const FRAME_MAX_BYTES: usize = 1 << 30;
 /// Bytes in front of a frame's payload.
@@ -29,8 +33,8 @@ pub enum Frame {
     Init { chain_config: String, client_version: String },
     /// Block 0 and its allocation.
     Genesis { block: Bytes, alloc: Vec<Allocation> },
-    /// Block that was executed.
-    Block { hash: B256, block: Bytes },
+    /// Block that was executed; without senders where an older hook wrote it.
+    Block { hash: B256, block: Bytes, senders: Option<Vec<Address>> },
     /// Receipts of the block: consensus RLP list.
     Receipts { hash: B256, receipts: Bytes },
     /// State changes of the block.
@@ -154,7 +158,9 @@ pub fn read(bytes: &[u8]) -> Result<(Frame, usize), FrameError> {
 pub fn check(bytes: &[u8]) -> Result<(Checked<'_>, usize), FrameError> {
     let (content, consumed) = content(bytes)?;
     match content {
-        [VERSION, kind, payload @ ..] => Ok((Checked { kind: *kind, payload }, consumed)),
+        [VERSION, kind, payload @ ..] | [WITH_SENDERS, kind @ BLOCK, payload @ ..] => {
+            Ok((Checked { kind: *kind, payload }, consumed))
+        }
         [version, ..] => Err(FrameError::Version { version: *version }),
         [] => Err(FrameError::Length { len: 0 }),
     }
@@ -183,8 +189,8 @@ pub fn is_torn_tail(rest: &[u8]) -> bool {
     // Version and kind first, so that only what looks like a frame has its checksum taken.
     let sound = |from: usize| {
         rest.get(from..).is_some_and(|bytes| {
-            let looks = matches!(bytes.get(PREFIX_BYTES..OVERHEAD_BYTES), Some([VERSION, 1..=9]));
-            looks && content(bytes).is_ok()
+            let looks = bytes.get(PREFIX_BYTES..OVERHEAD_BYTES);
+            matches!(looks, Some([VERSION, 1..=9] | [WITH_SENDERS, BLOCK])) && content(bytes).is_ok()
         })
     };
     !(0..rest.len()).any(sound)
@@ -198,7 +204,11 @@ fn split_u32(bytes: &[u8]) -> Result<(u32, &[u8]), FrameError> {
 /// Wraps a payload as the hook does: for tests and tools that make spools.
 #[must_use]
 pub fn wrap(kind: u8, payload: &[u8]) -> Vec<u8> {
-    let mut content = vec![VERSION, kind];
+    wrapped(VERSION, kind, payload)
+}
+
+fn wrapped(version: u8, kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut content = vec![version, kind];
     content.extend_from_slice(payload);
     let len = u32::try_from(content.len()).unwrap_or(u32::MAX);
     let mut frame = len.to_le_bytes().to_vec();

@@ -3,13 +3,13 @@
 use crate::avro::{DecodeError, Reader};
 use crate::frame::{Allocation, Frame, State};
 use crate::proofs::{NodePart, NodeRow, NodeSet};
-use crate::record::{Part, Record, Stamp, Stamped};
+use crate::record::{Advance, Open, Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::{Filter, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
-/// JSON of one record with its stamp. `record` is its kind, the other keys are the fields of its schema.
+/// JSON of one record with its stamp. `record` is its kind, the other keys are the fields of the schema it is written in.
 #[must_use]
 pub fn to_json(stamped: &Stamped) -> Value {
     let (kind, fields) = fields(&stamped.record);
@@ -34,15 +34,7 @@ pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
 
 fn fields(record: &Record) -> (&'static str, Value) {
     match record {
-        Record::Open(open) => (
-            "Open",
-            json!({
-                "chainId": open.chain_id,
-                "genesis": open.genesis,
-                "chainConfig": open.chain_config,
-                "clientVersion": open.client_version,
-            }),
-        ),
+        Record::Open(open) => ("Open", opened(open)),
         Record::Genesis(genesis) => (
             "Genesis",
             json!({
@@ -56,18 +48,7 @@ fn fields(record: &Record) -> (&'static str, Value) {
             "Start",
             json!({ "block": block(&start.block), "header": start.header, "ancestors": start.ancestors }),
         ),
-        Record::Advance(advance) => (
-            "Advance",
-            json!({
-                "block": block(&advance.block),
-                "parent": advance.parent,
-                "header": advance.header,
-                "body": advance.body,
-                "receipts": advance.receipts,
-                "rows": rows(&advance.rows),
-                "proofs": advance.proofs,
-            }),
-        ),
+        Record::Advance(advance) => ("Advance", advanced(advance)),
         Record::Undo(undo) => (
             "Undo",
             json!({
@@ -99,6 +80,35 @@ fn fields(record: &Record) -> (&'static str, Value) {
     }
 }
 
+fn opened(open: &Open) -> Value {
+    let fields = json!({
+        "chainId": open.chain_id,
+        "genesis": open.genesis,
+        "chainConfig": open.chain_config,
+        "clientVersion": open.client_version,
+    });
+    match open.network_id {
+        Some(id) => joined(fields, json!({ "networkId": id })),
+        None => fields,
+    }
+}
+
+fn advanced(advance: &Advance) -> Value {
+    let fields = json!({
+        "block": block(&advance.block),
+        "parent": advance.parent,
+        "header": advance.header,
+        "body": advance.body,
+        "receipts": advance.receipts,
+        "rows": rows(&advance.rows),
+        "proofs": advance.proofs,
+    });
+    match &advance.senders {
+        Some(senders) => joined(fields, json!({ "senders": senders })),
+        None => fields,
+    }
+}
+
 fn slice(part: &Part) -> Value {
     json!({
         "index": part.index,
@@ -118,7 +128,10 @@ pub fn frame_to_json(frame: &Frame) -> Value {
         Frame::Genesis { block, alloc } => {
             ("GENESIS", json!({ "block": block, "alloc": alloc.iter().map(allocation).collect::<Vec<_>>() }))
         }
-        Frame::Block { hash, block } => ("BLOCK", json!({ "hash": hash, "block": block })),
+        Frame::Block { hash, block, senders: None } => ("BLOCK", json!({ "hash": hash, "block": block })),
+        Frame::Block { hash, block, senders } => {
+            ("BLOCK", json!({ "hash": hash, "block": block, "senders": senders }))
+        }
         Frame::Receipts { hash, receipts } => ("RECEIPTS", json!({ "hash": hash, "receipts": receipts })),
         Frame::State(frame) => ("STATE", state(frame)),
         Frame::Trie { hash, nodes } => {

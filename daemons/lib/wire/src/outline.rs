@@ -50,8 +50,9 @@ impl Outline {
 /// When it is of no known schema, too short, or a part of a record.
 pub fn outline(bytes: &[u8]) -> Result<Outline, DecodeError> {
     let input = &mut Reader(bytes);
-    Ok(match begin(input)?.kind {
-        Kind::Open => Outline::Open(open(input)?),
+    let (heading, schema) = begin(input)?;
+    Ok(match heading.kind {
+        Kind::Open => Outline::Open(open(input, schema)?),
         Kind::Genesis | Kind::Start => {
             Outline::Base { block: block(input, "block")?, header: input.bytes("header")? }
         }

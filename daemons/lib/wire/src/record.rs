@@ -1,7 +1,7 @@
 //! Records of a feed: one master's linear, canonical history.
 
 use crate::rows::Rows;
-use maidenlane_chain::{B256, BlockRef, Bytes};
+use maidenlane_chain::{Address, B256, BlockRef, Bytes};
 
 /// A random 128-bit name: of a feed, or of one start of a writer.
 pub type Id = [u8; 16];
@@ -24,7 +24,7 @@ pub struct Stamp {
 }
 
 /// OPEN: a writer begins an epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Open {
     /// EIP-155 chain id.
     pub chain_id: u64,
@@ -34,6 +34,8 @@ pub struct Open {
     pub chain_config: String,
     /// The master's `web3_clientVersion`.
     pub client_version: String,
+    /// The master's `net_version`; `None` in the first schema, which did not have it.
+    pub network_id: Option<u64>,
 }
 
 /// GENESIS: block 0 with its whole state (every row has `before = None`).
@@ -77,6 +79,8 @@ pub struct Advance {
     pub rows: Rows,
     /// SHA-256 over the block's trie node set on the `proofs` topic, when there is one.
     pub proofs: Option<B256>,
+    /// Senders of the transactions, in order; `None` in the first schema, which did not have them.
+    pub senders: Option<Vec<Address>>,
 }
 
 /// UNDO: the head moves back to its parent.

@@ -3,7 +3,7 @@
 /// Schema of one kind of record.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
-    /// Lower-case record name.
+    /// Lower-case record name; a later schema of the same record has its number behind it.
     pub name: &'static str,
     /// CRC-64-AVRO of the parsing canonical form, as it stands (little-endian) behind `C3 01`.
     pub fingerprint: u64,
@@ -27,9 +27,11 @@ macro_rules! schemas {
 
 schemas! {
     OPEN "open" 0x76b7_f866_307d_e841,
+    OPEN_2 "open-2" 0x330c_7495_2212_a414,
     GENESIS "genesis" 0xe51f_678d_8e24_cd1b,
     START "start" 0xaebe_f919_5daa_5ffe,
     ADVANCE "advance" 0xc9ea_5beb_03b7_cfa8,
+    ADVANCE_2 "advance-2" 0xbd83_838f_991e_c5f0,
     UNDO "undo" 0xeafa_f400_f6b5_8aee,
     FINAL "final" 0x2c2e_a021_0826_9635,
     HEARTBEAT "heartbeat" 0xdc33_955f_6ec0_3f7a,

@@ -131,6 +131,12 @@ impl Blocks {
         };
         let block = Block::decode(at.hash, &header, &body)
             .map_err(|error| Error::internal(format!("block {at} in the store: {error}")))?;
+        let block = match source.senders(at).map_err(unreadable)? {
+            Some(senders) => block.sent_by(senders).ok_or_else(|| {
+                Error::internal(format!("block {at} in the store: not as many senders as transactions"))
+            })?,
+            None => block,
+        };
         let block = Arc::new(block);
         self.kept.insert((at.hash, Kind::Decoded), Kept::Decoded(Arc::clone(&block)));
         Ok(block)

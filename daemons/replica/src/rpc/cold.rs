@@ -2,8 +2,8 @@
 //!
 //! # Why
 //! What the cache has is answered in microseconds, and no hand-over to another thread is worth that. A block that nobody
-//! asked for lately is read, decoded, and its senders recovered at some 60 µs each: 15 ms for a full one, in which an IO
-//! thread answers nobody else, `/live` and `/ready` neither. Its header tells beforehand what to expect: a block whose
+//! asked for lately is read, decoded and rendered, and its senders recovered where the feed did not tell them: milliseconds
+//! for a full one, in which an IO thread answers nobody else, `/live` and `/ready` neither. Its header tells beforehand what to expect: a block whose
 //! gas pays for no more than [`SMALL_TXS`] transactions is read at once, any other on the pool, as long calls are.
 
 use super::blocks::Whole;

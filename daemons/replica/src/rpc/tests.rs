@@ -94,6 +94,20 @@ fn agrees_with_a_recorded_geth() {
 }
 
 #[test]
+fn senders_that_the_feed_told_are_not_recovered() {
+    let Some(chain) = fake::chain() else { return };
+    let count = |number: &u64| chain.decoded(*number).transactions.len();
+    let (one, none) = ((1..).find(|at| count(at) == 1).unwrap(), (1..).find(|at| count(at) == 0).unwrap());
+    let told = json!("0x0707070707070707070707070707070707070707");
+    let rpc = rpc(Arc::new(Still::new(chain.sent_by(vec![serde_json::from_value(told.clone()).unwrap()]))));
+    let asked = |method, number: u64| ask(&rpc, method, json!([format!("{number:#x}"), true]));
+    assert_eq!(asked("eth_getBlockByNumber", one)["result"]["transactions"][0]["from"], told);
+    let receipts = ask(&rpc, "eth_getBlockReceipts", json!([format!("{one:#x}")]));
+    assert_eq!(receipts["result"][0]["from"], told);
+    assert_eq!(asked("eth_getBlockByNumber", none)["error"]["code"], json!(codes::INTERNAL));
+}
+
+#[test]
 fn a_node_without_keys_pool_and_miner_says_so() {
     let Some(chain) = fake::chain() else { return };
     let nobody = "0x1111111111111111111111111111111111111111";

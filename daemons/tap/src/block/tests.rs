@@ -1,7 +1,9 @@
 //! Tests of block examination: blocks that are what they say, and blocks that are not.
 
-use super::{examine, examine_receipts, examine_roots, list_of_receipts, transaction_hashes};
-use maidenlane_chain::{B256, Bytes, keccak256};
+use super::{
+    examine, examine_receipts, examine_roots, examine_senders, list_of_receipts, transaction_hashes,
+};
+use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_testkit::spool::{Sample, list, rlp};
 
 /// Examines the block after `damage`.
@@ -47,6 +49,18 @@ fn receipts_must_match_their_root() {
     assert!(examine_receipts(&block, &[0xc1]).is_err());
     block.header.receipts_root = B256::ZERO;
     assert!(examine_receipts(&block, &list(&[])).unwrap_err().contains("receipts root"));
+}
+
+#[test]
+fn every_transaction_has_one_sender_if_any_has() {
+    let sample = Sample::genesis().child("a");
+    let mut block = examine(sample.block.hash, &sample.raw).unwrap();
+    block.transactions = 2;
+    let senders = [Address::ZERO; 3];
+    examine_senders(&block, None).unwrap();
+    examine_senders(&block, senders.get(..2)).unwrap();
+    assert!(examine_senders(&block, Some(&senders)).unwrap_err().contains("3 senders for 2 transactions"));
+    assert!(examine_senders(&block, Some(&[])).is_err());
 }
 
 #[test]

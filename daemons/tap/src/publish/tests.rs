@@ -32,13 +32,7 @@ impl Feed {
     }
 
     fn open(&self, writer: &mut Publisher) -> Result<(), Error> {
-        let (chain_config, client_version) = (String::new(), String::new());
-        writer.open(Open {
-            chain_id: self.chain.id,
-            genesis: self.chain.genesis,
-            chain_config,
-            client_version,
-        })
+        writer.open(Open { chain_id: self.chain.id, genesis: self.chain.genesis, ..Open::default() })
     }
 
     /// State of the feed as a consumer that starts now reads it.
@@ -65,6 +59,7 @@ fn large_advance(sample: &Sample, more: bool, receipts: Bytes) -> Draft {
         receipts,
         rows: Rows::default(),
         proofs: None,
+        senders: None,
     };
     Draft { record: Record::Advance(record), more }
 }
@@ -111,8 +106,7 @@ fn the_first_open_of_an_epoch_wins_and_the_other_is_displaced() {
     let (mut first, mut second) = (feed.writer(), feed.writer());
     feed.open(&mut first).unwrap();
     // The second has not read it: both take the same epoch, as in a race.
-    let (chain_config, client_version) = (String::new(), String::new());
-    let open = Open { chain_id: 7, genesis: genesis.block.hash, chain_config, client_version };
+    let open = Open { chain_id: 7, genesis: genesis.block.hash, ..Open::default() };
     assert!(matches!(second.append_open(open), Err(Error::Displaced { epoch: 1 })));
     first.publish(vec![start(&genesis)]).unwrap();
     assert_eq!(feed.read().published.head(), Some(genesis.block));
@@ -315,7 +309,6 @@ fn an_open_in_the_middle_of_a_change_does_not_end_it() {
     let mut new = feed.writer();
     // It has not read the UNDO that stands before its OPEN.
     old.publish(vec![undo(&one, true)]).unwrap();
-    let (chain_config, client_version) = (String::new(), String::new());
-    new.append_open(Open { chain_id: 7, genesis: genesis.block.hash, chain_config, client_version }).unwrap();
+    new.append_open(Open { chain_id: 7, genesis: genesis.block.hash, ..Open::default() }).unwrap();
     assert!(new.tail.reader.more() && feed.read().reader.more());
 }

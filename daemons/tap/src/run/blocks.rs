@@ -105,6 +105,7 @@ impl Blocks {
         let bad = |what: String| self.bad_frames(at, what);
         let block = block::examine(hash, &executed.block).map_err(bad)?;
         block::examine_receipts(&block, &executed.receipts).map_err(bad)?;
+        block::examine_senders(&block, executed.senders.as_deref()).map_err(bad)?;
         Ok(Checked { block, executed })
     }
 
@@ -150,7 +151,7 @@ impl Blocks {
         let block = self.connection.master()?.raw_block(missing.hash)?;
         let receipts = block::list_of_receipts(&self.connection.master()?.raw_receipts(missing.hash)?);
         let state = State { hash: missing.hash, number: missing.number, ..state };
-        self.spool.lend(header.parent_hash, Executed { block, receipts, state, nodes });
+        self.spool.lend(header.parent_hash, Executed { block, senders: None, receipts, state, nodes });
         self.events.emit(&Event::Borrowed { block: missing });
         Ok(true)
     }

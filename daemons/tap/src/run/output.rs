@@ -149,6 +149,7 @@ impl Output {
             receipts: executed.receipts,
             rows: executed.state.rows,
             proofs,
+            senders: executed.senders,
         })
     }
 

@@ -12,7 +12,7 @@ use maidenlane_config::{feed, shapes};
 use maidenlane_log::{Backend, From, Offset, TopicOptions, segment};
 use maidenlane_service::tracer::Recorder;
 use maidenlane_service::{Health, Shutdown};
-use maidenlane_testkit::geth::Geth;
+use maidenlane_testkit::geth::{Geth, NETWORK_ID};
 use maidenlane_testkit::spool::{self as sample, Sample};
 use maidenlane_wire::{Open, Record, Rows, Undo};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -193,6 +193,10 @@ fn publishes_a_chain_from_genesis_and_follows_its_master() {
     world.geth.head(std::slice::from_ref(&next));
     world.expect(&next, "G +1* +2* +3 +4");
     world.stop().unwrap();
+    let mut consumer = world.log.consumer(TOPIC, 0).unwrap();
+    consumer.seek(From::Earliest).unwrap();
+    let first = maidenlane_wire::decode(&consumer.read(1, LONG).unwrap()[0].payload).unwrap().record;
+    assert!(matches!(first, Record::Open(Open { network_id: Some(NETWORK_ID), .. })), "{first:?}");
 }
 
 #[test]
@@ -325,8 +329,7 @@ fn after_half_a_change(
     world.expect(&chain[3], "G +1* +2* +3");
     world.stop().unwrap();
     let mut dying = Publisher::new(&world.log, TOPIC, World::chain()).unwrap();
-    let (chain_config, client_version) = (String::new(), String::new());
-    dying.open(Open { chain_id: 7, genesis: World::chain().genesis, chain_config, client_version }).unwrap();
+    dying.open(Open { chain_id: 7, genesis: World::chain().genesis, ..Open::default() }).unwrap();
     let undo = Undo {
         block: chain[3].block,
         parent: chain[2].block.hash,

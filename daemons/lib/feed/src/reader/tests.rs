@@ -2,7 +2,6 @@
 
 use super::{Reader, Violation};
 use crate::position::Position;
-use maidenlane_chain::B256;
 use maidenlane_log::{Entry, Offset};
 use maidenlane_wire::{Final, Open, Record, Stamp, Stamped};
 
@@ -15,8 +14,7 @@ fn cursor(epoch: u64, writer: u8, seq: u64) -> Position {
 }
 
 fn check(at: Option<Position>, stamp: Stamp, is_open: bool, expect: Result<Option<Position>, Violation>) {
-    let (chain_config, client_version) = (String::new(), String::new());
-    let open = Open { chain_id: 1, genesis: B256::ZERO, chain_config, client_version };
+    let open = Open { chain_id: 1, ..Open::default() };
     let finals = Final { safe: None, finalized: None };
     let record = if is_open { Record::Open(open) } else { Record::Final(finals) };
     let payload = maidenlane_wire::encode(&Stamped { stamp, record });

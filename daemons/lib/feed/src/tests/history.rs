@@ -256,6 +256,7 @@ fn record(what: &str, is_large: bool) -> Record {
             receipts: empty,
             rows: Rows::default(),
             proofs: None,
+            senders: None,
         }),
         ("-", names) => {
             let (name, parent) = names.split_once('>').unwrap();
@@ -269,8 +270,7 @@ fn record(what: &str, is_large: bool) -> Record {
         }
         _ => {
             assert_eq!(what, "open");
-            let (chain_config, client_version) = (String::new(), String::new());
-            Record::Open(Open { chain_id: 1, genesis: B256::ZERO, chain_config, client_version })
+            Record::Open(Open { chain_id: 1, ..Open::default() })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Meaning of a record to a store: a pure decision. Which records there are, [`maidenlane_feed`] decides.
 
+mod senders;
+
 use alloy::consensus::Header;
 use maidenlane_chain::block::{BlockError, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef};
@@ -62,6 +64,11 @@ pub enum Refusal {
         #[source]
         source: BlockError,
     },
+    /// Senders that are not those of the transactions.
+    #[error(
+        "the senders told of block {block} are not those of its transactions: {what}; look at the master and its hook"
+    )]
+    Senders { block: BlockRef, what: String },
     /// The feed begins above our head.
     #[error("the feed begins at block {base}, this database stands at {head}; restore a snapshot")]
     Base { base: BlockRef, head: String },
@@ -145,6 +152,7 @@ pub fn step(facts: &Facts, demands: Demands, record: Record) -> Result<Step, Ref
             if demands.proofs && record.proofs.is_none() {
                 return Err(Refusal::NoNodes(record.block));
             }
+            senders::check(&record)?;
             Step::Advance(record, header)
         }
         Record::Undo(record) => {

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod clocks;
+mod open;
 mod progress;
 mod proofs;
 
@@ -9,7 +10,6 @@ use super::{Follower, Keep, Logs, Past};
 use crate::apply::{Demands, Refusal};
 use crate::error::Error;
 use crate::liveness::Liveness;
-
 use maidenlane_chain::{B256, BlockRef, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
 use maidenlane_service::Tracer;
@@ -131,13 +131,14 @@ fn check_model(view: &View, chain: &feed::Chain, what: &str) {
         assert_eq!(view.find(at.hash).unwrap(), Some((at.number, true)), "{what}: {at}");
         assert_eq!(view.header(at).unwrap().as_ref(), Some(&block.header), "{what}: {at}");
         assert!(view.body(at).unwrap().is_some() && view.receipts(at).unwrap().is_some(), "{what}: {at}");
+        assert_eq!(view.senders(at).unwrap(), block.told_senders(), "{what}: {at}");
         check_state(view, block, Some(at.number), what);
     }
     check_state(view, tip, None, what);
     check_nodes(view, chain, what);
     let mut places = BTreeMap::new();
     for number in 0..height * 2 + 20 {
-        let hash = keccak256(alloy::rlp::encode(vec![number]));
+        let hash = *feed::transfer(number).tx_hash();
         if let Some((block, index)) = view.transaction(hash).unwrap() {
             assert_eq!(block.hash, chain[usize::try_from(block.number).unwrap()].at.hash, "{what}");
             places.insert(hash, (block.number, index));

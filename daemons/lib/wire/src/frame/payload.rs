@@ -4,7 +4,7 @@
 //! The rows of a feed promise: sorted by key, no key twice, nothing that stays as it was, code under its own hash.
 //! The hook writes them so; here it is made sure of, because replicas keep the rows that they are sent.
 
-use super::{Allocation, Frame, FrameError, Heading, State};
+use super::{Allocation, BLOCK, Frame, FrameError, Heading, State};
 use crate::proofs::NodeRow;
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use alloy::rlp::{Decodable, Error, Header};
@@ -17,7 +17,7 @@ pub(super) fn read(kind: u8, payload: &[u8]) -> Result<Frame, FrameError> {
     let read: Read<Frame> = match kind {
         1 => init,
         2 => genesis,
-        3 => |list| Ok(Frame::Block { hash: item(list)?, block: raw(list)? }),
+        BLOCK => block,
         4 => |list| Ok(Frame::Receipts { hash: item(list)?, receipts: raw(list)? }),
         5 => |list| state(list).map(Frame::State),
         6 => |list| Ok(Frame::Trie { hash: item(list)?, nodes: nodes(list)? }),
@@ -33,7 +33,7 @@ pub(super) fn heading(kind: u8, payload: &[u8]) -> Result<Heading, FrameError> {
     let read: Read<Heading> = match kind {
         1 => |list| Ok(Heading::Init { chain_config: text(list)?, client_version: text(list)? }),
         2 => |_| Ok(Heading::Genesis),
-        3 => |list| Ok(Heading::Block { hash: item(list)? }),
+        BLOCK => |list| Ok(Heading::Block { hash: item(list)? }),
         4 => |list| Ok(Heading::Receipts { hash: item(list)? }),
         5 => |list| {
             let (hash, _number) = (item(list)?, item::<u64>(list)?);
@@ -63,7 +63,7 @@ fn name(kind: u8) -> Result<&'static str, FrameError> {
     Ok(match kind {
         1 => "INIT",
         2 => "GENESIS",
-        3 => "BLOCK",
+        BLOCK => "BLOCK",
         4 => "RECEIPTS",
         5 => "STATE",
         6 => "TRIE",
@@ -124,6 +124,12 @@ fn lists<T>(
 
 fn init(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {
     Ok(Frame::Init { chain_config: text(list)?, client_version: text(list)? })
+}
+
+fn block(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {
+    let (hash, block) = (item(list)?, raw(list)?);
+    let senders = (!list.is_empty()).then(|| many(list, item)).transpose()?;
+    Ok(Frame::Block { hash, block, senders })
 }
 
 fn genesis(list: &mut &[u8]) -> alloy::rlp::Result<Frame> {

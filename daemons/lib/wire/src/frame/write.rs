@@ -1,6 +1,6 @@
 //! Writer of frames as the hook writes them: for golden bytes, recorded spools and tests.
 
-use super::{Allocation, Frame, State, wrap};
+use super::{Allocation, BLOCK, Frame, State, WITH_SENDERS, wrap, wrapped};
 use crate::proofs::NodeRow;
 use crate::rows::Rows;
 use alloy::rlp::{Encodable, Header};
@@ -13,7 +13,11 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
     let (kind, items) = match frame {
         Frame::Init { chain_config, client_version } => (1, cat(&[chain_config, client_version])),
         Frame::Genesis { block, alloc } => (2, [block.to_vec(), list_of(alloc, allocation)].concat()),
-        Frame::Block { hash, block } => (3, [cat(&[hash]), block.to_vec()].concat()),
+        Frame::Block { hash, block, senders } => {
+            let items = [cat(&[hash]), block.to_vec()].concat();
+            let Some(senders) = senders else { return wrap(BLOCK, &list(&items)) };
+            return wrapped(WITH_SENDERS, BLOCK, &list(&[items, alloy::rlp::encode(senders)].concat()));
+        }
         Frame::Receipts { hash, receipts } => (4, [cat(&[hash]), receipts.to_vec()].concat()),
         Frame::State(frame) => (5, state(frame)),
         Frame::Trie { hash, nodes } => (6, [cat(&[hash]), trie(nodes)].concat()),

@@ -1,7 +1,6 @@
 use super::*;
 use crate::decode;
 use crate::record::{Final, Open};
-use maidenlane_chain::B256;
 
 const STAMP: Stamp = Stamp { feed: [1; 16], epoch: 3, writer: [2; 16], seq: 40, finalized: 9, more: false };
 
@@ -9,7 +8,7 @@ const STAMP: Stamp = Stamp { feed: [1; 16], epoch: 3, writer: [2; 16], seq: 40, 
 fn long() -> Record {
     let chain_config =
         (0..1000_u32).map(|at| maidenlane_chain::keccak256(at.to_be_bytes()).to_string()).collect();
-    Record::Open(Open { chain_id: 1, genesis: B256::ZERO, chain_config, client_version: String::new() })
+    Record::Open(Open { chain_id: 1, chain_config, ..Open::default() })
 }
 
 fn short() -> Record {

@@ -101,7 +101,7 @@ pub(super) fn transactions() -> impl Strategy<Value = Transaction> {
     })
 }
 
-/// Records, one of each kind; their bytes are golden.
+/// Records, one of each schema and in the order of those; their bytes are golden.
 pub(super) fn all() -> Vec<Stamped> {
     let stamp = Stamp { feed: [0x11; 16], epoch: 3, writer: [0x22; 16], seq: 300, finalized: 64, more: true };
     let block = BlockRef::new(65, HASH);
@@ -117,7 +117,9 @@ pub(super) fn all() -> Vec<Stamped> {
             genesis: HASH,
             chain_config: "{\"chainId\":1}".to_owned(),
             client_version: "Geth/v1.17.5".to_owned(),
+            network_id: None,
         }),
+        Record::Open(Open { chain_id: 1, network_id: Some(7_000), ..Open::default() }),
         Record::Genesis(Genesis {
             block: BlockRef::new(0, HASH),
             header: header.clone(),
@@ -133,10 +135,21 @@ pub(super) fn all() -> Vec<Stamped> {
             block,
             parent,
             header: header.clone(),
-            body,
+            body: body.clone(),
             receipts: receipts.clone(),
             rows: fixed_rows(),
             proofs: Some(B256::repeat_byte(0xef)),
+            senders: None,
+        }),
+        Record::Advance(Advance {
+            block,
+            parent,
+            header: header.clone(),
+            body,
+            receipts: receipts.clone(),
+            rows: Rows::default(),
+            proofs: None,
+            senders: Some(vec![Address::repeat_byte(3), Address::repeat_byte(4)]),
         }),
         Record::Undo(Undo {
             block,
@@ -196,11 +209,15 @@ pub(super) fn rows() -> impl Strategy<Value = Rows> {
     })
 }
 
+fn senders() -> impl Strategy<Value = Option<Vec<Address>>> {
+    option::of(vec(address(), 0..4))
+}
+
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
-        (long(), hash(), any::<String>(), any::<String>()).prop_map(
-            |(chain_id, genesis, chain_config, client_version)| {
-                Record::Open(Open { chain_id, genesis, chain_config, client_version })
+        (long(), hash(), any::<String>(), any::<String>(), option::of(long())).prop_map(
+            |(chain_id, genesis, chain_config, client_version, network_id)| {
+                Record::Open(Open { chain_id, genesis, chain_config, client_version, network_id })
             }
         ),
         (block(), bytes(), bytes(), rows())
@@ -210,9 +227,9 @@ fn record() -> impl Strategy<Value = Record> {
             header,
             ancestors
         })),
-        (block(), hash(), bytes(), bytes(), bytes(), rows(), option::of(hash())).prop_map(
-            |(block, parent, header, body, receipts, rows, proofs)| {
-                Record::Advance(Advance { block, parent, header, body, receipts, rows, proofs })
+        (block(), hash(), bytes(), bytes(), bytes(), rows(), option::of(hash()), senders()).prop_map(
+            |(block, parent, header, body, receipts, rows, proofs, senders)| {
+                Record::Advance(Advance { block, parent, header, body, receipts, rows, proofs, senders })
             }
         ),
         (block(), hash(), bytes(), vec(hash(), 0..5), bytes(), rows()).prop_map(

@@ -66,6 +66,7 @@ impl Prestate {
             proofs_floor: None,
             rules,
             client_version: "Geth/test".into(),
+            network_id: None,
         };
         Self { head, accounts, slots, codes }
     }
@@ -117,6 +118,9 @@ impl StateView for Prestate {
         Ok(None)
     }
     fn receipts(&self, _: BlockRef) -> Result<Option<Bytes>, ReadError> {
+        Ok(None)
+    }
+    fn senders(&self, _: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
         Ok(None)
     }
     fn transaction(&self, _: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {

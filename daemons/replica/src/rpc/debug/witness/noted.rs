@@ -126,6 +126,10 @@ impl StateView for Noted {
         self.source.receipts(block)
     }
 
+    fn senders(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
+        self.source.senders(block)
+    }
+
     fn transaction(&self, hash: B256) -> Result<Option<(BlockRef, usize)>, ReadError> {
         self.source.transaction(hash)
     }
