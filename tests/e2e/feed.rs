@@ -76,7 +76,8 @@ fn senders_are_told(net: &Net) {
     let arguments = ["log", "tail", "--dir", dir.to_str().unwrap(), "--topic", &topic, "--entries", "100"];
     let mut sent = Vec::new();
     for line in net.command(&arguments).unwrap().lines() {
-        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let record = line.get("entry").unwrap();
         if record.get("record").is_some_and(|kind| kind == "Advance") {
             let told = record.get("senders").and_then(|senders| senders.as_array()).unwrap().to_owned();
             let number = record.pointer("/block/number").unwrap().as_u64().unwrap();

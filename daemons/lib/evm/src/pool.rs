@@ -12,12 +12,12 @@ mod line;
 mod queue;
 mod threads;
 
-use queue::{Job, Queue};
+use queue::{Job, Queue, lock};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use threads::{Seats, Watch};
 use tokio::sync::oneshot;
@@ -116,10 +116,6 @@ impl<O: Clone + Eq + Hash + Send + 'static> Pool<O> {
         drop(guard);
         result
     }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

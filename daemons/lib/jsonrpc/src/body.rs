@@ -20,7 +20,7 @@ pub struct Body {
     pieces: Vec<Piece>,
     /// Bytes of the pieces.
     pieces_bytes: usize,
-    /// What was written behind them.
+    /// Text that was written behind them.
     tail: String,
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod still;
 use super::{Rpc, Settings, Sinks};
 use crate::submission;
 use fake::Chain;
+use maidenlane_chain::Address;
 use maidenlane_jsonrpc::dispatch::answer;
 use maidenlane_jsonrpc::{Api as _, Error, Limits, MinBlock, codes};
 use maidenlane_state::StateView as _;
@@ -96,15 +97,16 @@ fn agrees_with_a_recorded_geth() {
 #[test]
 fn senders_that_the_feed_told_are_not_recovered() {
     let Some(chain) = fake::chain() else { return };
-    let count = |number: &u64| chain.decoded(*number).transactions.len();
-    let (one, none) = ((1..).find(|at| count(at) == 1).unwrap(), (1..).find(|at| count(at) == 0).unwrap());
-    let told = json!("0x0707070707070707070707070707070707070707");
-    let rpc = rpc(Arc::new(Still::new(chain.sent_by(vec![serde_json::from_value(told.clone()).unwrap()]))));
-    let asked = |method, number: u64| ask(&rpc, method, json!([format!("{number:#x}"), true]));
-    assert_eq!(asked("eth_getBlockByNumber", one)["result"]["transactions"][0]["from"], told);
-    let receipts = ask(&rpc, "eth_getBlockReceipts", json!([format!("{one:#x}")]));
-    assert_eq!(receipts["result"][0]["from"], told);
-    assert_eq!(asked("eth_getBlockByNumber", none)["error"]["code"], json!(codes::INTERNAL));
+    let (number, count) =
+        (1..).map(|at| (at, chain.decoded(at).transactions.len())).find(|(_, count)| *count > 0).unwrap();
+    let told = Address::repeat_byte(7);
+    let rpc = rpc(Arc::new(Still::new(chain.sent_by(vec![told; count]))));
+    let tag = json!(format!("{number:#x}"));
+    let block = ask(&rpc, "eth_getBlockByNumber", json!([tag, true]));
+    assert_eq!(block["result"]["transactions"][0]["from"], json!(told));
+    assert_eq!(ask(&rpc, "eth_getBlockReceipts", json!([tag]))["result"][0]["from"], json!(told));
+    let other = ask(&rpc, "eth_getBlockByNumber", json!(["0x0", true]));
+    assert_eq!(other["error"]["code"], json!(codes::INTERNAL), "not as many as its transactions: {other}");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Queue between those who have jobs and the threads that run them.
 
 use super::line::Line;
-use super::lock;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Job of the pool.
 pub(super) struct Job {
@@ -95,4 +94,9 @@ impl<O: Clone + Eq + Hash> Queue<O> {
         self.threads.notify_all();
         self.guest.notify_all();
     }
+}
+
+/// State behind a lock, also after a panic: none of ours leaves it half changed.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,6 @@
 //! Threads of the pool, and the one that watches them.
 
-use super::lock;
-use super::queue::{Job, Queue};
+use super::queue::{Job, Queue, lock};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
