@@ -38,6 +38,11 @@ pub enum Error {
         offset: u64,
         what: String,
     },
+    /// A spool segment holds sound frames of a newer hook.
+    #[error(
+        "spool segment {path} has frames of version {version} at byte {offset}, which a newer hook wrote; nothing is damaged: upgrade this tap"
+    )]
+    SpoolNewer { path: PathBuf, offset: u64, version: u8 },
     /// A file of the spool cannot be read or deleted.
     #[error("spool: {what} {path}")]
     Spool {
@@ -128,6 +133,7 @@ impl Error {
         match self {
             Self::WrongChain { .. }
             | Self::SpoolCorrupt { .. }
+            | Self::SpoolNewer { .. }
             | Self::Hole(_)
             | Self::BadFrames { .. }
             | Self::BadBlock { .. }

@@ -19,6 +19,10 @@ use crate::{
 
 /// Clients at a time.
 const CONNECTIONS: usize = 16;
+/// Clients at a time that ask for everything once.
+const CONNECTIONS_ONCE: usize = 4;
+/// Requests before those, which count for nothing.
+const WARMED: usize = 400;
 /// Linux tells processor time in ticks of this length to every process, whatever the kernel's own.
 const TICK_MICROS: f64 = 10_000.0;
 
@@ -70,6 +74,28 @@ impl Server {
         Ok(Saturated { per_second: asked / seconds, cpu_micros: cpu / asked })
     }
 
+    /// Asks for everything once, on a few connections: processor time for each request, in microseconds.
+    pub(super) fn once(&self, bodies: &[String], gzip: bool) -> Outcome<f64> {
+        // The first connections and answers of a process cost it more than others, whatever they are.
+        let nothing = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}"#;
+        self.all(&vec![nothing.to_owned(); WARMED], gzip)?;
+        let cpu = self.cpu_micros()?;
+        self.all(bodies, gzip)?;
+        Ok((self.cpu_micros()? - cpu) / f64::from(u32::try_from(bodies.len().max(1)).unwrap_or(u32::MAX)))
+    }
+
+    fn all(&self, bodies: &[String], gzip: bool) -> Outcome<()> {
+        let next = AtomicUsize::new(0);
+        let ask = || -> Outcome<()> {
+            let mut connection = Connection::open(&self.address, gzip)?;
+            while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                connection.ask(body)?;
+            }
+            Ok(())
+        };
+        clients(CONNECTIONS_ONCE, &ask)
+    }
+
     /// Asks `rate` times a second, whether it keeps up or not.
     pub(super) fn pace(&self, bodies: &[String], gzip: bool, rate: f64, time: Duration) -> Outcome<Paced> {
         let mut latencies = self.drive(bodies, gzip, &Turns::every(time, rate))?;
@@ -93,12 +119,7 @@ impl Server {
             latencies.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
             Ok(())
         };
-        thread::scope(|scope| {
-            let clients: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(ask)).collect();
-            clients.into_iter().try_for_each(|client| {
-                client.join().unwrap_or_else(|_| Err(Failure::new("a client panicked")))
-            })
-        })?;
+        clients(CONNECTIONS, &ask)?;
         Ok(latencies.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -132,6 +153,16 @@ impl Server {
         let text = fs::read_to_string(&path).doing(|| format!("read {path}"))?;
         ticks(&text).map(|ticks| ticks * TICK_MICROS).ok_or_else(|| Failure::new(format!("{path}: {text}")))
     }
+}
+
+/// Clients side by side, until all have what they want.
+fn clients(count: usize, client: &(impl Fn() -> Outcome<()> + Sync)) -> Outcome<()> {
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..count).map(|_| scope.spawn(client)).collect();
+        clients
+            .into_iter()
+            .try_for_each(|client| client.join().unwrap_or_else(|_| Err(Failure::new("a client panicked"))))
+    })
 }
 
 /// User and system time: the 14th and 15th field, counted behind the name, which may hold anything.

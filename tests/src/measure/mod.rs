@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Chooses the requests of `rpc`
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// `rpc` of what nobody asked for before: each request once, after a start of both servers
+    #[arg(long)]
+    cold: bool,
     /// Only the rows of `rpc` or `hostile` whose names have this in them
     #[arg(long, default_value = "")]
     row: String,
@@ -105,8 +108,12 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             }
             What::Rpc => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
-                let load =
-                    rpc::Load { seconds: arguments.seconds, seed: arguments.seed, row: &arguments.row };
+                let load = rpc::Load {
+                    seconds: arguments.seconds,
+                    seed: arguments.seed,
+                    row: &arguments.row,
+                    cold: arguments.cold,
+                };
                 rpc::run(&arguments.product()?, &chain, &load, &stop)?;
             }
             What::Hostile => hostile::run(arguments.product()?, &arguments.row, &stop)?,

@@ -81,6 +81,11 @@ impl Report {
         since.elapsed() < GIVE_UP_AFTER
     }
 
+    /// Notes that the disk takes writes: the database is open.
+    pub(crate) const fn disk_is_back(&mut self) {
+        self.refused = None;
+    }
+
     fn waits(&mut self, why: &dyn std::error::Error, heads: Option<&HeadTracker>) {
         self.health.progress();
         match heads {

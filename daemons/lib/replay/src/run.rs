@@ -136,6 +136,7 @@ impl Loop {
         while !self.shutdown.is_triggered() {
             match Store::open(&crate::store_path(&settings.state_dir), cache) {
                 Ok(store) => {
+                    self.report.disk_is_back();
                     let (store, liveness) = (Arc::new(store), Arc::new(Liveness::default()));
                     let (events, health) = (tracer::logging(), self.health.clone());
                     return Ok(Some(Followers { settings, store, liveness, events, health }));

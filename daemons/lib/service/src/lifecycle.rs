@@ -82,7 +82,8 @@ pub fn main<D: Daemon>() -> ExitCode {
     match start::<D>(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if tracing::dispatcher::has_been_set() {
+            // A filter may let nothing of this process through, and it must not end without a word.
+            if tracing::dispatcher::has_been_set() && tracing::enabled!(tracing::Level::ERROR) {
                 tracing::error!("{failure}");
             } else {
                 telemetry::refuse(&format!("maidenlane-{}: {failure}", D::NAME));

@@ -117,7 +117,7 @@ pub enum FrameError {
     #[error("frame length {len} is impossible")]
     Length { len: u32 },
     /// The frame was written by another version of the hook.
-    #[error("frame version {version} is unknown; hook and tap must be of one release")]
+    #[error("frame version {version} is unknown: a newer hook wrote it")]
     Version { version: u8 },
     /// The payload is not what its kind promises.
     #[error("{kind} frame is malformed: {what}")]

@@ -5,7 +5,7 @@ use super::cold::{self, Miss};
 use super::debug::walk::Query;
 use super::debug::{raw, roots, trace_block, trace_call, walk, witness};
 use super::eth::lookup::{hash, number, raw_nth};
-use super::eth::{access_list, accounts, call, chain, estimate, facts, fees, fill, filters};
+use super::eth::{access_list, accounts, call, chain, estimate, facts, fee_history, fees, fill, filters};
 use super::eth::{logs, lookup, proof, send, simulate, state};
 use super::execute::{self, Start};
 use super::request_view::RequestView;
@@ -104,7 +104,7 @@ static METHODS: &[Method] = &[
     m("eth_maxPriorityFeePerGas", "", LookUp(fees::tip)),
     m("eth_baseFee", "", Read(|_, v, p| fees::base_fee(v, p))),
     m("eth_blobBaseFee", "", Read(|_, v, p| fees::blob_base_fee(v, p))),
-    m("eth_feeHistory", "blocks newest percentiles?", wait!(fees::history)),
+    m("eth_feeHistory", "blocks newest percentiles?", wait!(fee_history::history)),
     // State.
     m("eth_getBalance", "address block", Read(|_, v, p| state::balance(v, p))),
     m("eth_getTransactionCount", "address block", Read(|_, v, p| state::transaction_count(v, p))),

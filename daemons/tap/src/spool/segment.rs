@@ -166,6 +166,10 @@ impl Segment {
             let checked = frame::check(rest);
             match checked.and_then(|(frame, consumed)| Ok((frame, frame.heading()?, consumed))) {
                 Err(FrameError::Incomplete) => return Ok(false),
+                // Its checksum is right.
+                Err(FrameError::Version { version }) => {
+                    return Err(Error::SpoolNewer { path: self.path.clone(), offset: self.scanned, version });
+                }
                 Ok((frame, heading, consumed)) => {
                     let offset = self.scanned;
                     self.scanned = offset.saturating_add(u64::try_from(consumed).unwrap_or(u64::MAX));

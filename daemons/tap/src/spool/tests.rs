@@ -127,6 +127,28 @@ fn a_bad_frame_with_more_behind_it_is_corruption() {
 }
 
 #[test]
+fn frames_of_a_newer_hook_are_no_damage() {
+    let chain = chain(2);
+    let mut newer = chain[2].frames();
+    let len = u32::from_le_bytes(newer[..4].try_into().unwrap());
+    let end = 8 + usize::try_from(len).unwrap();
+    newer[8] = 9;
+    let checksum = crc32c::crc32c(&newer[8..end]);
+    newer[4..8].copy_from_slice(&checksum.to_le_bytes());
+    for content in [
+        [chain[1].frames(), newer.clone()].concat(),
+        [newer.clone(), chain[1].frames()].concat(),
+        newer[..end].to_vec(),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        sample::write(dir.path(), 1, &content);
+        let error = Spool::new(dir.path()).scan(&mut || ()).unwrap_err();
+        assert!(matches!(error, Error::SpoolNewer { version: 9, .. }), "{error}");
+        assert!(error.to_string().contains("upgrade this tap"), "{error}");
+    }
+}
+
+#[test]
 fn a_damaged_length_in_a_closed_segment_is_corruption() {
     let chain = chain(3);
     let (one, two) = (chain[1].frames(), chain[2].frames());

@@ -2,6 +2,8 @@
 //!
 //! The load generator shares the machine, so of all figures the processor time of the server's process counts.
 
+mod cold;
+mod pair;
 pub(super) mod requests;
 
 use std::{
@@ -10,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-
-use self::requests::Row;
-use super::load::{Paced, Saturated, Server, address_of};
+use self::{
+    pair::{differing, servers},
+    requests::Row,
+};
+use super::load::{Paced, Saturated, Server};
 use crate::{
-    connection::Connection,
-    failure::{Doing, Failure, Outcome},
+    failure::{Failure, Outcome},
     interrupt::Interrupt,
     product::Product,
     scenario::{Carrier, Chain, Net, Plan},
@@ -36,12 +38,13 @@ pub(super) struct Load<'a> {
     pub(super) seed: u64,
     /// Only rows whose names have this in them.
     pub(super) row: &'a str,
+    /// Requests that nobody made before, instead of those that everybody makes.
+    pub(super) cold: bool,
 }
 
 /// Imports the chain, lets a replica catch up, and asks both.
 pub(super) fn run(product: &Product, chain: &Path, load: &Load<'_>, stop: &Interrupt) -> Outcome<()> {
-    let Load { seconds, seed, row: wanted } = *load;
-    let time = Duration::from_secs(u64::from(seconds.max(1)));
+    let Load { seconds, seed, row: wanted, cold } = *load;
     println!("rpc: {}, seed {seed}, 16 connections, {seconds} s each", chain.display());
     let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 1 };
     // With proofs: the roots of simulated blocks are compared, too.
@@ -50,14 +53,32 @@ pub(super) fn run(product: &Product, chain: &Path, load: &Load<'_>, stop: &Inter
     net.start()?;
     net.caught_up(0)?;
     let before = fingerprint(&mut net)?;
-    let rows = requests::draw(&net.master(), seed)?;
-    let (geth, replica) = servers(&mut net)?;
+    if cold {
+        let rows = requests::once(&net.master(), seed)?;
+        cold::run(&mut net, chain, &rows, wanted, stop)?;
+    } else {
+        warm(&mut net, load, stop)?;
+    }
+    let after = fingerprint(&mut net)?;
+    net.stop()?;
+    if before != after {
+        return Err(Failure::new("the replica's state changed while it was asked: the figures are void"));
+    }
+    println!("  the replica's state is the same after as before ({after:016x})");
+    Ok(())
+}
+
+/// Asks for what both have asked for again and again.
+fn warm(net: &mut Net, load: &Load<'_>, stop: &Interrupt) -> Outcome<()> {
+    let time = Duration::from_secs(u64::from(load.seconds.max(1)));
+    let rows = requests::draw(&net.master(), load.seed)?;
+    let (geth, replica) = servers(net)?;
     println!("  geth's over ours, so more is better; latencies at one rate that both sustain");
     println!(
         "  {:<38} {:>19} {:>6} {:>17} {:>6} {:>6}  p50/p99 ms",
         "", "CPU us", "ratio", "requests/s", "ratio", "rate"
     );
-    for row in rows.iter().filter(|row| row.name.contains(wanted)) {
+    for row in rows.iter().filter(|row| row.name.contains(load.row)) {
         if stop.raised() {
             break;
         }
@@ -69,12 +90,6 @@ pub(super) fn run(product: &Product, chain: &Path, load: &Load<'_>, stop: &Inter
             report(row, gzip, [&geth, &replica], time)?;
         }
     }
-    let after = fingerprint(&mut net)?;
-    net.stop()?;
-    if before != after {
-        return Err(Failure::new("the replica's state changed while it was asked: the figures are void"));
-    }
-    println!("  the replica's state is the same after as before ({after:016x})");
     Ok(())
 }
 
@@ -86,31 +101,6 @@ fn fingerprint(net: &mut Net) -> Outcome<u64> {
     net.replica_daemon(0)?.start()?;
     net.caught_up(0)?;
     Ok(hasher.finish())
-}
-
-fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
-    let geth = Server {
-        address: address_of(net.master().url()),
-        pid: net.node().process().ok_or_else(|| Failure::new("geth is not running"))?.id(),
-    };
-    Ok((geth, Server::replica(net)?))
-}
-
-/// Why a row means nothing: a server refuses, or they answer differently. A fast error is no fast answer.
-fn differing(geth: &Server, replica: &Server, row: &Row) -> Outcome<Option<String>> {
-    let (mut left, mut right) =
-        (Connection::open(&geth.address, false)?, Connection::open(&replica.address, false)?);
-    for body in &row.bodies {
-        let answers = [left.ask(body)?, right.ask(body)?].map(|answer| {
-            serde_json::from_slice::<Value>(answer).doing(|| format!("read an answer to {body:.200}"))
-        });
-        let [left, right] = answers;
-        let (left, right) = (left?, right?);
-        if left != right || left.get("error").is_some() {
-            return Ok(Some(format!("{body:.200}: geth {left:.200}, replica {right:.200}")));
-        }
-    }
-    Ok(None)
 }
 
 fn report(row: &Row, gzip: bool, servers: [&Server; 2], time: Duration) -> Outcome<()> {

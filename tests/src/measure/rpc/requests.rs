@@ -83,6 +83,7 @@ pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
         "eth_getTransactionByHash",
         "eth_getTransactionReceipt",
         "eth_feeHistory",
+        "eth_feeHistory, 100 blocks",
         "eth_getBlockByNumber, hashes",
         "eth_getBlockByNumber",
         "eth_getBlockReceipts",
@@ -91,6 +92,7 @@ pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
         "debug_traceTransaction, callTracer",
         "debug_traceTransaction, prestateTracer",
         "debug_traceTransaction, struct logger",
+        "debug_traceBlockByNumber, callTracer",
         "eth_getProof",
         "eth_simulateV1",
         "eth_createAccessList",
@@ -109,7 +111,58 @@ pub(super) fn draw(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
 }
 
 fn is_large(name: &str) -> bool {
-    ["eth_getBlockByNumber", "eth_getBlockReceipts", "eth_getLogs, 100 blocks, busy address"].contains(&name)
+    [
+        "eth_getBlockByNumber",
+        "eth_getBlockReceipts",
+        "eth_getLogs, 100 blocks, busy address",
+        "debug_traceBlockByNumber, callTracer",
+    ]
+    .contains(&name)
+}
+
+/// Requests that touch each block once.
+pub(super) fn once(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
+    let (head, mut dice) = (master.block_number()?, Dice::new(seed));
+    let recent = head.saturating_sub(TRACED - 1).max(FIRST);
+    let mut transactions = Vec::new();
+    for number in FIRST..=head {
+        let block = master.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), false]))?;
+        let hashes = block.get("transactions").and_then(Value::as_array).cloned().unwrap_or_default();
+        transactions.extend(dice.choice(&hashes).map(|hash| (number, hash)));
+    }
+    let row = |name: &str, all: Vec<Value>| {
+        let method = name.split_once(", ").map_or(name, |(method, _)| method);
+        let body = |params: Value| {
+            json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+        };
+        Row { name: name.to_owned(), bodies: all.into_iter().map(body).collect() }
+    };
+    let blocks = |from: u64, params: fn(String) -> Value| {
+        (from..=head).map(|number| params(format!("0x{number:x}"))).collect::<Vec<_>>()
+    };
+    let hashes = |from: u64, params: fn(&Value) -> Value| {
+        let taken = transactions.iter().filter(|(number, _)| *number >= from);
+        taken.map(|(_, hash)| params(hash)).collect::<Vec<_>>()
+    };
+    let histories = (FIRST + SEARCHED - 1..=head)
+        .step_by(100)
+        .map(|last| json!(["0x64", format!("0x{last:x}"), [10, 50, 90]]));
+    Ok(vec![
+        row("eth_getBlockByNumber, hashes", blocks(FIRST, |number| json!([number, false]))),
+        row("eth_getBlockByNumber", blocks(FIRST, |number| json!([number, true]))),
+        row("eth_getBlockReceipts", blocks(FIRST, |number| json!([number]))),
+        row("eth_getTransactionByHash", hashes(FIRST, |hash| json!([hash]))),
+        row("eth_getTransactionReceipt", hashes(FIRST, |hash| json!([hash]))),
+        row("eth_feeHistory, 100 blocks", histories.collect()),
+        row(
+            "debug_traceTransaction, callTracer",
+            hashes(recent, |hash| json!([hash, {"tracer": "callTracer"}])),
+        ),
+        row(
+            "debug_traceBlockByNumber, callTracer",
+            blocks(recent, |number| json!([number, {"tracer": "callTracer"}])),
+        ),
+    ])
 }
 
 /// Requests of `rows` as at a public gateway.
@@ -198,9 +251,14 @@ impl Found {
             ("debug_traceTransaction", "struct logger") => {
                 json!([self.dice.choice(&self.recent)?.get("hash")?, {}])
             }
+            ("debug_traceBlockByNumber", tracer) => {
+                let number = self.dice.choice(&self.recent)?.get("blockNumber")?.clone();
+                json!([number, {"tracer": tracer}])
+            }
             ("debug_traceTransaction", tracer) => {
                 json!([self.dice.choice(&self.recent)?.get("hash")?, {"tracer": tracer}])
             }
+            ("eth_feeHistory", "100 blocks") => json!(["0x64", self.block(), [10, 50, 90]]),
             ("eth_feeHistory", _) => json!(["0xa", self.block(), [25, 75]]),
             ("eth_getBlockByNumber", way) => json!([self.block(), way.is_empty()]),
             ("eth_getBlockReceipts", _) => json!([self.block()]),

@@ -6,6 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+/// Threads that run no job.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Free {
+    pub(super) threads: usize,
+    /// True if the guest's is one of them: for an owner of whom nothing runs.
+    pub(super) guest: bool,
+}
+
 /// Line of jobs of owners.
 #[derive(Debug)]
 pub(super) struct Line<O, J> {
@@ -29,9 +37,11 @@ impl<O: Clone + Eq + Hash, J> Line<O, J> {
     }
 
     /// Adds a job, for which so many threads are free. When the line is full, the last job of whoever has most makes room
-    /// for an owner with fewer, else there is none for this one. Gives back the job that is not in line any more.
-    pub(super) fn push(&mut self, owner: &O, job: J, free: usize) -> Option<J> {
-        let own = self.waiting.get(owner).map_or(0, VecDeque::len);
+    /// for an owner with fewer, also of those that run, else there is none for this one. Gives back the job that is not in
+    /// line any more.
+    pub(super) fn push(&mut self, owner: &O, job: J, free: Free) -> Option<J> {
+        let own = self.jobs_of(owner);
+        let free = free.threads.saturating_add(usize::from(free.guest && own == 0));
         let mut displaced = None;
         if self.len >= self.most.saturating_add(free) {
             displaced = self.displace(own.saturating_add(1));
@@ -49,10 +59,24 @@ impl<O: Clone + Eq + Hash, J> Line<O, J> {
         displaced
     }
 
-    /// Takes away the last job of whoever has most, if that is more than `least`, which is one or more.
+    /// Number of an owner's jobs that run or wait.
+    fn jobs_of(&self, owner: &O) -> usize {
+        let waiting = self.waiting.get(owner).map_or(0, VecDeque::len);
+        self.running.get(owner).copied().unwrap_or_default().saturating_add(waiting)
+    }
+
+    /// Takes away the last waiting job of whoever has most jobs, if those are more than `least`.
     fn displace(&mut self, least: usize) -> Option<J> {
-        let most = self.waiting.values_mut().max_by_key(|jobs| jobs.len());
-        let displaced = most.filter(|jobs| jobs.len() > least)?.pop_back()?;
+        let most = self.waiting.keys().max_by_key(|owner| self.jobs_of(owner))?.clone();
+        if self.jobs_of(&most) <= least {
+            return None;
+        }
+        let jobs = self.waiting.get_mut(&most)?;
+        let displaced = jobs.pop_back()?;
+        if jobs.is_empty() {
+            self.waiting.remove(&most);
+            self.turns.retain(|owner| *owner != most);
+        }
         self.len = self.len.saturating_sub(1);
         Some(displaced)
     }
@@ -93,7 +117,7 @@ mod tests {
     fn line(most: usize, jobs: &[(&'static str, u32)]) -> Line<&'static str, u32> {
         let mut line = Line::new(most);
         for (owner, job) in jobs {
-            assert_eq!(line.push(owner, *job, 0), None, "room for {owner}'s {job}");
+            assert_eq!(line.push(owner, *job, Free::default()), None, "room for {owner}'s {job}");
         }
         line
     }
@@ -111,14 +135,34 @@ mod tests {
     #[test]
     fn whoever_has_most_makes_room_for_who_has_less() {
         let mut line = line(4, &[("a", 1), ("a", 2), ("a", 3), ("a", 4)]);
-        assert_eq!(line.push(&"a", 5, 0), Some(5), "full");
-        assert_eq!(line.push(&"b", 6, 0), Some(4));
-        assert_eq!(line.push(&"b", 7, 0), Some(3));
-        assert_eq!(line.push(&"b", 8, 0), Some(8), "no more than the other has");
-        assert_eq!(line.push(&"b", 9, 1), None, "a thread is free for one more");
+        assert_eq!(line.push(&"a", 5, Free::default()), Some(5), "full");
+        assert_eq!(line.push(&"b", 6, Free::default()), Some(4));
+        assert_eq!(line.push(&"b", 7, Free::default()), Some(3));
+        assert_eq!(line.push(&"b", 8, Free::default()), Some(8), "no more than the other has");
+        assert_eq!(
+            line.push(&"b", 9, Free { threads: 1, guest: false }),
+            None,
+            "a thread is free for one more"
+        );
         assert_eq!(all(&mut line), [1, 6, 2, 7, 9]);
         assert!(line.is_empty());
         assert_eq!((line.len, line.waiting.len(), line.turns.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_short_line_is_nobodys_either() {
+        let guest = Free { threads: 0, guest: true };
+        for most in [0, 1] {
+            let mut line = line(1, &[("a", 1)]);
+            assert!(line.next(true).is_some(), "all threads are held");
+            line.most = most;
+            assert_eq!(line.push(&"a", 2, guest), Some(2).filter(|_| most == 0), "it has one that runs");
+            assert_eq!(line.push(&"b", 3, guest), None, "the guest's thread is free");
+            assert_eq!(line.next(false), Some(("b", 3)));
+            let full = line.push(&"c", 4, Free::default());
+            assert_eq!(full, Some(if most == 0 { 4 } else { 2 }), "whoever has two makes room");
+            assert_eq!(line.push(&"a", 5, Free::default()), Some(5), "and does not get it back");
+        }
     }
 
     #[test]

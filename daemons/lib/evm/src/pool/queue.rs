@@ -1,6 +1,6 @@
 //! Queue between those who have jobs and the threads that run them.
 
-use super::line::Line;
+use super::line::{Free, Line};
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
@@ -32,23 +32,34 @@ pub(super) struct Queue<O> {
 #[derive(Debug)]
 struct State<O> {
     line: Line<O, Job>,
-    /// Threads that run no job, without the guest's. One that takes its first job before it is counted makes it -1.
+    /// Threads that run no job. One that takes its first job before it is counted makes it -1.
     free: isize,
+    /// The same of the guest's.
+    guests_free: isize,
     is_closed: bool,
+}
+
+impl<O> State<O> {
+    /// Counts a thread that is free, or is not any more.
+    const fn count(&mut self, is_guest: bool, change: isize) {
+        let free = if is_guest { &mut self.guests_free } else { &mut self.free };
+        *free = free.saturating_add(change);
+    }
 }
 
 impl<O: Clone + Eq + Hash> Queue<O> {
     pub(super) fn new(most: usize) -> Self {
-        let state = State { line: Line::new(most), free: 0, is_closed: false };
+        let state = State { line: Line::new(most), free: 0, guests_free: 0, is_closed: false };
         Self { state: Mutex::new(state), threads: Condvar::new(), guest: Condvar::new() }
     }
 
     /// Adds a job. One that has no place in the queue is dropped, this one or another.
     pub(super) fn push(&self, owner: &O, job: Job) {
         let mut state = lock(&self.state);
-        let free = usize::try_from(state.free).unwrap_or_default();
-        let displaced = state.line.push(owner, job, free);
-        let signal = if free > 0 { &self.threads } else { &self.guest };
+        let threads = usize::try_from(state.free).unwrap_or_default();
+        let guest = state.guests_free > 0;
+        let displaced = state.line.push(owner, job, Free { threads, guest });
+        let signal = if threads > 0 { &self.threads } else { &self.guest };
         signal.notify_one();
         drop(state);
         // Not under the lock: a job holds views of the state, which take their time to drop.
@@ -62,7 +73,7 @@ impl<O: Clone + Eq + Hash> Queue<O> {
             if !is_guest || state.free <= 0 {
                 let next = state.line.next(!is_guest);
                 if next.is_some() {
-                    state.free = state.free.saturating_sub(isize::from(!is_guest));
+                    state.count(is_guest, -1);
                     if state.free <= 0 && !state.line.is_empty() {
                         self.guest.notify_one();
                     }
@@ -78,9 +89,8 @@ impl<O: Clone + Eq + Hash> Queue<O> {
     }
 
     /// Notes that a thread is there, or again, which runs no job.
-    pub(super) fn free(&self) {
-        let mut state = lock(&self.state);
-        state.free = state.free.saturating_add(1);
+    pub(super) fn free(&self, is_guest: bool) {
+        lock(&self.state).count(is_guest, 1);
     }
 
     /// Notes that a job of this owner has ended.

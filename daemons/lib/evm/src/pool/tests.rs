@@ -140,3 +140,22 @@ fn a_crowd_of_one_owner_keeps_nobody_from_the_pool() {
     expected[7] = Err(Refused::Full);
     assert_eq!(ended(waiting), expected, "the last one made room for the guests");
 }
+
+#[test]
+fn without_a_queue_a_guest_is_served_all_the_same() {
+    for waiting in [0, 1] {
+        let pool = Pool::start(1, waiting).expect("threads");
+        let (release, running) = hold(&pool, &"crowd", (1, 1));
+        let (release_waiting, queued) = hold(&pool, &"crowd", (waiting, 0));
+        assert_eq!(block_on(pool.run(&"crowd", |_| ())), Err(Refused::Full));
+        for owner in ["guest", "other"] {
+            // Freed only after its answer was given: the second may come before.
+            let served = (0..1_000).any(|_| {
+                thread::yield_now();
+                block_on(pool.run(&owner, |_| ())) == Ok(())
+            });
+            assert!(served, "{owner}, {waiting} may wait");
+        }
+        drop((release, release_waiting, running, queued));
+    }
+}

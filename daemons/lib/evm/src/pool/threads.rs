@@ -71,9 +71,7 @@ impl<O: Clone + Eq + Hash + Send + 'static> Watch<O> {
                 lost.fetch_sub(1, Ordering::Relaxed);
             }
         })?;
-        if !is_guest {
-            self.queue.free();
-        }
+        self.queue.free(is_guest);
         self.started = self.started.saturating_add(1);
         lock(&self.seats).push(seat);
         Ok(())
@@ -115,8 +113,8 @@ fn work<O: Clone + Eq + Hash>(queue: &Queue<O>, seat: &Mutex<Seat>, is_guest: bo
         queue.done(&owner);
         let mut seat = lock(seat);
         seat.running = None;
-        if !is_guest && !seat.given_up {
-            queue.free();
+        if !seat.given_up {
+            queue.free(is_guest);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fees: the suggestions and the history, by geth's rules, from the blocks of one view.
+//! Fees: what blocks paid, and the suggestions from it, by geth's rules.
 
 use crate::rpc::Shared;
 use crate::rpc::cold::{Look, Miss};
@@ -10,19 +10,16 @@ use alloy::primitives::B256;
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::transaction::effective_gas_price;
-use maidenlane_ethjson::params::Tag;
-use maidenlane_ethjson::select::{self, pruned};
+use maidenlane_ethjson::select::pruned;
 use maidenlane_ethjson::unreadable;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::cost;
-use maidenlane_json::{Object, push_big, push_list};
+use maidenlane_json::push_big;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::value::RawValue;
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Blocks that a suggestion samples; up to twice as many where they hold little.
 const SAMPLE_BLOCKS: usize = 20;
@@ -37,37 +34,44 @@ const TIP_MAX_WEI: u128 = 500_000_000_000;
 /// Default tip, which an empty chain suggests and an empty block counts as. geth takes its own last suggestion there,
 /// which depends on when it was asked; every replica must answer the same.
 const TIP_DEFAULT_WEI: u128 = 1_000_000;
-/// Blocks in one fee history.
-const HISTORY_MAX: u64 = 1_024;
-/// Percentiles in one fee history.
-const PERCENTILES_MAX: usize = 100;
-/// Most blocks of a history with rewards that is made on the IO thread; a longer one is made on the pool.
-const HISTORY_INLINE: u64 = 4;
-/// Size of the cache of tips.
+/// Size of the cache of what blocks paid.
 const CACHE_BYTES: u64 = 32 << 20;
 
-/// Tips that one block paid, lowest first.
+/// Fees of one block.
 #[derive(Debug)]
-struct Tips {
-    /// Gas used and tip of each transaction.
-    all: Vec<(u64, u128)>,
+pub(super) struct Paid {
+    pub(super) use_of: UseOf,
+    /// Tip of each transaction, lowest first, and the gas that it and those before it used.
+    tips: Vec<(u64, u128)>,
     /// Lowest tips, which count for a suggestion.
     sample: Vec<u128>,
+}
+
+/// Facts of a header that a fee history tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UseOf {
+    pub(super) gas_used: u64,
+    pub(super) base_fee: u64,
+    /// Share of the gas limit.
+    pub(super) used: f64,
+    pub(super) blob_fee: u128,
+    /// Share of the most blob gas.
+    pub(super) blobs_used: f64,
 }
 
 #[derive(Clone, Debug)]
 struct Weight;
 
-impl Weighter<B256, Arc<Tips>> for Weight {
-    fn weight(&self, _: &B256, tips: &Arc<Tips>) -> u64 {
-        u64::try_from(tips.all.len()).unwrap_or(u64::MAX).saturating_mul(32).saturating_add(200)
+impl Weighter<B256, Arc<Paid>> for Weight {
+    fn weight(&self, _: &B256, paid: &Arc<Paid>) -> u64 {
+        u64::try_from(paid.tips.len()).unwrap_or(u64::MAX).saturating_mul(32).saturating_add(300)
     }
 }
 
-/// Cache of tips by block hash, so that no entry can be out of date; and the newest head's suggestion.
+/// Cache of what blocks paid by their hash, so that no entry can be out of date; and the newest head's suggestion.
 #[derive(Debug)]
 pub(crate) struct Fees {
-    tips: Cache<B256, Arc<Tips>, Weight>,
+    paid: Cache<B256, Arc<Paid>, Weight>,
     suggested: arc_swap::ArcSwap<(B256, u128)>,
 }
 
@@ -75,20 +79,26 @@ impl Fees {
     /// Empty cache.
     pub(crate) fn new() -> Self {
         Self {
-            tips: Cache::with_weighter(4_096, CACHE_BYTES, Weight),
+            paid: Cache::with_weighter(4_096, CACHE_BYTES, Weight),
             suggested: arc_swap::ArcSwap::from_pointee((B256::ZERO, 0)),
         }
     }
 
-    fn tips(&self, shared: &Shared, view: &RequestView, at: BlockRef) -> Result<Arc<Tips>, Error> {
-        if let Some(tips) = self.tips.get(&at.hash) {
-            return Ok(tips);
+    /// Fees of a block that are known already.
+    pub(super) fn ready(&self, at: BlockRef) -> Option<Arc<Paid>> {
+        self.paid.get(&at.hash)
+    }
+
+    /// Fees of a block that is known to exist.
+    pub(super) fn paid(&self, shared: &Shared, view: &RequestView, at: BlockRef) -> Result<Arc<Paid>, Error> {
+        if let Some(paid) = self.ready(at) {
+            return Ok(paid);
         }
         let block = shared.blocks.block(view, at)?;
         let receipts = shared.blocks.receipts(view, &block)?;
-        let tips = Arc::new(Tips::of(&block, receipts.gas_used()));
-        self.tips.insert(at.hash, Arc::clone(&tips));
-        Ok(tips)
+        let paid = Arc::new(Paid::of(&block, UseOf::of(&block.header, view), receipts.gas_used()));
+        self.paid.insert(at.hash, Arc::clone(&paid));
+        Ok(paid)
     }
 
     /// [`Fees::suggestion`] under a budget.
@@ -119,7 +129,7 @@ impl Fees {
         let mut seen: Vec<u128> = Vec::new();
         let (mut wanted, mut number) = (SAMPLE_BLOCKS, head.number);
         while wanted > 0 && number > 0 {
-            let sample = self.tips(shared, view, numbered(view, number)?)?;
+            let sample = self.paid(shared, view, numbered(view, number)?)?;
             let sample: &[u128] = if sample.sample.is_empty() { &[TIP_DEFAULT_WEI] } else { &sample.sample };
             wanted -= 1;
             number -= 1;
@@ -137,8 +147,8 @@ impl Fees {
     }
 }
 
-impl Tips {
-    fn of(block: &Block, used: impl Iterator<Item = u64>) -> Self {
+impl Paid {
+    fn of(block: &Block, use_of: UseOf, used: impl Iterator<Item = u64>) -> Self {
         let base = block.header.base_fee_per_gas;
         let tip = |tx| effective_gas_price(tx, base).saturating_sub(base.unwrap_or_default().into());
         let mut all: Vec<(u64, u128, usize)> = block
@@ -155,24 +165,34 @@ impl Tips {
             *tip >= TIP_MIN_WEI && block.sender(*index) != Some(block.header.beneficiary)
         });
         let sample = others.map(|(_, tip, _)| *tip).take(SAMPLE_TIPS).collect();
-        Self { sample, all: all.into_iter().map(|(used, tip, _)| (used, tip)).collect() }
+        let sums = all.into_iter().scan(0_u64, |sum, (used, tip, _)| {
+            *sum = sum.saturating_add(used);
+            Some((*sum, tip))
+        });
+        Self { use_of, sample, tips: sums.collect() }
     }
 
-    /// Tips at percentiles of the block's used gas, which ascend.
-    fn rewards(&self, block_gas_used: u64, percentiles: &[f64]) -> Vec<u128> {
-        let mut next = self.all.iter();
-        let Some((mut sum, mut tip)) = next.next().copied() else { return vec![0; percentiles.len()] };
-        let mut rewards = Vec::with_capacity(percentiles.len());
-        for percentile in percentiles {
-            let threshold = threshold(block_gas_used, *percentile);
-            while sum < threshold {
-                let Some((used, more)) = next.next() else { break };
-                sum += used;
-                tip = *more;
-            }
-            rewards.push(tip);
+    /// Tip at a percentile of the block's used gas; nothing where there are no transactions.
+    pub(super) fn reward(&self, percentile: f64) -> u128 {
+        let threshold = threshold(self.use_of.gas_used, percentile);
+        let at = self.tips.partition_point(|(sum, _)| *sum < threshold);
+        self.tips.get(at).or(self.tips.last()).map_or(0, |(_, tip)| *tip)
+    }
+}
+
+impl UseOf {
+    #[expect(clippy::cast_precision_loss, reason = "in floating point, as geth has it")]
+    pub(super) fn of(header: &Header, view: &RequestView) -> Self {
+        let rules = &view.head().rules;
+        let blobs_max = rules.blobs(header.timestamp).map_or(0, |blobs| blobs.max_blob_gas_per_block());
+        let blobs_used = header.blob_gas_used.filter(|_| blobs_max > 0);
+        Self {
+            gas_used: header.gas_used,
+            base_fee: header.base_fee_per_gas.unwrap_or_default(),
+            used: header.gas_used as f64 / header.gas_limit as f64,
+            blob_fee: rules.blob_price(header).unwrap_or_default(),
+            blobs_used: blobs_used.map_or(0.0, |used| used as f64 / blobs_max as f64),
         }
-        rewards
     }
 }
 
@@ -225,12 +245,12 @@ fn big(n: u128) -> Json {
     Json::Owned(out)
 }
 
-fn next_base_fee(view: &RequestView, header: &Header) -> Option<u64> {
+pub(super) fn next_base_fee(view: &RequestView, header: &Header) -> Option<u64> {
     let fee = || header.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE);
     view.head().rules.is_london(header.number.saturating_add(1)).then(fee)
 }
 
-fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
+pub(super) fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
     if number < view.head().body_floor {
         return Err(pruned());
     }
@@ -238,162 +258,19 @@ fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Error> {
     Ok(BlockRef::new(number, hash))
 }
 
-/// Checked parameters of `eth_feeHistory`.
-struct HistoryQuery {
-    blocks: u64,
-    last: u64,
-    percentiles: Vec<f64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::{Paid, UseOf};
 
-/// Parses a JSON number, or a string of decimal or hexadecimal digits.
-fn count(json: &str) -> Result<u64, String> {
-    let text = json.trim_matches('"');
-    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        None if text.is_empty() => Ok(0),
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|_| format!("invalid hex or decimal integer {text:?}"))
-}
-
-/// Checks the parameters of `eth_feeHistory` against the head; `None` where the history is empty.
-fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<Option<HistoryQuery>, Error> {
-    let mut args = Args::parse(params, 3)?;
-    let mut blocks = args.required(count)?;
-    let last = args.required(Tag::read)?;
-    let percentiles: Option<Vec<Option<f64>>> =
-        args.required(|json| serde_json::from_str(json).map_err(|error| error.to_string()))?;
-    // As for Go's decoder, null leaves a number what it was.
-    let percentiles = percentiles.into_iter().flatten().map(Option::unwrap_or_default).collect::<Vec<_>>();
-    if blocks == 0 {
-        return Ok(None);
+    #[test]
+    fn a_percentile_is_the_tip_at_which_so_much_gas_was_used() {
+        let use_of = UseOf { gas_used: 100, base_fee: 0, used: 0.0, blob_fee: 0, blobs_used: 0.0 };
+        let rewards = |tips: &[(u64, u128)]| {
+            let paid = Paid { use_of, tips: tips.to_vec(), sample: Vec::new() };
+            [0.0, 20.0, 20.5, 21.0, 70.0, 99.9, 100.0].map(|percentile| paid.reward(percentile))
+        };
+        assert_eq!(rewards(&[(20, 1), (70, 2), (100, 3)]), [1, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(rewards(&[(20, 1), (70, 2), (99, 3)]), [1, 1, 1, 2, 2, 3, 3], "receipts that lack gas");
+        assert_eq!(rewards(&[]), [0; 7], "no transactions");
     }
-    blocks = blocks.min(HISTORY_MAX);
-    check(&percentiles)?;
-    let head = view.head();
-    let last = match last {
-        Tag::Number(number) if number > head.block.number => {
-            let text = format!("request beyond head block: requested {number}, head {}", head.block.number);
-            return Err(Error::server(text));
-        }
-        Tag::Number(number) => number,
-        Tag::Pending => {
-            // There is no pending block here: it is left out at the end.
-            blocks -= 1;
-            head.block.number
-        }
-        Tag::Earliest => head.body_floor,
-        Tag::Latest => head.block.number,
-        Tag::Safe => head.safe.ok_or_else(|| Error::server("safe block not found"))?.number,
-        Tag::Finalized => head.finalized.ok_or_else(|| Error::server("finalized block not found"))?.number,
-    };
-    blocks = blocks.min(last.saturating_add(1));
-    Ok((blocks > 0).then_some(HistoryQuery { blocks, last, percentiles }))
-}
-
-fn check(percentiles: &[f64]) -> Result<(), Error> {
-    let invalid = |what: String| Err(Error::server(format!("invalid reward percentile: {what}")));
-    if percentiles.len() > PERCENTILES_MAX {
-        return invalid(format!("over the query limit {PERCENTILES_MAX}"));
-    }
-    if let Some(wrong) = percentiles.iter().find(|percentile| !(0.0..=100.0).contains(*percentile)) {
-        return invalid(format!("{wrong:.6}"));
-    }
-    match percentiles.windows(2).position(|pair| matches!(pair, [a, b] if b <= a)) {
-        Some(at) => invalid(format!("#{at} is not below #{}", at + 1)),
-        None => Ok(()),
-    }
-}
-
-/// `eth_feeHistory`.
-pub(crate) async fn history(
-    shared: &Arc<Shared>,
-    view: &Arc<RequestView>,
-    params: Option<&RawValue>,
-) -> Result<Json, Error> {
-    let Some(wanted) = wanted(view, params)? else {
-        return Ok(Json::Static("{\"oldestBlock\":\"0x0\",\"gasUsedRatio\":null}"));
-    };
-    if wanted.percentiles.is_empty() || wanted.blocks <= HISTORY_INLINE {
-        return history_of(shared, view, &wanted, &AtomicBool::new(false));
-    }
-    let (there, seen) = (Arc::clone(shared), Arc::clone(view));
-    let job = move |cancelled: Arc<AtomicBool>| history_of(&there, &seen, &wanted, &cancelled);
-    shared.pool.run(view.owner(), job).await.map_err(crate::rpc::execute::refused)?
-}
-
-/// One block's line in the history.
-struct Line {
-    rewards: Vec<u128>,
-    base_fee: u64,
-    used: f64,
-    blob_fee: u128,
-    blobs_used: f64,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "in floating point, as geth has it")]
-fn line(
-    shared: &Shared,
-    view: &RequestView,
-    wanted: &HistoryQuery,
-    at: BlockRef,
-) -> Result<(Line, Header), Error> {
-    let header = select::header(view.source(), at)?;
-    let rules = &view.head().rules;
-    let blobs_max = rules.blobs(header.timestamp).map_or(0, |blobs| blobs.max_blob_gas_per_block());
-    let rewards = if wanted.percentiles.is_empty() {
-        Vec::new()
-    } else {
-        shared.fees.tips(shared, view, at)?.rewards(header.gas_used, &wanted.percentiles)
-    };
-    let blobs_used = header.blob_gas_used.filter(|_| blobs_max > 0);
-    let line = Line {
-        rewards,
-        base_fee: header.base_fee_per_gas.unwrap_or_default(),
-        used: header.gas_used as f64 / header.gas_limit as f64,
-        blob_fee: rules.blob_price(&header).unwrap_or_default(),
-        blobs_used: blobs_used.map_or(0.0, |used| used as f64 / blobs_max as f64),
-    };
-    Ok((line, header))
-}
-
-fn history_of(
-    shared: &Shared,
-    view: &RequestView,
-    wanted: &HistoryQuery,
-    cancelled: &AtomicBool,
-) -> Result<Json, Error> {
-    let oldest = wanted.last + 1 - wanted.blocks;
-    let mut lines = Vec::new();
-    let mut newest = None;
-    for number in oldest..=wanted.last {
-        if cancelled.load(Ordering::Relaxed) {
-            return Err(Error::server("cancelled"));
-        }
-        let (line, header) = line(shared, view, wanted, numbered(view, number)?)?;
-        lines.push(line);
-        newest = Some(header);
-    }
-    let newest = newest.unwrap_or_default();
-    let rules = &view.head().rules;
-    let next_fee = next_base_fee(view, &newest).unwrap_or_default();
-    let next_blob_fee = rules.next_blob_price(&newest).unwrap_or_default();
-    let ratio = |out: &mut String, ratio: f64| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{}", if ratio.is_finite() { ratio } else { 0.0 });
-    };
-    Ok(Json::object(|object: &mut Object<'_>| {
-        object.quantity("oldestBlock", oldest);
-        if !wanted.percentiles.is_empty() {
-            object.list("reward", &lines, |out, line| {
-                push_list(out, &line.rewards, |out, reward| push_big(out, &reward.to_be_bytes()));
-            });
-        }
-        let fees = lines.iter().map(|line| line.base_fee).chain([next_fee]);
-        object.list("baseFeePerGas", fees, |out, fee| push_big(out, &fee.to_be_bytes()));
-        object.list("gasUsedRatio", &lines, |out, line| ratio(out, line.used));
-        let fees = lines.iter().map(|line| line.blob_fee).chain([next_blob_fee]);
-        object.list("baseFeePerBlobGas", fees, |out, fee| push_big(out, &fee.to_be_bytes()));
-        object.list("blobGasUsedRatio", &lines, |out, line| ratio(out, line.blobs_used));
-    }))
 }

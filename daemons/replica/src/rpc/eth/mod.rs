@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `chain`, `facts` | the chain, the head, the configuration of both |
-//! | `fees` | prices, and the history of fees |
+//! | `fees`, `fee_history` | prices, and the history of fees |
 //! | `state`, `proof` | accounts and slots, without and with proofs |
 //! | `lookup` | blocks, transactions, receipts |
 //! | `logs`, `filters` | logs once, and since the last request |
@@ -17,6 +17,7 @@ pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod estimate;
 pub(crate) mod facts;
+pub(crate) mod fee_history;
 pub(crate) mod fees;
 pub(crate) mod fill;
 pub(crate) mod filters;
