@@ -24,7 +24,7 @@ fn a_damaged_spool_is_never_published() {
     }
     {
         let _damage = Corruption::new(&closed, of_another_version);
-        refuses(driven.net.tap(), &[name(&closed), "frame version 9 is unknown", "must be of one release"]);
+        refuses(driven.net.tap(), &[name(&closed), "frames of version 9", "upgrade this tap"]);
     }
     {
         let _damage = Corruption::new(&live, with_a_wrong_root);
