@@ -127,14 +127,28 @@ fn fitting(mut text: String) -> String {
 /// Frames of a body as HTTP sends it, with its length beforehand.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
+    /// Rest of the frame that is sent.
+    next: Bytes,
     frames: std::vec::IntoIter<Bytes>,
     left: usize,
+}
+
+impl Frames {
+    /// Next part, of at most so many bytes; `None` behind the last.
+    pub(crate) fn part(&mut self, most: usize) -> Option<Bytes> {
+        while self.next.is_empty() {
+            self.next = self.frames.next()?;
+        }
+        let part = self.next.split_to(self.next.len().min(most));
+        self.left = self.left.saturating_sub(part.len());
+        Some(part)
+    }
 }
 
 impl From<Vec<Bytes>> for Frames {
     fn from(frames: Vec<Bytes>) -> Self {
         let left = frames.iter().map(Bytes::len).sum();
-        Self { frames: frames.into_iter(), left }
+        Self { next: Bytes::new(), frames: frames.into_iter(), left }
     }
 }
 
@@ -146,9 +160,7 @@ impl HttpBody for Frames {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.frames.next();
-        self.left = self.left.saturating_sub(next.as_ref().map_or(0, Bytes::len));
-        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(self.part(usize::MAX).map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -163,6 +175,34 @@ impl HttpBody for Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Frame that says when nothing of it is held any more.
+    struct Watched(Arc<[u8]>);
+
+    impl AsRef<[u8]> for Watched {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn parts_are_what_the_frames_were_and_hold_them_until_the_last() {
+        let whole: Arc<[u8]> = b"0123456789".as_slice().into();
+        let watched = Bytes::from_owner(Watched(Arc::clone(&whole)));
+        let mut frames = Frames::from(vec![Bytes::from_static(b"abc"), Bytes::new(), watched]);
+        assert_eq!(frames.size_hint().exact(), Some(13));
+        let parts: Vec<Bytes> = std::iter::from_fn(|| frames.part(4)).collect();
+        assert_eq!(parts, ["abc", "0123", "4567", "89"]);
+        assert!(frames.is_end_stream());
+        drop(frames);
+        let mut parts = parts.into_iter();
+        for _ in 0..3 {
+            parts.next();
+            assert_eq!(Arc::strong_count(&whole), 2, "what follows is held");
+        }
+        drop(parts);
+        assert_eq!(Arc::strong_count(&whole), 1);
+    }
 
     #[test]
     fn large_texts_are_pieces_and_small_ones_are_written() {

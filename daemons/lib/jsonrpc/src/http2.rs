@@ -1,12 +1,12 @@
 //! HTTP/2 by clients that know without asking (h2c), as proxies speak it to what is behind them. Each connection has as
 //! many streams as a WebSocket has messages, and their bodies, calls and times are bounded as those of HTTP/1.1.
 
+use crate::body::Frames;
 use crate::connection::stopped;
 use crate::dispatch::Api;
 use crate::http::Http;
 use crate::limits::Limits;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,9 +38,8 @@ where
         async move {
             let (head, mut asked) = request.into_parts();
             let answer = http.respond(Request::from_parts(head, &mut asked)).await;
-            let (head, body) = answer.into_parts();
-            let Ok(body) = body.collect().await;
-            let parts = Parts { rest: body.to_bytes(), busy: busy.answering(), _asked: asked };
+            let (head, rest) = answer.into_parts();
+            let parts = Parts { rest, busy: busy.answering(), _asked: asked };
             Ok::<_, Infallible>(Response::from_parts(head, parts))
         }
     });
@@ -169,7 +168,7 @@ impl Drop for Busy {
 
 /// Body of an answer, which is asked for its next part when the part before has been taken.
 struct Parts {
-    rest: Bytes,
+    rest: Frames,
     busy: Busy,
     /// Body of the request: to drop one that was not read resets the stream, and takes back an answer that is not sent.
     _asked: Incoming,
@@ -183,19 +182,16 @@ impl Body for Parts {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
+        let Some(part) = self.rest.part(PART_BYTES) else { return Poll::Ready(None) };
         self.busy.activity.lock().taken = Instant::now();
-        let part = self.rest.len().min(PART_BYTES);
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(part)))))
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
+        self.rest.size_hint()
     }
 }
