@@ -131,7 +131,7 @@ pub struct RpcRaw {
     pub logsMax: u64,
     /// Memory for analysed bytecode.
     pub codeCache_MB: u64,
-    /// Memory for decoded blocks and rendered JSON.
+    /// Memory for decoded blocks, rendered JSON, and what each transaction of blocks that were traced changed.
     pub blockCache_MB: u64,
 }
 

@@ -1,6 +1,7 @@
 //! Database of revm: the view with overrides. One call, one database: overrides and memos live as long as the call.
 
 use super::codes::Codes;
+use super::trail::Past;
 use alloy::primitives::map::{AddressMap, B256Map};
 use maidenlane_state::{At, ReadError, StateView};
 use revm::bytecode::Bytecode;
@@ -64,7 +65,9 @@ pub struct StateDb<'a> {
     /// Number below which `BLOCKHASH` knows blocks.
     hashes_below: u64,
     codes: &'a Codes,
-    overrides: &'a Overrides,
+    overrides: Option<&'a Overrides>,
+    /// Changes of a block's first transactions.
+    past: Option<Past>,
     /// Address with its keccak256, which many reads of its slots share.
     last_key: Option<(Address, B256)>,
 }
@@ -84,12 +87,34 @@ impl<'a> StateDb<'a> {
         codes: &'a Codes,
         overrides: &'a Overrides,
     ) -> Self {
-        Self { source, at, hashes_below, codes, overrides, last_key: None }
+        Self { overrides: Some(overrides), ..Self::bare(source, at, hashes_below, codes) }
+    }
+
+    /// State at `at` as it is, for a block whose ancestors are below `hashes_below`.
+    pub fn bare(source: &'a dyn StateView, at: At, hashes_below: u64, codes: &'a Codes) -> Self {
+        Self { source, at, hashes_below, codes, overrides: None, past: None, last_key: None }
+    }
+
+    /// The same state with the changes of a block's first transactions, below all overrides.
+    pub(super) fn after(self, past: Past) -> Self {
+        Self { past: Some(past), ..self }
     }
 
     /// Sets the number below which `BLOCKHASH` knows blocks.
     pub fn sees_hashes_below(&mut self, number: u64) {
         self.hashes_below = number;
+    }
+
+    fn stored(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadFault> {
+        let key = self.key(address);
+        let found = self.source.account(key, self.at)?;
+        Ok(found.map(|account| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            account_id: None,
+            code: None,
+        }))
     }
 
     fn key(&mut self, address: Address) -> B256 {
@@ -108,28 +133,26 @@ impl Database for StateDb<'_> {
     type Error = ReadFault;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadFault> {
-        let key = self.key(address);
-        let found = self.source.account(key, self.at)?;
-        let mut info = found.map(|account| AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            account_id: None,
-            code: None,
-        });
-        if let Some(wanted) = self.overrides.get(&address) {
+        let mut info = match self.past.as_ref().and_then(|past| past.account(&address)) {
+            Some(info) => info,
+            None => self.stored(address)?,
+        };
+        if let Some(wanted) = self.overrides.and_then(|overrides| overrides.get(&address)) {
             wanted.apply(info.get_or_insert_default());
         }
         Ok(info)
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ReadFault> {
+        if let Some(code) = self.past.as_ref().and_then(|past| past.code(&hash)) {
+            return Ok(code);
+        }
         self.codes.get(self.source, hash)?.ok_or(ReadFault::NoCode(hash))
     }
 
     fn storage(&mut self, address: Address, index: StorageKey) -> Result<StorageValue, ReadFault> {
         let slot = B256::from(index);
-        if let Some(wanted) = self.overrides.get(&address) {
+        if let Some(wanted) = self.overrides.and_then(|overrides| overrides.get(&address)) {
             let whole = wanted.state.as_ref();
             if let Some(value) = wanted.diff.get(&slot).or_else(|| whole.and_then(|state| state.get(&slot))) {
                 return Ok(U256::from_be_bytes(value.0));
@@ -137,6 +160,9 @@ impl Database for StateDb<'_> {
             if whole.is_some() {
                 return Ok(U256::ZERO);
             }
+        }
+        if let Some(value) = self.past.as_ref().and_then(|past| past.slot(&address, &index)) {
+            return Ok(value);
         }
         let account = self.key(address);
         Ok(self.source.slot(account, keccak256(slot), self.at)?)

@@ -12,7 +12,9 @@
 //! | `cost` | cost of work |
 //! | `instructions` | instructions that count their cost |
 //! | `ledger` | revm's journal with geth's payments |
+//! | `fate` | how a transaction leaves an account |
 //! | `replay` | mined blocks run again |
+//! | `trail` | what each transaction of a mined block changed |
 //! | `settle` | how a block ends |
 //! | `steps`, `frames`, `touched` | tracers: instructions, calls, accounts |
 //! | `asked`, `fault`, `words` | what geth asks for an instruction; why it does not run it, in geth's words |
@@ -25,6 +27,7 @@ pub mod codes;
 pub mod cost;
 pub mod database;
 pub mod estimate;
+mod fate;
 pub mod fault;
 pub mod frames;
 mod instructions;
@@ -37,6 +40,7 @@ pub mod rules;
 pub mod settle;
 pub mod steps;
 pub mod touched;
+pub mod trail;
 pub mod watch;
 mod words;
 

@@ -2,14 +2,16 @@
 //! long as one request.
 
 use super::database::{Overrides, ReadFault, StateDb};
+use super::fate::{Fate, fate};
 use alloy::primitives::map::AddressMap;
 use maidenlane_state::trie::state;
 use revm::bytecode::Bytecode;
 use revm::database_interface::{Database, DatabaseCommit};
 use revm::primitives::hardfork::SpecId;
+use revm::primitives::map::HashMap;
 use revm::primitives::{Address, B256, StorageKey, StorageValue, U256, keccak256};
 use revm::state::{Account, AccountInfo};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// One account that differs from the view.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +46,11 @@ impl<'a> Overlay<'a> {
     /// Sets the fork under which the next transactions run.
     pub fn enter(&mut self, spec: SpecId) {
         self.keeps_empty = !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
+    }
+
+    /// True if an empty account is an account.
+    pub(super) fn keeps_empty(&self) -> bool {
+        self.keeps_empty
     }
 
     /// Sets the hash that `BLOCKHASH` returns for a block that is not on the chain.
@@ -151,24 +158,15 @@ impl Database for Overlay<'_> {
 impl DatabaseCommit for Overlay<'_> {
     fn commit(&mut self, changes: AddressMap<Account>) {
         for (address, account) in changes {
-            if !account.is_touched() {
-                continue;
-            }
+            let Some(Fate { exists, wiped, slots }) = fate(&account, self.keeps_empty) else { continue };
             let changed = self.changed.entry(address).or_default();
-            if account.is_selfdestructed() {
-                *changed = Changed { wiped: true, ..Changed::default() };
-                continue;
-            }
-            if account.is_created() {
+            if wiped {
                 changed.wiped = true;
                 changed.slots.clear();
             }
-            let slots = account.storage.iter().filter(|(_, slot)| slot.is_changed());
-            changed.slots.extend(slots.map(|(key, slot)| (*key, slot.present_value())));
+            changed.slots.extend(slots);
             let kept = changed.info.take().and_then(|info| info.code);
-            let mut info = account.info;
-            info.code = info.code.or(kept);
-            changed.info = Some(info).filter(|info| self.keeps_empty || !info.is_empty());
+            changed.info = exists.then(|| AccountInfo { code: account.info.code.or(kept), ..account.info });
         }
     }
 }

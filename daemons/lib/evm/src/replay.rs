@@ -8,6 +8,7 @@ use super::codes::Codes;
 use super::database::{Overrides, ReadFault, StateDb};
 use super::overlay::Overlay;
 use super::precompiles::Precompiles;
+use super::trail::{Past, Trail};
 use super::{Ctx, Failure, machine, settle};
 use crate::rules::EvmRules as _;
 use alloy::consensus::Transaction as _;
@@ -27,9 +28,10 @@ use revm::inspector::Inspector;
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::map::{AddressMap, AddressSet};
 use revm::primitives::{Address, B256, Bytes, StorageKey, StorageValue, TxKind, U256};
-use revm::state::AccountInfo;
+use revm::state::{Account, AccountInfo};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A block in the middle of being run again, or calls on a state.
 pub struct Replay<'a> {
@@ -37,17 +39,42 @@ pub struct Replay<'a> {
     env: BlockEnv,
     cfg: CfgEnv,
     precompiles: Precompiles,
+    course: Course,
+}
+
+/// How far a run has come.
+#[derive(Debug, Default)]
+struct Course {
+    /// Number of steps before the first transaction.
+    first: usize,
+    /// Number of steps so far.
+    steps: usize,
+    /// Number of logs so far.
     logs: usize,
+    /// Trail of the block, if the steps are noted.
+    trail: Option<Arc<Trail>>,
+}
+
+impl Course {
+    /// Counts a step, and notes it.
+    fn step(&mut self, state: &Overlay<'_>, changes: &AddressMap<Account>, logs: usize) {
+        self.logs = self.logs.saturating_add(logs);
+        if let Some(trail) = &self.trail {
+            trail.note(self.steps, changes, state.keeps_empty(), self.logs);
+        }
+        self.steps = self.steps.saturating_add(1);
+    }
 }
 
 impl<'a> Replay<'a> {
-    /// Replay on the state before `block`, after the calls that the protocol makes first.
+    /// Replay on the state before `block`, after the calls that the protocol makes first. With a trail, which is the
+    /// block's own, it begins up to so many transactions later, as far as these are noted there, and notes the others.
     pub fn of(
         block: &Block,
         rules: &Rules,
         source: &'a dyn StateView,
         codes: &'a Codes,
-        none: &'a Overrides,
+        trail: Option<(Arc<Trail>, usize)>,
         budget: &mut Budget,
     ) -> Result<Self, Failure> {
         let header = &block.header;
@@ -56,20 +83,32 @@ impl<'a> Replay<'a> {
         let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
         cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
         let before = At::Block(header.number.saturating_sub(1));
-        let db = StateDb::new(source, before, header.number, codes, none);
-        let mut replay = Self::on(db, rules.block_env(header), cfg, Precompiles::new(spec, None));
-        if let Some(root) = header.parent_beacon_block_root {
-            replay.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into(), budget)?;
+        let beacon = header.parent_beacon_block_root.map(|root| (eip4788::BEACON_ROOTS_ADDRESS, root));
+        let history = (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash);
+        let history = spec.is_enabled_in(SpecId::PRAGUE).then_some(history);
+        let calls: Vec<(Address, B256)> = beacon.into_iter().chain(history).collect();
+        let mut db = StateDb::bare(source, before, header.number, codes);
+        let mut course = Course { first: calls.len().saturating_add(1), steps: 1, ..Course::default() };
+        if let Some((trail, index)) = trail {
+            if trail.steps() == 0 {
+                let before = source.before(block.at()).map_err(|error| Failure::Read(error.into()))?;
+                trail.begin(before.unwrap_or_default());
+            }
+            let past = Past::of(&trail, course.first.saturating_add(index));
+            (course.steps, course.logs, course.trail) = (past.steps(), past.logs(), Some(trail));
+            db = db.after(past);
         }
-        if spec.is_enabled_in(SpecId::PRAGUE) {
-            replay.system_call(eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash.into(), budget)?;
+        let env = rules.block_env(header);
+        let mut replay = Self { course, ..Self::on(db, env, cfg, Precompiles::new(spec, None)) };
+        for (contract, word) in calls.into_iter().skip(replay.course.steps.saturating_sub(1)) {
+            replay.system_call(contract, word.into(), budget)?;
         }
         Ok(replay)
     }
 
     /// Replay of calls in an environment, on a state that is there already.
     pub fn on(db: StateDb<'a>, env: BlockEnv, cfg: CfgEnv, precompiles: Precompiles) -> Self {
-        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles, logs: 0 }
+        Self { state: Overlay::new(db, cfg.spec), env, cfg, precompiles, course: Course::default() }
     }
 
     /// Changes the environment of the next transactions, and applies overrides to the state.
@@ -80,6 +119,8 @@ impl<'a> Replay<'a> {
         precompiles: Precompiles,
         overrides: &Overrides,
     ) -> Result<(), Failure> {
+        // None of the block's transactions comes now.
+        self.course.trail = None;
         self.state.enter(cfg.spec);
         (self.env, self.cfg, self.precompiles) = (env, cfg, precompiles);
         self.state.apply(overrides).map_err(Failure::Read)
@@ -107,7 +148,12 @@ impl<'a> Replay<'a> {
 
     /// Number of logs of the transactions so far.
     pub fn logs(&self) -> usize {
-        self.logs
+        self.course.logs
+    }
+
+    /// Number of the block's transactions so far.
+    pub fn transactions(&self) -> usize {
+        self.course.steps.saturating_sub(self.course.first)
     }
 
     /// Addresses of the precompiles.
@@ -155,12 +201,14 @@ impl<'a> Replay<'a> {
         // The result of the contract does not matter to the block, nor whether it is there.
         super::system_call(&mut machine, contract, data)?;
         let changes = machine.finalize();
+        self.course.step(&self.state, &changes, 0);
         self.state.commit(changes);
         Ok(())
     }
 
     /// Runs the end of the block, after its transactions: requests, then withdrawals or rewards.
     pub fn end(&mut self, block: &Block, rules: &Rules, budget: &mut Budget) -> Result<(), Failure> {
+        self.course.trail = None;
         if self.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
             for (_, queue) in settle::QUEUES {
                 self.system_call(queue, Bytes::new(), budget)?;
@@ -173,15 +221,16 @@ impl<'a> Replay<'a> {
 
     /// Runs transactions and keeps their changes.
     pub fn run(&mut self, txs: impl IntoIterator<Item = TxEnv>, budget: &mut Budget) -> Result<(), Failure> {
-        let Self { state, env, cfg, precompiles, logs } = self;
+        let Self { state, env, cfg, precompiles, course } = self;
         let (cfg, env) = (cfg.clone(), env.clone());
         // One machine for all: to make one takes longer than most transactions.
         let mut machine = machine(cfg, env, state, budget, (), precompiles.clone());
         for tx in txs {
             let result = super::transact(&mut machine, tx)?;
-            *logs = logs.saturating_add(result.logs().len());
             let changes = machine.finalize();
-            machine.ctx.db_mut().commit(changes);
+            let state = machine.ctx.db_mut();
+            course.step(state, &changes, result.logs().len());
+            state.commit(changes);
         }
         Ok(())
     }
@@ -210,7 +259,7 @@ impl<'a> Replay<'a> {
 
     /// Makes an inspected transaction part of the state.
     pub fn keep(&mut self, done: ResultAndState) {
-        self.logs = self.logs.saturating_add(done.result.logs().len());
+        self.course.step(&self.state, &done.state, done.result.logs().len());
         self.state.commit(done.state);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::asked::Asked;
 use super::words::name;
-use maidenlane_json::{Object, push_data, push_list};
+use maidenlane_json::{Object, push_big, push_data, push_list};
 use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
 use revm::inspector::Inspector;
@@ -88,14 +88,12 @@ impl Steps {
 
     /// Fields of a step that are only known before the instruction.
     fn before(&self, interpreter: &Interpreter, op: u8) -> (String, Option<(Address, U256, U256)>) {
-        let mut text = String::new();
         let stack = interpreter.stack.data();
+        // Most words are short.
+        let mut text = String::with_capacity(64 + 16 * stack.len());
         if self.wanted.stack {
             text.push_str(",\"stack\":");
-            push_list(&mut text, stack, |out, word| {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\"{word:#x}\"");
-            });
+            push_list(&mut text, stack, |out, word| push_big(out, &word.to_be_bytes::<32>()));
         }
         let returned = interpreter.return_data.buffer();
         if self.wanted.return_data && !returned.is_empty() {
@@ -152,13 +150,14 @@ impl Steps {
         // What a creation is given is no part of what it costs.
         let spent = || begun.gas.saturating_sub(interpreter.gas.remaining()).saturating_sub(given);
         let cost = failed.and_then(|result| asked.failed_cost(result)).unwrap_or_else(spent);
-        object.raw("pc", &begun.pc.to_string());
-        object.raw("op", &format!("\"{}\"", name(asked.op)));
-        object.raw("gas", &begun.gas.to_string());
-        object.raw("gasCost", &cost.to_string());
-        object.raw("depth", &self.depth.to_string());
+        // Writing to a String cannot fail.
+        let _ = write!(object.value("pc"), "{}", begun.pc);
+        let _ = write!(object.value("op"), "\"{}\"", name(asked.op));
+        let _ = write!(object.value("gas"), "{}", begun.gas);
+        let _ = write!(object.value("gasCost"), "{cost}");
+        let _ = write!(object.value("depth"), "{}", self.depth);
         if let Some(text) = &error {
-            object.raw("error", &format!("\"{text}\""));
+            let _ = write!(object.value("error"), "\"{text}\"");
         }
         self.out.push_str(&begun.text);
         if let Some(slots) = storage {

@@ -12,7 +12,7 @@ use maidenlane_chain::{BlockRef, Rules};
 use maidenlane_service::Current;
 use maidenlane_service::clock::{age_of, millis};
 use maidenlane_state::trie::NodeKey;
-use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use maidenlane_state::{Account, At, Before, Head, LogQuery, ReadError, StateView};
 use maidenlane_store::{self as store, View};
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,8 +152,8 @@ impl StateView for HeadView {
         read("slots", self.view.slots(account, from, after(at), visit))
     }
 
-    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
-        read("undo rows", self.view.changed(block))
+    fn before(&self, block: BlockRef) -> Result<Option<Before>, ReadError> {
+        read("undo rows", self.view.before(block))
     }
 
     fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError> {

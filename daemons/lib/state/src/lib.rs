@@ -9,4 +9,4 @@
 pub mod trie;
 pub mod view;
 
-pub use view::{Account, At, Head, LogQuery, ReadError, StateView};
+pub use view::{Account, At, Before, Head, LogQuery, ReadError, StateView};

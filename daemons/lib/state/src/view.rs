@@ -43,6 +43,15 @@ pub struct Account {
     pub code_hash: B256,
 }
 
+/// Accounts and slots that a block changed, as they were before it.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Accounts; `None` for those that the block made.
+    pub accounts: Vec<(Address, Option<Account>)>,
+    /// Slots whose plain numbers are known, by account and number; zero for those that the block made.
+    pub slots: Vec<(Address, U256, U256)>,
+}
+
 /// The head, and the limits and names that hold at it.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -122,8 +131,8 @@ pub trait StateView: Send + Sync + 'static {
         at: At,
         visit: &mut dyn FnMut(B256, U256) -> bool,
     ) -> Result<(), ReadError>;
-    /// Addresses of the accounts that a canonical block changed; `None` when that is no longer kept.
-    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError>;
+    /// State before a canonical block, as far as the block changed it; `None` when that is no longer kept.
+    fn before(&self, block: BlockRef) -> Result<Option<Before>, ReadError>;
     /// RLP of a trie node. Only asked at blocks that have proofs.
     fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError>;
     /// Code by its hash.

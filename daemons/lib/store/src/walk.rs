@@ -1,8 +1,9 @@
 //! Walks through a state in the order of its keys, latest or past.
 
 use super::{Error, View, tables};
-use maidenlane_chain::{Account, Address, B256, BlockRef, U256};
-use maidenlane_wire::decode_rows;
+use maidenlane_chain::{Account, B256, BlockRef, U256};
+use maidenlane_state::{self as state, Before};
+use maidenlane_wire::{Rows, decode_rows};
 
 /// Table of the present values, and the one of past values.
 struct Tables {
@@ -51,15 +52,18 @@ impl View {
         })
     }
 
-    /// Addresses of the accounts that a block changed; `None` when that is no longer kept. A change of storage changes
-    /// its root, which is part of the account.
+    /// State before a block, as far as the block changed it; `None` when that is no longer kept. A change of storage
+    /// changes its root, which is part of the account.
     ///
     /// # Errors
     /// When the database is damaged.
-    pub fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, Error> {
+    pub fn before(&self, block: BlockRef) -> Result<Option<Before>, Error> {
         let Some(rows) = self.get(tables::UNDO, &tables::block_key(block))? else { return Ok(None) };
-        let rows = decode_rows(&rows).map_err(|_| self.damaged("undo rows"))?;
-        Ok(Some(rows.accounts.iter().map(|row| row.address).collect()))
+        decode_rows(&rows)
+            .ok()
+            .and_then(|rows| before(&rows))
+            .map(Some)
+            .ok_or_else(|| self.damaged("undo rows"))
     }
 
     /// Merges two sorted tables: a key is in the state if either has it, and the first change after `at` has the value
@@ -105,4 +109,22 @@ impl View {
             }
         }
     }
+}
+
+/// Values before a block, from its rows; `None` if one does not decode.
+fn before(rows: &Rows) -> Option<Before> {
+    let mut before = Before::default();
+    for row in &rows.accounts {
+        let account = row.before.as_ref().map(|slim| Account::decode_slim(slim)).transpose().ok()?;
+        let seen = |Account { nonce, balance, code_hash, .. }| state::Account { nonce, balance, code_hash };
+        before.accounts.push((row.address, account.map(seen)));
+    }
+    for account in &rows.storage {
+        for slot in &account.slots {
+            let value =
+                slot.before.as_ref().map_or(Some(U256::ZERO), |value| U256::try_from_be_slice(value))?;
+            before.slots.extend(slot.plain.map(|number| (account.address, number.into(), value)));
+        }
+    }
+    Some(before)
 }

@@ -5,15 +5,16 @@
 
 use crate::execution::{Db, first, next};
 use crate::tries::{nodes, storage_trie};
-use alloy::consensus::Header;
+use alloy::consensus::{Header, Transaction as TransactionTrait};
+use alloy::eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy::genesis::Genesis;
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rlp::Decodable as _;
 use maidenlane_chain::{Block, BlockRef, Logs, Rules};
 use maidenlane_state::trie::{NodeKey, Nodes as _};
-use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use maidenlane_state::{Account, At, Before, Head, LogQuery, ReadError, StateView};
 use revm::state::AccountInfo;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -218,9 +219,21 @@ impl StateView for Chain {
         Ok(())
     }
 
-    /// Nothing, as for blocks whose changes are no longer kept.
-    fn changed(&self, _block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
-        Ok(None)
+    /// Parties of the block's transactions, and the slot of the history contract; nothing of early blocks, as where
+    /// changes are no longer kept.
+    fn before(&self, block: BlockRef) -> Result<Option<Before>, ReadError> {
+        const KEPT_FROM: u64 = 10;
+        let Some(parent) = block.number.checked_sub(1).filter(|_| block.number >= KEPT_FROM) else {
+            return Ok(None);
+        };
+        let (decoded, history) = (self.decoded(block.number), HISTORY_STORAGE_ADDRESS);
+        let parties = decoded.transactions.iter().filter_map(TransactionTrait::to).chain(decoded.senders());
+        let parties: BTreeSet<Address> = parties.chain([decoded.header.beneficiary]).collect();
+        let then = |address: Address| Ok((address, self.account(keccak256(address), At::Block(parent))?));
+        let accounts = parties.into_iter().map(then).collect::<Result<_, ReadError>>()?;
+        let number = U256::from(parent);
+        let value = self.slot(keccak256(history), keccak256(B256::from(number)), At::Block(parent))?;
+        Ok(Some(Before { accounts, slots: vec![(history, number, value)] }))
     }
 
     fn node(&self, place: &NodeKey, at: At) -> Result<Option<Bytes>, ReadError> {

@@ -1,5 +1,5 @@
-//! Cache of decoded blocks, their receipts and logs, and rendered JSON of whole blocks: the answers that cost every
-//! other node the most.
+//! Cache of decoded blocks, their receipts, logs and trails, and rendered JSON of whole blocks: the answers that cost
+//! every other node the most.
 //!
 //! Keyed by block hash, so no entry can be out of date: a reorg changes which hash is looked up, not what it means.
 
@@ -12,6 +12,7 @@ use maidenlane_ethjson::block::BlockJson as _;
 use maidenlane_ethjson::receipt::Receipts;
 use maidenlane_ethjson::select::pruned;
 use maidenlane_ethjson::unreadable;
+use maidenlane_evm::trail::Trail;
 use maidenlane_jsonrpc::{Cached, Error, Json};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -34,6 +35,7 @@ enum Kind {
     Decoded,
     Receipts,
     Logs,
+    Trail,
     Json(Whole),
 }
 
@@ -42,6 +44,9 @@ enum Kept {
     Decoded(Arc<Block>),
     Receipts(Arc<Receipts>),
     Logs(Arc<ReadyLogs>),
+    /// Trail of the block, and the bytes that it had when it was kept: it grows, where the cache counts on what it was
+    /// told.
+    Trail(Arc<Trail>, usize),
     Json(Arc<Cached>),
 }
 
@@ -56,6 +61,7 @@ impl Weighter<(B256, Kind), Kept> for Weight {
             Kept::Decoded(block) => block.size.saturating_mul(3).saturating_add(900),
             Kept::Receipts(receipts) => bytes(receipts.size()),
             Kept::Logs(logs) => bytes(logs.bytes()),
+            Kept::Trail(_, held) => bytes(*held),
             Kept::Json(json) => bytes(json.most_bytes()),
         };
         of_kept.saturating_add(100)
@@ -170,6 +176,20 @@ impl Blocks {
         let receipts = self.receipts(view, block)?;
         let at = block.at();
         receipts.one(block, index, price).map_err(|error| damaged(at, &error))
+    }
+
+    /// Trail of a block, empty if it has not been run.
+    pub(crate) fn trail(&self, block: &Block) -> Arc<Trail> {
+        match self.kept.get(&(block.hash, Kind::Trail)) {
+            Some(Kept::Trail(trail, _)) => trail,
+            _ => Arc::default(),
+        }
+    }
+
+    /// Keeps the trail of a block that has been run, as far as it was.
+    pub(crate) fn keep_trail(&self, block: B256, trail: Arc<Trail>) {
+        let bytes = trail.bytes();
+        self.kept.insert((block, Kind::Trail), Kept::Trail(trail, bytes));
     }
 
     /// Whole-block answer that is rendered already.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `methods` | the table of methods: a new one is a line there and its handler |
 //! | `request_view` | the view that a request is answered from, and its freshness |
-//! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs |
+//! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs, trails |
 //! | `tries` | the tries of a state |
 //! | `cold` | look-ups: at once where a block is cached or small, else on the pool |
 //! | `execute` | limits of methods that execute |
@@ -71,7 +71,7 @@ pub struct Settings {
     pub logs_max: usize,
     /// Bytes of analysed bytecode that are cached.
     pub code_cache_bytes: u64,
-    /// Bytes of decoded blocks and rendered JSON that are cached.
+    /// Bytes of decoded blocks, their trails, and rendered JSON that are cached.
     pub block_cache_bytes: u64,
 }
 

@@ -10,7 +10,6 @@ use maidenlane_chain::Block;
 use maidenlane_ethjson::params::{Selector, Tag};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::unreadable;
-use maidenlane_evm::database::Overrides;
 use maidenlane_json::{push_data, push_list};
 use maidenlane_jsonrpc::{Error, Json};
 use serde_json::value::RawValue;
@@ -31,8 +30,8 @@ fn roots(shared: &Shared, view: &RequestView, block: &Block, bounds: &mut Bounds
     let parent = Selector::Tag(Tag::Number(block.header.number.saturating_sub(1)));
     let before = select::state(view.source(), parent)?;
     let tries = Tries::kept(view, &before)?;
-    let none = Overrides::default();
-    let mut replay = replay(shared, view, block, &none, bounds)?;
+    // From its beginning: the tries want all that it changes.
+    let mut replay = replay(shared, view, block, bounds)?;
     let mut roots = Vec::new();
     for index in 0..block.transactions.len() {
         replay.run([nth(block, index)?.0], &mut bounds.budget).map_err(fault)?;

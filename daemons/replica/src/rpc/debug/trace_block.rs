@@ -3,13 +3,13 @@
 
 use crate::rpc::debug::config::{Config, Raw};
 use crate::rpc::rerun::bounds::Bounds;
-use crate::rpc::rerun::run::{nth, replay, run_before, write_traced};
+use crate::rpc::rerun::run::{nth, replay, run_to, write_traced};
 use crate::rpc::rerun::traceable::{affordable, decode, mined, traceable};
 use crate::rpc::{Shared, request_view::RequestView};
 use maidenlane_chain::{Block, BlockRef};
 use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::{select, unreadable};
-use maidenlane_evm::database::Overrides;
+use maidenlane_evm::replay::Replay;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
 
@@ -27,9 +27,7 @@ pub(in crate::rpc) fn transaction(
     let (at, index) = found.ok_or_else(|| Error::server("transaction not found"))?;
     let block = traceable(shared, view, at)?;
     bounds.budget.limit_each(config.timeout);
-    let none = Overrides::default();
-    let mut replay = replay(shared, view, &block, &none, bounds)?;
-    run_before(&mut replay, &block, index, bounds)?;
+    let mut replay = run_to(shared, view, &block, index, bounds)?;
     let (tx, place) = nth(&block, index)?;
     config.trace(&mut replay, tx, place, bounds, bounds.most_bytes).map(Json::Owned)
 }
@@ -46,7 +44,7 @@ pub(in crate::rpc) fn by_number(
     let found = select::block(view.source(), Selector::Tag(tag))?;
     let config = args.optional(Raw::read)?.unwrap_or_default().checked()?;
     let at = found.ok_or_else(|| Error::server(format!("block #{} not found", tag.as_number())))?;
-    trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
+    trace_mined(shared, view, at, &config, bounds)
 }
 
 /// `debug_traceBlockByHash`.
@@ -57,7 +55,7 @@ pub(in crate::rpc) fn by_hash(
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     let (at, config) = hashed(view, params)?;
-    trace(shared, view, &*traceable(shared, view, at)?, &config, bounds)
+    trace_mined(shared, view, at, &config, bounds)
 }
 
 /// Parameters of methods on a block by its hash.
@@ -83,7 +81,8 @@ pub(in crate::rpc) fn brought(
     let block = decode(&bytes)?;
     mined(view, BlockRef::new(block.header.number, block.header.parent_hash))?;
     affordable(shared, view, &block)?;
-    trace(shared, view, &block, &config, bounds)
+    bounds.budget.limit_each(config.timeout);
+    trace(&mut replay(shared, view, &block, bounds)?, &block, &config, bounds)
 }
 
 /// `debug_traceBadBlock`: there are none, as the feed is canonical.
@@ -99,22 +98,31 @@ pub(in crate::rpc) fn bad(
     Err(Error::server(format!("bad block {hash} not found")))
 }
 
-fn trace(
+fn trace_mined(
     shared: &Shared,
     view: &RequestView,
+    at: BlockRef,
+    config: &Config,
+    bounds: &mut Bounds,
+) -> Result<Json, Error> {
+    let block = traceable(shared, view, at)?;
+    bounds.budget.limit_each(config.timeout);
+    let mut replay = run_to(shared, view, &block, 0, bounds)?;
+    trace(&mut replay, &block, config, bounds)
+}
+
+fn trace(
+    replay: &mut Replay<'_>,
     block: &Block,
     config: &Config,
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
-    bounds.budget.limit_each(config.timeout);
-    let none = Overrides::default();
-    let mut replay = replay(shared, view, block, &none, bounds)?;
     let mut out = String::from("[");
     for index in 0..block.transactions.len() {
         let left = bounds.most_bytes.saturating_sub(out.len());
         let (tx, place) = nth(block, index)?;
         let hash = place.hash.unwrap_or_default();
-        let result = config.trace(&mut replay, tx, place, bounds, left)?;
+        let result = config.trace(replay, tx, place, bounds, left)?;
         if index > 0 {
             out.push(',');
         }

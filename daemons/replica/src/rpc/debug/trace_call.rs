@@ -3,7 +3,7 @@
 use crate::rpc::call_context::prepare;
 use crate::rpc::debug::config::Raw;
 use crate::rpc::rerun::bounds::{Bounds, fault};
-use crate::rpc::rerun::run::{TracedAt, replay, run_before};
+use crate::rpc::rerun::run::{TracedAt, run_to};
 use crate::rpc::rerun::traceable::traceable;
 use crate::rpc::{Shared, request_view::RequestView};
 use alloy::primitives::U256;
@@ -13,7 +13,7 @@ use maidenlane_ethjson::call_args::{CallArgs, StateOverrides};
 use maidenlane_ethjson::params::{self, Number, Selector, Tag};
 use maidenlane_ethjson::select::{self, StateOf, pruned};
 use maidenlane_ethjson::unreadable;
-use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::database::StateDb;
 use maidenlane_evm::precompiles::Precompiles;
 use maidenlane_evm::replay::Replay;
 use maidenlane_jsonrpc::{Args, Error, Json};
@@ -53,14 +53,13 @@ pub(in crate::rpc) fn call(
     let mut call = prepare(shared, view, wanted, &state, block.as_ref())?;
     let (overrides, moved) = overrides.resolve(call.spec, true)?;
     call.moved = moved;
-    let none = Overrides::default();
+    let place = TracedAt::default();
     let precompiles = Precompiles::new(call.spec, call.moved.clone());
-    let mut replay = match &after {
+    let traced = match &after {
         Some((block, index)) => {
-            let mut replay = replay(shared, view, block, &none, bounds)?;
-            run_before(&mut replay, block, *index, bounds)?;
+            let mut replay = run_to(shared, view, block, *index, bounds)?;
             replay.change(call.block.clone(), call.cfg(), precompiles, &overrides).map_err(fault)?;
-            replay
+            config.trace(&mut replay, call.tx, place, bounds, bounds.most_bytes)
         }
         None => {
             let next = state.header.number.saturating_add(1);
@@ -68,10 +67,11 @@ pub(in crate::rpc) fn call(
             let is_next = call.block.number == U256::from(next);
             let below = if is_next { next } else { state.hashes_below() };
             let db = StateDb::new(view.source(), state.at, below, &shared.codes, &overrides);
-            Replay::on(db, call.block.clone(), call.cfg(), precompiles)
+            let mut replay = Replay::on(db, call.block.clone(), call.cfg(), precompiles);
+            config.trace(&mut replay, call.tx, place, bounds, bounds.most_bytes)
         }
     };
-    config.trace(&mut replay, call.tx, TracedAt::default(), bounds, bounds.most_bytes).map(Json::Owned)
+    traced.map(Json::Owned)
 }
 
 /// Block of a state, and the transaction index in it before which a call runs.

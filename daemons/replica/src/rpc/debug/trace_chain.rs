@@ -5,7 +5,7 @@
 
 use crate::rpc::debug::config::{Config, Raw};
 use crate::rpc::rerun::bounds::{Bounds, on_pool};
-use crate::rpc::rerun::run::{nth, replay, write_traced};
+use crate::rpc::rerun::run::{nth, run_to, write_traced};
 use crate::rpc::rerun::traceable::{mined, traceable};
 use crate::rpc::{Shared, request_view::RequestView};
 use alloy::consensus::EMPTY_ROOT_HASH;
@@ -14,7 +14,6 @@ use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::unreadable;
-use maidenlane_evm::database::Overrides;
 use maidenlane_json::{Object, push_data, push_str};
 use maidenlane_jsonrpc::{Args, Error, Events, Json, Publisher, subscriptions};
 use serde_json::value::RawValue;
@@ -117,8 +116,7 @@ fn traces(
     bounds: &mut Bounds,
 ) -> Result<Json, Error> {
     bounds.budget.limit_each(config.timeout);
-    let none = Overrides::default();
-    let mut replay = replay(shared, view, block, &none, bounds)?;
+    let mut replay = run_to(shared, view, block, 0, bounds)?;
     let mut traces = String::new();
     let mut failed = false;
     for index in 0..block.transactions.len() {

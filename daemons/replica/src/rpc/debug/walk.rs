@@ -326,8 +326,8 @@ fn modified(
             return Err(Error::server("execution aborted"));
         }
         let hash = source.hash_of(number).map_err(unreadable)?.ok_or_else(pruned)?;
-        let of_block = source.changed(BlockRef::new(number, hash)).map_err(unreadable)?.ok_or_else(pruned)?;
-        changed.extend(of_block.into_iter().map(|address| (keccak256(address), address)));
+        let of_block = source.before(BlockRef::new(number, hash)).map_err(unreadable)?.ok_or_else(pruned)?;
+        changed.extend(of_block.accounts.into_iter().map(|(address, _)| (keccak256(address), address)));
     }
     let state =
         |block: BlockRef| if block == source.head().block { At::Latest } else { At::Block(block.number) };

@@ -20,7 +20,6 @@ use maidenlane_ethjson::unreadable;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::codes::Codes;
 use maidenlane_evm::cost;
-use maidenlane_evm::database::Overrides;
 use maidenlane_json::{Object, push_data};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use noted::{Noted, Seen};
@@ -83,9 +82,9 @@ fn witness(view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Jso
     let before = select::state(view.source(), Selector::Tag(Tag::Number(parent)))?;
     let noted = Noted::new(view.held());
     let tries = Tries::kept(view, &before)?.through(&noted);
-    let (codes, none) = (Codes::new(CODES_BYTES), Overrides::default());
+    let codes = Codes::new(CODES_BYTES);
     bounds.budget.limit_each(TIMEOUT);
-    let mut replay = replay_on(view, &noted, &codes, block, &none, bounds)?;
+    let mut replay = replay_on(view, &noted, &codes, block, None, bounds)?;
     let mut called = Called::default();
     for index in 0..block.transactions.len() {
         let (tx, _) = nth(block, index)?;

@@ -11,3 +11,6 @@ pub(crate) mod calls;
 pub(crate) mod prestate;
 pub(crate) mod run;
 pub(crate) mod traceable;
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::rpc::request_view::RequestView;
 use crate::rpc::rerun::bounds::{Bounds, fault, too_large};
 use crate::rpc::rerun::calls::{Flat, Picked};
 use crate::rpc::rerun::prestate::Reader;
-use crate::rpc::rerun::run::{TracedAt, nth, replay, run_before};
+use crate::rpc::rerun::run::{TracedAt, nth, run_to};
 use crate::rpc::rerun::traceable::traceable;
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
@@ -18,7 +18,7 @@ use maidenlane_ethjson::call_args::CallArgs;
 use maidenlane_ethjson::params::{self, Selector};
 use maidenlane_ethjson::select::{self, StateOf};
 use maidenlane_ethjson::unreadable;
-use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::database::StateDb;
 use maidenlane_evm::frames::{Frame, Frames};
 use maidenlane_evm::precompiles::Precompiles;
 use maidenlane_evm::replay::Replay;
@@ -194,9 +194,7 @@ impl<'a> Job<'a> {
     }
 
     fn transaction(mut self, block: &Block, index: usize) -> Result<Json, Error> {
-        let none = Overrides::default();
-        let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
-        run_before(&mut replay, block, index, self.bounds)?;
+        let mut replay = run_to(self.shared, self.view, block, index, self.bounds)?;
         let mut out = String::from("[");
         self.frames(&mut out, &mut replay, block, index, &mut Picked::default())?;
         out.push(']');
@@ -224,8 +222,7 @@ impl<'a> Job<'a> {
         if block.transactions.is_empty() {
             return Ok(());
         }
-        let none = Overrides::default();
-        let mut replay = replay(self.shared, self.view, &block, &none, self.bounds)?;
+        let mut replay = run_to(self.shared, self.view, &block, 0, self.bounds)?;
         for index in 0..block.transactions.len() {
             if picked.is_full() {
                 return Ok(());
@@ -252,11 +249,10 @@ impl<'a> Job<'a> {
 
     /// Replays all transactions of a block, or answers for only one.
     fn replayed(mut self, block: &Block, only: Option<usize>, types: Types) -> Result<Json, Error> {
-        let none = Overrides::default();
-        let mut replay = replay(self.shared, self.view, block, &none, self.bounds)?;
+        let first = only.unwrap_or_default();
+        let mut replay = run_to(self.shared, self.view, block, first, self.bounds)?;
         let mut out = String::new();
         if let Some(index) = only {
-            run_before(&mut replay, block, index, self.bounds)?;
             let (tx, _) = nth(block, index)?;
             self.answer(&mut out, &mut replay, tx, types, None)?;
             return Ok(Json::Owned(out));
@@ -274,7 +270,6 @@ impl<'a> Job<'a> {
     }
 
     fn calls(mut self, calls: Vec<(CallArgs, Types)>, state: &StateOf, many: bool) -> Result<Json, Error> {
-        let none = Overrides::default();
         let (shared, view) = (self.shared, self.view);
         let mut replay: Option<Replay<'_>> = None;
         let mut out = String::from(if many { "[" } else { "" });
@@ -282,7 +277,7 @@ impl<'a> Job<'a> {
             let call = prepare(shared, view, args, state, None)?;
             let replay = replay.get_or_insert_with(|| {
                 let hashes = state.hashes_below();
-                let db = StateDb::new(view.source(), state.at, hashes, &shared.codes, &none);
+                let db = StateDb::bare(view.source(), state.at, hashes, &shared.codes);
                 Replay::on(db, call.block.clone(), call.cfg(), Precompiles::new(call.spec, None))
             });
             out.push_str(if index > 0 { "," } else { "" });

@@ -14,11 +14,11 @@ use maidenlane_chain::Transaction;
 use maidenlane_chain::transaction::sender;
 use maidenlane_evm::budget::Budget;
 use maidenlane_evm::codes::Codes;
-use maidenlane_evm::database::{Overrides, StateDb};
+use maidenlane_evm::database::StateDb;
 use maidenlane_evm::precompiles::Precompiles;
 use maidenlane_evm::replay::{Replay, tx_env};
 use maidenlane_evm::rules::EvmRules as _;
-use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use maidenlane_state::{Account, At, Before, Head, LogQuery, ReadError, StateView};
 use revm::context_interface::block::BlobExcessGasAndPrice;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -95,8 +95,8 @@ impl StateView for Prestate {
         panic!("a trace walks through no state")
     }
 
-    fn changed(&self, _: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
-        panic!("a trace walks through no state")
+    fn before(&self, _: BlockRef) -> Result<Option<Before>, ReadError> {
+        panic!("no block is run")
     }
 
     fn node(&self, _: &maidenlane_state::trie::NodeKey, _: At) -> Result<Option<Bytes>, ReadError> {
@@ -180,8 +180,8 @@ fn answer_of(tracer: &str, case: &Value) -> Value {
     let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
     cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
     let source = Prestate::new(&alloc, Arc::clone(&rules), header.clone());
-    let (codes, none) = (Codes::new(1 << 24), Overrides::default());
-    let db = StateDb::new(&source, At::Latest, header.number, &codes, &none);
+    let codes = Codes::new(1 << 24);
+    let db = StateDb::bare(&source, At::Latest, header.number, &codes);
     let mut env = rules.block_env(&header);
     let free = BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 };
     // Some cases have no schedule of blobs.

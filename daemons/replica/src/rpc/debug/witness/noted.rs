@@ -2,7 +2,7 @@
 
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
 use maidenlane_state::trie::NodeKey;
-use maidenlane_state::{Account, At, Head, LogQuery, ReadError, StateView};
+use maidenlane_state::{Account, At, Before, Head, LogQuery, ReadError, StateView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -106,8 +106,8 @@ impl StateView for Noted {
         self.source.slots(account, from, at, visit)
     }
 
-    fn changed(&self, block: BlockRef) -> Result<Option<Vec<Address>>, ReadError> {
-        self.source.changed(block)
+    fn before(&self, block: BlockRef) -> Result<Option<Before>, ReadError> {
+        self.source.before(block)
     }
 
     fn find(&self, hash: B256) -> Result<Option<(u64, bool)>, ReadError> {
