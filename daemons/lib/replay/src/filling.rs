@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
-/// Bytes of bodies after which a step takes no further block: up to 2,400 transactions, and mostly some 600.
+/// Bytes of bodies after which a step takes no further block: up to 2,700 transactions, and mostly some 600.
 const STEP_BYTES: usize = 256 << 10;
 /// Most blocks of a step, where they have few transactions, or their rows already.
 const STEP_BLOCKS: usize = 256;
