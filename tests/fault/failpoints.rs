@@ -3,11 +3,15 @@
 use std::{fs, time::Duration};
 
 use maidenlane_tests::{
+    compare::Comparison,
+    interrupt::Interrupt,
     product,
-    scenario::{Carrier, Net},
+    scenario::{Carrier, Chain, Net, Plan},
     traffic::Traffic,
     wait,
 };
+
+use serde_json::json;
 
 use crate::{check_everything, driven::Driven, net};
 
@@ -15,6 +19,8 @@ use crate::{check_everything, driven::Driven, net};
 const IN_REORGS: [&str; 2] = ["tap.between_undo_and_advance", "replica.after_undo"];
 /// Points that a tap passes when what it published has become final.
 const WHEN_FINAL: [&str; 1] = ["tap.before_spool_delete"];
+/// Points that a replica passes when its feed told no senders.
+const WHEN_FILLING: [&str; 1] = ["replica.before_fill"];
 /// The first passage falls into the start, the third into the work.
 const TIMES: [u32; 2] = [1, 3];
 /// A daemon under way passes each of its points at every block.
@@ -29,7 +35,7 @@ fn names(daemon: &str, folder: &str) -> Vec<String> {
     let prefix = format!("{daemon}.");
     let quoted = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(&prefix));
     let all: Vec<&str> = quoted.collect();
-    let elsewhere = || IN_REORGS.iter().chain(&WHEN_FINAL);
+    let elsewhere = || IN_REORGS.iter().chain(&WHEN_FINAL).chain(&WHEN_FILLING);
     let unknown = elsewhere().find(|name| name.starts_with(&prefix) && !all.contains(name));
     assert_eq!(unknown, None, "no such point");
     let passed = all.iter().filter(|name| !elsewhere().any(|other| other == *name));
@@ -124,6 +130,36 @@ fn a_tap_killed_before_it_deletes_what_is_final_deletes_it_later() {
     driven.grow(0, 1);
     driven.followed("after the deletion");
     check_everything(&mut driven.net);
+}
+
+#[test]
+fn a_replica_killed_while_it_fills_senders_fills_them_later() {
+    // Recorded with a hook that told no senders.
+    let plan = Plan { chain: Chain::Recorded, carrier: Carrier::Segment, replicas: 1 };
+    let mut net = Net::build(&plan).unwrap();
+    net.tap().start().unwrap();
+    net.replay().unwrap().play(Duration::from_millis(1), &Interrupt::default());
+    for name in WHEN_FILLING {
+        let replica = net.replica_daemon(0).unwrap();
+        replica.environment("MAIDENLANE_FAILPOINT", name);
+        replica.launch().unwrap();
+        assert_eq!(replica.wait(PASSED_WITHIN).unwrap().code(), None, "{name} is a kill");
+        replica.environment("MAIDENLANE_FAILPOINT", "");
+        replica.start().unwrap();
+    }
+    assert_eq!(net.caught_up(0).unwrap(), 64);
+    let replica = net.replica_daemon(0).unwrap();
+    wait::until("all senders to be filled", PASSED_WITHIN, || {
+        let status = replica.status().map_err(|failure| failure.to_string())?;
+        let filled = json!({ "filledTo": 0, "blocksMissing": 0 });
+        if status.get("senders") == Some(&filled) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .unwrap();
+    assert!(replica.admin("metrics").unwrap().contains("maidenlane_replica_senders_missing_blocks 0\n"));
+    // Blocks that nobody asked for are read from the store, with what was filled.
+    let comparison = Comparison::with_recorded(&net.master(), &net.replica(0).unwrap()).unwrap();
+    assert_eq!(comparison.differences, Vec::<String>::new());
+    net.stop().unwrap();
 }
 
 /// Sends transactions until the process has ended, and makes sure that it died of the failpoint.

@@ -8,6 +8,8 @@ pub const BEFORE_WRITE: &str = "replica.before_write";
 pub const AFTER_WRITE: &str = "replica.after_write";
 /// A block was taken back in a batch that is not yet written.
 pub const AFTER_UNDO: &str = "replica.after_undo";
+/// Senders that the feed did not tell are recovered and not yet written.
+pub const BEFORE_FILL: &str = "replica.before_fill";
 
 /// All failpoints.
-pub const ALL: [&str; 4] = [AFTER_READ, BEFORE_WRITE, AFTER_WRITE, AFTER_UNDO];
+pub const ALL: [&str; 5] = [AFTER_READ, BEFORE_WRITE, AFTER_WRITE, AFTER_UNDO, BEFORE_FILL];

@@ -10,7 +10,7 @@ use crate::heads::{HeadTracker, HeadView, Parsed};
 use crate::liveness::Liveness;
 use crate::resume;
 use crate::signs::Ends;
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{Address, BlockRef};
 use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
 use maidenlane_service::{Tracer, clock, failpoint};
@@ -18,6 +18,7 @@ use maidenlane_state::trie::{audit, whole};
 use maidenlane_store::{Batch, Facts, Position, Store};
 use sets::{Nodes, Sets};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,6 +211,16 @@ impl Follower {
         }
         outcome?;
         Ok(self.facts.head.is_some() && self.facts.position.is_some_and(|position| !position.more))
+    }
+
+    /// Writes senders that were recovered, and closes the gap in `blocks`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn fill(&mut self, blocks: &Range<u64>, recovered: &[(BlockRef, Vec<Address>)]) -> Result<(), Error> {
+        let mut batch = self.batch();
+        self.store.fill_senders(&mut batch, blocks, recovered)?;
+        self.write(&mut batch)
     }
 
     /// Looks where the feed ends, when that is due. A log that is away is met by the next read.

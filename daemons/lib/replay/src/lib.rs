@@ -8,6 +8,7 @@
 //! | `report`, `metrics` | reports of the loop, for status and metrics |
 //! | [`apply`] | pure: meaning of a record to a store |
 //! | [`follow`] | read, decide, write, show |
+//! | `filling` | senders that nobody told, recovered behind the head |
 //! | [`resume`] | position after a restart |
 //! | [`catch_up`] | progress on the way to the feed's end |
 //! | [`heads`] | the newest head as readers see it |
@@ -22,6 +23,7 @@ pub mod catch_up;
 pub mod error;
 pub mod events;
 pub mod failpoints;
+mod filling;
 pub mod follow;
 pub mod freshness;
 pub mod heads;

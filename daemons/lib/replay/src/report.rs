@@ -11,6 +11,7 @@ use crate::metrics::Gauges;
 use maidenlane_chain::{ForkWatch, UnknownFork};
 use maidenlane_service::{Health, Tracer, clock, with_causes};
 use maidenlane_state::Head;
+use maidenlane_store::Gaps;
 use std::time::{Duration, Instant};
 
 /// Extension of the start's timeout, requested again and again while a start takes long.
@@ -111,6 +112,7 @@ impl Report {
         self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
         let Some(heads) = heads else { return self.catching_up(follower, head.number) };
         self.freshness(head.number, heads);
+        self.sender_gaps(&follower.facts().sender_gaps);
         self.unknown_forks(heads);
     }
 
@@ -163,6 +165,14 @@ impl Report {
             "etaSeconds": progress.eta.filter(|_| !waits).map(|eta| eta.as_secs()),
         });
         self.health.set_section(self.section, value);
+    }
+
+    /// Progress of the filling of senders.
+    fn sender_gaps(&self, gaps: &Gaps) {
+        let (filled_to, missing) = (gaps.newest().map_or(0, |gap| gap.end), gaps.blocks());
+        self.gauges.senders_missing.set(i64::try_from(missing).unwrap_or(i64::MAX));
+        let value = serde_json::json!({ "filledTo": filled_to, "blocksMissing": missing });
+        self.health.set_section("senders", value);
     }
 
     /// The next fork that this build does not implement.

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::events::Event;
+use crate::filling::Filling;
 use crate::follow::Follower;
 use crate::heads::HeadTracker;
 use crate::liveness::{Liveness, missing};
@@ -83,12 +84,13 @@ impl Loop {
         let Some(followers) = self.followers()? else { return Ok(()) };
         let Some(mut follower) = self.opened(&followers, None)? else { return Ok(()) };
         followers.events.emit(&Event::Opened { head: follower.facts().head });
-        let mut heads: Option<Arc<HeadTracker>> = None;
+        let (mut heads, mut filling) = (None::<Arc<HeadTracker>>, Filling::default());
         // The position that was reached last, and since when; or the last look with a new client.
         let (mut position, mut looked) = (follower.facts().position, Instant::now());
         while !self.shutdown.is_triggered() {
             followers.store.sound()?;
-            let showable = match follower.turn(WAIT) {
+            let may_fill = heads.as_ref().is_some_and(|heads| heads.fitness().stale.is_none());
+            let showable = match filling.turn(&followers.store, &mut follower, may_fill, WAIT) {
                 Ok(showable) => showable,
                 Err(Error::Log(source)) if may_pass(&source) => {
                     self.wait_for_log(source, heads.as_deref())?;

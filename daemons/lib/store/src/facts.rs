@@ -1,5 +1,6 @@
 //! Facts of a store: written with every batch, so that data and position can never part.
 
+use super::gaps::Gaps;
 use maidenlane_chain::{B256, BlockRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -51,4 +52,19 @@ pub struct Facts {
     pub state_floor: u64,
     /// Trie nodes, complete from the database's beginning on; `None` where they are not kept.
     pub proofs: Option<Proofs>,
+    /// Blocks whose senders may not be kept.
+    #[serde(default = "Gaps::unknown")]
+    pub sender_gaps: Gaps,
+}
+
+impl Facts {
+    /// Facts as they were written, by this version or an older one.
+    pub(super) fn of(json: &[u8]) -> Option<Self> {
+        let mut facts: Self = serde_json::from_slice(json).ok()?;
+        let above = facts.head.map_or(0, |head| head.number.saturating_add(1));
+        facts.sender_gaps.close(&(above..u64::MAX));
+        // Block 0 has no transactions.
+        facts.sender_gaps.close(&(0..facts.base.max(1)));
+        Some(facts)
+    }
 }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `tables` | every table, key and value on one page |
 //! | `facts` | facts that are written with every batch: head, feed position, finality |
+//! | `gaps` | blocks that may lack their senders |
 //! | `keep` | retention |
 //! | `write` | one batch per step: data, undo, indexes, head and position |
 //! | `log_index_row` | one row of the log index |
 //! | `index` | transactions by hash, logs by address and topic |
+//! | `senders` | senders of transactions, told or recovered |
 //! | `nodes` | trie nodes: the latest, their past, and the undo of a block's |
 //! | `tuning` | options of RocksDB for each table |
 //! | `read` | [`View`]: one block's immutable view |
@@ -22,12 +24,14 @@ mod batch_stats;
 mod damage;
 mod facts;
 mod floors;
+mod gaps;
 mod index;
 mod keep;
 mod log_index_row;
 mod logs;
 mod nodes;
 mod read;
+mod senders;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -38,6 +42,7 @@ mod write;
 pub use audit::{Audit, Row, canonical_rows, dump, state_root};
 pub use batch_stats::TableRows;
 pub use facts::{Facts, Position, Proofs, SetPosition};
+pub use gaps::Gaps;
 pub use keep::{Keep, Past};
 pub use logs::{Positions, Visitor};
 pub use read::View;

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::floors::{Floors, HeldFloors};
 use super::{Error, tables};
 use maidenlane_chain::account::Account;
-use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
+use maidenlane_chain::{B256, BlockRef, Bytes, U256};
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,16 +141,6 @@ impl View {
     /// When the database is damaged.
     pub fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, Error> {
         Ok(self.get(tables::RECEIPTS, &tables::block_key(block))?.map(Bytes::from))
-    }
-
-    /// Senders of a block's transactions, in order; `None` where the feed did not tell them.
-    ///
-    /// # Errors
-    /// When the database is damaged.
-    pub fn senders(&self, block: BlockRef) -> Result<Option<Vec<Address>>, Error> {
-        let Some(row) = self.get(tables::SENDERS, &tables::block_key(block))? else { return Ok(None) };
-        let (senders, []) = row.as_chunks() else { return Err(self.damaged("senders")) };
-        Ok(Some(senders.iter().map(Address::from).collect()))
     }
 
     /// The canonical block and index of a transaction.

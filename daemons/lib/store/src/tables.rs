@@ -9,7 +9,7 @@
 //! | `account_history` | account key, block | the account *before* that block; empty = absent |
 //! | `slot_history` | slot key, block | the slot *before* that block; empty = zero |
 //! | `headers`, `bodies`, `receipts` | block, hash | consensus RLP |
-//! | `senders` | block, hash | addresses of the transactions' senders; no row where the feed did not tell them |
+//! | `senders` | block, hash | addresses of the transactions' senders; blocks that may lack the row are `sender_gaps` in the facts |
 //! | `canonical` | block | hash |
 //! | `numbers` | hash | block |
 //! | `transactions` | transaction hash | block, index (u32) |

@@ -1,7 +1,7 @@
 //! Tests of databases that cannot be used, and of all that is stored.
 
 use super::{Error, Facts, Keep, Past, Store, tables};
-use maidenlane_chain::{B256, BlockRef, keccak256};
+use maidenlane_chain::{Address, B256, BlockRef, keccak256};
 use std::path::Path;
 
 const CACHE_BYTES: usize = 8 << 20;
@@ -61,6 +61,46 @@ fn facts_of_a_version_that_had_fewer_are_read() {
     before.as_object_mut().unwrap().remove("network_id").unwrap();
     put_meta(dir.path(), tables::META_FACTS, before.to_string().as_bytes());
     assert_eq!(store().facts(), Facts { network_id: None, ..facts });
+}
+
+#[test]
+fn a_database_that_tells_no_gaps_may_lack_the_senders_of_all_its_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let head = Some(BlockRef::new(7, B256::ZERO));
+    let gaps = |base: u64, head: Option<BlockRef>| {
+        drop(Store::open(dir.path(), CACHE_BYTES).unwrap());
+        let mut before = serde_json::to_value(Facts { base, head, ..Facts::default() }).unwrap();
+        before.as_object_mut().unwrap().remove("sender_gaps").unwrap();
+        put_meta(dir.path(), tables::META_FACTS, before.to_string().as_bytes());
+        Store::open(dir.path(), CACHE_BYTES).unwrap().facts().sender_gaps.newest()
+    };
+    assert_eq!([gaps(0, head), gaps(5, head), gaps(0, None)], [Some(1..8), Some(5..8), None]);
+}
+
+#[test]
+fn a_block_without_senders_is_a_gap_until_it_is_filled_or_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), CACHE_BYTES).unwrap();
+    let [parent, block] = [8, 9].map(|number| BlockRef::new(number, B256::repeat_byte(1)));
+    let missing = || store.facts().sender_gaps.newest();
+    let come = |senders| {
+        let record = maidenlane_wire::Advance { senders, ..advance(block, parent.hash) };
+        change(&store, |batch| store.advance(batch, &record));
+    };
+    let leave = || change(&store, |batch| store.undo(batch, block, parent.hash).map(drop));
+    come(Some(Vec::new()));
+    assert_eq!(missing(), None);
+    leave();
+    come(None);
+    assert_eq!(missing(), Some(9..10));
+    leave();
+    assert_eq!(missing(), None, "it is no more");
+    come(None);
+    let told = [(block, vec![Address::repeat_byte(7)])];
+    change(&store, |batch| store.fill_senders(batch, &(9..10), &told));
+    assert_eq!(missing(), None);
+    assert_eq!(store.view().unwrap().senders(block).unwrap().as_ref(), Some(&told[0].1));
+    assert!(store.is_canonical(block).unwrap() && !store.is_canonical(parent).unwrap());
 }
 
 #[test]

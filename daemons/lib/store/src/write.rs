@@ -75,7 +75,7 @@ impl Store {
         let mut store = Self { db, path, floors, damage, written: Mutex::default() };
         store.check_format()?;
         let facts = match store.get(tables::META, tables::META_FACTS)? {
-            Some(json) => serde_json::from_slice(&json).map_err(|_| store.damaged("facts"))?,
+            Some(json) => Facts::of(&json).ok_or_else(|| store.damaged("facts"))?,
             None => Facts::default(),
         };
         store.floors.raise(&facts);
@@ -190,10 +190,7 @@ impl Store {
     pub fn advance(&self, batch: &mut Batch, record: &maidenlane_wire::Advance) -> Result<(), Error> {
         let block = record.block;
         self.put_block(batch, block, &record.header, &record.body, &record.receipts)?;
-        if let Some(senders) = &record.senders {
-            let row: Vec<u8> = senders.iter().flatten().copied().collect();
-            batch.rows.put_cf(self.table(tables::SENDERS)?, tables::block_key(block), row);
-        }
+        self.put_told(batch, block, record.senders.as_deref())?;
         self.index(batch, block, &record.body, &record.receipts)?;
         self.put_rows(batch, &record.rows, Some(block.number))?;
         let undo = encode_rows(&record.rows);
@@ -236,6 +233,7 @@ impl Store {
         batch.rows.delete_cf(self.table(tables::CANONICAL)?, block.number.to_be_bytes());
         batch.rows.delete_cf(self.table(tables::UNDO)?, key);
         batch.rows.put_cf(self.table(tables::ORPHANS)?, key, []);
+        batch.facts.sender_gaps.close(&(block.number..u64::MAX));
         batch.facts.head = Some(BlockRef::new(block.number.saturating_sub(1), parent));
         Ok(reversed)
     }
