@@ -1,6 +1,7 @@
 //! A block decoded from consensus bytes, with its senders.
 
 use crate::BlockRef;
+use crate::rlp::raw_item;
 use crate::transaction::{Transaction, sender};
 use alloy::consensus::Header;
 use alloy::eips::eip4895::Withdrawal;
@@ -98,6 +99,22 @@ impl Block {
         let (known, tx) = (self.senders.get(index)?, self.transactions.get(index)?);
         Some(*known.get_or_init(|| sender(tx)))
     }
+}
+
+/// Decodes one transaction of a body; `None` if there are fewer. Whatever stands before it is stepped over.
+///
+/// # Errors
+/// When the bytes up to there are no body.
+pub fn transaction_of(mut body: &[u8], index: usize) -> Result<Option<Transaction>, rlp::Error> {
+    let mut items = rlp::Header::decode_bytes(&mut body, true)?;
+    let mut transactions = rlp::Header::decode_bytes(&mut items, true)?;
+    for _ in 0..index {
+        if transactions.is_empty() {
+            return Ok(None);
+        }
+        raw_item(&mut transactions)?;
+    }
+    if transactions.is_empty() { Ok(None) } else { Transaction::decode(&mut transactions).map(Some) }
 }
 
 /// Length in bytes of a block that has this header and nothing else, as geth sizes an uncle.

@@ -1,8 +1,7 @@
 //! JSON of a block, exactly as geth 1.17 writes it.
 
-use crate::transaction::{self, Inclusion};
+use crate::transaction::{self, Included, Inclusion};
 use alloy::consensus::Header;
-use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::eips::eip4895::Withdrawal;
 use alloy::primitives::B256;
 use maidenlane_chain::Block;
@@ -14,10 +13,8 @@ use maidenlane_jsonrpc::Json;
 pub trait BlockJson {
     /// Position of a transaction in this block.
     fn place(&self, index: usize) -> Inclusion;
-    /// Result of `eth_getTransactionBy…`: null where there is none at `index`.
-    fn transaction_json(&self, index: usize) -> Json;
-    /// Bytes of a transaction as it was sent, without blobs.
-    fn raw_transaction(&self, index: usize) -> Json;
+    /// A transaction with its place, if there is one at `index`.
+    fn included(&self, index: usize) -> Option<Included<'_>>;
     /// Result of `eth_getBlockBy…`, with more fields.
     fn json_with(&self, full: bool, more: impl FnOnce(&mut Object<'_>)) -> Json;
     /// Result of `eth_getUncleBy…`: null where there is none at `index`.
@@ -31,26 +28,12 @@ pub trait BlockJson {
 
 impl BlockJson for Block {
     fn place(&self, index: usize) -> Inclusion {
-        Inclusion {
-            block: self.hash,
-            number: self.header.number,
-            timestamp: self.header.timestamp,
-            base_fee: self.header.base_fee_per_gas,
-            index,
-        }
+        Inclusion::of(&self.header, self.hash, index)
     }
 
-    fn transaction_json(&self, index: usize) -> Json {
-        match (self.transactions.get(index), self.sender(index)) {
-            (Some(tx), Some(from)) => {
-                Json::object(|object| transaction::write(object, tx, from, &self.place(index)))
-            }
-            _ => Json::NULL,
-        }
-    }
-
-    fn raw_transaction(&self, index: usize) -> Json {
-        self.transactions.get(index).map_or(Json::Static("\"0x\""), |tx| Json::data(&tx.encoded_2718()))
+    fn included(&self, index: usize) -> Option<Included<'_>> {
+        let (tx, from) = (self.transactions.get(index)?, self.sender(index)?);
+        Some(Included { tx, from, place: self.place(index) })
     }
 
     fn json_with(&self, full: bool, more: impl FnOnce(&mut Object<'_>)) -> Json {

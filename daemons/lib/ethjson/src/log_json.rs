@@ -2,7 +2,6 @@
 //! and block: they are written once, and copied for each log.
 
 use alloy::primitives::{Address, B256};
-use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
 use maidenlane_json::{push_data, push_list, push_quantity};
 
@@ -14,11 +13,10 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Writer for the transaction at this place in a decoded block.
-    pub fn of(block: &Block, transaction: usize) -> Self {
+    /// Writer for one transaction: of this block, at this place in it.
+    pub fn of(block: BlockRef, timestamp: u64, transaction: usize, hash: &B256) -> Self {
         let mut writer = Self::default();
-        let hash = block.transactions.get(transaction).map(|transaction| *transaction.tx_hash());
-        writer.begin(block.at(), block.header.timestamp, transaction, &hash.unwrap_or_default());
+        writer.begin(block, timestamp, transaction, hash);
         writer
     }
 

@@ -1,9 +1,12 @@
 //! Receipts and logs as geth 1.17 writes them (`MarshalReceipt`, `types.Log`).
 
+use crate::block::BlockJson as _;
 use crate::log_json::LogWriter;
+use crate::transaction::Included;
 use alloy::consensus::{Eip658Value, ReceiptEnvelope, Transaction as _};
 use alloy::primitives::{Bytes, TxKind};
 use maidenlane_chain::Block;
+use maidenlane_chain::BlockRef;
 use maidenlane_chain::receipts::{self, ReceiptSpan, ReceiptsError};
 use maidenlane_chain::transaction::effective_gas_price;
 use maidenlane_json::{Object, push_data, push_list};
@@ -43,16 +46,17 @@ impl Receipts {
             if index > 0 {
                 out.push(',');
             }
-            self.write(&mut out, block, index, blob_price)?;
+            let included = block.included(index).ok_or_else(|| missing(index))?;
+            self.write(&mut out, &included, blob_price)?;
         }
         out.push(']');
         Ok(Json::Owned(out))
     }
 
     /// Result of `eth_getTransactionReceipt`: one receipt.
-    pub fn one(&self, block: &Block, index: usize, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
+    pub fn one(&self, of: &Included<'_>, blob_price: BlobPrice) -> Result<Json, ReceiptsError> {
         let mut out = String::with_capacity(1_500);
-        self.write(&mut out, block, index, blob_price)?;
+        self.write(&mut out, of, blob_price)?;
         Ok(Json::Owned(out))
     }
 
@@ -63,20 +67,15 @@ impl Receipts {
     fn write(
         &self,
         out: &mut String,
-        block: &Block,
-        index: usize,
+        &Included { tx, from, place }: &Included<'_>,
         blob_price: BlobPrice,
     ) -> Result<(), ReceiptsError> {
-        let (Some(span), Some(tx), Some(from)) =
-            (self.spans.get(index), block.transactions.get(index), block.sender(index))
-        else {
-            out.push_str("null");
-            return Ok(());
-        };
+        let index = place.index;
+        let span = self.spans.get(index).ok_or_else(|| missing(index))?;
         let receipt = &receipts::decode_one(index, self.raw_one(span))?;
         let mut object = Object::new(out);
-        object.data("blockHash", block.hash.as_slice());
-        object.quantity("blockNumber", block.header.number);
+        object.data("blockHash", place.block.as_slice());
+        object.quantity("blockNumber", place.number);
         object.data("transactionHash", tx.tx_hash().as_slice());
         object.quantity("transactionIndex", u64::try_from(index).unwrap_or(u64::MAX));
         object.data("from", from.as_slice());
@@ -92,13 +91,14 @@ impl Receipts {
         }
         object.quantity("gasUsed", span.gas_used);
         object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used());
-        let writer = LogWriter::of(block, index);
+        let block = BlockRef::new(place.number, place.block);
+        let writer = LogWriter::of(block, place.timestamp, index, tx.tx_hash());
         object.list("logs", receipt.logs().iter().enumerate(), |out, (position, log)| {
             writer.write(out, &log.address, log.topics(), &log.data.data, span.first_log + position, false);
         });
         object.data("logsBloom", receipt.logs_bloom().as_slice());
         object.quantity("type", u64::from(u8::from(tx.tx_type())));
-        let price = effective_gas_price(tx, block.header.base_fee_per_gas);
+        let price = effective_gas_price(tx, place.base_fee);
         object.big("effectiveGasPrice", &price.to_be_bytes());
         match status(receipt) {
             Eip658Value::PostState(root) => object.data("root", root.as_slice()),
@@ -123,6 +123,10 @@ impl Receipts {
         push_list(&mut out, &self.spans, |out, span| push_data(out, self.raw_one(span)));
         Json::Owned(out)
     }
+}
+
+fn missing(index: usize) -> ReceiptsError {
+    ReceiptsError::Receipt { index, reason: "not as many receipts as transactions".into() }
 }
 
 fn status(receipt: &ReceiptEnvelope) -> Eip658Value {

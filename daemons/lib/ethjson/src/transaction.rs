@@ -1,12 +1,14 @@
 //! JSON of a transaction, exactly as geth 1.17 writes it (`internal/ethapi`, `RPCTransaction`).
 
-use alloy::consensus::Transaction as _;
+use alloy::consensus::{Header, Transaction as _};
+use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::eips::eip2930::AccessList;
 use alloy::eips::eip7702::SignedAuthorization;
 use alloy::primitives::{Address, B256, U256};
 use maidenlane_chain::Transaction;
 use maidenlane_chain::transaction::effective_gas_price;
 use maidenlane_json::{Object, push_data};
+use maidenlane_jsonrpc::Json;
 
 /// Position of a transaction in the chain.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,40 @@ pub struct Inclusion {
     pub base_fee: Option<u64>,
     /// Index of the transaction in the block.
     pub index: usize,
+}
+
+impl Inclusion {
+    /// Position in the block of this header and hash.
+    #[must_use]
+    pub fn of(header: &Header, block: B256, index: usize) -> Self {
+        let (number, timestamp, base_fee) = (header.number, header.timestamp, header.base_fee_per_gas);
+        Self { block, number, timestamp, base_fee, index }
+    }
+}
+
+/// Transaction of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct Included<'a> {
+    /// The transaction.
+    pub tx: &'a Transaction,
+    /// Sender of it.
+    pub from: Address,
+    /// Position of it.
+    pub place: Inclusion,
+}
+
+impl Included<'_> {
+    /// Result of `eth_getTransactionBy…`.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::object(|object| write(object, self.tx, self.from, &self.place))
+    }
+}
+
+/// Bytes of a transaction as it was sent, without blobs.
+#[must_use]
+pub fn raw(tx: &Transaction) -> Json {
+    Json::data(&tx.encoded_2718())
 }
 
 /// Writes all fields of a transaction.

@@ -4,6 +4,7 @@
 //! Keyed by block hash, so no entry can be out of date: a reorg changes which hash is looked up, not what it means.
 
 use super::block_logs::{BlockLogs, ReadyLogs};
+use super::mined::Mined;
 use super::request_view::RequestView;
 use alloy::primitives::B256;
 use maidenlane_chain::Block;
@@ -32,6 +33,7 @@ pub(crate) enum Whole {
 /// Kind of a cache entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
+    Asked,
     Decoded,
     Receipts,
     Logs,
@@ -41,6 +43,8 @@ enum Kind {
 
 #[derive(Clone, Debug)]
 enum Kept {
+    /// Nothing but that a transaction was asked for.
+    Asked,
     Decoded(Arc<Block>),
     Receipts(Arc<Receipts>),
     Logs(Arc<ReadyLogs>),
@@ -59,6 +63,7 @@ impl Weighter<(B256, Kind), Kept> for Weight {
         let of_kept = match kept {
             // Some three times its bytes, and the struct itself.
             Kept::Decoded(block) => block.size.saturating_mul(3).saturating_add(900),
+            Kept::Asked => 0,
             Kept::Receipts(receipts) => bytes(receipts.size()),
             Kept::Logs(logs) => bytes(logs.bytes()),
             Kept::Trail(_, held) => bytes(*held),
@@ -148,9 +153,25 @@ impl Blocks {
         Ok(block)
     }
 
+    /// The transaction at `index` of a block that is known to exist. The first one that is asked for is decoded alone:
+    /// most are the only one. With the second, the whole block is.
+    pub(crate) fn transaction(
+        &self,
+        view: &RequestView,
+        at: BlockRef,
+        index: usize,
+    ) -> Result<Option<Mined>, Error> {
+        let asked = (at.hash, Kind::Asked);
+        if self.decoded(at).is_some() || self.kept.get(&asked).is_some() {
+            return Ok(Mined::within(self.block(view, at)?, index));
+        }
+        self.kept.insert(asked, Kept::Asked);
+        Mined::alone(view.source(), at, index)
+    }
+
     /// True if the receipts of a block need not be read.
-    pub(crate) fn has_receipts(&self, block: &Block) -> bool {
-        self.kept.get(&(block.hash, Kind::Receipts)).is_some()
+    pub(crate) fn has_receipts(&self, at: BlockRef) -> bool {
+        self.kept.get(&(at.hash, Kind::Receipts)).is_some()
     }
 
     /// Receipts of a block.
@@ -159,8 +180,7 @@ impl Blocks {
             return Ok(receipts);
         }
         let at = block.at();
-        let Some(bytes) = view.source().receipts(at).map_err(unreadable)? else { return Err(pruned()) };
-        let receipts = Receipts::read(bytes).map_err(|error| damaged(at, &error))?;
+        let receipts = read_receipts(view, at)?;
         if receipts.count() != block.transactions.len() {
             let (txs, receipts) = (block.transactions.len(), receipts.count());
             return Err(damaged(at, &format!("{receipts} for {txs} transactions")));
@@ -171,11 +191,15 @@ impl Blocks {
     }
 
     /// JSON of one receipt of a block.
-    pub(crate) fn receipt(&self, view: &RequestView, block: &Block, index: usize) -> Result<Json, Error> {
-        let price = view.head().rules.blob_price(&block.header);
-        let receipts = self.receipts(view, block)?;
-        let at = block.at();
-        receipts.one(block, index, price).map_err(|error| damaged(at, &error))
+    pub(crate) fn receipt(&self, view: &RequestView, mined: &Mined) -> Result<Json, Error> {
+        let Some(included) = mined.included() else { return Ok(Json::NULL) };
+        let at = BlockRef::new(included.place.number, included.place.block);
+        let price = view.head().rules.blob_price(mined.header());
+        let receipts = match mined {
+            Mined::Within(block, _) => self.receipts(view, block)?,
+            Mined::Alone(_) => Arc::new(read_receipts(view, at)?),
+        };
+        receipts.one(&included, price).map_err(|error| damaged(at, &error))
     }
 
     /// Trail of a block, empty if it has not been run.
@@ -219,6 +243,11 @@ impl Blocks {
         self.kept.insert((at.hash, Kind::Json(what)), Kept::Json(Arc::clone(&json)));
         Ok(Json::Cached(json))
     }
+}
+
+fn read_receipts(view: &RequestView, at: BlockRef) -> Result<Receipts, Error> {
+    let Some(bytes) = view.source().receipts(at).map_err(unreadable)? else { return Err(pruned()) };
+    Receipts::read(bytes).map_err(|error| damaged(at, &error))
 }
 
 fn damaged(at: BlockRef, error: &dyn std::fmt::Display) -> Error {

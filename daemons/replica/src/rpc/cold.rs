@@ -8,6 +8,7 @@
 
 use super::blocks::Whole;
 use super::execute;
+use super::mined::Mined;
 use super::{Shared, request_view::RequestView};
 use maidenlane_chain::{Block, BlockRef};
 use maidenlane_ethjson::select;
@@ -83,12 +84,20 @@ impl Look<'_> {
         }
     }
 
-    /// JSON of one receipt of a block.
-    pub(super) fn receipt(&self, block: &Block, index: usize) -> Result<Json, Miss> {
-        if !self.shared.blocks.has_receipts(block) {
-            self.allow_reading(block.at())?;
+    /// The transaction at `index` of a block that is known to exist.
+    pub(super) fn transaction(&self, at: BlockRef, index: usize) -> Result<Option<Mined>, Miss> {
+        if self.shared.blocks.decoded(at).is_none() {
+            self.allow_reading(at)?;
         }
-        Ok(self.shared.blocks.receipt(self.view, block, index)?)
+        Ok(self.shared.blocks.transaction(self.view, at, index)?)
+    }
+
+    /// JSON of one receipt of a block.
+    pub(super) fn receipt(&self, at: BlockRef, mined: &Mined) -> Result<Json, Miss> {
+        if !self.shared.blocks.has_receipts(at) {
+            self.allow_reading(at)?;
+        }
+        Ok(self.shared.blocks.receipt(self.view, mined)?)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `methods` | the table of methods: a new one is a line there and its handler |
 //! | `request_view` | the view that a request is answered from, and its freshness |
 //! | `blocks`, `block_logs` | caches of decoded blocks, rendered JSON, logs, trails |
+//! | `mined` | one transaction of a block, decoded with it or alone |
 //! | `tries` | the tries of a state |
 //! | `cold` | look-ups: at once where a block is cached or small, else on the pool |
 //! | `execute` | limits of methods that execute |
@@ -24,6 +25,7 @@ mod debug;
 mod eth;
 mod execute;
 mod methods;
+mod mined;
 mod net;
 mod request_view;
 mod rerun;

@@ -2,11 +2,13 @@
 
 use crate::rpc::blocks::Whole;
 use crate::rpc::cold::{Look, Miss};
+use crate::rpc::mined::Mined;
 use crate::rpc::request_view::RequestView;
-use maidenlane_chain::Block;
+use maidenlane_chain::{Block, BlockRef};
 use maidenlane_ethjson::block::{self, BlockJson as _};
 use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::select;
+use maidenlane_ethjson::transaction;
 use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
@@ -49,9 +51,10 @@ pub(crate) fn header(view: &RequestView, params: Option<&RawValue>, read: ReadBl
 
 /// `eth_getRawTransactionByBlock…AndIndex`. As in geth, a missing transaction has no bytes.
 pub(crate) fn raw_nth(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
-    match indexed(look, params, read, Block::raw_transaction)? {
-        Json::Static("null") => Ok(NO_BYTES),
-        found => Ok(found),
+    let (at, index) = indexed(look, params, read)?;
+    match at {
+        Some(at) => Ok(look.transaction(at, index)?.map_or(NO_BYTES, |mined| bytes(&mined))),
+        None => Ok(NO_BYTES),
     }
 }
 
@@ -85,51 +88,62 @@ pub(crate) fn count(
 
 /// `eth_getUncleByBlock…AndIndex`.
 pub(crate) fn uncle(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
-    indexed(look, params, read, Block::uncle_json)
+    let (at, index) = indexed(look, params, read)?;
+    let block = at.map(|at| look.block(at)).transpose()?;
+    Ok(block.map_or(Json::NULL, |block| block.uncle_json(index)))
 }
 
 /// `eth_getTransactionByBlock…AndIndex`.
 pub(crate) fn nth(look: &Look<'_>, params: Option<&RawValue>, read: ReadBlock) -> Result<Json, Miss> {
-    indexed(look, params, read, Block::transaction_json)
+    match indexed(look, params, read)? {
+        (Some(at), index) => Ok(look.transaction(at, index)?.map_or(Json::NULL, |mined| json(&mined))),
+        (None, _) => Ok(Json::NULL),
+    }
+}
+
+fn json(mined: &Mined) -> Json {
+    mined.included().map_or(Json::NULL, |included| included.json())
+}
+
+fn bytes(mined: &Mined) -> Json {
+    mined.tx().map_or(NO_BYTES, transaction::raw)
 }
 
 fn indexed(
     look: &Look<'_>,
     params: Option<&RawValue>,
     read: ReadBlock,
-    item: fn(&Block, usize) -> Json,
-) -> Result<Json, Miss> {
+) -> Result<(Option<BlockRef>, usize), Error> {
     let mut args = Args::parse(params, 2)?;
     let selector = read(&mut args)?;
     let index = usize::try_from(args.required(params::index)?).unwrap_or(usize::MAX);
-    let block = decoded(look, selector)?;
-    Ok(block.map_or(Json::NULL, |block| item(&block, index)))
+    Ok((select::block(look.view.source(), selector)?, index))
 }
 
 fn by_hash(
     look: &Look<'_>,
     params: Option<&RawValue>,
     none: Json,
-    tell: impl FnOnce(&Block, usize) -> Result<Json, Miss>,
+    tell: impl FnOnce(BlockRef, &Mined) -> Result<Json, Miss>,
 ) -> Result<Json, Miss> {
     let hash = Args::parse(params, 1)?.required(params::hash)?;
     let Some((at, index)) = look.view.source().transaction(hash).map_err(unreadable)? else {
         return Ok(none);
     };
-    tell(&*look.block(at)?, index)
+    look.transaction(at, index)?.map_or(Ok(none), |mined| tell(at, &mined))
 }
 
 /// `eth_getTransactionByHash`.
 pub(crate) fn transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, Json::NULL, |block, index| Ok(block.transaction_json(index)))
+    by_hash(look, params, Json::NULL, |_, mined| Ok(json(mined)))
 }
 
 /// `eth_getTransactionReceipt`.
 pub(crate) fn receipt(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, Json::NULL, |block, index| look.receipt(block, index))
+    by_hash(look, params, Json::NULL, |at, mined| look.receipt(at, mined))
 }
 
 /// `eth_getRawTransactionByHash`.
 pub(crate) fn raw_transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, NO_BYTES, |block, index| Ok(block.raw_transaction(index)))
+    by_hash(look, params, NO_BYTES, |_, mined| Ok(bytes(mined)))
 }

@@ -151,8 +151,8 @@ async fn receipt(shared: &Arc<Shared>, owner: &Owner, hash: B256, wait: Duration
             if let Some((at, index)) = view.source().transaction(hash).map_err(unreadable)? {
                 let there = Arc::clone(shared);
                 let look = move || {
-                    let block = there.blocks.block(&view, at)?;
-                    there.blocks.receipt(&view, &block, index)
+                    let mined = there.blocks.transaction(&view, at, index)?;
+                    mined.map_or(Ok(Json::NULL), |mined| there.blocks.receipt(&view, &mined))
                 };
                 return told(shared, owner, look, shared.blocks.decoded(at).is_some()).await;
             }

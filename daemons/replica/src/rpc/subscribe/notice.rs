@@ -3,6 +3,7 @@
 use super::hub::{Kind, Subscriber};
 use crate::rpc::Shared;
 use crate::rpc::block_logs::BlockLogs;
+use crate::rpc::mined::Mined;
 use crate::rpc::request_view::RequestView;
 use alloy::primitives::map::B256Set;
 use maidenlane_chain::{BlockRef, LogRef};
@@ -95,7 +96,8 @@ impl Notice<'_> {
                 if out.len() > 1 {
                     out.push(',');
                 }
-                out.push_str(self.shared.blocks.receipt(self.view, &block, index)?.as_str());
+                let mined = Mined::Within(Arc::clone(&block), index);
+                out.push_str(self.shared.blocks.receipt(self.view, &mined)?.as_str());
             }
         }
         if out.len() == 1 {

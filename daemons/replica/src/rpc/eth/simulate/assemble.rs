@@ -79,7 +79,8 @@ impl Called {
             _ => &[],
         };
         object.data("returnData", output);
-        let writer = LogWriter::of(block, index);
+        let hash = block.transactions.get(index).map(|tx| *tx.tx_hash()).unwrap_or_default();
+        let writer = LogWriter::of(block.at(), block.header.timestamp, index, &hash);
         object.list("logs", &self.logs, |out, (position, log)| {
             writer.write(out, &log.address, log.topics(), &log.data.data, *position, false);
         });
