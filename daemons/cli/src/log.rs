@@ -181,7 +181,7 @@ fn cut(cut: Cut, output: &mut Output) -> Result<(), Error> {
     let Backend::Segment(options) = carrier.backend()? else {
         return Err(Error::Usage("brokers keep their own files; cut needs --dir".to_owned()));
     };
-    let end = segment::inspect(&options, &topic, partition)?.end.0;
+    let end = segment::end(&options, &topic, partition)?.0;
     let Some(end) = end.checked_sub(entries) else {
         return Err(Error::Usage(format!("{topic} has {end} entries, --entries {entries} is more")));
     };

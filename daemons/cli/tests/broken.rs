@@ -52,6 +52,25 @@ const CASES: &[Case] = &[
         &[(STATE, "rpc = M.Rpc::{ listeners = [ M.Listener::{ listen = \"0.0.0.0:8545\" } ] }, stateDir")],
     ),
     (
+        "listeners and methods that are in each other's way",
+        "replica",
+        &[(
+            STATE,
+            "rpc = M.Rpc::{ listeners = \
+             [ M.Listener::{ name = \"a\", listen = \"127.0.0.1:99999\" } \
+             , M.Listener::{ name = \"a\", listen = \"127.0.0.1:8545\" } \
+             , M.Listener::{ name = \"b\", listen = \"0.0.0.0:8545\", behindProxy = True } \
+             , M.Listener::{ name = \"c\", listen = \"127.0.0.1:9000\" } \
+             , M.Listener::{ name = \"d\", listen = \"/run/d\" } \
+             , M.Listener::{ name = \"e\", listen = \"/run/d\" } ], methodTimeouts = \
+             [ { method = \"eth_cal\", timeout_ms = 5 } \
+             , { method = \"eth_call\", timeout_ms = 5 } \
+             , { method = \"eth_call\", timeout_ms = 0 } ] } \
+             , admin = M.Admin::{ listen = \"127.0.0.1:9000\" }, stateDir",
+        )],
+    ),
+    ("the root as a directory", "tap", &[("\"/var/lib/maidenlane/tap-main\"", "\"/\"")]),
+    (
         "an origin with a star inside",
         "replica",
         &[(

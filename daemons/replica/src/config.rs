@@ -1,12 +1,15 @@
 //! The replica's settings.
 
-use crate::{filters, rpc, submission};
+mod rpc;
+
+pub use rpc::{MethodTimeoutRaw, RpcRaw};
+
+use crate::{filters, submission};
 use maidenlane_chain::B256;
 use maidenlane_config::feed::{self, FeedRaw};
-use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
+use maidenlane_config::listeners::{self, Listener, SecretFile};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
-use maidenlane_jsonrpc::Limits;
 use maidenlane_log::Backend;
 use maidenlane_replay::{Fresh, run as replay};
 use maidenlane_store::{Keep, Past};
@@ -87,63 +90,6 @@ pub enum HistoryRaw {
     Blocks(u64),
 }
 
-/// JSON-RPC listeners, and limits on all that a client can cause.
-#[derive(Clone, Debug, Deserialize, StaticType)]
-#[expect(non_snake_case, reason = "the names of the Dhall fields")]
-pub struct RpcRaw {
-    /// Listeners for clients.
-    pub listeners: Vec<ListenerRaw>,
-    /// Largest request body.
-    pub bodyMax_bytes: u64,
-    /// Most calls in one batch.
-    pub batchMax: u64,
-    /// Largest answer, batch or not.
-    pub responseMax_bytes: u64,
-    /// Most open connections; more wait.
-    pub connectionsMax: u64,
-    /// Read timeout of a whole request; also ends idle HTTP connections.
-    pub readTimeout_ms: u64,
-    /// Answer timeout of a request.
-    pub answerTimeout_ms: u64,
-    /// Write timeout: a client that takes nothing of an answer for so long has gone.
-    pub writeTimeout_ms: u64,
-    /// Ping interval: a WebSocket that is silent for so long is pinged, and closed after as long again.
-    pub ping_ms: u64,
-    /// Messages of one WebSocket that are answered concurrently.
-    pub messagesMax: u64,
-    /// Subscriptions on one connection.
-    pub subscriptionsMax: u64,
-    /// Drain time given to requests in progress when the daemon stops.
-    pub drain_ms: u64,
-    /// Gas cap of one call.
-    pub callGasCap: u64,
-    /// Timeout of one call.
-    pub callTimeout_ms: u64,
-    /// Time a call may hold an IO thread before it moves to the pool.
-    pub callInline_us: u64,
-    /// Shorter timeouts of single methods.
-    pub methodTimeouts: Vec<MethodTimeoutRaw>,
-    /// Threads for long calls and log searches; `None` is one per core.
-    pub poolThreads: Option<u64>,
-    /// Calls that may wait for a pool thread.
-    pub poolQueue: u64,
-    /// Most logs in one answer.
-    pub logsMax: u64,
-    /// Memory for analysed bytecode.
-    pub codeCache_MB: u64,
-    /// Memory for decoded blocks, rendered JSON, and what each transaction of blocks that were traced changed.
-    pub blockCache_MB: u64,
-}
-
-/// Timeout of one method.
-#[derive(Clone, Debug, Deserialize, StaticType)]
-pub struct MethodTimeoutRaw {
-    /// Method name.
-    pub method: String,
-    /// Timeout of one call of the method.
-    pub timeout_ms: u64,
-}
-
 /// Validated settings of the replica.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -158,7 +104,7 @@ pub struct Settings {
     /// Listeners for clients.
     pub listeners: Vec<Listener>,
     /// Limits and caches of the JSON-RPC.
-    pub rpc: rpc::Settings,
+    pub rpc: crate::rpc::Settings,
     /// Topic for transactions that clients send; `None` takes none.
     pub transactions: Option<submission::Settings>,
     /// Topic and key of filters; `None` keeps none.
@@ -200,20 +146,21 @@ impl maidenlane_config::Settings for Settings {
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
         let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
-        let rpc = checker.inside("rpc", |checker| rpc_settings(&raw.rpc, checker));
-        let listeners =
-            checker.inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, checker));
+        let rpc = checker.inside("rpc", |checker| rpc::validate(&raw.rpc, checker));
+        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let admin = daemon.as_ref().map(|daemon| daemon.admin);
+        let listeners = checker
+            .inside("rpc", |checker| listeners::listeners("listeners", raw.rpc.listeners, admin, checker));
         let lag_blocks_max = checker.within("maxLagBlocks", raw.maxLagBlocks, 0..=10_000);
         // Below the brokers' view timeout every fail-over of the log would read as a dead master.
-        let silence = millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
+        let silence = shapes::millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
         let head_age_max = match raw.maxHeadAge_s {
             Some(age) => {
                 checker.within("maxHeadAge_s", age, 1..=604_800).map(|s| Some(Duration::from_secs(s)))
             }
             None => Some(None),
         };
-        let store_cache_bytes = megabytes("storeCache_MB", raw.storeCache_MB, checker);
-        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let store_cache_bytes = shapes::megabytes("storeCache_MB", raw.storeCache_MB, checker);
         let key = filter_key(&raw.filters, checker);
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
@@ -297,77 +244,6 @@ fn filter_key(raw: &FiltersRaw, checker: &mut Checker) -> Option<Option<filters:
             SecretFile::parse("filters", file, checker).map(|file| Some(filters::Key::Shared(file)))
         }
     }
-}
-
-fn rpc_settings(raw: &RpcRaw, checker: &mut Checker) -> Option<rpc::Settings> {
-    let body_bytes = checker.within("bodyMax_bytes", raw.bodyMax_bytes, 1_024..=1 << 30);
-    let batch_calls = checker.within("batchMax", raw.batchMax, 1..=100_000);
-    let answer_bytes = checker.within("responseMax_bytes", raw.responseMax_bytes, 65_536..=1 << 30);
-    let connections = checker.within("connectionsMax", raw.connectionsMax, 1..=1_000_000);
-    let read = millis("readTimeout_ms", raw.readTimeout_ms, 100..=3_600_000, checker);
-    let answer = millis("answerTimeout_ms", raw.answerTimeout_ms, 100..=3_600_000, checker);
-    let write = millis("writeTimeout_ms", raw.writeTimeout_ms, 100..=3_600_000, checker);
-    let ping = millis("ping_ms", raw.ping_ms, 100..=3_600_000, checker);
-    let messages = checker.within("messagesMax", raw.messagesMax, 1..=10_000);
-    let subscriptions = checker.within("subscriptionsMax", raw.subscriptionsMax, 0..=1_000_000);
-    // The lifecycle gives all tasks 30 s to end.
-    let drain = millis("drain_ms", raw.drain_ms, 0..=25_000, checker);
-    let call_gas_cap = checker.within("callGasCap", raw.callGasCap, 21_000..=u64::MAX);
-    let call_timeout = millis("callTimeout_ms", raw.callTimeout_ms, 10..=600_000, checker);
-    let call_inline = checker.within("callInline_us", raw.callInline_us, 0..=10_000);
-    let time_limits = raw.methodTimeouts.iter().enumerate().map(|(index, raw)| {
-        let limit = checker.inside(&format!("methodTimeouts[{index}]"), |checker| {
-            millis("timeout_ms", raw.timeout_ms, 1..=3_600_000, checker)
-        });
-        limit.map(|limit| (raw.method.clone(), limit))
-    });
-    let time_limits: Vec<_> = time_limits.collect();
-    let threads = match raw.poolThreads {
-        Some(threads) => checker.within("poolThreads", threads, 1..=1_024),
-        None => Some(rpc::Settings::default().pool_threads),
-    };
-    let pool_queue = checker.within("poolQueue", raw.poolQueue, 0..=100_000);
-    let logs_max = checker.within("logsMax", raw.logsMax, 1..=10_000_000);
-    let code_cache_bytes = megabytes("codeCache_MB", raw.codeCache_MB, checker);
-    let block_cache_bytes = megabytes("blockCache_MB", raw.blockCache_MB, checker);
-    Some(rpc::Settings {
-        limits: Limits {
-            body_bytes: body_bytes?,
-            batch_calls: batch_calls?,
-            answer_bytes: answer_bytes?,
-            connections: connections?,
-            read: read?,
-            answer: answer?,
-            write: write?,
-            ping: ping?,
-            messages: messages?,
-            subscriptions: subscriptions?,
-            drain: drain?,
-        },
-        call_gas_cap: call_gas_cap?,
-        call_timeout: call_timeout?,
-        call_inline: Duration::from_micros(call_inline?),
-        time_limits: time_limits.into_iter().collect::<Option<_>>()?,
-        pool_threads: threads?,
-        pool_queue: pool_queue?,
-        logs_max: logs_max?,
-        code_cache_bytes: code_cache_bytes?,
-        block_cache_bytes: block_cache_bytes?,
-    })
-}
-
-fn millis(
-    field: &str,
-    value: u64,
-    range: std::ops::RangeInclusive<u64>,
-    checker: &mut Checker,
-) -> Option<Duration> {
-    checker.within(field, value, range).map(Duration::from_millis)
-}
-
-/// Checks a size of 1 MB to 1 TB, and returns it in bytes.
-fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
-    checker.within::<u64>(field, value, 1..=1_000_000).map(|megabytes| megabytes * 1_000_000)
 }
 
 impl Settings {

@@ -60,11 +60,11 @@ fn a_damaged_log_is_never_served() {
         let _damage = Corruption::shorter(file, 10);
         refused_by_all(net, &["corrupt", name(file)]);
     }
-    {
-        let good = fs::read(second).unwrap();
-        fs::remove_file(second).unwrap();
+    for file in [second, active] {
+        let good = fs::read(file).unwrap();
+        fs::remove_file(file).unwrap();
         refused_by_all(net, &["corrupt"]);
-        fs::write(second, good).unwrap();
+        fs::write(file, good).unwrap();
     }
     {
         let _damage = Corruption::new(&first.parent().unwrap().join("durable"), |bytes| bytes.fill(0));
@@ -77,6 +77,26 @@ fn a_damaged_log_is_never_served() {
     }
     driven.net.start().unwrap();
     driven.followed("nothing of that did any harm");
+    cut_as_told(&mut driven, &topic);
+}
+
+/// Damages the newest entries and cuts them off, as `maidenlane log verify` tells: the tap publishes them anew, and the
+/// replica, which had them, goes on.
+fn cut_as_told(driven: &mut Driven, topic: &Path) {
+    driven.net.tap().stop().unwrap();
+    driven.net.replica_daemon(0).unwrap().stop().unwrap();
+    // Not taken back.
+    std::mem::forget(Corruption::flipped(files(topic, "log").last().unwrap(), 99));
+    let log = driven.net.dir().join("log").display().to_string();
+    let told = driven.net.command(&["log", "verify", "--dir", &log, "--topic", &settings::topic()]);
+    let told = told.unwrap_err().to_string();
+    let (_, command) = told.split_once("`maidenlane ").expect(&told);
+    let (command, _) = command.split_once('`').expect(&told);
+    let cut = driven.net.command(&command.split(' ').collect::<Vec<_>>()).unwrap();
+    assert!(cut.contains("\"end\""), "{cut}");
+    driven.net.start().unwrap();
+    driven.grow(0, 2);
+    driven.followed("cut off, and published anew");
 }
 
 /// Sets the size of a new topic's segments, which no operator needs to.

@@ -186,23 +186,59 @@ impl SecretFile {
     }
 }
 
-/// Validates listeners; their names differ.
-pub fn listeners(field: &str, raw: Vec<ListenerRaw>, checker: &mut Checker) -> Option<Vec<Listener>> {
+/// Validates listeners: their names differ, and their addresses, also from that of the admin listener.
+pub fn listeners(
+    field: &str,
+    raw: Vec<ListenerRaw>,
+    admin: Option<SocketAddr>,
+    checker: &mut Checker,
+) -> Option<Vec<Listener>> {
     if raw.is_empty() {
         checker.wrong(field, "expected at least one listener");
         return None;
     }
-    let mut names: Vec<&str> = raw.iter().map(|listener| listener.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|two| two.first() == two.last()).and_then(|two| two.first()) {
-        checker.wrong(field, format_args!("two listeners are called `{twice}`"));
-        return None;
-    }
+    let names: Vec<String> = raw.iter().map(|listener| listener.name.clone()).collect();
     let each = raw
         .into_iter()
         .enumerate()
         .map(|(index, raw)| checker.inside(&format!("{field}[{index}]"), |checker| listener(raw, checker)));
-    each.collect::<Vec<_>>().into_iter().collect()
+    let each: Vec<Option<Listener>> = each.collect();
+    for (index, (name, listener)) in names.iter().zip(&each).enumerate() {
+        if names.iter().take(index).any(|before| before == name) {
+            checker
+                .wrong(&format!("{field}[{index}].name"), format_args!("two listeners are called `{name}`"));
+        }
+        let binds_too = |before: &&Listener| listener.as_ref().is_some_and(|later| later.binds_as(before));
+        if let Some(before) = each.iter().take(index).flatten().find(binds_too) {
+            let text = format_args!("the listener `{}` binds that already", before.name);
+            checker.wrong(&format!("{field}[{index}].listen"), text);
+        }
+        let at = listener.as_ref().map(|listener| &listener.at);
+        if let (Some(At::Address(at)), Some(admin)) = (at, admin)
+            && collide(*at, admin)
+        {
+            let text = format_args!("the admin listener binds {admin} already");
+            checker.wrong(&format!("{field}[{index}].listen"), text);
+        }
+    }
+    each.into_iter().collect()
+}
+
+impl Listener {
+    /// True if not both can be bound.
+    fn binds_as(&self, other: &Self) -> bool {
+        match (&self.at, &other.at) {
+            (At::Address(one), At::Address(other)) => collide(*one, *other),
+            (At::Socket { path: one, .. }, At::Socket { path: other, .. }) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// True if not both can be bound. Port 0 is a free one.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (any || one.ip() == other.ip())
 }
 
 fn listener(raw: ListenerRaw, checker: &mut Checker) -> Option<Listener> {

@@ -4,6 +4,7 @@ use crate::{Checker, StaticType};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// The admin listener.
@@ -92,14 +93,33 @@ fn bound(field: &str, text: &str, guarded: bool, cure: &str, checker: &mut Check
     None
 }
 
-/// An absolute path.
+/// An absolute path, below the root.
 pub fn path(field: &str, text: &str, checker: &mut Checker) -> Option<PathBuf> {
     let path = PathBuf::from(text);
-    if path.is_absolute() {
-        return Some(path);
+    if !path.is_absolute() {
+        checker.wrong(field, format_args!("expected an absolute path, found `{text}`"));
+        return None;
     }
-    checker.wrong(field, format_args!("expected an absolute path, found `{text}`"));
-    None
+    if path.file_name().is_none() {
+        checker.wrong(field, format_args!("expected a path that ends with a name, found `{text}`"));
+        return None;
+    }
+    Some(path)
+}
+
+/// A time within `range`, which is in milliseconds.
+pub fn millis(
+    field: &str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+    checker: &mut Checker,
+) -> Option<Duration> {
+    checker.within(field, value, range).map(Duration::from_millis)
+}
+
+/// A size of 1 MB to 1 TB, in bytes.
+pub fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
+    checker.within::<u64>(field, value, 1..=1_000_000).map(|megabytes| megabytes * 1_000_000)
 }
 
 /// A word that can stand in a topic name.

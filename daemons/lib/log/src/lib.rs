@@ -74,8 +74,8 @@ pub enum Error {
         end: u64,
     },
     /// Bytes on disk are not what was written.
-    #[error("{place} is corrupt: {what}")]
-    Corrupt { place: String, what: String },
+    #[error("{place} is corrupt: {what}; {cure}")]
+    Corrupt { place: String, what: String, cure: String },
     /// The disk is full; nothing of the append is visible and a later append may succeed.
     #[error("no space left in {place}; free some, then appends go on")]
     Full { place: String },

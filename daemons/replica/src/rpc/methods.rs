@@ -206,8 +206,7 @@ fn modules(params: Params<'_>) -> Answer {
 }
 
 /// Names of all methods, refused ones too.
-#[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|method| method.name)
 }
 

@@ -24,7 +24,7 @@ mod cold;
 mod debug;
 mod eth;
 mod execute;
-mod methods;
+pub(crate) mod methods;
 mod mined;
 mod net;
 mod request_view;

@@ -100,7 +100,12 @@ impl Reader {
 
     pub(super) fn earliest(&self) -> Result<u64, Error> {
         let mark = self.mark.read()?;
-        Ok(files::bases(&self.dir)?.first().copied().unwrap_or(mark.end).min(mark.end))
+        let bases = files::bases(&self.dir)?;
+        // A cut may have come between the two.
+        if !bases.contains(&mark.base) && self.mark.read()? == mark {
+            return Err(files::missing(&self.dir, mark.base));
+        }
+        Ok(bases.first().copied().unwrap_or(mark.end).min(mark.end))
     }
 
     pub(super) fn seek(&mut self, from: From) -> Result<(), Error> {

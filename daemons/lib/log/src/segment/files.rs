@@ -30,7 +30,13 @@ pub(super) fn failed(verb: &str, path: &Path, source: std::io::Error) -> Error {
 
 /// Error for wrong bytes at `pos` of `path`.
 pub(super) fn corrupt(path: &Path, pos: u64, what: impl Into<String>) -> Error {
-    Error::Corrupt { place: format!("{} byte {pos}", path.display()), what: what.into() }
+    let cure = "`maidenlane log verify` tells what of the topic can be kept".to_owned();
+    Error::Corrupt { place: format!("{} byte {pos}", path.display()), what: what.into(), cure }
+}
+
+/// Error for a segment of which the mark says that it is there.
+pub(super) fn missing(dir: &Path, base: u64) -> Error {
+    corrupt(&segment_path(dir, base), 0, "the file is gone, though entries in it were acknowledged")
 }
 
 /// Options for a file that is written, and made if it is not there: for its owner and group. The umask, or the

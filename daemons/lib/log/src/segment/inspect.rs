@@ -1,10 +1,10 @@
 //! Inspection of a partition for an operator: list it, verify it, cut it off.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files::{self, DURABLE, corrupt, failed, segment_path};
-use super::mark::MarkFile;
+use super::mark::{Mark, MarkFile};
 use super::partition::Partition;
 use super::topic::Topic;
 use super::walk::{Step, Walk};
@@ -66,38 +66,67 @@ pub fn partitions(options: &Options, topic: &str) -> Result<u32, Error> {
     Ok(Topic::open(options, topic)?.settings.partitions)
 }
 
+/// Offset after the newest durable entry of a partition, whatever its segments are like.
+///
+/// # Errors
+/// [`Error::NoTopic`] and the like.
+pub fn end(options: &Options, topic: &str, partition: u32) -> Result<Offset, Error> {
+    let (_, mark) = marked(options, topic, partition)?;
+    Ok(Offset(mark.end))
+}
+
+fn marked(options: &Options, topic: &str, partition: u32) -> Result<(PathBuf, Mark), Error> {
+    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
+    let path = dir.join(DURABLE);
+    let file = MarkFile::open(&path, false)?;
+    let mark =
+        file.ok_or_else(|| corrupt(&path, 0, "the file is gone; the next writer rebuilds it"))?.read()?;
+    Ok((dir, mark))
+}
+
 /// Reads every published frame of a partition and checks its checksum and its place.
 ///
 /// # Errors
-/// [`Error::Corrupt`] names file and byte of the first damage.
+/// [`Error::Corrupt`] names file and byte of the first damage, and what to cut off.
 pub fn verify(options: &Options, topic: &str, partition: u32) -> Result<PartitionInfo, Error> {
-    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
-    let path = dir.join(DURABLE);
-    let mark = MarkFile::open(&path, false)?.ok_or_else(|| corrupt(&path, 0, "is missing"))?.read()?;
-    let mut info = PartitionInfo { end: Offset(mark.end), unpublished_bytes: 0, segments: Vec::new() };
+    let (dir, mark) = marked(options, topic, partition)?;
     let mut next = None;
-    // Segments behind the mark are about to be published.
-    for base in files::bases(&dir)?.into_iter().filter(|base| *base <= mark.base) {
-        if next.is_some_and(|next| next != base) {
-            let what =
-                format!("begins at {base}, the segment before it ends at {}", next.unwrap_or_default());
-            return Err(corrupt(&segment_path(&dir, base), 0, what));
+    verify_partition(&dir, &mark, &mut next).map_err(|error| match (error, next) {
+        (Error::Corrupt { place, what, .. }, Some(good)) => {
+            let lost = mark.end.saturating_sub(good);
+            let cure = format!(
+                "restore the file, or cut {lost} entries off, from offset {good} on: `maidenlane log cut --dir {} \
+                 --topic {topic} --partition {partition} --entries {lost}`",
+                options.dir.display()
+            );
+            Error::Corrupt { place, what, cure }
         }
-        let (mut walk, header) = Walk::open(&dir, base, HEADER_BYTES)?;
+        (Error::Corrupt { place, what, .. }, None) => {
+            let cure = "restore its files; without them nothing of it can be kept: delete it, and make it anew".into();
+            Error::Corrupt { place, what, cure }
+        }
+        (error, _) => error,
+    })
+}
+
+/// `next` becomes the offset after the last good entry.
+fn verify_partition(dir: &Path, mark: &Mark, next: &mut Option<u64>) -> Result<PartitionInfo, Error> {
+    let mut info = PartitionInfo { end: Offset(mark.end), unpublished_bytes: 0, segments: Vec::new() };
+    // Segments behind the mark are about to be published.
+    for base in files::bases(dir)?.into_iter().filter(|base| *base <= mark.base) {
+        if let Some(end) = next.filter(|next| *next != base) {
+            let what = format!("begins at {base}, the segment before it ends at {end}");
+            return Err(corrupt(&segment_path(dir, base), 0, what));
+        }
+        *next = Some(base);
+        let (mut walk, header) = Walk::open(dir, base, HEADER_BYTES)?;
         let bytes = walk.file_bytes()?;
         let limit = if base == mark.base { mark.pos } else { bytes };
-        if base == mark.base && bytes < mark.pos {
-            return Err(corrupt(
-                walk.path(),
-                bytes,
-                format!("ends here, though {} bytes had been on disk", mark.pos),
-            ));
-        }
-        let (entries, written_ms) = verify_segment(&mut walk, base, limit)?;
-        next = Some(base + entries);
+        let written_ms = verify_segment(&mut walk, next.get_or_insert(base), limit)?;
+        let entries = next.unwrap_or(base) - base;
         info.unpublished_bytes = bytes.saturating_sub(limit);
         info.segments.push(SegmentInfo {
-            path: segment_path(&dir, base),
+            path: segment_path(dir, base),
             base: Offset(base),
             entries,
             bytes,
@@ -106,25 +135,24 @@ pub fn verify(options: &Options, topic: &str, partition: u32) -> Result<Partitio
             last_ms: written_ms.map(|(_, last)| last),
         });
     }
-    if next != Some(mark.end) {
-        let what = format!("says offset {}, the segments end at {next:?}", mark.end);
-        return Err(corrupt(&path, 0, what));
+    if *next != Some(mark.end) {
+        return Err(files::missing(dir, mark.base));
     }
     Ok(info)
 }
 
-fn verify_segment(walk: &mut Walk, base: u64, limit: u64) -> Result<(u64, Option<(u64, u64)>), Error> {
-    let (mut next, mut written_ms) = (base, None);
+fn verify_segment(walk: &mut Walk, next: &mut u64, limit: u64) -> Result<Option<(u64, u64)>, Error> {
+    let mut written_ms = None;
     loop {
         let pos = walk.pos();
         let what = match walk.step(limit)? {
-            Step::Frame(frame) if frame.offset == next => {
-                next += 1;
+            Step::Frame(frame) if frame.offset == *next => {
+                *next += 1;
                 written_ms = Some((written_ms.map_or(frame.time_ms, |(first, _)| first), frame.time_ms));
                 continue;
             }
             Step::Frame(frame) => format!("offset {} where {next} belongs", frame.offset),
-            Step::End => return Ok((next - base, written_ms)),
+            Step::End => return Ok(written_ms),
             Step::Bad(what) => what,
         };
         return Err(corrupt(walk.path(), pos, what));
@@ -136,9 +164,7 @@ fn verify_segment(walk: &mut Walk, base: u64, limit: u64) -> Result<(u64, Option
 /// # Errors
 /// [`Error::NoTopic`] and the like.
 pub fn inspect(options: &Options, topic: &str, partition: u32) -> Result<PartitionInfo, Error> {
-    let dir = Topic::open(options, topic)?.partition_dir(partition)?;
-    let path = dir.join(DURABLE);
-    let mark = MarkFile::open(&path, false)?.ok_or_else(|| corrupt(&path, 0, "is missing"))?.read()?;
+    let (dir, mark) = marked(options, topic, partition)?;
     let mut info = PartitionInfo { end: Offset(mark.end), unpublished_bytes: 0, segments: Vec::new() };
     let bases: Vec<u64> = files::bases(&dir)?.into_iter().filter(|base| *base <= mark.base).collect();
     let ends = bases.iter().copied().skip(1).chain([mark.end]);
@@ -164,11 +190,12 @@ pub fn inspect(options: &Options, topic: &str, partition: u32) -> Result<Partiti
     Ok(info)
 }
 
-/// Cuts a partition off so that `end` is its end. What was acknowledged is lost: for repairs and for tests.
+/// Cuts a partition off so that `end` is its end, whatever stands behind it, be it damaged. What was acknowledged is
+/// lost: for repairs and for tests.
 ///
 /// # Errors
 /// [`Error::Refused`] if `end` is not retained or beyond the end.
 pub fn cut(options: &Options, topic: &str, partition: u32, end: Offset) -> Result<(), Error> {
     let dir = Topic::open(options, topic)?.partition_dir(partition)?;
-    Partition::open(&dir)?.lock(options.lock_wait)?.cut(end.0)
+    Partition::open(&dir)?.cut(end.0, options.lock_wait)
 }

@@ -57,6 +57,7 @@ impl MarkFile {
         Self::open(path, true)?.ok_or_else(|| Error::Corrupt {
             place: path.display().to_string(),
             what: "vanished while it was created".to_owned(),
+            cure: "see who deletes files there, and try again".to_owned(),
         })
     }
 
@@ -84,7 +85,8 @@ impl MarkFile {
         }
         Err(Error::Corrupt {
             place: self.path.display().to_string(),
-            what: "neither slot is good; delete the file and the next writer rebuilds it".to_owned(),
+            what: "neither slot is good".to_owned(),
+            cure: "delete the file, and the next writer rebuilds it".to_owned(),
         })
     }
 

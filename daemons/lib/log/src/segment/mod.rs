@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub use consumer::Consumer;
 pub use group::Group;
-pub use inspect::{PartitionInfo, SegmentInfo, cut, inspect, partitions, topics, verify};
+pub use inspect::{PartitionInfo, SegmentInfo, cut, end, inspect, partitions, topics, verify};
 pub use producer::Producer;
 pub use topic::{check, create};
 pub use unconsumed::unconsumed;

@@ -7,6 +7,7 @@
 //! that the next holder finds either nothing of it or, if this process is killed, a tail that it repairs.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -72,6 +73,16 @@ impl Partition {
         locked.settle()?;
         Ok(locked)
     }
+
+    /// Waits for its turn, and cuts the log off at `end` whatever stands behind it, be it damaged.
+    pub(super) fn cut(&mut self, end: u64, wait: Duration) -> Result<(), Error> {
+        lock_file(&self.lock, &self.dir, wait)?;
+        let mut locked = Locked { partition: self };
+        match locked.settle() {
+            Ok(()) | Err(Error::Corrupt { .. }) => locked.cut(end),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Takes a `flock` with a deadline, which the system call has not.
@@ -95,10 +106,7 @@ fn lock_file(lock: &File, dir: &Path, wait: Duration) -> Result<(), Error> {
 impl Locked<'_> {
     /// Brings file and mark into line, whatever the last holder left.
     fn settle(&mut self) -> Result<(), Error> {
-        let mark = match &self.partition.mark {
-            Some(file) => file.read()?,
-            None => self.open_mark()?,
-        };
+        let mark = self.read_mark()?;
         self.cut_off(mark)?;
         let is_mine = self.partition.open.as_ref().is_some_and(|open| open.mark == mark);
         if !is_mine {
@@ -109,7 +117,11 @@ impl Locked<'_> {
             Some(open) => open.file.metadata(),
             None => std::fs::metadata(&path),
         };
-        let bytes = bytes.map_err(|error| failed("stat", &path, error))?.len();
+        let bytes = bytes.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => files::missing(&self.partition.dir, mark.base),
+            _ => failed("stat", &path, error),
+        })?;
+        let bytes = bytes.len();
         let rotated = mark.end > mark.base && segment_path(&self.partition.dir, mark.end).exists();
         let mark = if bytes == mark.pos && !rotated { mark } else { self.repair(mark)? };
         if self.partition.open.is_none() {
@@ -129,6 +141,13 @@ impl Locked<'_> {
         }
         self.partition.uncut = None;
         Ok(())
+    }
+
+    fn read_mark(&mut self) -> Result<Mark, Error> {
+        match &self.partition.mark {
+            Some(file) => file.read(),
+            None => self.open_mark(),
+        }
     }
 
     fn open_mark(&mut self) -> Result<Mark, Error> {
@@ -272,16 +291,20 @@ impl Locked<'_> {
         if deleted { files::sync_dir(dir) } else { Ok(()) }
     }
 
-    /// Cuts the log off at `end`, which must be the offset of a retained entry or the end. For operators and tests.
-    pub(super) fn cut(&mut self, end: u64) -> Result<(), Error> {
-        let mark = self.mark();
+    /// Cuts the log off at `end`, which must be the offset of a retained entry or the end.
+    fn cut(&mut self, end: u64) -> Result<(), Error> {
+        let mark = self.read_mark()?;
         let dir = self.partition.dir.clone();
         let bases = files::bases(&dir)?;
-        let Some(base) = bases.iter().copied().rfind(|base| *base <= end).filter(|_| end <= mark.end) else {
-            let what = format!("{} does not reach offset {end}, only up to {}", dir.display(), mark.end);
+        // The segment that `end` begins is not needed, and may be damaged.
+        let before = bases.iter().copied().rfind(|base| *base < end);
+        let base = before.or_else(|| bases.iter().copied().find(|base| *base == end));
+        let Some(base) = base.filter(|_| end <= mark.end) else {
+            let from = bases.first().copied().unwrap_or(mark.end);
+            let what = format!("{} has offsets {from} to {}, not {end}", dir.display(), mark.end);
             return Err(Error::Refused { what });
         };
-        let pos = walk::pos_of(&dir, base, end, &mark)?;
+        let pos = walk::at_offset(&dir, base, end, &mark)?.pos();
         self.partition.open = None;
         // The mark first: were a file shortened before it, a power cut would leave a mark that claims too much.
         self.publish(Mark { serial: mark.serial + 1, end, base, pos, cuts: mark.cuts + 1 })?;

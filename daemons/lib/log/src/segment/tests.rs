@@ -272,6 +272,81 @@ fn a_shortened_or_missing_file_is_corruption() {
     assert!(matches!(verify(&log.options, TOPIC, 0), Err(Error::Corrupt { .. })));
 }
 
+/// Harm to segments, and the number of entries before it.
+type Harm = fn(&[PathBuf]) -> u64;
+
+fn base(path: &Path) -> u64 {
+    path.file_stem().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+fn shorten(path: &Path) {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+}
+
+/// Harms the partition in one way, does as `verify` says, and goes on.
+fn cut_as_told(harm: Harm) {
+    let log = Log::new(500);
+    log.append(0..20);
+    let kept = harm(&log.segments());
+    let told = verify(&log.options, TOPIC, 0).unwrap_err().to_string();
+    assert!(told.ends_with(&format!("--entries {}`", 20 - kept)), "{kept}: {told}");
+    assert_eq!(super::end(&log.options, TOPIC, 0).unwrap(), Offset(20));
+    cut(&log.options, TOPIC, 0, Offset(kept)).unwrap();
+    assert_eq!(verify(&log.options, TOPIC, 0).unwrap().end, Offset(kept));
+    log.append(kept..25);
+    assert_eq!(log.read_all().unwrap(), numbers(0..25), "{told}");
+}
+
+#[test]
+fn what_is_damaged_is_cut_off_as_verify_tells() {
+    let newest: Harm = |paths| {
+        let last = paths.last().unwrap();
+        flip(last, fs::metadata(last).unwrap().len() - 1);
+        19
+    };
+    let torn: Harm = |paths| {
+        shorten(paths.last().unwrap());
+        19
+    };
+    let gone: Harm = |paths| {
+        fs::remove_file(paths.last().unwrap()).unwrap();
+        base(paths.last().unwrap())
+    };
+    let headless: Harm = |paths| {
+        flip(paths.last().unwrap(), 0);
+        base(paths.last().unwrap())
+    };
+    let within: Harm = |paths| {
+        flip(&paths[2], fs::metadata(&paths[2]).unwrap().len() - 1);
+        base(&paths[3]) - 1
+    };
+    let gap: Harm = |paths| {
+        fs::remove_file(&paths[1]).unwrap();
+        base(&paths[1])
+    };
+    for harm in [newest, torn, gone, headless, within, gap] {
+        cut_as_told(harm);
+    }
+}
+
+#[test]
+fn a_newest_segment_that_is_gone_is_corruption_to_all() {
+    let log = Log::new(1 << 20);
+    log.append(0..20);
+    let mut running = log.consumer();
+    fs::remove_file(&log.segments()[0]).unwrap();
+    let gone = |result: Result<(), Error>| {
+        let told = result.unwrap_err().to_string();
+        assert!(told.contains("the file is gone") && told.contains("log verify"), "{told}");
+    };
+    gone(Producer::open(&log.options, TOPIC).map(drop));
+    gone(Consumer::open(&log.options, TOPIC, 0).map(drop));
+    gone(running.seek(From::At(Offset(20))));
+    let told = verify(&log.options, TOPIC, 0).unwrap_err().to_string();
+    assert!(told.contains("nothing of it can be kept"), "{told}");
+}
+
 #[test]
 fn retention_by_size_leaves_offsets_addressable() {
     let log = Log::with(&TopicOptions {

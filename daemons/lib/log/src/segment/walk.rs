@@ -215,20 +215,6 @@ fn parse_if_likely(bytes: &[u8], end: u64) -> Parsed<'_> {
     if likely(8) && likely(16) { parse(bytes) } else { Parsed::Bad(String::new()) }
 }
 
-/// Byte of the frame `wanted` in segment `base`, or of the place where it will stand.
-pub(super) fn pos_of(dir: &Path, base: u64, wanted: u64, mark: &Mark) -> Result<u64, Error> {
-    let mut walk = at_offset(dir, base, wanted, mark)?;
-    let limit = if base == mark.base { mark.pos } else { walk.file_bytes()? };
-    let pos = walk.pos();
-    let what = match walk.step(limit)? {
-        Step::Frame(frame) if frame.offset == wanted => return Ok(pos),
-        Step::End => return Ok(pos),
-        Step::Frame(frame) => format!("offset {} where {wanted} belongs", frame.offset),
-        Step::Bad(what) => what,
-    };
-    Err(corrupt(walk.path(), pos, what))
-}
-
 /// A walk that stands before the frame `wanted` of segment `base`, found with the index or, failing that, without.
 pub(super) fn at_offset(dir: &Path, base: u64, wanted: u64, mark: &Mark) -> Result<Walk, Error> {
     let (near, pos) = super::index::look_up(dir, base, wanted);

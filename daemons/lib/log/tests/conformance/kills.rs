@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use maidenlane_log::{Append, Backend, Offset, TopicOptions, segment};
+use maidenlane_log::{Append, Backend, Error, Offset, TopicOptions, segment};
 
 use super::{SOON, kafka_at};
 use fastrand::Rng;
@@ -130,10 +130,20 @@ fn write(backend: &Backend, number: u64, appends: u32) {
     }
 }
 
-fn work_forever(backend: &Backend) {
-    let mut member = backend.group(MEMBERS_TOPIC, "group").unwrap();
+/// Asks again where brokers that are busy did not answer in time, as every daemon does.
+fn patient<T>(mut ask: impl FnMut() -> Result<T, Error>) -> T {
     loop {
-        for (partition, entry) in member.read(500, Duration::from_millis(200)).unwrap() {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(error.may_come(), "{error}"),
+        }
+    }
+}
+
+fn work_forever(backend: &Backend) {
+    let mut member = patient(|| backend.group(MEMBERS_TOPIC, "group"));
+    loop {
+        for (partition, entry) in patient(|| member.read(500, Duration::from_millis(200))) {
             say(&format!("seen {partition} {}", entry.offset.0));
             // Lost to another member: what was handed out before is that one's now.
             if member.commit(partition, entry.offset).is_ok() {
@@ -293,7 +303,8 @@ pub(crate) fn members(backend: &Backend, kills: u32) {
 
 /// Waits until a certain child, or any, commits something new.
 fn wait_for_work(lines: &Receiver<Line>, ledger: &mut Ledger, by: Option<u64>) {
-    let deadline = Instant::now() + SOON;
+    // Brokers first wait for the sessions of those who were killed to end.
+    let deadline = Instant::now() + SOON * 2;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
