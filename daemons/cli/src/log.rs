@@ -1,6 +1,6 @@
 //! `maidenlane log …`: make topics, look into them, check them.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_log::{Backend, Entry, From, LogConsumer, Offset, TopicOptions, segment};
@@ -24,8 +24,9 @@ pub(crate) enum Verb {
     /// Print the newest entries, one line of JSON each
     Tail(Tail),
     /// Read a whole topic of a segment log and check every checksum
-    Verify(Topic),
-    /// Cut the newest entries off a segment log, such as damaged ones: they are lost, a tap publishes their blocks anew
+    Verify(Partitions),
+    /// Cut the newest entries off a segment log, such as damaged ones (`verify` tells how many): they are lost, a tap
+    /// publishes their blocks anew
     Cut(Cut),
 }
 
@@ -33,6 +34,17 @@ pub(crate) enum Verb {
 pub(crate) struct Topic {
     #[command(flatten)]
     carrier: Carrier,
+    /// Whole name of the topic: `<prefix>.<chain>.<feed>.blocks`
+    #[arg(long)]
+    topic: String,
+}
+
+/// Topic of a segment log: brokers keep their own files.
+#[derive(Debug, Args)]
+pub(crate) struct Partitions {
+    /// Directory of the segment log
+    #[arg(long)]
+    dir: PathBuf,
     /// Whole name of the topic: `<prefix>.<chain>.<feed>.blocks`
     #[arg(long)]
     topic: String,
@@ -60,7 +72,7 @@ pub(crate) struct Tail {
 #[derive(Debug, Args)]
 pub(crate) struct Cut {
     #[command(flatten)]
-    topic: Topic,
+    of: Partitions,
     /// Partition
     #[arg(long, default_value_t = 0)]
     partition: u32,
@@ -113,12 +125,9 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
             Backend::Segment(options) => segments(&options, &topic, segment::inspect, output),
             kafka @ Backend::Kafka(_) => ends(&kafka, &topic, output),
         },
-        Verb::Verify(Topic { carrier, topic }) => match carrier.backend()? {
-            Backend::Segment(options) => segments(&options, &topic, segment::verify, output),
-            Backend::Kafka(_) => {
-                Err(Error::Usage("brokers check their own files; verify needs --dir".to_owned()))
-            }
-        },
+        Verb::Verify(Partitions { dir, topic }) => {
+            segments(&segment::Options::new(dir), &topic, segment::verify, output)
+        }
         Verb::Tail(tail) => self::tail(tail, output),
         Verb::Cut(cut) => self::cut(cut, output),
     }
@@ -177,10 +186,8 @@ fn segments(options: &segment::Options, topic: &str, look: Look, output: &mut Ou
 }
 
 fn cut(cut: Cut, output: &mut Output) -> Result<(), Error> {
-    let Cut { topic: Topic { carrier, topic }, partition, entries } = cut;
-    let Backend::Segment(options) = carrier.backend()? else {
-        return Err(Error::Usage("brokers keep their own files; cut needs --dir".to_owned()));
-    };
+    let Cut { of: Partitions { dir, topic }, partition, entries } = cut;
+    let options = segment::Options::new(dir);
     let end = segment::end(&options, &topic, partition)?.0;
     let Some(end) = end.checked_sub(entries) else {
         return Err(Error::Usage(format!("{topic} has {end} entries, --entries {entries} is more")));

@@ -263,6 +263,20 @@ fn log(dir: &Path) -> String {
 }
 
 #[test]
+fn a_geth_that_the_hook_does_not_fit_is_refused_at_once() {
+    for (version, words) in [("1.16.9", ["1.16.9", "1.17.0"]), ("latest", ["latest", "1.17"])] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        check(
+            &format!("geth build --version {version} --out {}", out.display()),
+            "",
+            Err((78, &[words[0], words[1]])),
+        );
+        assert!(!out.exists());
+    }
+}
+
+#[test]
 fn a_log_is_made_listed_read_and_checked() {
     let dir = tempfile::tempdir().unwrap();
     let place = log(dir.path());
@@ -284,11 +298,16 @@ fn a_log_is_made_listed_read_and_checked() {
         "",
         Err((78, &["topic x", "maidenlane log init"])),
     );
-    check("log verify --brokers 127.0.0.1:1 --topic x", "", Err((78, &["verify needs --dir"])));
+    for verb in ["verify", "cut --entries 1"] {
+        check(&format!("log {verb} --brokers 127.0.0.1:1 --topic x"), "", Err((78, &["--brokers"])));
+    }
     check("log init --chain c --feed f", "", Err((78, &["required arguments"])));
     check(&format!("log init --dir {place} --chain a/b --feed f"), "", Err((78, &["a/b", "is no name"])));
     damage(&dir.path().join("maidenlane.c.f.blocks/0/00000000000000000000.log"));
-    check(&format!("log verify {topic}"), "", Err((65, &["00000000000000000000.log", "corrupt"])));
+    let cut = format!("log cut {topic} --partition 0 --entries 2");
+    check(&format!("log verify {topic}"), "", Err((65, &["00000000000000000000.log", "corrupt", &cut])));
+    check(&cut, "", Ok(&["\"end\":0"]));
+    check(&format!("log verify {topic}"), "", Ok(&["\"end\":0"]));
 }
 
 /// Topics that clients write to must not fill the disk of the feed.

@@ -23,6 +23,7 @@ pub struct Daemon;
 
 impl maidenlane_service::Daemon for Daemon {
     const NAME: &'static str = "replica";
+    const ABOUT: &'static str = "Replays a feed and answers JSON-RPC";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 

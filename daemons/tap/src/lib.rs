@@ -51,6 +51,7 @@ pub struct Daemon;
 
 impl maidenlane_service::Daemon for Daemon {
     const NAME: &'static str = "tap";
+    const ABOUT: &'static str = "Publishes one master's canonical history as a feed";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 

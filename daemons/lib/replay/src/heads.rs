@@ -230,6 +230,11 @@ impl HeadTracker {
         self.changes.send_replace(number);
     }
 
+    /// Notes why nothing is read from the feed, or that it is read again.
+    pub(crate) fn set_obstacle(&self, reason: Option<String>) {
+        self.liveness.set_obstacle(reason);
+    }
+
     /// Number and hash of the head that is shown.
     #[must_use]
     pub fn head(&self) -> BlockRef {
@@ -252,7 +257,7 @@ impl Live for HeadTracker {
         let stale = if let Some(block) = self.liveness.missing() {
             Some(missing(block))
         } else if !self.liveness.any() || silent > fresh.silence_max {
-            Some(format!("no sign of life from the feed for {} ms", millis(silent)))
+            Some(self.liveness.silence())
         } else if lag > fresh.lag_blocks_max {
             Some(format!("{lag} blocks behind the master's head {expected}"))
         } else if fresh.head_age_max.is_some_and(|limit| age > limit) {

@@ -19,6 +19,8 @@ pub struct Liveness {
     seen_ms: AtomicU64,
     /// The block that waits for its trie nodes longer than it should.
     missing: ArcSwapOption<BlockRef>,
+    /// Reason why nothing is read from the feed.
+    obstacle: ArcSwapOption<String>,
 }
 
 impl Default for Liveness {
@@ -28,6 +30,7 @@ impl Default for Liveness {
             expected: AtomicU64::new(0),
             seen_ms: AtomicU64::new(0),
             missing: ArcSwapOption::empty(),
+            obstacle: ArcSwapOption::empty(),
         }
     }
 }
@@ -62,6 +65,20 @@ impl Liveness {
     #[must_use]
     pub fn missing(&self) -> Option<BlockRef> {
         self.missing.load().as_deref().copied()
+    }
+
+    /// Notes why nothing is read from the feed, or that it is read again.
+    pub fn set_obstacle(&self, reason: Option<String>) {
+        self.obstacle.store(reason.map(Arc::new));
+    }
+
+    /// Text for a feed that has been silent for too long.
+    pub(crate) fn silence(&self) -> String {
+        let silent_ms = millis(self.silent());
+        match self.obstacle.load().as_deref() {
+            Some(reason) => format!("{reason}; nothing is read from the feed, {silent_ms} ms old"),
+            None => format!("no sign of life from the feed for {silent_ms} ms"),
+        }
     }
 
     /// Time since the last sign of life, or since the start if there was none.

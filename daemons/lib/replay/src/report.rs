@@ -63,7 +63,7 @@ impl Report {
         if since.elapsed() > GIVE_UP_AFTER {
             return Err(Error::Away { waited_s: since.elapsed().as_secs(), source });
         }
-        self.waits(&source, heads);
+        self.waits("the log is away", &source, heads);
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Report {
             self.events.emit(&Event::DiskRefuses { reason: with_causes(source) });
             Instant::now()
         });
-        self.waits(source, heads);
+        self.waits("the disk takes no writes", source, heads);
         since.elapsed() < GIVE_UP_AFTER
     }
 
@@ -87,12 +87,16 @@ impl Report {
         self.refused = None;
     }
 
-    fn waits(&mut self, why: &dyn std::error::Error, heads: Option<&HeadTracker>) {
+    fn waits(&mut self, obstacle: &str, why: &dyn std::error::Error, heads: Option<&HeadTracker>) {
         self.health.progress();
+        let why = with_causes(why);
         match heads {
-            Some(heads) => self.freshness(heads.head().number, heads),
+            Some(heads) => {
+                heads.set_obstacle(Some(format!("{obstacle}: {why}")));
+                self.freshness(heads.head().number, heads);
+            }
             None => {
-                let reason = format!("waiting: {}", with_causes(why));
+                let reason = format!("waiting: {why}");
                 self.health.set_status_line(&reason);
                 self.health.set_unready(reason);
                 self.health.extend_timeout(START_WAIT);
@@ -101,8 +105,12 @@ impl Report {
     }
 
     /// Notes that the log has answered.
-    pub(crate) const fn log_is_back(&mut self) {
-        self.away = None;
+    pub(crate) fn log_is_back(&mut self, heads: Option<&HeadTracker>) {
+        if self.away.take().is_some()
+            && let Some(heads) = heads
+        {
+            heads.set_obstacle(None);
+        }
     }
 
     /// Reports one turn of the loop.

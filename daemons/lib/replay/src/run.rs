@@ -110,7 +110,7 @@ impl Loop {
                 }
                 Err(error) => return Err(error),
             };
-            self.report.log_is_back();
+            self.report.log_is_back(heads.as_deref());
             match &heads {
                 Some(heads) if showable => follower.show(heads)?,
                 Some(_) => {}
@@ -177,7 +177,7 @@ impl Loop {
         while !self.shutdown.is_triggered() {
             match followers.checked() {
                 Ok(follower) => {
-                    self.report.log_is_back();
+                    self.report.log_is_back(heads);
                     return Ok(Some(follower));
                 }
                 Err(Error::Log(source)) if source.may_come() || heads.is_some() && may_pass(&source) => {

@@ -78,6 +78,7 @@ struct Hello;
 
 impl Daemon for Hello {
     const NAME: &'static str = "hello";
+    const ABOUT: &'static str = "Greets, as an example of a daemon";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 

@@ -27,6 +27,8 @@ const START_END: Duration = Duration::from_secs(10);
 pub trait Daemon: 'static {
     /// Short name: `tap` for the binary `maidenlane-tap`.
     const NAME: &'static str;
+    /// One line for `--help`: what the daemon does.
+    const ABOUT: &'static str;
     /// Version for `--version`.
     const VERSION: &'static str;
     /// Validated settings.
@@ -70,9 +72,9 @@ struct Args {
 /// Runs a daemon: the whole of its `main`.
 #[must_use]
 pub fn main<D: Daemon>() -> ExitCode {
-    let command =
-        <Args as clap::CommandFactory>::command().name(D::NAME).bin_name(format!("maidenlane-{}", D::NAME));
-    let args = match command.version(D::VERSION).try_get_matches() {
+    let command = <Args as clap::CommandFactory>::command().name(D::NAME).about(D::ABOUT);
+    let command = command.bin_name(format!("maidenlane-{}", D::NAME)).version(D::VERSION);
+    let args = match command.try_get_matches() {
         Ok(matches) => match <Args as clap::FromArgMatches>::from_arg_matches(&matches) {
             Ok(args) => args,
             Err(error) => return usage(&error),
@@ -186,8 +188,8 @@ fn signals<S: Settings + Send + Sync + 'static>(
         let mut reload = reload;
         loop {
             tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
+                _ = term.recv() => break tracing::info!("SIGTERM: stopping"),
+                _ = int.recv() => break tracing::info!("SIGINT: stopping"),
                 () = shutdown.triggered() => break,
                 _ = hup.recv() => reload = reloaded(reload, &health).await?,
             }

@@ -1,10 +1,10 @@
 //! Readiness while the log is away.
 
 use super::Report;
-use crate::Fresh;
 use crate::heads::{HeadTracker, HeadView, Parsed};
 use crate::liveness::Liveness;
 use crate::metrics::Gauges;
+use crate::{Fresh, Live as _};
 use maidenlane_service::{Health, Tracer};
 use maidenlane_store::{Keep, Past, Store};
 use maidenlane_testkit::feed::Block;
@@ -47,10 +47,13 @@ fn a_replica_whose_log_is_away_is_unready_once_it_is_stale() {
         match health.ready() {
             Ok(()) => assert!(silent_before < Duration::from_secs(5), "ready though the feed is silent"),
             Err(reason) => {
-                assert!(reason.starts_with("no sign of life from the feed"), "{reason}");
+                assert!(reason.starts_with("the log is away: topic blocks does not exist"), "{reason}");
                 break;
             }
         }
         std::thread::yield_now();
     }
+    report.log_is_back(Some(&heads));
+    let reason = heads.fitness().stale.expect("nothing has come yet");
+    assert!(reason.starts_with("no sign of life from the feed for "), "{reason}");
 }
