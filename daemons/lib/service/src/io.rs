@@ -23,7 +23,12 @@ pub(crate) async fn watch(io: Handle, health: Health, shutdown: Shutdown) -> Res
     let silent_max = health.watchdog().map_or(SILENT_MAX, |limit| limit * 2 / 3);
     while !shutdown.is_triggered() {
         let mut pulse = io.spawn(async {});
-        if timeout(silent_max, &mut pulse).await.is_err() && timeout(SECOND_CHANCE, pulse).await.is_err() {
+        let silent = async {
+            timeout(silent_max, &mut pulse).await.is_err() && timeout(SECOND_CHANCE, pulse).await.is_err()
+        };
+        // From a stop on the drain's own time counts.
+        let Some(silent) = shutdown.unless(silent).await else { break };
+        if silent {
             let text = format!(
                 "no IO thread ran anything for {} ms: work holds all of them",
                 silent_max.as_millis()
@@ -34,4 +39,34 @@ pub(crate) async fn watch(io: Handle, health: Health, shutdown: Shutdown) -> Res
         shutdown.unless(tokio::time::sleep(EVERY)).await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn a_stop_ends_the_watch_over_threads_that_run_nothing() {
+        let io = Builder::new_multi_thread().worker_threads(1).build().expect("a thread");
+        let control = Builder::new_current_thread().enable_time().build().expect("no thread");
+        let (release, held) = channel::<()>();
+        let (begun, running) = channel();
+        io.spawn(async move {
+            // Gone only when the test has ended.
+            let _ = begun.send(());
+            let _ = held.recv();
+        });
+        running.recv().expect("it runs");
+        let shutdown = Shutdown::new();
+        control.block_on(async {
+            let mut watching = pin!(watch(io.handle().clone(), Health::new(), shutdown.clone()));
+            assert!(timeout(Duration::from_millis(1), &mut watching).await.is_err(), "it waits");
+            shutdown.trigger();
+            watching.await.expect("the drain has its own time");
+        });
+        drop(release);
+    }
 }
