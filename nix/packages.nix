@@ -31,6 +31,8 @@ let
     strictDeps = true;
     nativeBuildInputs = [
       pkgs.cmake
+      # Keccak's assembly is made by it.
+      pkgs.perl
       pkgs.pkg-config
       # RocksDB's bindings are made from its headers.
       pkgs.rustPlatform.bindgenHook
@@ -113,6 +115,7 @@ parts
       pkgs.rustc
       pkgs.stdenv.cc
       pkgs.cmake
+      pkgs.perl
       pkgs.pkg-config
       pkgs.clang
       pkgs.openssl

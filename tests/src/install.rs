@@ -24,7 +24,7 @@ pub struct Need {
 }
 
 /// Without these nothing builds: RocksDB and librdkafka are C++ and C.
-pub const BUILD: [Need; 5] = [
+pub const BUILD: [Need; 6] = [
     Need {
         name: "a C++ compiler",
         probe: &["c++", "--version"],
@@ -44,6 +44,13 @@ pub const BUILD: [Need; 5] = [
         probe: &["cmake", "--version"],
         packages: &["cmake"],
         advice: "install cmake",
+        instead: None,
+    },
+    Need {
+        name: "perl",
+        probe: &["perl", "--version"],
+        packages: &["perl"],
+        advice: "install perl",
         instead: None,
     },
     Need {

@@ -45,15 +45,15 @@ pub(crate) async fn watch(io: Handle, health: Health, shutdown: Shutdown) -> Res
 mod tests {
     use super::*;
     use std::pin::pin;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
     use tokio::runtime::Builder;
 
     #[test]
     fn a_stop_ends_the_watch_over_threads_that_run_nothing() {
         let io = Builder::new_multi_thread().worker_threads(1).build().expect("a thread");
         let control = Builder::new_current_thread().enable_time().build().expect("no thread");
-        let (release, held) = channel::<()>();
-        let (begun, running) = channel();
+        let (release, held) = sync_channel::<()>(0);
+        let (begun, running) = sync_channel(1);
         io.spawn(async move {
             // Gone only when the test has ended.
             let _ = begun.send(());

@@ -1,12 +1,13 @@
 //! Cache of decoded blocks, their receipts, logs and trails, and rendered JSON of whole blocks: the answers that cost
-//! every other node the most.
+//! every other node the most; and of trie nodes.
 //!
-//! Keyed by block hash, so no entry can be out of date: a reorg changes which hash is looked up, not what it means.
+//! Keyed by the hash of block or node, so no entry can be out of date: a reorg changes which hash is looked up, not what
+//! it means.
 
 use super::block_logs::{BlockLogs, ReadyLogs};
 use super::mined::Mined;
 use super::request_view::RequestView;
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use maidenlane_chain::Block;
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::block::BlockJson as _;
@@ -38,6 +39,7 @@ enum Kind {
     Receipts,
     Logs,
     Trail,
+    Node,
     Json(Whole),
 }
 
@@ -51,6 +53,7 @@ enum Kept {
     /// Trail of the block, and the bytes that it had when it was kept: it grows, where the cache counts on what it was
     /// told.
     Trail(Arc<Trail>, usize),
+    Node(Bytes),
     Json(Arc<Cached>),
 }
 
@@ -67,6 +70,7 @@ impl Weighter<(B256, Kind), Kept> for Weight {
             Kept::Receipts(receipts) => bytes(receipts.size()),
             Kept::Logs(logs) => bytes(logs.bytes()),
             Kept::Trail(_, held) => bytes(*held),
+            Kept::Node(node) => bytes(node.len()),
             Kept::Json(json) => bytes(json.most_bytes()),
         };
         of_kept.saturating_add(100)
@@ -214,6 +218,19 @@ impl Blocks {
     pub(crate) fn keep_trail(&self, block: B256, trail: Arc<Trail>) {
         let bytes = trail.bytes();
         self.kept.insert((block, Kind::Trail), Kept::Trail(trail, bytes));
+    }
+
+    /// Trie node with this hash.
+    pub(crate) fn node(&self, hash: B256) -> Option<Bytes> {
+        match self.kept.get(&(hash, Kind::Node)) {
+            Some(Kept::Node(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Keeps the trie node that has this hash.
+    pub(crate) fn keep_node(&self, hash: B256, node: Bytes) {
+        self.kept.insert((hash, Kind::Node), Kept::Node(node));
     }
 
     /// Whole-block answer that is rendered already.

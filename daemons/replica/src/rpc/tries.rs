@@ -1,5 +1,6 @@
 //! The tries of a state where their nodes are kept.
 
+use super::blocks::Blocks;
 use super::request_view::RequestView;
 use alloy::consensus::TrieAccount;
 use alloy::primitives::{B256, Bytes};
@@ -15,6 +16,8 @@ pub(crate) struct Tries<'a> {
     source: &'a dyn StateView,
     at: At,
     root: B256,
+    /// Nodes that were read before.
+    noted: Option<&'a Blocks>,
 }
 
 impl<'a> Tries<'a> {
@@ -22,7 +25,7 @@ impl<'a> Tries<'a> {
     pub(crate) fn of(source: &'a dyn StateView, state: &StateOf) -> Option<Self> {
         let floor = source.head().proofs_floor?;
         let kept = state.header.number >= floor;
-        kept.then(|| Self { source, at: state.at, root: state.header.state_root })
+        kept.then(|| Self { source, at: state.at, root: state.header.state_root, noted: None })
     }
 
     /// Tries of a state, or an error that says why their nodes are not kept.
@@ -39,7 +42,12 @@ impl<'a> Tries<'a> {
 
     /// Tries of the same state, read through another source.
     pub(crate) fn through<'b>(&self, source: &'b dyn StateView) -> Tries<'b> {
-        Tries { source, at: self.at, root: self.root }
+        Tries { source, at: self.at, root: self.root, noted: None }
+    }
+
+    /// Tries of the same state, of which nodes that were read before are not read again.
+    pub(crate) fn noted(self, noted: &'a Blocks) -> Self {
+        Self { noted: Some(noted), ..self }
     }
 
     /// An account by keccak256 of its address.
@@ -69,6 +77,16 @@ impl<'a> Tries<'a> {
 impl Nodes for Tries<'_> {
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
         Ok(self.source.node(&NodeKey { owner, path: *path }, self.at)?)
+    }
+
+    fn noted(&self, hash: B256) -> Option<Bytes> {
+        self.noted.and_then(|noted| noted.node(hash))
+    }
+
+    fn note(&self, hash: B256, node: &Bytes) {
+        if let Some(noted) = self.noted {
+            noted.keep_node(hash, node.clone());
+        }
     }
 }
 

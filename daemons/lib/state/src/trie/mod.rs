@@ -45,6 +45,14 @@ pub trait Nodes {
     /// # Errors
     /// When the source cannot be read.
     fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault>;
+
+    /// A node that was noted before, by its hash, if it is still kept.
+    fn noted(&self, _hash: B256) -> Option<Bytes> {
+        None
+    }
+
+    /// Notes a node that has this hash.
+    fn note(&self, _hash: B256, _node: &Bytes) {}
 }
 
 /// Source without nodes, as the empty trie needs none.
@@ -110,17 +118,24 @@ pub enum Error {
 fn resolve(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<(Bytes, TrieNode), Error> {
     let bytes = match reference.as_hash() {
         None => Bytes::copy_from_slice(reference),
-        Some(hash) => {
-            let found = nodes.node(place.owner, &place.path).map_err(|fault| Error::Read(place, fault))?;
-            let found = found.ok_or(Error::Missing(place))?;
-            if keccak256(&found) != hash {
-                return Err(Error::Hash(place));
-            }
-            found
-        }
+        Some(hash) => match nodes.noted(hash) {
+            Some(noted) => noted,
+            None => read(nodes, place, hash)?,
+        },
     };
     let node = decode(&bytes, place.path.len()).map_err(|source| Error::Node(place, source))?;
     Ok((bytes, node))
+}
+
+/// Reads a node and checks its hash.
+fn read(nodes: &dyn Nodes, place: NodeKey, hash: B256) -> Result<Bytes, Error> {
+    let found = nodes.node(place.owner, &place.path).map_err(|fault| Error::Read(place, fault))?;
+    let found = found.ok_or(Error::Missing(place))?;
+    if keccak256(&found) != hash {
+        return Err(Error::Hash(place));
+    }
+    nodes.note(hash, &found);
+    Ok(found)
 }
 
 /// Decodes a node `depth` nibbles below its root. All keys have the same length, so every leaf ends there.

@@ -74,19 +74,31 @@ impl<'a> Partial<'a> {
         keccak256(&bytes)
     }
 
+    /// Value of a leaf. The nodes on the way to it stay in memory.
+    ///
+    /// # Errors
+    /// When a stored node is needed and cannot be read.
+    pub fn get(&mut self, key: B256) -> Result<Option<Vec<u8>>, Error> {
+        let key = Nibbles::unpack(key);
+        let (mut node, mut depth) = (&mut self.root, 0);
+        loop {
+            if let Node::Stored(reference) = node {
+                *node = load(self.nodes, NodeKey { owner: self.owner, path: key.slice(..depth) }, reference)?;
+            }
+            let rest = key.slice(depth..);
+            let (part, child) = match node {
+                Node::Leaf(held, value) if *held == rest => return Ok(Some(value.clone())),
+                Node::Extension(part, child) if rest.starts_with(part) => (part.len(), Some(&mut **child)),
+                Node::Branch(children) => (1, rest.first().and_then(|nibble| children.get_mut(&nibble))),
+                _ => (0, None),
+            };
+            let Some(child) = child else { return Ok(None) };
+            (node, depth) = (child, depth + part);
+        }
+    }
+
     fn load(&self, path: Nibbles, reference: &RlpNode) -> Result<Node, Error> {
-        let (_, node) = resolve(self.nodes, NodeKey { owner: self.owner, path }, reference)?;
-        Ok(match node {
-            TrieNode::EmptyRoot => Node::Empty,
-            TrieNode::Leaf(leaf) => Node::Leaf(leaf.key, leaf.value),
-            TrieNode::Extension(extension) => {
-                Node::Extension(extension.key, Box::new(Node::Stored(extension.child)))
-            }
-            TrieNode::Branch(branch) => {
-                let children = branch.stack.into_iter().map(Node::Stored);
-                Node::Branch(branch.state_mask.iter().zip(children).collect())
-            }
-        })
+        load(self.nodes, NodeKey { owner: self.owner, path }, reference)
     }
 
     /// Inserts a leaf below `node`, which stands `depth` nibbles down the key.
@@ -155,6 +167,22 @@ impl<'a> Partial<'a> {
         };
         Ok(joined(step, only))
     }
+}
+
+/// The node behind a reference, with references to what is below it.
+fn load(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<Node, Error> {
+    let (_, node) = resolve(nodes, place, reference)?;
+    Ok(match node {
+        TrieNode::EmptyRoot => Node::Empty,
+        TrieNode::Leaf(leaf) => Node::Leaf(leaf.key, leaf.value),
+        TrieNode::Extension(extension) => {
+            Node::Extension(extension.key, Box::new(Node::Stored(extension.child)))
+        }
+        TrieNode::Branch(branch) => {
+            let children = branch.stack.into_iter().map(Node::Stored);
+            Node::Branch(branch.state_mask.iter().zip(children).collect())
+        }
+    })
 }
 
 /// The node for `part` of a key above a node, in as few nodes as there can be. A stored node must be a branch.

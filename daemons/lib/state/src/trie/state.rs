@@ -45,7 +45,9 @@ pub fn root(nodes: &dyn Nodes, root: B256, changes: &BTreeMap<B256, Changed>) ->
     let mut accounts = Partial::new(nodes, None, root);
     for (key, changed) in changes {
         if let Some(now) = changed.account {
-            let storage_root = storage(nodes, root, *key, changed)?;
+            let before = if changed.wiped { None } else { accounts.get(*key)? };
+            let before = before.map(|leaf| decode(*key, &leaf)).transpose()?;
+            let storage_root = storage(nodes, *key, before, changed)?;
             accounts.set(*key, Some(rlp::encode(Account { storage_root, ..now }.trie())))?;
         }
     }
@@ -55,8 +57,12 @@ pub fn root(nodes: &dyn Nodes, root: B256, changes: &BTreeMap<B256, Changed>) ->
     Ok(accounts.root())
 }
 
-fn storage(nodes: &dyn Nodes, root: B256, key: B256, changed: &Changed) -> Result<B256, Error> {
-    let before = if changed.wiped { None } else { account(nodes, root, key)? };
+fn storage(
+    nodes: &dyn Nodes,
+    key: B256,
+    before: Option<TrieAccount>,
+    changed: &Changed,
+) -> Result<B256, Error> {
     let before = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let mut slots = Partial::new(nodes, Some(key), before);
     let (put, taken): (Vec<_>, Vec<_>) = changed.slots.iter().partition(|(_, value)| !value.is_zero());

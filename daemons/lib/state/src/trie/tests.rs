@@ -1,10 +1,11 @@
 //! Tests against another implementation of the trie: alloy's hash builder and proof verifier.
 
-use super::{EMPTY_ROOT_HASH, Error, Nibbles, NodeKey, Nothing, Partial, walk};
+use super::{EMPTY_ROOT_HASH, Error, Fault, Nibbles, NodeKey, Nodes, Nothing, Owner, Partial, walk};
 use alloy_trie::HashBuilder;
 use alloy_trie::proof::{ProofRetainer, verify_proof};
 use maidenlane_chain::{B256, Bytes};
 use proptest::prelude::*;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 type Leaves = BTreeMap<B256, Vec<u8>>;
@@ -92,11 +93,13 @@ proptest! {
         let mut trie = Partial::new(&held, None, root);
         let gone = before.keys().skip(1).filter(|_| drop_most).map(|key| (*key, None));
         for (key, value) in gone.chain(changes) {
+            prop_assert_eq!(trie.get(key).unwrap(), after.get(&key).cloned());
             trie.set(key, value.clone()).unwrap();
             match value {
                 Some(value) => drop(after.insert(key, value)),
                 None => drop(after.remove(&key)),
             }
+            prop_assert_eq!(trie.get(key).unwrap(), after.get(&key).cloned());
         }
         let (expect, nodes) = theirs(&after);
         prop_assert_eq!(trie.root(), expect);
@@ -133,6 +136,49 @@ fn nodes_that_are_not_what_their_parent_names_are_refused() {
         },
         "node `7` of the account trie has another hash than its parent has of it",
     );
+}
+
+/// Source that keeps what is noted, and counts what is read.
+#[derive(Default)]
+struct Noting {
+    held: Held,
+    noted: RefCell<BTreeMap<B256, Bytes>>,
+    reads: Cell<usize>,
+}
+
+impl Nodes for Noting {
+    fn node(&self, owner: Owner, path: &Nibbles) -> Result<Option<Bytes>, Fault> {
+        self.reads.set(self.reads.get() + 1);
+        self.held.node(owner, path)
+    }
+
+    fn noted(&self, hash: B256) -> Option<Bytes> {
+        self.noted.borrow().get(&hash).cloned()
+    }
+
+    fn note(&self, hash: B256, node: &Bytes) {
+        assert_eq!(maidenlane_chain::keccak256(node), hash, "only what is right is noted");
+        self.noted.borrow_mut().insert(hash, node.clone());
+    }
+}
+
+#[test]
+fn what_is_noted_is_not_read_again_and_what_is_spoilt_is_not_noted() {
+    let leaves: Leaves = (0..200_u8).map(|byte| (B256::repeat_byte(byte), vec![byte; 40])).collect();
+    let (root, held) = built(&leaves);
+    let mut source = Noting { held, ..Noting::default() };
+    let key = B256::repeat_byte(0x70);
+    let found = walk(&source, None, root, key).unwrap();
+    let reads = source.reads.get();
+    assert_eq!(reads, found.nodes.len());
+    assert_eq!(walk(&source, None, root, key).unwrap(), found);
+    assert_eq!(source.reads.get(), reads);
+    source.noted.borrow_mut().clear();
+    let place = NodeKey { owner: None, path: Nibbles::from_nibbles([7]) };
+    source.held.insert(place, vec![0xc0; 40].into());
+    for _ in 0..2 {
+        assert!(matches!(walk(&source, None, root, key), Err(Error::Hash(at)) if at == place));
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(in crate::rpc) fn answer(
 fn roots(shared: &Shared, view: &RequestView, block: &Block, bounds: &mut Bounds) -> Result<Json, Error> {
     let parent = Selector::Tag(Tag::Number(block.header.number.saturating_sub(1)));
     let before = select::state(view.source(), parent)?;
-    let tries = Tries::kept(view, &before)?;
+    let tries = Tries::kept(view, &before)?.noted(&shared.blocks);
     // From its beginning: the tries want all that it changes.
     let mut replay = replay(shared, view, block, bounds)?;
     let mut roots = Vec::new();

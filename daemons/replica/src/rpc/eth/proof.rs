@@ -43,8 +43,8 @@ pub(crate) async fn get(
         return Err(Error::params(format!("too many storage keys requested (max {max}, got {got})")));
     }
     let slots = keys.into_iter().map(|key| slot(&key.unwrap_or_default())).collect::<Result<Vec<_>, _>>()?;
-    let seen = Arc::clone(view);
-    let job = move |gone: Arc<AtomicBool>| prove(&seen, address, &slots, selector, &gone);
+    let (seen, there) = (Arc::clone(view), Arc::clone(shared));
+    let job = move |gone: Arc<AtomicBool>| prove(&there, &seen, address, &slots, selector, &gone);
     shared.pool.run(view.owner(), job).await.map_err(refused)?
 }
 
@@ -54,6 +54,7 @@ fn slot(text: &str) -> Result<Slot, Error> {
 }
 
 fn prove(
+    shared: &Shared,
     view: &RequestView,
     address: Address,
     slots: &[Slot],
@@ -61,7 +62,7 @@ fn prove(
     gone: &AtomicBool,
 ) -> Result<Json, Error> {
     let state = select::state(view.source(), selector)?;
-    let tries = Tries::kept(view, &state)?;
+    let tries = Tries::kept(view, &state)?.noted(&shared.blocks);
     let key = keccak256(address);
     let (path, account) = tries.account_path(key).map_err(unreadable)?;
     let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);

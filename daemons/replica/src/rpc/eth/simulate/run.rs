@@ -50,6 +50,7 @@ pub(super) fn run(
     // The blocks made here come after the base block, so they know its hash.
     db.sees_hashes_below(base.header.number.saturating_add(1));
     let mut run = Run {
+        shared,
         view,
         rules,
         base,
@@ -79,6 +80,7 @@ pub(super) fn run(
 }
 
 struct Run<'a> {
+    shared: &'a Shared,
     view: &'a RequestView,
     rules: &'a Rules,
     base: &'a StateOf,
@@ -179,7 +181,7 @@ impl Run<'_> {
 
     fn root(&mut self) -> Result<B256, Stop> {
         // Zero where no trie is kept here.
-        let tries = Tries::of(self.view.source(), self.base);
+        let tries = Tries::of(self.view.source(), self.base).map(|tries| tries.noted(&self.shared.blocks));
         let root = tries.map(|tries| tries.root_with(&self.state.changes())).transpose()?;
         Ok(root.unwrap_or_default())
     }
