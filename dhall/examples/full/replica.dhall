@@ -146,7 +146,7 @@ in  M.Replica::{
       , logsMax = 100000
       -- Memory for analysed bytecode. Default 256.
       , codeCache_MB = 256
-      -- Memory for decoded blocks, ready JSON, and what each transaction of blocks that were traced changed. Default 256.
+      -- Memory for decoded blocks, ready JSON, trie nodes, and what each transaction of blocks that were traced changed. Default 256.
       , blockCache_MB = 256
       }
     -- Transactions that clients send: M.Transactions.Refuse, or into the topic <prefix>.<chain>.transactions of the

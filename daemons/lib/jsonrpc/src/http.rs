@@ -197,7 +197,11 @@ impl<A: Api> Http<A> {
 
 /// Minimum block that a client accepts: a header, or on WebSocket, where browsers cannot set one, `?minBlock=`.
 fn min_block_of(headers: &HeaderMap, query: Option<&str>) -> Option<Result<MinBlock, Error>> {
-    if let Some(value) = headers.get(MIN_BLOCK) {
+    let mut values = headers.get_all(MIN_BLOCK).iter();
+    if let Some(value) = values.next() {
+        if values.next().is_some() {
+            return Some(Err(Error::params("X-Maidenlane-Min-Block stands twice: want it once")));
+        }
         let text = value.to_str().map_err(|_| Error::params("invalid X-Maidenlane-Min-Block"));
         return Some(text.and_then(MinBlock::parse));
     }

@@ -53,7 +53,8 @@ pub struct RpcRaw {
     pub logsMax: u64,
     /// Memory for analysed bytecode.
     pub codeCache_MB: u64,
-    /// Memory for decoded blocks, rendered JSON, and what each transaction of blocks that were traced changed.
+    /// Memory for decoded blocks, rendered JSON, trie nodes, and what each transaction of blocks that were traced
+    /// changed.
     pub blockCache_MB: u64,
 }
 

@@ -46,8 +46,13 @@ fn names_the_block() {
 
 #[test]
 fn bad_min_block_is_told_in_the_answer() {
-    let (_, body) = ask(&post(&format!("{JSON}x-maidenlane-min-block: soon\r\n"), CALL), Limits::default());
-    assert!(body.contains("-32602"), "{body}");
+    for (lines, words) in [
+        ("x-maidenlane-min-block: soon\r\n", "want a number"),
+        ("x-maidenlane-min-block: 1\r\nx-maidenlane-min-block: 2\r\n", "stands twice"),
+    ] {
+        let (_, body) = ask(&post(&format!("{JSON}{lines}"), CALL), Limits::default());
+        assert!(body.contains("-32602") && body.contains(words), "{body}");
+    }
 }
 
 #[test]
