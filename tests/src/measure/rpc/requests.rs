@@ -258,7 +258,11 @@ impl Found {
             ("debug_traceTransaction", tracer) => {
                 json!([self.dice.choice(&self.recent)?.get("hash")?, {"tracer": tracer}])
             }
-            ("eth_feeHistory", "100 blocks") => json!(["0x64", self.block(), [10, 50, 90]]),
+            ("eth_feeHistory", "100 blocks") => {
+                // geth's own answer varies where a fork is among them.
+                let last = FIRST + SEARCHED + self.dice.roll(self.head - SEARCHED - FIRST);
+                json!([format!("0x{SEARCHED:x}"), format!("0x{last:x}"), [10, 50, 90]])
+            }
             ("eth_feeHistory", _) => json!(["0xa", self.block(), [25, 75]]),
             ("eth_getBlockByNumber", way) => json!([self.block(), way.is_empty()]),
             ("eth_getBlockReceipts", _) => json!([self.block()]),
