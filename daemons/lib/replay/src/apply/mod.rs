@@ -26,10 +26,14 @@ pub enum Refusal {
     #[error("the log begins in the middle of an epoch; restore a snapshot that is not older than the log")]
     NoOpen,
     /// Another chain.
-    #[error("the feed is of chain {found}, these settings or this database are of chain {expected}")]
+    #[error(
+        "the feed is of chain {found}, these settings or this database are of chain {expected}; correct `feed` or `chain`, or name another `stateDir`"
+    )]
     Chain { expected: u64, found: u64 },
     /// Another genesis.
-    #[error("the feed's genesis is {found}, these settings or this database have {expected}")]
+    #[error(
+        "the feed's genesis is {found}, these settings or this database have {expected}; correct `feed` or `chain`, or name another `stateDir`"
+    )]
     Genesis { expected: B256, found: B256 },
     /// Another feed under the same topic.
     #[error(

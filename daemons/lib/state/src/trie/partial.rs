@@ -5,7 +5,7 @@ use alloy::rlp::Encodable as _;
 use alloy_trie::TrieMask;
 use alloy_trie::nodes::{BranchNodeRef, ExtensionNodeRef, LeafNodeRef, RlpNode, TrieNode};
 use maidenlane_chain::{B256, keccak256};
-use std::collections::BTreeMap;
+use std::mem;
 
 /// A node, or its reference. A node's path from the root never changes, whatever happens around it.
 enum Node {
@@ -18,7 +18,26 @@ enum Node {
     /// Extension: a part of the key, and the branch below it.
     Extension(Nibbles, Box<Node>),
     /// Branch: children by the next nibble, at least two.
-    Branch(BTreeMap<u8, Node>),
+    Branch(Children),
+}
+
+/// Children of a branch, by nibble; [`Node::Empty`] where there is none.
+type Children = Box<[Node; 16]>;
+
+fn no_children() -> Children {
+    Box::new([const { Node::Empty }; 16])
+}
+
+/// Puts a child in its place.
+fn put(children: &mut Children, nibble: u8, child: Node) {
+    if let Some(place) = children.get_mut(usize::from(nibble)) {
+        *place = child;
+    }
+}
+
+/// Takes a child out of its place.
+fn take(children: &mut Children, nibble: u8) -> Node {
+    children.get_mut(usize::from(nibble)).map_or(Node::Empty, |place| mem::replace(place, Node::Empty))
 }
 
 /// Stored nodes with changes on top of them.
@@ -47,7 +66,7 @@ impl<'a> Partial<'a> {
     /// # Errors
     /// When a stored node is needed and cannot be read; then the trie is of no use any more.
     pub fn set(&mut self, key: B256, value: Option<Vec<u8>>) -> Result<(), Error> {
-        let root = std::mem::replace(&mut self.root, Node::Empty);
+        let root = mem::replace(&mut self.root, Node::Empty);
         let key = Nibbles::unpack(key);
         self.root = match value {
             Some(value) => self.insert(root, 0, &key, value)?,
@@ -89,7 +108,9 @@ impl<'a> Partial<'a> {
             let (part, child) = match node {
                 Node::Leaf(held, value) if *held == rest => return Ok(Some(value.clone())),
                 Node::Extension(part, child) if rest.starts_with(part) => (part.len(), Some(&mut **child)),
-                Node::Branch(children) => (1, rest.first().and_then(|nibble| children.get_mut(&nibble))),
+                Node::Branch(children) => {
+                    (1, rest.first().and_then(|nibble| children.get_mut(usize::from(nibble))))
+                }
                 _ => (0, None),
             };
             let Some(child) = child else { return Ok(None) };
@@ -119,8 +140,8 @@ impl<'a> Partial<'a> {
             Node::Extension(part, child) => fork(&rest, value, &part, |rest| joined(rest, *child)),
             Node::Branch(mut children) => {
                 if let Some(nibble) = rest.first() {
-                    let child = children.remove(&nibble).unwrap_or(Node::Empty);
-                    children.insert(nibble, self.insert(child, depth + 1, key, value)?);
+                    let child = take(&mut children, nibble);
+                    put(&mut children, nibble, self.insert(child, depth + 1, key, value)?);
                 }
                 Node::Branch(children)
             }
@@ -140,12 +161,9 @@ impl<'a> Partial<'a> {
                 joined(part, self.remove(*child, depth + part.len(), key)?)
             }
             Node::Branch(mut children) => {
-                if let Some((nibble, child)) = rest.first().and_then(|nibble| children.remove_entry(&nibble))
-                {
-                    match self.remove(child, depth + 1, key)? {
-                        Node::Empty => {}
-                        child => drop(children.insert(nibble, child)),
-                    }
+                if let Some(nibble) = rest.first() {
+                    let child = take(&mut children, nibble);
+                    put(&mut children, nibble, self.remove(child, depth + 1, key)?);
                 }
                 self.settled(children, key.slice(..depth))?
             }
@@ -154,14 +172,15 @@ impl<'a> Partial<'a> {
     }
 
     /// The node for a branch that has lost a child: with only one left it is no branch any more.
-    fn settled(&self, mut children: BTreeMap<u8, Node>, path: Nibbles) -> Result<Node, Error> {
-        if children.len() > 1 {
+    fn settled(&self, mut children: Children, path: Nibbles) -> Result<Node, Error> {
+        let mut left = (0..).zip(children.iter()).filter(|(_, child)| !matches!(child, Node::Empty));
+        let Some((nibble, _)) = left.next() else { return Ok(Node::Empty) };
+        if left.next().is_some() {
             return Ok(Node::Branch(children));
         }
-        let Some((nibble, only)) = children.pop_first() else { return Ok(Node::Empty) };
         let step = Nibbles::from_nibbles([nibble]);
         // The kind of the child decides what the node becomes.
-        let only = match only {
+        let only = match take(&mut children, nibble) {
             Node::Stored(reference) => self.load(path.join(&step), &reference)?,
             node => node,
         };
@@ -179,8 +198,11 @@ fn load(nodes: &dyn Nodes, place: NodeKey, reference: &RlpNode) -> Result<Node, 
             Node::Extension(extension.key, Box::new(Node::Stored(extension.child)))
         }
         TrieNode::Branch(branch) => {
-            let children = branch.stack.into_iter().map(Node::Stored);
-            Node::Branch(branch.state_mask.iter().zip(children).collect())
+            let mut children = no_children();
+            for (nibble, child) in branch.state_mask.iter().zip(branch.stack) {
+                put(&mut children, nibble, Node::Stored(child));
+            }
+            Node::Branch(children)
         }
     })
 }
@@ -199,10 +221,10 @@ fn joined(part: Nibbles, node: Node) -> Node {
 /// The branch where a new leaf with the key `rest` parts from the node under `held`, which is not its beginning.
 fn fork(rest: &Nibbles, value: Vec<u8>, held: &Nibbles, below: impl FnOnce(Nibbles) -> Node) -> Node {
     let common = rest.common_prefix_length(held);
-    let mut children = BTreeMap::new();
+    let mut children = no_children();
     if let (Some(new), Some(old)) = (rest.get(common), held.get(common)) {
-        children.insert(old, below(held.slice(common + 1..)));
-        children.insert(new, Node::Leaf(rest.slice(common + 1..), value));
+        put(&mut children, old, below(held.slice(common + 1..)));
+        put(&mut children, new, Node::Leaf(rest.slice(common + 1..), value));
     }
     joined(rest.slice(..common), Node::Branch(children))
 }
@@ -220,9 +242,11 @@ fn encode(node: &Node, path: Nibbles, out: &mut Vec<u8>, emit: &mut dyn FnMut(Ni
         Node::Branch(children) => {
             let mut mask = TrieMask::default();
             let mut stack = Vec::with_capacity(children.len());
-            for (nibble, child) in children {
-                mask.set_bit(*nibble);
-                stack.push(reference(child, path.join(&Nibbles::from_nibbles([*nibble])), emit));
+            for (nibble, child) in (0..).zip(children.iter()) {
+                if !matches!(child, Node::Empty) {
+                    mask.set_bit(nibble);
+                    stack.push(reference(child, path.join(&Nibbles::from_nibbles([nibble])), emit));
+                }
             }
             BranchNodeRef::new(&stack, mask).encode(out);
         }

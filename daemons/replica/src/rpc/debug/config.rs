@@ -275,6 +275,13 @@ fn structured(result: &ExecutionResult, steps: &str) -> String {
 fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
     let mut rest = text;
     let mut seconds = 0.0;
     while !rest.is_empty() {
@@ -286,7 +293,9 @@ fn duration(text: &str) -> Option<Duration> {
         seconds += number.parse::<f64>().ok()? * factor;
         rest = tail;
     }
-    (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
+    let time = (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()?;
+    // Over before it begins.
+    Some(if negative { Duration::ZERO } else { time })
 }
 
 #[cfg(test)]
@@ -308,6 +317,10 @@ mod tests {
         check("5", None);
         check("s", None);
         check("5 s", None);
-        check("-5s", None);
+        check("-5s", Some(0));
+        check("+5s", Some(5_000));
+        check("0", Some(0));
+        check("-", None);
+        check("--5s", None);
     }
 }
