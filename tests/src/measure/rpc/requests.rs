@@ -1,6 +1,6 @@
 //! Requests drawn from the chain with a seed, the same for both servers and in every run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -120,15 +120,17 @@ fn is_large(name: &str) -> bool {
     .contains(&name)
 }
 
-/// Requests that touch each block once.
+/// Requests that touch each block, or account, once.
 pub(super) fn once(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
     let (head, mut dice) = (master.block_number()?, Dice::new(seed));
     let recent = head.saturating_sub(TRACED - 1).max(FIRST);
-    let mut transactions = Vec::new();
+    let (mut transactions, mut accounts) = (Vec::new(), BTreeSet::new());
     for number in FIRST..=head {
-        let block = master.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), false]))?;
-        let hashes = block.get("transactions").and_then(Value::as_array).cloned().unwrap_or_default();
-        transactions.extend(dice.choice(&hashes).map(|hash| (number, hash)));
+        let block = master.call("eth_getBlockByNumber", &json!([format!("0x{number:x}"), true]))?;
+        let all = block.get("transactions").and_then(Value::as_array).cloned().unwrap_or_default();
+        let fields = all.iter().flat_map(|each| [each.get("from"), each.get("to")]).flatten();
+        accounts.extend(fields.filter_map(Value::as_str).map(str::to_owned));
+        transactions.extend(dice.choice(&all).and_then(|each| Some((number, each.get("hash")?.clone()))));
     }
     let row = |name: &str, all: Vec<Value>| {
         let method = name.split_once(", ").map_or(name, |(method, _)| method);
@@ -153,6 +155,7 @@ pub(super) fn once(master: &Client, seed: u64) -> Outcome<Vec<Row>> {
         row("eth_getBlockReceipts", blocks(FIRST, |number| json!([number]))),
         row("eth_getTransactionByHash", hashes(FIRST, |hash| json!([hash]))),
         row("eth_getTransactionReceipt", hashes(FIRST, |hash| json!([hash]))),
+        row("eth_getBalance", accounts.into_iter().map(|account| json!([account, "latest"])).collect()),
         row("eth_feeHistory, 100 blocks", histories.collect()),
         row(
             "debug_traceTransaction, callTracer",
