@@ -7,8 +7,10 @@ use crate::rpc::execute::refused;
 use crate::rpc::request_view::RequestView;
 use alloy::consensus::Header;
 use maidenlane_chain::BlockRef;
+use maidenlane_chain::block::decode_header;
 use maidenlane_ethjson::params::Tag;
-use maidenlane_ethjson::select;
+use maidenlane_ethjson::select::pruned;
+use maidenlane_ethjson::unreadable;
 use maidenlane_json::{Object, push_big, push_list};
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
@@ -101,7 +103,7 @@ pub(crate) async fn history(
     };
     if wanted.percentiles.is_empty() || wanted.blocks <= READY_MAX {
         let ready = |at| match wanted.percentiles.is_empty() {
-            true => Ok(Line::of_header(&select::header(view.source(), at)?, view)),
+            true => Ok(Line::of_header(&header(view, at)?, view)),
             false => shared.fees.ready(at).map(|paid| wanted.line(&paid)).ok_or(Miss::Cold),
         };
         match wanted.answer(view, ready) {
@@ -120,6 +122,11 @@ pub(crate) async fn history(
         })
     };
     shared.pool.run(view.owner(), job).await.map_err(refused)?
+}
+
+fn header(view: &RequestView, at: BlockRef) -> Result<Header, Error> {
+    let bytes = view.source().header(at).map_err(unreadable)?.ok_or_else(pruned)?;
+    decode_header(&bytes).map_err(|error| Error::internal(format!("header of {at} in the store: {error}")))
 }
 
 /// One block's line in the history.
@@ -147,10 +154,16 @@ impl HistoryQuery {
         line: impl Fn(BlockRef) -> Result<Line, E>,
     ) -> Result<Json, E> {
         let oldest = self.last + 1 - self.blocks;
-        let lines = (oldest..=self.last)
-            .map(|number| line(numbered(view, number)?))
-            .collect::<Result<Vec<_>, E>>()?;
-        let newest = select::header(view.source(), numbered(view, self.last)?)?;
+        let last = numbered(view, self.last)?;
+        let (mut lines, mut at) = (Vec::new(), last);
+        // By their parents, which are known where the block is: a look at the canonical chain takes longer.
+        for before in (oldest..=self.last).rev().map(|number| number.saturating_sub(1)) {
+            let line = line(at)?;
+            at = BlockRef::new(before, line.use_of.parent);
+            lines.push(line);
+        }
+        lines.reverse();
+        let newest = header(view, last)?;
         let next_fee = next_base_fee(view, &newest).unwrap_or_default();
         let next_blob_fee = view.head().rules.next_blob_price(&newest).unwrap_or_default();
         let ratio = |out: &mut String, ratio: f64| {

@@ -50,6 +50,8 @@ pub(super) struct Paid {
 /// Facts of a header that a fee history tells.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UseOf {
+    /// Hash of the block before.
+    pub(super) parent: B256,
     pub(super) gas_used: u64,
     pub(super) base_fee: u64,
     /// Share of the gas limit.
@@ -187,6 +189,7 @@ impl UseOf {
         let blobs_max = rules.blobs(header.timestamp).map_or(0, |blobs| blobs.max_blob_gas_per_block());
         let blobs_used = header.blob_gas_used.filter(|_| blobs_max > 0);
         Self {
+            parent: header.parent_hash,
             gas_used: header.gas_used,
             base_fee: header.base_fee_per_gas.unwrap_or_default(),
             used: header.gas_used as f64 / header.gas_limit as f64,
@@ -260,11 +263,12 @@ pub(super) fn numbered(view: &RequestView, number: u64) -> Result<BlockRef, Erro
 
 #[cfg(test)]
 mod tests {
-    use super::{Paid, UseOf};
+    use super::{B256, Paid, UseOf};
 
     #[test]
     fn a_percentile_is_the_tip_at_which_so_much_gas_was_used() {
-        let use_of = UseOf { gas_used: 100, base_fee: 0, used: 0.0, blob_fee: 0, blobs_used: 0.0 };
+        let use_of =
+            UseOf { parent: B256::ZERO, gas_used: 100, base_fee: 0, used: 0.0, blob_fee: 0, blobs_used: 0.0 };
         let rewards = |tips: &[(u64, u128)]| {
             let paid = Paid { use_of, tips: tips.to_vec(), sample: Vec::new() };
             [0.0, 20.0, 20.5, 21.0, 70.0, 99.9, 100.0].map(|percentile| paid.reward(percentile))
