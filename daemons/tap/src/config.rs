@@ -110,7 +110,7 @@ impl maidenlane_config::Settings for Settings {
         let chain_name = name.clone().unwrap_or_default();
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &chain_name, checker));
         let audit_keys = checker.within("auditKeys", raw.auditKeys, 0..=256);
-        let heartbeat_ms = checker.within::<u64>("heartbeat_ms", raw.heartbeat_ms, 50..=10_000);
+        let heartbeat = shapes::millis("heartbeat_ms", raw.heartbeat_ms, 50..=10_000, checker);
         let keep_depth = checker.within("keepDepth", raw.keepDepth, 64..=10_000_000);
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let genesis = match genesis {
@@ -131,7 +131,7 @@ impl maidenlane_config::Settings for Settings {
                 BeginRaw::Spool => Begin::Spool,
             },
             audit_keys: audit_keys?,
-            heartbeat: Duration::from_millis(heartbeat_ms?),
+            heartbeat: heartbeat?,
             keep_depth: keep_depth?,
             daemon: daemon?,
         })

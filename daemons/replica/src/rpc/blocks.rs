@@ -165,8 +165,11 @@ impl Blocks {
         at: BlockRef,
         index: usize,
     ) -> Result<Option<Mined>, Error> {
+        if let Some(block) = self.decoded(at) {
+            return Ok(Mined::within(block, index));
+        }
         let asked = (at.hash, Kind::Asked);
-        if self.decoded(at).is_some() || self.kept.get(&asked).is_some() {
+        if self.kept.get(&asked).is_some() {
             return Ok(Mined::within(self.block(view, at)?, index));
         }
         self.kept.insert(asked, Kept::Asked);

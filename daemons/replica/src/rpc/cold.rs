@@ -86,10 +86,13 @@ impl Look<'_> {
 
     /// The transaction at `index` of a block that is known to exist.
     pub(super) fn transaction(&self, at: BlockRef, index: usize) -> Result<Option<Mined>, Miss> {
-        if self.shared.blocks.decoded(at).is_none() {
-            self.allow_reading(at)?;
+        match self.shared.blocks.decoded(at) {
+            Some(block) => Ok(Mined::within(block, index)),
+            None => {
+                self.allow_reading(at)?;
+                Ok(self.shared.blocks.transaction(self.view, at, index)?)
+            }
         }
-        Ok(self.shared.blocks.transaction(self.view, at, index)?)
     }
 
     /// JSON of one receipt of a block.
