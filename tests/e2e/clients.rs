@@ -60,10 +60,10 @@ fn node(script: &str) -> Option<Command> {
     Some(command)
 }
 
-/// Where Foundry's programs are.
+/// Where npm has put Foundry: a package each for a program and a machine.
 pub(crate) fn foundry() -> Option<PathBuf> {
     let dir = npm("foundry", &product::root().join(SCRIPTS).join("foundry"))?;
-    Some(dir.join("node_modules/.bin"))
+    Some(dir.join("node_modules/@foundry-rs"))
 }
 
 fn python(script: &str) -> Option<Command> {

@@ -1,6 +1,7 @@
 //! Foundry on a replica: cast is told what geth tells it, and a contract runs on a fork by anvil as on one of geth.
 
 use std::{
+    env::consts::{ARCH, OS},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::clients;
 
-/// Directory of Foundry's programs.
+/// Directory of Foundry's packages.
 struct Foundry(PathBuf);
 
 const BURSTS: usize = 6;
@@ -32,8 +33,14 @@ const PER_CALL: usize = 7;
 const RICH: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 
 impl Foundry {
+    /// A program itself: npm's launcher, killed, would leave it behind.
     fn command(&self, program: &str) -> Command {
-        Command::new(self.0.join(program))
+        let machine = match ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        Command::new(self.0.join(format!("{program}-{OS}-{machine}/bin/{program}")))
     }
 }
 

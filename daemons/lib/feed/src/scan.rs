@@ -97,8 +97,15 @@ impl Scanner {
     /// When the log cannot be read.
     pub fn holds(&mut self, offset: u64, crc32c: u32) -> Result<bool, maidenlane_log::Error> {
         let at = Offset(offset);
-        if at < self.earliest()? || at >= self.end()? {
+        if at < self.earliest()? {
             return Ok(false);
+        }
+        // Not `end`: a log that a power cut made forget its last entries finds them when one goes there.
+        self.at = None;
+        match self.log.seek(From::At(Offset(offset.saturating_add(1)))) {
+            Ok(()) => {}
+            Err(maidenlane_log::Error::BeyondEnd { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
         let entries = self.read(at, 1, READ_WITHIN)?;
         let entry = entries.first().ok_or_else(|| late(at))?;

@@ -26,7 +26,7 @@ pub fn resume(
     events: &Tracer<Event>,
     progress: &mut dyn FnMut(),
 ) -> Result<Facts, Error> {
-    let (earliest, end) = (feed.earliest()?, feed.end()?);
+    let earliest = feed.earliest()?;
     // Of a record that retention took, the next one still proves by its `seq` that nothing is missing.
     let next = position.offset.saturating_add(1);
     if next < earliest.0 {
@@ -45,7 +45,8 @@ pub fn resume(
         progress();
         Ok::<_, Error>(view.hash_of(head.number)? == Some(head.hash))
     };
-    let found = feed.newest(Offset(position.offset).min(end), ours)?;
+    let before = Offset(position.offset).min(feed.end()?);
+    let found = feed.newest(before, ours)?;
     let (position, head) = found.ok_or(Error::Lost)?;
     let facts = rewind(store, keep, facts, &view, (head, position), progress)?;
     events.emit(&Event::Relocated { from: view.head(), to: head });

@@ -284,6 +284,11 @@ struct Memory {
 impl LogConsumer for Memory {
     fn seek(&mut self, from: From) -> Result<(), maidenlane_log::Error> {
         let From::At(offset) = from else { panic!("a place") };
+        let end = self.entries.len() as u64;
+        if offset.0 > end {
+            let topic = "memory".to_owned();
+            return Err(maidenlane_log::Error::BeyondEnd { topic, wanted: offset.0, end });
+        }
         self.next = usize::try_from(offset.0).unwrap();
         Ok(())
     }

@@ -123,7 +123,8 @@ impl Locked<'_> {
         })?;
         let bytes = bytes.len();
         let rotated = mark.end > mark.base && segment_path(&self.partition.dir, mark.end).exists();
-        let mark = if bytes == mark.pos && !rotated { mark } else { self.repair(mark)? };
+        let settled = self.partition.mark.is_some() && bytes == mark.pos && !rotated;
+        let mark = if settled { mark } else { self.repair(mark)? };
         if self.partition.open.is_none() {
             let (file, header) = files::open_segment(&self.partition.dir, mark.base, true)?;
             let index = index::Writer::open(&self.partition.dir, mark.base, mark.pos);
@@ -143,28 +144,20 @@ impl Locked<'_> {
         Ok(())
     }
 
+    /// The mark; the front where there is none, because an operator deleted it or did not restore it: everything is read
+    /// again from there before it is made anew, or readers would meet a log that lost its entries.
     fn read_mark(&mut self) -> Result<Mark, Error> {
-        match &self.partition.mark {
-            Some(file) => file.read(),
-            None => self.open_mark(),
-        }
-    }
-
-    fn open_mark(&mut self) -> Result<Mark, Error> {
         let path = self.partition.dir.join(DURABLE);
-        let file = match MarkFile::open(&path, true)? {
-            Some(file) => file,
-            // Deleted by an operator, or not restored: everything is read again from the front.
-            None => {
-                let Some(base) = files::bases(&self.partition.dir)?.into_iter().next() else {
-                    return Err(files::corrupt(&path, 0, "neither a mark nor a segment is there"));
-                };
-                MarkFile::create(&path, Mark { serial: 0, end: base, base, pos: HEADER_BYTES, cuts: 0 })?
-            }
-        };
-        let mark = file.read()?;
-        self.partition.mark = Some(file);
-        Ok(mark)
+        if self.partition.mark.is_none() {
+            self.partition.mark = MarkFile::open(&path, true)?;
+        }
+        if let Some(file) = &self.partition.mark {
+            return file.read();
+        }
+        match files::bases(&self.partition.dir)?.first() {
+            Some(&base) => Ok(Mark { serial: 0, end: base, base, pos: HEADER_BYTES, cuts: 0 }),
+            None => Err(files::corrupt(&path, 0, "neither a mark nor a segment is there")),
+        }
     }
 
     /// Keeps the whole frames behind the mark, whose writer may have been killed before it could acknowledge them, and
@@ -190,8 +183,14 @@ impl Locked<'_> {
         Ok(next)
     }
 
-    fn publish(&self, mark: Mark) -> Result<(), Error> {
-        self.partition.mark.as_ref().map_or(Ok(()), |file| file.publish(mark))
+    fn publish(&mut self, mark: Mark) -> Result<(), Error> {
+        match &self.partition.mark {
+            Some(file) => file.publish(mark),
+            None => {
+                self.partition.mark = Some(MarkFile::create(&self.partition.dir.join(DURABLE), mark)?);
+                Ok(())
+            }
+        }
     }
 
     /// The present mark.

@@ -1,5 +1,7 @@
 //! Tests of the segment log alone; tests of what all logs have in common are in `tests/conformance.rs`.
 
+mod marks;
+
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -176,41 +178,6 @@ fn a_torn_tail_is_skipped_and_repaired_at_every_cut() {
     assert_eq!(log.read_all().unwrap(), [0, 1, 2, 99]);
     log.append(4..5);
     assert_eq!(verify(&log.options, TOPIC, 0).unwrap().end, Offset(5));
-}
-
-#[test]
-fn a_reader_does_not_read_ahead_past_the_mark() {
-    let log = Log::new(1 << 20);
-    log.append(0..3);
-    let path = log.segments().remove(0);
-    let whole = fs::metadata(&path).unwrap().len();
-    let mut unpublished = Vec::new();
-    let payload = payload(99);
-    let frame = super::frame::Frame { offset: 3, batch: 3, time_ms: 1, key: None, payload: &payload };
-    assert!(frame.encode(&mut unpublished));
-    append_raw(&path, &unpublished);
-    let mut consumer = log.consumer();
-    assert_eq!(consumer.read(1 << 20, NOW).unwrap().len(), 3);
-    // Its writer fails and takes it back; another comes in its place.
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(whole).unwrap();
-    log.append(3..4);
-    assert_eq!(consumer.read(1 << 20, NOW).unwrap().iter().map(number).collect::<Vec<_>>(), [3]);
-}
-
-#[test]
-fn a_mark_that_lost_its_last_writings_loses_no_entries() {
-    let log = Log::new(300);
-    log.append(0..2);
-    let old = fs::read(log.partition().join("durable")).unwrap();
-    log.append(2..9);
-    assert!(log.segments().len() > 3);
-    fs::write(log.partition().join("durable"), &old).unwrap();
-    // A reader that had been further gets no error that the log was cut.
-    log.consumer().seek(From::At(Offset(9))).unwrap();
-    assert_eq!(log.read_all().unwrap(), numbers(0..9));
-    fs::remove_file(log.partition().join("durable")).unwrap();
-    assert_eq!(log.read_all().unwrap(), numbers(0..9));
-    log.append(9..10);
 }
 
 #[test]
