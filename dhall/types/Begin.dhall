@@ -1,1 +1,1 @@
-< Genesis | Spool >
+< Genesis | Spool | UnsafeSpool >

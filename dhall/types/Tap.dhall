@@ -1,6 +1,6 @@
 { admin : { behindProxy : Bool, listen : Text }
 , auditKeys : Natural
-, begin : < Genesis | Spool >
+, begin : < Genesis | Spool | UnsafeSpool >
 , chain : { genesis : Optional Text, id : Natural, name : Text }
 , feed : { log : < Kafka : { brokers : List Text
             , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >

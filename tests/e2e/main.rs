@@ -1,6 +1,8 @@
 //! Whole networks of real parts, one file per scenario.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod bootstrap;
 mod clients;
 mod consensus;
 mod differ;

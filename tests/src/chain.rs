@@ -9,6 +9,8 @@ pub enum Chain {
     Developer,
     /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
     Import(PathBuf),
+    /// The same, imported and run by a geth without the hook.
+    Stock(PathBuf),
     /// A real geth's answers out of `tests/vectors`: needs no Go.
     Recorded,
 }

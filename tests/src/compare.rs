@@ -153,6 +153,14 @@ pub fn forget_free(answer: &mut Value) {
 /// # Errors
 /// The master does not answer.
 pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
+    questions_from(master, head.saturating_sub(BLOCKS_MAX), head)
+}
+
+/// The same about blocks from `first` on alone.
+///
+/// # Errors
+/// The master does not answer.
+pub fn questions_from(master: &Client, first: u64, head: u64) -> Outcome<Vec<Question>> {
     let mut list = List::default();
     for method in
         ["eth_chainId", "net_version", "net_listening", "net_peerCount", "eth_syncing", "eth_config"]
@@ -160,7 +168,6 @@ pub fn questions(master: &Client, head: u64) -> Outcome<Vec<Question>> {
         list.add(method, json!([]));
     }
     let mut accounts = BTreeSet::new();
-    let first = head.saturating_sub(BLOCKS_MAX);
     for number in first..=head {
         let block = master.call("eth_getBlockByNumber", &json!([hex(number), true]))?;
         list.block(number, &block)?;

@@ -26,6 +26,9 @@ use crate::{
 
 #[path = "../../daemons/cli/src/geth/build.rs"]
 mod builder;
+mod signals;
+
+use signals::{takes_interrupt, without_interrupt};
 
 /// Name of the hook in geth.
 const HOOK: &str = "maidenlane";
@@ -156,6 +159,9 @@ impl Node {
     ) -> Outcome<Self> {
         let mut node = Self::new(geth, dir, chain)?;
         prepare(&mut node);
+        if matches!(chain, Chain::Stock(_)) {
+            node.tracer = Tracer::None;
+        }
         match chain {
             Chain::Developer => {
                 let genesis = node.dir.join("genesis.json");
@@ -163,7 +169,7 @@ impl Node {
                 fs::write(&genesis, text).doing(|| format!("write {}", genesis.display()))?;
                 node.init(&genesis)?;
             }
-            Chain::Import(from) => {
+            Chain::Import(from) | Chain::Stock(from) => {
                 node.init(&from.join("genesis.json"))?;
                 node.import(&from.join("chain.rlp"), node.tracer)?;
             }
@@ -210,6 +216,14 @@ impl Node {
     /// geth refuses the blocks.
     pub fn import(&self, blocks: &Path, tracer: Tracer) -> Outcome<()> {
         output(self.command(tracer).arg("import").arg(blocks)).map(drop)
+    }
+
+    /// Runs one of geth's own commands on the data of a node that is stopped, and returns what it printed.
+    ///
+    /// # Errors
+    /// It failed.
+    pub fn run(&self, arguments: &[&str]) -> Outcome<Vec<u8>> {
+        output(self.command(Tracer::None).args(arguments))
     }
 
     /// Sets an environment variable for everything it starts from now on; an empty value removes it.
@@ -372,23 +386,6 @@ impl Node {
     pub fn stop(&mut self) -> Outcome<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop(Signal::INT, STOP_TIMEOUT))
     }
-}
-
-/// The same command with SIGINT ignored until the program handles it: geth answers before it does, and a stop in
-/// between would be a kill.
-fn without_interrupt(command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", r#"trap "" INT; exec "$0" "$@""#]).arg(command.get_program()).args(command.get_args());
-    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell
-}
-
-/// True once the process no longer ignores SIGINT.
-fn takes_interrupt(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.is_some_and(|mask| mask >> (Signal::INT.as_raw() - 1) & 1 == 0)
 }
 
 fn free_port() -> Outcome<u16> {

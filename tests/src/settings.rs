@@ -68,11 +68,18 @@ fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
 #[must_use]
 pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
-        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool >.Genesis\n, proofs = False\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
+        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool | UnsafeSpool >.Genesis\n, proofs = False\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
         text(spool),
         text(ipc),
         shared(chain_id, carrier, state),
     )
+}
+
+/// A tap's settings for a master that was synced without the hook: the feed begins where the spool does, `at_once` or
+/// when that block is final.
+#[must_use]
+pub fn adopting(tap: &str, at_once: bool) -> String {
+    tap.replace(">.Genesis", if at_once { ">.UnsafeSpool" } else { ">.Spool" })
 }
 
 /// A tap's settings with trie nodes published, or a replica's with all of them kept.

@@ -1,5 +1,7 @@
 //! `maidenlane replica …`: a stopped replica's state.
 
+mod import;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -15,6 +17,8 @@ pub(crate) enum Verb {
     Verify(Which),
     /// Print the whole state, one account per line of JSON, sorted by hashed address
     Dump(Which),
+    /// Begin with the state of a geth that had no hook: read what it exported, and hold it against its block
+    Import(Box<import::Options>),
 }
 
 #[derive(Debug, Args)]
@@ -36,6 +40,7 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
                 "slots": audit.slots,
             }))
         }
+        Verb::Import(options) => import::run(options, output),
         Verb::Dump(which) => Ok(verify::dump(&which.state_dir()?, output).map(drop)?),
     }
 }

@@ -1,7 +1,7 @@
 //! Examination of a block by itself ([`maidenlane_chain::block`]) and against its parent, before it is published. Pure.
 
 use alloy::consensus::Header;
-use alloy::rlp::{Encodable, Header as Prefix};
+use alloy::rlp::Header as Prefix;
 use alloy_trie::EMPTY_ROOT_HASH;
 use maidenlane_chain::block::{BlockError, Body, block_hash, check_receipts, decode_header, split};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes};
@@ -83,23 +83,6 @@ pub fn examine_roots(block: &Examined, parent: (B256, B256), state: (B256, B256)
 /// When it is no body.
 pub fn transaction_hashes(body: &[u8]) -> Result<Vec<B256>, String> {
     Ok(Body::parse(body).map_err(with_cause)?.transaction_hashes())
-}
-
-/// Receipts as one RLP list, from each receipt's own encoding.
-#[must_use]
-pub fn list_of_receipts(receipts: &[Bytes]) -> Bytes {
-    let encoded: Vec<Vec<u8>> = receipts
-        .iter()
-        .map(|receipt| match receipt.first() {
-            Some(first) if *first >= 0xc0 => receipt.to_vec(),
-            _ => {
-                let mut out = Vec::new();
-                receipt.as_ref().encode(&mut out);
-                out
-            }
-        })
-        .collect();
-    list_of(&encoded)
 }
 
 fn expect(what: &str, found: B256, wanted: B256) -> Result<(), String> {

@@ -44,8 +44,10 @@ pub struct TapRaw {
 pub enum BeginRaw {
     /// Genesis, with its whole state: any replica can follow the feed from nothing.
     Genesis,
-    /// Start of the spool: only replicas that stand at that block can follow the feed.
+    /// Start of the spool, once that block is final: only replicas that stand at it can follow the feed.
     Spool,
+    /// The same without finality, for chains that have none: a reorganisation below that block ends the feed.
+    UnsafeSpool,
 }
 
 /// Validated [`BeginRaw`].
@@ -53,8 +55,10 @@ pub enum BeginRaw {
 pub enum Begin {
     /// Genesis or not at all.
     Genesis,
-    /// Start of the spool.
+    /// Start of the spool, once it is final.
     Spool,
+    /// Start of the spool, final or not.
+    UnsafeSpool,
 }
 
 /// Validated [`TapRaw`].
@@ -129,6 +133,7 @@ impl maidenlane_config::Settings for Settings {
             begin: match raw.begin {
                 BeginRaw::Genesis => Begin::Genesis,
                 BeginRaw::Spool => Begin::Spool,
+                BeginRaw::UnsafeSpool => Begin::UnsafeSpool,
             },
             audit_keys: audit_keys?,
             heartbeat: heartbeat?,

@@ -48,6 +48,11 @@ pub enum Event {
         /// The block without frames.
         missing: BlockRef,
     },
+    /// A new feed is to begin at a block that is not final.
+    Unfinal {
+        /// The block.
+        base: BlockRef,
+    },
     /// The frames of the head do not come: the hook may hold them.
     Held {
         /// The block without frames.
@@ -122,6 +127,10 @@ impl Describe for Event {
             }
             Self::Resumed => (Level::INFO, "the master stands at or beyond the published head".to_owned()),
             Self::Waiting { missing } => (Level::WARN, format!("no frames yet of announced block {missing}")),
+            Self::Unfinal { base } => (
+                Level::INFO,
+                format!("the feed begins at block {base} once the master says that it is final"),
+            ),
             Self::Held { missing } => (Level::ERROR, held(*missing)),
             Self::Borrowed { block } => {
                 (Level::WARN, format!("block {block} left no frames; took the rows of one with equal roots"))
@@ -199,6 +208,10 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
         Event::Finalized { number } => drop(finalized.set(signed(*number))),
         Event::Heartbeat => drop(heartbeats.inc()),
         Event::UnknownFork(unknown) => drop(fork.set(signed(unknown.time_s))),
-        Event::Resumed | Event::Waiting { .. } | Event::Held { .. } | Event::Reclaimed { .. } => {}
+        Event::Resumed
+        | Event::Waiting { .. }
+        | Event::Held { .. }
+        | Event::Unfinal { .. }
+        | Event::Reclaimed { .. } => {}
     })
 }

@@ -63,6 +63,8 @@ pub struct Tap {
     pace: Pace,
     /// The block whose frames are missing, and since when the tap has waited for frames.
     waiting: Option<(BlockRef, Instant)>,
+    /// The block that a new feed will begin at, and the newest one that is final.
+    unfinal: Option<(BlockRef, Option<BlockRef>)>,
     next_tick: Instant,
     next_reclaim: Instant,
 }
@@ -98,6 +100,7 @@ impl Tap {
             events,
             pace: Pace::default(),
             waiting: None,
+            unfinal: None,
             next_tick: Instant::now(),
             next_reclaim: Instant::now(),
         })
@@ -187,7 +190,7 @@ impl Tap {
     }
 
     /// Publishes GENESIS if the spool goes back to it from the master's head. If it does not, and the settings say so,
-    /// START at the block where the spool begins. Does nothing if another tap has done it meanwhile.
+    /// START at the block where the spool begins, once that is final. Does nothing if another tap has done it meanwhile.
     fn begin(&mut self, head: BlockRef) -> Result<(), Error> {
         // The head is younger than the last look: its frames may have come since.
         self.blocks.look()?;
@@ -195,7 +198,10 @@ impl Tap {
         let genesis = if base.number == 0 { begin::genesis(&self.blocks, self.chain.genesis)? } else { None };
         let record = match genesis {
             Some(genesis) => Record::Genesis(genesis),
-            None if self.settings.get().begin == Begin::Spool => {
+            None if self.settings.get().begin != Begin::Genesis => {
+                if self.settings.get().begin == Begin::Spool && !self.is_final(base)? {
+                    return Ok(());
+                }
                 Record::Start(begin::start(&mut self.blocks, base)?)
             }
             // A feed cannot be given another beginning later: what the hook still holds back may come within its time.
@@ -209,6 +215,21 @@ impl Tap {
             self.output.publisher.publish(vec![Draft { record, more: false }])?;
         }
         Ok(())
+    }
+
+    /// True if `base` is final. A feed that began at a block which then leaves the chain could go on nowhere, and every
+    /// replica would have to be made anew.
+    fn is_final(&mut self, base: BlockRef) -> Result<bool, Error> {
+        let finalized = self.blocks.connection.master()?.tagged("finalized")?;
+        if finalized.is_some_and(|block| block.number >= base.number) {
+            self.unfinal = None;
+            return Ok(true);
+        }
+        if self.unfinal.is_none_or(|(block, _)| block != base) {
+            self.events.emit(&Event::Unfinal { base });
+        }
+        self.unfinal = Some((base, finalized));
+        Ok(false)
     }
 
     /// Does pending steps until there is nothing more to do, or something else is due.
@@ -337,6 +358,7 @@ impl Tap {
             spool: &self.blocks.spool,
             master: self.blocks.connection.seen(),
             resuming,
+            unfinal: self.unfinal,
             missing: self.waiting.map(|(block, since)| (block, since.elapsed() >= HOLE_AFTER)),
         });
         if Instant::now() >= self.next_reclaim {

@@ -30,8 +30,9 @@ in  M.Tap::{
             , dir = "/var/lib/maidenlane/log"
             }
       }
-    -- A new feed begins at genesis or not at all. M.Begin.Spool lets it begin where the spool does: then only replicas
-    -- that stand at that block can follow it. Default Genesis.
+    -- A new feed begins at genesis or not at all. M.Begin.Spool lets it begin where the spool does, once that block is
+    -- final: then only replicas that stand at it can follow, as `maidenlane replica import` makes them.
+    -- M.Begin.UnsafeSpool does not wait, for chains without finality. Default Genesis.
     , begin = M.Begin.Genesis
     -- Publish the trie nodes that each block changes, to the topic <prefix>.<chain>.<name>.proofs, for replicas that
     -- answer eth_getProof. The hook must write them: "trie": true in geth's --vmtrace.jsonconfig, from block 1 on.

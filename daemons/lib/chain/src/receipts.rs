@@ -1,8 +1,8 @@
 //! Receipts as consensus bytes: legacy ones an RLP list, typed ones a byte string `type || payload`, with bloom and,
 //! before Byzantium, the state root in the place of the status.
 
-use crate::B256;
-use crate::rlp::{items, raw_item, unwrapped};
+use crate::rlp::{as_list, items, raw_item, unwrapped};
+use crate::{B256, Bytes};
 use alloy::consensus::proofs::ordered_trie_root_encoded;
 use alloy::consensus::{ReceiptEnvelope, TxType};
 use alloy::eips::eip2718::Decodable2718 as _;
@@ -105,6 +105,17 @@ impl Receipts {
     pub fn gas_used(&self) -> u64 {
         self.items.last().map_or(0, |last| last.envelope.cumulative_gas_used())
     }
+}
+
+/// Receipts as one RLP list, from each receipt's own encoding, as `debug_getRawReceipts` gives them.
+#[must_use]
+pub fn list_of(receipts: &[Bytes]) -> Bytes {
+    let wrapped = |receipt: &Bytes| match receipt.first() {
+        Some(0xc0..) => receipt.to_vec(),
+        _ => rlp::encode(receipt),
+    };
+    let items: Vec<Vec<u8>> = receipts.iter().map(wrapped).collect();
+    as_list(&items.iter().map(Vec::as_slice).collect::<Vec<_>>()).into()
 }
 
 /// The receipts root of consensus bytes.

@@ -12,15 +12,18 @@
 //! | `senders` | senders of transactions, told or recovered |
 //! | `nodes` | trie nodes: the latest, their past, and the undo of a block's |
 //! | `tuning` | options of RocksDB for each table |
+//! | `past` | beginning of a database whose chain began before its feed |
 //! | `read` | [`View`]: one block's immutable view |
 //! | `walk` | a state in the order of its keys |
 //! | `damage` | damage that a view met, for the loop that ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
+//! | [`bulk`] | sorted rows into files that a database takes over |
 //! | `batch_stats` | content of a batch, for benchmarks |
 
 mod audit;
 mod batch_stats;
+pub mod bulk;
 mod damage;
 mod facts;
 mod floors;
@@ -30,6 +33,7 @@ mod keep;
 mod log_index_row;
 mod logs;
 mod nodes;
+mod past;
 mod read;
 mod senders;
 mod tables;
@@ -45,6 +49,7 @@ pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use gaps::Gaps;
 pub use keep::{Keep, Past};
 pub use logs::{Positions, Visitor};
+pub use past::Base;
 pub use read::View;
 pub use write::{Batch, Store};
 
@@ -65,6 +70,13 @@ pub enum Error {
     /// The database is open in another process.
     #[error("the database in {} is in use; stop the replica that runs on it", path.display())]
     InUse { path: PathBuf },
+    /// A file that cannot be linked.
+    #[error("link a file for the database in {}; its directory must be of one file system", path.display())]
+    Link {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     /// Another version of the layout.
     #[error("{} has format {found}, this build reads {expected}; restore a snapshot of this version or bootstrap anew", path.display())]
     Format { path: PathBuf, found: u32, expected: u32 },

@@ -103,6 +103,10 @@ impl Store {
         self.lock().clone()
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn lock(&self) -> MutexGuard<'_, Facts> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,7 +254,7 @@ impl Store {
         Ok(())
     }
 
-    fn put_block(
+    pub(super) fn put_block(
         &self,
         batch: &mut Batch,
         block: BlockRef,
@@ -259,9 +263,13 @@ impl Store {
         receipts: &[u8],
     ) -> Result<(), Error> {
         let key = tables::block_key(block);
-        batch.rows.put_cf(self.table(tables::HEADERS)?, key, header);
         batch.rows.put_cf(self.table(tables::BODIES)?, key, body);
         batch.rows.put_cf(self.table(tables::RECEIPTS)?, key, receipts);
+        self.put_header(batch, block, header)
+    }
+
+    pub(super) fn put_header(&self, batch: &mut Batch, block: BlockRef, header: &[u8]) -> Result<(), Error> {
+        batch.rows.put_cf(self.table(tables::HEADERS)?, tables::block_key(block), header);
         batch.rows.put_cf(self.table(tables::CANONICAL)?, block.number.to_be_bytes(), block.hash);
         batch.rows.put_cf(self.table(tables::NUMBERS)?, block.hash, block.number.to_be_bytes());
         Ok(())

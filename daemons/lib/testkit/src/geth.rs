@@ -19,6 +19,8 @@ struct State {
     filters: Vec<Vec<Value>>,
     up: bool,
     proves: bool,
+    /// Number of the finalized block.
+    finalized: Option<u64>,
 }
 
 /// Fake geth: the socket, and the blocks it answers from.
@@ -54,6 +56,11 @@ impl Geth {
     /// Sets whether it answers requests for proofs, and wrongly; otherwise it has none.
     pub fn prove(&self, proves: bool) {
         self.state.lock().unwrap().proves = proves;
+    }
+
+    /// Makes the block with this number final.
+    pub fn finalize(&self, number: u64) {
+        self.state.lock().unwrap().finalized = Some(number);
     }
 
     /// Forgets the filters, as for clients that did not ask for 5 minutes, with what they had collected.
@@ -128,6 +135,10 @@ impl State {
             "eth_getBlockByNumber" => match params[0].as_str().unwrap() {
                 "0x0" => header(&self.blocks[0]),
                 "latest" => header(&self.blocks[self.head]),
+                "finalized" => {
+                    let is_final = |known: &&Sample| Some(known.block.number) == self.finalized;
+                    header(self.blocks.iter().find(is_final).ok_or("finalized block not found")?)
+                }
                 _ => return Err("no such block"),
             },
             "debug_getRawHeader" => json!(known(params).ok_or("header not found")?.header_raw),

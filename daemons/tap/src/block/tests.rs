@@ -1,8 +1,6 @@
 //! Tests of block examination: blocks that are what they say, and blocks that are not.
 
-use super::{
-    examine, examine_receipts, examine_roots, examine_senders, list_of_receipts, transaction_hashes,
-};
+use super::{examine, examine_receipts, examine_roots, examine_senders, transaction_hashes};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_testkit::spool::{Sample, list, rlp};
 
@@ -68,6 +66,6 @@ fn typed_items_are_hashed_without_their_prefix() {
     let (legacy, typed) = (list(&[rlp(&1_u64)]), vec![2, 0xc1, 5]);
     let body = list(&[list(&[legacy.clone(), rlp(&Bytes::from(typed.clone()))]), list(&[])]);
     assert_eq!(transaction_hashes(&body).unwrap(), [keccak256(&legacy), keccak256(&typed)]);
-    let receipts = list_of_receipts(&[legacy.clone().into(), typed.clone().into()]);
+    let receipts = maidenlane_chain::receipts::list_of(&[legacy.clone().into(), typed.clone().into()]);
     assert_eq!(receipts.as_ref(), list(&[legacy, rlp(&Bytes::from(typed))]));
 }

@@ -12,7 +12,7 @@ use crate::published::Published;
 use crate::spool::{Executed, Found, Spool};
 use alloy::consensus::Header;
 use alloy::rlp::Decodable;
-use maidenlane_chain::{B256, BlockRef};
+use maidenlane_chain::{B256, BlockRef, receipts};
 use maidenlane_service::{Current, Health, Tracer};
 use maidenlane_wire::Rows;
 use maidenlane_wire::frame::State;
@@ -149,7 +149,7 @@ impl Blocks {
         let Some(twin) = self.spool.twin(origin_root, header.state_root) else { return Ok(false) };
         let Some(Executed { state, nodes, .. }) = self.spool.load(&twin)? else { return Ok(false) };
         let block = self.connection.master()?.raw_block(missing.hash)?;
-        let receipts = block::list_of_receipts(&self.connection.master()?.raw_receipts(missing.hash)?);
+        let receipts = receipts::list_of(&self.connection.master()?.raw_receipts(missing.hash)?);
         let state = State { hash: missing.hash, number: missing.number, ..state };
         self.spool.lend(header.parent_hash, Executed { block, senders: None, receipts, state, nodes });
         self.events.emit(&Event::Borrowed { block: missing });

@@ -33,6 +33,8 @@ pub(super) struct Status<'a> {
     pub(super) spool: &'a Spool,
     pub(super) master: Option<BlockRef>,
     pub(super) resuming: bool,
+    /// The block that a new feed will begin at, and the newest one that is final.
+    pub(super) unfinal: Option<(BlockRef, Option<BlockRef>)>,
     /// The block whose frames are missing; true if that has lasted.
     pub(super) missing: Option<(BlockRef, bool)>,
 }
@@ -85,7 +87,7 @@ impl Reporter {
     }
 
     pub(super) fn report(&mut self, status: &Status<'_>) {
-        let Status { publisher, spool, master, resuming, missing } = *status;
+        let Status { publisher, spool, master, resuming, unfinal, missing } = *status;
         let tail = publisher.tail();
         let section = serde_json::json!({
             "published": tail.published.head(),
@@ -95,6 +97,7 @@ impl Reporter {
             "seq": tail.reader.next_seq(),
             "offset": tail.next.0,
             "finalized": publisher.finalized(),
+            "beginsAt": unfinal.map(|(base, _)| base),
             "waitingFor": missing.map(|(block, _)| block),
             "spoolBlocks": spool.len(),
         });
@@ -103,6 +106,10 @@ impl Reporter {
         match (missing, tail.published.head()) {
             (Some((missing, false)), _) => self.health.set_unready(format!("no frames of block {missing}")),
             (Some((missing, true)), _) => self.health.set_unready(held(missing)),
+            (_, None) => match unfinal {
+                Some((base, finalized)) => self.health.set_unready(begins_once_final(base, finalized)),
+                None => self.health.set_unready("the feed is empty"),
+            },
             _ if resuming => self.health.set_unready("the master is behind the published head"),
             // Ready once a record of our own epoch is acknowledged.
             (_, Some(head)) if publisher.is_open() => {
@@ -110,7 +117,6 @@ impl Reporter {
                 self.health.set_status_line(&format!("published {head}"));
             }
             (_, Some(_)) => self.health.set_unready("not the feed's writer yet"),
-            (_, None) => self.health.set_unready("the feed is empty"),
         }
         if let Err(reason) = self.health.ready() {
             self.health.set_status_line(&reason);
@@ -140,5 +146,18 @@ impl Reporter {
         let fork =
             unknown.map(|fork| serde_json::json!({ "name": fork.name, "secondsLeft": fork.seconds_left }));
         self.health.set_section("unknownFork", fork.into());
+    }
+}
+
+/// Text for a feed that has not begun.
+fn begins_once_final(base: BlockRef, finalized: Option<BlockRef>) -> String {
+    match finalized {
+        Some(finalized) => {
+            let blocks = base.number.saturating_sub(finalized.number);
+            format!("the feed begins at block {base} once that is final, {blocks} blocks above the final one")
+        }
+        None => {
+            format!("the feed begins at block {base} once that is final; the master knows of no final block")
+        }
     }
 }

@@ -151,6 +151,19 @@ impl World {
         }
     }
 
+    /// Waits until the tap gives this reason for not being ready.
+    fn says(&self, wanted: &str) {
+        let until = Instant::now() + LONG;
+        loop {
+            let said = self.health.ready();
+            if said.as_ref().is_err_and(|said| said.contains(wanted)) {
+                return;
+            }
+            assert!(Instant::now() < until, "wanted {wanted}: {said:?}");
+            std::thread::yield_now();
+        }
+    }
+
     fn saw(&self, wanted: impl Fn(&Event) -> bool) {
         assert!(self.events.as_ref().unwrap().wait_for(LONG, wanted).is_some(), "event not seen");
     }
@@ -382,9 +395,28 @@ fn a_spool_that_does_not_reach_genesis_begins_no_feed() {
 fn a_feed_begins_where_the_spool_does_if_the_settings_say_so() {
     let chain = chain(5);
     let mut world = World::new(&chain);
+    world.begin = Begin::UnsafeSpool;
+    spooled(&world, 1, &chain[4..]);
+    world.start();
+    world.expect(&chain[5], "S3 +4* +5");
+    world.stop().unwrap();
+}
+
+#[test]
+fn a_feed_begins_in_the_middle_once_that_is_final() {
+    let chain = chain(5);
+    let mut world = World::new(&chain);
     world.begin = Begin::Spool;
     spooled(&world, 1, &chain[4..]);
     world.start();
+    world.saw(|event| *event == Event::Unfinal { base: chain[3].block });
+    for number in [1, 2] {
+        world.geth.finalize(number);
+        let wanted = format!("block {} once that is final, {} blocks", chain[3].block, 3 - number);
+        world.says(&wanted);
+    }
+    assert_eq!(world.records().0, "", "nothing was published");
+    world.geth.finalize(3);
     world.expect(&chain[5], "S3 +4* +5");
     world.stop().unwrap();
 }

@@ -6,12 +6,14 @@
 //! | `partial` | leaves set and removed on top of stored nodes, and the root that follows |
 //! | `state` | changes of a whole state: storage first, then accounts |
 //! | `whole` | all nodes of a state that is given as rows |
+//! | `ascending` | a trie whose leaves come in order: one path in memory, whatever its size |
 //! | `audit` | a block's rows and nodes against its header |
 //!
 //! Nodes are named as geth's path scheme names them: by the trie's owner and the path from its root. A node of less
 //! than 32 bytes stands in its parent and nowhere else, but for the root, which always stands for itself. Every node
 //! that is fetched by its path is checked against the hash that its parent has of it.
 
+mod ascending;
 pub mod audit;
 mod partial;
 pub mod state;
@@ -21,6 +23,7 @@ mod walk;
 pub mod whole;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+pub use ascending::{Ascending, Disorder, Emit};
 pub use partial::Partial;
 pub use walk::{Walk, walk};
 
