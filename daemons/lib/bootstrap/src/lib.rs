@@ -2,7 +2,7 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`import`] | the whole: rows in, a database out, or nothing |
+//! | `import` | the whole: rows in, a database out, or nothing |
 //! | [`source`] | files of a state, whatever made them, as rows in order |
 //! | `row` | rows of a state |
 //! | `export` | `geth db export snapshot` and `code` |
@@ -28,7 +28,7 @@ mod dump;
 pub mod error;
 mod export;
 pub mod failpoints;
-pub mod import;
+mod import;
 mod journal;
 pub mod master;
 mod pending;
