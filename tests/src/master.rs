@@ -26,6 +26,7 @@ use crate::{
 
 #[path = "../../daemons/cli/src/geth/build.rs"]
 mod builder;
+mod peers;
 mod signals;
 
 use signals::{takes_interrupt, without_interrupt};
@@ -161,6 +162,7 @@ impl Node {
         prepare(&mut node);
         if matches!(chain, Chain::Stock(_)) {
             node.tracer = Tracer::None;
+            node.eager();
         }
         match chain {
             Chain::Developer => {
@@ -239,6 +241,17 @@ impl Node {
         self.arguments.push(argument.to_owned());
     }
 
+    /// Has state that no reorganisation reaches written to the disk at once, not when there are 64 MB of it.
+    pub fn eager(&mut self) {
+        self.argument("--cache.gc=0");
+    }
+
+    /// Data directory of the node.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Has another tracer look on than the hook, from now on.
     pub fn tracer(&mut self, tracer: Tracer) {
         self.tracer = tracer;
@@ -249,26 +262,6 @@ impl Node {
         if let Some(settings) = self.hook.as_object_mut() {
             settings.insert(name.to_owned(), value);
         }
-    }
-
-    /// Makes another node of the same chain its only peer, over loopback. Both must run.
-    ///
-    /// # Errors
-    /// They do not connect.
-    pub fn connect(&self, other: &Self) -> Outcome<()> {
-        let info = other.rpc().call("admin_nodeInfo", &json!([]))?;
-        let field = |path: &str| info.pointer(path).cloned().unwrap_or(Value::Null);
-        let (Value::String(enode), Value::Number(port)) = (field("/enode"), field("/ports/listener")) else {
-            return Err(Failure::new(format!("geth does not say how to reach it: {info}")));
-        };
-        let key = enode.split('@').next().unwrap_or_default();
-        let address = format!("{key}@127.0.0.1:{port}?discport=0");
-        self.rpc().call("admin_addPeer", &json!([address]))?;
-        wait::until("the peer", START_TIMEOUT, || match self.rpc().quantity("net_peerCount", &json!([])) {
-            Ok(0) => Err(format!("none at {address}")),
-            Ok(_) => Ok(()),
-            Err(failure) => Err(failure.to_string()),
-        })
     }
 
     /// The engine API, for any chain but the developer's.

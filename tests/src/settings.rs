@@ -75,11 +75,10 @@ pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path)
     )
 }
 
-/// A tap's settings for a master that was synced without the hook: the feed begins where the spool does, `at_once` or
-/// when that block is final.
+/// A tap's settings for a master that was synced without the hook: the feed begins where the spool does.
 #[must_use]
-pub fn adopting(tap: &str, at_once: bool) -> String {
-    tap.replace(">.Genesis", if at_once { ">.UnsafeSpool" } else { ">.Spool" })
+pub fn adopting(tap: &str) -> String {
+    tap.replace(">.Genesis", ">.Spool")
 }
 
 /// A tap's settings with trie nodes published, or a replica's with all of them kept.

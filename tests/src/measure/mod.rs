@@ -5,6 +5,7 @@ mod catch_up;
 mod head_lag;
 mod hook;
 pub mod hostile;
+mod import;
 mod load;
 mod log;
 mod master;
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// Only the rows of `rpc` or `hostile` whose names have this in them
     #[arg(long, default_value = "")]
     row: String,
+    /// Rows of the state of `import`
+    #[arg(long, default_value_t = 20_000_000)]
+    rows: u64,
     /// Minutes of `soak`
     #[arg(long, default_value_t = 5)]
     minutes: u32,
@@ -63,6 +67,8 @@ enum What {
     Hook,
     /// A replica's blocks per second from the log over geth's import rate
     CatchUp,
+    /// A state that geth exports into a replica, over RocksDB's writer of sorted files and over the disk
+    Import,
     /// Time from geth's newHeads to the replica answering with that block
     HeadLag,
     /// Append and read speed of both logs
@@ -100,6 +106,10 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             What::CatchUp => {
                 let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
                 catch_up::run(&arguments.product()?, &geth, &chain, arguments.blocks)?;
+            }
+            What::Import => {
+                release()?;
+                import::run(arguments.rows)?;
             }
             What::HeadLag => head_lag::run(&arguments.product()?, arguments.samples, &stop)?,
             What::Log => {

@@ -1,6 +1,6 @@
 //! `maidenlane replica import`: the state of a geth that had no hook.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use maidenlane_bootstrap::{Files, Plan, import, master::Master, progress::Progress};
@@ -54,9 +54,12 @@ fn block(text: &str) -> Result<String, String> {
 
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<(), Error> {
     let settings = maidenlane_config::load::<Settings>(&options.config)?.settings;
+    // The journal names them, and the next start may be from another directory.
+    let whole =
+        |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source });
     let files = match (&options.snapshot, &options.code, &options.dump) {
-        (Some(snapshot), Some(code), _) => Files::Export { snapshot: snapshot.clone(), code: code.clone() },
-        (_, _, Some(dump)) => Files::Dump(dump.clone()),
+        (Some(snapshot), Some(code), _) => Files::Export { snapshot: whole(snapshot)?, code: whole(code)? },
+        (_, _, Some(dump)) => Files::Dump(whole(dump)?),
         _ => return Err(Error::Usage("name --snapshot and --code, or --dump".to_owned())),
     };
     let plan = Plan {

@@ -106,6 +106,16 @@ pub(crate) fn io(verb: &'static str, path: &Path, source: std::io::Error) -> Err
     Error::Io { verb, path: path.to_owned(), source }
 }
 
+/// Error of reading a file that is given: its bytes may be at fault, or the disk.
+pub(crate) fn read(path: &Path, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) {
+        let what = format!("is no whole gzip file ({error}): export it again");
+        return Error::File { path: path.to_owned(), what };
+    }
+    io("read", path, error)
+}
+
 impl Error {
     /// True if what was read is no state that could be served.
     pub(crate) const fn is_of_state(&self) -> bool {
@@ -133,6 +143,7 @@ impl From<Error> for Failure {
         let exit = match &error {
             error if error.is_of_state() => Exit::Data,
             Error::File { .. } | Error::Block { .. } | Error::Journal { .. } => Exit::Data,
+            Error::Store(maidenlane_store::Error::InUse { .. }) => Exit::Settings,
             Error::Store(source) if !source.is_disk() => Exit::Data,
             Error::Io { .. } | Error::Store(_) | Error::Master(_) | Error::Thread(_) => Exit::GaveUp,
             _ => Exit::Settings,

@@ -190,7 +190,7 @@ impl<R: BufRead> Export<R> {
                 Ok(0) => return Err(self.bad(self.at, "is cut off; export it again")),
                 Ok(bytes) => done += bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(crate::error::io("read", &self.path, error)),
+                Err(error) => return Err(crate::error::read(&self.path, error)),
             }
         }
         self.at += done as u64;

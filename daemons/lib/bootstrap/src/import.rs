@@ -78,7 +78,7 @@ pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Import
     if plan.restart {
         remove(&dir)?;
     }
-    let placed = placed(&plan.state_dir, header.at, dir.exists())?;
+    let placed = in_place(&plan.state_dir, header.at, dir.exists())?;
     fs::create_dir_all(&dir).map_err(|error| io("create", &dir, error))?;
     let (journal, stage) = Journal::open(&dir, work)?;
     let imported = match (placed, &stage) {
@@ -94,6 +94,8 @@ pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Import
             }
             let imported = made?;
             failpoint(failpoints::BEFORE_PLACE);
+            // A replica that was started meanwhile has made an empty one.
+            in_place(&plan.state_dir, header.at, false)?;
             place(&dir, &store_path(&plan.state_dir))?;
             failpoint(failpoints::AFTER_PLACE);
             imported
@@ -155,8 +157,8 @@ fn read(
     let [for_accounts, for_slots, for_nodes] = [Table::Accounts, Table::Slots, Table::Nodes].map(Format::of);
     let (dir, nodes) = (import.dir, import.plan.proofs.then_some(&for_nodes));
     let mut source = Source::open(&import.plan.files, dir)?;
-    let meter = Meter::new(report, source.bytes(), import.plan.files.bytes()?);
-    pass(&mut source, so_far.rows, &meter)?;
+    pass(&mut source, so_far.rows)?;
+    let meter = Meter::behind(so_far.rows, report, source.bytes(), import.plan.files.bytes()?);
     loop {
         let check = Check::open(dir, so_far.check, nodes)?;
         let mut writer = Writer {
@@ -183,13 +185,12 @@ fn read(
 }
 
 /// Passes over rows that were read at an earlier start.
-fn pass(source: &mut Source, rows: u64, meter: &Meter) -> Result<(), Error> {
+fn pass(source: &mut Source, rows: u64) -> Result<(), Error> {
     for _ in 0..rows {
         if source.next()?.is_none() {
             break;
         }
     }
-    meter.passed(rows);
     Ok(())
 }
 
@@ -212,7 +213,7 @@ fn past(import: &Import<'_>, store: &Store, blocks: &dyn Blocks) -> Result<u64, 
 }
 
 /// Looks what is in the place of the database: the oldest block of this import's own, if it was `begun`.
-fn placed(state_dir: &Path, block: BlockRef, begun: bool) -> Result<Option<u64>, Error> {
+fn in_place(state_dir: &Path, block: BlockRef, begun: bool) -> Result<Option<u64>, Error> {
     let path = store_path(state_dir);
     if !path.exists() {
         return Ok(None);

@@ -155,7 +155,10 @@ impl Blocks for Master {
 
 impl Header {
     /// Decodes a header.
-    pub(crate) fn of(raw: Bytes) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn of(raw: Bytes) -> Result<Self, Error> {
         let hash = block_hash(&raw);
         let decoded =
             decode_header(&raw).map_err(|source| Error::Block { block: BlockRef::new(0, hash), source })?;

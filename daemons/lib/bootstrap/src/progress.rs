@@ -31,8 +31,8 @@ pub(crate) struct Meter {
     begun: Instant,
     /// Rows of this start.
     rows: AtomicU64,
-    /// Rows of the starts before.
-    before: AtomicU64,
+    /// Rows of the starts before, and the bytes that they were read from.
+    before: (u64, u64),
     bytes: Arc<AtomicU64>,
     bytes_total: u64,
     /// Reports so far.
@@ -40,14 +40,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(report: Report, bytes: Arc<AtomicU64>, bytes_total: u64) -> Self {
-        let (rows, before, reports) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    /// Meter of what comes behind the rows that were read before this start, and have been passed over.
+    pub(crate) fn behind(rows: u64, report: Report, bytes: Arc<AtomicU64>, bytes_total: u64) -> Self {
+        let before = (rows, bytes.load(Ordering::Relaxed));
+        let (rows, reports) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { report, begun: Instant::now(), rows, before, bytes, bytes_total, reports }
-    }
-
-    /// Adds rows that were read before this start, and are passed over now.
-    pub(crate) fn passed(&self, rows: u64) {
-        self.before.fetch_add(rows, Ordering::Relaxed);
     }
 
     /// Adds rows.
@@ -58,19 +55,19 @@ impl Meter {
             return;
         }
         self.reports.store(since.as_secs() / EVERY.as_secs().max(1), Ordering::Relaxed);
-        let before = self.before.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);
-        (self.report)(progress(now, before, bytes, self.bytes_total, since));
+        (self.report)(progress(now, self.before, bytes, self.bytes_total, since));
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
-fn progress(rows: u64, before: u64, bytes: u64, bytes_total: u64, since: Duration) -> Progress {
-    let seconds = since.as_secs_f64().max(0.001);
-    let left = bytes_total.saturating_sub(bytes) as f64 / (bytes.max(1) as f64 / seconds);
+fn progress(rows: u64, before: (u64, u64), bytes: u64, bytes_total: u64, since: Duration) -> Progress {
+    let ((rows_before, bytes_before), seconds) = (before, since.as_secs_f64().max(0.001));
+    let bytes_per_s = bytes.saturating_sub(bytes_before).max(1) as f64 / seconds;
+    let left = bytes_total.saturating_sub(bytes) as f64 / bytes_per_s;
     Progress {
-        rows: rows.saturating_add(before),
+        rows: rows.saturating_add(rows_before),
         rows_per_s: rows as f64 / seconds,
         bytes,
         bytes_total,
@@ -85,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_of_this_start() {
-        let found = progress(1_000, 5_000, 300, 1_200, Duration::from_secs(10));
-        assert_eq!((found.rows, found.rows_per_s.to_string(), found.left_s), (6_000, "100".to_owned(), 30));
+        let found = progress(1_000, (5_000, 600), 900, 1_500, Duration::from_secs(10));
+        assert_eq!((found.rows, found.rows_per_s.to_string(), found.left_s), (6_000, "100".to_owned(), 20));
     }
 }

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// Rows that are passed on together: about a megabyte.
+/// Rows that are passed on together: about a megabyte, codes counted apart.
 const BATCH_ROWS: usize = 8_192;
+/// Bytes of codes in them: one may be large, and most are in a file of nothing else.
+const BATCH_CODE_BYTES: usize = 1 << 20;
 /// Batches that wait for each that takes them.
 const BATCHES_MAX: usize = 8;
 
@@ -84,23 +86,30 @@ fn read(
     meter: &Meter,
 ) -> Result<(u64, bool), Error> {
     let mut rows = 0;
-    loop {
-        let room = usize::try_from(rows_max.saturating_sub(rows)).unwrap_or(usize::MAX).min(BATCH_ROWS);
-        let mut batch = Vec::with_capacity(room);
-        while batch.len() < room
-            && let Some(row) = source.next()?
-        {
-            batch.push(row);
-        }
-        let (len, full) = (batch.len() as u64, batch.len() == room);
+    while rows < rows_max {
+        let room = usize::try_from(rows_max - rows).unwrap_or(usize::MAX).min(BATCH_ROWS);
+        let (batch, ended) = batch(source, room)?;
+        let len = batch.len() as u64;
         rows += len;
         meter.add(len);
         let batch = Arc::new(batch);
-        if len > 0 && to.iter().any(|to| to.send(Arc::clone(&batch)).is_err()) {
+        let unwanted = to.iter().any(|to| to.send(Arc::clone(&batch)).is_err());
+        if ended || unwanted {
             return Ok((rows, false));
         }
-        if !full || rows >= rows_max {
-            return Ok((rows, full));
-        }
     }
+    Ok((rows, true))
+}
+
+/// The next rows, and true if they are the last.
+fn batch(source: &mut Source, room: usize) -> Result<(Vec<Row>, bool), Error> {
+    let (mut batch, mut code_bytes) = (Vec::with_capacity(room), 0);
+    while batch.len() < room && code_bytes < BATCH_CODE_BYTES {
+        let Some(row) = source.next()? else { return Ok((batch, true)) };
+        if let Row::Code(_, code) = &row {
+            code_bytes += code.len();
+        }
+        batch.push(row);
+    }
+    Ok((batch, false))
 }

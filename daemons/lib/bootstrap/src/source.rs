@@ -1,7 +1,7 @@
 //! Files of a state as rows in order, whatever made them.
 
 use crate::dump::Dump;
-use crate::error::{Error, io};
+use crate::error::{Error, io, read};
 use crate::export::{Export, Kind};
 use crate::row::Row;
 use flate2::read::MultiGzDecoder;
@@ -69,8 +69,8 @@ pub(crate) type Input = BufReader<Box<dyn Read + Send>>;
 impl Source {
     /// Opens the files. `dir` takes what of an account does not fit into memory.
     pub(crate) fn open(files: &Files, dir: &Path) -> Result<Self, Error> {
-        let read = Arc::new(AtomicU64::new(0));
-        let input = |path: &Path| open(path, &read);
+        let done = Arc::new(AtomicU64::new(0));
+        let input = |path: &Path| open(path, &done);
         let parts = match files {
             Files::Export { snapshot, code } => vec![
                 Part::Export(Export::new(code, Kind::Code, input(code)?)?),
@@ -78,7 +78,7 @@ impl Source {
             ],
             Files::Dump(path) => vec![Part::Dump(Box::new(Dump::new(path, input(path)?, dir)?))],
         };
-        Ok(Self { parts, read })
+        Ok(Self { parts, read: done })
     }
 
     /// The next row; `None` at the end.
@@ -102,11 +102,11 @@ impl Source {
     }
 }
 
-fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Input, Error> {
+fn open(path: &Path, done: &Arc<AtomicU64>) -> Result<Input, Error> {
     let file = File::open(path).map_err(|error| io("open", path, error))?;
-    let counted = Counted { file, read: Arc::clone(read) };
+    let counted = Counted { file, read: Arc::clone(done) };
     let mut plain = BufReader::with_capacity(READ_BYTES, counted);
-    let is_gzip = plain.fill_buf().map_err(|error| io("read", path, error))?.starts_with(&GZIP);
+    let is_gzip = plain.fill_buf().map_err(|error| read(path, error))?.starts_with(&GZIP);
     let reader: Box<dyn Read + Send> =
         if is_gzip { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
     Ok(BufReader::with_capacity(READ_BYTES, reader))

@@ -91,6 +91,14 @@ fn a_file_that_is_something_else_is_refused_by_name() {
 }
 
 #[test]
+fn a_compressed_file_that_is_cut_off_is_refused_by_name() {
+    let whole = sample::gzip(&State::generate(7).snapshot());
+    for bytes in [whole.len() / 2, whole.len() - 3] {
+        check_file("snapshot", whole[..bytes].to_vec(), "is no whole gzip file");
+    }
+}
+
+#[test]
 fn a_dump_that_is_something_else_is_refused_by_name() {
     let good = State::generate(7).dump();
     let line = |line: &str| format!("{}\n{line}\n", good.lines().next().unwrap());

@@ -74,7 +74,9 @@ pub enum Refusal {
     )]
     Senders { block: BlockRef, what: String },
     /// The feed begins above our head.
-    #[error("the feed begins at block {base}, this database stands at {head}; restore a snapshot")]
+    #[error(
+        "the feed begins at block {base}, this database stands at {head}; restore a snapshot, or import the state of that block (`maidenlane replica import`)"
+    )]
     Base { base: BlockRef, head: String },
 }
 

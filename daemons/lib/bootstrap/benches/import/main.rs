@@ -1,0 +1,146 @@
+//! Benchmark of an import: a state made here, as geth exports it. Started by `cargo measure import`; the argument is the
+//! number of rows.
+//!
+//! Beside the import, without and with trie nodes: RocksDB's own writer of sorted files alone, over the same rows (the
+//! floor), and a plain file of as many bytes as the export has (the disk).
+
+#![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+
+mod memory;
+mod state;
+
+use maidenlane_bootstrap::master::{Blocks, Header, Past};
+use maidenlane_bootstrap::{Error, Files, Plan, import};
+use maidenlane_chain::B256;
+use maidenlane_store::bulk::{Format, Table};
+use state::State;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const CHAIN_ID: u64 = 7;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    // Cargo adds `--bench`.
+    let rows = std::env::args().skip(1).find(|argument| argument != "--bench");
+    let rows: usize = rows.ok_or("wants a number of rows; `cargo measure import` has one")?.parse()?;
+    let (dir, state) = (tempfile::tempdir()?, State::of(rows));
+    let (snapshot, code) = (dir.path().join("snapshot"), dir.path().join("code"));
+    state.write(&mut File::create(&snapshot)?)?;
+    fs::write(&code, state::header("code"))?;
+    let (rows, bytes) = (state.rows(), fs::metadata(&snapshot)?.len());
+    println!("{} accounts, {} slots, export of {} MB", state.accounts.len(), state.slots.len(), bytes >> 20);
+    println!(
+        "plain file      {:>9.0} MB/s, synced",
+        rate(bytes, write_plain(&dir.path().join("plain"), bytes)?) / 1e6
+    );
+    let floor = write_sorted(dir.path(), &state)?;
+    println!("sorted files    {:>9.0} rows/s", rate(rows, floor));
+    let chain = Chain::of(state.root)?;
+    for (name, proofs) in [("import", false), ("with nodes", true)] {
+        let state_dir = dir.path().join("state");
+        let files = Files::Export { snapshot: snapshot.clone(), code: code.clone() };
+        let plan = plan(files, &state_dir, proofs);
+        let (before, begun) = (memory::begin()?, Instant::now());
+        import(&plan, &chain, Box::new(|_| ()))?;
+        let (took, grown) = (begun.elapsed(), memory::peak()?.saturating_sub(before));
+        let (per_s, bytes_per_s, ratio) =
+            (rate(rows, took), rate(bytes, took) / 1e6, floor.as_secs_f64() / took.as_secs_f64());
+        let (grown, stored) = (grown >> 20, size(&state_dir)? >> 20);
+        println!(
+            "{name:<15} {per_s:>9.0} rows/s  {bytes_per_s:.0} MB/s  {grown} MB of memory, {stored} MB on the disk"
+        );
+        println!("{name} / sorted files {ratio:>5.2}{}", if proofs { "" } else { "  (goal: at least 0.5)" });
+        fs::remove_dir_all(&state_dir)?;
+    }
+    Ok(())
+}
+
+fn plan(files: Files, state_dir: &Path, proofs: bool) -> Plan {
+    Plan {
+        files,
+        state_dir: state_dir.to_owned(),
+        block: String::new(),
+        chain_id: CHAIN_ID,
+        genesis: None,
+        proofs,
+        restart: false,
+        round_rows: Plan::ROUND_ROWS,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+/// Writes as many bytes to a file.
+fn write_plain(path: &Path, bytes: u64) -> Outcome<Duration> {
+    let (block, begun) = (vec![0x5a; 1 << 20], Instant::now());
+    let mut file = File::create(path)?;
+    for _ in 0..bytes.div_ceil(1 << 20) {
+        file.write_all(&block)?;
+    }
+    file.sync_all()?;
+    let took = begun.elapsed();
+    fs::remove_file(path)?;
+    Ok(took)
+}
+
+/// Writes the rows to sorted files, one for each table.
+fn write_sorted(dir: &Path, state: &State) -> Outcome<Duration> {
+    let (accounts, slots) = (Format::of(Table::Accounts), Format::of(Table::Slots));
+    let (for_accounts, for_slots) = (dir.join("accounts.sst"), dir.join("slots.sst"));
+    let begun = Instant::now();
+    let mut file = accounts.file(&for_accounts)?;
+    for (key, account) in &state.accounts {
+        file.account(*key, account)?;
+    }
+    file.finish()?;
+    let mut file = slots.file(&for_slots)?;
+    for (account, key, value) in &state.slots {
+        file.slot(*account, *key, *value)?;
+    }
+    file.finish()?;
+    let took = begun.elapsed();
+    fs::remove_file(for_accounts)?;
+    fs::remove_file(for_slots)?;
+    Ok(took)
+}
+
+fn size(dir: &Path) -> Outcome<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { size(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+/// Block 0 with the state's root, and nothing before it.
+struct Chain(Header);
+
+impl Chain {
+    fn of(root: B256) -> Outcome<Self> {
+        let header = alloy::consensus::Header { state_root: root, ..Default::default() };
+        Ok(Self(Header::of(alloy::rlp::encode(header).into())?))
+    }
+}
+
+impl Blocks for Chain {
+    fn genesis(&self, _: u64, _: Option<B256>) -> Result<B256, Error> {
+        Ok(self.0.at.hash)
+    }
+
+    fn header(&self, _: &str) -> Result<Header, Error> {
+        Ok(self.0.clone())
+    }
+
+    fn past(&self, header: &Header) -> Result<Past, Error> {
+        Ok(Past { at: header.at, header: header.raw.clone(), content: None })
+    }
+}
