@@ -84,13 +84,26 @@ impl<R: Read> Dump<R> {
 
     fn line(&mut self) -> Result<Option<Line>, Error> {
         self.slots.clear();
+        match self.lines.end() {
+            Ok(()) => return Ok(None),
+            // There is more.
+            Err(error) if error.is_syntax() => {}
+            Err(error) => return Err(self.unreadable(&error)),
+        }
         match line::Seed(&mut self.slots).deserialize(&mut self.lines) {
             Ok(line) => Ok(Some(line)),
-            Err(error) if error.is_eof() && self.lines.end().is_ok() && self.slots.is_empty() => Ok(None),
             Err(error) => match self.slots.failed() {
                 Some(failed) => Err(failed),
-                None => Err(self.wrong(format!("cannot be read: {error}"))),
+                None => Err(self.unreadable(&error)),
             },
+        }
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Error {
+        match error.io_error_kind() {
+            Some(kind) => crate::error::read(&self.path, std::io::Error::new(kind, error.to_string())),
+            None if error.is_eof() => self.wrong("is cut off; dump it again".to_owned()),
+            None => self.wrong(format!("cannot be read: {error}")),
         }
     }
 

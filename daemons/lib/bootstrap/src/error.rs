@@ -56,11 +56,22 @@ pub enum Error {
     )]
     StateRoot { block: BlockRef, expected: B256, found: B256 },
     /// Accounts whose code is in no file.
-    #[error("the code {0} of an account is in none of the files: export code again, after the snapshot")]
+    #[error(
+        "the code {0} of an account is in none of the files: export code again, after the snapshot; a dump must be made without --nocode"
+    )]
     NoCode(B256),
     /// A state directory that is not empty.
     #[error("{} holds block {head}: move it away, or name another `stateDir`", path.display())]
     Occupied { path: PathBuf, head: BlockRef },
+    /// Something else than a database where one belongs.
+    #[error("{} is no database of a replica, or a link to one: move it away", .0.display())]
+    NoDatabase(PathBuf),
+    /// A database that has not what was read.
+    #[error("the database has {found} accounts, {expected} were read: begin anew with --restart")]
+    Rows { expected: u64, found: u64 },
+    /// A node that has dropped the block itself.
+    #[error("the node has no body or no receipts of block {0}: ask one that has")]
+    NoContent(BlockRef),
     /// Another import of the same directory.
     #[error("another import runs in {}", .0.display())]
     Busy(PathBuf),
@@ -128,6 +139,7 @@ impl Error {
                 | Self::StorageRoot { .. }
                 | Self::StateRoot { .. }
                 | Self::NoCode(_)
+                | Self::Rows { .. }
         )
     }
 }
@@ -138,6 +150,17 @@ impl From<ClientError> for Error {
     }
 }
 
+/// True if waiting does not help: a path is not what it should be.
+const fn is_of_paths(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    matches!(
+        kind,
+        AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    )
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
@@ -145,6 +168,8 @@ impl From<Error> for Failure {
             Error::File { .. } | Error::Block { .. } | Error::Journal { .. } => Exit::Data,
             Error::Store(maidenlane_store::Error::InUse { .. }) => Exit::Settings,
             Error::Store(source) if !source.is_disk() => Exit::Data,
+            Error::Io { source, .. } if is_of_paths(source.kind()) => Exit::Settings,
+            Error::Master(error) if error.rpc().is_some() => Exit::Settings,
             Error::Io { .. } | Error::Store(_) | Error::Master(_) | Error::Thread(_) => Exit::GaveUp,
             _ => Exit::Settings,
         };

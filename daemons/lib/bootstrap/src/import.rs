@@ -5,10 +5,11 @@
 //! leaves nothing.
 
 use crate::check::{Check, Counts};
-use crate::error::{Error, io};
+use crate::error::Error;
 use crate::failpoints;
 use crate::journal::{Checked, Journal, Reading, Stage, Work};
 use crate::master::{Blocks, Header};
+use crate::place::Place;
 use crate::progress::{Meter, Report};
 use crate::rounds::{Writer, round};
 use crate::series::{self, Series};
@@ -17,9 +18,8 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_replay::store_path;
 use maidenlane_service::failpoint;
 use maidenlane_store::bulk::{Format, Table};
-use maidenlane_store::{Base, Store};
+use maidenlane_store::{Base, Codes, Store};
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Rows between two entries in the journal: a second or two are done again after a kill.
@@ -71,39 +71,45 @@ pub struct Imported {
 pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Imported, Error> {
     let genesis = blocks.genesis(plan.chain_id, plan.genesis)?;
     let header = blocks.header(&plan.block)?;
-    let dir = plan.state_dir.join("import");
-    let lock = lock(&plan.state_dir)?;
+    let place = Place::lock(&plan.state_dir)?;
     let work =
         Work { files: plan.files.clone(), bytes: plan.files.bytes()?, block: header.at, proofs: plan.proofs };
     if plan.restart {
-        remove(&dir)?;
+        place.discard()?;
     }
-    let placed = in_place(&plan.state_dir, header.at, dir.exists())?;
-    fs::create_dir_all(&dir).map_err(|error| io("create", &dir, error))?;
-    let (journal, stage) = Journal::open(&dir, work)?;
-    let imported = match (placed, &stage) {
-        // Killed between its last two steps.
-        (Some(floor), Stage::Checked(checked)) => {
-            Imported { block: header.at, floor, counts: checked.counts }
-        }
-        _ => {
-            let made =
-                make(&Import { plan, dir: &dir, header: &header, genesis }, &journal, stage, blocks, report);
-            if made.as_ref().is_err_and(Error::is_of_state) {
-                remove(&dir)?;
-            }
-            let imported = made?;
-            failpoint(failpoints::BEFORE_PLACE);
-            // A replica that was started meanwhile has made an empty one.
-            in_place(&plan.state_dir, header.at, false)?;
-            place(&dir, &store_path(&plan.state_dir))?;
-            failpoint(failpoints::AFTER_PLACE);
-            imported
-        }
-    };
-    remove(&dir)?;
-    drop(lock);
+    if let Some((floor, counts)) = finished(&place, &work)? {
+        place.discard()?;
+        return Ok(Imported { block: header.at, floor, counts });
+    }
+    place.begin()?;
+    let (journal, stage) = Journal::open(place.dir(), work)?;
+    // Before anything that it speaks of: files without a journal are nobody's.
+    journal.write(&stage)?;
+    let made =
+        make(&Import { plan, dir: place.dir(), header: &header, genesis }, &journal, stage, blocks, report);
+    if made.as_ref().is_err_and(Error::is_of_state) {
+        place.discard()?;
+    }
+    let imported = made?;
+    failpoint(failpoints::BEFORE_PLACE);
+    place.fill()?;
+    failpoint(failpoints::AFTER_PLACE);
+    place.discard()?;
     Ok(imported)
+}
+
+/// Oldest block and rows of an import of this work that was killed between its last two steps: its database is in place.
+fn finished(place: &Place, work: &Work) -> Result<Option<(u64, Counts)>, Error> {
+    let Some(facts) = place.held()? else { return Ok(None) };
+    let path = place.state_dir().to_owned();
+    match (facts.head, place.is_begun()) {
+        (Some(head), true) if head == work.block => match Journal::open(place.dir(), work.clone())?.1 {
+            Stage::Checked(checked) => Ok(Some((facts.base, checked.counts))),
+            Stage::Reading(_) => Err(Error::Occupied { path, head }),
+        },
+        (Some(head), _) => Err(Error::Occupied { path, head }),
+        (None, _) => Ok(None),
+    }
 }
 
 /// One import on its way.
@@ -139,8 +145,13 @@ fn make(
             failpoint(failpoints::AFTER_TABLE);
         }
     }
-    if let Some(hash) = store.missing_code()? {
-        return Err(Error::NoCode(hash));
+    let (expected, found) = (checked.counts.accounts, store.accounts_with_codes()?);
+    match found {
+        Codes::Missing(hash) => return Err(Error::NoCode(hash)),
+        Codes::Whole { accounts } if accounts != expected => {
+            return Err(Error::Rows { expected, found: accounts });
+        }
+        Codes::Whole { .. } => {}
     }
     let floor = past(import, &store, blocks)?;
     Ok(Imported { block: import.header.at, floor, counts: checked.counts })
@@ -202,6 +213,9 @@ fn past(import: &Import<'_>, store: &Store, blocks: &dyn Blocks) -> Result<u64, 
     let mut floor = base.number.saturating_add(1);
     for header in blocks.ancestry(import.header.clone())?.iter().rev() {
         let past = blocks.past(header)?;
+        if past.at == base && past.content.is_none() {
+            return Err(Error::NoContent(base));
+        }
         floor =
             if past.content.is_none() { past.at.number.saturating_add(1) } else { floor.min(past.at.number) };
         let content = past.content.as_ref().map(|(body, receipts)| (body.as_ref(), receipts.as_ref()));
@@ -210,47 +224,4 @@ fn past(import: &Import<'_>, store: &Store, blocks: &dyn Blocks) -> Result<u64, 
     let Plan { chain_id, proofs, .. } = *import.plan;
     store.begin(&Base { block: base, floor, chain_id, genesis: import.genesis, proofs })?;
     Ok(floor)
-}
-
-/// Looks what is in the place of the database: the oldest block of this import's own, if it was `begun`.
-fn in_place(state_dir: &Path, block: BlockRef, begun: bool) -> Result<Option<u64>, Error> {
-    let path = store_path(state_dir);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let facts = Store::open(&path, CACHE_BYTES)?.facts();
-    match facts.head {
-        // Of a replica that was started before there was anything to begin with.
-        None => remove(&path).map(|()| None),
-        Some(head) if head == block && begun => Ok(Some(facts.base)),
-        Some(head) => Err(Error::Occupied { path: state_dir.to_owned(), head }),
-    }
-}
-
-/// Moves the database to its place.
-fn place(dir: &Path, target: &Path) -> Result<(), Error> {
-    let sync = |path: &Path| File::open(path).and_then(|dir| dir.sync_all());
-    fs::rename(store_path(dir), target)
-        .and_then(|()| target.parent().map_or(Ok(()), sync))
-        .map_err(|error| io("move the database to", target, error))
-}
-
-/// Locks a state directory against other imports, until the file is dropped.
-fn lock(state_dir: &Path) -> Result<File, Error> {
-    let path = state_dir.join("import.lock");
-    fs::create_dir_all(state_dir).map_err(|error| io("create", state_dir, error))?;
-    let lock = File::options().write(true).create(true).truncate(false).open(&path);
-    let lock = lock.map_err(|error| io("open", &path, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(state_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(io("lock", &path, error)),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", path, error)),
-        _ => Ok(()),
-    }
 }

@@ -70,6 +70,11 @@ impl Checked {
     }
 }
 
+/// Path of the journal of an import's directory.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join("journal.json")
+}
+
 /// The journal's file.
 pub(crate) struct Journal {
     path: PathBuf,
@@ -88,7 +93,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Other`] if another work was begun there.
     pub(crate) fn open(dir: &Path, work: Work) -> Result<(Self, Stage), Error> {
-        let path = dir.join("journal.json");
+        let path = path(dir);
         let stage = match fs::read(&path) {
             Ok(json) => {
                 let written: Written = serde_json::from_slice(&json)

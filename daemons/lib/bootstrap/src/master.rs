@@ -167,8 +167,23 @@ impl Header {
     }
 }
 
-/// True if the node says that it has no such block, or no longer.
+/// True if the node says that it has no such block, or no longer. A method that it lacks is another matter.
 fn is_unknown(error: &maidenlane_jsonrpc::Error) -> bool {
     const PRUNED: i32 = 4444;
-    error.code == PRUNED || error.message.contains("not found")
+    const SERVER: i32 = -32_000;
+    error.code == PRUNED || error.code == SERVER && error.message.contains("not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unknown;
+    use maidenlane_jsonrpc::Error;
+
+    #[test]
+    fn a_method_that_a_node_lacks_is_no_block_that_it_lacks() {
+        let error = |code, message: &'static str| Error { code, message: message.into(), data: None };
+        assert!(is_unknown(&error(-32_000, "header #17 not found")));
+        assert!(is_unknown(&error(4444, "pruned history unavailable")));
+        assert!(!is_unknown(&error(-32_601, "Method not found")));
+    }
 }

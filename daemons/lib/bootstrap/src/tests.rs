@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 const CACHE_BYTES: usize = 8 << 20;
 /// Rows of a round: so few that every import has many.
-const ROUND_ROWS: u64 = 50;
+const ROUND_ROWS: u64 = 400;
 
 /// An import into a directory of its own.
 struct World {

@@ -65,6 +65,8 @@ impl Format {
     /// # Errors
     /// When the disk refuses.
     pub fn file(&self, path: &Path) -> Result<File<'_>, Error> {
+        // A database may have a link to one that is there: not its bytes are replaced, but its name.
+        drop(fs::remove_file(path));
         let writer = SstFileWriter::create(&self.options);
         writer.open(path).map_err(|source| Error::rocks("create a file", path, source))?;
         Ok(File { writer, path: path.to_owned(), rows: 0 })

@@ -49,7 +49,7 @@ pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use gaps::Gaps;
 pub use keep::{Keep, Past};
 pub use logs::{Positions, Visitor};
-pub use past::Base;
+pub use past::{Base, Codes};
 pub use read::View;
 pub use write::{Batch, Store};
 

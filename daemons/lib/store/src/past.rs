@@ -12,6 +12,18 @@ use std::collections::HashSet;
 /// Hashes of codes that are known to be there, while those of all accounts are looked for.
 const CODES_MAX: usize = 1 << 18;
 
+/// Codes of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codes {
+    /// Each account has its own, or needs none.
+    Whole {
+        /// Number of accounts.
+        accounts: u64,
+    },
+    /// Hash of a code that an account has and the database has not.
+    Missing(B256),
+}
+
 /// Beginning of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Base {
@@ -62,29 +74,30 @@ impl Store {
         self.write(batch)
     }
 
-    /// Hash of a code that an account has and the database has not.
+    /// Looks for the code of every account.
     ///
     /// # Errors
     /// When the database is damaged.
-    pub fn missing_code(&self) -> Result<Option<B256>, Error> {
+    pub fn accounts_with_codes(&self) -> Result<Codes, Error> {
         let (codes, usual) = (self.table(tables::CODES)?, Account::default().code_hash);
-        let mut known = HashSet::new();
+        let (mut known, mut accounts) = (HashSet::new(), 0);
         for row in self.db.iterator_cf(self.table(tables::ACCOUNTS)?, IteratorMode::Start) {
             let (_, slim) = row.map_err(|source| self.rocks("read accounts", source))?;
             let hash = Account::decode_slim(&slim).map_err(|_| self.damaged("account"))?.code_hash;
+            accounts += 1;
             if hash == usual || known.contains(&hash) {
                 continue;
             }
             let found = self.db.get_pinned_cf(codes, hash).map_err(|source| self.rocks("read", source))?;
             if found.is_none() {
-                return Ok(Some(hash));
+                return Ok(Codes::Missing(hash));
             }
             if known.len() >= CODES_MAX {
                 known.clear();
             }
             known.insert(hash);
         }
-        Ok(None)
+        Ok(Codes::Whole { accounts })
     }
 
     /// Makes the loaded state that of a block, and everything durable. Before that a database shows nothing.

@@ -33,10 +33,6 @@ impl Slots {
         (self.next, self.written, self.reading) = (0, None, None);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.memory.is_empty() && self.written.is_none()
-    }
-
     /// Failure of the disk in a push, which a parser in between can tell as text only.
     pub(super) fn failed(&mut self) -> Option<Error> {
         self.failed.take()

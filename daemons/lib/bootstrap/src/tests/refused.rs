@@ -114,13 +114,35 @@ fn a_dump_that_is_something_else_is_refused_by_name() {
             line(&format!("{{\"storage\":{{\"{}\":\"00\"}}}}", B256::ZERO)),
             "is not the RLP of a number above zero",
         ),
-        (good[..good.len() - 9].to_owned(), "cannot be read: EOF"),
+        (good[..good.len() - 9].to_owned(), "is cut off; dump it again"),
+        (format!("{good}{{\"balance\":\"1\",\"non"), "is cut off; dump it again"),
     ] {
         let world = World::dump(State::generate(7));
         fs::write(world.path("dump"), dump).unwrap();
         let said = refused(&world);
         assert!(said.contains(expect), "{said}");
     }
+}
+
+#[test]
+fn a_compressed_dump_that_is_cut_off_is_refused_by_name() {
+    let whole = sample::gzip(State::generate(7).dump().as_bytes());
+    for bytes in [whole.len() / 2, whole.len() - 3] {
+        let world = World::dump(State::generate(7));
+        fs::write(world.path("dump"), &whole[..bytes]).unwrap();
+        let said = refused(&world);
+        assert!(said.contains("is no whole gzip file"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_left_alone() {
+    let world = World::export(State::generate(7));
+    let note = store_path(&world.plan.state_dir).join("note");
+    fs::create_dir_all(note.parent().unwrap()).unwrap();
+    fs::write(&note, "mine").unwrap();
+    assert!(matches!(world.import(), Err(Error::NoDatabase(_))));
+    assert_eq!(fs::read_to_string(note).unwrap(), "mine");
 }
 
 #[test]

@@ -66,3 +66,36 @@ fn another_work_in_the_same_place_is_refused_until_it_begins_anew() {
     world.plan.restart = true;
     world.import().unwrap();
 }
+
+/// An import that has stopped when all was in its database.
+fn stopped(seed: u64) -> World {
+    let world = World::export(State::generate(seed));
+    world.chain.answers.set(0);
+    world.import().unwrap_err();
+    world.chain.answers.set(usize::MAX);
+    world
+}
+
+#[test]
+fn a_journal_without_its_database_is_not_believed() {
+    let world = stopped(6);
+    fs::remove_dir_all(store_path(&world.plan.state_dir.join("import"))).unwrap();
+    world.check(&world.import().unwrap());
+}
+
+#[test]
+fn files_without_a_journal_are_nobodys() {
+    let (other, mut world) = (stopped(7), World::export(State::generate(8)));
+    world.plan.state_dir = other.plan.state_dir.clone();
+    fs::remove_file(world.plan.state_dir.join("import/journal.json")).unwrap();
+    world.check(&world.import().unwrap());
+}
+
+#[test]
+fn a_removal_that_was_cut_short_is_ended() {
+    let world = stopped(9);
+    let dir = world.plan.state_dir.join("import");
+    fs::rename(&dir, dir.with_extension("old")).unwrap();
+    world.check(&world.import().unwrap());
+    assert!(!dir.with_extension("old").exists());
+}
