@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -24,6 +25,10 @@ use tokio_rustls::TlsAcceptor;
 
 /// Number of header lines that a request may have. Go counts their bytes only; here their size is bounded, too.
 const HEADERS_MAX: usize = 1_000;
+
+/// Time after a stop in which connections are accepted, and first bytes read: what clients sent before it may wait in the
+/// kernel on a busy machine, and closing on it would reset their connections.
+const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// Listening socket.
 #[derive(Debug)]
@@ -78,6 +83,10 @@ pub async fn serve<A: Api>(
     let limits = listener.limits;
     let (closing, closed) = watch::channel(false);
     let (mut connections, mut room) = (JoinSet::new(), Room::new(limits.connections));
+    let stop = async {
+        stop.await;
+        tokio::time::sleep(LAST_CALL).await;
+    };
     tokio::pin!(stop);
     let outcome = loop {
         let placed = tokio::select! {
@@ -90,7 +99,7 @@ pub async fn serve<A: Api>(
                 Ok(accepted) => room.enter(accepted.owner(), accepted),
                 Err(error) if passing(&error) => {
                     // Out of descriptors, most likely: accepting again at once would spin.
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                     None
                 }
                 Err(error) => break Err(error),
@@ -180,9 +189,13 @@ async fn connection<A: Api, S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = listener.limits;
+    let last_call = async {
+        stopped(&mut closed).await;
+        tokio::time::sleep(LAST_CALL).await;
+    };
     let opened = tokio::select! {
         opened = tokio::time::timeout(limits.read, opening::open(stream)) => opened,
-        () = stopped(&mut closed) => return,
+        () = last_call => return,
     };
     let Ok(Ok((stream, is_http2))) = opened else { return };
     let (share, unread) = (listener.in_flight.answers(client.address.clone()), stream.unread());
@@ -233,5 +246,7 @@ mod half_close_tests;
 mod http2_tests;
 #[cfg(test)]
 mod http_tests;
+#[cfg(test)]
+mod stop_tests;
 #[cfg(test)]
 pub(crate) mod tests;
