@@ -212,14 +212,14 @@ fn past(import: &Import<'_>, store: &Store, blocks: &dyn Blocks) -> Result<u64, 
     store.forget_past()?;
     let mut floor = base.number.saturating_add(1);
     for header in blocks.ancestry(import.header.clone())?.iter().rev() {
-        let past = blocks.past(header)?;
-        if past.at == base && past.content.is_none() {
-            return Err(Error::NoContent(base));
-        }
-        floor =
-            if past.content.is_none() { past.at.number.saturating_add(1) } else { floor.min(past.at.number) };
-        let content = past.content.as_ref().map(|(body, receipts)| (body.as_ref(), receipts.as_ref()));
-        store.put_past(past.at, &past.header, content)?;
+        let (at, content) = (header.at, blocks.content(header)?);
+        floor = match &content {
+            Some(_) => floor.min(at.number),
+            None if at == base => return Err(Error::NoContent(base)),
+            None => at.number.saturating_add(1),
+        };
+        let content = content.as_ref().map(|(body, receipts)| (body.as_ref(), receipts.as_ref()));
+        store.put_past(at, &header.raw, content)?;
     }
     let Plan { chain_id, proofs, .. } = *import.plan;
     store.begin(&Base { block: base, floor, chain_id, genesis: import.genesis, proofs })?;

@@ -29,7 +29,7 @@ pub trait Blocks {
     ///
     /// # Errors
     /// When they cannot be had, or are not what the header says.
-    fn past(&self, header: &Header) -> Result<Past, Error>;
+    fn content(&self, header: &Header) -> Result<Option<Content>, Error>;
 
     /// Headers of a block and of those that its state can ask for, the newest first.
     ///
@@ -57,16 +57,8 @@ pub struct Master {
     runtime: Runtime,
 }
 
-/// A block that is older than the feed. Body and receipts are none where the node has dropped them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
-    /// Number and hash.
-    pub at: BlockRef,
-    /// RLP of its header.
-    pub header: Bytes,
-    /// RLP of its body and its receipts.
-    pub content: Option<(Bytes, Bytes)>,
-}
+/// RLP of a block's body, and of its receipts.
+pub type Content = (Bytes, Bytes);
 
 /// Header of a block, decoded as far as anything here needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,18 +130,15 @@ impl Blocks for Master {
         }
     }
 
-    fn past(&self, header: &Header) -> Result<Past, Error> {
+    fn content(&self, header: &Header) -> Result<Option<Content>, Error> {
         let (at, hash) = (header.at, header.at.hash.to_string());
-        let past = |content| Past { at, header: header.raw.clone(), content };
-        let Some(raw) = self.raw::<Bytes>("debug_getRawBlock", &hash)? else { return Ok(past(None)) };
-        let Some(list) = self.raw::<Vec<Bytes>>("debug_getRawReceipts", &hash)? else {
-            return Ok(past(None));
-        };
+        let Some(raw) = self.raw::<Bytes>("debug_getRawBlock", &hash)? else { return Ok(None) };
+        let Some(list) = self.raw::<Vec<Bytes>>("debug_getRawReceipts", &hash)? else { return Ok(None) };
         let receipts = receipts::list_of(&list);
         let checked = block::split(&raw)
             .and_then(|(_, body)| block::check(at.hash, &header.raw, &body, &receipts).map(|_| body));
         let body = checked.map_err(|source| Error::Block { block: at, source })?;
-        Ok(past(Some((body, receipts))))
+        Ok(Some((body, receipts)))
     }
 }
 

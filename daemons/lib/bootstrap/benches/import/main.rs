@@ -9,7 +9,7 @@
 mod memory;
 mod state;
 
-use maidenlane_bootstrap::master::{Blocks, Header, Past};
+use maidenlane_bootstrap::master::{Blocks, Content, Header};
 use maidenlane_bootstrap::{Error, Files, Plan, import};
 use maidenlane_chain::B256;
 use maidenlane_store::bulk::{Format, Table};
@@ -140,7 +140,7 @@ impl Blocks for Chain {
         Ok(self.0.clone())
     }
 
-    fn past(&self, header: &Header) -> Result<Past, Error> {
-        Ok(Past { at: header.at, header: header.raw.clone(), content: None })
+    fn content(&self, _: &Header) -> Result<Option<Content>, Error> {
+        Ok(Some((vec![0xc2, 0xc0, 0xc0].into(), vec![0xc0].into())))
     }
 }

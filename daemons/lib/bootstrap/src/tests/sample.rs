@@ -1,7 +1,7 @@
 //! States made here, as geth would write them, and the few blocks around them.
 
 use crate::Error;
-use crate::master::{Blocks, Header, Past};
+use crate::master::{Blocks, Content, Header};
 use alloy::rlp::{self, Encodable};
 use flate2::{Compression, write::GzEncoder};
 use maidenlane_chain::{Account, B256, Bytes, U256, keccak256};
@@ -194,13 +194,12 @@ impl Blocks for Chain {
         found.cloned().ok_or_else(|| Error::NoBlock(block.to_owned()))
     }
 
-    fn past(&self, header: &Header) -> Result<Past, Error> {
+    fn content(&self, header: &Header) -> Result<Option<Content>, Error> {
         let Some(left) = self.answers.get().checked_sub(1) else {
             return Err(Error::NoBlock("any more".to_owned()));
         };
         self.answers.set(left);
         let (body, receipts) = EMPTY;
-        let content = (header.at.number > 0).then(|| (body.to_vec().into(), receipts.to_vec().into()));
-        Ok(Past { at: header.at, header: header.raw.clone(), content })
+        Ok((header.at.number > 0).then(|| (body.to_vec().into(), receipts.to_vec().into())))
     }
 }
