@@ -15,6 +15,10 @@ let
       "tap/main"
       "replica/main"
     ];
+    existing-node = [
+      "tap/main"
+      "replica/main"
+    ];
     cluster = [
       "tap/a"
       "replica/1"

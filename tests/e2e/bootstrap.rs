@@ -4,7 +4,9 @@ mod adopted;
 
 use std::fs;
 
-use maidenlane_tests::{compare::Question, geth::chaingen, product, rpc::Client, scenario::Net, wait};
+use maidenlane_tests::{
+    chain::Scheme, compare::Question, geth::chaingen, product, rpc::Client, scenario::Net, wait,
+};
 use serde_json::{Value, json};
 
 use crate::consensus::PATIENCE;
@@ -74,33 +76,33 @@ fn check_proofs(master: &Client, replica: &Client) {
 
 #[test]
 fn a_geth_without_the_hook_becomes_a_master() {
-    let Some(world) = Adopted::dumped(Net::build, BLOCKS) else { return };
+    let Some(world) = Adopted::dumped(Net::build, Scheme::Hash, BLOCKS) else { return };
     dumped_way(world, false);
 }
 
 #[test]
 fn an_imported_state_can_be_proved() {
-    let Some(world) = Adopted::dumped(Net::proving, BLOCKS) else { return };
+    let Some(world) = Adopted::dumped(Net::proving, Scheme::Path, BLOCKS) else { return };
     dumped_way(world, true);
 }
 
-/// Points of an import at which it is killed, each for its first and its third passage, if it has that many.
-fn points() -> Vec<String> {
-    let text = fs::read_to_string(product::root().join("daemons/lib/bootstrap/src/failpoints.rs")).unwrap();
-    let all: Vec<&str> =
-        text.split('"').skip(1).step_by(2).filter(|word| word.starts_with("import.")).collect();
+/// Points at which a command is killed, of those that its crate names, each for its first passage and another one.
+fn points(of: &str, prefix: &str, nth: u32) -> Vec<String> {
+    let path = product::root().join(format!("daemons/lib/{of}/src/failpoints.rs"));
+    let text = fs::read_to_string(path).unwrap();
+    let all: Vec<&str> = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(prefix)).collect();
     assert!(all.len() > 5, "{all:?}");
-    all.into_iter().flat_map(|name| [1, 3].map(|nth| format!("{name}:{nth}"))).collect()
+    all.into_iter().flat_map(|name| [1, nth].map(|nth| format!("{name}:{nth}"))).collect()
 }
 
 #[test]
 fn an_import_killed_at_any_point_goes_on() {
-    let Some(mut world) = Adopted::dumped(Net::proving, BLOCKS) else { return };
+    let Some(mut world) = Adopted::dumped(Net::proving, Scheme::Path, BLOCKS) else { return };
     let state = world.net.replica_daemon(0).unwrap().state().to_owned();
     let whole = world.imported();
     let dump = world.net.dump(0).unwrap();
     let mut killed = 0;
-    for name in points() {
+    for name in points("bootstrap", "import.", 3) {
         fs::remove_dir_all(&state).unwrap();
         let output = world.import(world.base, &name);
         // Some are passed once.
@@ -118,20 +120,44 @@ fn an_import_killed_at_any_point_goes_on() {
     world.net.node().stop().unwrap();
 }
 
-/// The way of large states: what geth has on its disk is exported from a copy, which executes the blocks above again.
+/// The way of large states: what geth has on its disk is exported from a copy, and another one executes the blocks above.
 #[test]
-fn a_copy_of_its_disk_gives_a_large_state() {
-    let Some(mut world) = Adopted::copied(Net::build, MANY_BLOCKS) else { return };
-    // Whoever names the wrong block is told the root, and finds the right one.
-    let refused = said(&world.import(MANY_BLOCKS.into(), ""));
-    let root = refused.split("the state has root ").nth(1).and_then(|rest| rest.split(',').next());
-    let (root, master) = (root.unwrap_or_else(|| panic!("{refused}")), world.net.master());
-    let has_root = |number: &u64| {
-        let block = master.call("eth_getBlockByNumber", &json!([format!("{number:#x}"), false])).unwrap();
-        block["stateRoot"] == root
-    };
-    world.base =
-        (1..u64::from(MANY_BLOCKS)).rev().find(has_root).unwrap_or_else(|| panic!("no block has {root}"));
+fn a_large_state_is_adopted_though_each_step_is_killed() {
+    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
+    let plan = String::from_utf8(world.adopt(&["--plan"], "").stdout).unwrap();
+    assert!(plan.contains("runs at block 200, its disk 128 blocks behind"), "{plan}");
+    assert!(plan.contains("execute 128 blocks once more"), "{plan}");
+    let refused = said(&world.adopt(&[], ""));
+    assert!(refused.contains("geth, or one of its commands, runs on"), "{refused}");
+    world.net.node().stop().unwrap();
+    // geth goes on after all, and what was begun is of no use.
+    assert_eq!(world.adopt(&[], "adopt.copied").status.code(), None);
+    world.resumed();
+    world.grow(0, 2);
+    world.net.node().stop().unwrap();
+    let (data, whole) = (world.data(), world.adopted(&[]));
+    assert_eq!(whole["head"], u64::from(MANY_BLOCKS) + 2, "{whole}");
+    assert_eq!(world.adopted(&[]), whole, "done twice");
+    println!("geth could not run for {} ms", whole["downtime_ms"]);
+    for name in points("adopt", "adopt.", 2) {
+        fs::remove_dir_all(world.path("adopt")).unwrap();
+        let output = world.adopt(&[], &name);
+        // Most are passed once.
+        assert!(output.status.code().is_none() || name.ends_with(":2"), "{name}: {}", said(&output));
+        let again = world.adopted(&[]);
+        assert_eq!((&again["hash"], &again["head"]), (&whole["hash"], &whole["head"]), "{name}");
+        assert!(!world.path("adopt/state").exists(), "{name} left its copy");
+    }
+    assert!(world.data() == data, "the node's own data have changed");
+    world.hooked();
+    imported_way(world);
+}
+
+/// A replica begins with what was exported, and follows.
+fn imported_way(mut world: Adopted) {
+    // Whoever names the wrong block is told the root.
+    let refused = said(&world.import(world.base + 1, ""));
+    assert!(refused.contains("the state has root"), "{refused}");
     let done = world.imported();
     assert_eq!((&done["number"], &done["oldestBlock"]), (&json!(world.base), &json!(0)), "{done}");
     assert!(done["slots"].as_u64().unwrap() > 100, "{done}");
@@ -144,4 +170,28 @@ fn a_copy_of_its_disk_gives_a_large_state() {
     world.net.stop().unwrap();
     let config = world.net.replica_daemon(0).unwrap().config().display().to_string();
     world.net.command(&["replica", "verify", "--config", &config]).unwrap();
+}
+
+/// A geth that was killed has lost what it held in memory: at its next start it rewinds.
+#[test]
+fn a_geth_that_was_killed_is_not_adopted() {
+    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
+    world.grow(0, 3);
+    world.net.node().kill();
+    let output = world.adopt(&[], "");
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+    assert!(said(&output).contains("does not take over what the node held in memory"), "{}", said(&output));
+    assert!(!world.path("adopt/state").exists() && !world.path("adopt/rerun").exists());
+    fs::remove_file(world.net.node().data().join("geth/triedb/merkle.journal")).unwrap();
+    let refused = said(&world.adopt(&[], ""));
+    assert!(refused.contains("geth has left no journal"), "{refused}");
+}
+
+/// A state kept by hash is that of the head only.
+#[test]
+fn a_state_kept_by_hash_is_dumped() {
+    let Some(mut world) = Adopted::stock(Net::build, Scheme::Hash, BLOCKS) else { return };
+    world.net.node().stop().unwrap();
+    let refused = said(&world.adopt(&["--plan"], ""));
+    assert!(refused.contains("geth keeps its state by hash") && refused.contains("--dump"), "{refused}");
 }

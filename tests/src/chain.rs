@@ -10,7 +10,16 @@ pub enum Chain {
     /// `genesis.json`, `chain.rlp` and `headfcu.json` in this directory.
     Import(PathBuf),
     /// The same, imported and run by a geth without the hook.
-    Stock(PathBuf),
+    Stock(PathBuf, Scheme),
     /// A real geth's answers out of `tests/vectors`: needs no Go.
     Recorded,
+}
+
+/// How a geth keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Trie nodes by hash.
+    Hash,
+    /// Trie nodes by path.
+    Path,
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
-    chain::Chain,
+    chain::{Chain, Scheme},
     failure::{Doing, Failure, Outcome},
     geth::engine::Engine,
     install::GETH_ENV,
@@ -160,9 +160,12 @@ impl Node {
     ) -> Outcome<Self> {
         let mut node = Self::new(geth, dir, chain)?;
         prepare(&mut node);
-        if matches!(chain, Chain::Stock(_)) {
+        if let Chain::Stock(_, scheme) = chain {
             node.tracer = Tracer::None;
-            node.eager();
+            match scheme {
+                Scheme::Hash => node.argument("--state.scheme=hash"),
+                Scheme::Path => node.eager(),
+            }
         }
         match chain {
             Chain::Developer => {
@@ -171,7 +174,7 @@ impl Node {
                 fs::write(&genesis, text).doing(|| format!("write {}", genesis.display()))?;
                 node.init(&genesis)?;
             }
-            Chain::Import(from) | Chain::Stock(from) => {
+            Chain::Import(from) | Chain::Stock(from, _) => {
                 node.init(&from.join("genesis.json"))?;
                 node.import(&from.join("chain.rlp"), node.tracer)?;
             }

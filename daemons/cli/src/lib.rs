@@ -11,6 +11,7 @@ mod error;
 mod geth;
 mod install;
 mod log;
+mod master;
 mod output;
 mod replica;
 mod tap;
@@ -46,6 +47,9 @@ enum Noun {
     /// The log that carries feeds
     #[command(subcommand)]
     Log(Box<log::Verb>),
+    /// A geth that a feed is to tell of
+    #[command(subcommand)]
+    Master(master::Verb),
     /// A replica that has stopped
     #[command(subcommand)]
     Replica(replica::Verb),
@@ -84,6 +88,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Geth(verb) => geth::run(&verb, output),
         Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(*verb, output),
+        Noun::Master(verb) => master::run(&verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
     }

@@ -87,7 +87,7 @@ fn settings_are_checked_normalized_and_typed() {
 #[test]
 fn every_deployment_loads() {
     let mut instances = Vec::new();
-    for deployment in ["one-machine", "cluster"] {
+    for deployment in ["one-machine", "existing-node", "cluster"] {
         for daemon in ["tap", "replica"] {
             for entry in fs::read_dir(root().join("dhall/deploy").join(deployment).join(daemon)).unwrap() {
                 let file = entry.unwrap().path();
@@ -96,7 +96,7 @@ fn every_deployment_loads() {
             }
         }
     }
-    assert_eq!(instances.len(), 6);
+    assert_eq!(instances.len(), 8);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A network whose master was synced by a geth without the hook, and whose consensus client is the test.
 
-use std::{fs, path::PathBuf, process::Output};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Output};
 
 use maidenlane_tests::{
+    chain::Scheme,
     compare::{self, Comparison, Question},
     failure::Outcome,
     geth::{
@@ -10,8 +11,7 @@ use maidenlane_tests::{
         engine::{Attributes, Engine},
     },
     install::GETH,
-    master::{self, Node, Tracer},
-    process,
+    master::{self, Tracer},
     product::Product,
     rpc::{Client, quantity},
     scenario::{Carrier, Chain, Net, Plan},
@@ -46,13 +46,14 @@ pub(super) struct Adopted {
 
 impl Adopted {
     /// A geth without the hook, synced to a chain whose end is final; `None`, said aloud, without Go.
-    pub(super) fn stock(build: fn(&Plan) -> Outcome<Net>, blocks: u32) -> Option<Self> {
+    pub(super) fn stock(build: fn(&Plan) -> Outcome<Net>, scheme: Scheme, blocks: u32) -> Option<Self> {
         if !GETH.met() {
             println!("not run: no Go for a real geth");
             return None;
         }
         let chain = chaingen::varied(blocks, 5).unwrap();
-        let plan = Plan { chain: Chain::Stock(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
+        let plan =
+            Plan { chain: Chain::Stock(chain.clone(), scheme), carrier: Carrier::Segment, replicas: 1 };
         let mut net = build(&plan).unwrap();
         let engine = net.node().engine().unwrap();
         engine.announce(&chain.join("headfcu.json")).unwrap();
@@ -62,61 +63,71 @@ impl Adopted {
         Some(Self { net, engine, chain: vec![(hash, time)], base: blocks.into(), export: Vec::new() })
     }
 
-    /// The same two blocks later, whose end is not final, with the state of its head dumped, and run with the hook.
-    pub(super) fn dumped(build: fn(&Plan) -> Outcome<Net>, blocks: u32) -> Option<Self> {
-        let mut world = Self::stock(build, blocks)?;
+    /// The same two blocks later, whose end is not final, adopted with the state of its head, and run with the hook.
+    pub(super) fn dumped(build: fn(&Plan) -> Outcome<Net>, scheme: Scheme, blocks: u32) -> Option<Self> {
+        let mut world = Self::stock(build, scheme, blocks)?;
         world.grow(0, 2);
         world.chain.drain(..2);
-        world.base += 2;
         world.net.node().stop().unwrap();
-        let (dump, file) = (world.net.node().run(&["snapshot", "dump"]).unwrap(), world.path("dump"));
-        fs::write(&file, dump).unwrap();
-        world.export = vec!["--dump".to_owned(), file.display().to_string()];
+        world.adopted(&["--dump"]);
+        assert_eq!(world.base, u64::from(blocks) + 2);
         world.hooked();
         Some(world)
     }
 
-    /// The same by way of two copies: one executes the blocks above its disk's state once more, with the hook, and from the
-    /// other that state is exported while geth runs again. Its own data are not touched.
-    pub(super) fn copied(build: fn(&Plan) -> Outcome<Net>, blocks: u32) -> Option<Self> {
-        let mut world = Self::stock(build, blocks)?;
-        world.net.node().stop().unwrap();
-        let (rerun, state) = (world.copy("rerun"), world.copy("state"));
-        let above = world.path("above.rlp");
-        state.run(&["export", &above.display().to_string(), "1", &blocks.to_string()]).unwrap();
-        // Of what geth held in memory when it stopped; without it, geth stands where its disk does.
-        fs::remove_file(rerun.data().join("geth/triedb/merkle.journal")).unwrap();
-        rerun.import(&above, Tracer::Hook).unwrap();
-        world.hooked();
-        for kind in ["snapshot", "code"] {
-            let file = world.path(&format!("{kind}.gz")).display().to_string();
-            state.run(&["db", "export", kind, &file]).unwrap();
-            world.export.extend([format!("--{kind}"), file]);
+    /// `maidenlane master adopt`, killed at a point, if one is named.
+    pub(super) fn adopt(&mut self, more: &[&str], killed: &str) -> Output {
+        let hook = json!({"spool": self.net.node().spool()}).to_string();
+        let mut command = Product::build().unwrap().command("maidenlane");
+        command.args(["master", "adopt", "--hook", &hook]).args(more);
+        command.arg("--geth").arg(master::build().unwrap()).arg("--ipc").arg(self.net.node().ipc());
+        command.arg("--datadir").arg(self.net.node().data()).arg("--work").arg(self.path("adopt"));
+        command.env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
+    }
+
+    /// The same to its end; what it exported is what is imported.
+    pub(super) fn adopted(&mut self, more: &[&str]) -> Value {
+        let output = self.adopt(more, "");
+        let done: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+        self.base = done["number"].as_u64().unwrap();
+        self.export = done["files"].as_array().unwrap().iter().fold(Vec::new(), |mut arguments, file| {
+            let file = file.as_str().unwrap();
+            arguments.extend([format!("--{}", file.rsplit('/').next().unwrap()), file.to_owned()]);
+            arguments
+        });
+        done
+    }
+
+    /// Every byte of the node's data.
+    pub(super) fn data(&mut self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut all, mut directories) = (BTreeMap::new(), vec![self.net.node().data()]);
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    directories.push(entry);
+                } else {
+                    all.insert(entry.clone(), fs::read(entry).unwrap());
+                }
+            }
         }
-        Some(world)
+        all
     }
 
-    /// A node on a copy of the master's data, with the master's spool.
-    fn copy(&mut self, name: &str) -> Node {
-        let (master, chain) = (master::build().unwrap(), Chain::Stock(PathBuf::new()));
-        let mut node = Node::new(&master, &self.path(name), &chain).unwrap();
-        node.eager();
-        node.hook("spool", self.net.node().spool().display().to_string().into());
-        let mut cp = std::process::Command::new("cp");
-        process::output(cp.args(["-a", "--reflink=auto"]).args([self.net.node().data(), node.data()]))
-            .unwrap();
-        node
+    /// Runs the node again, as it was.
+    pub(super) fn resumed(&mut self) {
+        self.net.node().restart().unwrap();
+        self.engine.choose(&self.chain.last().unwrap().0, None).unwrap();
     }
 
     /// Runs the master with the hook, and lets the tap begin where its spool does.
-    fn hooked(&mut self) {
+    pub(super) fn hooked(&mut self) {
         self.net.node().tracer(Tracer::Hook);
-        self.net.node().restart().unwrap();
-        self.engine.choose(&self.chain[0].0, None).unwrap();
+        self.resumed();
         self.net.tap().edit(settings::adopting).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.net.dir().join(name)
     }
 

@@ -94,7 +94,11 @@ impl Master {
         Ok(Self { client, runtime })
     }
 
-    fn call<R: DeserializeOwned>(&self, method: &str, params: Value) -> Result<R, Error> {
+    /// Calls any method.
+    ///
+    /// # Errors
+    /// As the node answers.
+    pub fn call<R: DeserializeOwned>(&self, method: &str, params: Value) -> Result<R, Error> {
         Ok(self.runtime.block_on(self.client.call(method, params))?)
     }
 

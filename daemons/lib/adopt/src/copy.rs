@@ -1,0 +1,114 @@
+//! Copies of a data directory that take seconds and little room: whatever never changes again is shared.
+
+use crate::data_dir::{DataDir, Entry, Share};
+use crate::error::{Error, io};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+
+/// Sizes of a copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Bytes of the files that it shares.
+    pub(crate) shared_bytes: u64,
+    /// Bytes of the files that it has for itself.
+    pub(crate) own_bytes: u64,
+}
+
+/// Sizes of a copy in `work`, which need not be there. Files are shared only within one file system.
+pub(crate) fn sizes(data_dir: &DataDir, work: &Path) -> Result<Sizes, Error> {
+    let there = existing(work);
+    let device = fs::metadata(there).map_err(io("look at", there))?.dev();
+    let mut sizes = Sizes::default();
+    for entry in data_dir.files()? {
+        match entry.share {
+            Share::Link if entry.meta.dev() == device => sizes.shared_bytes += entry.meta.len(),
+            _ => sizes.own_bytes += entry.meta.len(),
+        }
+    }
+    Ok(sizes)
+}
+
+/// Makes a copy in `target`, instead of whatever is there, and returns it. A file system that can clone files clones those
+/// that are not shared.
+pub(crate) fn copy(data_dir: &DataDir, target: &Path) -> Result<DataDir, Error> {
+    remove(target)?;
+    let owner = data_dir.owner()?;
+    let mut made = BTreeSet::new();
+    for entry in data_dir.files()? {
+        let to = target.join(&entry.to);
+        if let Some(parent) = to.parent() {
+            directories(parent, target, owner, &mut made)?;
+        }
+        put(&entry, &to, owner)?;
+    }
+    // geth must not meet names whose bytes a power cut has taken.
+    let all = File::open(target).map_err(io("open", target))?;
+    rustix::fs::syncfs(&all).map_err(|error| io("sync", target)(error.into()))?;
+    DataDir::open(target, None)
+}
+
+/// Makes a directory, and those above it up to `root`, for geth's user.
+fn directories(
+    path: &Path,
+    root: &Path,
+    owner: (u32, u32),
+    made: &mut BTreeSet<PathBuf>,
+) -> Result<(), Error> {
+    if made.contains(path) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|_| path != root) {
+        directories(parent, root, owner, made)?;
+    }
+    fs::create_dir_all(path).and_then(|()| give(path, owner)).map_err(io("create", path))?;
+    made.insert(path.to_owned());
+    Ok(())
+}
+
+fn put(entry: &Entry, to: &Path, owner: (u32, u32)) -> Result<(), Error> {
+    if entry.share == Share::Link {
+        match fs::hard_link(&entry.from, to) {
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
+            linked => return linked.map_err(io("link", &entry.from)),
+        }
+    }
+    fs::copy(&entry.from, to).map_err(io("copy", &entry.from))?;
+    give(to, owner).map_err(io("give to geth's user", to))
+}
+
+/// Gives something to geth's user, if that is another one.
+pub(crate) fn give(path: &Path, (user, group): (u32, u32)) -> std::io::Result<()> {
+    let meta = fs::metadata(path)?;
+    if (meta.uid(), meta.gid()) == (user, group) { Ok(()) } else { chown(path, Some(user), Some(group)) }
+}
+
+/// Removes a directory, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that are free for geth's user where a path is, or would be.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64, Error> {
+    let path = existing(path);
+    let found = rustix::fs::statvfs(path).map_err(|error| io("look at", path)(error.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// The path, or the nearest one above it that is there.
+fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(path)
+}

@@ -1,0 +1,94 @@
+//! Errors of an adoption: what is wrong, and what to do.
+
+use crate::facts::Objection;
+use maidenlane_chain::B256;
+use maidenlane_service::{Exit, Failure};
+use std::path::{Path, PathBuf};
+
+/// An adoption that cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum Error {
+    /// The disk refused.
+    #[error("{verb} {}", path.display())]
+    Io {
+        verb: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something else than a data directory.
+    #[error("{} is no data directory of geth: it has no {missing}", path.display())]
+    NoDataDir { path: PathBuf, missing: &'static str },
+    /// A node that runs.
+    #[error("geth, or one of its commands, runs on {}: stop it (`systemctl stop geth`) and repeat; nothing was done", .0.display())]
+    Running(PathBuf),
+    /// Something in the way.
+    #[error("this node cannot be adopted as it is:{}", lines(.0))]
+    Objections(Vec<Objection>),
+    /// A geth that has no hook.
+    #[error("{} is no geth with the hook ({said}): `maidenlane geth build --out DIR` makes one", path.display())]
+    NoHook { path: PathBuf, said: String },
+    /// A command of geth that failed.
+    #[error("`geth {what}` failed ({status}); all that it said is in {}, at the end:\n{said}", log.display())]
+    Command { what: String, status: String, log: PathBuf, said: String },
+    /// A command of geth whose output is another than expected.
+    #[error("`geth {what}` printed no {field}: is this a geth from 1.17.0 to 1.17.10?")]
+    Unreadable { what: &'static str, field: &'static str },
+    /// A geth that does not know the state of the head.
+    #[error(
+        "this geth does not take over what the node held in memory, and would rewind from block {0}: the node was killed, or \
+         is of another version. Start it as it was, with the version of this geth, let it follow the chain, stop it cleanly \
+         and repeat"
+    )]
+    Rewinds(u64),
+    /// A state older than the blocks that were looked at.
+    #[error(
+        "none of the {blocks} blocks up to {head} has the state {root} that is on the disk: use --dump, which takes that of the head"
+    )]
+    NoBase { blocks: u64, head: u64, root: B256 },
+    /// Blocks that were not executed to the end.
+    #[error("the blocks were executed up to {found} only, not to {head}; what geth said is in {}", log.display())]
+    NotExecuted { head: u64, found: u64, log: PathBuf },
+    /// A file of blocks that geth wrote.
+    #[error("{} is no file of blocks: {why}", path.display())]
+    Blocks { path: PathBuf, why: String },
+    /// Another adoption of the same directory.
+    #[error("another adoption runs in {}", .0.display())]
+    Busy(PathBuf),
+    /// A work directory of another node.
+    #[error("{} is of the adoption of {}: name another --work, or remove it", work.display(), begun.display())]
+    Other { work: PathBuf, begun: PathBuf },
+    /// A work directory with something else in it.
+    #[error("{} holds something else than an adoption: name an empty --work", .0.display())]
+    Foreign(PathBuf),
+    /// A node that does not answer, or refuses.
+    #[error(transparent)]
+    Node(#[from] maidenlane_bootstrap::Error),
+}
+
+fn lines(objections: &[Objection]) -> String {
+    objections.iter().map(|objection| format!("\n  - {objection}")).collect()
+}
+
+pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { verb, path: path.to_owned(), source }
+}
+
+impl Error {
+    /// True if the node has to do something before it can be adopted.
+    pub(crate) const fn is_of_node(&self) -> bool {
+        matches!(self, Self::Objections(_) | Self::Rewinds(_) | Self::NoBase { .. })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match error {
+            Error::Node(error) => return error.into(),
+            Error::Io { .. } | Error::Command { .. } | Error::NotExecuted { .. } => Exit::GaveUp,
+            _ => Exit::Settings,
+        };
+        Self::new(exit, error)
+    }
+}

@@ -1,0 +1,104 @@
+//! Journal of an adoption: how far it has come, for the next start.
+
+use crate::error::{Error, io};
+use crate::way::Way;
+use maidenlane_chain::{B256, BlockRef};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Work that the journal is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) way: Way,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Nothing of use is there.
+    Begun,
+    /// The copy whose state is exported is there.
+    Copied {
+        /// Data of the node that it was made of.
+        fingerprint: B256,
+    },
+    /// The blocks above the state are in the spool.
+    Executed {
+        fingerprint: B256,
+        /// Block whose state is exported.
+        base: BlockRef,
+        head: u64,
+    },
+    /// geth was told to start.
+    Released(Released),
+    /// The state is exported.
+    Exported(Released),
+}
+
+/// Results of the part for which geth had to be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Released {
+    /// Block whose state is exported.
+    pub(crate) base: BlockRef,
+    pub(crate) head: u64,
+    pub(crate) downtime_ms: u64,
+}
+
+/// The journal's file, in a directory that is locked against other adoptions.
+pub(crate) struct Journal {
+    path: PathBuf,
+    work: Work,
+    _lock: File,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    work: Work,
+    stage: Stage,
+}
+
+impl Journal {
+    /// Locks `dir`, opens the journal in it, and tells how far this work is.
+    pub(crate) fn open(dir: &Path, work: Work) -> Result<(Self, Stage), Error> {
+        let (path, lock_path) = (dir.join("adopt.json"), dir.join("lock"));
+        let foreign =
+            !path.exists() && !lock_path.exists() && fs::read_dir(dir).is_ok_and(|all| all.count() > 0);
+        if foreign {
+            return Err(Error::Foreign(dir.to_owned()));
+        }
+        fs::create_dir_all(dir).map_err(io("create", dir))?;
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(io("open", &lock_path))?;
+        lock.try_lock().map_err(|_| Error::Busy(dir.to_owned()))?;
+        let stage = match fs::read(&path) {
+            Ok(json) => {
+                let written: Written =
+                    serde_json::from_slice(&json).map_err(|_| Error::Foreign(dir.to_owned()))?;
+                if written.work.data_dir != work.data_dir {
+                    return Err(Error::Other { work: dir.to_owned(), begun: written.work.data_dir });
+                }
+                // The other way begins anew.
+                if written.work == work { written.stage } else { Stage::Begun }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Stage::Begun,
+            Err(error) => return Err(io("read", &path)(error)),
+        };
+        Ok((Self { path, work, _lock: lock }, stage))
+    }
+
+    /// Writes how far it is, durably.
+    pub(crate) fn write(&self, stage: Stage) -> Result<(), Error> {
+        let new = self.path.with_extension("new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(&serde_json::to_vec(&Written { work: self.work.clone(), stage })?)?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)?;
+            self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        };
+        write().map_err(io("write", &self.path))
+    }
+}
