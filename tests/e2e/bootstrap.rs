@@ -2,10 +2,11 @@
 
 mod adopted;
 
-use std::fs;
+use std::{fs, time::Instant};
 
 use maidenlane_tests::{
-    chain::Scheme, compare::Question, geth::chaingen, product, rpc::Client, scenario::Net, wait,
+    chain::Scheme, compare::Question, geth::chaingen, master::Tracer, product, rpc::Client, scenario::Net,
+    wait,
 };
 use serde_json::{Value, json};
 
@@ -185,6 +186,43 @@ fn a_geth_that_was_killed_is_not_adopted() {
     fs::remove_file(world.net.node().data().join("geth/triedb/merkle.journal")).unwrap();
     let refused = said(&world.adopt(&[], ""));
     assert!(refused.contains("geth has left no journal"), "{refused}");
+}
+
+/// A master is lost with its disk and its spool. A node that never had the hook takes over its feed, whose replicas go on.
+#[test]
+fn another_node_takes_over_the_feed_of_a_lost_master() {
+    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
+    world.net.node().stop().unwrap();
+    let other = world.another();
+    world.adopted(&[]);
+    world.hooked();
+    world.imported();
+    let base = world.base;
+    world.net.start().unwrap();
+    world.grow(0, 3);
+    world.followed();
+    world.shared(&other, 3);
+    world.net.tap().stop().unwrap();
+    world.lost(other);
+    let begun = Instant::now();
+    fs::remove_dir_all(world.path("adopt")).unwrap();
+    let done = world.adopted(&[]);
+    assert!(world.base < u64::from(MANY_BLOCKS) && done["head"] == u64::from(MANY_BLOCKS) + 3, "{done}");
+    world.net.node().tracer(Tracer::Hook);
+    world.resumed();
+    world.net.tap().start().unwrap();
+    world.grow(0, 2);
+    world.followed();
+    println!("the next block was published {} ms after the loss", begun.elapsed().as_millis());
+    world.base = base;
+    world.check();
+    let records = world.net.feed().unwrap();
+    let of = |kind: &str| {
+        let kinds = records.iter().map(|line| line.get("entry").unwrap_or(line).get("record"));
+        kinds.filter(|found| found.and_then(Value::as_str) == Some(kind)).count()
+    };
+    assert_eq!((of("Open"), of("Start")), (2, 1), "a second writer goes on where the first one was");
+    world.net.stop().unwrap();
 }
 
 /// A state kept by hash is that of the head only.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Output};
 
+use alloy::primitives::hex;
 use maidenlane_tests::{
     chain::Scheme,
     compare::{self, Comparison, Question},
@@ -11,7 +12,8 @@ use maidenlane_tests::{
         engine::{Attributes, Engine},
     },
     install::GETH,
-    master::{self, Tracer},
+    master::{self, Node, Tracer},
+    process,
     product::Product,
     rpc::{Client, quantity},
     scenario::{Carrier, Chain, Net, Plan},
@@ -125,6 +127,49 @@ impl Adopted {
         self.net.node().tracer(Tracer::Hook);
         self.resumed();
         self.net.tap().edit(settings::adopting).unwrap();
+    }
+
+    /// Another node with the blocks of this one, which is stopped, and without the hook.
+    pub(super) fn another(&mut self) -> Node {
+        let chain = Chain::Stock(PathBuf::new(), Scheme::Path);
+        let mut node = Node::new(&master::build().unwrap(), &self.path("another"), &chain).unwrap();
+        node.tracer(Tracer::None);
+        node.eager();
+        let mut cp = std::process::Command::new("cp");
+        process::output(cp.arg("-a").args([self.net.node().data(), node.data()])).unwrap();
+        node
+    }
+
+    /// Has another node execute the newest blocks of this one.
+    pub(super) fn shared(&mut self, node: &Node, blocks: u64) {
+        let (master, file) = (self.net.master(), self.path("shared.rlp"));
+        let head = master.block_number().unwrap();
+        let raw = |number: u64| {
+            let block = master.call("debug_getRawBlock", &json!([format!("{number:#x}")])).unwrap();
+            hex::decode(block.as_str().unwrap().trim_start_matches("0x")).unwrap()
+        };
+        fs::write(&file, (head - blocks + 1..=head).flat_map(raw).collect::<Vec<u8>>()).unwrap();
+        node.import(&file, Tracer::None).unwrap();
+    }
+
+    /// Loses the master with its disk; the other node is there in its place, stopped, and its spool is what the tap reads.
+    pub(super) fn lost(&mut self, other: Node) {
+        let node = self.net.node();
+        node.kill();
+        for gone in [node.data(), node.spool()] {
+            fs::remove_dir_all(gone).unwrap();
+        }
+        let lost = std::mem::replace(node, other);
+        self.engine = node.engine().unwrap();
+        let moved = [(lost.spool(), node.spool()), (lost.ipc(), node.ipc())];
+        self.net
+            .tap()
+            .edit(|text| {
+                moved.iter().fold(text.to_owned(), |text, (from, to)| {
+                    text.replace(&from.display().to_string(), &to.display().to_string())
+                })
+            })
+            .unwrap();
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
