@@ -136,12 +136,23 @@ fn a_large_state_is_adopted_though_each_step_is_killed() {
     world.resumed();
     world.grow(0, 2);
     world.net.node().stop().unwrap();
-    let (data, whole) = (world.data(), world.adopted(&[]));
+    let whole = world.adopted(&[]);
     assert_eq!(whole["head"], u64::from(MANY_BLOCKS) + 2, "{whole}");
     assert_eq!(world.adopted(&[]), whole, "done twice");
+    // Nor is what was done once, when geth has run since and is stopped again.
+    world.resumed();
+    world.grow(0, 1);
+    world.net.node().stop().unwrap();
+    // Frames of the first adoption begin at another block.
+    let refused = said(&world.adopt(&[], ""));
+    assert!(refused.contains("the spool is not empty"), "{refused}");
+    fs::remove_dir_all(world.net.node().spool()).unwrap();
+    let (data, whole) = (world.data(), world.adopted(&[]));
+    assert_eq!(whole["head"], u64::from(MANY_BLOCKS) + 3, "{whole}");
     println!("geth could not run for {} ms", whole["downtime_ms"]);
     for name in points("adopt", "adopt.", 2) {
         fs::remove_dir_all(world.path("adopt")).unwrap();
+        fs::remove_dir_all(world.net.node().spool()).unwrap();
         let output = world.adopt(&[], &name);
         // Most are passed once.
         assert!(output.status.code().is_none() || name.ends_with(":2"), "{name}: {}", said(&output));
@@ -171,6 +182,26 @@ fn imported_way(mut world: Adopted) {
     world.net.stop().unwrap();
     let config = world.net.replica_daemon(0).unwrap().config().display().to_string();
     world.net.command(&["replica", "verify", "--config", &config]).unwrap();
+}
+
+/// A command that is killed leaves a geth that executes blocks, and no other one may write to the spool until that ends.
+#[test]
+fn a_geth_that_outlives_the_command_keeps_others_out() {
+    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
+    world.net.node().stop().unwrap();
+    let go_on = world.orphaned();
+    for _ in 0..2 {
+        let refused = said(&world.adopt(&[], ""));
+        assert!(refused.contains("geth, or one of its commands, runs on"), "{refused}");
+    }
+    assert!(world.net.node().restart().is_err(), "a geth started beside it");
+    fs::write(go_on, "").unwrap();
+    wait::until("it to end", PATIENCE, || match world.adopt(&[], "") {
+        done if done.status.success() => Ok(()),
+        refused => Err(said(&refused)),
+    })
+    .unwrap();
+    assert_eq!(world.adopted(&[])["head"], MANY_BLOCKS);
 }
 
 /// A geth that was killed has lost what it held in memory: at its next start it rewinds.

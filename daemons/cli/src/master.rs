@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use maidenlane_adopt::{Adopted, Adoption, DataDir, Event, Geth, Way, adopt, plan::Plan};
+use maidenlane_adopt::{Adopted, Adoption, DataDir, Event, Geth, Hook, Way, adopt, plan::Plan};
 use maidenlane_bootstrap::master::Master;
 use maidenlane_jsonrpc::client::Endpoint;
 use maidenlane_service::Failure;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{error::Error, output::Output};
 
@@ -30,8 +30,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     geth: PathBuf,
     /// Settings of the hook, as geth is given them by --vmtrace.jsonconfig, such as '{"spool":"/var/lib/maidenlane/spool"}'
-    #[arg(long, value_name = "JSON", value_parser = hook)]
-    hook: String,
+    #[arg(long, value_name = "JSON")]
+    hook: Hook,
     /// Where copies and export go, on the file system of the data directory; `.adopt` behind its name, if none is named
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
@@ -44,15 +44,6 @@ pub(crate) struct Options {
     /// IPC path of the running node, for --plan; `geth.ipc` in the data directory, if none is named
     #[arg(long, value_name = "FILE")]
     ipc: Option<PathBuf>,
-}
-
-/// Settings of the hook.
-fn hook(text: &str) -> Result<String, String> {
-    let json: Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
-    match json.get("spool").and_then(Value::as_str) {
-        Some(spool) if Path::new(spool).is_absolute() => Ok(text.to_owned()),
-        _ => Err("it must name a \"spool\", by an absolute path".to_owned()),
-    }
 }
 
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
@@ -145,17 +136,4 @@ fn next(done: &Adopted, ipc: &Path) -> String {
          maidenlane replica import --config /etc/maidenlane/replica/main.dhall{names} --block {block} --node {ipc}",
         done.block
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hook;
-
-    #[test]
-    fn a_hook_needs_a_spool() {
-        assert!(hook(r#"{"spool":"/var/lib/maidenlane/spool","proofs":true}"#).is_ok());
-        for bad in ["", "spool", "{}", r#"{"spool":1}"#, r#"{"spool":"spool"}"#] {
-            assert!(hook(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,6 +1,12 @@
 //! A network whose master was synced by a geth without the hook, and whose consensus client is the test.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Output};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use alloy::primitives::hex;
 use maidenlane_tests::{
@@ -79,12 +85,39 @@ impl Adopted {
 
     /// `maidenlane master adopt`, killed at a point, if one is named.
     pub(super) fn adopt(&mut self, more: &[&str], killed: &str) -> Output {
+        let mut command = self.adopting(&master::build().unwrap());
+        command.args(more).env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
+    }
+
+    /// The command.
+    fn adopting(&mut self, geth: &Path) -> Command {
         let hook = json!({"spool": self.net.node().spool()}).to_string();
         let mut command = Product::build().unwrap().command("maidenlane");
-        command.args(["master", "adopt", "--hook", &hook]).args(more);
-        command.arg("--geth").arg(master::build().unwrap()).arg("--ipc").arg(self.net.node().ipc());
-        command.arg("--datadir").arg(self.net.node().data()).arg("--work").arg(self.path("adopt"));
-        command.env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
+        command.args(["master", "adopt", "--hook", &hook, "--geth"]).arg(geth);
+        command.arg("--ipc").arg(self.net.node().ipc()).arg("--work").arg(self.path("adopt"));
+        command.arg("--datadir").arg(self.net.node().data());
+        command
+    }
+
+    /// Kills the command while its geth executes blocks, which goes on when the file that is returned is there.
+    pub(super) fn orphaned(&mut self) -> PathBuf {
+        let [geth, begun, go_on] = ["geth.sh", "begun", "go-on"].map(|name| self.path(name));
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in */dev/null) ;; *' import '*) : > {}; until test -e {}; do sleep 0.05; done;; esac\nexec {} \"$@\"\n",
+            begun.display(),
+            go_on.display(),
+            master::build().unwrap().display()
+        );
+        fs::write(&geth, script).unwrap();
+        fs::set_permissions(&geth, Permissions::from_mode(0o755)).unwrap();
+        let mut child = self.adopting(&geth).spawn().unwrap();
+        wait::until("the blocks to be executed", PATIENCE, || {
+            if begun.exists() { Ok(()) } else { Err("not begun".to_owned()) }
+        })
+        .unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        go_on
     }
 
     /// The same to its end; what it exported is what is imported.
@@ -135,7 +168,7 @@ impl Adopted {
         let mut node = Node::new(&master::build().unwrap(), &self.path("another"), &chain).unwrap();
         node.tracer(Tracer::None);
         node.eager();
-        let mut cp = std::process::Command::new("cp");
+        let mut cp = Command::new("cp");
         process::output(cp.arg("-a").args([self.net.node().data(), node.data()])).unwrap();
         node
     }

@@ -9,6 +9,7 @@ use crate::failpoints;
 use crate::geth::{Commands, Geth};
 use crate::journal::{Journal, Released, Stage, Work};
 use crate::metadata::Metadata;
+use crate::spool::Hook;
 use crate::way::Way;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::failpoint;
@@ -32,8 +33,8 @@ pub struct Adoption {
     pub work: PathBuf,
     /// A geth with the hook.
     pub geth: Geth,
-    /// Settings of the hook, as geth is given them, in JSON.
-    pub hook: String,
+    /// Settings of the hook.
+    pub hook: Hook,
     /// How the state is to be had.
     pub way: Way,
 }
@@ -86,9 +87,7 @@ pub fn adopt(adoption: &Adoption, tell: &mut dyn FnMut(Event)) -> Result<Adopted
     let commands = Commands { geth: &adoption.geth, log: &log, owner };
     let run = Run { adoption, commands, journal };
     let released = match stage {
-        Stage::Exported(released) if run.files().iter().all(|file| file.exists()) => {
-            return run.end(released);
-        }
+        Stage::Exported(released) if run.is_of_use(released)? => return run.end(released),
         Stage::Released(released) => released,
         stage => run.release(stage, tell)?,
     };
@@ -109,20 +108,29 @@ impl Run<'_> {
         self.adoption.work.join(name)
     }
 
+    /// True unless the export is gone, or geth has run since and is stopped: whoever stopped it wants another one.
+    fn is_of_use(&self, released: Released) -> Result<bool, Error> {
+        let data_dir = &self.adoption.data_dir;
+        let begins_anew = data_dir.lock().is_ok() && data_dir.fingerprint()? != released.fingerprint;
+        Ok(!begins_anew && self.files().iter().all(|file| file.exists()))
+    }
+
     /// Everything for which geth must be stopped.
     fn release(&self, stage: Stage, tell: &mut dyn FnMut(Event)) -> Result<Released, Error> {
         let begun = Instant::now();
         let lock = self.adoption.data_dir.lock()?;
-        let executed = self.execute(stage, &lock, tell);
+        let fingerprint = self.adoption.data_dir.fingerprint()?;
+        let executed = self.execute(stage, fingerprint, &lock, tell);
         if executed.as_ref().is_err_and(Error::is_of_node) {
             // Copies keep files alive that geth has done with.
             self.journal.write(Stage::Begun)?;
             ["state", "rerun"].iter().try_for_each(|name| copy::remove(&self.path(name)))?;
         }
         let (base, head) = executed?;
+        self.adoption.hook.take_over(self.commands.owner)?;
         failpoint(failpoints::EXECUTED);
         let downtime_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let released = Released { base, head, downtime_ms };
+        let released = Released { fingerprint, base, head, downtime_ms };
         self.journal.write(Stage::Released(released))?;
         Ok(released)
     }
@@ -131,10 +139,10 @@ impl Run<'_> {
     fn execute(
         &self,
         stage: Stage,
+        fingerprint: B256,
         lock: &File,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(BlockRef, u64), Error> {
-        let fingerprint = self.adoption.data_dir.fingerprint()?;
         // Where geth has run since, the copies are of an older state.
         match stage {
             Stage::Executed { fingerprint: of, base, head } if of == fingerprint => return Ok((base, head)),
@@ -181,6 +189,7 @@ impl Run<'_> {
             syncing: None,
             node_version: None,
             geth_version: geth.version().to_owned(),
+            spool_empty: self.adoption.hook.is_empty()?,
             copied_bytes,
             free_bytes: copy::free_bytes(work)?,
         };
@@ -227,7 +236,8 @@ impl Run<'_> {
             fs::remove_file(rerun.journal()).map_err(io("remove", &rerun.journal()))?;
             failpoint(failpoints::BEFORE_EXECUTION);
             tell(Event::Executing { base, head });
-            self.commands.execute(&rerun, &file, &self.adoption.hook, lock)?;
+            let hook = self.adoption.hook.beside(self.commands.owner)?;
+            self.commands.execute(&rerun, &file, &hook, lock)?;
             let found = self.commands.metadata(&rerun, &self.adoption.work)?;
             if found.head_hash != metadata.head_hash {
                 return Err(Error::NotExecuted {
@@ -282,7 +292,7 @@ impl Run<'_> {
     /// Leaves nothing but the export.
     fn end(&self, released: Released) -> Result<Adopted, Error> {
         copy::remove(&self.path("state"))?;
-        let Released { base, head, downtime_ms } = released;
+        let Released { base, head, downtime_ms, .. } = released;
         Ok(Adopted { block: base, head, downtime_ms, files: self.files() })
     }
 }

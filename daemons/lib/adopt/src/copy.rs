@@ -85,6 +85,11 @@ pub(crate) fn give(path: &Path, (user, group): (u32, u32)) -> std::io::Result<()
     if (meta.uid(), meta.gid()) == (user, group) { Ok(()) } else { chown(path, Some(user), Some(group)) }
 }
 
+/// Makes the names in a directory durable.
+pub(crate) fn sync(dir: &Path) -> Result<(), Error> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io("sync", dir))
+}
+
 /// Removes a directory, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {

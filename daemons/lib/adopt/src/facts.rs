@@ -19,6 +19,8 @@ pub struct Facts {
     pub node_version: Option<String>,
     /// Version of the geth with the hook.
     pub geth_version: String,
+    /// True if there is nothing in the spool.
+    pub spool_empty: bool,
     /// Bytes that the copies take.
     pub copied_bytes: u64,
     /// Bytes that are free where they go.
@@ -53,6 +55,12 @@ pub enum Objection {
         "the node runs geth {node}, the one with the hook is {geth}: bring the node itself to that version first"
     )]
     Version { node: String, geth: String },
+    /// Frames of another adoption, or of a feed.
+    #[error(
+        "the spool is not empty: name an empty one, or, if no tap reads it, remove what is in it; geth has the hook already if \
+         a feed is told from it"
+    )]
+    Spool,
     /// Too little room.
     #[error(
         "the copies take {copied_bytes} bytes, {free_bytes} are free: name a --work directory on the file system of the \
@@ -72,6 +80,7 @@ pub fn objections(facts: &Facts) -> Vec<Objection> {
         (facts.flat == Some(false), Objection::NotFlat),
         (bulk && facts.scheme == Scheme::Hash, Objection::HashScheme),
         (facts.scheme == Scheme::Path && facts.journal == Some(false), Objection::NoJournal),
+        (!facts.spool_empty, Objection::Spool),
         (copied_bytes > free_bytes, Objection::Disk { copied_bytes, free_bytes }),
     ];
     let found = all.into_iter().filter_map(|(speaks, objection)| speaks.then_some(objection));
@@ -99,6 +108,7 @@ mod tests {
             syncing: Some(false),
             node_version: Some("1.17.2-stable".to_owned()),
             geth_version: "1.17.5-stable".to_owned(),
+            spool_empty: true,
             copied_bytes: 10,
             free_bytes: 10,
         }
@@ -120,6 +130,7 @@ mod tests {
             flat: Some(false),
             syncing: Some(true),
             node_version: Some("1.16.9-stable".to_owned()),
+            spool_empty: false,
             copied_bytes: 11,
             ..facts()
         };
@@ -127,6 +138,7 @@ mod tests {
             Objection::Syncing,
             Objection::NotFlat,
             Objection::NoJournal,
+            Objection::Spool,
             Objection::Disk { copied_bytes: 11, free_bytes: 10 },
             Objection::Version { node: "1.16.9-stable".to_owned(), geth: "1.17.5-stable".to_owned() },
         ];

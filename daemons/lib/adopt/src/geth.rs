@@ -4,6 +4,7 @@ use crate::copy::remove_file;
 use crate::data_dir::DataDir;
 use crate::error::{Error, io};
 use crate::metadata::Metadata;
+use crate::spool::Hook;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
@@ -91,9 +92,10 @@ impl Commands<'_> {
 
     /// Executes blocks with the hook. The node's lock stays with the command, should it outlive its caller: a spool has one
     /// writer.
-    pub(crate) fn execute(&self, data: &DataDir, file: &Path, hook: &str, lock: &File) -> Result<(), Error> {
+    pub(crate) fn execute(&self, data: &DataDir, file: &Path, hook: &Hook, lock: &File) -> Result<(), Error> {
         let file = file.display().to_string();
-        let arguments = ["--vmtrace", HOOK, "--vmtrace.jsonconfig", hook, "import", &file];
+        let hook = hook.to_string();
+        let arguments = ["--vmtrace", HOOK, "--vmtrace.jsonconfig", &hook, "import", &file];
         self.run(data, "import", &arguments, None, Some(lock))
     }
 

@@ -41,6 +41,8 @@ pub(crate) enum Stage {
 /// Results of the part for which geth had to be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Released {
+    /// Data of the node as it was.
+    pub(crate) fingerprint: B256,
     /// Block whose state is exported.
     pub(crate) base: BlockRef,
     pub(crate) head: u64,

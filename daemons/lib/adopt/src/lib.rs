@@ -8,6 +8,7 @@
 //! | `data_dir` | geth's data directory: which files a copy may share, and the lock that keeps geth from starting |
 //! | `copy` | copies of it |
 //! | `geth` | geth's own commands on a copy |
+//! | `spool` | settings of the hook, and the frames of an adoption |
 //! | `way` | how a node keeps its state, and how that is to be had |
 //! | `metadata` | what `geth db metadata` prints |
 //! | `above` | the block of a state's root, among blocks that geth exported |
@@ -33,10 +34,12 @@ mod geth;
 mod journal;
 mod metadata;
 pub mod plan;
+mod spool;
 mod way;
 
 pub use adopt::{Adopted, Adoption, Event, adopt};
 pub use data_dir::DataDir;
 pub use error::Error;
 pub use geth::Geth;
+pub use spool::Hook;
 pub use way::Way;

@@ -65,6 +65,7 @@ impl Plan {
             syncing: node.as_ref().map(|node| node.syncing),
             node_version: node.as_ref().map(|node| node.version.clone()),
             geth_version: geth.version().to_owned(),
+            spool_empty: adoption.hook.is_empty()?,
             copied_bytes: sizes.own_bytes.saturating_mul(way.copies()),
             free_bytes,
         };
