@@ -108,6 +108,11 @@ impl InFlight {
         self.share(&self.notifications, owner)
     }
 
+    /// Turns of an owner.
+    pub(crate) fn turns(&self, owner: &Owner) -> Turns {
+        self.turns.of(owner)
+    }
+
     fn share(&self, budget: &Arc<Budget>, owner: Owner) -> Arc<Share> {
         let turns = self.turns.of(&owner);
         Arc::new(Share { budget: Arc::clone(budget), owner, used: AtomicUsize::new(0), turns })

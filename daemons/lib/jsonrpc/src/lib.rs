@@ -20,6 +20,7 @@
 //! | `http` | one HTTP request to its answer: CORS, authentication, gzip, upgrade |
 //! | `http2` | HTTP/2 connections: streams, idle and slow clients |
 //! | `turns` | turns of batches on the IO threads, of which every owner has his |
+//! | `write_turns` | turns of writers: long answers are written piece by piece |
 //! | `room` | places of connections, of which nobody takes all |
 //! | `opening` | how a connection begins and ends |
 //! | [`listener`] | rules of one listener, and callers at it |
@@ -93,6 +94,7 @@ pub mod tls;
 mod turns;
 mod websocket;
 mod write_timeout;
+mod write_turns;
 
 pub use args::Args;
 pub use dispatch::Api;

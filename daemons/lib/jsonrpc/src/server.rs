@@ -11,6 +11,7 @@ use crate::owner::Owner;
 use crate::room::Room;
 use crate::websocket::Frames;
 use crate::write_timeout::WriteTimeout;
+use crate::write_turns::WriteTurns;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
@@ -126,12 +127,13 @@ async fn welcome<A: Api>(
     mut closed: watch::Receiver<bool>,
 ) {
     let limits = listener.limits;
+    let turns = listener.in_flight.turns(&accepted.owner());
     match accepted {
         Accepted::Tcp(stream, address) => {
             let address = Owner::at(address);
             // Without it an answer waits for the client's delayed acknowledgement.
             let _ = stream.set_nodelay(true);
-            let stream = WriteTimeout::new(stream, limits.write);
+            let stream = WriteTurns::new(WriteTimeout::new(stream, limits.write), turns);
             let Some(tls) = &listener.tls else {
                 let client = Client { address, certificate: None };
                 return connection(stream, client, api, listener, closed).await;
@@ -150,7 +152,8 @@ async fn welcome<A: Api>(
             }
         }
         Accepted::Unix(stream) => {
-            let mut values = Values::new(WriteTimeout::new(stream, limits.write), limits.body_bytes);
+            let stream = WriteTurns::new(WriteTimeout::new(stream, limits.write), turns);
+            let mut values = Values::new(stream, limits.body_bytes);
             // The file system decided who may connect.
             let caller = Caller { listener, identity: None, address: Owner::default() };
             let share = caller.listener.in_flight.answers(caller.address.clone());
