@@ -24,7 +24,7 @@ use crate::consensus::PATIENCE;
 /// Blocks below the head that are asked about.
 const ASKED_BLOCKS: u64 = 20;
 /// Parts of the names of methods that need no state.
-const STATELESS: [&str; 6] = [
+pub(super) const STATELESS: [&str; 6] = [
     "eth_getBlock",
     "eth_getTransactionBy",
     "eth_getTransactionReceipt",
@@ -116,7 +116,7 @@ impl Adopted {
         self.net.tap().edit(settings::adopting).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.net.dir().join(name)
     }
 
