@@ -11,6 +11,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History
+    , Backfill = replica.Backfill
+    , BlockSource = replica.BlockSource
     , Transactions = replica.Transactions
     , Accept = replica.Accept
     , Filters = replica.Filters

@@ -3,6 +3,8 @@ let common = ./common.dhall
 
 let History = ./types/History.dhall
 
+let Backfill = ./types/Backfill.dhall
+
 let Transactions = ./types/Transactions.dhall
 
 let Filters = ./types/Filters.dhall
@@ -38,6 +40,8 @@ in  { Type = ./types/Replica.dhall
     , Rpc
     , MethodTimeout = { Type = ./types/MethodTimeout.dhall, default = {=} }
     , History
+    , Backfill = { Type = Backfill, default = { from = 0, rate_kBps = 10000 } }
+    , BlockSource = ./types/BlockSource.dhall
     , Transactions
     , Filters
     , Accept =
@@ -46,6 +50,7 @@ in  { Type = ./types/Replica.dhall
       { rpc = Rpc::{=}
       , history = History.All
       , proofs = None History
+      , backfill = None Backfill
       , undoBlocks = 90000
       , maxLagBlocks = 2
       , maxSilence_ms = 15000

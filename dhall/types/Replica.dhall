@@ -1,4 +1,8 @@
 { admin : { behindProxy : Bool, listen : Text }
+, backfill : Optional { from : Natural
+    , rate_kBps : Natural
+    , sources : List < Era : Text | Export : Text | Node : Text >
+    }
 , chain : { genesis : Optional Text, id : Natural, name : Text }
 , feed : { log : < Kafka : { brokers : List Text
             , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >

@@ -1,6 +1,7 @@
 //! A geth that was synced without the hook becomes a master, and a replica begins with the state that geth exports.
 
 mod adopted;
+mod backfill;
 
 use std::{fs, time::Instant};
 

@@ -21,6 +21,9 @@ const IN_REORGS: [&str; 2] = ["tap.between_undo_and_advance", "replica.after_und
 const WHEN_FINAL: [&str; 1] = ["tap.before_spool_delete"];
 /// Points that a replica passes when its feed told no senders.
 const WHEN_FILLING: [&str; 1] = ["replica.before_fill"];
+/// Points that a replica passes when it brings blocks from before its beginning: `tests/e2e/bootstrap/backfill.rs` kills it there.
+const WHEN_BACKFILLING: [&str; 4] =
+    ["replica.before_past", "replica.after_past", "replica.before_floor", "replica.after_floor"];
 /// The first passage falls into the start, the third into the work.
 const TIMES: [u32; 2] = [1, 3];
 /// A daemon under way passes each of its points at every block.
@@ -35,7 +38,7 @@ fn names(daemon: &str, folder: &str) -> Vec<String> {
     let prefix = format!("{daemon}.");
     let quoted = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(&prefix));
     let all: Vec<&str> = quoted.collect();
-    let elsewhere = || IN_REORGS.iter().chain(&WHEN_FINAL).chain(&WHEN_FILLING);
+    let elsewhere = || IN_REORGS.iter().chain(&WHEN_FINAL).chain(&WHEN_FILLING).chain(&WHEN_BACKFILLING);
     let unknown = elsewhere().find(|name| name.starts_with(&prefix) && !all.contains(name));
     assert_eq!(unknown, None, "no such point");
     let passed = all.iter().filter(|name| !elsewhere().any(|other| other == *name));

@@ -98,6 +98,10 @@ const LISTENER: &str = "{ name = \"rpc\", listen = \"127.0.0.1:0\", socketMode =
     \x20   , access = [] : List { name : Text, proof : < Bearer : Text | Certificate : Text | Jwt : Text >\n\
     \x20     , namespaces : Optional (List Text), maySend : Bool, callsPerSecond : Optional Natural } }";
 
+/// Type of the settings of a back-fill.
+const BACKFILL: &str =
+    "{ from : Natural, rate_kBps : Natural, sources : List < Era : Text | Export : Text | Node : Text > }";
+
 /// A replica's settings, with every bound generous enough that only a defect reaches it.
 #[must_use]
 pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
@@ -113,6 +117,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          , filters = < Off | Own | Shared : Text >.Own\n\
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
+         , backfill = None {BACKFILL}\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
         shared(chain_id, carrier, state),
@@ -129,6 +134,17 @@ pub fn taking(replica: &str) -> String {
 #[must_use]
 pub fn sharing(replica: &str, key: &Path) -> String {
     replica.replace("Shared : Text >.Own", &format!("Shared : Text >.Shared {}", text(key)))
+}
+
+/// A replica's settings with a back-fill down to a block, at a rate, from these sources: kinds and paths.
+#[must_use]
+pub fn backfilling(replica: &str, from: u64, rate_kbps: u64, sources: &[(&str, &Path)]) -> String {
+    let source = |(kind, path): &(&str, &Path)| {
+        format!("< Era : Text | Export : Text | Node : Text >.{kind} {}", text(path))
+    };
+    let sources: Vec<_> = sources.iter().map(source).collect();
+    let fields = format!("from = {from}, rate_kBps = {rate_kbps}, sources = [ {} ]", sources.join(", "));
+    replica.replace(&format!("None {BACKFILL}"), &format!("Some {{ {fields} }}"))
 }
 
 /// A path as a Dhall text.

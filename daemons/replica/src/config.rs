@@ -1,7 +1,9 @@
 //! The replica's settings.
 
+mod backfill;
 mod rpc;
 
+pub use backfill::{BackfillRaw, BlockSourceRaw};
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
 
 use crate::{filters, submission};
@@ -34,6 +36,8 @@ pub struct ReplicaRaw {
     pub history: HistoryRaw,
     /// Trie history: how far back state can be proved, at most as far as `history`; `None` keeps no trie nodes.
     pub proofs: Option<HistoryRaw>,
+    /// Blocks from before the database's beginning, brought behind the head; `None` brings none.
+    pub backfill: Option<BackfillRaw>,
     /// Deepest reorg that can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
     /// Blocks behind the master beyond which the replica is stale.
@@ -113,6 +117,8 @@ pub struct Settings {
     pub proofs_topic: Option<String>,
     /// Retention of state, trie nodes and undo data.
     pub keep: Keep,
+    /// Plan of the back-fill, where there is one.
+    pub backfill: Option<maidenlane_backfill::Plan>,
     /// Bounds of staleness.
     pub fresh: Fresh,
     /// Block cache of the database.
@@ -143,6 +149,7 @@ impl maidenlane_config::Settings for Settings {
 
     fn validate(raw: ReplicaRaw, checker: &mut Checker) -> Option<Self> {
         let keep = keep(&raw, checker);
+        let backfill = checker.inside("backfill", |checker| backfill::plan(raw.backfill.as_ref(), checker));
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
         let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
@@ -178,6 +185,7 @@ impl maidenlane_config::Settings for Settings {
             transactions,
             filters,
             keep: keep?,
+            backfill: backfill?,
             fresh: Fresh {
                 lag_blocks_max: lag_blocks_max?,
                 silence_max: silence?,

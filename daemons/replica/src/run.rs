@@ -4,13 +4,19 @@ use crate::config::Settings;
 use crate::filters::{self, Filters};
 use crate::rpc::{Rpc, Sinks};
 use crate::submission;
+use maidenlane_backfill::Plan;
+use maidenlane_backfill::job::PIECES_MAX;
 use maidenlane_config::shapes;
 use maidenlane_jsonrpc::listeners;
 use maidenlane_log::Backend;
+use maidenlane_replay::Live;
+use maidenlane_replay::behind::Past;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::run::Loop;
-use maidenlane_service::{Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup};
+use maidenlane_service::{Addresses, Context, Current, Exit, Failure, Health, Shutdown, TaskGroup, tracer};
+use maidenlane_store::Piece;
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
 
 /// Interval of attempts to make the key of filters on a disk that refuses, and their number.
@@ -37,8 +43,14 @@ impl maidenlane_service::Daemon for Daemon {
         let log = first.backend().map_err(|error| Failure::new(Exit::Settings, error))?;
         let fresh = settings.part(|settings| settings.fresh);
         let shutdown = tasks.shutdown().clone();
-        let (follow, follows) =
+        let (mut follow, follows) =
             Loop::new(Self::NAME, first.replay(log.clone()), fresh, health.clone(), &metrics, shutdown);
+        let mut fill = None;
+        if let Some(plan) = first.backfill.clone() {
+            let (sender, pieces) = mpsc::sync_channel(PIECES_MAX);
+            follow = follow.with_past(Past { pieces, from: plan.from });
+            fill = Some(Fill { plan, pieces: sender, tasks: tasks.clone(), health: health.clone() });
+        }
         tasks.spawn_thread("follow", move || Ok(follow.run()?))?;
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
@@ -56,7 +68,12 @@ impl maidenlane_service::Daemon for Daemon {
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
-                Some(Ok(heads)) => serve(heads, &settings, sinks, &health, &addresses, &shutdown).await,
+                Some(Ok(heads)) => {
+                    if let Some(fill) = fill {
+                        fill.start(Arc::clone(&heads))?;
+                    }
+                    serve(heads, &settings, sinks, &health, &addresses, &shutdown).await
+                }
                 // The follower died before it followed: its error is the one to report, not ours.
                 Some(Err(_)) => {
                     shutdown.triggered().await;
@@ -66,6 +83,26 @@ impl maidenlane_service::Daemon for Daemon {
             }
         });
         Ok(())
+    }
+}
+
+/// Back-fill that begins once the replica follows.
+struct Fill {
+    plan: Plan,
+    pieces: SyncSender<Piece>,
+    tasks: TaskGroup,
+    health: Health,
+}
+
+impl Fill {
+    fn start(self, heads: Arc<HeadTracker>) -> Result<(), Failure> {
+        let Self { plan, pieces, tasks, health } = self;
+        let (live, shutdown): (Arc<dyn Live>, _) = (heads, tasks.shutdown().clone());
+        tasks.spawn_thread("backfill", move || {
+            maidenlane_backfill::run(&plan, &live, &pieces, &health, &shutdown, &tracer::logging())?;
+            submission::await_shutdown(&shutdown);
+            Ok(())
+        })
     }
 }
 

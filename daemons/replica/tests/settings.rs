@@ -4,7 +4,8 @@ use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
-    AcceptRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
+    AcceptRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw,
+    Settings, TransactionsRaw,
 };
 use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<RpcRaw>("Rpc"),
         TypeFile::of::<MethodTimeoutRaw>("MethodTimeout"),
         TypeFile::of::<HistoryRaw>("History"),
+        TypeFile::of::<BackfillRaw>("Backfill"),
+        TypeFile::of::<BlockSourceRaw>("BlockSource"),
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
         TypeFile::of::<FiltersRaw>("Filters"),
@@ -62,13 +65,17 @@ fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
          {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
-         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, transactions = M.Accept.default }}",
+         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, transactions = M.Accept.default, \
+         backfill = M.Backfill.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
     let full = load::<Settings>(&dhall().join("examples/full/replica.dhall")).unwrap().settings;
     let (history, proofs) = (Past::Blocks(100_000), Some(Past::Blocks(10_000)));
     assert_eq!(full.keep, Keep { undo_blocks: 90_000, history, proofs });
+    let backfill = full.backfill.unwrap();
+    assert_eq!((backfill.from, backfill.bytes_per_s), (15_537_394, 10_000_000));
+    assert_eq!(backfill.sources.len(), 2);
     assert_eq!(full.rpc.pool_threads, 8);
     let taken = full.transactions.unwrap();
     assert_eq!(

@@ -170,6 +170,19 @@ in  M.Replica::{
     -- blocks, which is then also the deepest reorg. None keeps no trie nodes. Wants `proofs` at the tap and a database that has
     -- them from its beginning; with None they are deleted. Default None.
     , proofs = Some (M.History.Blocks 10000)
+    -- Blocks and receipts from before the database's beginning, brought while it serves, downward. None, or left out,
+    -- brings none.
+    , backfill = Some M.Backfill::{
+      -- Down to this block; what is below is answered as pruned (4444). Default 0.
+      , from = 15537394
+      -- Asked for each block in this order; whoever has it first gives it, and what is not right is refused. M.BlockSource.Era
+      -- and a directory of era1 and ere archives; M.BlockSource.Node and the IPC socket or URL of a node with debug_getRaw*;
+      -- M.BlockSource.Export and a file of `geth export`, which has no receipts, so that another must have them. Required.
+      , sources =
+        [ M.BlockSource.Era "/srv/era", M.BlockSource.Node "/run/geth/geth.ipc" ]
+      -- Most kilobytes a second, of blocks and receipts, beside the heads. Default 10000.
+      , rate_kBps = 10000
+      }
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000
     -- Further behind the master than this, state is not served. Default 2. Reloads.

@@ -32,7 +32,7 @@ use crate::consensus::PATIENCE;
 /// Blocks below the head that are asked about.
 const ASKED_BLOCKS: u64 = 20;
 /// Parts of the names of methods that need no state.
-const STATELESS: [&str; 6] = [
+pub(super) const STATELESS: [&str; 6] = [
     "eth_getBlock",
     "eth_getTransactionBy",
     "eth_getTransactionReceipt",

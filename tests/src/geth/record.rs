@@ -1,7 +1,7 @@
 //! Recordings of a real geth, committed under `tests/vectors/` for machines without Go.
 //!
-//! `chain/` is our own chain through all forks, `spool/` what the hook wrote while geth imported it, and `rpc/` what
-//! geth answered afterwards, in the `.io` form that [`crate::rpc_compat`] reads.
+//! `chain/` is our own chain through all forks, `spool/` what the hook wrote while geth imported it, `rpc/` what geth
+//! answered afterwards, in the `.io` form that [`crate::rpc_compat`] reads, and `era/` what it exported of its history.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -20,6 +20,8 @@ use crate::{
 /// Long enough to pass through every fork, small enough to commit.
 const BLOCKS: u32 = 64;
 const TRANSACTIONS: u32 = 3;
+/// The last block before the merge: `era1` has no others.
+const BEFORE_MERGE: u32 = 23;
 /// Of each method, spread over the whole chain.
 const CASES_PER_METHOD: usize = 9;
 /// Larger answers show nothing that smaller ones do not.
@@ -41,8 +43,21 @@ pub fn run() -> Outcome<bool> {
     let spool = node.spool();
     node.stop()?;
     let bytes = copy(&spool, &home.join("spool"))?;
+    history(&node, &home.join("era"))?;
     println!("recorded {BLOCKS} blocks: {bytes} bytes of spool, {cases} answers, in {}", home.display());
     Ok(true)
+}
+
+/// geth's archives of the whole chain, and of what is before the merge.
+fn history(stopped: &Node, to: &Path) -> Outcome<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    let path = to.display().to_string();
+    for (format, last) in [("ere", BLOCKS), ("era1", BEFORE_MERGE)] {
+        stopped.run(&["export-history", "--era.format", format, &path, "0", &last.to_string()])?;
+    }
+    Ok(fs::remove_file(to.join("checksums.txt"))?)
 }
 
 fn rpc(master: &Client, to: &Path) -> Outcome<usize> {

@@ -94,6 +94,26 @@ impl Master {
         Ok(Self { client, runtime })
     }
 
+    /// Header and body of a block, unchecked; none where they were dropped.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    pub fn block(&self, at: BlockRef) -> Result<Option<(Bytes, Bytes)>, Error> {
+        let Some(raw) = self.raw::<Bytes>("debug_getRawBlock", &at.hash.to_string())? else {
+            return Ok(None);
+        };
+        block::split(&raw).map(Some).map_err(|source| Error::Block { block: at, source })
+    }
+
+    /// Receipts of a block, unchecked; none where they were dropped.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    pub fn receipts(&self, at: BlockRef) -> Result<Option<Bytes>, Error> {
+        let list = self.raw::<Vec<Bytes>>("debug_getRawReceipts", &at.hash.to_string())?;
+        Ok(list.map(|list| receipts::list_of(&list)))
+    }
+
     /// Calls any method.
     ///
     /// # Errors
@@ -135,13 +155,11 @@ impl Blocks for Master {
     }
 
     fn content(&self, header: &Header) -> Result<Option<Content>, Error> {
-        let (at, hash) = (header.at, header.at.hash.to_string());
-        let Some(raw) = self.raw::<Bytes>("debug_getRawBlock", &hash)? else { return Ok(None) };
-        let Some(list) = self.raw::<Vec<Bytes>>("debug_getRawReceipts", &hash)? else { return Ok(None) };
-        let receipts = receipts::list_of(&list);
-        let checked = block::split(&raw)
-            .and_then(|(_, body)| block::check(at.hash, &header.raw, &body, &receipts).map(|_| body));
-        let body = checked.map_err(|source| Error::Block { block: at, source })?;
+        let at = header.at;
+        let Some((_, body)) = self.block(at)? else { return Ok(None) };
+        let Some(receipts) = self.receipts(at)? else { return Ok(None) };
+        let checked = block::check(at.hash, &header.raw, &body, &receipts);
+        checked.map_err(|source| Error::Block { block: at, source })?;
         Ok(Some((body, receipts)))
     }
 }

@@ -10,6 +10,7 @@
 //! | [`logs`] | logs straight from receipts |
 //! | [`receipts`] | receipts as consensus bytes |
 //! | [`rules`] | what the chain config says of a block |
+//! | [`slim_receipts`] | receipts without bloom, as archives have them |
 //! | [`transaction`] | transactions, and who signed them |
 
 pub mod account;
@@ -21,6 +22,7 @@ pub mod logs;
 pub mod receipts;
 mod rlp;
 pub mod rules;
+pub mod slim_receipts;
 pub mod transaction;
 
 pub use account::Account;

@@ -7,23 +7,18 @@
 use crate::error::Error;
 use crate::failpoints;
 use crate::follow::Follower;
+use crate::recover::recover;
 use maidenlane_chain::{Address, Block, BlockRef};
 use maidenlane_service::failpoint;
 use maidenlane_store::{Error as StoreError, Store, View};
-use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread::{self, Builder, JoinHandle};
-use std::time::Duration;
+use std::thread::{Builder, JoinHandle};
 
 /// Bytes of bodies after which a step takes no further block: up to 2,700 transactions, and mostly some 600.
 const STEP_BYTES: usize = 256 << 10;
 /// Most blocks of a step, where they have few transactions, or their rows already.
 const STEP_BLOCKS: usize = 256;
-/// Most threads that recover; half of the processors are left to others anyway.
-const THREADS_MAX: usize = 4;
-/// Timeout of a wait for records between two steps. A feed that is silent for so long leaves time for one.
-const PACE: Duration = Duration::from_millis(10);
 
 /// Result of a step.
 #[derive(Debug)]
@@ -43,40 +38,25 @@ pub(crate) struct Filling {
     step_blocks: usize,
     /// The step that runs.
     step: Option<JoinHandle<Result<Found, StoreError>>>,
-    /// True if the follower's last turn brought nothing.
-    is_idle: bool,
 }
 
 impl Default for Filling {
     fn default() -> Self {
-        Self { step_blocks: STEP_BLOCKS, step: None, is_idle: false }
+        Self { step_blocks: STEP_BLOCKS, step: None }
     }
 }
 
 impl Filling {
-    /// One turn of the follower, which waits for at most `wait`. Fills before it if that turn would be idle, and the
-    /// follower is where it `may_fill`.
-    ///
-    /// # Errors
-    /// Errors of [`Follower::turn`].
-    pub(crate) fn turn(
-        &mut self,
-        store: &Arc<Store>,
-        follower: &mut Follower,
-        may_fill: bool,
-        wait: Duration,
-    ) -> Result<bool, Error> {
-        let has_work = may_fill && (self.step.is_some() || follower.facts().sender_gaps.newest().is_some());
-        if has_work && self.is_idle {
-            self.go_on(store, follower)?;
-        }
-        let showable = follower.turn(if has_work { wait.min(PACE) } else { wait })?;
-        self.is_idle = !showable;
-        Ok(showable)
+    /// True if blocks lack their senders, or a step runs.
+    pub(crate) fn has_work(&self, follower: &Follower) -> bool {
+        self.step.is_some() || follower.facts().sender_gaps.newest().is_some()
     }
 
     /// Writes what a step has found, if it has ended, and begins the next. Waits for none.
-    fn go_on(&mut self, store: &Arc<Store>, follower: &mut Follower) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When the database is damaged, or refuses.
+    pub(crate) fn go_on(&mut self, store: &Arc<Store>, follower: &mut Follower) -> Result<(), Error> {
         if self.step.as_ref().is_some_and(|step| !step.is_finished()) {
             return Ok(());
         }
@@ -129,24 +109,5 @@ fn step(view: &View, gap: &Range<u64>, most: usize) -> Result<Found, StoreError>
     Ok(Found { head: view.head(), blocks, rows })
 }
 
-/// Recovers the senders of all blocks, each of which keeps its own.
-fn recover(blocks: &[Block]) {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2).min(THREADS_MAX);
-    let share = |first: usize| {
-        for block in blocks {
-            for index in (first..block.transactions.len()).step_by(threads) {
-                let _known = block.sender(index);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for first in 1..threads {
-            // Without that thread the senders are recovered when they are collected.
-            drop(Builder::new().name("senders".to_owned()).spawn_scoped(scope, move || share(first)));
-        }
-        share(0);
-    });
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Backend, Entry, LogConsumer, Offset};
 use maidenlane_service::{Tracer, clock, failpoint};
 use maidenlane_state::trie::{audit, whole};
-use maidenlane_store::{Batch, Facts, Position, Store};
+use maidenlane_store::{Batch, Facts, Piece, Position, Store};
 use sets::{Nodes, Sets};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -221,6 +221,21 @@ impl Follower {
         let mut batch = self.batch();
         self.store.fill_senders(&mut batch, blocks, recovered)?;
         self.write(&mut batch)
+    }
+
+    /// Writes a piece of the past below the floor.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the log index is damaged.
+    pub fn put_below(&mut self, piece: &Piece) -> Result<(), Error> {
+        let lowers = matches!(piece, Piece::Floor(_));
+        failpoint(if lowers { failpoints::BEFORE_FLOOR } else { failpoints::BEFORE_PAST });
+        let mut batch = self.batch();
+        self.store.put_below(&mut batch, piece)?;
+        self.write(&mut batch)?;
+        failpoint(if lowers { failpoints::AFTER_FLOOR } else { failpoints::AFTER_PAST });
+        self.changed |= lowers;
+        Ok(())
     }
 
     /// Looks where the feed ends, when that is due. A log that is away is met by the next read.

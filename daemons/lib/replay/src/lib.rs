@@ -8,7 +8,9 @@
 //! | `report`, `metrics` | reports of the loop, for status and metrics |
 //! | [`apply`] | pure: meaning of a record to a store |
 //! | [`follow`] | read, decide, write, show |
+//! | [`behind`] | what the follower writes when it is idle |
 //! | `filling` | senders that nobody told, recovered behind the head |
+//! | `recover` | senders of blocks, on some threads |
 //! | [`resume`] | position after a restart |
 //! | [`catch_up`] | progress on the way to the feed's end |
 //! | [`heads`] | the newest head as readers see it |
@@ -19,6 +21,7 @@
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 pub mod apply;
+pub mod behind;
 pub mod catch_up;
 pub mod error;
 pub mod events;
@@ -31,6 +34,7 @@ pub mod liveness;
 mod memo;
 mod metrics;
 mod open;
+mod recover;
 mod report;
 pub mod resume;
 pub mod run;
@@ -39,6 +43,7 @@ pub mod verify;
 
 pub use error::Error;
 pub use freshness::{Fitness, Fresh, Live};
+pub use recover::recover;
 
 /// The database's directory within a replica's state directory.
 #[must_use]

@@ -34,12 +34,20 @@ pub(crate) struct Report {
     away: Option<Instant>,
     /// Time since which the disk takes no writes.
     refused: Option<Instant>,
+    /// Block down to which the past is brought.
+    past_from: Option<u64>,
 }
 
 impl Report {
     pub(crate) fn new(section: &'static str, health: Health, gauges: Gauges, events: Tracer<Event>) -> Self {
-        let (forks, catch_up) = (ForkWatch::default(), None);
-        Self { section, health, gauges, events, catch_up, forks, stale: false, away: None, refused: None }
+        let (forks, catch_up, past_from) = (ForkWatch::default(), None, None);
+        let (stale, away, refused) = (false, None, None);
+        Self { section, health, gauges, events, catch_up, forks, stale, away, refused, past_from }
+    }
+
+    /// Expects blocks of the past, down to this one: until they are there, the status line says how far they are.
+    pub(crate) const fn expect_past(&mut self, from: u64) {
+        self.past_from = Some(from);
     }
 
     /// Reports why there are no heads yet.
@@ -93,7 +101,7 @@ impl Report {
         match heads {
             Some(heads) => {
                 heads.set_obstacle(Some(format!("{obstacle}: {why}")));
-                self.freshness(heads.head().number, heads);
+                self.freshness(heads.head().number, None, heads);
             }
             None => {
                 let reason = format!("waiting: {why}");
@@ -119,13 +127,16 @@ impl Report {
         let head = follower.facts().head.unwrap_or_default();
         self.gauges.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
         let Some(heads) = heads else { return self.catching_up(follower, head.number) };
-        self.freshness(head.number, heads);
+        let floor = follower.facts().base;
+        self.gauges.floor.set(i64::try_from(floor).unwrap_or(i64::MAX));
+        let comes = self.past_from.is_some_and(|from| from < floor);
+        self.freshness(head.number, comes.then_some(floor), heads);
         self.sender_gaps(&follower.facts().sender_gaps);
         self.unknown_forks(heads);
     }
 
-    /// How fresh the heads are, and what follows for `/ready`.
-    fn freshness(&mut self, head: u64, heads: &HeadTracker) {
+    /// How fresh the heads are, and what follows for `/ready`; tells the floor that is on its way down.
+    fn freshness(&mut self, head: u64, floor: Option<u64>, heads: &HeadTracker) {
         let fitness = heads.fitness();
         self.gauges.expected.set(i64::try_from(fitness.expected).unwrap_or(i64::MAX));
         match &fitness.stale {
@@ -141,7 +152,11 @@ impl Report {
         }
         self.stale = fitness.stale.is_some();
         let lag = fitness.expected.saturating_sub(head);
-        self.health.set_status_line(&format!("block {head} (lag {lag}, silent {} ms)", fitness.silent_ms));
+        let line = format!("block {head} (lag {lag}, silent {} ms)", fitness.silent_ms);
+        self.health.set_status_line(&match floor {
+            Some(floor) => format!("{line}, blocks from {floor} on"),
+            None => line,
+        });
         let state = if self.stale { "stale" } else { "following" };
         let value = serde_json::json!({
             "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,

@@ -1,9 +1,9 @@
 //! Loop of a daemon that replays a feed, for a thread of its own: follows, begins again where the log was cut or is
 //! silent, and hands the heads over once they are fresh.
 
+use crate::behind::{Behind, Past};
 use crate::error::Error;
 use crate::events::Event;
-use crate::filling::Filling;
 use crate::follow::Follower;
 use crate::heads::HeadTracker;
 use crate::liveness::{Liveness, missing};
@@ -38,6 +38,7 @@ pub struct Loop {
     shutdown: Shutdown,
     report: Report,
     health: Health,
+    behind: Behind,
     /// Sender of the heads, until they are handed over.
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
 }
@@ -72,7 +73,16 @@ impl Loop {
     ) -> (Self, oneshot::Receiver<Arc<HeadTracker>>) {
         let (first, heads) = oneshot::channel();
         let report = Report::new(section, health.clone(), Gauges::new(metrics), tracer::logging());
-        (Self { settings, fresh, shutdown, report, health, first: Some(first) }, heads)
+        let behind = Behind::default();
+        (Self { settings, fresh, shutdown, report, health, behind, first: Some(first) }, heads)
+    }
+
+    /// The same loop, which also takes blocks from before the database's beginning.
+    #[must_use]
+    pub fn with_past(mut self, past: Past) -> Self {
+        self.report.expect_past(past.from);
+        self.behind.past = Some(past.pieces);
+        self
     }
 
     /// Follows until the shutdown.
@@ -84,13 +94,13 @@ impl Loop {
         let Some(followers) = self.followers()? else { return Ok(()) };
         let Some(mut follower) = self.opened(&followers, None)? else { return Ok(()) };
         followers.events.emit(&Event::Opened { head: follower.facts().head });
-        let (mut heads, mut filling) = (None::<Arc<HeadTracker>>, Filling::default());
+        let mut heads = None::<Arc<HeadTracker>>;
         // The position that was reached last, and since when; or the last look with a new client.
         let (mut position, mut looked) = (follower.facts().position, Instant::now());
         while !self.shutdown.is_triggered() {
             followers.store.sound()?;
-            let may_fill = heads.as_ref().is_some_and(|heads| heads.fitness().stale.is_none());
-            let showable = match filling.turn(&followers.store, &mut follower, may_fill, WAIT) {
+            let may_work = heads.as_ref().is_some_and(|heads| heads.fitness().stale.is_none());
+            let showable = match self.behind.turn(&followers.store, &mut follower, may_work, WAIT) {
                 Ok(showable) => showable,
                 Err(Error::Log(source)) if may_pass(&source) => {
                     self.wait_for_log(source, heads.as_deref())?;

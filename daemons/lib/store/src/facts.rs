@@ -46,7 +46,7 @@ pub struct Facts {
     pub client_version: Arc<str>,
     /// The master's network id, from the newest OPEN; `None` where that was of the first schema, or a database is older.
     pub network_id: Option<u64>,
-    /// Oldest block whose state, body and receipts the feed brought.
+    /// Oldest block whose body and receipts are shown: the feed or an import brought them, or what came below since.
     pub base: u64,
     /// Oldest block whose state can be read.
     pub state_floor: u64,

@@ -12,6 +12,7 @@
 //! | `senders` | senders of transactions, told or recovered |
 //! | `nodes` | trie nodes: the latest, their past, and the undo of a block's |
 //! | `tuning` | options of RocksDB for each table |
+//! | `below` | blocks from before that, written behind the head |
 //! | `past` | beginning of a database whose chain began before its feed |
 //! | `read` | [`View`]: one block's immutable view |
 //! | `walk` | a state in the order of its keys |
@@ -23,6 +24,7 @@
 
 mod audit;
 mod batch_stats;
+mod below;
 pub mod bulk;
 mod damage;
 mod facts;
@@ -45,6 +47,7 @@ mod write;
 
 pub use audit::{Audit, Row, canonical_rows, dump, state_root};
 pub use batch_stats::TableRows;
+pub use below::{Group, LogRows, PastBlock, Piece};
 pub use facts::{Facts, Position, Proofs, SetPosition};
 pub use gaps::Gaps;
 pub use keep::{Keep, Past};

@@ -67,6 +67,19 @@ pub(super) fn without(row: &[u8], block: u64) -> Result<Option<&[u8]>, Torn> {
     Ok(row.get(..kept).filter(|row| !row.is_empty()))
 }
 
+/// Part of a row from `block` on.
+pub(super) fn from(row: &[u8], block: u64) -> Result<&[u8], Torn> {
+    let mut entries = Entries::of(row);
+    let mut before = 0;
+    while let Some((at, _)) = entries.next()? {
+        if Some(at) >= place(block) {
+            break;
+        }
+        before = row.len() - entries.left();
+    }
+    Ok(row.get(before..).unwrap_or_default())
+}
+
 /// Error of a row that cannot be read: the disk, or a fault of ours.
 #[derive(Debug)]
 pub(super) struct Torn;
@@ -137,7 +150,7 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entries, List, Torn, indexes, without};
+    use super::{Entries, List, Torn, from, indexes, without};
 
     fn entry(block: u64, logs: &[u32]) -> Vec<u8> {
         let mut list = List::default();
@@ -171,6 +184,11 @@ mod tests {
         let place = |block: u64| u8::try_from(block % 256).unwrap();
         let expect: Vec<_> = blocks.iter().map(|(block, logs)| (place(*block), logs.to_vec())).collect();
         assert_eq!(read(&row).unwrap(), expect);
+        for ((block, _), before) in blocks.iter().zip(&before) {
+            assert_eq!(from(&row, *block).unwrap(), &row[before.len()..]);
+        }
+        assert_eq!(from(&row, 513).unwrap(), &row[before[1].len()..], "between two entries");
+        assert_eq!(from(&entry(3, &[1]), 4).unwrap(), b"");
         for ((block, _), before) in blocks.iter().zip(&before).rev() {
             let left = without(&row, *block).unwrap().unwrap_or_default().to_vec();
             assert_eq!(&left, before);

@@ -14,8 +14,8 @@ pub type Positions = [(u8, Vec<Vec<u8>>)];
 pub type Visitor<'a> = &'a mut dyn FnMut(u64, &[u32]) -> bool;
 
 impl View {
-    /// Calls `visit` with the blocks in `range`, ascending, and the indexes of their logs that have, at every position,
-    /// one of its terms. Returns the number of rows that were looked for.
+    /// Calls `visit` with the blocks in `range` from the floor on, ascending, and the indexes of their logs that have, at
+    /// every position, one of its terms. Returns the number of rows that were looked for.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -30,7 +30,8 @@ impl View {
         });
         let mut positions: Vec<Position> = positions.collect();
         let mut rows = Rows { view: self, cursor: self.cursor(tables::LOGS)?, sought: 0 };
-        let (mut block, mut common, mut other) = (*range.start(), Vec::new(), Vec::new());
+        let first = self.facts().base.max(*range.start());
+        let (mut block, mut common, mut other) = (first, Vec::new(), Vec::new());
         while let Some(next) = meet(&mut rows, &mut positions, block, *range.end(), visit)? {
             common.clear();
             for (index, position) in positions.iter().enumerate() {

@@ -1,4 +1,7 @@
 //! View of the store at one block. Holds a RocksDB snapshot, so a request can never see two blocks; cannot write.
+//!
+//! What is being brought below the floor is not shown before the floor is lowered: bodies, receipts, transactions and
+//! logs. Headers and hashes are, as far as they are there: contracts ask for them.
 
 use super::damage::Damage;
 use super::facts::Facts;
@@ -127,23 +130,30 @@ impl View {
         Ok(self.get(tables::HEADERS, &tables::block_key(block))?.map(Bytes::from))
     }
 
-    /// RLP of a body.
+    /// RLP of a body; `None` below the floor.
     ///
     /// # Errors
     /// When the database is damaged.
     pub fn body(&self, block: BlockRef) -> Result<Option<Bytes>, Error> {
-        Ok(self.get(tables::BODIES, &tables::block_key(block))?.map(Bytes::from))
+        self.content(tables::BODIES, block)
     }
 
-    /// Consensus receipts of a block, one RLP list.
+    /// Consensus receipts of a block, one RLP list; `None` below the floor.
     ///
     /// # Errors
     /// When the database is damaged.
     pub fn receipts(&self, block: BlockRef) -> Result<Option<Bytes>, Error> {
-        Ok(self.get(tables::RECEIPTS, &tables::block_key(block))?.map(Bytes::from))
+        self.content(tables::RECEIPTS, block)
     }
 
-    /// The canonical block and index of a transaction.
+    fn content(&self, table: &'static str, block: BlockRef) -> Result<Option<Bytes>, Error> {
+        if block.number < self.facts.base {
+            return Ok(None);
+        }
+        Ok(self.get(table, &tables::block_key(block))?.map(Bytes::from))
+    }
+
+    /// The canonical block and index of a transaction; `None` below the floor.
     ///
     /// # Errors
     /// When the database is damaged.
@@ -152,6 +162,9 @@ impl View {
         let damaged = || self.damaged("transaction index");
         let (number, index) = place.split_first_chunk::<8>().ok_or_else(damaged)?;
         let number = u64::from_be_bytes(*number);
+        if number < self.facts.base {
+            return Ok(None);
+        }
         let index = index.first_chunk::<4>().map(|index| u32::from_be_bytes(*index)).ok_or_else(damaged)?;
         let Some(hash) = self.hash_of(number)? else { return Ok(None) };
         Ok(Some((BlockRef::new(number, hash), usize::try_from(index).map_err(|_| damaged())?)))

@@ -46,7 +46,12 @@ impl Store {
         Ok(hash.is_some_and(|hash| hash == block.hash.as_slice()))
     }
 
-    fn put_senders(&self, batch: &mut Batch, block: BlockRef, senders: &[Address]) -> Result<(), Error> {
+    pub(super) fn put_senders(
+        &self,
+        batch: &mut Batch,
+        block: BlockRef,
+        senders: &[Address],
+    ) -> Result<(), Error> {
         let row: Vec<u8> = senders.iter().flatten().copied().collect();
         batch.rows.put_cf(self.table(tables::SENDERS)?, tables::block_key(block), row);
         Ok(())

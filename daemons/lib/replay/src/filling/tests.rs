@@ -2,6 +2,7 @@
 
 use super::{Filling, step};
 use crate::apply::Demands;
+use crate::behind::Behind;
 use crate::follow::{Follower, Logs};
 use crate::liveness::Liveness;
 use maidenlane_chain::{Address, Block, BlockRef, Bytes};
@@ -18,27 +19,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const TOPIC: &str = "blocks";
-const KEEP: Keep = Keep { undo_blocks: 1_000, history: Past::All, proofs: None };
+pub(crate) const KEEP: Keep = Keep { undo_blocks: 1_000, history: Past::All, proofs: None };
 /// Several steps for every gap here.
 const STEP_BLOCKS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A feed in a log, and a database that follows it.
-struct World {
+pub(crate) struct World {
     dir: tempfile::TempDir,
-    feed: Feed,
+    pub(crate) feed: Feed,
     /// Entries of the feed that are in the log.
     told: usize,
 }
 
-struct Replica {
-    store: Arc<Store>,
-    follower: Follower,
-    filling: Filling,
+pub(crate) struct Replica {
+    pub(crate) store: Arc<Store>,
+    pub(crate) follower: Follower,
+    pub(crate) behind: Behind,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self { dir: tempfile::tempdir().unwrap(), feed: Feed::from_genesis(), told: 0 };
         world.log().create(TOPIC, &TopicOptions::default()).unwrap();
         world
@@ -57,7 +58,7 @@ impl World {
     }
 
     /// Writes so many blocks, with their senders or without.
-    fn grow(&mut self, blocks: usize, with_senders: bool) {
+    pub(crate) fn grow(&mut self, blocks: usize, with_senders: bool) {
         for _ in 0..blocks {
             let seed = u8::try_from(self.feed.chain.len() % 7).unwrap();
             let block = Arc::new(self.feed.tip().child(seed));
@@ -69,13 +70,15 @@ impl World {
         self.tell();
     }
 
-    fn replica(&self, db: &str) -> Replica {
+    pub(crate) fn replica(&self, db: &str) -> Replica {
         let store = Arc::new(Store::open(&self.dir.path().join(db), 8 << 20).unwrap());
         let logs = Logs::open(&self.log(), TOPIC, None).unwrap();
         let demands = Demands { chain_id: CHAIN_ID, genesis: None, proofs: false };
         let (with, events, liveness) = (Arc::clone(&store), Tracer::silent(), Arc::new(Liveness::default()));
         let follower = Follower::new(with, KEEP, demands, logs, events, liveness, &mut || ()).unwrap();
-        Replica { store, follower, filling: Filling { step_blocks: STEP_BLOCKS, step: None, is_idle: false } }
+        let mut behind = Behind::default();
+        behind.filling = Filling { step_blocks: STEP_BLOCKS, step: None };
+        Replica { store, follower, behind }
     }
 
     /// Checks that every block has its senders.
@@ -89,8 +92,8 @@ impl World {
 }
 
 impl Replica {
-    fn turn(&mut self, may_fill: bool) {
-        self.filling.turn(&self.store, &mut self.follower, may_fill, Duration::from_millis(1)).unwrap();
+    pub(crate) fn turn(&mut self, may_fill: bool) {
+        self.behind.turn(&self.store, &mut self.follower, may_fill, Duration::from_millis(1)).unwrap();
     }
 
     fn missing(&self) -> u64 {
@@ -107,13 +110,13 @@ impl Replica {
     }
 
     /// Comes to the feed's end, and is there for some turns.
-    fn catch_up(&mut self, world: &World) {
+    pub(crate) fn catch_up(&mut self, world: &World) {
         let idle_turns = 5;
         for _ in 0..idle_turns {
             self.turn(false);
         }
         assert_eq!(self.store.facts().head, Some(world.feed.tip().at));
-        assert!(self.filling.step.is_none(), "a step in catch-up");
+        assert!(self.behind.filling.step.is_none(), "a step in catch-up");
     }
 }
 
@@ -163,7 +166,7 @@ fn a_database_without_senders_is_filled_while_heads_go_on_and_after_a_kill() {
     replica.fill(0);
     world.check(&replica);
     (0..5).for_each(|_| replica.turn(true));
-    assert!(replica.filling.step.is_none(), "no step where nothing is missing");
+    assert!(replica.behind.filling.step.is_none(), "no step where nothing is missing");
 }
 
 #[test]

@@ -1,0 +1,1 @@
+< Era : Text | Export : Text | Node : Text >
