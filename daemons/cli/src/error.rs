@@ -18,6 +18,8 @@ pub(crate) enum Error {
     Daemon(#[from] Failure),
     #[error(transparent)]
     Replica(verify::Error),
+    #[error(transparent)]
+    Snapshot(#[from] maidenlane_snapshot::Error),
     #[error("{what} {}", path.display())]
     Install {
         what: &'static str,
@@ -63,6 +65,7 @@ impl Error {
                 Exit::Data
             }
             Self::Daemon(failure) => failure.exit,
+            Self::Snapshot(error) => error.exit(),
             Self::Log(_) | Self::Output(_) | Self::Install { .. } | Self::Build(_) => Exit::GaveUp,
         }
     }

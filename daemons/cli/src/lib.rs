@@ -13,6 +13,7 @@ mod install;
 mod log;
 mod output;
 mod replica;
+mod snapshot;
 mod tap;
 
 use std::process::ExitCode;
@@ -49,6 +50,9 @@ enum Noun {
     /// A replica that has stopped
     #[command(subcommand)]
     Replica(replica::Verb),
+    /// Snapshots of replicas in a repository
+    #[command(subcommand)]
+    Snapshot(snapshot::Verb),
     /// A tap that has stopped
     #[command(subcommand)]
     Tap(tap::Verb),
@@ -85,6 +89,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(*verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
+        Noun::Snapshot(verb) => snapshot::run(verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
     }
 }

@@ -16,6 +16,7 @@
 //! | [`liveness`] | the master's head and last sign of life |
 //! | `signs` | age of a sign of life, whatever the tap's clock says |
 //! | `memo` | cache of one head's state, decoded |
+//! | [`place`] | where a database is made, and where a replica looks for it |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 pub mod apply;
@@ -31,6 +32,7 @@ pub mod liveness;
 mod memo;
 mod metrics;
 mod open;
+pub mod place;
 mod report;
 pub mod resume;
 pub mod run;
