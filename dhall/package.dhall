@@ -14,6 +14,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Transactions = replica.Transactions
     , Accept = replica.Accept
     , Filters = replica.Filters
+    , Snapshots = replica.Snapshots
+    , Repository = replica.Repository
     , Chain = common.Chain
     , Feed = common.Feed
     , Log = common.Log

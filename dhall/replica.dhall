@@ -7,6 +7,17 @@ let Transactions = ./types/Transactions.dhall
 
 let Filters = ./types/Filters.dhall
 
+let Repository = ./types/Repository.dhall
+
+let Snapshots =
+      { Type = ./types/Snapshots.dhall
+      , default =
+        { sources = [] : List Repository
+        , target = None Repository
+        , maxRate_MB_per_s = None Natural
+        }
+      }
+
 let Rpc =
       { Type = ./types/Rpc.dhall
       , default =
@@ -40,12 +51,15 @@ in  { Type = ./types/Replica.dhall
     , History
     , Transactions
     , Filters
+    , Snapshots
+    , Repository
     , Accept =
       { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
     , default =
       { rpc = Rpc::{=}
       , history = History.All
       , proofs = None History
+      , snapshots = Snapshots::{=}
       , undoBlocks = 90000
       , maxLagBlocks = 2
       , maxSilence_ms = 15000

@@ -57,6 +57,10 @@
     , subscriptionsMax : Natural
     , writeTimeout_ms : Natural
     }
+, snapshots : { maxRate_MB_per_s : Optional Natural
+    , sources : List < Directory : Text >
+    , target : Optional < Directory : Text >
+    }
 , stateDir : Text
 , storeCache_MB : Natural
 , transactions : < Accept : { group : Text, retention_h : Natural } | Refuse >

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
 };
@@ -11,10 +12,11 @@ use maidenlane_tests::{
     interrupt::Interrupt,
     product::{self, Product},
     scenario::{Carrier, Chain, Net, Plan},
+    settings,
 };
 use serde_json::Value;
 
-use crate::consensus::Consensus;
+use crate::consensus::{Consensus, PATIENCE};
 
 /// A network's replica 0 and a repository beside it.
 struct Kept {
@@ -100,6 +102,63 @@ fn a_replica_begins_with_a_snapshot_and_follows() {
     let marks: Vec<_> = listed.iter().map(|row| (&row["id"], row["verifiedMs"].is_u64())).collect();
     assert_eq!(marks, [(&made["id"], true), (&again["id"], false)]);
     consensus.net.replica_daemon(0).unwrap().start().unwrap();
+    consensus.replica_moved();
+    consensus.end();
+}
+
+#[test]
+fn a_serving_replica_makes_snapshots_and_an_empty_one_begins_by_itself() {
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    let kept = Kept::of(&mut consensus.net);
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    replica.edit(|text| settings::keeping(text, Path::new(&kept.repository))).unwrap();
+    // An empty repository: it begins where the feed does.
+    replica.stop().unwrap();
+    fs::remove_dir_all(&kept.state).unwrap();
+    replica.start().unwrap();
+    consensus.replica_moved();
+    consensus.branch(&consensus.head(), 2, 1);
+    consensus.agreed();
+    let ask = ["replica", "snapshot", "--config", &kept.config];
+    let answer = consensus.net.command(&ask).unwrap();
+    let made: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(made["hash"], consensus.head(), "{made}");
+    let refused = said(&kept.run("replica snapshot --config CONFIG", ""));
+    assert!(refused.contains("the replica runs"), "{refused}");
+    // Nobody but root and the group may ask.
+    let mode = fs::metadata(kept.state.join("control.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    kept.told("snapshot verify --scratch SCRATCH");
+    consensus.branch(&consensus.head(), 2, 1);
+    consensus.agreed();
+    for point in ["restore.after_fetched:3", "restore.after_place"] {
+        let replica = consensus.net.replica_daemon(0).unwrap();
+        replica.stop().unwrap();
+        assert!(!kept.state.join("control.sock").exists());
+        fs::remove_dir_all(&kept.state).unwrap();
+        replica.environment("MAIDENLANE_FAILPOINT", point);
+        replica.launch().unwrap();
+        assert_eq!(replica.wait(PATIENCE).unwrap().code(), None, "{point}");
+        replica.environment("MAIDENLANE_FAILPOINT", "");
+        replica.start().unwrap();
+        consensus.replica_moved();
+        consensus.agreed();
+        assert!(!kept.state.join("restore").exists(), "{point}");
+    }
+    let log = fs::read_to_string(consensus.net.dir().join("replica-0.log")).unwrap();
+    assert!(log.contains("restored snapshot") && log.contains("no verified snapshot"), "{log}");
+    // Of a state that has none of it: 78, with the setting.
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    replica.stop().unwrap();
+    fs::rename(&kept.state, kept.state.with_extension("kept")).unwrap();
+    let before = fs::read_to_string(replica.config()).unwrap();
+    replica.edit(settings::proving).unwrap();
+    replica.launch().unwrap();
+    assert_eq!(replica.wait(PATIENCE).unwrap().code(), Some(78));
+    assert!(replica.log_tail(5).contains("which `proofs` wants"), "{}", replica.log_tail(5));
+    replica.edit(|_| before).unwrap();
+    fs::remove_dir_all(&kept.state).unwrap();
+    replica.start().unwrap();
     consensus.replica_moved();
     consensus.end();
 }

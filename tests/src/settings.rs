@@ -111,6 +111,8 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
          , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
+         , snapshots = {{ sources = [] : List < Directory : Text >, target = None < Directory : Text >\n\
+         \x20 , maxRate_MB_per_s = None Natural }}\n\
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
@@ -129,6 +131,15 @@ pub fn taking(replica: &str) -> String {
 #[must_use]
 pub fn sharing(replica: &str, key: &Path) -> String {
     replica.replace("Shared : Text >.Own", &format!("Shared : Text >.Shared {}", text(key)))
+}
+
+/// A replica's settings with a repository of snapshots that it begins from and sends to.
+#[must_use]
+pub fn keeping(replica: &str, repository: &Path) -> String {
+    let place = format!("< Directory : Text >.Directory {}", text(repository));
+    replica
+        .replace("[] : List < Directory : Text >", &format!("[ {place} ]"))
+        .replace("None < Directory : Text >", &format!("Some ({place})"))
 }
 
 /// A path as a Dhall text.

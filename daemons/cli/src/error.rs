@@ -20,6 +20,8 @@ pub(crate) enum Error {
     Replica(verify::Error),
     #[error(transparent)]
     Snapshot(#[from] maidenlane_snapshot::Error),
+    #[error("the replica answers: {reason}")]
+    Asked { exit: u8, reason: String },
     #[error("{what} {}", path.display())]
     Install {
         what: &'static str,
@@ -66,6 +68,7 @@ impl Error {
             }
             Self::Daemon(failure) => failure.exit,
             Self::Snapshot(error) => error.exit(),
+            Self::Asked { exit, .. } => Exit::of_number(*exit),
             Self::Log(_) | Self::Output(_) | Self::Install { .. } | Self::Build(_) => Exit::GaveUp,
         }
     }

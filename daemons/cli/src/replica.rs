@@ -20,7 +20,7 @@ pub(crate) enum Verb {
     Dump(Which),
     /// Begin with the state of a geth that had no hook: read what it exported, and hold it against its block
     Import(Box<import::Options>),
-    /// Keep the whole state and all blocks in a repository: only what is not there yet is sent
+    /// Keep the whole state and all blocks in a repository, while the replica runs or not: only what is not there yet is sent
     Snapshot(snapshot::Make),
     /// Begin with a snapshot
     Restore(snapshot::Take),

@@ -1,6 +1,6 @@
 //! `maidenlane snapshot …`: snapshots in a repository.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use maidenlane_service::Shutdown;
@@ -84,9 +84,14 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    pub(crate) fn pace(&self) -> Pace {
-        let bytes_per_s = self.rate_mb_per_s.and_then(|rate| std::num::NonZeroU64::new(rate * 1_000_000));
-        Pace::new(bytes_per_s, Shutdown::new())
+    pub(crate) const fn is_given(&self) -> bool {
+        self.rate_mb_per_s.is_some()
+    }
+
+    /// Pace as it was asked for, or as the settings have it.
+    pub(crate) fn pace(&self, settings: Option<NonZeroU64>) -> Pace {
+        let asked = self.rate_mb_per_s.and_then(|rate| NonZeroU64::new(rate * 1_000_000));
+        Pace::new(asked.or(settings), Shutdown::new())
     }
 }
 
@@ -115,7 +120,7 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
                 None => unverified(&repository)?,
             };
             ids.iter().try_for_each(|id| {
-                let verified = verify_snapshot(&repository, id, &scratch, &pace.pace(), &tell);
+                let verified = verify_snapshot(&repository, id, &scratch, &pace.pace(None), &tell);
                 match std::fs::remove_dir_all(&scratch) {
                     Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                         return Err(Error::Install { what: "remove", path: scratch.clone(), source });

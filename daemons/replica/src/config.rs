@@ -1,8 +1,10 @@
 //! The replica's settings.
 
 mod rpc;
+mod snapshots;
 
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
+pub use snapshots::{RepositoryRaw, SnapshotsRaw};
 
 use crate::{filters, submission};
 use maidenlane_chain::B256;
@@ -12,6 +14,7 @@ use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_log::Backend;
 use maidenlane_replay::{Fresh, run as replay};
+use maidenlane_snapshot::Demands;
 use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
@@ -34,6 +37,8 @@ pub struct ReplicaRaw {
     pub history: HistoryRaw,
     /// Trie history: how far back state can be proved, at most as far as `history`; `None` keeps no trie nodes.
     pub proofs: Option<HistoryRaw>,
+    /// Snapshots: those to begin with, and those that are made.
+    pub snapshots: SnapshotsRaw,
     /// Deepest reorg that can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
     /// Blocks behind the master beyond which the replica is stale.
@@ -113,6 +118,8 @@ pub struct Settings {
     pub proofs_topic: Option<String>,
     /// Retention of state, trie nodes and undo data.
     pub keep: Keep,
+    /// Repositories of snapshots.
+    pub snapshots: crate::snapshots::Settings,
     /// Bounds of staleness.
     pub fresh: Fresh,
     /// Block cache of the database.
@@ -161,6 +168,7 @@ impl maidenlane_config::Settings for Settings {
             None => Some(None),
         };
         let store_cache_bytes = shapes::megabytes("storeCache_MB", raw.storeCache_MB, checker);
+        let snapshots = checker.inside("snapshots", |checker| snapshots::validate(&raw.snapshots, checker));
         let key = filter_key(&raw.filters, checker);
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
@@ -178,6 +186,7 @@ impl maidenlane_config::Settings for Settings {
             transactions,
             filters,
             keep: keep?,
+            snapshots: snapshots?,
             fresh: Fresh {
                 lag_blocks_max: lag_blocks_max?,
                 silence_max: silence?,
@@ -253,6 +262,12 @@ impl Settings {
     /// A secret of it cannot be read.
     pub fn backend(&self) -> Result<Backend, maidenlane_log::Error> {
         maidenlane_service::log_backend(&self.log, "replica")
+    }
+
+    /// Demands to a snapshot that this replica begins with.
+    #[must_use]
+    pub fn demands(&self) -> Demands {
+        Demands { chain_id: self.chain_id, genesis: self.genesis, proofs: self.keep.proofs.is_some() }
     }
 
     /// Settings of the loop that follows the feed.

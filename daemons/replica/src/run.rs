@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::filters::{self, Filters};
 use crate::rpc::{Rpc, Sinks};
+use crate::snapshots;
 use crate::submission;
 use maidenlane_config::shapes;
 use maidenlane_jsonrpc::listeners;
@@ -39,7 +40,20 @@ impl maidenlane_service::Daemon for Daemon {
         let shutdown = tasks.shutdown().clone();
         let (follow, follows) =
             Loop::new(Self::NAME, first.replay(log.clone()), fresh, health.clone(), &metrics, shutdown);
-        tasks.spawn_thread("follow", move || Ok(follow.run()?))?;
+        snapshots::control::start(
+            &first.snapshots,
+            &first.daemon.state_dir,
+            follow.store(),
+            &tasks,
+            &health,
+            &addresses,
+        )?;
+        let (begun, healthy, stop) = (Arc::clone(&first), health.clone(), tasks.shutdown().clone());
+        tasks.spawn_thread("follow", move || {
+            let state_dir = &begun.daemon.state_dir;
+            snapshots::begin::begin(&begun.snapshots, state_dir, begun.demands(), &healthy, &stop)?;
+            Ok(follow.run()?)
+        })?;
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
             None => None,

@@ -4,7 +4,8 @@ use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
-    AcceptRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RpcRaw, Settings, TransactionsRaw,
+    AcceptRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw, RepositoryRaw, RpcRaw, Settings,
+    SnapshotsRaw, TransactionsRaw,
 };
 use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
         TypeFile::of::<FiltersRaw>("Filters"),
+        TypeFile::of::<SnapshotsRaw>("Snapshots"),
+        TypeFile::of::<RepositoryRaw>("Repository"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
     }

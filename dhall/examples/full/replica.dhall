@@ -170,6 +170,16 @@ in  M.Replica::{
     -- blocks, which is then also the deepest reorg. None keeps no trie nodes. Wants `proofs` at the tap and a database that has
     -- them from its beginning; with None they are deleted. Default None.
     , proofs = Some (M.History.Blocks 10000)
+    -- Snapshots of replicas, in repositories: M.Repository.Directory of a path.
+    , snapshots = M.Snapshots::{
+      -- Where a replica without a block looks for one to begin with, in order; it takes the newest that was verified
+      -- and suits these settings. Without any it begins where the feed does. Default [].
+      , sources = [ M.Repository.Directory "/srv/snapshots" ]
+      -- Where `maidenlane replica snapshot` has a running replica send one. Default None.
+      , target = Some (M.Repository.Directory "/srv/snapshots")
+      -- What reading and sending may take, so that clients do not feel it. Default None.
+      , maxRate_MB_per_s = Some 100
+      }
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000
     -- Further behind the master than this, state is not served. Default 2. Reloads.

@@ -16,7 +16,7 @@ use maidenlane_store::Store;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -38,6 +38,7 @@ pub struct Loop {
     shutdown: Shutdown,
     report: Report,
     health: Health,
+    store: Arc<OnceLock<Arc<Store>>>,
     /// Sender of the heads, until they are handed over.
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
 }
@@ -72,7 +73,13 @@ impl Loop {
     ) -> (Self, oneshot::Receiver<Arc<HeadTracker>>) {
         let (first, heads) = oneshot::channel();
         let report = Report::new(section, health.clone(), Gauges::new(metrics), tracer::logging());
-        (Self { settings, fresh, shutdown, report, health, first: Some(first) }, heads)
+        (Self { settings, fresh, shutdown, report, health, store: Arc::default(), first: Some(first) }, heads)
+    }
+
+    /// Cell with the database, once it is open.
+    #[must_use]
+    pub fn store(&self) -> Arc<OnceLock<Arc<Store>>> {
+        Arc::clone(&self.store)
     }
 
     /// Follows until the shutdown.
@@ -140,6 +147,7 @@ impl Loop {
                 Ok(store) => {
                     self.report.disk_is_back();
                     let (store, liveness) = (Arc::new(store), Arc::new(Liveness::default()));
+                    let store = Arc::clone(self.store.get_or_init(|| store));
                     let (events, health) = (tracer::logging(), self.health.clone());
                     return Ok(Some(Followers { settings, store, liveness, events, health }));
                 }

@@ -29,6 +29,13 @@ impl Exit {
         }
     }
 
+    /// Exit code of that number; of any other, a restart may help.
+    #[must_use]
+    pub fn of_number(number: u8) -> Self {
+        let all = [Self::Data, Self::TaskDied, Self::Settings];
+        all.into_iter().find(|exit| exit.number() == number).unwrap_or(Self::GaveUp)
+    }
+
     /// Exit code for a file that cannot be used: settings if it is not there or not ours, and one that may pass if it is
     /// the disk's.
     #[must_use]

@@ -27,6 +27,19 @@ pub struct Made {
     pub sent: (u64, u64),
 }
 
+impl Made {
+    /// Snapshot in a few fields, for people and their scripts.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut row = self.manifest.to_json(&self.id);
+        if let Some(row) = row.as_object_mut() {
+            row.insert("sentFiles".to_owned(), self.sent.0.into());
+            row.insert("sentBytes".to_owned(), self.sent.1.into());
+        }
+        row
+    }
+}
+
 /// Directory of what is needed while a snapshot is made, and of what the next one needs to know.
 #[derive(Debug)]
 pub struct Workshop {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`manifest`] | what a snapshot is of, and its files: the format |
 //! | [`repository`] | objects by their keys, in a directory |
+//! | [`source`] | where one is, as settings name it |
 //! | [`create`] | a checkpoint, and what the repository has not of it |
 //! | `known` | digests of files that were sent before |
 //! | `lease` | uploads and collections side by side |
@@ -40,6 +41,7 @@ pub mod repository;
 pub mod restore;
 pub mod retain;
 pub mod shelf;
+pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -54,4 +56,5 @@ pub use repository::Repository;
 pub use restore::{Restore, restore};
 pub use retain::Rules;
 pub use shelf::{Snapshot, Verified};
+pub use source::Source;
 pub use verify::verify_snapshot;

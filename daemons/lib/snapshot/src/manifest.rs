@@ -238,6 +238,18 @@ impl Manifest {
         Ok(())
     }
 
+    /// Manifest in a few fields, for people and their scripts.
+    #[must_use]
+    pub fn to_json(&self, id: &Id) -> serde_json::Value {
+        serde_json::json!({
+            "id": id.to_string(),
+            "number": self.head.number,
+            "hash": self.head.hash.to_string(),
+            "files": self.files.len(),
+            "bytes": self.bytes(),
+        })
+    }
+
     /// Size of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {

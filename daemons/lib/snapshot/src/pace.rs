@@ -15,20 +15,35 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Longest sleep before the shutdown is looked at again.
 const NAP: Duration = Duration::from_millis(100);
 
+/// Called with every piece that passes.
+pub type Pulse = Box<dyn Fn() + Send + Sync>;
+
 /// Bytes per second of all lanes together, and the end of all work.
-#[derive(Debug)]
 pub struct Pace {
     bytes_per_s: Option<NonZeroU64>,
     shutdown: Shutdown,
     /// Time from which the next bytes may pass.
     free: Mutex<Instant>,
+    pulse: Option<Pulse>,
+}
+
+impl std::fmt::Debug for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pace").field("bytes_per_s", &self.bytes_per_s).finish_non_exhaustive()
+    }
 }
 
 impl Pace {
     /// A pace of so many bytes per second, or of as many as there are.
     #[must_use]
     pub fn new(bytes_per_s: Option<NonZeroU64>, shutdown: Shutdown) -> Self {
-        Self { bytes_per_s, shutdown, free: Mutex::new(Instant::now()) }
+        Self { bytes_per_s, shutdown, free: Mutex::new(Instant::now()), pulse: None }
+    }
+
+    /// The same with a pulse: a sign of life of work that takes long.
+    #[must_use]
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse: Some(pulse), ..self }
     }
 
     /// Waits until so many bytes may pass.
@@ -44,6 +59,9 @@ impl Pace {
             from
         });
         self.go_on()?;
+        if let Some(pulse) = &self.pulse {
+            pulse();
+        }
         while let Some(left) = due.and_then(|due| due.checked_duration_since(Instant::now())) {
             std::thread::sleep(left.min(NAP));
             self.go_on()?;

@@ -85,6 +85,22 @@ pub fn restore(what: &Restore<'_>, state_dir: &Path) -> Result<(Id, Manifest), E
     Err(refused.unwrap_or_else(|| Error::NoneVerified { repository: repository.name().to_owned() }))
 }
 
+/// True if a replica would begin with nothing in `state_dir`. Where it would not, what a restore has left that was killed
+/// after its last step but one goes.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn is_due(state_dir: &Path) -> Result<bool, Error> {
+    let database = store_path(state_dir);
+    // One that cannot be read is none of ours: who opens it says why.
+    let is_due =
+        !database.join("CURRENT").exists() || peek(&database).is_ok_and(|peek| peek.facts.head.is_none());
+    if !is_due && state_dir.join(DIR).exists() {
+        Place::lock(state_dir, DIR)?.discard()?;
+    }
+    Ok(is_due)
+}
+
 /// Snapshot whose database was put in its place by a restore that was killed right after.
 fn placed(place: &Place, what: &Restore<'_>) -> Option<(Id, Manifest)> {
     let noted = fs::read_to_string(place.dir().join(NOTE)).ok()?;
