@@ -16,6 +16,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Filters = replica.Filters
     , Snapshots = replica.Snapshots
     , Repository = replica.Repository
+    , S3 = replica.S3
     , Chain = common.Chain
     , Feed = common.Feed
     , Log = common.Log

@@ -53,6 +53,10 @@ in  { Type = ./types/Replica.dhall
     , Filters
     , Snapshots
     , Repository
+    , S3 =
+      { Type = ./types/S3.dhall
+      , default = { region = "us-east-1", prefix = "", ca = None Text }
+      }
     , Accept =
       { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
     , default =

@@ -10,9 +10,11 @@ use std::{
 
 use maidenlane_tests::{
     interrupt::Interrupt,
+    libraries,
+    process::Process,
     product::{self, Product},
     scenario::{Carrier, Chain, Net, Plan},
-    settings,
+    settings, wait,
 };
 use serde_json::Value;
 
@@ -160,6 +162,73 @@ fn a_serving_replica_makes_snapshots_and_an_empty_one_begins_by_itself() {
     fs::remove_dir_all(&kept.state).unwrap();
     replica.start().unwrap();
     consensus.replica_moved();
+    consensus.end();
+}
+
+/// An S3-compatible store on this machine, with a bucket; `None`, said aloud, on a machine without Python.
+fn store(net: &Net) -> Option<(Process, String)> {
+    let list = product::root().join("tests/e2e/clients/store.txt");
+    let python = libraries::python("store", &list).unwrap()?;
+    let log = net.dir().join("store.log");
+    let mut command = Command::new(python);
+    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+    let mut process = Process::start("the store", &mut command, &log).unwrap();
+    let endpoint = wait::until("the store to listen", PATIENCE, || {
+        process.alive().map_err(|failure| failure.to_string())?;
+        let said = fs::read_to_string(&log).map_err(|error| error.to_string())?;
+        let rest = said.split("Running on ").nth(1).ok_or_else(|| said.clone())?;
+        rest.split_whitespace().next().map(str::to_owned).ok_or(said)
+    })
+    .unwrap();
+    // Of the region that the settings name.
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    ureq::put(format!("{endpoint}/snapshots")).header("Authorization", scope).send_empty().unwrap();
+    Some((process, endpoint))
+}
+
+#[test]
+fn snapshots_go_to_a_store_and_come_back() {
+    let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
+    let Some((_store, endpoint)) = store(&consensus.net) else { return };
+    let kept = Kept::of(&mut consensus.net);
+    let secret = consensus.net.dir().join("secret");
+    fs::write(&secret, "a secret\n").unwrap();
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    replica.edit(|text| settings::keeping_in_bucket(text, &endpoint, "snapshots", "test", &secret)).unwrap();
+    replica.stop().unwrap();
+    replica.start().unwrap();
+    consensus.replica_moved();
+    let command = |net: &Net, words: &str| -> Vec<Value> {
+        let words = words.replace("SCRATCH", &kept.scratch);
+        let words: Vec<_> = words.split_whitespace().chain(["--config", &kept.config]).collect();
+        let lines = net.command(&words).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let net = &consensus.net;
+    let first = command(net, "replica snapshot").remove(0);
+    assert_eq!(first["sentFiles"], first["files"], "{first}");
+    consensus.branch(&consensus.head(), 3, 1);
+    consensus.agreed();
+    let net = &consensus.net;
+    let second = command(net, "replica snapshot").remove(0);
+    assert!(second["sentFiles"].as_u64() < second["files"].as_u64(), "{second}");
+    assert_eq!(command(net, "snapshot verify --scratch SCRATCH").len(), 2);
+    let collected = command(net, "snapshot collect --newest 1 --daily 0 --weekly 0").remove(0);
+    assert_eq!(collected["snapshots"], Value::from(vec![first["id"].clone()]), "{collected}");
+    assert!(collected["files"].as_u64() > Some(0), "{collected}");
+    let left = command(net, "snapshot list");
+    assert_eq!(left.len(), 1);
+    let again = format!("snapshot verify --scratch SCRATCH {}", second["id"].as_str().unwrap());
+    command(net, &again);
+    consensus.branch(&consensus.head(), 2, 1);
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    replica.stop().unwrap();
+    fs::remove_dir_all(&kept.state).unwrap();
+    replica.start().unwrap();
+    consensus.replica_moved();
+    consensus.agreed();
+    let log = fs::read_to_string(consensus.net.dir().join("replica-0.log")).unwrap();
+    assert!(log.contains(&format!("restored snapshot {}", second["id"].as_str().unwrap())), "{log}");
     consensus.end();
 }
 

@@ -3,9 +3,10 @@
 use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Subcommand};
+use maidenlane_replica::config::Settings;
 use maidenlane_service::Shutdown;
 use maidenlane_snapshot::{
-    Id, Pace, Repository, Rules, Snapshot, collect, progress::Progress, verify_snapshot,
+    Id, Pace, Repository, Rules, Snapshot, Source, collect, progress::Progress, verify_snapshot,
 };
 use serde_json::{Value, json};
 
@@ -65,13 +66,23 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct Place {
     /// Directory of the repository
-    #[arg(long, value_name = "DIR")]
-    repository: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "config", conflicts_with = "config")]
+    repository: Option<PathBuf>,
+    /// Settings of a replica, whose `snapshots.target` it is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Place {
     pub(crate) fn open(&self) -> Result<Repository, Error> {
-        Ok(Repository::directory(&self.repository)?)
+        let target = match (&self.repository, &self.config) {
+            (Some(path), _) => Some(Source::Directory(path.clone())),
+            (_, Some(config)) => maidenlane_config::load::<Settings>(config)?.settings.snapshots.target,
+            (None, None) => None,
+        };
+        let target =
+            target.ok_or_else(|| Error::Usage("name --repository, or set `snapshots.target`".to_owned()))?;
+        Ok(target.open()?)
     }
 }
 

@@ -4,7 +4,7 @@ mod rpc;
 mod snapshots;
 
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
-pub use snapshots::{RepositoryRaw, SnapshotsRaw};
+pub use snapshots::{RepositoryRaw, S3Raw, SnapshotsRaw};
 
 use crate::{filters, submission};
 use maidenlane_chain::B256;

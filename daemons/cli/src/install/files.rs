@@ -52,6 +52,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Replica.dhall",
     "types/Repository.dhall",
     "types/Rpc.dhall",
+    "types/S3.dhall",
     "types/Sasl.dhall",
     "types/Segment.dhall",
     "types/Snapshots.dhall",

@@ -99,6 +99,12 @@ pub enum Error {
     /// The collection that others wait for does not end.
     #[error("a collection runs in {repository} for too long: try again later")]
     Collecting { repository: String },
+    /// A credential that the service was not given.
+    #[error("{0}")]
+    Credential(String),
+    /// A file without a certificate.
+    #[error("{} has no certificate in PEM", .0.display())]
+    Pem(PathBuf),
     /// The machine gives no thread.
     #[error("start a thread that moves files")]
     Thread(#[source] std::io::Error),

@@ -3,8 +3,9 @@
 //! | module | idea |
 //! |---|---|
 //! | [`manifest`] | what a snapshot is of, and its files: the format |
-//! | [`repository`] | objects by their keys, in a directory |
+//! | [`repository`] | objects by their keys, in a directory or a store |
 //! | [`source`] | where one is, as settings name it |
+//! | [`s3`] | a bucket of an S3-compatible store |
 //! | [`create`] | a checkpoint, and what the repository has not of it |
 //! | `known` | digests of files that were sent before |
 //! | `lease` | uploads and collections side by side |
@@ -40,6 +41,7 @@ pub mod progress;
 pub mod repository;
 pub mod restore;
 pub mod retain;
+pub mod s3;
 pub mod shelf;
 pub mod source;
 #[cfg(test)]

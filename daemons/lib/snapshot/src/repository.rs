@@ -103,6 +103,11 @@ impl Repository {
         Self::of(store, Some(local), path.display().to_string())
     }
 
+    /// Opens a repository in a store that is not this machine's.
+    pub(crate) fn remote(store: Arc<dyn ObjectStore>, name: String) -> Result<Self, Error> {
+        Self::of(store, None, name)
+    }
+
     fn of(
         store: Arc<dyn ObjectStore>,
         local: Option<Arc<LocalFileSystem>>,

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::repository::Repository;
+use crate::s3::Bucket;
 use std::path::PathBuf;
 
 /// Place of a repository.
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 pub enum Source {
     /// A directory.
     Directory(PathBuf),
+    /// A bucket of an S3-compatible store.
+    S3(Bucket),
 }
 
 impl Source {
@@ -19,6 +22,7 @@ impl Source {
     pub fn open(&self) -> Result<Repository, Error> {
         match self {
             Self::Directory(path) => Repository::directory(path),
+            Self::S3(bucket) => Repository::remote(bucket.open()?, bucket.name()),
         }
     }
 }
