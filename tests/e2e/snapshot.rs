@@ -147,6 +147,17 @@ fn a_serving_replica_makes_snapshots_and_an_empty_one_begins_by_itself() {
         consensus.agreed();
         assert!(!kept.state.join("restore").exists(), "{point}");
     }
+    // A log that has dropped nothing needs no snapshot.
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    wait::until("the guard's first look", PATIENCE, || {
+        let status = replica.status().map_err(|failure| failure.to_string())?;
+        let told = &status["snapshots"];
+        let is_whole = told["newestVerified"] == made["id"] && told["due"] == false;
+        let left = (told["recordsLeft"].as_u64(), told["recordsHeld"].as_u64());
+        if is_whole && left.0 > Some(0) && left.0 < left.1 { Ok(()) } else { Err(status.to_string()) }
+    })
+    .unwrap();
+    assert!(replica.admin("metrics").unwrap().contains("maidenlane_replica_snapshot_due 0\n"));
     let log = fs::read_to_string(consensus.net.dir().join("replica-0.log")).unwrap();
     assert!(log.contains("restored snapshot") && log.contains("no verified snapshot"), "{log}");
     // Of a state that has none of it: 78, with the setting.

@@ -48,6 +48,7 @@ impl maidenlane_service::Daemon for Daemon {
             &health,
             &addresses,
         )?;
+        snapshots::guard::start(&first, log.clone(), follow.store(), &tasks, &health, &metrics)?;
         let (begun, healthy, stop) = (Arc::clone(&first), health.clone(), tasks.shutdown().clone());
         tasks.spawn_thread("follow", move || {
             let state_dir = &begun.daemon.state_dir;

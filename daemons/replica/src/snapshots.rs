@@ -3,10 +3,12 @@
 //! | file | idea |
 //! |---|---|
 //! | `begin` | an empty state directory, filled from the first source that has something for it |
+//! | `guard` | a warning before the log drops what the newest verified snapshot needs |
 //! | [`control`] | the socket over which a running replica is asked for a snapshot |
 
 pub(crate) mod begin;
 pub mod control;
+pub(crate) mod guard;
 
 use maidenlane_snapshot::Source;
 use std::num::NonZeroU64;

@@ -15,6 +15,14 @@ pub struct Demands {
     pub proofs: bool,
 }
 
+impl Demands {
+    /// True if a replica of these settings could begin with the snapshot.
+    #[must_use]
+    pub fn suit(&self, manifest: &Manifest) -> bool {
+        refusal(manifest, self).is_none()
+    }
+}
+
 /// Reason why a snapshot does not suit the settings, with the setting.
 pub(crate) fn refusal(manifest: &Manifest, demands: &Demands) -> Option<String> {
     let Manifest { chain_id, genesis, proofs, store_format, .. } = manifest;

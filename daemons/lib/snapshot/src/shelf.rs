@@ -43,6 +43,14 @@ impl Repository {
         self.named(Shelf::Manifests)
     }
 
+    /// True if a snapshot was verified.
+    ///
+    /// # Errors
+    /// When the repository refuses.
+    pub fn is_verified(&self, id: &Id) -> Result<bool, Error> {
+        Ok(self.written(&Shelf::Verified.key(&id.to_string()))?.is_some())
+    }
+
     pub(crate) fn named(&self, shelf: Shelf) -> Result<Vec<Id>, Error> {
         let id = |name: String| {
             let foreign =
