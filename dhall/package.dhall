@@ -16,6 +16,9 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Transactions = replica.Transactions
     , Accept = replica.Accept
     , Filters = replica.Filters
+    , Snapshots = replica.Snapshots
+    , Repository = replica.Repository
+    , S3 = replica.S3
     , Chain = common.Chain
     , Feed = common.Feed
     , Log = common.Log

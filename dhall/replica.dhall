@@ -9,6 +9,17 @@ let Transactions = ./types/Transactions.dhall
 
 let Filters = ./types/Filters.dhall
 
+let Repository = ./types/Repository.dhall
+
+let Snapshots =
+      { Type = ./types/Snapshots.dhall
+      , default =
+        { sources = [] : List Repository
+        , target = None Repository
+        , maxRate_MB_per_s = None Natural
+        }
+      }
+
 let Rpc =
       { Type = ./types/Rpc.dhall
       , default =
@@ -44,6 +55,12 @@ in  { Type = ./types/Replica.dhall
     , BlockSource = ./types/BlockSource.dhall
     , Transactions
     , Filters
+    , Snapshots
+    , Repository
+    , S3 =
+      { Type = ./types/S3.dhall
+      , default = { region = "us-east-1", prefix = "", ca = None Text }
+      }
     , Accept =
       { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
     , default =
@@ -51,6 +68,7 @@ in  { Type = ./types/Replica.dhall
       , history = History.All
       , proofs = None History
       , backfill = None Backfill
+      , snapshots = Snapshots::{=}
       , undoBlocks = 90000
       , maxLagBlocks = 2
       , maxSilence_ms = 15000

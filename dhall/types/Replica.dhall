@@ -61,6 +61,28 @@
     , subscriptionsMax : Natural
     , writeTimeout_ms : Natural
     }
+, snapshots : { maxRate_MB_per_s : Optional Natural
+    , sources : List < Directory : Text
+        | S3 : { bucket : Text
+            , ca : Optional Text
+            , endpoint : Text
+            , keyId : Text
+            , prefix : Text
+            , region : Text
+            , secret : Text
+            }
+        >
+    , target : Optional < Directory : Text
+        | S3 : { bucket : Text
+            , ca : Optional Text
+            , endpoint : Text
+            , keyId : Text
+            , prefix : Text
+            , region : Text
+            , secret : Text
+            }
+        >
+    }
 , stateDir : Text
 , storeCache_MB : Natural
 , transactions : < Accept : { group : Text, retention_h : Natural } | Refuse >

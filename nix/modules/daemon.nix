@@ -13,6 +13,12 @@ daemon:
 let
   cfg = config.services.maidenlane;
   instances = lib.filterAttrs (_: instance: instance.enable) cfg.${daemon};
+  kept = lib.filterAttrs (_: instance: instance.snapshots or false) instances;
+  credentials =
+    instance:
+    lib.mkIf (instance.credentials != { }) {
+      LoadCredential = lib.mapAttrsToList (credential: path: "${credential}:${path}") instance.credentials;
+    };
   settings =
     instance:
     import ../settings.nix {
@@ -37,6 +43,16 @@ let
         description = ''
           Files that hold secrets, by the names under which the settings mention them: `{credential:kafka-password}`.
           They are read by systemd when the service starts, and never enter the Nix store.
+        '';
+      };
+    }
+    // lib.optionalAttrs (daemon == "replica") {
+      snapshots = lib.mkOption {
+        type = lib.types.bool;
+        default = false;
+        description = ''
+          Whether a snapshot is made and verified once a day, as `snapshots.target` of the settings says. A repository on
+          this machine takes `ReadWritePaths` for both services, `maidenlane-replica@` and `maidenlane-snapshot@`.
         '';
       };
     };
@@ -76,10 +92,23 @@ in
         reloadTriggers = [ (settings name) ];
         # In one step: clients of a replica see no gap between stop and start that a long activation makes.
         stopIfChanged = false;
-        serviceConfig = lib.mkIf (instance.credentials != { }) {
-          LoadCredential = lib.mapAttrsToList (credential: path: "${credential}:${path}") instance.credentials;
-        };
+        serviceConfig = credentials instance;
       }
-    ) instances;
+    ) instances
+    // lib.mapAttrs' (
+      name: instance:
+      lib.nameValuePair "maidenlane-snapshot@${name}" {
+        overrideStrategy = "asDropin";
+        serviceConfig = credentials instance;
+      }
+    ) kept;
+
+    systemd.timers = lib.mapAttrs' (
+      name: _:
+      lib.nameValuePair "maidenlane-snapshot@${name}" {
+        overrideStrategy = "asDropin";
+        wantedBy = [ "maidenlane.target" ];
+      }
+    ) kept;
   };
 }

@@ -18,6 +18,7 @@ mod listeners;
 mod proofs;
 mod reorg;
 mod repair;
+mod snapshot;
 mod stall;
 mod subscribed;
 mod three_brokers;

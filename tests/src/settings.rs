@@ -115,6 +115,8 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
          , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
+         , snapshots = {{ sources = [] : List {REPOSITORY}, target = None {REPOSITORY}\n\
+         \x20 , maxRate_MB_per_s = None Natural }}\n\
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
          , backfill = None {BACKFILL}\n\
@@ -146,6 +148,31 @@ pub fn backfilling(replica: &str, from: u64, rate_kbps: u64, sources: &[(&str, &
     let fields = format!("from = {from}, rate_kBps = {rate_kbps}, sources = [ {} ]", sources.join(", "));
     replica.replace(&format!("None {BACKFILL}"), &format!("Some {{ {fields} }}"))
 }
+
+/// A replica's settings with a repository of snapshots that it begins from and sends to.
+#[must_use]
+pub fn keeping(replica: &str, repository: &Path) -> String {
+    keeping_in(replica, &format!("{REPOSITORY}.Directory {}", text(repository)))
+}
+
+/// The same with a bucket of a store of this machine.
+#[must_use]
+pub fn keeping_in_bucket(replica: &str, endpoint: &str, bucket: &str, key_id: &str, secret: &Path) -> String {
+    let secret = text(secret);
+    let bucket = format!(
+        "{{ endpoint = \"{endpoint}\", region = \"us-east-1\", bucket = \"{bucket}\", prefix = \"test\", keyId = \"{key_id}\", secret = {secret}, ca = None Text }}"
+    );
+    keeping_in(replica, &format!("{REPOSITORY}.S3 {bucket}"))
+}
+
+fn keeping_in(replica: &str, place: &str) -> String {
+    replica
+        .replace(&format!("[] : List {REPOSITORY}"), &format!("[ {place} ]"))
+        .replace(&format!("None {REPOSITORY}"), &format!("Some ({place})"))
+}
+
+/// Type of a repository of snapshots.
+const REPOSITORY: &str = "< Directory : Text | S3 : { bucket : Text, ca : Optional Text, endpoint : Text, keyId : Text, prefix : Text, region : Text, secret : Text } >";
 
 /// A path as a Dhall text.
 fn text(path: &Path) -> String {

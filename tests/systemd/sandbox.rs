@@ -2,17 +2,19 @@
 
 use crate::lane::{Lane, REPLICA, TAP};
 
+/// Snapshots of the replica.
+const SNAPSHOT: &str = "maidenlane-snapshot@main.service";
 /// The highest exposure that `systemd-analyze security` may find, times ten.
 const EXPOSURE_MAX: u32 = 12;
 
 #[test]
 fn units_are_clean_and_closed() {
     let Some(lane) = Lane::new() else { return };
-    for unit in [TAP, REPLICA, "maidenlane.target"] {
+    for unit in [TAP, REPLICA, SNAPSHOT, "maidenlane-snapshot@main.timer", "maidenlane.target"] {
         let said = lane.machine.shell(&format!("systemd-analyze verify {unit} 2>&1")).unwrap();
         assert_eq!(said, "", "{unit}");
     }
-    for unit in [TAP, REPLICA] {
+    for unit in [TAP, REPLICA, SNAPSHOT] {
         let verdict = lane
             .machine
             .run(&format!("systemd-analyze security --threshold={EXPOSURE_MAX} --no-pager {unit}"));

@@ -18,6 +18,10 @@ pub(crate) enum Error {
     Daemon(#[from] Failure),
     #[error(transparent)]
     Replica(verify::Error),
+    #[error(transparent)]
+    Snapshot(#[from] maidenlane_snapshot::Error),
+    #[error("the replica answers: {reason}")]
+    Asked { exit: u8, reason: String },
     #[error("{what} {}", path.display())]
     Install {
         what: &'static str,
@@ -63,6 +67,8 @@ impl Error {
                 Exit::Data
             }
             Self::Daemon(failure) => failure.exit,
+            Self::Snapshot(error) => error.exit(),
+            Self::Asked { exit, .. } => Exit::of_number(*exit),
             Self::Log(_) | Self::Output(_) | Self::Install { .. } | Self::Build(_) => Exit::GaveUp,
         }
     }

@@ -14,6 +14,7 @@ mod log;
 mod master;
 mod output;
 mod replica;
+mod snapshot;
 mod tap;
 
 use std::process::ExitCode;
@@ -53,6 +54,9 @@ enum Noun {
     /// A replica that has stopped
     #[command(subcommand)]
     Replica(replica::Verb),
+    /// Snapshots of replicas in a repository
+    #[command(subcommand)]
+    Snapshot(snapshot::Verb),
     /// A tap that has stopped
     #[command(subcommand)]
     Tap(tap::Verb),
@@ -90,6 +94,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Log(verb) => log::run(*verb, output),
         Noun::Master(verb) => master::run(&verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
+        Noun::Snapshot(verb) => snapshot::run(verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
     }
 }

@@ -1,6 +1,7 @@
 //! `maidenlane replica …`: a stopped replica's state.
 
 mod import;
+mod snapshot;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,10 @@ pub(crate) enum Verb {
     Dump(Which),
     /// Begin with the state of a geth that had no hook: read what it exported, and hold it against its block
     Import(Box<import::Options>),
+    /// Keep the whole state and all blocks in a repository, while the replica runs or not: only what is not there yet is sent
+    Snapshot(snapshot::Make),
+    /// Begin with a snapshot
+    Restore(snapshot::Take),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +46,8 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
             }))
         }
         Verb::Import(options) => import::run(options, output),
+        Verb::Snapshot(options) => snapshot::make(options, output),
+        Verb::Restore(options) => snapshot::take(options, output),
         Verb::Dump(which) => Ok(verify::dump(&which.state_dir()?, output).map(drop)?),
     }
 }

@@ -2,9 +2,11 @@
 
 mod backfill;
 mod rpc;
+mod snapshots;
 
 pub use backfill::{BackfillRaw, BlockSourceRaw};
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
+pub use snapshots::{RepositoryRaw, S3Raw, SnapshotsRaw};
 
 use crate::{filters, submission};
 use maidenlane_chain::B256;
@@ -14,6 +16,7 @@ use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use maidenlane_log::Backend;
 use maidenlane_replay::{Fresh, run as replay};
+use maidenlane_snapshot::Demands;
 use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
@@ -38,6 +41,8 @@ pub struct ReplicaRaw {
     pub proofs: Option<HistoryRaw>,
     /// Blocks from before the database's beginning, brought behind the head; `None` brings none.
     pub backfill: Option<BackfillRaw>,
+    /// Snapshots: those to begin with, and those that are made.
+    pub snapshots: SnapshotsRaw,
     /// Deepest reorg that can be followed; a deeper one ends the daemon.
     pub undoBlocks: u64,
     /// Blocks behind the master beyond which the replica is stale.
@@ -119,6 +124,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Plan of the back-fill, where there is one.
     pub backfill: Option<maidenlane_backfill::Plan>,
+    /// Repositories of snapshots.
+    pub snapshots: crate::snapshots::Settings,
     /// Bounds of staleness.
     pub fresh: Fresh,
     /// Block cache of the database.
@@ -168,6 +175,7 @@ impl maidenlane_config::Settings for Settings {
             None => Some(None),
         };
         let store_cache_bytes = shapes::megabytes("storeCache_MB", raw.storeCache_MB, checker);
+        let snapshots = checker.inside("snapshots", |checker| snapshots::validate(&raw.snapshots, checker));
         let key = filter_key(&raw.filters, checker);
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
@@ -186,6 +194,7 @@ impl maidenlane_config::Settings for Settings {
             filters,
             keep: keep?,
             backfill: backfill?,
+            snapshots: snapshots?,
             fresh: Fresh {
                 lag_blocks_max: lag_blocks_max?,
                 silence_max: silence?,
@@ -261,6 +270,12 @@ impl Settings {
     /// A secret of it cannot be read.
     pub fn backend(&self) -> Result<Backend, maidenlane_log::Error> {
         maidenlane_service::log_backend(&self.log, "replica")
+    }
+
+    /// Demands to a snapshot that this replica begins with.
+    #[must_use]
+    pub fn demands(&self) -> Demands {
+        Demands { chain_id: self.chain_id, genesis: self.genesis, proofs: self.keep.proofs.is_some() }
     }
 
     /// Settings of the loop that follows the feed.

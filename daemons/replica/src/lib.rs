@@ -6,6 +6,7 @@
 //! | [`rpc`] | the answers |
 //! | [`submission`] | transactions that clients send, into the log |
 //! | [`filters`] | filters and their cursors, in the log |
+//! | [`snapshots`] | what an empty replica begins with, and what a running one makes |
 //! | [`config`] | the settings |
 //!
 //! `maidenlane_replay` turns a feed into a store, `maidenlane_evm` runs calls, `maidenlane_ethjson` writes JSON as geth
@@ -17,6 +18,7 @@ pub mod config;
 pub mod filters;
 pub mod rpc;
 mod run;
+pub mod snapshots;
 pub mod submission;
 
 pub use run::Daemon;

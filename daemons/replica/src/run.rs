@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::filters::{self, Filters};
 use crate::rpc::{Rpc, Sinks};
+use crate::snapshots;
 use crate::submission;
 use maidenlane_backfill::Plan;
 use maidenlane_backfill::job::PIECES_MAX;
@@ -51,7 +52,21 @@ impl maidenlane_service::Daemon for Daemon {
             follow = follow.with_past(Past { pieces, from: plan.from });
             fill = Some(Fill { plan, pieces: sender, tasks: tasks.clone(), health: health.clone() });
         }
-        tasks.spawn_thread("follow", move || Ok(follow.run()?))?;
+        snapshots::control::start(
+            &first.snapshots,
+            &first.daemon.state_dir,
+            follow.store(),
+            &tasks,
+            &health,
+            &addresses,
+        )?;
+        snapshots::guard::start(&first, log.clone(), follow.store(), &tasks, &health, &metrics)?;
+        let (begun, healthy, stop) = (Arc::clone(&first), health.clone(), tasks.shutdown().clone());
+        tasks.spawn_thread("follow", move || {
+            let state_dir = &begun.daemon.state_dir;
+            snapshots::begin::begin(&begun.snapshots, state_dir, begun.demands(), &healthy, &stop)?;
+            Ok(follow.run()?)
+        })?;
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
             None => None,

@@ -183,6 +183,54 @@ in  M.Replica::{
       -- Most kilobytes a second, of blocks and receipts, beside the heads. Default 10000.
       , rate_kBps = 10000
       }
+    -- Snapshots of replicas, in repositories: M.Repository.Directory of a path, or M.Repository.S3.
+    , snapshots = M.Snapshots::{
+      -- Where a replica without a block looks for one to begin with, in order; it takes the newest that was verified
+      -- and suits these settings. Without any it begins where the feed does.
+      , sources =
+        [ M.Repository.Directory "/srv/snapshots"
+        , M.Repository.S3
+            M.S3::{
+            -- https://host, or http:// for a store of this machine. Required.
+            , endpoint = "https://s3.eu-central-1.amazonaws.com"
+            -- A part of each signature; stores of other makes take any. Default "us-east-1".
+            , region = "eu-central-1"
+            -- The bucket, which exists; encryption is the store's. Required.
+            , bucket = "snapshots"
+            -- Beginning of all keys. Default "".
+            , prefix = "mainnet"
+            -- Id of the access key. Required.
+            , keyId = "replica"
+            -- File with the secret of that key. Required.
+            , secret = "{credential:s3-secret}"
+            -- Authorities that sign the store's certificate; None for those of the machine. Default None.
+            , ca = None Text
+            }
+        ]
+      -- Where `maidenlane replica snapshot` has a running replica send one; None makes none while it runs.
+      , target =
+          Some
+            ( M.Repository.S3
+                M.S3::{
+                -- As in sources. Required.
+                , endpoint = "https://s3.eu-central-1.amazonaws.com"
+                -- Likewise. Default "us-east-1".
+                , region = "eu-central-1"
+                -- Likewise. Required.
+                , bucket = "snapshots"
+                -- Likewise. Default "".
+                , prefix = "mainnet"
+                -- Likewise; this one must be allowed to write, list and delete. Required.
+                , keyId = "replica"
+                -- Likewise. Required.
+                , secret = "{credential:s3-secret}"
+                -- Likewise. Default None.
+                , ca = None Text
+                }
+            )
+      -- What reading and sending may take, so that clients do not feel it. Default None.
+      , maxRate_MB_per_s = Some 100
+      }
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000
     -- Further behind the master than this, state is not served. Default 2. Reloads.

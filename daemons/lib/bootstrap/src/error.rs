@@ -3,6 +3,7 @@
 use maidenlane_chain::block::BlockError;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_jsonrpc::client::ClientError;
+use maidenlane_replay::place;
 use maidenlane_service::{Exit, Failure};
 use maidenlane_state::trie::Disorder;
 use std::path::{Path, PathBuf};
@@ -60,21 +61,15 @@ pub enum Error {
         "the code {0} of an account is in none of the files: export code again, after the snapshot; a dump must be made without --nocode"
     )]
     NoCode(B256),
-    /// A state directory that is not empty.
-    #[error("{} holds block {head}: move it away, or name another `stateDir`", path.display())]
-    Occupied { path: PathBuf, head: BlockRef },
-    /// Something else than a database where one belongs.
-    #[error("{} is no database of a replica, or a link to one: move it away", .0.display())]
-    NoDatabase(PathBuf),
+    /// A state directory in which nothing can be put.
+    #[error(transparent)]
+    Place(#[from] place::Error),
     /// A database that has not what was read.
     #[error("the database has {found} accounts, {expected} were read: begin anew with --restart")]
     Rows { expected: u64, found: u64 },
     /// A node that has dropped the block itself.
     #[error("the node has no body or no receipts of block {0}: ask one that has")]
     NoContent(BlockRef),
-    /// Another import of the same directory.
-    #[error("another import runs in {}", .0.display())]
-    Busy(PathBuf),
     /// Other files or another block than at the start.
     #[error("the import that was begun in {} is of {begun}: name the same, or begin anew with --restart", path.display())]
     Other { path: PathBuf, begun: String },
@@ -150,17 +145,6 @@ impl From<ClientError> for Error {
     }
 }
 
-/// True if waiting does not help: a path is not what it should be.
-const fn is_of_paths(kind: std::io::ErrorKind) -> bool {
-    use std::io::ErrorKind::{
-        AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
-    };
-    matches!(
-        kind,
-        AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
-    )
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
@@ -168,9 +152,10 @@ impl From<Error> for Failure {
             Error::File { .. } | Error::Block { .. } | Error::Journal { .. } => Exit::Data,
             Error::Store(maidenlane_store::Error::InUse { .. }) => Exit::Settings,
             Error::Store(source) if !source.is_disk() => Exit::Data,
-            Error::Io { source, .. } if is_of_paths(source.kind()) => Exit::Settings,
+            Error::Place(error) => error.exit(),
+            Error::Io { source, .. } => Exit::of_file(source.kind()),
             Error::Master(error) if error.rpc().is_some() => Exit::Settings,
-            Error::Io { .. } | Error::Store(_) | Error::Master(_) | Error::Thread(_) => Exit::GaveUp,
+            Error::Store(_) | Error::Master(_) | Error::Thread(_) => Exit::GaveUp,
             _ => Exit::Settings,
         };
         Self::new(exit, error)

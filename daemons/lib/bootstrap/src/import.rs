@@ -1,21 +1,21 @@
 //! An import: rows in, a database out, or nothing.
 //!
 //! Everything is made in a directory of its own beside the place where a replica looks for its database, and moved there
-//! when it is whole. An import that was killed goes on where its journal says; one whose state is not that of the block
-//! leaves nothing.
+//! when it is whole. The journal is written before anything that it speaks of; a directory without one, or without the
+//! database, is nobody's and goes at the next start. An import that was killed goes on where its journal says; one whose
+//! state is not that of the block leaves nothing.
 
 use crate::check::{Check, Counts};
 use crate::error::Error;
 use crate::failpoints;
-use crate::journal::{Checked, Journal, Reading, Stage, Work};
+use crate::journal::{self, Checked, Journal, Reading, Stage, Work};
 use crate::master::{Blocks, Header};
-use crate::place::Place;
 use crate::progress::{Meter, Report};
 use crate::rounds::{Writer, round};
 use crate::series::{self, Series};
 use crate::source::{Files, Source};
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_replay::store_path;
+use maidenlane_replay::{place::Place, store_path};
 use maidenlane_service::failpoint;
 use maidenlane_store::bulk::{Format, Table};
 use maidenlane_store::{Base, Codes, Store};
@@ -71,7 +71,7 @@ pub struct Imported {
 pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Imported, Error> {
     let genesis = blocks.genesis(plan.chain_id, plan.genesis)?;
     let header = blocks.header(&plan.block)?;
-    let place = Place::lock(&plan.state_dir)?;
+    let place = Place::lock(&plan.state_dir, "import")?;
     let work =
         Work { files: plan.files.clone(), bytes: plan.files.bytes()?, block: header.at, proofs: plan.proofs };
     if plan.restart {
@@ -80,6 +80,9 @@ pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Import
     if let Some((floor, counts)) = finished(&place, &work)? {
         place.discard()?;
         return Ok(Imported { block: header.at, floor, counts });
+    }
+    if !(is_begun(&place) && store_path(place.dir()).exists()) {
+        place.discard()?;
     }
     place.begin()?;
     let (journal, stage) = Journal::open(place.dir(), work)?;
@@ -98,16 +101,20 @@ pub fn import(plan: &Plan, blocks: &dyn Blocks, report: Report) -> Result<Import
     Ok(imported)
 }
 
+/// True if an import was begun whose journal can be believed: its directory goes with all that the journal speaks of.
+fn is_begun(place: &Place) -> bool {
+    journal::path(place.dir()).exists()
+}
+
 /// Oldest block and rows of an import of this work that was killed between its last two steps: its database is in place.
 fn finished(place: &Place, work: &Work) -> Result<Option<(u64, Counts)>, Error> {
     let Some(facts) = place.held()? else { return Ok(None) };
-    let path = place.state_dir().to_owned();
-    match (facts.head, place.is_begun()) {
+    match (facts.head, is_begun(place)) {
         (Some(head), true) if head == work.block => match Journal::open(place.dir(), work.clone())?.1 {
             Stage::Checked(checked) => Ok(Some((facts.base, checked.counts))),
-            Stage::Reading(_) => Err(Error::Occupied { path, head }),
+            Stage::Reading(_) => Err(place.occupied(head).into()),
         },
-        (Some(head), _) => Err(Error::Occupied { path, head }),
+        (Some(head), _) => Err(place.occupied(head).into()),
         (None, _) => Ok(None),
     }
 }

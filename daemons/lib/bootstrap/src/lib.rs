@@ -9,7 +9,6 @@
 //! | `dump` | `geth snapshot dump` |
 //! | `rounds` | one round: rows read, checked and written side by side |
 //! | `check` | the state root, from rows as they pass |
-//! | `place` | directories of an import, and what a kill may leave there |
 //! | `pending` | accounts whose slots are still to come |
 //! | `runs` | trie nodes of one trie, brought into the order of their keys |
 //! | `series` | sorted files of one table |
@@ -33,7 +32,6 @@ mod import;
 mod journal;
 pub mod master;
 mod pending;
-mod place;
 pub mod progress;
 mod rounds;
 mod row;

@@ -18,6 +18,7 @@
 //! | [`liveness`] | the master's head and last sign of life |
 //! | `signs` | age of a sign of life, whatever the tap's clock says |
 //! | `memo` | cache of one head's state, decoded |
+//! | [`place`] | where a database is made, and where a replica looks for it |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
 
 pub mod apply;
@@ -34,6 +35,7 @@ pub mod liveness;
 mod memo;
 mod metrics;
 mod open;
+pub mod place;
 mod recover;
 mod report;
 pub mod resume;

@@ -16,7 +16,7 @@ use maidenlane_store::Store;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -39,6 +39,7 @@ pub struct Loop {
     report: Report,
     health: Health,
     behind: Behind,
+    store: Arc<OnceLock<Arc<Store>>>,
     /// Sender of the heads, until they are handed over.
     first: Option<oneshot::Sender<Arc<HeadTracker>>>,
 }
@@ -74,7 +75,19 @@ impl Loop {
         let (first, heads) = oneshot::channel();
         let report = Report::new(section, health.clone(), Gauges::new(metrics), tracer::logging());
         let behind = Behind::default();
-        (Self { settings, fresh, shutdown, report, health, behind, first: Some(first) }, heads)
+        (
+            Self {
+                settings,
+                fresh,
+                shutdown,
+                report,
+                health,
+                behind,
+                store: Arc::default(),
+                first: Some(first),
+            },
+            heads,
+        )
     }
 
     /// The same loop, which also takes blocks from before the database's beginning.
@@ -83,6 +96,12 @@ impl Loop {
         self.report.expect_past(past.from);
         self.behind.past = Some(past.pieces);
         self
+    }
+
+    /// Cell with the database, once it is open.
+    #[must_use]
+    pub fn store(&self) -> Arc<OnceLock<Arc<Store>>> {
+        Arc::clone(&self.store)
     }
 
     /// Follows until the shutdown.
@@ -150,6 +169,7 @@ impl Loop {
                 Ok(store) => {
                     self.report.disk_is_back();
                     let (store, liveness) = (Arc::new(store), Arc::new(Liveness::default()));
+                    let store = Arc::clone(self.store.get_or_init(|| store));
                     let (events, health) = (tracer::logging(), self.health.clone());
                     return Ok(Some(Followers { settings, store, liveness, events, health }));
                 }

@@ -28,6 +28,20 @@ impl Exit {
             Self::Settings => 78,
         }
     }
+
+    /// Exit code of that number; of any other, a restart may help.
+    #[must_use]
+    pub fn of_number(number: u8) -> Self {
+        let all = [Self::Data, Self::TaskDied, Self::Settings];
+        all.into_iter().find(|exit| exit.number() == number).unwrap_or(Self::GaveUp)
+    }
+
+    /// Exit code for a file that cannot be used: settings if it is not there or not ours, and one that may pass if it is
+    /// the disk's.
+    #[must_use]
+    pub const fn of_file(error: std::io::ErrorKind) -> Self {
+        if maidenlane_log::is_misplaced(error) { Self::Settings } else { Self::GaveUp }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -47,11 +61,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Failure of `what` with a file: of settings if it is not there or not ours, and one that may pass if it is the
-    /// disk's.
+    /// Failure of `what` with a file, as [`Exit::of_file`] has it.
     pub fn file(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
-        let settings = maidenlane_log::is_misplaced(error.kind());
-        Self::new(if settings { Exit::Settings } else { Exit::GaveUp }, format!("{what}: {error}"))
+        Self::new(Exit::of_file(error.kind()), format!("{what}: {error}"))
     }
 
     /// A failure that ends the process with `exit`.

@@ -23,6 +23,8 @@ struct State {
     status_at: Option<Instant>,
     status: String,
     note: Option<String>,
+    /// Work that waits for somebody.
+    alarm: Option<String>,
     notified_ready: bool,
     stopping: bool,
     progress_at: Option<Instant>,
@@ -32,10 +34,8 @@ struct State {
 
 impl State {
     fn whole_status(&self) -> String {
-        match &self.note {
-            Some(note) => format!("{note} | {}", self.status),
-            None => self.status.clone(),
-        }
+        let before = [&self.note, &self.alarm].into_iter().flatten();
+        before.map(|part| format!("{part} | ")).collect::<String>() + &self.status
     }
 }
 
@@ -53,6 +53,7 @@ impl Health {
             status_at: None,
             status: String::new(),
             note: None,
+            alarm: None,
             notified_ready: false,
             stopping: false,
             progress_at: None,
@@ -151,6 +152,16 @@ impl Health {
     /// Sets a prefix of every status line, until it is replaced; cut to 120 characters as well.
     pub(crate) fn set_note(&self, note: Option<String>) {
         self.lock().note = note.map(|note| note.chars().take(STATUS_CHARS).collect());
+    }
+
+    /// Sets a part of every status line that asks for something to be done, until it is replaced; cut to 120 characters.
+    pub fn set_alarm(&self, alarm: Option<String>) {
+        let alarm = alarm.map(|alarm| alarm.chars().take(STATUS_CHARS).collect::<String>());
+        let mut state = self.lock();
+        if let Some(told) = alarm.as_ref().filter(|told| state.alarm.as_ref() != Some(*told)) {
+            tracing::warn!("{told}");
+        }
+        state.alarm = alarm;
     }
 
     /// Time within which the service manager wants a sign of progress, if it watches.

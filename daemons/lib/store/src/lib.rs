@@ -19,6 +19,7 @@
 //! | `damage` | damage that a view met, for the loop that ends the daemon |
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
+//! | `peek` | facts of a database that nobody writes to |
 //! | [`bulk`] | sorted rows into files that a database takes over |
 //! | `batch_stats` | content of a batch, for benchmarks |
 
@@ -36,6 +37,7 @@ mod log_index_row;
 mod logs;
 mod nodes;
 mod past;
+mod peek;
 mod read;
 mod senders;
 mod tables;
@@ -53,7 +55,9 @@ pub use gaps::Gaps;
 pub use keep::{Keep, Past};
 pub use logs::{Positions, Visitor};
 pub use past::{Base, Codes};
+pub use peek::{Peek, peek};
 pub use read::View;
+pub use tables::FORMAT;
 pub use write::{Batch, Store};
 
 use std::path::{Path, PathBuf};

@@ -34,7 +34,7 @@ use maidenlane_state::trie::NodeKey;
 
 /// Version of everything on this page. A database of another version is refused. A table that may lack any row, as
 /// `senders`, is no other version: a database without it gets it, and an older build refuses by name what it does not know.
-pub(crate) const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 2;
 
 pub(crate) const META: &str = "meta";
 pub(crate) const ACCOUNTS: &str = "accounts";

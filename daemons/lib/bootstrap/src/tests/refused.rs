@@ -3,6 +3,7 @@
 use super::sample::{self, State};
 use super::{Error, World, store_path};
 use maidenlane_chain::{B256, U256};
+use maidenlane_replay::place;
 use std::fs;
 
 /// Imports and returns what is said; nothing may be there afterwards.
@@ -141,7 +142,7 @@ fn what_is_no_database_is_left_alone() {
     let note = store_path(&world.plan.state_dir).join("note");
     fs::create_dir_all(note.parent().unwrap()).unwrap();
     fs::write(&note, "mine").unwrap();
-    assert!(matches!(world.import(), Err(Error::NoDatabase(_))));
+    assert!(matches!(world.import(), Err(Error::Place(place::Error::NoDatabase(_)))));
     assert_eq!(fs::read_to_string(note).unwrap(), "mine");
 }
 
@@ -149,7 +150,9 @@ fn what_is_no_database_is_left_alone() {
 fn a_directory_that_holds_something_is_left_alone() {
     let world = World::export(State::generate(7));
     world.import().unwrap();
-    let Err(Error::Occupied { head, .. }) = world.import() else { panic!("imported over a state") };
+    let Err(Error::Place(place::Error::Occupied { head, .. })) = world.import() else {
+        panic!("imported over a state")
+    };
     assert_eq!(head, world.chain.head().at);
     assert_eq!(super::view(&world.plan.state_dir).head(), head);
 }

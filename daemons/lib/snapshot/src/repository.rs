@@ -1,0 +1,336 @@
+//! A repository: objects by their keys, in a directory or a store.
+//!
+//! | key | object |
+//! |---|---|
+//! | `objects/<2>/<digest>` | a file of a database, named by its own digest: replicas that have the same share it |
+//! | `manifests/<id>` | a snapshot. Written last, so that all it names is there |
+//! | `verified/<id>`, `pinned/<id>` | marks of it |
+//! | `uploads/<id>` | the manifest of a snapshot that is still being sent |
+//! | `collecting/<name>` | a collection that runs |
+//! | `clock` | written to be looked at: when, as the store has it |
+
+use crate::digest::{Digest, Sum};
+use crate::error::{Error, io};
+use crate::manifest::{File, Id};
+use crate::pace::Pace;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::runtime::{Builder, Runtime};
+
+/// Part of a file that is sent at a time, and held in memory for each lane. Stores want 5 MiB at least.
+const PART_BYTES: usize = 8 << 20;
+/// Maximum size of a manifest.
+const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+
+/// A repository that is open.
+#[derive(Debug)]
+pub struct Repository {
+    store: Arc<dyn ObjectStore>,
+    /// The directory, where it is one: links are made there.
+    local: Option<Arc<LocalFileSystem>>,
+    runtime: Runtime,
+    name: String,
+}
+
+/// An object as a list has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Last part of the key.
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    /// Time at which it was written, as the store has it.
+    pub(crate) written: SystemTime,
+}
+
+/// Key of a file's object.
+pub(crate) fn object_key(digest: Digest) -> Key {
+    let name = digest.to_string();
+    Key::from_iter(["objects", name.get(..2).unwrap_or_default(), &name])
+}
+
+/// A directory of keys, each of one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shelf {
+    Manifests,
+    Verified,
+    Pinned,
+    Uploads,
+    Collecting,
+}
+
+impl Shelf {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Manifests => "manifests",
+            Self::Verified => "verified",
+            Self::Pinned => "pinned",
+            Self::Uploads => "uploads",
+            Self::Collecting => "collecting",
+        }
+    }
+
+    pub(crate) fn key(self, name: &str) -> Key {
+        Key::from_iter([self.name(), name])
+    }
+}
+
+impl Repository {
+    /// Opens a directory.
+    ///
+    /// # Errors
+    /// [`Error::NoRepository`], or when the machine gives no thread.
+    pub fn directory(path: &Path) -> Result<Self, Error> {
+        if !path.is_dir() {
+            return Err(Error::NoRepository(path.to_owned()));
+        }
+        let local = LocalFileSystem::new_with_prefix(path).map_err(|source| Error::Repository {
+            verb: "open",
+            key: String::new(),
+            repository: path.display().to_string(),
+            source: Box::new(source),
+        })?;
+        let local = Arc::new(local.with_fsync(true));
+        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&local);
+        Self::of(store, Some(local), path.display().to_string())
+    }
+
+    /// Opens a repository in a store that is not this machine's.
+    pub(crate) fn remote(store: Arc<dyn ObjectStore>, name: String) -> Result<Self, Error> {
+        Self::of(store, None, name)
+    }
+
+    fn of(
+        store: Arc<dyn ObjectStore>,
+        local: Option<Arc<LocalFileSystem>>,
+        name: String,
+    ) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok(Self { store, local, runtime: runtime.map_err(Error::Thread)?, name })
+    }
+
+    /// Directory or address, for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn refused(&self, verb: &'static str, key: &Key, source: object_store::Error) -> Error {
+        Error::Repository {
+            verb,
+            key: key.to_string(),
+            repository: self.name.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    /// Writes a small object.
+    pub(crate) fn put(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
+        let put = self.runtime.block_on(self.store.put(key, bytes.into()));
+        put.map(drop).map_err(|source| self.refused("write", key, source))
+    }
+
+    /// Reads a small object; none if it is not there.
+    pub(crate) fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+        let got = self.runtime.block_on(async {
+            let found = self.store.get(key).await?;
+            // Nobody writes such a one; what is cut off is refused by its digest.
+            if found.meta.size > MANIFEST_BYTES_MAX { Ok(Bytes::new()) } else { found.bytes().await }
+        });
+        self.found("read", key, got)
+    }
+
+    /// Looks when an object was written; none if it is not there.
+    pub(crate) fn written(&self, key: &Key) -> Result<Option<SystemTime>, Error> {
+        let head = self.runtime.block_on(self.store.head(key));
+        Ok(self.found("look at", key, head)?.map(|meta| meta.last_modified.into()))
+    }
+
+    /// Time, as the store has it: that of no machine is believed.
+    pub(crate) fn now(&self) -> Result<SystemTime, Error> {
+        let key = Key::from("clock");
+        self.put(&key, Vec::new())?;
+        Ok(self.written(&key)?.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
+    fn found<T>(
+        &self,
+        verb: &'static str,
+        key: &Key,
+        result: object_store::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(self.refused(verb, key, source)),
+        }
+    }
+
+    /// Lists a shelf, sorted by name.
+    pub(crate) fn list(&self, shelf: Shelf) -> Result<Vec<Listed>, Error> {
+        self.listed(&Key::from(shelf.name()))
+    }
+
+    /// Lists all files.
+    pub(crate) fn objects(&self) -> Result<Vec<(Digest, u64)>, Error> {
+        let all = self.listed(&Key::from("objects"))?.into_iter();
+        // What is named otherwise is not ours.
+        Ok(all.filter_map(|object| Some((object.name.parse().ok()?, object.bytes))).collect())
+    }
+
+    fn listed(&self, prefix: &Key) -> Result<Vec<Listed>, Error> {
+        let listed = |meta: ObjectMeta| {
+            let name = meta.location.filename().unwrap_or_default().to_owned();
+            Listed { name, bytes: meta.size, written: meta.last_modified.into() }
+        };
+        let all = self.store.list(Some(prefix)).map_ok(listed).try_collect::<Vec<_>>();
+        let mut all = self.runtime.block_on(all).map_err(|source| self.refused("list", prefix, source))?;
+        all.sort_by(|one, two| one.name.cmp(&two.name));
+        Ok(all)
+    }
+
+    /// Removes objects; one that is not there is no failure.
+    pub(crate) fn delete(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Error> {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let Some(first) = keys.first().cloned() else { return Ok(()) };
+        let keys = futures_util::stream::iter(keys).map(Ok).boxed();
+        let gone = self.store.delete_stream(keys).filter_map(async |gone| match gone {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => None,
+            Err(source) => Some(source),
+        });
+        match self.runtime.block_on(gone.boxed().next()) {
+            None => Ok(()),
+            Some(source) => Err(self.refused("remove", &first, source)),
+        }
+    }
+
+    /// Sends a file: by a link where that is as good, else by a copy.
+    pub(crate) fn send(&self, from: &Path, file: &File, pace: &Pace) -> Result<(), Error> {
+        let key = object_key(file.sha256);
+        if file.is_table() && self.link(&key, |object| link_new(from, object)) {
+            return Ok(());
+        }
+        let mut source = fs::File::open(from).map_err(|error| io("open", from, error))?;
+        let upload = self.runtime.block_on(self.store.put_multipart(&key));
+        let mut upload = upload.map_err(|source| self.refused("write", &key, source))?;
+        let mut sum = Sum::default();
+        loop {
+            let mut part = Vec::with_capacity(PART_BYTES);
+            let limit = u64::try_from(PART_BYTES).unwrap_or(u64::MAX);
+            let read = (&mut source).take(limit).read_to_end(&mut part);
+            let read = read.map_err(|error| io("read", from, error))?;
+            let sent = pace.pass(read).map(|()| {
+                sum.add(&part);
+                self.runtime.block_on(upload.put_part(part.into()))
+            });
+            match sent {
+                Ok(Ok(())) if read < PART_BYTES => break,
+                Ok(Ok(())) => {}
+                refused => {
+                    // What is left of it, the store drops in its own time.
+                    let _left = self.runtime.block_on(upload.abort());
+                    refused?.map_err(|source| self.refused("write", &key, source))?;
+                }
+            }
+        }
+        if sum.end() != file.sha256 {
+            let _left = self.runtime.block_on(upload.abort());
+            return Err(Error::Changed(from.to_owned()));
+        }
+        let sent = self.runtime.block_on(upload.complete());
+        sent.map(drop).map_err(|source| self.refused("write", &key, source))
+    }
+
+    /// Fetches a file and checks it; what is in the place of `to` is replaced. Durable when it returns.
+    pub(crate) fn fetch(&self, id: &Id, file: &File, to: &Path, pace: &Pace) -> Result<(), Error> {
+        let key = object_key(file.sha256);
+        match fs::remove_file(to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io("remove", to, error));
+            }
+            _ => {}
+        }
+        let linked = file.is_table() && self.link(&key, |object| fs::hard_link(object, to).is_ok());
+        let found = if linked { pace.digest(to)? } else { self.copy(id, file, &key, to, pace)? };
+        if found == file.sha256 {
+            return Ok(());
+        }
+        let (id, key) = (id.clone(), key.to_string());
+        Err(Error::Damaged { file: file.name.clone(), id, key, repository: self.name.clone() })
+    }
+
+    fn copy(&self, id: &Id, file: &File, key: &Key, to: &Path, pace: &Pace) -> Result<Digest, Error> {
+        let got = self.runtime.block_on(self.store.get(key));
+        let Some(got) = self.found("read", key, got)? else {
+            let (id, key) = (id.clone(), key.to_string());
+            return Err(Error::Missing { file: file.name.clone(), id, key, repository: self.name.clone() });
+        };
+        let mut target = fs::File::create(to).map_err(|error| io("create", to, error))?;
+        let (mut sum, mut chunks) = (Sum::default(), got.into_stream());
+        while let Some(chunk) = self.runtime.block_on(chunks.next()) {
+            let chunk = chunk.map_err(|source| self.refused("read", key, source))?;
+            pace.pass(chunk.len())?;
+            sum.add(&chunk);
+            target.write_all(&chunk).map_err(|error| io("write", to, error))?;
+        }
+        target.sync_all().map_err(|error| io("sync", to, error))?;
+        Ok(sum.end())
+    }
+
+    /// True if this is a directory, and a link could be made to or from its object.
+    fn link(&self, key: &Key, link: impl FnOnce(&Path) -> bool) -> bool {
+        let object = self.local.as_ref().and_then(|local| local.path_to_filesystem(key).ok());
+        object.is_some_and(|object| link(&object))
+    }
+
+    /// Removes what killed writers of a directory have left, which no list of it names.
+    pub(crate) fn sweep(&self, older_than: Duration) {
+        let Some(root) =
+            self.local.as_ref().and_then(|local| local.path_to_filesystem(&Key::from("objects")).ok())
+        else {
+            return;
+        };
+        let dirs = fs::read_dir(root).into_iter().flatten().flatten();
+        for entry in dirs.filter_map(|dir| fs::read_dir(dir.path()).ok()).flatten().flatten() {
+            let staged = entry.file_name().to_string_lossy().contains('#');
+            let written = entry.metadata().and_then(|found| found.modified()).ok();
+            let age = written.and_then(|written| SystemTime::now().duration_since(written).ok());
+            if staged && age.is_some_and(|age| age > older_than) {
+                // Whoever comes next tries again.
+                let _kept = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Links made by this process so far: each has a name of its own until it has its final one.
+static LINKS: AtomicU64 = AtomicU64::new(0);
+
+/// Links a finished file under a new name, durably; false where the file system has no such link, and a copy is due.
+///
+/// # Correctness
+/// Another replica may have been faster, and its manifest may name the object already: that is replaced by one step.
+fn link_new(from: &Path, object: &Path) -> bool {
+    let Some(dir) = object.parent() else { return false };
+    let mut staged = object.as_os_str().to_owned();
+    // Lists pass over names like this one, and `sweep` finds it.
+    staged.push(format!("#{}{:06}", std::process::id(), LINKS.fetch_add(1, Ordering::Relaxed)));
+    let staged = Path::new(&staged);
+    let linked = fs::create_dir_all(dir).and_then(|()| fs::hard_link(from, staged));
+    let named = linked.and_then(|()| {
+        let named = fs::rename(staged, object);
+        // Two links to one file stay, both.
+        drop(fs::remove_file(staged));
+        named
+    });
+    let synced = named.and_then(|()| fs::File::open(dir)?.sync_all());
+    synced.and_then(|()| fs::File::open(dir.parent().unwrap_or(dir))?.sync_all()).is_ok()
+}

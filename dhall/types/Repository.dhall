@@ -1,0 +1,10 @@
+< Directory : Text
+| S3 : { bucket : Text
+    , ca : Optional Text
+    , endpoint : Text
+    , keyId : Text
+    , prefix : Text
+    , region : Text
+    , secret : Text
+    }
+>
