@@ -145,10 +145,19 @@ fn credentials_and_the_masters_drop_in_reach_the_units() {
     let Some(product) = product() else { return };
     let module = "{ services.maidenlane = { master = { enable = true; service = \"geth-mainnet\"; };
                    replica.main.credentials.kafka-password = \"/run/secrets/kafka\";
+                   replica.main.snapshots = true;
                    replica.other.enable = false; }; }";
     let etc = nix::system(&product, unchanged().path(), module, "").unwrap();
     let drop_in = read(&etc, DROP_IN);
-    assert!(drop_in.contains("LoadCredential=kafka-password:/run/secrets/kafka"), "{drop_in}");
+    let credential = "LoadCredential=kafka-password:/run/secrets/kafka";
+    assert!(drop_in.contains(credential), "{drop_in}");
+    // The same for its snapshots, once a day.
+    let drop_in = read(&etc, "systemd/system/maidenlane-snapshot@main.service.d/overrides.conf");
+    assert!(drop_in.contains(credential), "{drop_in}");
+    assert!(etc.join("systemd/system/maidenlane.target.wants/maidenlane-snapshot@main.timer").exists());
+    let unit = read(&etc, "systemd/system/maidenlane-snapshot@.service");
+    let starts: Vec<_> = unit.lines().filter(|line| line.starts_with("ExecStart=")).collect();
+    assert!(starts.iter().all(|line| line.starts_with("ExecStart=/nix/store/")), "{starts:?}");
     let master = read(&etc, "systemd/system/geth-mainnet.service.d/maidenlane.conf");
     assert_eq!(
         master,

@@ -58,12 +58,21 @@ pkgs.runCommand "etc" { } (
       ${lib.concatMapStringsSep "\n" (target: ''
         mkdir -p $out/systemd/system/${target}.wants
         ln -s ../${builtins.head (builtins.split "@" name)}@.service $out/systemd/system/${target}.wants/${name}.service
-      '') service.wantedBy}
+      '') (service.wantedBy or [ ])}
       mkdir -p $out/systemd/system/${name}.service.d
       cat > $out/systemd/system/${name}.service.d/overrides.conf <<'UNIT'
       ${dropIn service}
       UNIT
     '') system.systemd.services
+  )
+  + lib.concatStringsSep "\n" (
+    lib.mapAttrsToList (
+      name: timer:
+      lib.concatMapStringsSep "\n" (target: ''
+        mkdir -p $out/systemd/system/${target}.wants
+        ln -s ../${builtins.head (builtins.split "@" name)}@.timer $out/systemd/system/${target}.wants/${name}.timer
+      '') timer.wantedBy
+    ) (system.systemd.timers or { })
   )
   + lib.concatStringsSep "\n" (
     lib.mapAttrsToList (

@@ -27,6 +27,7 @@ let
       builtins.listToAttrs (
         map (name: nameValuePair name set.${name}) (filter (name: keep name set.${name}) (attrNames set))
       );
+    optionalAttrs = condition: set: if condition then set else { };
     concatMapStringsSep =
       separator: f: list:
       concatStringsSep separator (map f list);
