@@ -92,3 +92,25 @@ fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
     let dir = tempfile::tempdir().unwrap();
     round_trip::<Settings>(dir.path(), 10).unwrap();
 }
+
+#[test]
+fn a_back_fill_without_a_usable_source_is_refused_by_its_field() {
+    let (dir, dhall) = (tempfile::tempdir().unwrap(), dhall().canonicalize().unwrap());
+    let check = |fields: &str, expect: &str| {
+        let (file, dhall) = (dir.path().join("replica.dhall"), dhall.display());
+        let text = format!(
+            "let M = {dhall}/package.dhall in {dhall}/examples/minimal/replica.dhall // \
+             {{ backfill = Some M.Backfill::{{ {fields} }} }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let refused = load::<Settings>(&file).unwrap_err().to_string();
+        assert!(refused.contains(expect), "{refused}");
+    };
+    check("sources = [] : List M.BlockSource", "backfill.sources: expected one or more");
+    check(
+        r#"sources = [ M.BlockSource.Era "era" ]"#,
+        "backfill.sources: expected an absolute path, found `era`",
+    );
+    check(r#"sources = [ M.BlockSource.Node "geth:8545" ]"#, "backfill.sources: read address");
+    check(r#"rate_kBps = 0, sources = [ M.BlockSource.Era "/era" ]"#, "backfill.rate_kBps: expected 1 to");
+}

@@ -152,14 +152,14 @@ impl Job<'_> {
         self.pieces.send(piece).is_ok()
     }
 
-    /// Says what is lacking, waits, and has all sources looked at anew.
+    /// Says what is lacking, and waits until all sources may be asked again.
     fn wait_for(&mut self, part: Part, floor: u64) {
         let (block, again) = (floor.saturating_sub(1), self.sources.again().unwrap_or(ASK_AGAIN));
         self.events.emit(&Event::Lacks { block, part, again });
         self.settle(floor);
         self.report(Some(format!("no source has the {} {block}", part.name())));
         self.wait(again);
-        self.sources.reopen();
+        self.sources.list_anew();
     }
 
     fn wait(&self, time: Duration) {

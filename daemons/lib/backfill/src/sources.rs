@@ -66,9 +66,10 @@ impl Sources {
         self.all.iter().filter_map(|slot| slot.again).min().map(|at| at.saturating_duration_since(now))
     }
 
-    /// Looks at all anew: files may have come.
-    pub(crate) fn reopen(&mut self) {
-        self.all.iter_mut().for_each(|slot| slot.open = None);
+    /// Lists directories anew: archives may have come. Opening an export again would take a read of the whole.
+    pub(crate) fn list_anew(&mut self) {
+        let directories = self.all.iter_mut().filter(|slot| matches!(slot.address, Address::Era(_)));
+        directories.for_each(|slot| slot.open = None);
     }
 
     /// A block, whole and right, or what no source has of it.

@@ -194,3 +194,22 @@ fn a_source_that_fails_is_named_and_the_next_one_asked() {
         "{told:?}"
     );
 }
+
+#[test]
+fn receipts_of_another_block_are_refused_by_the_root_in_the_header() {
+    let (dir, chain, mut bytes) = (tempfile::tempdir().unwrap(), chain(), fs::read(archive("ere")).unwrap());
+    // In the index, the third part of a block is its receipts.
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let (slots, count) = (word(bytes.len() - 16), word(bytes.len() - 8));
+    let index = bytes.len() - usize::try_from(8 + 8 * (slots * count + 3)).unwrap();
+    let place = |number: u64| index + 16 + 8 * usize::try_from(number * slots + 2).unwrap();
+    let (one, other) = (place(40), place(41));
+    (0..8).for_each(|byte| bytes.swap(one + byte, other + byte));
+    fs::write(dir.path().join("x.ere"), &bytes).unwrap();
+    let (mut sources, told) = sources(&[Address::Era(dir.path().to_owned())]);
+    check_whole(sources.whole(at(&chain[42])), &chain[42]);
+    assert_eq!(sources.whole(at(&chain[40])).err(), Some(Part::Body));
+    let told = told.lock().unwrap();
+    let refused = |reason: &str| reason.contains("block 40") && reason.contains("receipts");
+    assert!(matches!(&told[..], [Event::Failed { reason, .. }] if refused(reason)), "{told:?}");
+}
