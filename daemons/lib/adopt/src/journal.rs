@@ -3,9 +3,10 @@
 use crate::error::{Error, io};
 use crate::way::Way;
 use maidenlane_chain::{B256, BlockRef};
+use maidenlane_service::write_whole;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Work that the journal is of.
@@ -93,14 +94,8 @@ impl Journal {
 
     /// Writes how far it is, durably.
     pub(crate) fn write(&self, stage: Stage) -> Result<(), Error> {
-        let new = self.path.with_extension("new");
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(&serde_json::to_vec(&Written { work: self.work.clone(), stage })?)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.path)?;
-            self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-        };
-        write().map_err(io("write", &self.path))
+        let written = Written { work: self.work.clone(), stage };
+        let json = serde_json::to_vec(&written).map_err(std::io::Error::from);
+        json.and_then(|json| write_whole(&self.path, &json)).map_err(io("write", &self.path))
     }
 }

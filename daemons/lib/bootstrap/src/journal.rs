@@ -5,11 +5,11 @@ use crate::error::{Error, io};
 use crate::series::Whole;
 use crate::source::Files;
 use maidenlane_chain::BlockRef;
+use maidenlane_service::write_whole;
 use maidenlane_store::bulk::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Work that the journal is of.
@@ -112,14 +112,7 @@ impl Journal {
     /// Writes how far it is, durably.
     pub(crate) fn write(&self, stage: &Stage) -> Result<(), Error> {
         let written = Written { work: self.work.clone(), stage: stage.clone() };
-        let new = self.path.with_extension("new");
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(&serde_json::to_vec(&written)?)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.path)?;
-            self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-        };
-        write().map_err(|error| io("write", &self.path, error))
+        let json = serde_json::to_vec(&written).map_err(std::io::Error::from);
+        json.and_then(|json| write_whole(&self.path, &json)).map_err(|error| io("write", &self.path, error))
     }
 }

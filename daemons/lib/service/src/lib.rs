@@ -15,6 +15,7 @@
 //! | `tracer` | typed events, their log lines, and tests that wait for them |
 //! | `clock` | wall clock and durations in milliseconds, as records and answers have them |
 //! | `log` | the log of a feed, from the settings |
+//! | `whole_file` | files that are there whole or not at all |
 //! | `failpoint` | named points where tests kill or hold a process |
 //!
 //! Only this crate touches signals, the environment and exit codes.
@@ -33,6 +34,7 @@ mod reload;
 mod tasks;
 mod telemetry;
 pub mod tracer;
+mod whole_file;
 
 pub use addresses::Addresses;
 pub use admin::Metrics;
@@ -45,6 +47,7 @@ pub use log::log_backend;
 pub use prometheus_client;
 pub use tasks::{Shutdown, Supervisor, TaskGroup};
 pub use tracer::Tracer;
+pub use whole_file::write_whole;
 
 /// An environment variable, if it is set and valid UTF-8. Settings come from Dhall; this serves what a service
 /// manager or a test passes.

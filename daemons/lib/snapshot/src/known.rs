@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::error::{Error, io};
 use crate::manifest::{File, Kind};
 use crate::pace::Pace;
+use maidenlane_service::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,9 +54,7 @@ impl Known {
     pub(crate) fn note(self, files: Vec<Noted>) -> Result<(), Error> {
         let tables: BTreeMap<_, _> = files.into_iter().filter_map(|noted| noted.0).collect();
         let json = serde_json::to_vec(&tables).map_err(Error::Encode)?;
-        let new = self.path.with_extension("new");
-        let written = fs::write(&new, json).and_then(|()| fs::rename(&new, &self.path));
-        written.map_err(|error| io("write", &self.path, error))
+        write_whole(&self.path, &json).map_err(|error| io("write", &self.path, error))
     }
 }
 
