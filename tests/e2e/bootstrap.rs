@@ -132,6 +132,8 @@ fn a_large_state_is_adopted_though_each_step_is_killed() {
     let refused = said(&world.adopt(&[], ""));
     assert!(refused.contains("geth, or one of its commands, runs on"), "{refused}");
     world.net.node().stop().unwrap();
+    let refused = world.cramped();
+    assert!(refused.contains("the hook wrote no frames of block"), "{refused}");
     // geth goes on after all, and what was begun is of no use.
     assert_eq!(world.adopt(&[], "adopt.copied").status.code(), None);
     world.resumed();

@@ -87,7 +87,10 @@ fn a_replica_begins_with_a_snapshot_and_follows() {
     fs::remove_dir_all(&kept.state).unwrap();
     let refused = said(&kept.run("replica restore --config CONFIG", ""));
     assert!(refused.contains("no verified snapshot"), "{refused}");
+    let note = Path::new(&kept.scratch).join("another's");
+    fs::create_dir_all(&note).unwrap();
     let verified = kept.told("snapshot verify --scratch SCRATCH").remove(0);
+    assert!(note.exists(), "what else is in the scratch directory is not ours");
     assert_eq!(verified["id"], made["id"], "{verified}");
     assert_eq!(kept.told("snapshot verify --scratch SCRATCH"), [] as [Value; 0], "once is enough");
     // Its newest blocks are undone while nobody has them.

@@ -128,12 +128,12 @@ fn line(event: Event) -> String {
 fn next(done: &Adopted, ipc: &Path) -> String {
     let names = done.files.iter().map(|file| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        format!(" --{name} {}", file.display())
+        format!(" --{name} '{}'", file.display())
     });
     let (block, names, ipc) = (done.block.number, names.collect::<String>(), ipc.display());
     format!(
         "the feed begins at block {}; now, on each replica's machine:\n\
-         maidenlane replica import --config /etc/maidenlane/replica/main.dhall{names} --block {block} --node {ipc}",
+         maidenlane replica import --config /etc/maidenlane/replica/main.dhall{names} --block {block} --node '{ipc}'",
         done.block
     )
 }

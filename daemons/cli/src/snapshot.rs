@@ -131,14 +131,7 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
                 None => unverified(&repository)?,
             };
             ids.iter().try_for_each(|id| {
-                let verified = verify_snapshot(&repository, id, &scratch, &pace.pace(None), &tell);
-                match std::fs::remove_dir_all(&scratch) {
-                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::Install { what: "remove", path: scratch.clone(), source });
-                    }
-                    _ => {}
-                }
-                let verified = verified?;
+                let verified = verify_snapshot(&repository, id, &scratch, &pace.pace(None), &tell)?;
                 output.json(&json!({
                     "id": id.to_string(),
                     "stateRoot": verified.root.to_string(),

@@ -85,15 +85,21 @@ impl Adopted {
 
     /// `maidenlane master adopt`, killed at a point, if one is named.
     pub(super) fn adopt(&mut self, more: &[&str], killed: &str) -> Output {
-        let mut command = self.adopting(&master::build().unwrap());
+        let spool = json!({"spool": self.net.node().spool()});
+        let mut command = self.adopting(&master::build().unwrap(), &spool);
         command.args(more).env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
     }
 
+    /// Why the command fails where the hook finds too little room.
+    pub(super) fn cramped(&mut self) -> String {
+        let hook = json!({"spool": self.net.node().spool(), "minFree_MB": 1_000_000_000});
+        said(&self.adopting(&master::build().unwrap(), &hook).output().unwrap())
+    }
+
     /// The command.
-    fn adopting(&mut self, geth: &Path) -> Command {
-        let hook = json!({"spool": self.net.node().spool()}).to_string();
+    fn adopting(&mut self, geth: &Path, hook: &Value) -> Command {
         let mut command = Product::build().unwrap().command("maidenlane");
-        command.args(["master", "adopt", "--hook", &hook, "--geth"]).arg(geth);
+        command.args(["master", "adopt", "--hook", &hook.to_string(), "--geth"]).arg(geth);
         command.arg("--ipc").arg(self.net.node().ipc()).arg("--work").arg(self.path("adopt"));
         command.arg("--datadir").arg(self.net.node().data());
         command
@@ -110,7 +116,8 @@ impl Adopted {
         );
         fs::write(&geth, script).unwrap();
         fs::set_permissions(&geth, Permissions::from_mode(0o755)).unwrap();
-        let mut child = self.adopting(&geth).spawn().unwrap();
+        let spool = json!({"spool": self.net.node().spool()});
+        let mut child = self.adopting(&geth, &spool).spawn().unwrap();
         wait::until("the blocks to be executed", PATIENCE, || {
             if begun.exists() { Ok(()) } else { Err("not begun".to_owned()) }
         })

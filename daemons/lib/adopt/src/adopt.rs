@@ -79,7 +79,7 @@ pub enum Event {
 /// When anything is not as it should be. The node's own data are not touched: geth can be started as it was before.
 pub fn adopt(adoption: &Adoption, tell: &mut dyn FnMut(Event)) -> Result<Adopted, Error> {
     let Adoption { data_dir, work, way, .. } = adoption;
-    let work_of = Work { data_dir: data_dir.path().to_owned(), way: *way };
+    let work_of = Work { data_dir: data_dir.path().to_owned(), way: *way, hook: adoption.hook.to_string() };
     let (journal, stage) = Journal::open(work, work_of)?;
     let owner = data_dir.owner()?;
     give(work, owner).map_err(io("give to geth's user", work))?;
@@ -127,7 +127,7 @@ impl Run<'_> {
             ["state", "rerun"].iter().try_for_each(|name| copy::remove(&self.path(name)))?;
         }
         let (base, head) = executed?;
-        self.adoption.hook.take_over(self.commands.owner)?;
+        self.adoption.hook.take_over()?;
         failpoint(failpoints::EXECUTED);
         let downtime_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let released = Released { fingerprint, base, head, downtime_ms };
@@ -163,6 +163,9 @@ impl Run<'_> {
     /// Makes the copy whose state is exported.
     fn copied(&self, fingerprint: B256, tell: &mut dyn FnMut(Event)) -> Result<(), Error> {
         self.refuse(None)?;
+        // A spool that cannot be written is told before anything takes time.
+        self.adoption.hook.draft(self.commands.owner)?;
+        self.adoption.hook.discard()?;
         self.journal.write(Stage::Begun)?;
         for left in ["snapshot", "code", "dump"] {
             copy::remove_file(&self.path(left))?;
@@ -236,7 +239,7 @@ impl Run<'_> {
             fs::remove_file(rerun.journal()).map_err(io("remove", &rerun.journal()))?;
             failpoint(failpoints::BEFORE_EXECUTION);
             tell(Event::Executing { base, head });
-            let hook = self.adoption.hook.beside(self.commands.owner)?;
+            let hook = self.adoption.hook.draft(self.commands.owner)?;
             self.commands.execute(&rerun, &file, &hook, lock)?;
             let found = self.commands.metadata(&rerun, &self.adoption.work)?;
             if found.head_hash != metadata.head_hash {
@@ -246,6 +249,7 @@ impl Run<'_> {
                     log: self.commands.log.to_owned(),
                 });
             }
+            self.adoption.hook.check(base, metadata.head_hash)?;
             copy::remove(rerun.path())?;
         }
         copy::remove_file(&file)?;

@@ -21,7 +21,7 @@ pub enum Error {
     #[error("{} is no data directory of geth: it has no {missing}", path.display())]
     NoDataDir { path: PathBuf, missing: &'static str },
     /// A node that runs.
-    #[error("geth, or one of its commands, runs on {}: stop it (`systemctl stop geth`) and repeat; nothing was done", .0.display())]
+    #[error("geth, or one of its commands, runs on {}: stop it (`systemctl stop geth`) and repeat; what a killed adoption has left ends by itself", .0.display())]
     Running(PathBuf),
     /// Something in the way.
     #[error("this node cannot be adopted as it is:{}", lines(.0))]
@@ -50,6 +50,12 @@ pub enum Error {
     /// Blocks that were not executed to the end.
     #[error("the blocks were executed up to {found} only, not to {head}; what geth said is in {}", log.display())]
     NotExecuted { head: u64, found: u64, log: PathBuf },
+    /// Frames that the hook refused to write.
+    #[error(
+        "the hook wrote no frames of block {block} to {}: it wants `minFree_MB` of room there, 1,024 unless told otherwise; \
+         what it said is in geth.log of the work directory", spool.display()
+    )]
+    NoFrames { spool: PathBuf, block: B256 },
     /// A file of blocks that geth wrote.
     #[error("{} is no file of blocks: {why}", path.display())]
     Blocks { path: PathBuf, why: String },
@@ -86,7 +92,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match error {
             Error::Node(error) => return error.into(),
-            Error::Io { .. } | Error::Command { .. } | Error::NotExecuted { .. } => Exit::GaveUp,
+            Error::Io { .. } | Error::Command { .. } | Error::NotExecuted { .. } | Error::NoFrames { .. } => {
+                Exit::GaveUp
+            }
             _ => Exit::Settings,
         };
         Self::new(exit, error)

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Work {
     pub(crate) data_dir: PathBuf,
     pub(crate) way: Way,
+    /// Settings of the hook, whose spool has the frames.
+    pub(crate) hook: String,
 }
 
 /// How far it is.
@@ -83,7 +85,7 @@ impl Journal {
                 if written.work.data_dir != work.data_dir {
                     return Err(Error::Other { work: dir.to_owned(), begun: written.work.data_dir });
                 }
-                // The other way begins anew.
+                // Another way, or another spool, begins anew.
                 if written.work == work { written.stage } else { Stage::Begun }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Stage::Begun,

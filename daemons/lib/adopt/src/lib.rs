@@ -9,6 +9,7 @@
 //! | `copy` | copies of it |
 //! | `geth` | geth's own commands on a copy |
 //! | `spool` | settings of the hook, and the frames of an adoption |
+//! | `frames` | of which blocks those are |
 //! | `way` | how a node keeps its state, and how that is to be had |
 //! | `metadata` | what `geth db metadata` prints |
 //! | `above` | the block of a state's root, among blocks that geth exported |
@@ -30,6 +31,7 @@ mod data_dir;
 pub mod error;
 pub mod facts;
 pub mod failpoints;
+mod frames;
 mod geth;
 mod journal;
 mod metadata;

@@ -2,16 +2,22 @@
 //!
 //! # Correctness
 //! A feed begins at the newest block that the spool does not reach, so a spool must hold the frames of one adoption only,
-//! those behind the state that is exported. They are written beside the spool, and taken over by their names; a spool that
-//! holds anything before is refused, since those frames may be of a feed.
+//! those behind the state that is exported. They are written to a directory within the spool that no reader looks at, held
+//! against the blocks that they must be of, and taken over by their names; a spool that holds anything before is refused,
+//! since those frames may be of a feed.
 
 use crate::copy::{self, give};
 use crate::error::{Error, io};
+use crate::frames;
+use maidenlane_chain::{B256, BlockRef};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// Directory of frames that wait, within the spool: hook and tap look for files that end in `.spool`.
+const DRAFT: &str = ".adopting";
 
 /// Settings of the hook, as geth is given them by `--vmtrace.jsonconfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +49,14 @@ impl Hook {
         self.0.get("spool").and_then(Value::as_str).unwrap_or_default().into()
     }
 
-    /// The same settings with an empty spool beside this one, for geth's user.
-    pub(crate) fn beside(&self, owner: (u32, u32)) -> Result<Self, Error> {
-        let dir = self.draft();
+    /// The same settings with an empty directory within the spool, for geth's user.
+    pub(crate) fn draft(&self, owner: (u32, u32)) -> Result<Self, Error> {
+        let (spool, dir) = (self.spool(), self.dir());
         copy::remove(&dir)?;
-        fs::create_dir_all(&dir).and_then(|()| give(&dir, owner)).map_err(io("create", &dir))?;
+        if !spool.exists() {
+            fs::create_dir_all(&spool).and_then(|()| give(&spool, owner)).map_err(io("create", &spool))?;
+        }
+        fs::create_dir(&dir).and_then(|()| give(&dir, owner)).map_err(io("create", &dir))?;
         let mut settings = self.0.clone();
         settings.insert("spool".to_owned(), dir.display().to_string().into());
         Ok(Self(settings))
@@ -57,31 +66,46 @@ impl Hook {
     pub(crate) fn is_empty(&self) -> Result<bool, Error> {
         let spool = self.spool();
         match fs::read_dir(&spool) {
-            Ok(mut entries) => Ok(entries.next().is_none()),
+            Ok(entries) => Ok(entries.flatten().all(|entry| entry.file_name() == DRAFT)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(io("read", &spool)(error)),
         }
     }
 
-    /// Moves the frames from beside the spool into it, or what a start before has left to move.
-    pub(crate) fn take_over(&self, owner: (u32, u32)) -> Result<(), Error> {
-        let (draft, spool) = (self.draft(), self.spool());
-        if !draft.exists() {
-            return Ok(());
-        }
-        if !spool.exists() {
-            fs::create_dir_all(&spool).and_then(|()| give(&spool, owner)).map_err(io("create", &spool))?;
-        }
-        for entry in fs::read_dir(&draft).map_err(io("read", &draft))? {
-            let name = entry.map_err(io("read", &draft))?.file_name();
-            fs::rename(draft.join(&name), spool.join(&name)).map_err(io("move a file to", &spool))?;
-        }
-        copy::sync(&spool)?;
-        copy::remove(&draft)
+    /// Removes what was not taken over.
+    pub(crate) fn discard(&self) -> Result<(), Error> {
+        copy::remove(&self.dir())
     }
 
-    fn draft(&self) -> PathBuf {
-        self.spool().with_added_extension("adopting")
+    /// Checks that the frames which wait lead from a head down to a base: the hook has refused none of them.
+    pub(crate) fn check(&self, base: BlockRef, head: B256) -> Result<(), Error> {
+        let parents = frames::parents(&self.dir())?;
+        let mut block = head;
+        while block != base.hash {
+            let Some(parent) = parents.get(&block) else {
+                return Err(Error::NoFrames { spool: self.spool(), block });
+            };
+            block = *parent;
+        }
+        Ok(())
+    }
+
+    /// Moves the frames that wait into the spool, or what a start before has left to move.
+    pub(crate) fn take_over(&self) -> Result<(), Error> {
+        let (dir, spool) = (self.dir(), self.spool());
+        if !dir.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&dir).map_err(io("read", &dir))? {
+            let name = entry.map_err(io("read", &dir))?.file_name();
+            fs::rename(dir.join(&name), spool.join(&name)).map_err(io("move a file to", &spool))?;
+        }
+        copy::sync(&spool)?;
+        self.discard()
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.spool().join(DRAFT)
     }
 }
 
@@ -107,13 +131,13 @@ mod tests {
         let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         for left in [vec![], vec!["1.spool"], vec!["1.spool", "2.spool"]] {
             assert!(hook.is_empty().unwrap());
-            let beside = hook.beside(me).unwrap();
-            left.iter().for_each(|name| fs::write(beside.spool().join(name), name).unwrap());
+            let draft = hook.draft(me).unwrap();
+            left.iter().for_each(|name| fs::write(draft.spool().join(name), name).unwrap());
             assert!(hook.is_empty().unwrap());
-            hook.take_over(me).unwrap();
+            hook.take_over().unwrap();
             assert_eq!(hook.is_empty().unwrap(), left.is_empty());
             // Again, by a start after a kill.
-            hook.take_over(me).unwrap();
+            hook.take_over().unwrap();
             let mut found: Vec<_> =
                 fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             found.sort();

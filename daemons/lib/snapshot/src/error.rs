@@ -48,6 +48,9 @@ pub enum Error {
     /// Another snapshot of the same replica.
     #[error("another snapshot of {} is being made", .0.display())]
     Busy(PathBuf),
+    /// Another verification in the same scratch directory.
+    #[error("another verification runs in {}: wait for it, or name another --scratch", .0.display())]
+    Verifying(PathBuf),
     /// A manifest that has no JSON.
     #[error("write the manifest")]
     Encode(#[source] serde_json::Error),
@@ -146,6 +149,7 @@ impl Error {
             Self::Store(_)
             | Self::Repository { .. }
             | Self::Busy(_)
+            | Self::Verifying(_)
             | Self::Collecting { .. }
             | Self::Encode(_)
             | Self::Thread(_)

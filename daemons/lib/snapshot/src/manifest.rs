@@ -151,7 +151,7 @@ impl FromStr for Id {
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Unusable {
     /// The bytes are other ones than the name says.
-    #[error("has other bytes than its name says: take another snapshot")]
+    #[error("has other bytes than its name says: `maidenlane snapshot delete` it, and take another snapshot")]
     Damaged,
     /// The bytes are no manifest.
     #[error("is no manifest: remove it, if it is not yours")]

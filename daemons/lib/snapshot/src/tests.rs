@@ -113,7 +113,10 @@ impl World {
 
     fn verify(&self, id: &Id) -> Result<crate::Verified, Error> {
         let scratch = self.path("scratch");
+        fs::create_dir_all(scratch.join("another's")).unwrap();
         let verified = verify_snapshot(&self.repository, id, &scratch, &pace(), &quiet);
+        assert!(scratch.join("another's").exists(), "a scratch directory may hold anything");
+        assert!(!scratch.join(".maidenlane-verify").exists(), "nothing is left");
         fs::remove_dir_all(scratch).unwrap();
         verified
     }

@@ -1,5 +1,9 @@
 //! Verification of a snapshot: restored into a scratch directory, every file read, the state root computed anew. Only a
 //! snapshot that was verified counts.
+//!
+//! # Correctness
+//! The scratch directory may be anybody's, with anything in it, the repository even: all that is made and removed is one
+//! directory of our own in it, which a lock keeps from others.
 
 use crate::error::{Error, io};
 use crate::manifest::Id;
@@ -10,9 +14,14 @@ use crate::restore;
 use crate::shelf::Verified;
 use maidenlane_replay::verify;
 use maidenlane_service::clock;
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
-/// Verifies a snapshot in `scratch`, a directory of nobody else's with room for all of it, and marks it.
+/// Directory of our own within a scratch directory, and its lock.
+const DIR: &str = ".maidenlane-verify";
+const LOCK: &str = ".maidenlane-verify.lock";
+
+/// Verifies a snapshot below `scratch`, a directory with room for all of it, and marks it. Nothing is left there.
 ///
 /// # Errors
 /// When it is damaged, or its state is not that of its head. A mark that it had before is taken away then.
@@ -24,7 +33,9 @@ pub fn verify_snapshot(
     report: Report<'_>,
 ) -> Result<Verified, Error> {
     let mark = Shelf::Verified.key(&id.to_string());
-    let verified = check(repository, id, scratch, pace, report);
+    let scratch = Scratch::lock(scratch)?;
+    let verified = check(repository, id, &scratch.dir, pace, report);
+    scratch.remove()?;
     match &verified {
         Ok(verified) => repository.put(&mark, serde_json::to_vec(verified).map_err(Error::Encode)?)?,
         Err(error) if error.is_of_snapshot() => repository.delete([mark])?,
@@ -36,17 +47,40 @@ pub fn verify_snapshot(
 fn check(
     repository: &Repository,
     id: &Id,
-    scratch: &Path,
+    dir: &Path,
     pace: &Pace,
     report: Report<'_>,
 ) -> Result<Verified, Error> {
     let manifest = repository.snapshot(id)?.manifest;
-    std::fs::create_dir_all(scratch).map_err(|error| io("create", scratch, error))?;
-    restore::fill(id, &manifest, repository, scratch, pace, report)?;
-    let (head, audit) = verify::verify(scratch)
-        .map_err(|source| Error::State { id: id.clone(), source: Box::new(source) })?;
+    restore::fill(id, &manifest, repository, dir, pace, report)?;
+    let (head, audit) =
+        verify::verify(dir).map_err(|source| Error::State { id: id.clone(), source: Box::new(source) })?;
     if head != manifest.head {
         return Err(Error::Differs { id: id.clone(), found: Some(head), expected: manifest.head });
     }
     Ok(Verified { at_ms: clock::now_ms(), root: audit.root, accounts: audit.accounts, slots: audit.slots })
+}
+
+/// Directory of our own within a scratch directory.
+struct Scratch {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    fn lock(parent: &Path) -> Result<Self, Error> {
+        let (dir, path) = (parent.join(DIR), parent.join(LOCK));
+        fs::create_dir_all(&dir).map_err(|error| io("create", &dir, error))?;
+        let lock = File::options().write(true).create(true).truncate(false).open(&path);
+        let lock = lock.map_err(|error| io("open", &path, error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::Verifying(parent.to_owned())),
+            Err(TryLockError::Error(error)) => Err(io("lock", &path, error)),
+        }
+    }
+
+    fn remove(self) -> Result<(), Error> {
+        fs::remove_dir_all(&self.dir).map_err(|error| io("remove", &self.dir, error))
+    }
 }
