@@ -167,7 +167,7 @@ impl Run<'_> {
         self.adoption.hook.draft(self.commands.owner)?;
         self.adoption.hook.discard()?;
         self.journal.write(Stage::Begun)?;
-        for left in ["snapshot", "code", "dump"] {
+        for left in [Way::Export, Way::Dump].into_iter().flat_map(Way::files) {
             copy::remove_file(&self.path(left))?;
         }
         tell(Event::Copying);

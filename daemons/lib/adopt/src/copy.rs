@@ -2,6 +2,7 @@
 
 use crate::data_dir::{DataDir, Entry, Share};
 use crate::error::{Error, io};
+use maidenlane_service::files;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -87,23 +88,17 @@ pub(crate) fn give(path: &Path, (user, group): (u32, u32)) -> std::io::Result<()
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io("sync", dir))
+    files::sync_dir(dir).map_err(io("sync", dir))
 }
 
 /// Removes a directory, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
-        _ => Ok(()),
-    }
+    files::remove_dir(path).map_err(io("remove", path))
 }
 
 /// Removes a file, if it is there.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
-        _ => Ok(()),
-    }
+    files::remove_file(path).map_err(io("remove", path))
 }
 
 /// Bytes that are free for geth's user where a path is, or would be.

@@ -3,8 +3,9 @@
 use crate::error::{Error, io};
 use crate::way::Scheme;
 use maidenlane_chain::{B256, keccak256};
+use maidenlane_service::files;
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -98,13 +99,8 @@ impl DataDir {
     /// [`Error::Running`] if one runs.
     pub(crate) fn lock(&self) -> Result<File, Error> {
         let path = self.root.join("geth/LOCK");
-        let lock = File::options().read(true).append(true).create(true).open(&path);
-        let lock = lock.map_err(io("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(TryLockError::WouldBlock) => Err(Error::Running(self.root.clone())),
-            Err(TryLockError::Error(error)) => Err(io("lock", &path)(error)),
-        }
+        let lock = files::lock(&path).map_err(io("lock", &path))?;
+        lock.ok_or_else(|| Error::Running(self.root.clone()))
     }
 
     /// Files that a copy has: database, old blocks and journals, not keys.

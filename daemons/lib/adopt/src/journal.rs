@@ -3,7 +3,7 @@
 use crate::error::{Error, io};
 use crate::way::Way;
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_service::write_whole;
+use maidenlane_service::files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -75,9 +75,8 @@ impl Journal {
             return Err(Error::Foreign(dir.to_owned()));
         }
         fs::create_dir_all(dir).map_err(io("create", dir))?;
-        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(io("open", &lock_path))?;
-        lock.try_lock().map_err(|_| Error::Busy(dir.to_owned()))?;
+        let lock = files::lock(&lock_path).map_err(io("lock", &lock_path))?;
+        let lock = lock.ok_or_else(|| Error::Busy(dir.to_owned()))?;
         let stage = match fs::read(&path) {
             Ok(json) => {
                 let written: Written =
@@ -98,6 +97,6 @@ impl Journal {
     pub(crate) fn write(&self, stage: Stage) -> Result<(), Error> {
         let written = Written { work: self.work.clone(), stage };
         let json = serde_json::to_vec(&written).map_err(std::io::Error::from);
-        json.and_then(|json| write_whole(&self.path, &json)).map_err(io("write", &self.path))
+        json.and_then(|json| files::write_whole(&self.path, &json)).map_err(io("write", &self.path))
     }
 }

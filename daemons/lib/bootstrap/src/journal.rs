@@ -5,7 +5,7 @@ use crate::error::{Error, io};
 use crate::series::Whole;
 use crate::source::Files;
 use maidenlane_chain::BlockRef;
-use maidenlane_service::write_whole;
+use maidenlane_service::files::write_whole;
 use maidenlane_store::bulk::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -5,9 +5,9 @@
 //! directory of its own goes as a whole, by a new name, before its files do: what is found there was not half removed.
 
 use maidenlane_chain::BlockRef;
-use maidenlane_service::Exit;
+use maidenlane_service::{Exit, files};
 use maidenlane_store::{self as store, Facts, Store};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -58,13 +58,8 @@ impl Place {
     pub fn lock(state_dir: &Path, work: &str) -> Result<Self, Error> {
         let path = state_dir.join("place.lock");
         fs::create_dir_all(state_dir).map_err(|error| refused("create", state_dir, error))?;
-        let lock = File::options().write(true).create(true).truncate(false).open(&path);
-        let lock = lock.map_err(|error| refused("open", &path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy(state_dir.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(refused("lock", &path, error)),
-        }
+        let lock = files::lock(&path).map_err(|error| refused("lock", &path, error))?;
+        let lock = lock.ok_or_else(|| Error::Busy(state_dir.to_owned()))?;
         let place = Self { state_dir: state_dir.to_owned(), dir: state_dir.join(work), _lock: lock };
         remove(&place.going())?;
         Ok(place)
@@ -152,14 +147,11 @@ impl Place {
 
 /// Makes the names in a directory durable.
 fn sync(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| refused("sync", dir, error))
+    files::sync_dir(dir).map_err(|error| refused("sync", dir, error))
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(refused("remove", path, error)),
-        _ => Ok(()),
-    }
+    files::remove_dir(path).map_err(|error| refused("remove", path, error))
 }
 
 fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {

@@ -15,7 +15,7 @@
 //! | `tracer` | typed events, their log lines, and tests that wait for them |
 //! | `clock` | wall clock and durations in milliseconds, as records and answers have them |
 //! | `log` | the log of a feed, from the settings |
-//! | `whole_file` | files that are there whole or not at all |
+//! | [`files`] | files that are there whole or not at all, locks, removals |
 //! | `failpoint` | named points where tests kill or hold a process |
 //!
 //! Only this crate touches signals, the environment and exit codes.
@@ -26,6 +26,7 @@ pub mod clock;
 mod current;
 mod exit;
 mod failpoint;
+pub mod files;
 mod health;
 mod io;
 mod lifecycle;
@@ -34,7 +35,6 @@ mod reload;
 mod tasks;
 mod telemetry;
 pub mod tracer;
-mod whole_file;
 
 pub use addresses::Addresses;
 pub use admin::Metrics;
@@ -47,7 +47,6 @@ pub use log::log_backend;
 pub use prometheus_client;
 pub use tasks::{Shutdown, Supervisor, TaskGroup};
 pub use tracer::Tracer;
-pub use whole_file::write_whole;
 
 /// An environment variable, if it is set and valid UTF-8. Settings come from Dhall; this serves what a service
 /// manager or a test passes.

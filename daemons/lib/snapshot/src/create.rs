@@ -9,10 +9,10 @@ use crate::manifest::{File, Id, Kind, Manifest};
 use crate::pace::Pace;
 use crate::progress::{Meter, Report};
 use crate::repository::Repository;
-use maidenlane_service::{clock, failpoint};
+use maidenlane_service::{clock, failpoint, files};
 use maidenlane_store::{Store, peek};
 use std::collections::BTreeMap;
-use std::fs::{self, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -57,13 +57,8 @@ impl Workshop {
         let dir = state_dir.join("snapshot");
         fs::create_dir_all(&dir).map_err(|error| io("create", &dir, error))?;
         let path = dir.join("lock");
-        let lock = fs::File::options().write(true).create(true).truncate(false).open(&path);
-        let lock = lock.map_err(|error| io("open", &path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy(state_dir.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(io("lock", &path, error)),
-        }
+        let lock = files::lock(&path).map_err(|error| io("lock", &path, error))?;
+        let lock = lock.ok_or_else(|| Error::Busy(state_dir.to_owned()))?;
         let workshop = Self { dir, _lock: lock };
         workshop.clear()?;
         Ok(workshop)
@@ -75,10 +70,7 @@ impl Workshop {
 
     fn clear(&self) -> Result<(), Error> {
         let path = self.checkpoint();
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &path, error)),
-            _ => Ok(()),
-        }
+        files::remove_dir(&path).map_err(|error| io("remove", &path, error))
     }
 
     /// Makes a snapshot of `store`, and sends what the repository has not.

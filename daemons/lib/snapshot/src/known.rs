@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::error::{Error, io};
 use crate::manifest::{File, Kind};
 use crate::pace::Pace;
-use maidenlane_service::write_whole;
+use maidenlane_service::files::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;

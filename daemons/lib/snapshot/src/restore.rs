@@ -15,7 +15,7 @@ use crate::progress::{Meter, Report};
 use crate::repository::Repository;
 use maidenlane_replay::place::Place;
 use maidenlane_replay::store_path;
-use maidenlane_service::failpoint;
+use maidenlane_service::{failpoint, files};
 use maidenlane_store::peek;
 use std::collections::BTreeMap;
 use std::fs;
@@ -140,14 +140,14 @@ pub(crate) fn fill(
     pace: &Pace,
     report: Report<'_>,
 ) -> Result<(), Error> {
-    let files = dir.join("files");
-    fs::create_dir_all(&files).map_err(|error| io("create", &files, error))?;
+    let fetched = dir.join("files");
+    fs::create_dir_all(&fetched).map_err(|error| io("create", &fetched, error))?;
     let by_content: BTreeMap<_, _> = manifest.files.iter().map(|file| (file.sha256, file)).collect();
-    let lacking = by_content.into_values().filter(|file| !files.join(file.sha256.to_string()).exists());
+    let lacking = by_content.into_values().filter(|file| !fetched.join(file.sha256.to_string()).exists());
     let lacking: Vec<&File> = lacking.collect();
     let meter = Meter::new(report, lacking.iter().map(|file| file.bytes).sum());
     lanes::each(&lacking, |file| {
-        let whole = files.join(file.sha256.to_string());
+        let whole = fetched.join(file.sha256.to_string());
         let part = whole.with_extension("part");
         repository.fetch(id, file, &part, pace)?;
         failpoint(failpoints::BEFORE_NAMED);
@@ -157,16 +157,12 @@ pub(crate) fn fill(
         Ok(())
     })?;
     let database = store_path(dir);
-    match fs::remove_dir_all(&database) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(io("remove", &database, error));
-        }
-        _ => {}
-    }
+    files::remove_dir(&database).map_err(|error| io("remove", &database, error))?;
     fs::create_dir_all(&database).map_err(|error| io("create", &database, error))?;
     for file in &manifest.files {
         let name = database.join(&file.name);
-        named(&files.join(file.sha256.to_string()), &name, file).map_err(|error| io("name", &name, error))?;
+        named(&fetched.join(file.sha256.to_string()), &name, file)
+            .map_err(|error| io("name", &name, error))?;
     }
     sync(&database)?;
     sync(dir)?;
@@ -187,5 +183,5 @@ fn named(whole: &Path, name: &Path, file: &File) -> std::io::Result<()> {
 }
 
 fn sync(dir: &Path) -> Result<(), Error> {
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| io("sync", dir, error))
+    files::sync_dir(dir).map_err(|error| io("sync", dir, error))
 }

@@ -13,8 +13,8 @@ use crate::repository::{Repository, Shelf};
 use crate::restore;
 use crate::shelf::Verified;
 use maidenlane_replay::verify;
-use maidenlane_service::clock;
-use std::fs::{self, File, TryLockError};
+use maidenlane_service::{clock, files};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// Directory of our own within a scratch directory, and its lock.
@@ -71,13 +71,9 @@ impl Scratch {
     fn lock(parent: &Path) -> Result<Self, Error> {
         let (dir, path) = (parent.join(DIR), parent.join(LOCK));
         fs::create_dir_all(&dir).map_err(|error| io("create", &dir, error))?;
-        let lock = File::options().write(true).create(true).truncate(false).open(&path);
-        let lock = lock.map_err(|error| io("open", &path, error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { dir, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Verifying(parent.to_owned())),
-            Err(TryLockError::Error(error)) => Err(io("lock", &path, error)),
-        }
+        let lock = files::lock(&path).map_err(|error| io("lock", &path, error))?;
+        let lock = lock.ok_or_else(|| Error::Verifying(parent.to_owned()))?;
+        Ok(Self { dir, _lock: lock })
     }
 
     fn remove(self) -> Result<(), Error> {
