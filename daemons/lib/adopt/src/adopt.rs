@@ -39,6 +39,24 @@ pub struct Adoption {
     pub way: Way,
 }
 
+impl Adoption {
+    /// Facts about a node that is stopped, with copies of this size.
+    pub(crate) fn facts(&self, copied_bytes: u64) -> Result<Facts, Error> {
+        Ok(Facts {
+            way: self.way,
+            scheme: self.data_dir.scheme(),
+            journal: Some(self.data_dir.journal().exists()),
+            flat: None,
+            syncing: None,
+            node_version: None,
+            geth_version: self.geth.version().to_owned(),
+            spool_empty: self.hook.is_empty()?,
+            copied_bytes,
+            free_bytes: copy::free_bytes(&self.work)?,
+        })
+    }
+}
+
 /// A node that is adopted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
@@ -178,24 +196,14 @@ impl Run<'_> {
 
     /// Refuses what cannot be adopted, as far as it is known.
     fn refuse(&self, metadata: Option<&Metadata>) -> Result<(), Error> {
-        let Adoption { data_dir, work, geth, way, .. } = self.adoption;
+        let Adoption { data_dir, work, way, .. } = self.adoption;
         // With the first copy made, nothing is said of room again.
         let copied_bytes = match metadata {
             Some(_) => 0,
             None => copy::sizes(data_dir, work)?.own_bytes.saturating_mul(way.copies()),
         };
-        let facts = Facts {
-            way: *way,
-            scheme: data_dir.scheme(),
-            journal: Some(data_dir.journal().exists()),
-            flat: metadata.map(|metadata| metadata.flat),
-            syncing: None,
-            node_version: None,
-            geth_version: geth.version().to_owned(),
-            spool_empty: self.adoption.hook.is_empty()?,
-            copied_bytes,
-            free_bytes: copy::free_bytes(work)?,
-        };
+        let facts = self.adoption.facts(copied_bytes)?;
+        let facts = Facts { flat: metadata.map(|metadata| metadata.flat), ..facts };
         match objections(&facts) {
             none if none.is_empty() => Ok(()),
             objections => Err(Error::Objections(objections)),
@@ -204,7 +212,7 @@ impl Run<'_> {
 
     /// Head of the copy.
     fn head(&self, state: &DataDir) -> Result<(BlockRef, u64), Error> {
-        let metadata = self.commands.metadata(state, &self.adoption.work)?;
+        let metadata = self.commands.metadata(state)?;
         self.refuse(Some(&metadata))?;
         let file = self.blocks(state, metadata.head, 1)?;
         copy::remove_file(&file)?;
@@ -228,7 +236,7 @@ impl Run<'_> {
         lock: &File,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(BlockRef, u64), Error> {
-        let metadata = self.commands.metadata(state, &self.adoption.work)?;
+        let metadata = self.commands.metadata(state)?;
         self.refuse(Some(&metadata))?;
         let (file, base) = self.base(state, &metadata)?;
         let head = metadata.head;
@@ -241,7 +249,7 @@ impl Run<'_> {
             tell(Event::Executing { base, head });
             let hook = self.adoption.hook.draft(self.commands.owner)?;
             self.commands.execute(&rerun, &file, &hook, lock)?;
-            let found = self.commands.metadata(&rerun, &self.adoption.work)?;
+            let found = self.commands.metadata(&rerun)?;
             if found.head_hash != metadata.head_hash {
                 return Err(Error::NotExecuted {
                     head,

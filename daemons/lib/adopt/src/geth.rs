@@ -74,12 +74,9 @@ impl Geth {
 
 impl Commands<'_> {
     /// Metadata of a database.
-    pub(crate) fn metadata(&self, data: &DataDir, dir: &Path) -> Result<Metadata, Error> {
-        let table = dir.join("metadata");
-        self.run(data, "db metadata", &["db", "metadata"], Some(&table), None)?;
-        let text = fs::read_to_string(&table).map_err(io("read", &table))?;
-        remove_file(&table)?;
-        Metadata::parse(&text)
+    pub(crate) fn metadata(&self, data: &DataDir) -> Result<Metadata, Error> {
+        let table = self.run(data, "db metadata", &["db", "metadata"], Some(Stdio::piped()), None)?;
+        Metadata::parse(&String::from_utf8_lossy(&table))
     }
 
     /// Blocks, as RLP.
@@ -87,7 +84,8 @@ impl Commands<'_> {
         // Otherwise geth appends.
         remove_file(file)?;
         let file = file.display().to_string();
-        self.run(data, "export", &["export", &file, &first.to_string(), &last.to_string()], None, None)
+        let arguments = ["export", &file, &first.to_string(), &last.to_string()];
+        self.run(data, "export", &arguments, None, None).map(drop)
     }
 
     /// Executes blocks with the hook. The node's lock stays with the command, should it outlive its caller: a spool has one
@@ -96,20 +94,23 @@ impl Commands<'_> {
         let file = file.display().to_string();
         let hook = hook.to_string();
         let arguments = ["--vmtrace", HOOK, "--vmtrace.jsonconfig", &hook, "import", &file];
-        self.run(data, "import", &arguments, None, Some(lock))
+        self.run(data, "import", &arguments, None, Some(lock)).map(drop)
     }
 
     /// Rows of a kind that are on the disk: `snapshot` or `code`.
     pub(crate) fn export(&self, data: &DataDir, kind: &str, file: &Path) -> Result<(), Error> {
         self.whole(file, |draft| {
             let path = draft.display().to_string();
-            self.run(data, &format!("db export {kind}"), &["db", "export", kind, &path], None, None)
+            self.run(data, &format!("db export {kind}"), &["db", "export", kind, &path], None, None).map(drop)
         })
     }
 
     /// State of the head.
     pub(crate) fn dump(&self, data: &DataDir, file: &Path) -> Result<(), Error> {
-        self.whole(file, |draft| self.run(data, "snapshot dump", &["snapshot", "dump"], Some(draft), None))
+        self.whole(file, |draft| {
+            let output = File::create(draft).map_err(io("create", draft))?;
+            self.run(data, "snapshot dump", &["snapshot", "dump"], Some(output.into()), None).map(drop)
+        })
     }
 
     /// A file that has its name only when it is whole.
@@ -121,21 +122,22 @@ impl Commands<'_> {
         fs::rename(&draft, file).map_err(io("name", file))
     }
 
+    /// Runs a command, and returns what comes through a pipe. `output` takes its standard output in the place of the log.
     fn run(
         &self,
         data: &DataDir,
         what: &str,
         arguments: &[&str],
-        output: Option<&Path>,
+        output: Option<Stdio>,
         lock: Option<&File>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<u8>, Error> {
         let log = File::options().append(true).create(true).open(self.log).map_err(io("open", self.log))?;
         let mut command = Command::new(&self.geth.binary);
         command.arg("--datadir").arg(data.path()).args(arguments);
         // Some of its errors go to standard output.
         command.stdout(match output {
-            Some(path) => File::create(path).map_err(io("create", path))?,
-            None => log.try_clone().map_err(io("open", self.log))?,
+            Some(output) => output,
+            None => log.try_clone().map_err(io("open", self.log))?.into(),
         });
         command.stderr(log);
         command.stdin(match lock {
@@ -146,14 +148,14 @@ impl Commands<'_> {
         if rustix::process::geteuid().as_raw() != user {
             command.uid(user).gid(group);
         }
-        let status = command.status().map_err(io("run", &self.geth.binary))?;
-        if status.success() {
-            return Ok(());
+        let done = command.output().map_err(io("run", &self.geth.binary))?;
+        if done.status.success() {
+            return Ok(done.stdout);
         }
         let said = self.said().map_err(io("read", self.log))?;
         Err(Error::Command {
             what: what.to_owned(),
-            status: status.to_string(),
+            status: done.status.to_string(),
             log: self.log.to_owned(),
             said,
         })

@@ -54,20 +54,20 @@ impl Plan {
     /// # Errors
     /// When its data cannot be looked at, or it does not answer.
     pub fn of(adoption: &Adoption, node: Option<&Master>) -> Result<Self, Error> {
-        let Adoption { data_dir, work, geth, way, .. } = adoption;
         let node = node.map(Running::ask).transpose()?;
-        let (sizes, free_bytes) = (copy::sizes(data_dir, work)?, copy::free_bytes(work)?);
-        let facts = Facts {
-            way: *way,
-            scheme: data_dir.scheme(),
-            journal: node.is_none().then(|| data_dir.journal().exists()),
-            flat: node.as_ref().map(|node| node.flat),
-            syncing: node.as_ref().map(|node| node.syncing),
-            node_version: node.as_ref().map(|node| node.version.clone()),
-            geth_version: geth.version().to_owned(),
-            spool_empty: adoption.hook.is_empty()?,
-            copied_bytes: sizes.own_bytes.saturating_mul(way.copies()),
-            free_bytes,
+        let sizes = copy::sizes(&adoption.data_dir, &adoption.work)?;
+        let stopped = adoption.facts(sizes.own_bytes.saturating_mul(adoption.way.copies()))?;
+        let free_bytes = stopped.free_bytes;
+        let facts = match &node {
+            None => stopped,
+            Some(node) => Facts {
+                // Of its last stop, if there is one.
+                journal: None,
+                flat: Some(node.flat),
+                syncing: Some(node.syncing),
+                node_version: Some(node.version.clone()),
+                ..stopped
+            },
         };
         Ok(Self { adoption: adoption.clone(), sizes, free_bytes, node, objections: objections(&facts) })
     }
