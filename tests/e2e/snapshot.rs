@@ -1,5 +1,7 @@
 //! Snapshots of a replica: kept in a repository, verified, and what a replica begins with.
 
+mod gap;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

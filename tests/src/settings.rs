@@ -166,9 +166,17 @@ pub fn keeping_in_bucket(replica: &str, endpoint: &str, bucket: &str, key_id: &s
 }
 
 fn keeping_in(replica: &str, place: &str) -> String {
-    replica
-        .replace(&format!("[] : List {REPOSITORY}"), &format!("[ {place} ]"))
-        .replace(&format!("None {REPOSITORY}"), &format!("Some ({place})"))
+    sending_to(replica, place).replace(&format!("[] : List {REPOSITORY}"), &format!("[ {place} ]"))
+}
+
+/// A replica's settings with a directory that takes its snapshots, and from which it begins with none.
+#[must_use]
+pub fn sending(replica: &str, repository: &Path) -> String {
+    sending_to(replica, &format!("{REPOSITORY}.Directory {}", text(repository)))
+}
+
+fn sending_to(replica: &str, place: &str) -> String {
+    replica.replace(&format!("None {REPOSITORY}"), &format!("Some ({place})"))
 }
 
 /// Type of a repository of snapshots.

@@ -272,10 +272,11 @@ impl Settings {
         maidenlane_service::log_backend(&self.log, "replica")
     }
 
-    /// Demands to a snapshot that this replica begins with.
+    /// Demands to a snapshot that this replica begins with, as far as the settings say them.
     #[must_use]
     pub fn demands(&self) -> Demands {
-        Demands { chain_id: self.chain_id, genesis: self.genesis, proofs: self.keep.proofs.is_some() }
+        let proofs = self.keep.proofs.is_some();
+        Demands { chain_id: self.chain_id, genesis: self.genesis, proofs, reach: None }
     }
 
     /// Settings of the loop that follows the feed.

@@ -61,11 +61,11 @@ impl maidenlane_service::Daemon for Daemon {
             &addresses,
         )?;
         snapshots::guard::start(&first, log.clone(), follow.store(), &tasks, &health, &metrics)?;
-        let (begun, healthy, stop) = (Arc::clone(&first), health.clone(), tasks.shutdown().clone());
+        let (begun, feed, healthy, stop) =
+            (Arc::clone(&first), log.clone(), health.clone(), tasks.shutdown().clone());
         tasks.spawn_thread("follow", move || {
-            let state_dir = &begun.daemon.state_dir;
-            snapshots::begin::begin(&begun.snapshots, state_dir, begun.demands(), &healthy, &stop)?;
-            Ok(follow.run()?)
+            snapshots::begin::begin(&begun, feed.clone(), &healthy, &stop)?;
+            follow.run().map_err(|error| snapshots::gap::told(error, &begun, feed))
         })?;
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),

@@ -1,13 +1,16 @@
-//! Snapshots: a replica without a block begins with one, and one that serves makes them when it is asked.
+//! Snapshots: a replica without a block begins with one, one that the log has left behind goes on with one, and one that
+//! serves makes them when it is asked.
 //!
 //! | file | idea |
 //! |---|---|
-//! | `begin` | an empty state directory, filled from the first source that has something for it |
+//! | `begin` | a state directory that is empty or left behind, filled from the first source that has something for it |
+//! | `gap` | the cure of a replica that the log has left behind, by name |
 //! | `guard` | a warning before the log drops what the newest verified snapshot needs |
 //! | [`control`] | the socket over which a running replica is asked for a snapshot |
 
 pub(crate) mod begin;
 pub mod control;
+pub(crate) mod gap;
 pub(crate) mod guard;
 
 use maidenlane_snapshot::Source;

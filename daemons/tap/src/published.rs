@@ -53,6 +53,11 @@ impl Published {
         self.from_base = true;
     }
 
+    /// Takes a head of which nothing but its name is known.
+    pub const fn stand_at(&mut self, head: BlockRef) {
+        self.head = Some(head);
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -11,7 +11,7 @@ use maidenlane_chain::{B256, BlockRef, Bytes};
 use maidenlane_feed::{Reader, Scanner};
 use maidenlane_log::{Entry, Offset};
 use maidenlane_service::failpoint;
-use maidenlane_wire::{Final, Outline};
+use maidenlane_wire::{Final, Heartbeat, Outline, Record};
 
 /// Number of entries in the first look at the tail: far more than a displaced writer can add before it notices.
 const SPAN_ENTRIES: u64 = 4096;
@@ -92,6 +92,13 @@ impl Tail {
         }
         self.finalized = self.finalized.max(whole.stamp.finalized);
         let outline = whole.outline().map_err(|error| broken(error.to_string()))?;
+        // Where a chain stood still for as long as the log keeps records, only heartbeats are left to say the head.
+        if matches!(outline, Outline::Heartbeat) && self.published.head().is_none() {
+            let record = whole.record().map_err(|error| broken(error.to_string()))?;
+            if let Record::Heartbeat(Heartbeat { published, .. }) = record {
+                self.published.stand_at(published);
+            }
+        }
         self.apply(whole.first, outline).map_err(broken)
     }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use clap::Args;
-use maidenlane_replay::{store_path, verify};
+use maidenlane_replay::{reach::Reach, store_path, verify};
 use maidenlane_replica::{
     config::Settings,
     snapshots::control::{self, Answer, Question},
 };
-use maidenlane_snapshot::{Id, Repository, Restore, Source, Workshop};
+use maidenlane_snapshot::{Demands, Id, Repository, Restore, Source, Workshop};
 use maidenlane_store::Store;
 use serde_json::Value;
 
@@ -140,13 +140,15 @@ fn asked(path: &Path, mut stream: UnixStream) -> Result<Value, Error> {
 
 pub(crate) fn take(options: &Take, output: &mut Output) -> Result<(), Error> {
     let settings = maidenlane_config::load::<Settings>(&options.config)?.settings;
-    let (demands, snapshots) = (settings.demands(), &settings.snapshots);
+    let (demands, snapshots) =
+        (Demands { reach: reach(&settings), ..settings.demands() }, &settings.snapshots);
     let (mut refused, pace) = (None, options.rate.pace(snapshots.bytes_per_s));
     for repository in options.place.or(&snapshots.sources, "sources")? {
         let what = Restore {
             repository: &repository,
             id: options.snapshot.as_ref(),
             demands,
+            replaces: false,
             pace: &pace,
             report: &tell,
             passed_over: &|reason| eprintln!("passed over: {}", maidenlane_service::with_causes(reason)),
@@ -157,4 +159,17 @@ pub(crate) fn take(options: &Take, output: &mut Output) -> Result<(), Error> {
         }
     }
     refused.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Records that the replica's log holds. A log that cannot be asked judges no snapshot.
+fn reach(settings: &Settings) -> Option<Reach> {
+    let (topic, proofs) = (&settings.topic, settings.proofs_topic.as_deref());
+    let asked = settings.backend().map_err(Into::into).and_then(|log| Reach::of(&log, topic, proofs));
+    asked.unwrap_or_else(|error: maidenlane_replay::Error| {
+        eprintln!(
+            "unchecked is whether the log can be followed from it: {}",
+            maidenlane_service::with_causes(&error)
+        );
+        None
+    })
 }

@@ -38,6 +38,8 @@ use tokio::sync::Semaphore;
 
 /// Bytes of a request besides its method and parameters.
 const ENVELOPE_BYTES: usize = 80;
+/// Shortest period of pings: a busy machine may take as long to answer.
+const PING_MIN: Duration = Duration::from_secs(1);
 
 /// Client of one JSON-RPC server. Cloning shares its connections and its bounds.
 #[derive(Clone)]
@@ -77,7 +79,7 @@ impl Client {
         // jsonrpsee and tokio panic beyond these.
         options.requests_max = options.requests_max.clamp(1, Semaphore::MAX_PERMITS);
         options.notifications_max = options.notifications_max.clamp(1, Semaphore::MAX_PERMITS);
-        options.ping = options.ping.max(Duration::from_millis(1));
+        options.ping = options.ping.max(PING_MIN);
         let connecting = async {
             Ok(match &endpoint {
                 Endpoint::Http(uri) => Transport::Http(http::client(uri, &options)?),

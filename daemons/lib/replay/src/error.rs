@@ -95,6 +95,12 @@ impl Error {
         }
     }
 
+    /// True if the log has dropped what comes next, so that only a newer database can go on.
+    #[must_use]
+    pub const fn is_gap(&self) -> bool {
+        matches!(self, Self::Log(maidenlane_log::Error::RetentionGap { .. }))
+    }
+
     /// True if a log that was cut and written anew may look like that.
     #[must_use]
     pub const fn may_be_cut(&self) -> bool {

@@ -12,6 +12,7 @@
 //! | `filling` | senders that nobody told, recovered behind the head |
 //! | `recover` | senders of blocks, on some threads |
 //! | [`resume`] | position after a restart |
+//! | [`reach`] | whether a log still holds what comes next |
 //! | [`catch_up`] | progress on the way to the feed's end |
 //! | [`heads`] | the newest head as readers see it |
 //! | [`freshness`] | freshness of the head, and the limits of it |
@@ -36,6 +37,7 @@ mod memo;
 mod metrics;
 mod open;
 pub mod place;
+pub mod reach;
 mod recover;
 mod report;
 pub mod resume;

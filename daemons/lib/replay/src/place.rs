@@ -121,6 +121,23 @@ impl Place {
         }
     }
 
+    /// Moves the database that is there, if there is one, into the work's directory: it goes with it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_aside(&self) -> Result<(), Error> {
+        let (there, aside) = (crate::store_path(&self.state_dir), self.dir.join("replaced"));
+        // What an attempt has left that was killed behind the next step.
+        if there.exists() {
+            remove(&aside)?;
+        }
+        match fs::rename(&there, &aside) {
+            Ok(()) => sync(&self.state_dir),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(refused("move away", &there, error)),
+        }
+    }
+
     /// Moves the work's database where a replica looks for it. An empty one may be there: of a replica that was started
     /// before there was anything to begin with.
     ///

@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::events::Event;
+use crate::reach;
 use maidenlane_chain::BlockRef;
 use maidenlane_feed::Scanner;
 use maidenlane_log::Offset;
@@ -27,16 +28,8 @@ pub fn resume(
     progress: &mut dyn FnMut(),
 ) -> Result<Facts, Error> {
     let earliest = feed.earliest()?;
-    // Of a record that retention took, the next one still proves by its `seq` that nothing is missing.
     let next = position.offset.saturating_add(1);
-    if next < earliest.0 {
-        return Err(maidenlane_log::Error::RetentionGap {
-            topic: "the feed".to_owned(),
-            wanted: next,
-            earliest: earliest.0,
-        }
-        .into());
-    }
+    reach::blocks_hold(next, earliest)?;
     if next == earliest.0 || feed.holds(position.offset, position.crc32c)? {
         return Ok(facts);
     }

@@ -18,6 +18,9 @@ const BATCH: usize = 1_000;
 /// # Errors
 /// When a manifest cannot be read: what it needs is not known then, and nothing is removed. When the repository refuses.
 pub fn collect(repository: &Repository, rules: Option<&Rules>, rehearsal: bool) -> Result<Garbage, Error> {
+    if is_empty(repository)? {
+        return Ok(Garbage::default());
+    }
     let mut collection = Collection::begin(repository)?;
     let collected = content(repository, &mut collection).and_then(|(content, dead)| {
         let garbage = garbage(&content, rules);
@@ -28,6 +31,12 @@ pub fn collect(repository: &Repository, rules: Option<&Rules>, rehearsal: bool) 
     });
     collection.end()?;
     collected
+}
+
+/// True where nothing was ever sent, or another directory was named: nothing is written there.
+fn is_empty(repository: &Repository) -> Result<bool, Error> {
+    let has = |shelf| Ok::<_, Error>(!repository.list(shelf)?.is_empty());
+    Ok(!has(Shelf::Manifests)? && !has(Shelf::Uploads)? && repository.objects()?.is_empty())
 }
 
 /// Content of the repository, and uploads that were killed.
@@ -45,7 +54,7 @@ fn content(repository: &Repository, collection: &mut Collection<'_>) -> Result<(
         }
     }
     // After the uploads: one that ends meanwhile is found here.
-    for id in repository.ids()? {
+    for id in repository.named(Shelf::Manifests)? {
         collection.goes_on()?;
         match repository.snapshot(&id) {
             Ok(snapshot) => content.snapshots.push(snapshot),

@@ -34,7 +34,7 @@ pub enum Error {
         source: Box<object_store::Error>,
     },
     /// A repository that is not there.
-    #[error("{} is no directory: name one that has snapshots", .0.display())]
+    #[error("{} is no directory: correct the path, or make it", .0.display())]
     NoRepository(PathBuf),
     /// A database without a block.
     #[error("there is no block in {}, and so nothing to keep", .0.display())]
@@ -63,7 +63,7 @@ pub enum Error {
         source: Unusable,
     },
     /// Something else than a manifest where manifests are.
-    #[error("`{key}` in {repository} is not ours: move it away, or name another repository")]
+    #[error("`{key}` in {repository} is none of ours, so it is not known what it needs: move it away")]
     Foreign { key: String, repository: String },
     /// A snapshot that is not there.
     #[error("there is no snapshot {id} in {repository}: `maidenlane snapshot list` has their names")]

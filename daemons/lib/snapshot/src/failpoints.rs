@@ -16,6 +16,8 @@ pub const BEFORE_NAMED: &str = "restore.before_named";
 pub const AFTER_FETCHED: &str = "restore.after_fetched";
 /// The database is whole, and not where a replica looks for it.
 pub const BEFORE_PLACE: &str = "restore.before_place";
+/// The database that the snapshot replaces is not where a replica looks for it any more.
+pub const SET_ASIDE: &str = "replace.set_aside";
 /// The database is in its place, and what was fetched is still there.
 pub const AFTER_PLACE: &str = "restore.after_place";
 /// Manifests are removed, and the files that nobody needs now are not.

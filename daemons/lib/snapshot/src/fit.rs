@@ -2,6 +2,7 @@
 
 use crate::manifest::Manifest;
 use maidenlane_chain::B256;
+use maidenlane_replay::reach::Reach;
 use maidenlane_store::FORMAT;
 
 /// Demands of a replica's settings.
@@ -13,6 +14,8 @@ pub struct Demands {
     pub genesis: Option<B256>,
     /// True if trie nodes are wanted.
     pub proofs: bool,
+    /// Records that the log holds, to go on from; `None` where it cannot be asked.
+    pub reach: Option<Reach>,
 }
 
 impl Demands {
@@ -25,7 +28,7 @@ impl Demands {
 
 /// Reason why a snapshot does not suit the settings, with the setting.
 pub(crate) fn refusal(manifest: &Manifest, demands: &Demands) -> Option<String> {
-    let Manifest { chain_id, genesis, proofs, store_format, .. } = manifest;
+    let Manifest { chain_id, genesis, proofs, store_format, position, .. } = manifest;
     if *chain_id != demands.chain_id {
         let wanted = demands.chain_id;
         return Some(format!(
@@ -49,7 +52,14 @@ pub(crate) fn refusal(manifest: &Manifest, demands: &Demands) -> Option<String> 
             "has a database of format {store_format}, this build reads {FORMAT}: restore it by version {build}, or take a newer one"
         ));
     }
-    None
+    let reach = demands.reach?;
+    if position.is_some_and(|position| !reach.is_of(&position)) {
+        return Some(
+            "is of another feed than the log carries: correct `feed`, or name another source".to_owned(),
+        );
+    }
+    let gap = reach.holds_next(position.as_ref(), proofs.as_ref()).err()?;
+    Some(format!("is too old to go on from: {gap}"))
 }
 
 #[cfg(test)]
@@ -57,11 +67,16 @@ mod tests {
     use super::{Demands, FORMAT, refusal};
     use crate::manifest::tests::sample;
     use maidenlane_chain::B256;
+    use maidenlane_replay::reach::Reach;
 
     fn check(edit: impl FnOnce(&mut Demands, &mut crate::Manifest), expect: Option<&str>) {
         let mut manifest = crate::Manifest { store_format: FORMAT, ..sample() };
-        let mut demands =
-            Demands { chain_id: manifest.chain_id, genesis: Some(manifest.genesis), proofs: true };
+        let mut demands = Demands {
+            chain_id: manifest.chain_id,
+            genesis: Some(manifest.genesis),
+            proofs: true,
+            reach: None,
+        };
         edit(&mut demands, &mut manifest);
         let refusal = refusal(&manifest, &demands);
         match expect {
@@ -80,5 +95,32 @@ mod tests {
         check(|demands, _| demands.proofs = false, None);
         check(|_, manifest| manifest.store_format += 1, Some("restore it by version 0."));
         check(|_, manifest| manifest.store_format -= 1, Some("this build reads"));
+    }
+
+    /// Log that carries the sample's feed, and begins so many records behind the snapshot's last one.
+    fn after(manifest: &crate::Manifest, records: u64) -> Reach {
+        let position = manifest.position.unwrap();
+        Reach { feed: position.feed, earliest: position.offset + records, sets_earliest: None }
+    }
+
+    #[test]
+    fn a_snapshot_that_the_log_left_behind_is_refused() {
+        check(|demands, manifest| demands.reach = Some(after(manifest, 1)), None);
+        check(
+            |demands, manifest| demands.reach = Some(after(manifest, 2)),
+            Some("too old to go on from: offset"),
+        );
+        let of_another = |demands: &mut Demands, manifest: &mut crate::Manifest| {
+            demands.reach = Some(Reach { feed: [0xee; 16], ..after(manifest, 0) });
+        };
+        check(of_another, Some("another feed than the log carries: correct `feed`"));
+        let not_begun = |earliest| {
+            move |demands: &mut Demands, manifest: &mut crate::Manifest| {
+                demands.reach = Some(Reach { earliest, ..after(manifest, 0) });
+                manifest.position = None;
+            }
+        };
+        check(not_begun(0), None);
+        check(not_begun(1), Some("offset 0 of the feed is gone"));
     }
 }

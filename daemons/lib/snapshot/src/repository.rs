@@ -215,7 +215,7 @@ impl Repository {
     /// Sends a file: by a link where that is as good, else by a copy.
     pub(crate) fn send(&self, from: &Path, file: &File, pace: &Pace) -> Result<(), Error> {
         let key = object_key(file.sha256);
-        if file.is_table() && self.link(&key, |object| link_new(from, object)) {
+        if file.is_table() && self.is_at(&key, |object| link_new(from, object)) {
             return Ok(());
         }
         let mut source = fs::File::open(from).map_err(|error| io("open", from, error))?;
@@ -258,13 +258,20 @@ impl Repository {
             }
             _ => {}
         }
-        let linked = file.is_table() && self.link(&key, |object| fs::hard_link(object, to).is_ok());
+        if self.is_at(&key, |object| object.exists() && !object.is_file()) {
+            return Err(self.damaged(id, file, &key));
+        }
+        let linked = file.is_table() && self.is_at(&key, |object| fs::hard_link(object, to).is_ok());
         let found = if linked { pace.digest(to)? } else { self.copy(id, file, &key, to, pace)? };
         if found == file.sha256 {
             return Ok(());
         }
+        Err(self.damaged(id, file, &key))
+    }
+
+    fn damaged(&self, id: &Id, file: &File, key: &Key) -> Error {
         let (id, key) = (id.clone(), key.to_string());
-        Err(Error::Damaged { file: file.name.clone(), id, key, repository: self.name.clone() })
+        Error::Damaged { file: file.name.clone(), id, key, repository: self.name.clone() }
     }
 
     fn copy(&self, id: &Id, file: &File, key: &Key, to: &Path, pace: &Pace) -> Result<Digest, Error> {
@@ -285,10 +292,10 @@ impl Repository {
         Ok(sum.end())
     }
 
-    /// True if this is a directory, and a link could be made to or from its object.
-    fn link(&self, key: &Key, link: impl FnOnce(&Path) -> bool) -> bool {
+    /// True if this is a directory, and its object is or takes what is asked.
+    fn is_at(&self, key: &Key, look: impl FnOnce(&Path) -> bool) -> bool {
         let object = self.local.as_ref().and_then(|local| local.path_to_filesystem(key).ok());
-        object.is_some_and(|object| link(&object))
+        object.is_some_and(|object| look(&object))
     }
 
     /// Removes what killed writers of a directory have left, which no list of it names.

@@ -14,9 +14,10 @@ use crate::pace::Pace;
 use crate::progress::{Meter, Report};
 use crate::repository::Repository;
 use maidenlane_replay::place::Place;
+use maidenlane_replay::reach::Reach;
 use maidenlane_replay::store_path;
 use maidenlane_service::{failpoint, files};
-use maidenlane_store::peek;
+use maidenlane_store::{Facts, peek};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -34,6 +35,8 @@ pub struct Restore<'a> {
     pub id: Option<&'a Id>,
     /// Demands of the settings.
     pub demands: Demands,
+    /// True if the database that is there is of no use any more: it goes once the snapshot is whole.
+    pub replaces: bool,
     /// Pace of fetching.
     pub pace: &'a Pace,
     /// Taker of reports.
@@ -53,17 +56,21 @@ impl std::fmt::Debug for Restore<'_> {
     }
 }
 
-/// Restores a snapshot into `state_dir`, which must hold no block.
+/// Restores a snapshot into `state_dir`, which must hold no block that is not to be replaced.
 ///
 /// # Errors
 /// When no snapshot is of use: the reason of the newest one. Nothing is left then that could be served.
 pub fn restore(what: &Restore<'_>, state_dir: &Path) -> Result<(Id, Manifest), Error> {
     let place = Place::lock(state_dir, DIR)?;
-    if let Some(head) = place.held()?.and_then(|facts| facts.head) {
-        let placed = placed(&place, what).filter(|(_, manifest)| manifest.head == head);
-        let placed = placed.ok_or_else(|| place.occupied(head))?;
-        place.discard()?;
-        return Ok(placed);
+    if let Some((head, position)) = place.held()?.and_then(|facts| Some((facts.head?, facts.position))) {
+        let is_held = |manifest: &Manifest| (manifest.head, manifest.position) == (head, position);
+        if let Some(placed) = placed(&place, what).filter(|(_, manifest)| is_held(manifest)) {
+            place.discard()?;
+            return Ok(placed);
+        }
+        if !what.replaces {
+            return Err(place.occupied(head).into());
+        }
     }
     let Restore { repository, id, passed_over, .. } = what;
     let candidates = match id {
@@ -85,20 +92,40 @@ pub fn restore(what: &Restore<'_>, state_dir: &Path) -> Result<(Id, Manifest), E
     Err(refused.unwrap_or_else(|| Error::NoneVerified { repository: repository.name().to_owned() }))
 }
 
-/// True if a replica would begin with nothing in `state_dir`. Where it would not, what a restore has left that was killed
-/// after its last step but one goes.
+/// Reason for which a replica needs a snapshot.
+#[derive(Debug)]
+pub enum Need {
+    /// A state directory without a block.
+    Beginning,
+    /// A database behind which the log no longer holds the next record, with the log's reason.
+    Gap(maidenlane_log::Error),
+}
+
+/// Judges whether a replica can go on with what is in `state_dir`, with a log of that reach. Where it can, what a restore
+/// has left that was killed after its last step but one goes.
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn is_due(state_dir: &Path) -> Result<bool, Error> {
+pub fn need(state_dir: &Path, reach: Option<&Reach>) -> Result<Option<Need>, Error> {
     let database = store_path(state_dir);
+    if !database.join("CURRENT").exists() {
+        return Ok(Some(Need::Beginning));
+    }
     // One that cannot be read is none of ours: who opens it says why.
-    let is_due =
-        !database.join("CURRENT").exists() || peek(&database).is_ok_and(|peek| peek.facts.head.is_none());
-    if !is_due && state_dir.join(DIR).exists() {
+    if let Ok(peek) = peek(&database) {
+        let Facts { head, position, proofs, .. } = &peek.facts;
+        if head.is_none() {
+            return Ok(Some(Need::Beginning));
+        }
+        let held = reach.map_or(Ok(()), |reach| reach.holds_next(position.as_ref(), proofs.as_ref()));
+        if let Err(gap) = held {
+            return Ok(Some(Need::Gap(gap)));
+        }
+    }
+    if state_dir.join(DIR).exists() {
         Place::lock(state_dir, DIR)?.discard()?;
     }
-    Ok(is_due)
+    Ok(None)
 }
 
 /// Snapshot whose database was put in its place by a restore that was killed right after.
@@ -125,6 +152,10 @@ fn attempt(place: &Place, what: &Restore<'_>, id: &Id) -> Result<Option<Manifest
     fs::write(&note, id.to_string()).map_err(|error| io("write", &note, error))?;
     fill(id, &manifest, repository, place.dir(), pace, *report)?;
     failpoint(failpoints::BEFORE_PLACE);
+    if what.replaces {
+        place.set_aside()?;
+        failpoint(failpoints::SET_ASIDE);
+    }
     place.fill()?;
     failpoint(failpoints::AFTER_PLACE);
     place.discard()?;

@@ -35,12 +35,13 @@ pub struct Verified {
 }
 
 impl Repository {
-    /// Names of all snapshots, the oldest block first.
+    /// Names of all snapshots, the oldest block first. What is named otherwise is no snapshot of ours.
     ///
     /// # Errors
-    /// [`Error::Foreign`], or when the repository refuses.
+    /// When the repository refuses.
     pub fn ids(&self) -> Result<Vec<Id>, Error> {
-        self.named(Shelf::Manifests)
+        let names = self.list(Shelf::Manifests)?.into_iter();
+        Ok(names.filter_map(|object| object.name.parse().ok()).collect())
     }
 
     /// True if a snapshot was verified.
@@ -51,6 +52,7 @@ impl Repository {
         Ok(self.written(&Shelf::Verified.key(&id.to_string()))?.is_some())
     }
 
+    /// Names on a shelf that has nothing else.
     pub(crate) fn named(&self, shelf: Shelf) -> Result<Vec<Id>, Error> {
         let id = |name: String| {
             let foreign =

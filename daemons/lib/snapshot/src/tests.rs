@@ -4,11 +4,12 @@ mod damaged;
 mod side_by_side;
 
 use crate::progress::Progress;
+use crate::restore::{Need, need};
 use crate::{
     Demands, Error, Id, Made, Manifest, Pace, Repository, Restore, Workshop, restore, verify_snapshot,
 };
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_replay::store_path;
+use maidenlane_replay::{reach::Reach, store_path};
 use maidenlane_service::Shutdown;
 use maidenlane_store::{Keep, Past, Position, Store, canonical_rows};
 use maidenlane_testkit::feed::{Block, CHAIN_ID};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 const CACHE_BYTES: usize = 8 << 20;
 const KEEP: Keep = Keep { undo_blocks: 128, history: Past::All, proofs: None };
-const DEMANDS: Demands = Demands { chain_id: CHAIN_ID, genesis: None, proofs: false };
+const DEMANDS: Demands = Demands { chain_id: CHAIN_ID, genesis: None, proofs: false, reach: None };
 
 fn pace() -> Pace {
     Pace::new(None, Shutdown::new())
@@ -108,7 +109,8 @@ impl World {
         pace: &Pace,
     ) -> Result<(Id, Manifest), Error> {
         let (repository, report, passed_over) = (&self.repository, &quiet, &|_: &Error| ());
-        restore(&Restore { repository, id, demands, pace, report, passed_over }, &self.path(name))
+        let replaces = false;
+        restore(&Restore { repository, id, demands, replaces, pace, report, passed_over }, &self.path(name))
     }
 
     fn verify(&self, id: &Id) -> Result<crate::Verified, Error> {
@@ -241,4 +243,30 @@ fn a_shutdown_ends_it_and_the_next_attempt_goes_on() {
     assert!(!store_path(&world.path("other")).exists());
     world.restored(Some(&made.id), "other").unwrap();
     check(&world.path("other"), world.replica.head.at, &world.replica.rows());
+}
+
+#[test]
+fn a_database_that_the_log_left_behind_is_replaced() {
+    let mut world = World::new();
+    let first = world.replica.snapshot(&world.repository).unwrap();
+    world.restored(Some(&first.id), "other").unwrap();
+    let (other, empty) = (world.path("other"), world.path("empty"));
+    let next = first.manifest.position.unwrap().offset + 1;
+    let reach = |earliest| Reach { feed: [1; 16], earliest, sets_earliest: None };
+    assert!(need(&other, Some(&reach(next))).unwrap().is_none(), "the record behind it is there");
+    assert!(need(&other, None).unwrap().is_none(), "a log that cannot be asked");
+    assert!(matches!(need(&empty, Some(&reach(next))).unwrap(), Some(Need::Beginning)));
+    let behind = reach(next + 1);
+    assert!(matches!(need(&other, Some(&behind)).unwrap(), Some(Need::Gap(_))));
+    let (repository, pace) = (&world.repository, &pace());
+    let demands = Demands { reach: Some(behind), ..DEMANDS };
+    let (report, passed_over) = (&quiet, &|_: &Error| ());
+    let what = Restore { repository, id: None, demands, replaces: true, pace, report, passed_over };
+    world.verify(&first.id).unwrap();
+    assert!(matches!(restore(&what, &other), Err(Error::Unfit { .. })), "it is as old");
+    world.replica.grow(2, 0);
+    let second = world.replica.snapshot(&world.repository).unwrap();
+    world.verify(&second.id).unwrap();
+    assert_eq!(restore(&what, &other).unwrap().0, second.id);
+    check(&other, world.replica.head.at, &world.replica.rows());
 }

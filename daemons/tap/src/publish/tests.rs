@@ -2,12 +2,13 @@
 
 use super::{Draft, Publisher};
 use crate::error::Error;
+use crate::published::Standing;
 use crate::tail::{Chain, Tail};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Append, Backend, LogConsumer, LogProducer, Offset, TopicOptions, segment};
 use maidenlane_testkit::spool::Sample;
-use maidenlane_wire::{Advance, Open, Record, Rows, Stamp, Start, Undo};
+use maidenlane_wire::{Advance, Heartbeat, Open, Record, Rows, Stamp, Start, Undo};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,9 +22,13 @@ struct Feed {
 
 impl Feed {
     fn new() -> Self {
+        Self::with(&TopicOptions::default())
+    }
+
+    fn with(options: &TopicOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Backend::Segment(segment::Options::new(dir.path()));
-        log.create(TOPIC, &TopicOptions::default()).unwrap();
+        log.create(TOPIC, options).unwrap();
         Self { _dir: dir, log, chain: Chain { id: 7, genesis: Sample::genesis().block.hash } }
     }
 
@@ -311,4 +316,32 @@ fn an_open_in_the_middle_of_a_change_does_not_end_it() {
     old.publish(vec![undo(&one, true)]).unwrap();
     new.append_open(Open { chain_id: 7, genesis: genesis.block.hash, ..Open::default() }).unwrap();
     assert!(new.tail.reader.more() && feed.read().reader.more());
+}
+
+#[test]
+fn a_feed_of_which_only_heartbeats_are_left_goes_on_at_its_head() {
+    let little = TopicOptions {
+        segment_max_bytes: 1_000,
+        retention_max_bytes: Some(2_000),
+        ..TopicOptions::default()
+    };
+    let (feed, genesis) = (Feed::with(&little), Sample::genesis());
+    let one = genesis.child("a");
+    let mut writer = feed.writer();
+    feed.open(&mut writer).unwrap();
+    writer.publish(vec![start(&genesis), advance(&one, false)]).unwrap();
+    let beat = Heartbeat { published: one.block, master: one.block, resuming: false, master_seen_ms: 1 };
+    let oldest = || feed.log.consumer(TOPIC, 0).unwrap().earliest().unwrap();
+    for _ in 0..100 {
+        writer.publish(vec![Draft { record: Record::Heartbeat(beat), more: false }]).unwrap();
+    }
+    assert!(oldest() > Offset(3), "the records of blocks are still there: {:?}", oldest());
+    let mut next = feed.writer();
+    assert_eq!(next.tail().published.head(), Some(one.block));
+    feed.open(&mut next).unwrap();
+    next.publish(vec![advance(&one.child("a"), false)]).unwrap();
+    next.publish(vec![undo(&one.child("a"), false)]).unwrap();
+    assert_eq!(feed.read().published.head(), Some(one.block));
+    assert_eq!(next.tail().published.standing(genesis.block), Standing::Deeper);
+    assert!(!next.remember_more().unwrap(), "there is no more");
 }

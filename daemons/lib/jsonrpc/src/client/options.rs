@@ -21,7 +21,7 @@ pub struct Options {
     pub requests_max: usize,
     /// Notifications of one subscription that may wait to be taken.
     pub notifications_max: usize,
-    /// Period of pings on a WebSocket; twice as long without a sign of life ends it.
+    /// Period of pings on a WebSocket, a second at least; twice as long without a sign of life ends it.
     pub ping: Duration,
     /// Credential sent with every HTTP request and WebSocket handshake.
     pub credential: Option<Credential>,

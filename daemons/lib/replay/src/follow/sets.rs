@@ -4,6 +4,7 @@
 //! so they are read forwards, and sets that no block wants are passed over.
 
 use crate::error::Error;
+use crate::reach;
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Entry, LogConsumer, Offset};
 use maidenlane_store::SetPosition;
@@ -83,11 +84,7 @@ impl Sets {
 
 /// The log still holds the entry that was applied last, or begins right behind it.
 fn holds(topic: &mut Scanner, position: SetPosition) -> Result<bool, Error> {
-    let earliest = topic.earliest()?.0;
-    let next = position.offset.saturating_add(1);
-    if next < earliest {
-        let (topic, wanted) = ("the trie nodes".to_owned(), next);
-        return Err(maidenlane_log::Error::RetentionGap { topic, wanted, earliest }.into());
-    }
-    Ok(next == earliest || topic.holds(position.offset, position.crc32c)?)
+    let earliest = topic.earliest()?;
+    reach::sets_hold(position, earliest)?;
+    Ok(position.offset.saturating_add(1) == earliest.0 || topic.holds(position.offset, position.crc32c)?)
 }

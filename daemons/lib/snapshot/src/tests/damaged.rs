@@ -3,6 +3,7 @@
 use super::{Error, Made, World, check, store_path};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// A world with a snapshot, and the object of one of its files.
 fn world(table: bool) -> (World, Made, PathBuf) {
@@ -65,6 +66,29 @@ fn a_file_that_was_cut() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_file() {
+    for table in [true, false] {
+        let (world, made, object) = world(table);
+        fs::remove_file(&object).unwrap();
+        assert!(Command::new("mkfifo").arg(&object).status().unwrap().success());
+        refused(&world, &made, "is damaged");
+        unmarked(&world, &made);
+    }
+}
+
+#[test]
+fn a_directory_that_is_no_repository_stays_as_it_is() {
+    let world = World::new();
+    let path = world.path("another's");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("letter"), "hello").unwrap();
+    let collected = crate::collect(&crate::Repository::directory(&path).unwrap(), None, false).unwrap();
+    assert_eq!(collected, crate::retain::Garbage::default());
+    let names = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["letter"]);
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     let (world, made, object) = world(true);
     fs::remove_file(&object).unwrap();
@@ -118,8 +142,10 @@ fn a_state_that_is_not_that_of_its_block() {
 fn something_else_among_the_manifests() {
     let (world, _, _) = world(true);
     fs::write(world.path("repository/manifests/readme.txt"), "hello").unwrap();
-    let refused = world.restored(None, "other").unwrap_err();
+    // Nobody knows what it needs: nothing is removed, and all else goes on.
+    let refused = crate::collect(&world.repository, None, false).unwrap_err();
     assert!(matches!(&refused, Error::Foreign { key, .. } if key == "manifests/readme.txt"), "{refused}");
+    world.restored(None, "other").unwrap();
     let nowhere = crate::Repository::directory(&world.path("nowhere")).unwrap_err();
     assert!(matches!(nowhere, Error::NoRepository(_)));
 }
