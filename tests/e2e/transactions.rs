@@ -63,7 +63,7 @@ impl Emitter {
 pub(crate) struct Sender {
     geth: Client,
     replica: Client,
-    from: String,
+    pub(crate) from: String,
     pub(crate) nonce: u64,
 }
 
@@ -192,6 +192,8 @@ fn check(carrier: Carrier) {
         sender: [2; 20].into(),
         raw: vec![3].into(),
         taken_ms: 1_000 * 60,
+        tag: None,
+        identity: None,
     };
     let payload = old.encode();
     let entry = Append { key: Some(old.sender.as_slice()), payload: &payload };

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`reader`] | pure: entries in, whole records out |
 //! | [`position`] | pure: a position in a feed, found again after a restart |
+//! | [`signs`] | pure: age of a sign of life, whatever the tap's clock says |
 //! | [`scan`] | the edge: entries of the log from any place, and the newest record on a chain |
 //!
 //! # The protocol
@@ -26,6 +27,7 @@
 pub mod position;
 pub mod reader;
 pub mod scan;
+pub mod signs;
 
 pub use position::Position;
 pub use reader::{Reader, Violation, Whole};

@@ -17,7 +17,6 @@
 //! | [`heads`] | the newest head as readers see it |
 //! | [`freshness`] | freshness of the head, and the limits of it |
 //! | [`liveness`] | the master's head and last sign of life |
-//! | `signs` | age of a sign of life, whatever the tap's clock says |
 //! | `memo` | cache of one head's state, decoded |
 //! | [`place`] | where a database is made, and where a replica looks for it |
 //! | [`verify`] | for the command line: state root and dump of a stopped replica |
@@ -42,7 +41,6 @@ mod recover;
 mod report;
 pub mod resume;
 pub mod run;
-mod signs;
 pub mod verify;
 
 pub use error::Error;

@@ -5,7 +5,7 @@ use crate::frame::{Allocation, Frame, State};
 use crate::proofs::{NodePart, NodeRow, NodeSet};
 use crate::record::{Advance, Open, Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use crate::{Filter, Transaction, decode, schema};
+use crate::{Filter, Outcome, Transaction, decode, schema};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,10 @@ pub fn to_json(stamped: &Stamped) -> Value {
 /// When it is of no known schema or not exactly what its schema says.
 pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
     match Reader(bytes).fingerprint()? {
-        schema::TRANSACTION => Transaction::decode(bytes).map(|transaction| transaction.to_json()),
+        schema::TRANSACTION | schema::TRANSACTION_2 => {
+            Transaction::decode(bytes).map(|transaction| transaction.to_json())
+        }
+        schema::OUTCOME => Outcome::decode(bytes).map(|outcome| outcome.to_json()),
         schema::FILTER_MOVED | schema::FILTER_CRITERIA => {
             Filter::decode(bytes).map(|filter| filter.to_json())
         }

@@ -11,6 +11,7 @@
 //! | [`parts`] | records too large for one log entry |
 //! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
 //! | [`transaction`] | transactions that a replica takes for the nodes, in a topic of its own |
+//! | [`outcome`] | what became of them, in another |
 //! | `filter` | positions of filters, in a topic of their own |
 //! | [`frame`] | frames that the hook writes to the spool |
 //! | `json` | both for people to read |
@@ -23,6 +24,7 @@ mod encode;
 mod filter;
 pub mod frame;
 mod json;
+pub mod outcome;
 mod outline;
 mod packed;
 pub mod parts;
@@ -37,6 +39,7 @@ pub use decode::{Heading, Kind, decode, decode_rows, encode_rows, heading};
 pub use encode::encode;
 pub use filter::{Filter, FilterCriteria, FilterMoved};
 pub use json::{entry_to_json, frame_to_json, to_json};
+pub use outcome::{Fate, Outcome, OutcomeId};
 pub use outline::{Outline, outline};
 pub use parts::Joiner;
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};

@@ -41,4 +41,6 @@ schemas! {
     NODE_SET "node-set" 0x9c59_e663_375d_0f95,
     NODE_PART "node-part" 0xaab9_f077_d92d_53a0,
     TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
+    TRANSACTION_2 "transaction-2" 0x0891_50b4_93d7_893d,
+    OUTCOME "outcome" 0xdaee_775e_a46e_17b5,
 }

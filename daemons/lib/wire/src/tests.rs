@@ -5,8 +5,8 @@ mod reference;
 pub(crate) mod sample;
 
 use crate::{
-    Advance, DecodeError, Filter, Genesis, NodePart, NodeSet, Outline, Record, Start, Transaction, Undo,
-    decode, encode, heading, outline,
+    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, Record, Start,
+    Transaction, Undo, decode, encode, heading, outline,
 };
 use proptest::prelude::*;
 
@@ -32,6 +32,13 @@ proptest! {
         prop_assert!(Transaction::decode(&bytes[..cut.index(bytes.len())]).is_err());
         prop_assert_eq!(Transaction::decode(&bytes), Ok(transaction));
         prop_assert!(decode(&bytes).is_err(), "no record of a feed");
+    }
+
+    #[test]
+    fn an_outcome_is_refused_when_cut(which in 0..12_usize, cut in any::<prop::sample::Index>()) {
+        let bytes = sample::outcomes()[which].1.encode();
+        prop_assert!(Outcome::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
     }
 
     #[test]
@@ -99,6 +106,32 @@ fn an_unknown_schema_is_named() {
     assert!(matches!(decode(&bytes), Err(DecodeError::UnknownSchema { .. })));
     assert!(decode(&bytes).unwrap_err().to_string().contains("76b7f866307de840"), "{:?}", decode(&bytes));
     assert_eq!(decode(b"\xc3\x02aaaaaaaaaaaa"), Err(DecodeError::NoMarker));
+}
+
+#[test]
+fn outcomes_are_one_where_they_tell_the_same() {
+    let all = sample::outcomes();
+    let ids: std::collections::BTreeSet<_> = all.iter().map(|(_, outcome)| outcome.id()).collect();
+    assert_eq!(ids.len(), all.len() - 1, "all but the two drops, whose reasons are no part of the id");
+    let mined = &all[8].1;
+    assert_eq!(Outcome { at_ms: 0, ..mined.clone() }.id(), mined.id(), "told again");
+    assert_ne!(Outcome { round: 2, ..mined.clone() }.id(), mined.id(), "in the same block again");
+    let rejected = |class: &str| {
+        let fate = Fate::Rejected { class: class.to_owned(), reason: class.to_owned() };
+        Outcome { fate, ..mined.clone() }.id()
+    };
+    assert_eq!(rejected("funds"), rejected("invalid"), "one verdict on the whole");
+}
+
+#[test]
+fn an_outcome_that_lacks_what_its_fate_says_is_refused() {
+    let mut bytes = sample::outcomes()[0].1.encode();
+    let fate = 2 + 8 + 32 + 20 + 1;
+    assert_eq!(bytes[fate], 0);
+    for (symbol, expect) in [(1, "upstream"), (3, "class"), (4, "by"), (6, "block"), (10, "fate")] {
+        bytes[fate] = symbol << 1;
+        assert_eq!(Outcome::decode(&bytes), Err(DecodeError::Invalid { what: expect }));
+    }
 }
 
 #[test]

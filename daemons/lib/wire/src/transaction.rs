@@ -22,17 +22,28 @@ pub struct Transaction {
     pub raw: Bytes,
     /// Unix time in milliseconds at which it was taken.
     pub taken_ms: u64,
+    /// Word by which an emitter chooses a route.
+    pub tag: Option<String>,
+    /// Name of the caller who sent it, as the replica knew it.
+    pub identity: Option<String>,
 }
 
 impl Transaction {
-    /// Bytes of the entry: Avro single-object encoding, as of records.
+    /// Bytes of the entry: Avro single-object encoding, as of records. In the first schema where that can say it all, for
+    /// readers that know no other.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::entry(schema::TRANSACTION, self.raw.len() + 80);
+        let is_first = self.tag.is_none() && self.identity.is_none();
+        let schema = if is_first { schema::TRANSACTION } else { schema::TRANSACTION_2 };
+        let mut out = Writer::entry(schema, self.raw.len() + 150);
         out.fixed(self.hash.as_slice());
         out.fixed(self.sender.as_slice());
         out.bytes(&self.raw);
         out.long(self.taken_ms);
+        if !is_first {
+            out.option(self.tag.as_ref(), |out, tag| out.bytes(tag.as_bytes()));
+            out.option(self.identity.as_ref(), |out, identity| out.bytes(identity.as_bytes()));
+        }
         out.0
     }
 
@@ -42,16 +53,23 @@ impl Transaction {
     /// When the bytes are not exactly one transaction of a known schema.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let input = &mut Reader(bytes);
-        match input.fingerprint()? {
-            schema::TRANSACTION => {}
+        let is_first = match input.fingerprint()? {
+            schema::TRANSACTION => true,
+            schema::TRANSACTION_2 => false,
             fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
-        }
-        let transaction = Self {
+        };
+        let mut transaction = Self {
             hash: input.hash("hash")?,
             sender: input.address("sender")?,
             raw: input.bytes("raw")?,
             taken_ms: input.long("takenMs")?,
+            tag: None,
+            identity: None,
         };
+        if !is_first {
+            transaction.tag = input.option("tag", Reader::string)?;
+            transaction.identity = input.option("identity", Reader::string)?;
+        }
         input.end()?;
         Ok(transaction)
     }
@@ -59,12 +77,15 @@ impl Transaction {
     /// JSON for people: names as in the schema, bytes as hex.
     #[must_use]
     pub fn to_json(&self) -> Value {
+        let Self { hash, sender, raw, taken_ms, tag, identity } = self;
+        if tag.is_none() && identity.is_none() {
+            return json!({
+                "record": "Transaction", "hash": hash, "sender": sender, "raw": raw, "takenMs": taken_ms,
+            });
+        }
         json!({
-            "record": "Transaction",
-            "hash": self.hash,
-            "sender": self.sender,
-            "raw": self.raw,
-            "takenMs": self.taken_ms,
+            "record": "Transaction", "hash": hash, "sender": sender, "raw": raw, "takenMs": taken_ms, "tag": tag,
+            "identity": identity,
         })
     }
 }

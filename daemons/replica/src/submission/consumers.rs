@@ -107,7 +107,8 @@ mod tests {
         let now_ms = 1_700_000_000_000;
         let entry = |age: &u64| {
             let (hash, sender, raw) = (B256::ZERO, Address::ZERO, Bytes::new());
-            let transaction = Transaction { hash, sender, raw, taken_ms: now_ms - age * 60_000 };
+            let taken_ms = now_ms - age * 60_000;
+            let transaction = Transaction { hash, sender, raw, taken_ms, tag: None, identity: None };
             (0, Entry { offset: Offset(7), key: None, payload: transaction.encode() })
         };
         let mut oldest: Vec<_> = ages_min.iter().map(entry).collect();

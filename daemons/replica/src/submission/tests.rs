@@ -13,7 +13,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn transaction(number: u64) -> Transaction {
     let hash = keccak256(number.to_be_bytes());
     let (sender, raw) = (Address::from_word(hash), Bytes::copy_from_slice(&number.to_be_bytes()));
-    Transaction { hash, sender, raw, taken_ms: maidenlane_service::clock::now_ms() }
+    let taken_ms = maidenlane_service::clock::now_ms();
+    Transaction { hash, sender, raw, taken_ms, tag: None, identity: None }
 }
 
 /// A log with the topic, in a directory that is kept as long as the first part.

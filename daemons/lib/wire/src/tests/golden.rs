@@ -2,7 +2,7 @@
 //! and the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{Filter, NodePart, NodeSet, Transaction, decode, encode, frame, frame_to_json, to_json};
+use crate::{Filter, NodePart, NodeSet, Outcome, Transaction, decode, encode, frame, frame_to_json, to_json};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -45,6 +45,19 @@ fn transactions() {
     let bytes = transaction.encode();
     check("record-transaction.txt", &bytes, &as_json(&bytes));
     assert_eq!(Transaction::decode(&bytes), Ok(transaction));
+    let tagged = sample::tagged_transaction();
+    let bytes = tagged.encode();
+    check("record-transaction-2.txt", &bytes, &as_json(&bytes));
+    assert_eq!(Transaction::decode(&bytes), Ok(tagged));
+}
+
+#[test]
+fn outcomes() {
+    for (name, outcome) in sample::outcomes() {
+        let bytes = outcome.encode();
+        check(&format!("record-outcome-{name}.txt"), &bytes, &as_json(&bytes));
+        assert_eq!(Outcome::decode(&bytes), Ok(outcome));
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn json(value: Avro) -> Value {
         Avro::Boolean(value) => value.into(),
         Avro::Int(value) => value.into(),
         Avro::Long(value) => value.into(),
-        Avro::String(value) => value.into(),
+        Avro::String(value) | Avro::Enum(_, value) => value.into(),
         Avro::Bytes(value) | Avro::Fixed(_, value) => serde_json::to_value(Bytes::from(value)).unwrap(),
         Avro::Union(_, value) => json(*value),
         Avro::Array(items) => items.into_iter().map(json).collect(),
@@ -63,6 +63,11 @@ fn one_of_each_kind() {
     sample::all().iter().for_each(check);
     let transaction = sample::transaction();
     check_bytes(&transaction.encode(), transaction.to_json());
+    let tagged = sample::tagged_transaction();
+    check_bytes(&tagged.encode(), tagged.to_json());
+    for (_, outcome) in sample::outcomes() {
+        check_bytes(&outcome.encode(), outcome.to_json());
+    }
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }

@@ -2,7 +2,7 @@
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use crate::{Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Transaction};
+use crate::{Fate, Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Outcome, Transaction};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -45,7 +45,43 @@ pub(super) fn transaction() -> Transaction {
         sender: Address::repeat_byte(0x33),
         raw: Bytes::from_static(&[0x02, 0xc0]),
         taken_ms: 1_700_000_000_123,
+        tag: None,
+        identity: None,
     }
+}
+
+/// A transaction of the second schema; its bytes are golden.
+pub(super) fn tagged_transaction() -> Transaction {
+    Transaction { tag: Some("private".to_owned()), ..transaction() }
+}
+
+/// Every fate, with a name for its file; the bytes are golden.
+pub(super) fn outcomes() -> Vec<(&'static str, Outcome)> {
+    let (block, by) = (BlockRef::new(65, HASH), B256::repeat_byte(0xcd));
+    let text = str::to_owned;
+    let fates = [
+        ("received", Fate::Received),
+        (
+            "sent",
+            Fate::Sent { upstream: text("own"), class: text("known"), reason: Some(text("already known")) },
+        ),
+        ("sent-2", Fate::Sent { upstream: text("own"), class: text("accepted"), reason: None }),
+        ("accepted", Fate::Accepted),
+        ("rejected", Fate::Rejected { class: text("nonceLow"), reason: text("nonce too low") }),
+        ("replaced", Fate::Replaced { by, block }),
+        ("dropped", Fate::Dropped { reason: text("replaced-txs"), by: Some(by) }),
+        ("dropped-2", Fate::Dropped { reason: text("old-txs"), by: None }),
+        ("mined", Fate::Mined { block }),
+        ("reorged-out", Fate::ReorgedOut { block }),
+        ("final", Fate::Final { block }),
+        ("expired", Fate::Expired),
+    ];
+    let outcome = |(name, fate)| {
+        let raw = (name == "rejected").then(|| transaction().raw);
+        let (sender, at_ms) = (transaction().sender, 1_700_000_000_456);
+        (name, Outcome { hash: HASH, sender, round: 1, fate, raw, at_ms })
+    };
+    fates.into_iter().map(outcome).collect()
 }
 
 /// Entries of filters; their bytes are golden.
@@ -92,12 +128,15 @@ pub(crate) fn node_sets() -> impl Strategy<Value = NodeSet> {
 
 /// Any transaction.
 pub(super) fn transactions() -> impl Strategy<Value = Transaction> {
+    let word = || option::of("[a-zé]{0,9}");
     let parts = (any::<[u8; 32]>(), any::<[u8; 20]>(), vec(any::<u8>(), 0..300), 0..=i64::MAX.unsigned_abs());
-    parts.prop_map(|(hash, sender, raw, taken_ms)| Transaction {
+    (parts, word(), word()).prop_map(|((hash, sender, raw, taken_ms), tag, identity)| Transaction {
         hash: hash.into(),
         sender: sender.into(),
         raw: raw.into(),
         taken_ms,
+        tag,
+        identity,
     })
 }
 

@@ -105,7 +105,8 @@ fn check(view: &RequestView, sent: Sent) -> Result<Checked, Error> {
     let (hash, nonce, cost) = (*sent.tx.tx_hash(), sent.tx.nonce(), admit::cost(&sent).unwrap_or(U256::MAX));
     let offer = Offer { hash, sender, nonce, cost, bytes: sent.raw.len() };
     let (nonce, balance) = account.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
-    let transaction = Transaction { hash, sender, raw: sent.raw, taken_ms: now_ms() };
+    let (raw, taken_ms) = (sent.raw, now_ms());
+    let transaction = Transaction { hash, sender, raw, taken_ms, tag: None, identity: None };
     let bytes = transaction.encode().len() + sender.len();
     if bytes > ENTRY_MAX_BYTES {
         let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");

@@ -38,7 +38,7 @@ struct Look {
 
 /// Looks at the feed's end. All moments are times since one start.
 #[derive(Debug, Default)]
-pub(crate) struct Ends {
+pub struct Ends {
     /// Oldest first; ends grow.
     looks: VecDeque<Look>,
     next_look: Duration,
@@ -46,12 +46,13 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// True if the end should be asked for.
-    pub(crate) fn is_due(&self, now: Duration) -> bool {
+    #[must_use]
+    pub fn is_due(&self, now: Duration) -> bool {
         now >= self.next_look
     }
 
     /// Notes the end, as asked for at `now`; `None` if that failed.
-    pub(crate) fn note(&mut self, end: Option<u64>, now: Duration) {
+    pub fn note(&mut self, end: Option<u64>, now: Duration) {
         let Some(end) = end else {
             self.next_look = now.saturating_add(FAILED_LOOK_EVERY);
             return;
@@ -68,7 +69,7 @@ impl Ends {
 
     /// Age of the entry at `offset`, which was just read and claims to be of `claimed` ago by the tap's clock, or `Err`
     /// of the time by which it claims to be yet to come. `None` where its age cannot be told. Entries come in order.
-    pub(crate) fn age(
+    pub fn age(
         &mut self,
         offset: u64,
         claimed: Result<Duration, Duration>,
