@@ -12,6 +12,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History
     , Backfill = replica.Backfill
+    , Outcomes = replica.Outcomes
     , BlockSource = replica.BlockSource
     , Transactions = replica.Transactions
     , Accept = replica.Accept

@@ -9,6 +9,8 @@ let Transactions = ./types/Transactions.dhall
 
 let Filters = ./types/Filters.dhall
 
+let Outcomes = ./types/Outcomes.dhall
+
 let Repository = ./types/Repository.dhall
 
 let Snapshots =
@@ -55,6 +57,7 @@ in  { Type = ./types/Replica.dhall
     , BlockSource = ./types/BlockSource.dhall
     , Transactions
     , Filters
+    , Outcomes = { Type = Outcomes, default.keep_h = 24 }
     , Snapshots
     , Repository
     , S3 =
@@ -67,6 +70,7 @@ in  { Type = ./types/Replica.dhall
       { rpc = Rpc::{=}
       , history = History.All
       , proofs = None History
+      , outcomes = None Outcomes
       , backfill = None Backfill
       , snapshots = Snapshots::{=}
       , undoBlocks = 90000

@@ -22,6 +22,7 @@
 , maxHeadAge_s : Optional Natural
 , maxLagBlocks : Natural
 , maxSilence_ms : Natural
+, outcomes : Optional { keep_h : Natural }
 , proofs : Optional < All | Blocks : Natural >
 , rpc : { answerTimeout_ms : Natural
     , batchMax : Natural

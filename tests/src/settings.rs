@@ -119,6 +119,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , maxRate_MB_per_s = None Natural }}\n\
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
+         , outcomes = None {{ keep_h : Natural }}\n\
          , backfill = None {BACKFILL}\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",

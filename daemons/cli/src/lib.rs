@@ -16,6 +16,7 @@ mod output;
 mod replica;
 mod snapshot;
 mod tap;
+mod tx;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,9 @@ enum Noun {
     /// A tap that has stopped
     #[command(subcommand)]
     Tap(tap::Verb),
+    /// A transaction that a replica took
+    #[command(subcommand)]
+    Tx(Box<tx::Verb>),
 }
 
 /// The whole program.
@@ -96,5 +100,6 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Snapshot(verb) => snapshot::run(verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),
+        Noun::Tx(verb) => tx::run(*verb, output),
     }
 }

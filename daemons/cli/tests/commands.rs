@@ -277,6 +277,47 @@ fn a_geth_that_the_hook_does_not_fit_is_refused_at_once() {
 }
 
 #[test]
+fn the_history_of_a_transaction_is_told_from_the_log() {
+    use maidenlane_wire::{Fate, Outcome, Transaction};
+    let dir = tempfile::tempdir().unwrap();
+    let place = log(dir.path());
+    let (hash, sender) = ("0x".to_owned() + &"ab".repeat(32), Default::default());
+    let of = |byte| alloy::primitives::B256::repeat_byte(byte);
+    let taken = |byte| Transaction {
+        hash: of(byte),
+        sender,
+        raw: vec![0xbe, 0xef].into(),
+        taken_ms: 5,
+        tag: None,
+        identity: None,
+    };
+    let told = |byte, fate, at_ms| Outcome { hash: of(byte), sender, round: 0, fate, raw: None, at_ms };
+    let append = |topic: &str, payloads: &[Vec<u8>]| {
+        let key = Some([7; 20].as_slice());
+        let entries: Vec<_> = payloads.iter().map(|payload| Append { key, payload }).collect();
+        let backend = Backend::Segment(segment::Options::new(&place));
+        backend.producer(&format!("maidenlane.c.{topic}")).unwrap().append(&entries).unwrap();
+    };
+    append("transactions", &[taken(0xab).encode(), taken(0xcd).encode()]);
+    let accepted = told(0xab, Fate::Accepted, 8).encode();
+    let outcomes = [accepted.clone(), told(0xcd, Fate::Received, 7).encode(), accepted];
+    append("outcomes", &outcomes);
+    append("outcomes", &[told(0xab, Fate::Received, 6).encode()]);
+    let status = format!("tx status --dir {place} --chain c");
+    let printed = check(&format!("{status} {hash}"), "", Ok(&["maidenlane.c.outcomes", "\"atMs\":5"]));
+    let printed = String::from_utf8(printed).unwrap();
+    let words = ["Transaction", "Received", "Accepted"];
+    for (line, word) in printed.lines().zip(words) {
+        assert!(line.contains(&format!("\"{word}\"")) && line.contains(&hash), "{line}");
+    }
+    assert_eq!(printed.lines().count(), words.len(), "{printed}");
+    assert!(!printed.contains("beef"), "bytes of a transaction are not printed: {printed}");
+    let nothing = hash.replace("ab", "ef");
+    check(&format!("{status} {nothing}"), "", Err((78, &["says nothing of 0xefef"])));
+    check(&format!("{status} 0xab"), "", Err((78, &["invalid value '0xab'"])));
+}
+
+#[test]
 fn a_log_is_made_listed_read_and_checked() {
     let dir = tempfile::tempdir().unwrap();
     let place = log(dir.path());

@@ -8,7 +8,7 @@ pub use backfill::{BackfillRaw, BlockSourceRaw};
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
 pub use snapshots::{RepositoryRaw, S3Raw, SnapshotsRaw};
 
-use crate::{filters, submission};
+use crate::{filters, outcomes, submission};
 use maidenlane_chain::B256;
 use maidenlane_config::feed::{self, FeedRaw};
 use maidenlane_config::listeners::{self, Listener, SecretFile};
@@ -35,6 +35,8 @@ pub struct ReplicaRaw {
     pub transactions: TransactionsRaw,
     /// Storage of filters; without it `eth_newFilter` and its kin are refused.
     pub filters: FiltersRaw,
+    /// Outcomes of transactions, from the topic of the chain; `None` keeps none.
+    pub outcomes: Option<OutcomesRaw>,
     /// State history: how far back state can be read.
     pub history: HistoryRaw,
     /// Trie history: how far back state can be proved, at most as far as `history`; `None` keeps no trie nodes.
@@ -79,6 +81,13 @@ pub struct AcceptRaw {
     pub group: String,
 }
 
+/// Outcomes of transactions, from the topic `<prefix>.<chain>.outcomes` of the feed's log.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct OutcomesRaw {
+    /// Age at which an outcome is dropped; the topic must keep them as long.
+    pub keep_h: u64,
+}
+
 /// Storage of filters, in the topic `<prefix>.<chain>.filters` of the feed's log.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum FiltersRaw {
@@ -118,6 +127,8 @@ pub struct Settings {
     pub transactions: Option<submission::Settings>,
     /// Topic and key of filters; `None` keeps none.
     pub filters: Option<filters::Settings>,
+    /// Topic of outcomes of transactions; `None` keeps none.
+    pub outcomes: Option<outcomes::Settings>,
     /// The topic of the feed's trie nodes, where they are kept.
     pub proofs_topic: Option<String>,
     /// Retention of state, trie nodes and undo data.
@@ -177,9 +188,12 @@ impl maidenlane_config::Settings for Settings {
         let store_cache_bytes = shapes::megabytes("storeCache_MB", raw.storeCache_MB, checker);
         let snapshots = checker.inside("snapshots", |checker| snapshots::validate(&raw.snapshots, checker));
         let key = filter_key(&raw.filters, checker);
+        let outcomes = checker.inside("outcomes", |checker| outcomes_age(raw.outcomes.as_ref(), checker));
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
         let filters = key?.map(|key| filters::Settings { topic, key });
+        let topic = feed.outcomes_topic;
+        let outcomes = outcomes?.map(|keep| outcomes::Settings { topic, keep });
         let topic = feed.transactions_topic;
         let transactions = accept?.map(|(group, retention)| submission::Settings { topic, group, retention });
         Some(Self {
@@ -192,6 +206,7 @@ impl maidenlane_config::Settings for Settings {
             rpc: rpc?,
             transactions,
             filters,
+            outcomes,
             keep: keep?,
             backfill: backfill?,
             snapshots: snapshots?,
@@ -250,6 +265,13 @@ fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String
     let group = shapes::word("group", &raw.group, checker);
     let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
     Some(Some((group?, Duration::from_secs(hours? * 3_600))))
+}
+
+/// Age at which outcomes are dropped, where they are kept.
+fn outcomes_age(raw: Option<&OutcomesRaw>, checker: &mut Checker) -> Option<Option<Duration>> {
+    let Some(raw) = raw else { return Some(None) };
+    let hours = checker.within::<u64>("keep_h", raw.keep_h, 1..=87_600);
+    Some(Some(Duration::from_secs(hours? * 3_600)))
 }
 
 /// Signing key of filters, where they are kept.

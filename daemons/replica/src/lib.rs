@@ -6,6 +6,7 @@
 //! | [`rpc`] | the answers |
 //! | [`submission`] | transactions that clients send, into the log |
 //! | [`filters`] | filters and their cursors, in the log |
+//! | [`outcomes`] | fates of transactions, out of the log |
 //! | [`snapshots`] | what an empty replica begins with, and what a running one makes |
 //! | [`config`] | the settings |
 //!
@@ -16,6 +17,7 @@ extern crate maidenlane_config as serde_dhall;
 
 pub mod config;
 pub mod filters;
+pub mod outcomes;
 pub mod rpc;
 mod run;
 pub mod snapshots;

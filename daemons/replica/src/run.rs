@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::filters::{self, Filters};
+use crate::outcomes;
 use crate::rpc::{Rpc, Sinks};
 use crate::snapshots;
 use crate::submission;
@@ -67,6 +68,13 @@ impl maidenlane_service::Daemon for Daemon {
             snapshots::begin::begin(&begun, feed.clone(), &healthy, &stop)?;
             follow.run().map_err(|error| snapshots::gap::told(error, &begun, feed))
         })?;
+        let outcomes = match &first.outcomes {
+            Some(wanted) => {
+                let state_dir = &first.daemon.state_dir;
+                Some(outcomes::start(wanted, state_dir, log.clone(), &tasks, &health)?)
+            }
+            None => None,
+        };
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
             None => None,
@@ -79,7 +87,7 @@ impl maidenlane_service::Daemon for Daemon {
             }
             None => None,
         };
-        let sinks = Sinks { submissions, filters };
+        let sinks = Sinks { submissions, filters, outcomes };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {

@@ -4,8 +4,8 @@ use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
-    AcceptRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, ReplicaRaw,
-    RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw,
+    AcceptRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, OutcomesRaw,
+    ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw,
 };
 use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<MethodTimeoutRaw>("MethodTimeout"),
         TypeFile::of::<HistoryRaw>("History"),
         TypeFile::of::<BackfillRaw>("Backfill"),
+        TypeFile::of::<OutcomesRaw>("Outcomes"),
         TypeFile::of::<BlockSourceRaw>("BlockSource"),
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
@@ -68,7 +69,7 @@ fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
          {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
-         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default, backfill = M.Backfill.default }}",
+         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default, backfill = M.Backfill.default, outcomes = M.Outcomes.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

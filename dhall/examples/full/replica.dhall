@@ -164,6 +164,13 @@ in  M.Replica::{
     -- key that all replicas have, 32 bytes or more in the file "{credential:NAME}" or a path. They stand in the topic
     -- <prefix>.<chain>.filters of the feed's log. Required.
     , filters = M.Filters.Shared "{credential:filter-key}"
+    -- What became of transactions, from the topic <prefix>.<chain>.outcomes of the feed's log, which emitters write:
+    -- maidenlane_transactionStatus, and the subscriptions rejectedTransactions and droppedTransactions. None, or left out, keeps
+    -- none.
+    , outcomes = Some M.Outcomes::{
+      -- Age at which one is dropped; the topic keeps them at least as long, which is checked. Default 24.
+      , keep_h = 24
+      }
     -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
     -- State can be proved (eth_getProof) this far back, not further than it can be read: Some M.History.All, or of a number of

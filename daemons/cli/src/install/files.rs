@@ -52,6 +52,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Logging.dhall",
     "types/Mechanism.dhall",
     "types/MethodTimeout.dhall",
+    "types/Outcomes.dhall",
     "types/Proof.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",

@@ -44,7 +44,7 @@ impl BlockJson for Block {
                 let items = self.transactions.iter().zip(self.senders()).enumerate();
                 object.list("transactions", items, |out, (index, (tx, from))| {
                     let mut object = Object::new(out);
-                    transaction::write(&mut object, tx, from, &self.place(index));
+                    transaction::write(&mut object, tx, from, Some(&self.place(index)));
                     object.end();
                 });
             } else {

@@ -49,7 +49,7 @@ impl Included<'_> {
     /// Result of `eth_getTransactionBy…`.
     #[must_use]
     pub fn json(&self) -> Json {
-        Json::object(|object| write(object, self.tx, self.from, &self.place))
+        Json::object(|object| write(object, self.tx, self.from, Some(&self.place)))
     }
 }
 
@@ -59,15 +59,24 @@ pub fn raw(tx: &Transaction) -> Json {
     Json::data(&tx.encoded_2718())
 }
 
-/// Writes all fields of a transaction.
-pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &Inclusion) {
+/// Writes all fields of a transaction; one that no block holds has no place.
+pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: Option<&Inclusion>) {
     let big = |n: u128| n.to_be_bytes();
-    object.data("blockHash", place.block.as_slice());
-    object.quantity("blockNumber", place.number);
-    object.quantity("blockTimestamp", place.timestamp);
+    match place {
+        Some(place) => {
+            object.data("blockHash", place.block.as_slice());
+            object.quantity("blockNumber", place.number);
+            object.quantity("blockTimestamp", place.timestamp);
+        }
+        None => {
+            for name in ["blockHash", "blockNumber", "blockTimestamp"] {
+                object.raw(name, "null");
+            }
+        }
+    }
     object.data("from", from.as_slice());
     object.quantity("gas", tx.gas_limit());
-    object.big("gasPrice", &big(effective_gas_price(tx, place.base_fee)));
+    object.big("gasPrice", &big(effective_gas_price(tx, place.and_then(|place| place.base_fee))));
     if let Some(tip) = tx.max_priority_fee_per_gas() {
         object.big("maxFeePerGas", &big(tx.max_fee_per_gas()));
         object.big("maxPriorityFeePerGas", &big(tip));
@@ -82,7 +91,10 @@ pub fn write(object: &mut Object<'_>, tx: &Transaction, from: Address, place: &I
         Some(to) => object.data("to", to.as_slice()),
         None => object.raw("to", "null"),
     }
-    object.quantity("transactionIndex", u64::try_from(place.index).unwrap_or(u64::MAX));
+    match place {
+        Some(place) => object.quantity("transactionIndex", u64::try_from(place.index).unwrap_or(u64::MAX)),
+        None => object.raw("transactionIndex", "null"),
+    }
     object.big("value", &tx.value().to_be_bytes::<32>());
     object.quantity("type", u64::from(u8::from(tx.tx_type())));
     if let Some(list) = tx.access_list() {

@@ -20,6 +20,7 @@
 //! | `logs` | the search in the log index |
 //! | `audit` | the state root of the flat state; the dump |
 //! | `peek` | facts of a database that nobody writes to |
+//! | [`fates`] | fates of transactions, in a database of their own |
 //! | [`bulk`] | sorted rows into files that a database takes over |
 //! | `batch_stats` | content of a batch, for benchmarks |
 
@@ -29,6 +30,7 @@ mod below;
 pub mod bulk;
 mod damage;
 mod facts;
+pub mod fates;
 mod floors;
 mod gaps;
 mod index;

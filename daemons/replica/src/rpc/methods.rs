@@ -11,7 +11,7 @@ use super::execute::{self, Start};
 use super::request_view::RequestView;
 use super::rerun::bounds;
 use super::trace::parity;
-use super::{Shared, net, txpool, web3};
+use super::{Shared, maidenlane, net, txpool, web3};
 use Kind::{Always, Call, Constant, LookUp, Read, Refused, Subscription, Trace, Wait, Walk};
 use Start::{Here, OnPool};
 use alloy::primitives::map::HashMap;
@@ -151,6 +151,7 @@ static METHODS: &[Method] = &[
     // Transactions.
     m("eth_sendRawTransaction", "raw", wait!(send::send)),
     m("eth_sendRawTransactionSync", "raw timeoutMs?", wait!(send::send_sync)),
+    m("maidenlane_transactionStatus", "hash", Read(|s, _, p| maidenlane::transaction_status(s, p))),
     // Consensus bytes, and walks through the state.
     m("debug_getRawHeader", "block", Read(|_, v, p| raw::header(v, p))),
     m("debug_getRawBlock", "block", Read(|_, v, p| raw::block(v, p))),

@@ -10,7 +10,7 @@
 //! | `cold` | look-ups: at once where a block is cached or small, else on the pool |
 //! | `execute` | limits of methods that execute |
 //! | `call_context` | the state, the block and the overrides that a call runs on |
-//! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3` | the methods, by namespace |
+//! | `eth`, `debug`, `trace`, `net`, `txpool`, `web3`, `maidenlane` | the methods, by namespace |
 //! | `rerun` | mined blocks and calls run again under a tracer |
 //! | `changes`, `subscribe` | changes between two heads, and the subscriptions to them |
 //!
@@ -24,6 +24,7 @@ mod cold;
 mod debug;
 mod eth;
 mod execute;
+mod maidenlane;
 pub(crate) mod methods;
 mod mined;
 mod net;
@@ -36,6 +37,7 @@ mod txpool;
 mod web3;
 
 use crate::filters::Filters;
+use crate::outcomes::Outcomes;
 use crate::submission::Submissions;
 use blocks::Blocks;
 use eth::fees::Fees;
@@ -99,13 +101,15 @@ const STOP: Duration = Duration::from_secs(2);
 /// Requests that may wait for a block at one time.
 const WAITERS_MAX: usize = 1_000;
 
-/// Topics that a request may write to, as far as the deployment has them.
+/// Topics beside the feed that a request may write to or ask, as far as the deployment has them.
 #[derive(Debug, Default)]
 pub struct Sinks {
     /// Queue of transactions to be stored.
     pub submissions: Option<Submissions>,
     /// Filters and their cursors.
     pub filters: Option<Filters>,
+    /// Outcomes of transactions.
+    pub outcomes: Option<Outcomes>,
 }
 
 /// The API. Cheap to clone; all clones share caches and pool.
@@ -128,6 +132,8 @@ struct Shared {
     submissions: Option<Submissions>,
     /// Filters and their cursors; `None` keeps none.
     filters: Option<Filters>,
+    /// Outcomes of transactions; `None` keeps none.
+    outcomes: Option<Outcomes>,
 }
 
 impl std::fmt::Debug for Rpc {
@@ -160,6 +166,7 @@ impl Rpc {
             hub: Hub::default(),
             submissions: sinks.submissions,
             filters: sinks.filters,
+            outcomes: sinks.outcomes,
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })

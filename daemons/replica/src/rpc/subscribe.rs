@@ -3,11 +3,12 @@
 mod hub;
 mod notice;
 
-use super::Shared;
 use super::changes::{self, Changes};
 use super::debug::trace_chain;
 use super::eth::logs::Criteria;
 use super::request_view::RequestView;
+use super::{Shared, maidenlane};
+use crate::outcomes::notices;
 use alloy::primitives::{B256, map::B256Set};
 pub(crate) use hub::Hub;
 use hub::{Kind, Subscriber};
@@ -53,6 +54,8 @@ pub(crate) fn open(
             args.optional(params::boolean)?;
             Kind::Silence
         }
+        ("eth", "rejectedTransactions") => return notices(shared, params, notices::Kind::Rejected),
+        ("eth", "droppedTransactions") => return notices(shared, params, notices::Kind::Dropped),
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
@@ -70,6 +73,12 @@ pub(crate) fn open(
         work(Arc::downgrade(shared), Arc::clone(&shared.live), view.block())
     });
     Ok(events)
+}
+
+/// Subscription to fates of transactions. They come from a topic of their own, whatever the chain's head does.
+fn notices(shared: &Shared, params: Option<&RawValue>, kind: notices::Kind) -> Result<Events, Error> {
+    Args::parse(params, 1)?;
+    Ok(maidenlane::outcomes(shared)?.notices().add(kind))
 }
 
 fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {
