@@ -1,13 +1,13 @@
 //! A geth that was synced without the hook becomes a master, and a replica begins with the state that geth exports.
 
 mod adopted;
+mod adopting;
 mod backfill;
 
-use std::{fs, time::Instant};
+use std::fs;
 
 use maidenlane_tests::{
-    chain::Scheme, compare::Question, geth::chaingen, master::Tracer, product, rpc::Client, scenario::Net,
-    wait,
+    chain::Scheme, compare::Question, geth::chaingen, product, rpc::Client, scenario::Net, wait,
 };
 use serde_json::{Value, json};
 
@@ -16,8 +16,6 @@ use adopted::{Adopted, agree, said};
 
 /// Blocks of the chain that geth was synced to.
 const BLOCKS: u32 = 64;
-/// Blocks of a chain that is longer than what geth keeps in memory.
-const MANY_BLOCKS: u32 = 200;
 
 /// The whole way: dump, hook, START when it is final, import, reorganisation, restart.
 fn dumped_way(mut world: Adopted, proofs: bool) {
@@ -88,13 +86,33 @@ fn an_imported_state_can_be_proved() {
     dumped_way(world, true);
 }
 
-/// Points at which a command is killed, of those that its crate names, each for its first passage and another one.
-fn points(of: &str, prefix: &str, nth: u32) -> Vec<String> {
+/// The same blocks from archives of the node, with no node there.
+#[test]
+fn archives_stand_in_for_the_node_that_an_import_asks() {
+    let Some(mut world) = Adopted::dumped(Net::build, Scheme::Path, BLOCKS) else { return };
+    let (whole, dump) = (world.imported(), world.net.dump(0).unwrap());
+    let state = world.net.replica_daemon(0).unwrap().state().to_owned();
+    fs::remove_dir_all(&state).unwrap();
+    world.net.node().stop().unwrap();
+    let era = world.path("era").display().to_string();
+    let base = world.base.to_string();
+    world.net.node().run(&["export-history", "--era.format", "ere", &era, "0", &base]).unwrap();
+    let by_hash = world.chain[0].0.clone();
+    let refused = said(&world.import_from(&["--era", &era], &by_hash, ""));
+    assert!(refused.contains("name --block by its number"), "{refused}");
+    let done = world.import_from(&["--era", &era], &base, "");
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", said(&done)));
+    assert_eq!((done, world.net.dump(0).unwrap()), (whole, dump));
+}
+
+/// Points at which a command is killed, as its crate names them.
+fn points(of: &str, prefix: &str) -> Vec<String> {
     let path = product::root().join(format!("daemons/lib/{of}/src/failpoints.rs"));
     let text = fs::read_to_string(path).unwrap();
-    let all: Vec<&str> = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(prefix)).collect();
+    let words = text.split('"').skip(1).step_by(2).filter(|word| word.starts_with(prefix));
+    let all: Vec<_> = words.map(str::to_owned).collect();
     assert!(all.len() > 5, "{all:?}");
-    all.into_iter().flat_map(|name| [1, nth].map(|nth| format!("{name}:{nth}"))).collect()
+    all
 }
 
 #[test]
@@ -104,7 +122,8 @@ fn an_import_killed_at_any_point_goes_on() {
     let whole = world.imported();
     let dump = world.net.dump(0).unwrap();
     let mut killed = 0;
-    for name in points("bootstrap", "import.", 3) {
+    let passages = |name: String| [1, 3].map(|nth| format!("{name}:{nth}"));
+    for name in points("bootstrap", "import.").into_iter().flat_map(passages) {
         fs::remove_dir_all(&state).unwrap();
         let output = world.import(world.base, &name);
         // Some are passed once.
@@ -120,150 +139,4 @@ fn an_import_killed_at_any_point_goes_on() {
     }
     assert!(killed > 8, "{killed} kills");
     world.net.node().stop().unwrap();
-}
-
-/// The way of large states: what geth has on its disk is exported from a copy, and another one executes the blocks above.
-#[test]
-fn a_large_state_is_adopted_though_each_step_is_killed() {
-    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
-    let plan = String::from_utf8(world.adopt(&["--plan"], "").stdout).unwrap();
-    assert!(plan.contains("runs at block 200, its disk 128 blocks behind"), "{plan}");
-    assert!(plan.contains("execute 128 blocks once more"), "{plan}");
-    let refused = said(&world.adopt(&[], ""));
-    assert!(refused.contains("geth, or one of its commands, runs on"), "{refused}");
-    world.net.node().stop().unwrap();
-    let refused = world.cramped();
-    assert!(refused.contains("the hook wrote no frames of block"), "{refused}");
-    // geth goes on after all, and what was begun is of no use.
-    assert_eq!(world.adopt(&[], "adopt.copied").status.code(), None);
-    world.resumed();
-    world.grow(0, 2);
-    world.net.node().stop().unwrap();
-    let whole = world.adopted(&[]);
-    assert_eq!(whole["head"], u64::from(MANY_BLOCKS) + 2, "{whole}");
-    assert_eq!(world.adopted(&[]), whole, "done twice");
-    // Nor is what was done once, when geth has run since and is stopped again.
-    world.resumed();
-    world.grow(0, 1);
-    world.net.node().stop().unwrap();
-    // Frames of the first adoption begin at another block.
-    let refused = said(&world.adopt(&[], ""));
-    assert!(refused.contains("the spool is not empty"), "{refused}");
-    fs::remove_dir_all(world.net.node().spool()).unwrap();
-    let (data, whole) = (world.data(), world.adopted(&[]));
-    assert_eq!(whole["head"], u64::from(MANY_BLOCKS) + 3, "{whole}");
-    println!("geth could not run for {} ms", whole["downtime_ms"]);
-    for name in points("adopt", "adopt.", 2) {
-        fs::remove_dir_all(world.path("adopt")).unwrap();
-        fs::remove_dir_all(world.net.node().spool()).unwrap();
-        let output = world.adopt(&[], &name);
-        // Most are passed once.
-        assert!(output.status.code().is_none() || name.ends_with(":2"), "{name}: {}", said(&output));
-        let again = world.adopted(&[]);
-        assert_eq!((&again["hash"], &again["head"]), (&whole["hash"], &whole["head"]), "{name}");
-        assert!(!world.path("adopt/state").exists(), "{name} left its copy");
-    }
-    assert!(world.data() == data, "the node's own data have changed");
-    world.hooked();
-    imported_way(world);
-}
-
-/// A replica begins with what was exported, and follows.
-fn imported_way(mut world: Adopted) {
-    // Whoever names the wrong block is told the root.
-    let refused = said(&world.import(world.base + 1, ""));
-    assert!(refused.contains("the state has root"), "{refused}");
-    let done = world.imported();
-    assert_eq!((&done["number"], &done["oldestBlock"]), (&json!(world.base), &json!(0)), "{done}");
-    assert!(done["slots"].as_u64().unwrap() > 100, "{done}");
-    world.net.start().unwrap();
-    world.grow(0, 3);
-    world.followed();
-    world.check();
-    world.grow(2, 4);
-    world.followed();
-    world.net.stop().unwrap();
-    let config = world.net.replica_daemon(0).unwrap().config().display().to_string();
-    world.net.command(&["replica", "verify", "--config", &config]).unwrap();
-}
-
-/// A command that is killed leaves a geth that executes blocks, and no other one may write to the spool until that ends.
-#[test]
-fn a_geth_that_outlives_the_command_keeps_others_out() {
-    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
-    world.net.node().stop().unwrap();
-    let go_on = world.orphaned();
-    for _ in 0..2 {
-        let refused = said(&world.adopt(&[], ""));
-        assert!(refused.contains("geth, or one of its commands, runs on"), "{refused}");
-    }
-    assert!(world.net.node().restart().is_err(), "a geth started beside it");
-    fs::write(go_on, "").unwrap();
-    wait::until("it to end", PATIENCE, || match world.adopt(&[], "") {
-        done if done.status.success() => Ok(()),
-        refused => Err(said(&refused)),
-    })
-    .unwrap();
-    assert_eq!(world.adopted(&[])["head"], MANY_BLOCKS);
-}
-
-/// A geth that was killed has lost what it held in memory: at its next start it rewinds.
-#[test]
-fn a_geth_that_was_killed_is_not_adopted() {
-    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
-    world.grow(0, 3);
-    world.net.node().kill();
-    let output = world.adopt(&[], "");
-    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
-    assert!(said(&output).contains("does not take over what the node held in memory"), "{}", said(&output));
-    assert!(!world.path("adopt/state").exists() && !world.path("adopt/rerun").exists());
-    fs::remove_file(world.net.node().data().join("geth/triedb/merkle.journal")).unwrap();
-    let refused = said(&world.adopt(&[], ""));
-    assert!(refused.contains("geth has left no journal"), "{refused}");
-}
-
-/// A master is lost with its disk and its spool. A node that never had the hook takes over its feed, whose replicas go on.
-#[test]
-fn another_node_takes_over_the_feed_of_a_lost_master() {
-    let Some(mut world) = Adopted::stock(Net::build, Scheme::Path, MANY_BLOCKS) else { return };
-    world.net.node().stop().unwrap();
-    let other = world.another();
-    world.adopted(&[]);
-    world.hooked();
-    world.imported();
-    let base = world.base;
-    world.net.start().unwrap();
-    world.grow(0, 3);
-    world.followed();
-    world.shared(&other, 3);
-    world.net.tap().stop().unwrap();
-    world.lost(other);
-    let begun = Instant::now();
-    fs::remove_dir_all(world.path("adopt")).unwrap();
-    let done = world.adopted(&[]);
-    assert!(world.base < u64::from(MANY_BLOCKS) && done["head"] == u64::from(MANY_BLOCKS) + 3, "{done}");
-    world.net.node().tracer(Tracer::Hook);
-    world.resumed();
-    world.net.tap().start().unwrap();
-    world.grow(0, 2);
-    world.followed();
-    println!("the next block was published {} ms after the loss", begun.elapsed().as_millis());
-    world.base = base;
-    world.check();
-    let records = world.net.feed().unwrap();
-    let of = |kind: &str| {
-        let kinds = records.iter().map(|line| line.get("entry").unwrap_or(line).get("record"));
-        kinds.filter(|found| found.and_then(Value::as_str) == Some(kind)).count()
-    };
-    assert_eq!((of("Open"), of("Start")), (2, 1), "a second writer goes on where the first one was");
-    world.net.stop().unwrap();
-}
-
-/// A state kept by hash is that of the head only.
-#[test]
-fn a_state_kept_by_hash_is_dumped() {
-    let Some(mut world) = Adopted::stock(Net::build, Scheme::Hash, BLOCKS) else { return };
-    world.net.node().stop().unwrap();
-    let refused = said(&world.adopt(&["--plan"], ""));
-    assert!(refused.contains("geth keeps its state by hash") && refused.contains("--dump"), "{refused}");
 }

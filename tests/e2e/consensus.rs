@@ -17,7 +17,7 @@ use maidenlane_tests::{
     },
     install::GETH,
     master::{self, Node},
-    rpc::{Client, quantity},
+    rpc::Client,
     scenario::{Carrier, Chain, Net, Plan},
     wait,
 };
@@ -91,10 +91,8 @@ impl Consensus {
         let engine = net.node().engine().unwrap();
         engine.announce(&chain.join("headfcu.json")).unwrap();
         net.start().unwrap();
-        let found = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-        let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap().to_owned();
-        let (head, parent) = (text("hash"), text("parentHash"));
-        let time = quantity(found.get("timestamp").unwrap()).unwrap();
+        let (head, time) = net.master().block("latest").unwrap();
+        let parent = net.master().block_hash(&format!("{:#x}", BLOCKS - 1)).unwrap();
         let block = Block { number: BLOCKS.into(), time, balance: 0, parent, payload: None };
         follows(&mut net, &head);
         let watch = Watch::of(net.replica(0).unwrap(), ACCOUNT);

@@ -12,9 +12,8 @@ use maidenlane_tests::{
         chaingen,
         engine::{Attributes, Engine},
     },
-    install::GETH,
-    rpc::{Client, quantity},
-    scenario::{Carrier, Chain, Net, Plan},
+    rpc::Client,
+    scenario::{Chain, Fed, Net},
     settings::{self, Log},
     wait,
 };
@@ -66,19 +65,9 @@ struct Proving {
 
 impl Proving {
     fn new() -> Option<Self> {
-        if !GETH.met() {
-            println!("not run: no Go for a real geth");
-            return None;
-        }
-        let chain = chaingen::chain(BLOCKS, 3).unwrap();
-        let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 0 };
-        let mut net = Net::proving(&plan).unwrap();
-        let engine = net.node().engine().unwrap();
-        engine.announce(&chain.join("headfcu.json")).unwrap();
-        let found = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-        let hash = found.get("hash").and_then(Value::as_str).unwrap().to_owned();
-        let time = found.get("timestamp").and_then(quantity).unwrap();
-        let mut proving = Self { net, engine, head: (hash, time) };
+        let chain = Chain::Import(chaingen::chain(BLOCKS, 3).unwrap());
+        let Fed { net, engine, head } = Fed::on(chain, 0, Net::proving).unwrap()?;
+        let mut proving = Self { net, engine, head };
         proving.head = proving.child(1);
         Some(proving)
     }

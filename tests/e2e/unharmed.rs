@@ -4,12 +4,9 @@ use std::time::{Duration, Instant};
 
 use maidenlane_tests::{
     geth::{chaingen, engine::Attributes},
-    install::GETH,
-    rpc::quantity,
-    scenario::{Carrier, Chain, Net, Plan},
+    scenario::{Chain, Fed, Net},
 };
 use rustix::process::Signal;
-use serde_json::{Value, json};
 
 /// Blocks of the chain that it begins on: all forks are behind it.
 const IMPORTED: u32 = 64;
@@ -20,20 +17,13 @@ const BLOCK_WITHIN: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_stopped_tap_stops_no_geth() {
-    if !GETH.met() {
-        println!("not run: no Go for a real geth");
+    let chain = Chain::Import(chaingen::chain(IMPORTED, 3).unwrap());
+    let Some(Fed { mut net, engine, head: (mut parent, mut time) }) = Fed::on(chain, 1, Net::build).unwrap()
+    else {
         return;
-    }
-    let chain = chaingen::chain(IMPORTED, 3).unwrap();
-    let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-    let mut net = Net::build(&plan).unwrap();
-    let engine = net.node().engine().unwrap();
-    engine.announce(&chain.join("headfcu.json")).unwrap();
+    };
     net.start().unwrap();
     net.tap().process().unwrap().signal(Signal::STOP);
-    let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-    let mut parent = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
-    let mut time = quantity(head.get("timestamp").unwrap()).unwrap();
     for block in 0..BLOCKS {
         time += 12;
         let begun = Instant::now();

@@ -9,13 +9,11 @@ use maidenlane_tests::{
         chaingen,
         engine::{Attributes, Engine},
     },
-    install::GO,
     master::Tracer,
-    rpc::quantity,
-    scenario::{Carrier, Chain, Net, Plan},
+    scenario::{Chain, Fed, Net, Plan},
     wait,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Of the chain that everything begins on; they are final.
 const BLOCKS: u32 = 64;
@@ -41,19 +39,9 @@ impl Driven {
 
     /// The same with another way to build the network.
     pub(crate) fn build(build: impl FnOnce(&Plan) -> Outcome<Net>) -> Option<Self> {
-        if !GO.met() {
-            println!("not run: no Go for a real geth");
-            return None;
-        }
-        let chain = chaingen::chain(BLOCKS, 3).unwrap();
-        let plan = Plan { chain: Chain::Import(chain.clone()), carrier: Carrier::Segment, replicas: 1 };
-        let mut net = build(&plan).unwrap();
-        let engine = net.node().engine().unwrap();
-        engine.announce(&chain.join("headfcu.json")).unwrap();
-        let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-        let hash = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
-        let time = head.get("timestamp").and_then(quantity).unwrap();
-        Some(Self { net, engine, imported: chain, chain: vec![(hash, time)], turn: 0 })
+        let imported = chaingen::chain(BLOCKS, 3).unwrap();
+        let Fed { net, engine, head } = Fed::on(Chain::Import(imported.clone()), 1, build).unwrap()?;
+        Some(Self { net, engine, imported, chain: vec![head], turn: 0 })
     }
 
     /// geth was killed: it comes back without what it had not written, and another branch grows on what is final.

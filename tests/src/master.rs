@@ -27,12 +27,13 @@ use crate::{
 #[path = "../../daemons/cli/src/geth/build.rs"]
 mod builder;
 mod peers;
+#[path = "../../daemons/lib/adopt/src/probe.rs"]
+mod probe;
 mod signals;
 
+use probe::HOOK;
 use signals::{takes_interrupt, without_interrupt};
 
-/// Name of the hook in geth.
-const HOOK: &str = "maidenlane";
 /// The account whose key `geth --dev` has and unlocks.
 const DEVELOPER: &str = "71562b71999873db5b286df957af199ec94617f7";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -92,25 +93,12 @@ pub fn source(work: &Path) -> Outcome<PathBuf> {
     builder::source(builder::VERSION, work).map_err(Failure::new)
 }
 
-/// A geth that was built elsewhere, if it has the hook: only the hook complains that it was given no spool.
+/// A geth that was built elsewhere, if it has the hook.
 fn given(geth: &Path) -> Outcome<PathBuf> {
-    let bad = |why: String| {
+    probe::hook_in(geth).map(|()| geth.to_owned()).map_err(|said| {
         let cure = format!("{GETH_ENV} must name a geth 1.17 that was built with daemons/tap/geth/hook.go");
-        Failure::new(format!("{cure}: {} {why}", geth.display()))
-    };
-    let dir = tempfile::Builder::new().prefix("maidenlane-").tempdir()?;
-    let mut command = Command::new(geth);
-    command.arg("--datadir").arg(dir.path());
-    command.args(["--vmtrace", HOOK, "--vmtrace.jsonconfig", "{}", "import", "/dev/null"]);
-    let output = command.output().map_err(|error| bad(format!("cannot be run: {error}")))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if said.contains(&format!("Failed to create tracer \"{HOOK}\": {HOOK}:")) {
-        Ok(geth.to_owned())
-    } else if said.contains("Failed to create tracer") {
-        Err(bad("is a geth without the hook".to_owned()))
-    } else {
-        Err(bad(format!("is no such geth, it says: {}", said.lines().last().unwrap_or("nothing"))))
-    }
+        Failure::new(format!("{cure}: {} is no such geth: {said}", geth.display()))
+    })
 }
 
 /// A tracer that looks on while geth executes.

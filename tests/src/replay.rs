@@ -180,7 +180,9 @@ impl Shared {
             "eth_newBlockFilter" => Some(self.filter()),
             "eth_getFilterChanges" => params.get(0).and_then(|filter| self.changes(filter)),
             "eth_blockNumber" => Some(json!(format!("0x{head:x}"))),
-            "eth_getBlockByNumber" => params.get(0).and_then(|tag| recording.named(tag, head)),
+            "eth_getBlockByNumber" | "eth_getHeaderByNumber" => {
+                params.get(0).and_then(|tag| recording.named(tag, head))
+            }
             _ => None,
         };
         result.map_or_else(|| refusal(method), |result| json!({"jsonrpc": "2.0", "result": result}))

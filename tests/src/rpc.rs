@@ -113,9 +113,27 @@ impl Client {
     /// # Errors
     /// No answer, or no such block.
     pub fn block_hash(&self, block: &str) -> Outcome<String> {
-        let found = self.call("eth_getBlockByNumber", &json!([block, false]))?;
-        let hash = found.get("hash").and_then(Value::as_str);
-        hash.map(str::to_owned).ok_or_else(|| Failure::new(format!("no block {block} at {}", self.url)))
+        let found = self.found(block)?;
+        let hash = found.get("hash").and_then(Value::as_str).map(str::to_owned);
+        hash.ok_or_else(|| self.unknown(block))
+    }
+
+    /// Hash and time of the block a tag or number stands for.
+    ///
+    /// # Errors
+    /// No answer, or no such block.
+    pub fn block(&self, block: &str) -> Outcome<(String, u64)> {
+        let found = self.found(block)?;
+        let hash = found.get("hash").and_then(Value::as_str).map(str::to_owned);
+        hash.zip(found.get("timestamp").and_then(quantity)).ok_or_else(|| self.unknown(block))
+    }
+
+    fn found(&self, block: &str) -> Outcome<Value> {
+        self.call("eth_getBlockByNumber", &json!([block, false]))
+    }
+
+    fn unknown(&self, block: &str) -> Failure {
+        Failure::new(format!("no block {block} at {}", self.url))
     }
 }
 

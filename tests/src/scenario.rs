@@ -1,5 +1,6 @@
 //! A whole network in one directory: geth with the hook, tap, feed, replicas.
 
+mod fed;
 mod operator;
 mod source;
 
@@ -8,6 +9,8 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::Value;
 use source::Master;
 use tempfile::TempDir;
+
+pub use fed::Fed;
 
 pub use crate::chain::Chain;
 use crate::{

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it lacks")]
 
+mod adopt;
 mod deploy;
 mod geth;
 mod lane;

@@ -38,6 +38,10 @@ pub(crate) struct Options {
     /// Take the state of geth's head, by `geth snapshot dump`: for states kept by hash, and small ones
     #[arg(long)]
     dump: bool,
+    /// Number of the newest block of a feed that lost its master: its tap goes on with it on this node, and no state is exported.
+    /// Where geth's disk is above that block, a copy goes back to it
+    #[arg(long, value_name = "NUMBER", conflicts_with = "dump")]
+    feed_head: Option<u64>,
     /// Only print each step, how long it takes and how to go back; geth may run
     #[arg(long)]
     plan: bool,
@@ -92,17 +96,18 @@ impl Options {
             }
             None => root.with_added_extension("adopt"),
         };
-        Ok(Adoption {
-            data_dir: DataDir::open(&root, ancient.as_deref()).map_err(failure)?,
-            work,
-            geth: Geth::open(&whole(&self.geth)?).map_err(failure)?,
-            hook: self.hook.clone(),
-            way: if self.dump { Way::Dump } else { Way::Export },
-        })
+        let way = match (self.feed_head, self.dump) {
+            (Some(feed_head), _) => Way::TakeOver { feed_head },
+            (None, true) => Way::Dump,
+            (None, false) => Way::Export,
+        };
+        let data_dir = DataDir::open(&root, ancient.as_deref()).map_err(failure)?;
+        let geth = Geth::open(&whole(&self.geth)?).map_err(failure)?;
+        Adoption::new(data_dir, &work, geth, self.hook.clone(), way).map_err(failure)
     }
 
     fn ipc(&self, adoption: &Adoption) -> PathBuf {
-        self.ipc.clone().unwrap_or_else(|| adoption.data_dir.path().join("geth.ipc"))
+        self.ipc.clone().unwrap_or_else(|| adoption.data_dir().path().join("geth.ipc"))
     }
 }
 
@@ -113,6 +118,7 @@ fn failure(error: maidenlane_adopt::Error) -> Error {
 fn line(event: Event) -> String {
     match event {
         Event::Copying => "copying geth's data".to_owned(),
+        Event::Rewinding { from, to } => format!("going back from block {from} to {to} in a copy"),
         Event::Executing { base, head } => {
             format!("executing the blocks behind {base} up to {head} with the hook, in a copy")
         }
@@ -126,6 +132,10 @@ fn line(event: Event) -> String {
 
 /// Steps that are left.
 fn next(done: &Adopted, ipc: &Path) -> String {
+    if done.files.is_empty() {
+        let from = done.block;
+        return format!("the spool goes on behind block {from}; now start the tap of the feed on this node");
+    }
     let names = done.files.iter().map(|file| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         format!(" --{name} '{}'", file.display())

@@ -17,12 +17,11 @@ use maidenlane_tests::{
         chaingen,
         engine::{Attributes, Engine},
     },
-    install::GETH,
     master::{self, Node, Tracer},
     process,
     product::Product,
-    rpc::{Client, quantity},
-    scenario::{Carrier, Chain, Net, Plan},
+    rpc::Client,
+    scenario::{Chain, Fed, Net, Plan},
     settings, wait,
 };
 use serde_json::{Value, json};
@@ -55,20 +54,9 @@ pub(super) struct Adopted {
 impl Adopted {
     /// A geth without the hook, synced to a chain whose end is final; `None`, said aloud, without Go.
     pub(super) fn stock(build: fn(&Plan) -> Outcome<Net>, scheme: Scheme, blocks: u32) -> Option<Self> {
-        if !GETH.met() {
-            println!("not run: no Go for a real geth");
-            return None;
-        }
-        let chain = chaingen::varied(blocks, 5).unwrap();
-        let plan =
-            Plan { chain: Chain::Stock(chain.clone(), scheme), carrier: Carrier::Segment, replicas: 1 };
-        let mut net = build(&plan).unwrap();
-        let engine = net.node().engine().unwrap();
-        engine.announce(&chain.join("headfcu.json")).unwrap();
-        let head = net.master().call("eth_getBlockByNumber", &json!(["latest", false])).unwrap();
-        let hash = head.get("hash").and_then(Value::as_str).unwrap().to_owned();
-        let time = head.get("timestamp").and_then(quantity).unwrap();
-        Some(Self { net, engine, chain: vec![(hash, time)], base: blocks.into(), export: Vec::new() })
+        let chain = Chain::Stock(chaingen::varied(blocks, 5).unwrap(), scheme);
+        let Fed { net, engine, head } = Fed::on(chain, 1, build).unwrap()?;
+        Some(Self { net, engine, chain: vec![head], base: blocks.into(), export: Vec::new() })
     }
 
     /// The same two blocks later, whose end is not final, adopted with the state of its head, and run with the hook.
@@ -87,21 +75,22 @@ impl Adopted {
     pub(super) fn adopt(&mut self, more: &[&str], killed: &str) -> Output {
         let spool = json!({"spool": self.net.node().spool()});
         let mut command = self.adopting(&master::build().unwrap(), &spool);
-        command.args(more).env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
+        command.arg("--work").arg(self.path("adopt")).args(more);
+        command.env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
     }
 
-    /// Why the command fails where the hook finds too little room.
-    pub(super) fn cramped(&mut self) -> String {
-        let hook = json!({"spool": self.net.node().spool(), "minFree_MB": 1_000_000_000});
-        said(&self.adopting(&master::build().unwrap(), &hook).output().unwrap())
+    /// Why the command fails with another spool, other settings of the hook or another work directory.
+    pub(super) fn refused(&mut self, hook: &Value, more: &[&str]) -> String {
+        let output = self.adopting(&master::build().unwrap(), hook).args(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+        said(&output)
     }
 
     /// The command.
-    fn adopting(&mut self, geth: &Path, hook: &Value) -> Command {
+    pub(super) fn adopting(&mut self, geth: &Path, hook: &Value) -> Command {
         let mut command = Product::build().unwrap().command("maidenlane");
         command.args(["master", "adopt", "--hook", &hook.to_string(), "--geth"]).arg(geth);
-        command.arg("--ipc").arg(self.net.node().ipc()).arg("--work").arg(self.path("adopt"));
-        command.arg("--datadir").arg(self.net.node().data());
+        command.arg("--ipc").arg(self.net.node().ipc()).arg("--datadir").arg(self.net.node().data());
         command
     }
 
@@ -117,7 +106,8 @@ impl Adopted {
         fs::write(&geth, script).unwrap();
         fs::set_permissions(&geth, Permissions::from_mode(0o755)).unwrap();
         let spool = json!({"spool": self.net.node().spool()});
-        let mut child = self.adopting(&geth, &spool).spawn().unwrap();
+        let mut command = self.adopting(&geth, &spool);
+        let mut child = command.arg("--work").arg(self.path("adopt")).spawn().unwrap();
         wait::until("the blocks to be executed", PATIENCE, || {
             if begun.exists() { Ok(()) } else { Err("not begun".to_owned()) }
         })
@@ -170,9 +160,9 @@ impl Adopted {
     }
 
     /// Another node with the blocks of this one, which is stopped, and without the hook.
-    pub(super) fn another(&mut self) -> Node {
+    pub(super) fn another(&mut self, name: &str) -> Node {
         let chain = Chain::Stock(PathBuf::new(), Scheme::Path);
-        let mut node = Node::new(&master::build().unwrap(), &self.path("another"), &chain).unwrap();
+        let mut node = Node::new(&master::build().unwrap(), &self.path(name), &chain).unwrap();
         node.tracer(Tracer::None);
         node.eager();
         let mut cp = Command::new("cp");
@@ -234,7 +224,8 @@ impl Adopted {
     /// Waits until the replica has the head.
     pub(super) fn followed(&mut self) {
         let (head, _) = self.chain.last().unwrap().clone();
-        let replica = self.net.replica(0).unwrap();
+        let replica = self.net.replica(0);
+        let replica = replica.unwrap_or_else(|failure| panic!("{failure}\n{}", self.net.last_words()));
         wait::until("the replica to have the head", PATIENCE, || {
             self.net.replica_daemon(0).unwrap().alive().map_err(|failure| failure.to_string())?;
             let found = replica.block_hash("latest").map_err(|failure| failure.to_string())?;
@@ -245,10 +236,16 @@ impl Adopted {
 
     /// The import of the state of `block`, killed at a point, if one is named.
     pub(super) fn import(&mut self, block: u64, killed: &str) -> Output {
+        let ipc = self.net.node().ipc().display().to_string();
+        self.import_from(&["--node", &ipc], &block.to_string(), killed)
+    }
+
+    /// The same with blocks from elsewhere.
+    pub(super) fn import_from(&mut self, blocks: &[&str], block: &str, killed: &str) -> Output {
         let config = self.net.replica_daemon(0).unwrap().config().to_owned();
         let mut command = Product::build().unwrap().command("maidenlane");
-        command.args(["replica", "import", "--journal-rows", "100", "--block", &block.to_string()]);
-        command.args(&self.export).arg("--config").arg(config).arg("--node").arg(self.net.node().ipc());
+        command.args(["replica", "import", "--journal-rows", "100", "--block", block]).args(blocks);
+        command.args(&self.export).arg("--config").arg(config);
         command.env("MAIDENLANE_FAILPOINT", killed).output().unwrap()
     }
 

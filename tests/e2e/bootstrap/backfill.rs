@@ -1,6 +1,8 @@
 //! Blocks that are older than what an import brought are fetched behind the serving replica, from archives, exports and a node.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
+
+use alloy::rlp::Decodable as _;
 
 use maidenlane_tests::{
     chain::Scheme,
@@ -32,6 +34,20 @@ const POINTS: [&str; 6] = [
     "replica.before_floor:1",
     "replica.after_floor:1",
 ];
+
+/// Has a node that is stopped forget bodies and receipts below a block, by the note of each table's hidden items that
+/// `geth prune-history` would write; that command knows public networks alone.
+fn expire(world: &mut Adopted, kept: u64) {
+    let tables = world.net.node().data().join("geth/chaindata/ancient/chain");
+    for table in ["bodies", "receipts"] {
+        let note = tables.join(format!("{table}.meta"));
+        let [version, _, flushed] =
+            <[u64; 3]>::try_from(Vec::decode(&mut &fs::read(&note).unwrap()[..]).unwrap()).unwrap();
+        let (mut changed, fields) = (Vec::new(), [version, kept, flushed]);
+        alloy::rlp::encode_list(&fields, &mut changed);
+        fs::write(note, changed).unwrap();
+    }
+}
 
 /// A master that was adopted, what geth's own command exported of it, and an import that ends at the returned floor.
 fn imported(export: &[&str]) -> Option<(Adopted, PathBuf, u64)> {
@@ -194,5 +210,45 @@ fn bodies_without_receipts_wait_for_a_source_that_has_them_and_what_is_below_sta
     let block = master.call("eth_getBlockByNumber", &below).unwrap();
     let hash = json!([block["transactions"][0]["hash"]]);
     assert_eq!(replica.call("eth_getTransactionByHash", &hash).unwrap(), Value::Null);
+    world.net.stop().unwrap();
+}
+
+#[test]
+fn history_that_a_node_has_dropped_ends_where_its_bodies_do() {
+    const KEPT: u64 = 800;
+    let Some((mut world, _, floor)) = imported(&["version"]) else { return };
+    // geth moves what is final to its old blocks.
+    let index = world.net.node().data().join("geth/chaindata/ancient/chain/bodies.cidx");
+    wait::until("old blocks", PATIENCE, || match fs::metadata(&index).map(|file| file.len() / 6) {
+        Ok(items) if items > floor => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .unwrap();
+    world.net.node().stop().unwrap();
+    expire(&mut world, KEPT);
+    world.resumed();
+    let node = world.net.node().ipc();
+    bring(&mut world, 1_000_000, RATE_KBPS, &[("Node", node)]);
+    let replica = world.net.replica_daemon(0).unwrap();
+    replica.launch().unwrap();
+    assert_eq!(replica.wait(PATIENCE).unwrap().code(), Some(78));
+    let errors = replica.errors();
+    let wrong = "backfill.from: block 1000000 is above the head, block ";
+    assert!(errors.iter().any(|line| line.contains(wrong)), "{errors:?}");
+    replica.edit(|text| text.replace("from = 1000000", "from = 0")).unwrap();
+    replica.start().unwrap();
+    world.followed();
+    let lacks = format!("no source has the block {}", KEPT - 1);
+    until(&mut world, "the end of the node's bodies", |section| section["waitsFor"] == lacks.as_str());
+    until(&mut world, "the floor to be there", |section| section["floor"] == KEPT);
+    let log = world.net.replica_daemon(0).unwrap().log_tail(usize::MAX);
+    assert_eq!(log.matches(&lacks).count(), 1, "{log}");
+    check(&mut world, KEPT, &[(KEPT, KEPT + 12), (floor - 2, floor + 2)]);
+    let (master, replica) = (world.net.master(), world.net.replica(0).unwrap());
+    let below = json!([format!("{:#x}", KEPT - 1), true]);
+    for side in [&master, &replica] {
+        let pruned = side.respond("eth_getBlockByNumber", &below).unwrap();
+        assert_eq!(pruned["error"]["code"], 4444, "{pruned}");
+    }
     world.net.stop().unwrap();
 }

@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use maidenlane_bootstrap::{Files, Plan, import, master::Master, progress::Progress};
+use maidenlane_backfill::{Address, Archives};
+use maidenlane_bootstrap::{
+    Error as ImportError, Files, Plan, import,
+    master::{Blocks, Master},
+    progress::Progress,
+};
 use maidenlane_jsonrpc::client::Endpoint;
 use maidenlane_replica::config::Settings;
-use maidenlane_service::Failure;
+use maidenlane_service::{Failure, files};
 use serde_json::json;
 
 use crate::{error::Error, output::Output};
@@ -29,8 +34,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BLOCK", value_parser = block)]
     block: String,
     /// A node that has this block and the 256 before it, with `debug_getRaw*`: IPC path or URL
-    #[arg(long, value_name = "ADDRESS")]
-    node: Endpoint,
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "era")]
+    node: Option<Endpoint>,
+    /// Directory of `era1` and `ere` archives that have them, in the place of a node; may be named several times. The block is
+    /// named by its number then
+    #[arg(long, value_name = "DIR", conflicts_with = "node")]
+    era: Vec<PathBuf>,
+    /// File of `geth export` with bodies of them, asked before the archives, which have the receipts; may be named several times
+    #[arg(long, value_name = "FILE", requires = "era")]
+    export: Vec<PathBuf>,
     /// Rows between two entries of the journal from which a killed import goes on
     #[arg(long, value_name = "ROWS", default_value_t = Plan::ROUND_ROWS)]
     journal_rows: u64,
@@ -39,13 +51,16 @@ pub(crate) struct Options {
     restart: bool,
 }
 
+/// Length of a hash, 0x and 64 digits.
+const HASH_LENGTH: usize = 66;
+
 /// A block as a node takes it.
 fn block(text: &str) -> Result<String, String> {
     if let Ok(number) = text.parse::<u64>() {
         return Ok(format!("{number:#x}"));
     }
     match text.strip_prefix("0x") {
-        Some(hash) if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+        Some(hash) if text.len() == HASH_LENGTH && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Ok(text.to_owned())
         }
         _ => Err("a block is a decimal number, or a hash of 0x and 64 digits".to_owned()),
@@ -57,6 +72,11 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<(), Error> {
     // The journal names them, and the next start may be from another directory.
     let whole =
         |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source });
+    if !options.era.is_empty() && options.block.len() == HASH_LENGTH {
+        return Err(Error::Usage(
+            "archives know blocks by their numbers: name --block by its number".to_owned(),
+        ));
+    }
     let files = match (&options.snapshot, &options.code, &options.dump) {
         (Some(snapshot), Some(code), _) => Files::Export { snapshot: whole(snapshot)?, code: whole(code)? },
         (_, _, Some(dump)) => Files::Dump(whole(dump)?),
@@ -72,9 +92,13 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<(), Error> {
         restart: options.restart,
         round_rows: options.journal_rows.max(1),
     };
-    let done = Master::connect(options.node.clone())
-        .and_then(|node| import(&plan, &node, Box::new(|progress| eprintln!("{}", line(&progress)))))
-        .map_err(|error| Error::Daemon(Failure::from(error)))?;
+    let imported = options.blocks().and_then(|blocks| {
+        import(&plan, blocks.as_ref(), Box::new(|progress| eprintln!("{}", line(&progress))))
+    });
+    // Also what a failure leaves: the replica's user goes on with it, or removes it.
+    let given = files::give_all(&plan.state_dir);
+    let done = imported.map_err(|error| Error::Daemon(Failure::from(error)))?;
+    given.map_err(|error| Error::Daemon(error.into()))?;
     output.json(&json!({
         "number": done.block.number,
         "hash": done.block.hash.to_string(),
@@ -82,6 +106,18 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<(), Error> {
         "accounts": done.counts.accounts,
         "slots": done.counts.slots,
     }))
+}
+
+impl Options {
+    /// Where blocks come from.
+    fn blocks(&self) -> Result<Box<dyn Blocks>, ImportError> {
+        if let Some(node) = &self.node {
+            return Ok(Box::new(Master::connect(node.clone())?));
+        }
+        let exports = self.export.iter().cloned().map(Address::Export);
+        let addresses: Vec<_> = exports.chain(self.era.iter().cloned().map(Address::Era)).collect();
+        Ok(Box::new(Archives::open(&addresses)?))
+    }
 }
 
 /// A line of progress.

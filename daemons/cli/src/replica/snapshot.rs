@@ -12,6 +12,7 @@ use maidenlane_replica::{
     config::Settings,
     snapshots::control::{self, Answer, Question},
 };
+use maidenlane_service::files;
 use maidenlane_snapshot::{Demands, Id, Repository, Restore, Source, Workshop};
 use maidenlane_store::Store;
 use serde_json::Value;
@@ -153,7 +154,10 @@ pub(crate) fn take(options: &Take, output: &mut Output) -> Result<(), Error> {
             report: &tell,
             passed_over: &|reason| eprintln!("passed over: {}", maidenlane_service::with_causes(reason)),
         };
-        match maidenlane_snapshot::restore(&what, &settings.daemon.state_dir) {
+        let restored = maidenlane_snapshot::restore(&what, &settings.daemon.state_dir);
+        // Also what a failure leaves: the replica's user goes on with it.
+        files::give_all(&settings.daemon.state_dir).map_err(|error| Error::Daemon(error.into()))?;
+        match restored {
             Ok((id, manifest)) => return output.json(&manifest.to_json(&id)),
             Err(error) => drop(refused.get_or_insert(error)),
         }

@@ -1,12 +1,14 @@
 //! Copies of a data directory that take seconds and little room: whatever never changes again is shared.
 
-use crate::data_dir::{DataDir, Entry, Share};
+use crate::data_dir::DataDir;
 use crate::error::{Error, io};
+use crate::listing::{Entry, Listing, Share};
+use crate::user::User;
 use maidenlane_service::files;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Sizes of a copy.
@@ -18,13 +20,14 @@ pub(crate) struct Sizes {
     pub(crate) own_bytes: u64,
 }
 
-/// Sizes of a copy in `work`, which need not be there. Files are shared only within one file system.
-pub(crate) fn sizes(data_dir: &DataDir, work: &Path) -> Result<Sizes, Error> {
+/// Sizes of a copy in `work`, which need not be there, of which so many blocks are cut off. Files are shared only within one
+/// file system.
+pub(crate) fn sizes(listing: &Listing, work: &Path, cut_blocks: u64) -> Result<Sizes, Error> {
     let there = existing(work);
     let device = fs::metadata(there).map_err(io("look at", there))?.dev();
     let mut sizes = Sizes::default();
-    for entry in data_dir.files()? {
-        match entry.share {
+    for (entry, share) in listing.shares(cut_blocks) {
+        match share {
             Share::Link if entry.meta.dev() == device => sizes.shared_bytes += entry.meta.len(),
             _ => sizes.own_bytes += entry.meta.len(),
         }
@@ -32,18 +35,17 @@ pub(crate) fn sizes(data_dir: &DataDir, work: &Path) -> Result<Sizes, Error> {
     Ok(sizes)
 }
 
-/// Makes a copy in `target`, instead of whatever is there, and returns it. A file system that can clone files clones those
-/// that are not shared.
-pub(crate) fn copy(data_dir: &DataDir, target: &Path) -> Result<DataDir, Error> {
+/// Makes a copy in `target`, instead of whatever is there, and returns it. geth cuts off so many of its blocks at most. A
+/// file system that can clone files clones those that are not shared.
+pub(crate) fn copy(listing: &Listing, cut_blocks: u64, owner: User, target: &Path) -> Result<DataDir, Error> {
     remove(target)?;
-    let owner = data_dir.owner()?;
     let mut made = BTreeSet::new();
-    for entry in data_dir.files()? {
+    for (entry, share) in listing.shares(cut_blocks) {
         let to = target.join(&entry.to);
         if let Some(parent) = to.parent() {
             directories(parent, target, owner, &mut made)?;
         }
-        put(&entry, &to, owner)?;
+        put(entry, share, &to, owner)?;
     }
     // geth must not meet names whose bytes a power cut has taken.
     let all = File::open(target).map_err(io("open", target))?;
@@ -52,38 +54,27 @@ pub(crate) fn copy(data_dir: &DataDir, target: &Path) -> Result<DataDir, Error> 
 }
 
 /// Makes a directory, and those above it up to `root`, for geth's user.
-fn directories(
-    path: &Path,
-    root: &Path,
-    owner: (u32, u32),
-    made: &mut BTreeSet<PathBuf>,
-) -> Result<(), Error> {
+fn directories(path: &Path, root: &Path, owner: User, made: &mut BTreeSet<PathBuf>) -> Result<(), Error> {
     if made.contains(path) {
         return Ok(());
     }
     if let Some(parent) = path.parent().filter(|_| path != root) {
         directories(parent, root, owner, made)?;
     }
-    fs::create_dir_all(path).and_then(|()| give(path, owner)).map_err(io("create", path))?;
+    fs::create_dir_all(path).and_then(|()| owner.give(path)).map_err(io("create", path))?;
     made.insert(path.to_owned());
     Ok(())
 }
 
-fn put(entry: &Entry, to: &Path, owner: (u32, u32)) -> Result<(), Error> {
-    if entry.share == Share::Link {
+fn put(entry: &Entry, share: Share, to: &Path, owner: User) -> Result<(), Error> {
+    if share == Share::Link {
         match fs::hard_link(&entry.from, to) {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
             linked => return linked.map_err(io("link", &entry.from)),
         }
     }
     fs::copy(&entry.from, to).map_err(io("copy", &entry.from))?;
-    give(to, owner).map_err(io("give to geth's user", to))
-}
-
-/// Gives something to geth's user, if that is another one.
-pub(crate) fn give(path: &Path, (user, group): (u32, u32)) -> std::io::Result<()> {
-    let meta = fs::metadata(path)?;
-    if (meta.uid(), meta.gid()) == (user, group) { Ok(()) } else { chown(path, Some(user), Some(group)) }
+    owner.give(to).map_err(io("give to geth's user", to))
 }
 
 /// Makes the names in a directory durable.
@@ -109,6 +100,6 @@ pub(crate) fn free_bytes(path: &Path) -> Result<u64, Error> {
 }
 
 /// The path, or the nearest one above it that is there.
-fn existing(path: &Path) -> &Path {
+pub(crate) fn existing(path: &Path) -> &Path {
     path.ancestors().find(|path| path.exists()).unwrap_or(path)
 }

@@ -1,7 +1,8 @@
 //! Errors of an adoption: what is wrong, and what to do.
 
 use crate::facts::Objection;
-use maidenlane_chain::B256;
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_service::files::FileError;
 use maidenlane_service::{Exit, Failure};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,8 @@ use std::path::{Path, PathBuf};
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The disk refused.
-    #[error("{verb} {}", path.display())]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Something else than a data directory.
     #[error("{} is no data directory of geth: it has no {missing}", path.display())]
     NoDataDir { path: PathBuf, missing: &'static str },
@@ -47,6 +43,14 @@ pub enum Error {
         "none of the {blocks} blocks up to {head} has the state {root} that is on the disk: use --dump, which takes that of the head"
     )]
     NoBase { blocks: u64, head: u64, root: B256 },
+    /// A feed whose end is not among the blocks that were looked at.
+    #[error(
+        "the feed ends at block {feed_head}, which is not among the {blocks} blocks up to {head}: begin a new one, without --feed-head"
+    )]
+    FeedOld { feed_head: u64, head: u64, blocks: u64 },
+    /// A copy that did not go back.
+    #[error("a copy was to go back to block {to}, and is at {found}; what geth said is in {}", log.display())]
+    NotRewound { to: BlockRef, found: u64, log: PathBuf },
     /// Blocks that were not executed to the end.
     #[error("the blocks were executed up to {found} only, not to {head}; what geth said is in {}", log.display())]
     NotExecuted { head: u64, found: u64, log: PathBuf },
@@ -59,6 +63,9 @@ pub enum Error {
     /// A file of blocks that geth wrote.
     #[error("{} is no file of blocks: {why}", path.display())]
     Blocks { path: PathBuf, why: String },
+    /// Directories in one another.
+    #[error("{} is in {}, which is {what}: name a --work directory beside geth's data, and a spool apart from both", inner.display(), outer.display())]
+    Nested { inner: PathBuf, outer: PathBuf, what: &'static str },
     /// Another adoption of the same directory.
     #[error("another adoption runs in {}", .0.display())]
     Busy(PathBuf),
@@ -78,13 +85,13 @@ fn lines(objections: &[Objection]) -> String {
 }
 
 pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    move |source| Error::Io { verb, path: path.to_owned(), source }
+    move |source| FileError::at(verb, path)(source).into()
 }
 
 impl Error {
     /// True if the node has to do something before it can be adopted.
     pub(crate) const fn is_of_node(&self) -> bool {
-        matches!(self, Self::Objections(_) | Self::Rewinds(_) | Self::NoBase { .. })
+        matches!(self, Self::Objections(_) | Self::Rewinds(_) | Self::NoBase { .. } | Self::FeedOld { .. })
     }
 }
 
@@ -92,11 +99,32 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match error {
             Error::Node(error) => return error.into(),
-            Error::Io { .. } | Error::Command { .. } | Error::NotExecuted { .. } | Error::NoFrames { .. } => {
-                Exit::GaveUp
-            }
+            Error::Io(ref error) => error.exit(),
+            Error::Command { .. }
+            | Error::NotRewound { .. }
+            | Error::NotExecuted { .. }
+            | Error::NoFrames { .. } => Exit::GaveUp,
             _ => Exit::Settings,
         };
         Self::new(exit, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::io;
+    use maidenlane_service::{Exit, Failure};
+    use std::io::ErrorKind;
+    use std::path::Path;
+
+    #[test]
+    fn a_wrong_path_is_told_from_a_disk_that_refuses() {
+        for (kind, exit) in
+            [(ErrorKind::PermissionDenied, Exit::Settings), (ErrorKind::StorageFull, Exit::GaveUp)]
+        {
+            let failure = Failure::from(io("create", Path::new("/work"))(kind.into()));
+            assert_eq!(failure.exit, exit);
+            assert!(failure.to_string().starts_with("create /work: "), "{failure}");
+        }
     }
 }

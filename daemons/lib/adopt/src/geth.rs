@@ -4,15 +4,29 @@ use crate::copy::remove_file;
 use crate::data_dir::DataDir;
 use crate::error::{Error, io};
 use crate::metadata::Metadata;
+use crate::probe::{self, HOOK};
 use crate::spool::Hook;
+use crate::user::User;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Name of the hook in geth.
-const HOOK: &str = "maidenlane";
+/// Flags of a geth that is to meet nobody.
+const ALONE: [&str; 12] = [
+    "--nodiscover",
+    "--maxpeers",
+    "0",
+    "--nat",
+    "none",
+    "--port",
+    "0",
+    "--authrpc.port",
+    "0",
+    "--ipcdisable",
+    "--syncmode",
+    "full",
+];
 /// End of a log that an error repeats, in bytes.
 const SAID_BYTES: u64 = 1_000;
 
@@ -29,40 +43,23 @@ pub struct Geth {
 pub(crate) struct Commands<'a> {
     pub(crate) geth: &'a Geth,
     pub(crate) log: &'a Path,
-    pub(crate) owner: (u32, u32),
+    pub(crate) owner: User,
 }
 
 impl Geth {
-    /// Asks a geth for its version, and whether it has the hook: only the hook complains that it was given no spool.
+    /// Asks a geth for its version, and whether it has the hook.
     ///
     /// # Errors
     /// [`Error::NoHook`]; also where it cannot be run.
     pub fn open(binary: &Path) -> Result<Self, Error> {
         let no_hook = |said: String| Error::NoHook { path: binary.to_owned(), said };
-        let output = |arguments: &[&str]| {
-            Command::new(binary)
-                .args(arguments)
-                .stdin(Stdio::null())
-                .output()
-                .map_err(|error| no_hook(error.to_string()))
-        };
-        let version = String::from_utf8_lossy(&output(&["version"])?.stdout).into_owned();
-        let version = version
-            .lines()
-            .find_map(|line| line.strip_prefix("Version: "))
-            .map(|text| text.trim().to_owned());
-        let version = version.ok_or_else(|| no_hook("it tells no version".to_owned()))?;
-        // geth makes a database before it looks at the hook's settings.
-        let nowhere = tempfile::tempdir().map_err(io("create a directory in", &std::env::temp_dir()))?;
-        let datadir = nowhere.path().display().to_string();
-        let probe =
-            ["--datadir", &datadir, "--vmtrace", HOOK, "--vmtrace.jsonconfig", "{}", "import", "/dev/null"];
-        let said = output(&probe)?.stderr;
-        let said = String::from_utf8_lossy(&said);
-        match said.contains(&format!("Failed to create tracer \"{HOOK}\": {HOOK}:")) {
-            true => Ok(Self { binary: binary.to_owned(), version }),
-            false => Err(no_hook(said.lines().last().unwrap_or("it says nothing").to_owned())),
-        }
+        let printed = Command::new(binary).arg("version").stdin(Stdio::null()).output();
+        let printed = printed.map_err(|error| no_hook(error.to_string()))?.stdout;
+        let printed = String::from_utf8_lossy(&printed);
+        let version = printed.lines().find_map(|line| line.strip_prefix("Version: "));
+        let version = version.ok_or_else(|| no_hook("it tells no version".to_owned()))?.trim().to_owned();
+        probe::hook_in(binary).map_err(no_hook)?;
+        Ok(Self { binary: binary.to_owned(), version })
     }
 
     /// Version, as `1.17.5-stable`.
@@ -72,10 +69,23 @@ impl Geth {
     }
 }
 
+/// A command, as far as commands differ.
+struct Call<'a> {
+    /// Words by which errors name it.
+    what: &'a str,
+    arguments: &'a [&'a str],
+    /// Standard output, where it does not go to the log.
+    output: Option<Stdio>,
+    /// The node's lock, which stays with a command that outlives its caller.
+    lock: Option<&'a File>,
+    user: User,
+}
+
 impl Commands<'_> {
     /// Metadata of a database.
     pub(crate) fn metadata(&self, data: &DataDir) -> Result<Metadata, Error> {
-        let table = self.run(data, "db metadata", &["db", "metadata"], Some(Stdio::piped()), None)?;
+        let call = self.call("db metadata", &["db", "metadata"]);
+        let table = self.run(data, Call { output: Some(Stdio::piped()), ..call })?;
         Metadata::parse(&String::from_utf8_lossy(&table))
     }
 
@@ -85,23 +95,32 @@ impl Commands<'_> {
         remove_file(file)?;
         let file = file.display().to_string();
         let arguments = ["export", &file, &first.to_string(), &last.to_string()];
-        self.run(data, "export", &arguments, None, None).map(drop)
+        self.run(data, self.call("export", &arguments)).map(drop)
+    }
+
+    /// Goes back to a block below the state that is on the disk. geth says so and succeeds where it does not.
+    pub(crate) fn rewind(&self, data: &DataDir, to: u64, lock: &File) -> Result<(), Error> {
+        let script = format!("debug.setHead(\"{to:#x}\")");
+        let arguments = [&ALONE[..], &["--exec", &script, "console"]].concat();
+        self.run(data, Call { lock: Some(lock), ..self.call("console", &arguments) }).map(drop)
     }
 
     /// Executes blocks with the hook. The node's lock stays with the command, should it outlive its caller: a spool has one
     /// writer.
     pub(crate) fn execute(&self, data: &DataDir, file: &Path, hook: &Hook, lock: &File) -> Result<(), Error> {
-        let file = file.display().to_string();
-        let hook = hook.to_string();
+        let spool = hook.spool();
+        let user = hook.user(self.owner).map_err(io("look at", &spool))?;
+        let (file, hook) = (file.display().to_string(), hook.to_string());
         let arguments = ["--vmtrace", HOOK, "--vmtrace.jsonconfig", &hook, "import", &file];
-        self.run(data, "import", &arguments, None, Some(lock)).map(drop)
+        self.run(data, Call { lock: Some(lock), user, ..self.call("import", &arguments) }).map(drop)
     }
 
     /// Rows of a kind that are on the disk: `snapshot` or `code`.
     pub(crate) fn export(&self, data: &DataDir, kind: &str, file: &Path) -> Result<(), Error> {
         self.whole(file, |draft| {
             let path = draft.display().to_string();
-            self.run(data, &format!("db export {kind}"), &["db", "export", kind, &path], None, None).map(drop)
+            let (what, arguments) = (format!("db export {kind}"), ["db", "export", kind, &path]);
+            self.run(data, self.call(&what, &arguments)).map(drop)
         })
     }
 
@@ -109,7 +128,9 @@ impl Commands<'_> {
     pub(crate) fn dump(&self, data: &DataDir, file: &Path) -> Result<(), Error> {
         self.whole(file, |draft| {
             let output = File::create(draft).map_err(io("create", draft))?;
-            self.run(data, "snapshot dump", &["snapshot", "dump"], Some(output.into()), None).map(drop)
+            self.owner.give(draft).map_err(io("give to geth's user", draft))?;
+            let call = self.call("snapshot dump", &["snapshot", "dump"]);
+            self.run(data, Call { output: Some(output.into()), ..call }).map(drop)
         })
     }
 
@@ -122,39 +143,35 @@ impl Commands<'_> {
         fs::rename(&draft, file).map_err(io("name", file))
     }
 
-    /// Runs a command, and returns what comes through a pipe. `output` takes its standard output in the place of the log.
-    fn run(
-        &self,
-        data: &DataDir,
-        what: &str,
-        arguments: &[&str],
-        output: Option<Stdio>,
-        lock: Option<&File>,
-    ) -> Result<Vec<u8>, Error> {
+    /// A command of geth's user that prints to the log.
+    const fn call<'a>(&self, what: &'a str, arguments: &'a [&'a str]) -> Call<'a> {
+        Call { what, arguments, output: None, lock: None, user: self.owner }
+    }
+
+    /// Runs a command, and returns what comes through a pipe.
+    fn run(&self, data: &DataDir, call: Call<'_>) -> Result<Vec<u8>, Error> {
         let log = File::options().append(true).create(true).open(self.log).map_err(io("open", self.log))?;
+        self.owner.give(self.log).map_err(io("give to geth's user", self.log))?;
         let mut command = Command::new(&self.geth.binary);
-        command.arg("--datadir").arg(data.path()).args(arguments);
+        command.arg("--datadir").arg(data.path()).args(call.arguments);
         // Some of its errors go to standard output.
-        command.stdout(match output {
+        command.stdout(match call.output {
             Some(output) => output,
             None => log.try_clone().map_err(io("open", self.log))?.into(),
         });
         command.stderr(log);
-        command.stdin(match lock {
+        command.stdin(match call.lock {
             Some(lock) => Stdio::from(lock.try_clone().map_err(io("share the lock of", data.path()))?),
             None => Stdio::null(),
         });
-        let (user, group) = self.owner;
-        if rustix::process::geteuid().as_raw() != user {
-            command.uid(user).gid(group);
-        }
-        let done = command.output().map_err(io("run", &self.geth.binary))?;
+        let done = call.user.runs(&mut command).output();
+        let done = done.map_err(io("run, as the user that owns geth's data,", &self.geth.binary))?;
         if done.status.success() {
             return Ok(done.stdout);
         }
         let said = self.said().map_err(io("read", self.log))?;
         Err(Error::Command {
-            what: what.to_owned(),
+            what: call.what.to_owned(),
             status: done.status.to_string(),
             log: self.log.to_owned(),
             said,

@@ -1,6 +1,7 @@
 //! Journal of an adoption: how far it has come, for the next start.
 
 use crate::error::{Error, io};
+use crate::user::User;
 use crate::way::Way;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_service::files;
@@ -56,6 +57,7 @@ pub(crate) struct Released {
 pub(crate) struct Journal {
     path: PathBuf,
     work: Work,
+    owner: User,
     _lock: File,
 }
 
@@ -66,17 +68,18 @@ struct Written {
 }
 
 impl Journal {
-    /// Locks `dir`, opens the journal in it, and tells how far this work is.
-    pub(crate) fn open(dir: &Path, work: Work) -> Result<(Self, Stage), Error> {
+    /// Locks `dir`, opens the journal in it, and tells how far this work is. All there belongs to geth's user.
+    pub(crate) fn open(dir: &Path, work: Work, owner: User) -> Result<(Self, Stage), Error> {
         let (path, lock_path) = (dir.join("adopt.json"), dir.join("lock"));
         let foreign =
             !path.exists() && !lock_path.exists() && fs::read_dir(dir).is_ok_and(|all| all.count() > 0);
         if foreign {
             return Err(Error::Foreign(dir.to_owned()));
         }
-        fs::create_dir_all(dir).map_err(io("create", dir))?;
+        fs::create_dir_all(dir).and_then(|()| owner.give(dir)).map_err(io("create", dir))?;
         let lock = files::lock(&lock_path).map_err(io("lock", &lock_path))?;
         let lock = lock.ok_or_else(|| Error::Busy(dir.to_owned()))?;
+        owner.give(&lock_path).map_err(io("give to geth's user", &lock_path))?;
         let stage = match fs::read(&path) {
             Ok(json) => {
                 let written: Written =
@@ -90,13 +93,14 @@ impl Journal {
             Err(error) if error.kind() == ErrorKind::NotFound => Stage::Begun,
             Err(error) => return Err(io("read", &path)(error)),
         };
-        Ok((Self { path, work, _lock: lock }, stage))
+        Ok((Self { path, work, owner, _lock: lock }, stage))
     }
 
     /// Writes how far it is, durably.
     pub(crate) fn write(&self, stage: Stage) -> Result<(), Error> {
         let written = Written { work: self.work.clone(), stage };
         let json = serde_json::to_vec(&written).map_err(std::io::Error::from);
-        json.and_then(|json| files::write_whole(&self.path, &json)).map_err(io("write", &self.path))
+        let written = json.and_then(|json| files::write_whole(&self.path, &json));
+        written.and_then(|()| self.owner.give(&self.path)).map_err(io("write", &self.path))
     }
 }

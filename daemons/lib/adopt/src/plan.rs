@@ -1,10 +1,10 @@
 //! Plan of an adoption, for people: each step, how long it takes, and how to go back. Nothing is touched for it, and geth
 //! may run.
 
-use crate::adopt::Adoption;
+use crate::adoption::Adoption;
 use crate::copy::{self, Sizes};
 use crate::error::Error;
-use crate::facts::{Facts, Objection, objections};
+use crate::facts::{Facts, Objection, Rewind, objections};
 use crate::way::{Scheme, Way};
 use alloy::primitives::{U64, U256};
 use maidenlane_bootstrap::master::Master;
@@ -23,10 +23,14 @@ const GAS_PER_S: u64 = 50_000_000;
 #[derive(Clone, Debug)]
 pub struct Plan {
     adoption: Adoption,
+    /// Of the first copy.
     sizes: Sizes,
+    copied_bytes: u64,
     free_bytes: u64,
     /// The node, if it runs.
     node: Option<Running>,
+    /// Blocks that are executed again, if it runs.
+    again: Option<Above>,
     /// Objections to it.
     pub objections: Vec<Objection>,
 }
@@ -55,8 +59,17 @@ impl Plan {
     /// When its data cannot be looked at, or it does not answer.
     pub fn of(adoption: &Adoption, node: Option<&Master>) -> Result<Self, Error> {
         let node = node.map(Running::ask).transpose()?;
-        let sizes = copy::sizes(&adoption.data_dir, &adoption.work)?;
-        let stopped = adoption.facts(sizes.own_bytes.saturating_mul(adoption.way.copies()))?;
+        let Adoption { data_dir, work, way, .. } = adoption;
+        let again = node.as_ref().and_then(|node| Above::down_to(way.feed_head(), node.head, node.above?));
+        let (cut, gas) = again.map_or((0, 0), |again| (again.blocks, again.gas));
+        let listing = data_dir.list()?;
+        let sizes = copy::sizes(&listing, work, 0)?;
+        let others_bytes = match way.copies() {
+            1 => 0,
+            _ => copy::sizes(&listing, work, cut)?.own_bytes,
+        };
+        let copied_bytes = sizes.own_bytes.saturating_add(others_bytes);
+        let stopped = Facts { copied_bytes, ..adoption.facts(gas)? };
         let free_bytes = stopped.free_bytes;
         let facts = match &node {
             None => stopped,
@@ -66,10 +79,19 @@ impl Plan {
                 flat: Some(node.flat),
                 syncing: Some(node.syncing),
                 node_version: Some(node.version.clone()),
+                rewind: match (again, node.above) {
+                    (Some(again), Some(above))
+                        if again.blocks > above.blocks && data_dir.scheme() == Scheme::Path =>
+                    {
+                        Some(Rewind { needed: again.blocks - above.blocks, kept: data_dir.differences()? })
+                    }
+                    _ => None,
+                },
                 ..stopped
             },
         };
-        Ok(Self { adoption: adoption.clone(), sizes, free_bytes, node, objections: objections(&facts) })
+        let objections = objections(&facts);
+        Ok(Self { adoption: adoption.clone(), sizes, copied_bytes, free_bytes, node, again, objections })
     }
 
     /// Steps, in order.
@@ -89,13 +111,12 @@ impl Plan {
             Step::by_hand("repeat this command without --plan: it does what follows".to_owned(), go_back),
             Step {
                 what: format!("copy {} {} times", data_dir.path().display(), way.copies()),
-                takes: Some(seconds(self.sizes.own_bytes.saturating_mul(way.copies()), COPY_BYTES_PER_S)),
+                takes: Some(seconds(self.copied_bytes, COPY_BYTES_PER_S)),
                 ..Step::by_command(go_back)
             },
         ];
-        if *way == Way::Export {
-            let above = self.node.as_ref().and_then(|node| node.above);
-            let (blocks, takes) = match above {
+        if *way != Way::Dump {
+            let (blocks, takes) = match self.again {
                 Some(Above { blocks, gas }) => (format!("{blocks} blocks"), Some(seconds(gas, GAS_PER_S))),
                 None => ("some hundred blocks".to_owned(), None),
             };
@@ -103,8 +124,16 @@ impl Plan {
             steps.push(Step { what, takes, ..Step::by_command(go_back) });
         }
         let without = "start geth without these flags; frames in the spool harm nobody";
+        steps.push(Step::by_hand(
+            "start geth when this command says so; its downtime ends".to_owned(),
+            without,
+        ));
+        if let Some(feed_head) = way.feed_head() {
+            let what = format!("start the tap of the feed on this node: it goes on behind block {feed_head}");
+            steps.push(Step::by_hand(what, "stop the tap"));
+            return steps;
+        }
         steps.extend([
-            Step::by_hand("start geth when this command says so; its downtime ends".to_owned(), without),
             Step {
                 what: format!("export the state from a copy, to {}", self.adoption.work.display()),
                 takes: Some("minutes to hours, while geth runs".to_owned()),
@@ -203,6 +232,13 @@ impl Running {
 }
 
 impl Above {
+    /// The same from the newest block of a feed on, if that is below what is on the disk; gas is taken as above.
+    fn down_to(feed_head: Option<u64>, head: u64, above: Self) -> Option<Self> {
+        let blocks = feed_head.map_or(0, |number| head.saturating_sub(number)).max(above.blocks);
+        let gas = above.gas.saturating_mul(blocks).checked_div(above.blocks).unwrap_or_default();
+        Some(Self { blocks, gas })
+    }
+
     /// Looks for the newest block with a state root.
     fn ask(node: &Master, head: u64, root: B256) -> Result<Option<Self>, Error> {
         let mut above = Self::default();
@@ -235,7 +271,15 @@ fn is_done(generator: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{client_version, is_done};
+    use super::{Above, client_version, is_done};
+
+    #[test]
+    fn a_feed_that_ends_below_the_disk_takes_more_blocks() {
+        let above = Above { blocks: 100, gas: 2_000 };
+        let down_to = |feed_head| Above::down_to(feed_head, 1_000, above);
+        assert_eq!((down_to(None), down_to(Some(950))), (Some(above), Some(above)));
+        assert_eq!(down_to(Some(700)), Some(Above { blocks: 300, gas: 6_000 }));
+    }
 
     #[test]
     fn a_client_tells_its_version() {

@@ -6,18 +6,26 @@
 //! against the blocks that they must be of, and taken over by their names; a spool that holds anything before is refused,
 //! since those frames may be of a feed.
 
-use crate::copy::{self, give};
+use crate::copy;
 use crate::error::{Error, io};
 use crate::frames;
+use crate::user::{self, User};
 use maidenlane_chain::{B256, BlockRef};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Directory of frames that wait, within the spool: hook and tap look for files that end in `.spool`.
 const DRAFT: &str = ".adopting";
+/// Room that the hook leaves free, and size of a spool, in megabytes, unless its settings say something else.
+const MIN_FREE_MB: u64 = 1_024;
+const MAX_SPOOL_MB: u64 = 131_072;
+/// Bytes of frames for a million gas: 16,000 to 25,000 were seen, 45,000 and more with trie nodes.
+const FRAME_BYTES: u64 = 20_000;
+const FRAME_BYTES_TRIE: u64 = 45_000;
 
 /// Settings of the hook, as geth is given them by `--vmtrace.jsonconfig`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +58,47 @@ impl Hook {
     }
 
     /// The same settings with an empty directory within the spool, for geth's user.
-    pub(crate) fn draft(&self, owner: (u32, u32)) -> Result<Self, Error> {
+    pub(crate) fn draft(&self, owner: User) -> Result<Self, Error> {
         let (spool, dir) = (self.spool(), self.dir());
         copy::remove(&dir)?;
         if !spool.exists() {
-            fs::create_dir_all(&spool).and_then(|()| give(&spool, owner)).map_err(io("create", &spool))?;
+            fs::create_dir_all(&spool).and_then(|()| owner.give(&spool)).map_err(io("create", &spool))?;
         }
-        fs::create_dir(&dir).and_then(|()| give(&dir, owner)).map_err(io("create", &dir))?;
+        let made = || {
+            fs::create_dir(&dir)?;
+            self.user(owner)?.give(&dir)
+        };
+        made().map_err(io("create", &dir))?;
         let mut settings = self.0.clone();
         settings.insert("spool".to_owned(), dir.display().to_string().into());
         Ok(Self(settings))
+    }
+
+    /// User that writes frames: geth's, in the group for which the spool is.
+    pub(crate) fn user(&self, owner: User) -> std::io::Result<User> {
+        owner.in_group_of(&self.spool())
+    }
+
+    /// True if this user can write frames, or the spool can be made where it is to be.
+    pub(crate) fn is_writable(&self, owner: User) -> std::io::Result<bool> {
+        let spool = self.spool();
+        if spool.exists() {
+            return self.user(owner)?.may_write(&spool);
+        }
+        user::i_may_write(copy::existing(&spool))
+    }
+
+    /// Bytes that must be free for the frames of blocks with so much gas, and bytes of them that the spool takes.
+    pub(crate) fn bytes(&self, gas: u64) -> (u64, u64) {
+        let megabytes = |name: &str, default: u64| {
+            let set = self.0.get(name).and_then(Value::as_u64).filter(|megabytes| *megabytes > 0);
+            set.unwrap_or(default).saturating_mul(1 << 20)
+        };
+        let has_trie = self.0.get("trie").and_then(Value::as_bool).unwrap_or_default();
+        let per_gas = if has_trie { FRAME_BYTES_TRIE } else { FRAME_BYTES };
+        let frames = gas.div_ceil(1_000_000).saturating_mul(per_gas);
+        let max = megabytes("maxSpool_MB", MAX_SPOOL_MB);
+        (megabytes("minFree_MB", MIN_FREE_MB).saturating_add(frames), max.saturating_sub(frames))
     }
 
     /// True if there is nothing in the spool.
@@ -96,8 +135,12 @@ impl Hook {
         if !dir.exists() {
             return Ok(());
         }
+        let mode = fs::metadata(&spool).map_err(io("look at", &spool))?.permissions().mode();
         for entry in fs::read_dir(&dir).map_err(io("read", &dir))? {
             let name = entry.map_err(io("read", &dir))?.file_name();
+            // The tap reads them through the group, whatever the mask of whoever adopts.
+            let open = Permissions::from_mode(0o600 | mode & 0o066);
+            fs::set_permissions(dir.join(&name), open).map_err(io("open to the tap", &dir.join(&name)))?;
             fs::rename(dir.join(&name), spool.join(&name)).map_err(io("move a file to", &spool))?;
         }
         copy::sync(&spool)?;
@@ -112,7 +155,13 @@ impl Hook {
 #[cfg(test)]
 mod tests {
     use super::Hook;
-    use std::fs;
+    use crate::error::Error;
+    use crate::user::User;
+    use maidenlane_chain::{B256, BlockRef};
+    use maidenlane_wire::frame::{Frame, encode};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::path::Path;
 
     #[test]
     fn a_hook_needs_a_spool() {
@@ -123,12 +172,16 @@ mod tests {
         }
     }
 
+    /// A hook with a spool below `dir`, and the user of this test.
+    fn hook(dir: &Path) -> (Hook, User) {
+        let hook = serde_json::json!({"spool": dir.join("spool")}).to_string().parse().unwrap();
+        (hook, User::of(dir).unwrap())
+    }
+
     #[test]
     fn frames_come_to_the_spool_when_they_are_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let spool = dir.path().join("spool");
-        let hook: Hook = serde_json::json!({"spool": spool}).to_string().parse().unwrap();
-        let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let ((hook, me), spool) = (hook(dir.path()), dir.path().join("spool"));
         for left in [vec![], vec!["1.spool"], vec!["1.spool", "2.spool"]] {
             assert!(hook.is_empty().unwrap());
             let draft = hook.draft(me).unwrap();
@@ -144,5 +197,45 @@ mod tests {
             assert_eq!(found, left);
             fs::remove_dir_all(&spool).unwrap();
         }
+    }
+
+    #[test]
+    fn frames_are_open_to_whom_the_spool_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let ((hook, me), spool) = (hook(dir.path()), dir.path().join("spool"));
+        fs::create_dir(&spool).unwrap();
+        for (mode, expect) in [(0o700, 0o600), (0o2770, 0o660), (0o755, 0o644)] {
+            fs::set_permissions(&spool, Permissions::from_mode(mode)).unwrap();
+            let frames = hook.draft(me).unwrap().spool().join("1.spool");
+            fs::write(&frames, "").unwrap();
+            fs::set_permissions(&frames, Permissions::from_mode(0o600)).unwrap();
+            hook.take_over().unwrap();
+            let found = fs::metadata(spool.join("1.spool")).unwrap().mode() & 0o777;
+            assert_eq!(found, expect, "a spool of mode {mode:o}");
+        }
+    }
+
+    #[test]
+    fn frames_that_the_hook_refused_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (hook, me) = hook(dir.path());
+        let [base, one, two] = [1, 2, 3].map(B256::repeat_byte);
+        let end = |hash, parent, number| encode(&Frame::End { hash, parent, number });
+        let frames = hook.draft(me).unwrap().spool().join("1.spool");
+        fs::write(&frames, [end(one, base, 1), end(two, one, 2)].concat()).unwrap();
+        hook.check(BlockRef::new(0, base), two).unwrap();
+        fs::write(&frames, end(two, one, 2)).unwrap();
+        let refused = hook.check(BlockRef::new(0, base), two);
+        assert!(matches!(refused, Err(Error::NoFrames { block, .. }) if block == one), "{refused:?}");
+    }
+
+    #[test]
+    fn frames_take_room_that_the_settings_of_the_hook_bound() {
+        let bytes = |settings: &str| settings.parse::<Hook>().unwrap().bytes(3_000_000);
+        const MB: u64 = 1 << 20;
+        let plain = r#"{"spool":"/s"}"#;
+        assert_eq!(bytes(plain), (1_024 * MB + 60_000, 131_072 * MB - 60_000));
+        let bounded = r#"{"spool":"/s","trie":true,"minFree_MB":8,"maxSpool_MB":16}"#;
+        assert_eq!(bytes(bounded), (8 * MB + 135_000, 16 * MB - 135_000));
     }
 }

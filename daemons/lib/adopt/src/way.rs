@@ -18,6 +18,11 @@ pub enum Way {
     Export,
     /// The state of geth's head, by `geth snapshot dump`.
     Dump,
+    /// Not at all: the node goes on with a feed that is there, whose replicas have theirs.
+    TakeOver {
+        /// Number of the newest block of that feed.
+        feed_head: u64,
+    },
 }
 
 impl Way {
@@ -25,7 +30,7 @@ impl Way {
     #[must_use]
     pub const fn copies(self) -> u64 {
         match self {
-            Self::Export => 2,
+            Self::Export | Self::TakeOver { .. } => 2,
             Self::Dump => 1,
         }
     }
@@ -36,6 +41,16 @@ impl Way {
         match self {
             Self::Export => &["snapshot", "code"],
             Self::Dump => &["dump"],
+            Self::TakeOver { .. } => &[],
+        }
+    }
+
+    /// Newest block of the feed with which the node goes on.
+    #[must_use]
+    pub const fn feed_head(self) -> Option<u64> {
+        match self {
+            Self::TakeOver { feed_head } => Some(feed_head),
+            Self::Export | Self::Dump => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use maidenlane_chain::BlockRef;
 use maidenlane_chain::block::BlockError;
+use maidenlane_service::files::FileError;
 use std::path::{Path, PathBuf};
 
 /// Error of a source, which is of no use meanwhile.
@@ -9,13 +10,8 @@ use std::path::{Path, PathBuf};
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The disk refused, or there is no such file.
-    #[error("{verb} {}", path.display())]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file that is not what it is given as, or ends early.
     #[error("{} {what}", path.display())]
     File { path: PathBuf, what: String },
@@ -38,7 +34,7 @@ pub(crate) fn io(verb: &'static str, path: &Path, source: std::io::Error) -> Err
     if source.kind() == std::io::ErrorKind::UnexpectedEof {
         return file(path, "ends early: copy or export it again");
     }
-    Error::Io { verb, path: path.to_owned(), source }
+    FileError::at(verb, path)(source).into()
 }
 
 pub(crate) fn file(path: &Path, what: impl Into<String>) -> Error {

@@ -2,6 +2,7 @@
 
 use crate::source::Address;
 use maidenlane_service::tracer::{Describe, Line};
+use std::fmt;
 use std::time::Duration;
 use tracing::Level;
 
@@ -24,21 +25,18 @@ pub enum Event {
         /// Block down to which they are brought.
         from: u64,
     },
-    /// A source is of no use.
-    Failed {
-        /// The source.
-        source: Address,
-        /// Why, with its causes.
-        reason: String,
-        /// Time after which it is tried again.
-        again: Duration,
-    },
-    /// No source has the next block, or the one that has it failed.
+    /// A source is of no use, and others are.
+    Failed(Failed),
+    /// A source that failed is of use.
+    Recovered(Address),
+    /// No source has the next block, or those that have it failed.
     Lacks {
         /// Number of the block.
         block: u64,
         /// Part that is lacking.
         part: Part,
+        /// Sources that have failed since the last event.
+        failed: Vec<Failed>,
         /// Time after which all are asked again.
         again: Duration,
     },
@@ -47,6 +45,21 @@ pub enum Event {
         /// Oldest block that is there.
         floor: u64,
     },
+}
+
+/// A source that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The source.
+    pub source: Address,
+    /// Why, with its causes.
+    pub reason: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.reason)
+    }
 }
 
 impl Part {
@@ -66,15 +79,16 @@ impl Describe for Event {
             Self::Begun { floor, from } => {
                 (Level::INFO, format!("bringing blocks below {floor}, down to {from}"))
             }
-            Self::Failed { source, reason, again } => {
-                (Level::WARN, format!("{source}: {reason}; trying again in {} s", again.as_secs()))
+            Self::Failed(failed) => {
+                (Level::WARN, format!("{failed}; asking others, and it from time to time"))
             }
-            Self::Lacks { block, part, again } => {
-                let part = part.name();
-                (
-                    Level::WARN,
-                    format!("no source has the {part} {block}; asking again in {} s", again.as_secs()),
-                )
+            Self::Recovered(source) => (Level::INFO, format!("{source}: answers again")),
+            Self::Lacks { block, part, failed, again } => {
+                let failed: String = failed.iter().map(|failed| format!(" ({failed})")).collect();
+                let (part, seconds) = (part.name(), again.as_secs().max(1));
+                let message =
+                    format!("no source has the {part} {block}{failed}; asking again in {seconds} s");
+                (Level::WARN, message)
             }
             Self::Whole { floor } => (Level::INFO, format!("blocks are whole from {floor} on")),
         };

@@ -46,6 +46,8 @@ struct Job<'a> {
     shutdown: &'a Shutdown,
     events: Tracer<Event>,
     sources: Sources,
+    /// Part of a block that no source had, as was told last.
+    lacks: Option<(u64, Part)>,
     pace: Pace,
     /// Time of the beginning, and the floor by then.
     begun: (Instant, u64),
@@ -64,7 +66,7 @@ enum Ended {
 /// Brings blocks until all are there or the daemon stops.
 ///
 /// # Errors
-/// When the store cannot be read.
+/// When the store cannot be read, or the plan is of blocks that are not there yet.
 pub fn run(
     plan: &Plan,
     live: &Arc<dyn Live>,
@@ -74,10 +76,15 @@ pub fn run(
     events: &Tracer<Event>,
 ) -> Result<(), Failure> {
     let (events, now) = (events.clone(), Instant::now());
-    let sources = Sources::new(&plan.sources, shutdown.clone(), events.clone());
-    let pace = Pace::new(plan.bytes_per_s, now);
-    let mut job =
-        Job { plan, live: &**live, pieces, health, shutdown, events, sources, pace, begun: (now, 0) };
+    let head = live.view().head().block.number;
+    if plan.from > head {
+        let wrong =
+            format!("backfill.from: block {} is above the head, block {head}: name one below", plan.from);
+        return Err(Failure::new(Exit::Settings, wrong));
+    }
+    let (sources, pace) = (Sources::new(&plan.sources, shutdown.clone()), Pace::new(plan.bytes_per_s, now));
+    let (live, begun) = (&**live, (now, 0));
+    let mut job = Job { plan, live, pieces, health, shutdown, events, sources, lacks: None, pace, begun };
     job.run().map_err(|error| Failure::new(Exit::Data, error))
 }
 
@@ -134,6 +141,7 @@ impl Job<'_> {
                 Ok(whole) => whole,
                 Err(part) => return Ended::Short(part),
             };
+            self.sources.changes().iter().for_each(|change| self.events.emit(change));
             let bytes = whole.block.bytes();
             *next = BlockRef::new(next.number.saturating_sub(1), whole.parent);
             // Its receipts were read when they were checked.
@@ -155,7 +163,17 @@ impl Job<'_> {
     /// Says what is lacking, and waits until all sources may be asked again.
     fn wait_for(&mut self, part: Part, floor: u64) {
         let (block, again) = (floor.saturating_sub(1), self.sources.again().unwrap_or(ASK_AGAIN));
-        self.events.emit(&Event::Lacks { block, part, again });
+        let (mut failed, mut others) = (Vec::new(), Vec::new());
+        for change in self.sources.changes() {
+            match change {
+                Event::Failed(source) => failed.push(source),
+                other => others.push(other),
+            }
+        }
+        others.iter().for_each(|change| self.events.emit(change));
+        if self.lacks.replace((block, part)) != Some((block, part)) || !failed.is_empty() {
+            self.events.emit(&Event::Lacks { block, part, failed, again });
+        }
         self.settle(floor);
         self.report(Some(format!("no source has the {} {block}", part.name())));
         self.wait(again);

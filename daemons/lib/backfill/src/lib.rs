@@ -5,6 +5,8 @@
 //! | [`job`] | the whole: a group of blocks after the other, down to where the settings say |
 //! | `sources` | sources in their order: who has a block, who failed, and when to ask again |
 //! | [`source`] | the door for sources |
+//! | `open` | a source by its address |
+//! | `archives` | archives in the place of the node that an import asks |
 //! | `era` | a directory of `era1` and `ere` archives |
 //! | `e2store` | one such file, read by block number |
 //! | `export` | a file of `geth export` |
@@ -18,6 +20,7 @@
 //! child names, body and receipts must have the roots of the header. So sources need no order, no common format and no
 //! trust, and the back-fill writes the same rows whatever they are.
 
+mod archives;
 mod e2store;
 mod era;
 pub mod error;
@@ -25,12 +28,14 @@ pub mod events;
 mod export;
 pub mod job;
 mod node;
+mod open;
 mod pace;
 pub mod source;
 mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use archives::Archives;
 pub use error::Error;
 pub use job::{Plan, run};
 pub use source::Address;

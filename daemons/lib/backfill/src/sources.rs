@@ -1,16 +1,13 @@
 //! Sources in their order: the first that has a block gives it, the first that has its receipts gives these. One that fails
 //! is left alone for a while.
 
-use crate::era::Eras;
 use crate::error::Error;
-use crate::events::{Event, Part};
-use crate::export::Export;
-use crate::node::Node;
+use crate::events::{Event, Failed, Part};
 use crate::source::{Address, Source};
 use maidenlane_chain::block::{self, BlockError, Body, block_hash, decode_header};
 use maidenlane_chain::{B256, Block, BlockRef};
 use maidenlane_replay::recover;
-use maidenlane_service::{Shutdown, Tracer, with_causes};
+use maidenlane_service::{Shutdown, with_causes};
 use maidenlane_store::PastBlock;
 use std::time::{Duration, Instant};
 
@@ -28,7 +25,6 @@ pub(crate) struct Whole {
 pub(crate) struct Sources {
     all: Vec<Slot>,
     shutdown: Shutdown,
-    events: Tracer<Event>,
 }
 
 /// One source, open or not.
@@ -41,18 +37,21 @@ struct Slot {
     again: Option<Instant>,
     /// Why it failed.
     reason: Option<String>,
+    /// The reason that was told last.
+    told: Option<String>,
 }
 
 impl Sources {
-    pub(crate) fn new(addresses: &[Address], shutdown: Shutdown, events: Tracer<Event>) -> Self {
+    pub(crate) fn new(addresses: &[Address], shutdown: Shutdown) -> Self {
         let slot = |address: &Address| Slot {
             address: address.clone(),
             open: None,
             failures: 0,
             again: None,
             reason: None,
+            told: None,
         };
-        Self { all: addresses.iter().map(slot).collect(), shutdown, events }
+        Self { all: addresses.iter().map(slot).collect(), shutdown }
     }
 
     /// The sources, and why each of those that failed did.
@@ -60,10 +59,33 @@ impl Sources {
         self.all.iter().map(|slot| (&slot.address, slot.reason.as_deref()))
     }
 
+    /// Sources that have failed, or are of use again, since this was asked before: each of them once, whatever becomes of later
+    /// attempts.
+    pub(crate) fn changes(&mut self) -> Vec<Event> {
+        let change = |slot: &mut Slot| {
+            if slot.reason == slot.told {
+                return None;
+            }
+            slot.told.clone_from(&slot.reason);
+            let source = slot.address.clone();
+            Some(match slot.reason.clone() {
+                Some(reason) => Event::Failed(Failed { source, reason }),
+                None => Event::Recovered(source),
+            })
+        };
+        self.all.iter_mut().filter_map(change).collect()
+    }
+
     /// Time until one that failed may be tried again; none where none has.
     pub(crate) fn again(&self) -> Option<Duration> {
         let now = Instant::now();
         self.all.iter().filter_map(|slot| slot.again).min().map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Asks those that failed as if their time were over.
+    #[cfg(test)]
+    pub(crate) fn ask_at_once(&mut self) {
+        self.all.iter_mut().for_each(|slot| slot.again = None);
     }
 
     /// Lists directories anew: archives may have come. Opening an export again would take a read of the whole.
@@ -126,23 +148,10 @@ impl Sources {
                     }
                 }
                 Err(Error::Stopped) => return None,
-                Err(error) => {
-                    let event = slot.fail(&error);
-                    self.events.emit(&event);
-                }
+                Err(error) => slot.fail(&error),
             }
         }
         None
-    }
-}
-
-impl Address {
-    fn open(&self, shutdown: &Shutdown) -> Result<Box<dyn Source>, Error> {
-        Ok(match self {
-            Self::Node(endpoint) => Box::new(Node::connect(endpoint)?),
-            Self::Era(dir) => Box::new(Eras::open(dir)?),
-            Self::Export(path) => Box::new(Export::open(path, &|| shutdown.is_triggered())?),
-        })
     }
 }
 
@@ -150,17 +159,16 @@ impl Slot {
     fn opened(&mut self, shutdown: &Shutdown) -> Result<&mut dyn Source, Error> {
         let open = match self.open.take() {
             Some(open) => open,
-            None => self.address.open(shutdown)?,
+            None => self.address.open(&|| shutdown.is_triggered())?,
         };
         Ok(self.open.insert(open).as_mut())
     }
 
     /// Leaves the source alone for a while.
-    fn fail(&mut self, error: &Error) -> Event {
+    fn fail(&mut self, error: &Error) {
         let again = AGAIN_MIN.saturating_mul(1 << self.failures.min(10)).min(AGAIN_MAX);
         self.failures = self.failures.saturating_add(1);
-        let reason = with_causes(error);
-        (self.open, self.again, self.reason) = (None, Some(Instant::now() + again), Some(reason.clone()));
-        Event::Failed { source: self.address.clone(), reason, again }
+        (self.open, self.again) = (None, Some(Instant::now() + again));
+        self.reason = Some(with_causes(error));
     }
 }

@@ -1,20 +1,24 @@
 //! Tests of sources on what a real geth wrote of our own chain, from Frontier through all forks.
 
+use crate::archives::Archives;
 use crate::e2store::Archive;
 use crate::era::Eras;
-use crate::events::{Event, Part};
+use crate::events::{Event, Failed, Part};
 use crate::export::Export;
 use crate::source::{Address, Found, Source};
 use crate::sources::{Sources, Whole};
 use alloy::consensus::Eip658Value;
+use maidenlane_bootstrap::Error as ImportError;
+use maidenlane_bootstrap::master::Blocks as _;
 use maidenlane_chain::block::{self, block_hash, decode_header};
 use maidenlane_chain::{B256, BlockRef, Receipts};
-use maidenlane_service::{Shutdown, Tracer};
+use maidenlane_service::Shutdown;
+use maidenlane_service::tracer::Describe as _;
 use maidenlane_store::PastBlock;
 use maidenlane_testkit::vectors;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Blocks of the chain; before the merge geth exports `era1`, too.
 const BLOCKS: u64 = 64;
@@ -121,12 +125,17 @@ fn a_cut_archive_is_refused_with_its_name() {
     }
 }
 
-/// Sources in this order, and what they told.
-fn sources(addresses: &[Address]) -> (Sources, Arc<Mutex<Vec<Event>>>) {
-    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let note = Arc::clone(&told);
-    let events = Tracer::new(move |event: &Event| note.lock().unwrap().push(event.clone()));
-    (Sources::new(addresses, Shutdown::new(), events), told)
+fn sources(addresses: &[Address]) -> Sources {
+    Sources::new(addresses, Shutdown::new())
+}
+
+/// Why the only source that failed did.
+#[track_caller]
+fn failure(sources: &mut Sources) -> Failed {
+    match <[Event; 1]>::try_from(sources.changes()) {
+        Ok([Event::Failed(failed)]) => failed,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[track_caller]
@@ -150,12 +159,12 @@ fn no_damage_of_an_archive_becomes_a_block() {
             bent[place] ^= 0x11;
             fs::write(&path, bent).unwrap();
             for expect in chain.iter().take(24).step_by(5) {
-                let (mut sources, told) = sources(&[Address::Era(dir.path().to_owned())]);
+                let mut sources = sources(&[Address::Era(dir.path().to_owned())]);
                 match sources.whole(at(expect)) {
                     Ok(whole) => check_whole(Ok(whole), expect),
                     Err(part) => {
                         assert_eq!(part, Part::Body);
-                        refused += told.lock().unwrap().len();
+                        refused += sources.changes().len();
                     }
                 }
             }
@@ -172,27 +181,45 @@ fn a_source_that_fails_is_named_and_the_next_one_asked() {
     let gone = || Address::Era(dir.path().join("gone"));
     let block = &chain[40];
 
-    let (mut fails, told) = sources(&[gone(), bodies(), era()]);
+    let mut fails = sources(&[gone(), bodies(), era()]);
     check_whole(fails.whole(at(block)), block);
+    let failed = failure(&mut fails);
+    assert!(failed.source == gone() && failed.reason.contains("list"), "{failed}");
     check_whole(fails.whole(at(&chain[39])), &chain[39]);
-    let told = told.lock().unwrap();
-    // Left alone after its failure, it is told once.
-    assert!(
-        matches!(&told[..], [Event::Failed { source, reason, .. }] if *source == gone() && reason.contains("list"))
-    );
+    assert_eq!(fails.changes(), [], "left alone after its failure, it is told once");
     assert!(fails.again().is_some());
 
-    let (mut nobody, _) = sources(&[bodies()]);
+    let mut nobody = sources(&[bodies()]);
     assert_eq!(nobody.whole(at(block)).err(), Some(Part::Receipts));
     assert_eq!(nobody.whole(BlockRef::new(BLOCKS + 1, B256::ZERO)).err(), Some(Part::Body));
+    assert_eq!(nobody.changes(), []);
 
-    let (mut wrong, told) = sources(&[era()]);
+    let mut wrong = sources(&[era()]);
     assert_eq!(wrong.whole(BlockRef::new(40, B256::repeat_byte(1))).err(), Some(Part::Body));
-    let told = told.lock().unwrap();
-    assert!(
-        matches!(&told[..], [Event::Failed { reason, .. }] if reason.contains("block 40") && reason.contains("block hash is")),
-        "{told:?}"
-    );
+    let reason = failure(&mut wrong).reason;
+    assert!(reason.contains("block 40") && reason.contains("block hash is"), "{reason}");
+}
+
+#[test]
+fn a_source_that_is_of_use_again_is_told_once() {
+    let (chain, dir) = (chain(), tempfile::tempdir().unwrap());
+    let place = dir.path().join("era");
+    let mut sources = sources(&[Address::Era(place.clone())]);
+    assert_eq!(sources.whole(at(&chain[40])).err(), Some(Part::Body));
+    let failed = failure(&mut sources);
+    let (block, part, again) = (40, Part::Body, Duration::from_secs(5));
+    let lacks = Event::Lacks { block, part, failed: vec![failed.clone()], again };
+    let line = format!("no source has the block 40 ({failed}); asking again in 5 s");
+    assert_eq!(lacks.line().unwrap().message, line);
+    sources.ask_at_once();
+    assert_eq!(sources.whole(at(&chain[40])).err(), Some(Part::Body));
+    assert_eq!(sources.changes(), [], "for the same reason");
+    fs::create_dir(&place).unwrap();
+    fs::copy(archive("ere"), place.join("x.ere")).unwrap();
+    sources.ask_at_once();
+    check_whole(sources.whole(at(&chain[40])), &chain[40]);
+    assert_eq!(sources.changes(), [Event::Recovered(Address::Era(place))]);
+    assert_eq!(sources.changes(), []);
 }
 
 #[test]
@@ -206,10 +233,39 @@ fn receipts_of_another_block_are_refused_by_the_root_in_the_header() {
     let (one, other) = (place(40), place(41));
     (0..8).for_each(|byte| bytes.swap(one + byte, other + byte));
     fs::write(dir.path().join("x.ere"), &bytes).unwrap();
-    let (mut sources, told) = sources(&[Address::Era(dir.path().to_owned())]);
+    let mut sources = sources(&[Address::Era(dir.path().to_owned())]);
     check_whole(sources.whole(at(&chain[42])), &chain[42]);
     assert_eq!(sources.whole(at(&chain[40])).err(), Some(Part::Body));
-    let told = told.lock().unwrap();
-    let refused = |reason: &str| reason.contains("block 40") && reason.contains("receipts");
-    assert!(matches!(&told[..], [Event::Failed { reason, .. }] if refused(reason)), "{told:?}");
+    let reason = failure(&mut sources).reason;
+    assert!(reason.contains("block 40") && reason.contains("receipts"), "{reason}");
+}
+
+#[test]
+fn an_import_has_its_blocks_from_archives() {
+    const BASE: u64 = 40;
+    let (chain, era) = (chain(), Address::Era(vectors().join("era")));
+    let genesis = at(&chain[0]).hash;
+    for addresses in [vec![era.clone()], vec![Address::Export(exported()), era]] {
+        let archives = Archives::open(&addresses).unwrap();
+        assert_eq!(archives.genesis(1, None).unwrap(), genesis);
+        let refused = archives.genesis(1, Some(B256::ZERO)).unwrap_err();
+        assert!(matches!(refused, ImportError::Genesis { found, .. } if found == genesis), "{refused}");
+        let ancestry = archives.ancestry(archives.header("0x28").unwrap()).unwrap();
+        let expect: Vec<_> =
+            (0..=BASE).rev().map(|number| at(&chain[usize::try_from(number).unwrap()])).collect();
+        assert_eq!(ancestry.iter().map(|header| header.at).collect::<Vec<_>>(), expect);
+        for (header, found) in ancestry.iter().rev().zip(&chain) {
+            let (body, receipts) = archives.content(header).unwrap().unwrap();
+            assert_eq!((&body, Some(&receipts)), (&found.body, found.receipts.as_ref()), "{}", header.at);
+        }
+        let unknown = archives.header("0x41").unwrap_err();
+        assert!(matches!(unknown, ImportError::NoBlock(_)), "{unknown}");
+    }
+    // Bodies alone are no content, and a file that begins at block 1 does not name its chain.
+    let bodies = Archives::open(&[Address::Export(exported())]).unwrap();
+    assert_eq!(bodies.content(&bodies.header("0x28").unwrap()).unwrap(), None);
+    assert!(matches!(bodies.genesis(1, None), Err(ImportError::NoGenesis)));
+    assert_eq!(bodies.genesis(1, Some(genesis)).unwrap(), genesis);
+    let gone = Archives::open(&[Address::Era("/no/archives".into())]).unwrap_err();
+    assert!(gone.to_string().contains("list /no/archives"), "{gone}");
 }

@@ -4,6 +4,7 @@ use maidenlane_chain::block::BlockError;
 use maidenlane_chain::{B256, BlockRef};
 use maidenlane_jsonrpc::client::ClientError;
 use maidenlane_replay::place;
+use maidenlane_service::files::FileError;
 use maidenlane_service::{Exit, Failure};
 use maidenlane_state::trie::Disorder;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,8 @@ use std::path::{Path, PathBuf};
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The disk refused.
-    #[error("{verb} {}", path.display())]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Failure of the database or of a file that it takes over.
     #[error(transparent)]
     Store(#[from] maidenlane_store::Error),
@@ -68,7 +64,7 @@ pub enum Error {
     #[error("the database has {found} accounts, {expected} were read: begin anew with --restart")]
     Rows { expected: u64, found: u64 },
     /// A node that has dropped the block itself.
-    #[error("the node has no body or no receipts of block {0}: ask one that has")]
+    #[error("there is no body or are no receipts of block {0}: name a node or archives that have both")]
     NoContent(BlockRef),
     /// Other files or another block than at the start.
     #[error("the import that was begun in {} is of {begun}: name the same, or begin anew with --restart", path.display())]
@@ -86,16 +82,19 @@ pub enum Error {
     /// A node that does not answer, or refuses.
     #[error(transparent)]
     Master(Box<ClientError>),
-    /// A node that does not know a block.
-    #[error("the node knows no block {0}")]
+    /// A block that nobody knows.
+    #[error("there is no block {0}: name a node or archives that have it")]
     NoBlock(String),
     /// A block that is not what its hash says.
-    #[error("the node's block {block} is not what its hash says")]
+    #[error("block {block} is not what its hash says")]
     Block {
         block: BlockRef,
         #[source]
         source: BlockError,
     },
+    /// Archives without block 0, and settings that do not name it.
+    #[error("nothing says of which chain the archives are: name `chain.genesis` in the settings")]
+    NoGenesis,
     /// Settings name another chain.
     #[error(
         "the node has chain id {found}, the settings say {expected}: correct `chain`, or ask another node"
@@ -103,13 +102,13 @@ pub enum Error {
     Chain { expected: u64, found: u64 },
     /// Settings name another genesis.
     #[error(
-        "the node has genesis {found}, the settings say {expected}: correct `chain`, or ask another node"
+        "the genesis is {found}, the settings say {expected}: correct `chain`, or name another node or other archives"
     )]
     Genesis { expected: B256, found: B256 },
 }
 
 pub(crate) fn io(verb: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { verb, path: path.to_owned(), source }
+    FileError::at(verb, path)(source).into()
 }
 
 /// Error of reading a file that is given: its bytes may be at fault, or the disk.
@@ -153,7 +152,7 @@ impl From<Error> for Failure {
             Error::Store(maidenlane_store::Error::InUse { .. }) => Exit::Settings,
             Error::Store(source) if !source.is_disk() => Exit::Data,
             Error::Place(error) => error.exit(),
-            Error::Io { source, .. } => Exit::of_file(source.kind()),
+            Error::Io(error) => error.exit(),
             Error::Master(error) if error.rpc().is_some() => Exit::Settings,
             Error::Store(_) | Error::Master(_) | Error::Thread(_) => Exit::GaveUp,
             _ => Exit::Settings,

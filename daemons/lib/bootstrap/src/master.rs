@@ -1,4 +1,5 @@
-//! Headers, bodies and receipts from a node, as consensus bytes, each held against its hash.
+//! Headers, bodies and receipts from a node, as consensus bytes, each held against its hash; the door for other sources of
+//! these.
 
 use crate::error::Error;
 use maidenlane_chain::block::{self, block_hash, decode_header};
@@ -31,6 +32,14 @@ pub trait Blocks {
     /// When they cannot be had, or are not what the header says.
     fn content(&self, header: &Header) -> Result<Option<Content>, Error>;
 
+    /// Header of the block before another, as that names it.
+    ///
+    /// # Errors
+    /// As [`Blocks::header`].
+    fn parent(&self, of: &Header) -> Result<Header, Error> {
+        self.header(&of.parent.to_string())
+    }
+
     /// Headers of a block and of those that its state can ask for, the newest first.
     ///
     /// # Errors
@@ -40,10 +49,9 @@ pub trait Blocks {
         while all.len() <= ANCESTORS
             && let Some(last) = all.last().filter(|last| last.at.number > 0)
         {
-            let parent = BlockRef::new(last.at.number.saturating_sub(1), last.parent);
-            let header = self.header(&parent.hash.to_string())?;
-            if header.at != parent {
-                return Err(Error::NoBlock(parent.to_string()));
+            let (at, header) = (last.before(), self.parent(last)?);
+            if header.at != at {
+                return Err(Error::NoBlock(at.to_string()));
             }
             all.push(header);
         }
@@ -165,6 +173,12 @@ impl Blocks for Master {
 }
 
 impl Header {
+    /// The block before.
+    #[must_use]
+    pub const fn before(&self) -> BlockRef {
+        BlockRef::new(self.at.number.saturating_sub(1), self.parent)
+    }
+
     /// Decodes a header.
     ///
     /// # Errors

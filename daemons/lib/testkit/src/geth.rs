@@ -132,7 +132,7 @@ impl State {
                 json!(std::mem::take(self.filters.get_mut(place).ok_or("filter not found")?))
             }
             "eth_getBlockByHash" => known(params).map_or(Value::Null, header),
-            "eth_getBlockByNumber" => match params[0].as_str().unwrap() {
+            "eth_getBlockByNumber" | "eth_getHeaderByNumber" => match params[0].as_str().unwrap() {
                 "0x0" => header(&self.blocks[0]),
                 "latest" => header(&self.blocks[self.head]),
                 "finalized" => {
