@@ -49,7 +49,7 @@ pub enum Fate {
     Rejected { class: String, reason: String },
     /// Another one with its nonce is in a block.
     Replaced { by: B256, block: BlockRef },
-    /// It left a pool, for a reason that can be proved.
+    /// Out of a pool, for a reason that can be proved.
     Dropped { reason: String, by: Option<B256> },
     /// A block holds it.
     Mined { block: BlockRef },
@@ -57,7 +57,7 @@ pub enum Fate {
     ReorgedOut { block: BlockRef },
     /// The block that holds it, or the one that replaced it, is final.
     Final { block: BlockRef },
-    /// Its time is over: it is no longer sent, though a pool may hold it.
+    /// Sent no longer: the time for that is over, though a pool may hold it.
     Expired,
 }
 
