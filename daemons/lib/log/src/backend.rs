@@ -132,6 +132,17 @@ impl Backend {
         }
     }
 
+    /// Number of partitions of `topic`.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached.
+    pub fn partitions(&self, topic: &str) -> Result<u32, Error> {
+        match self {
+            Self::Segment(options) => segment::partitions(options, topic),
+            Self::Kafka(options) => kafka::partitions(options, topic),
+        }
+    }
+
     /// Live settings of `topic` that would lose data, one sentence each. Empty = fit.
     ///
     /// # Errors

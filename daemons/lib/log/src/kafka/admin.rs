@@ -117,6 +117,14 @@ pub(super) fn max_message_bytes(options: &Options, topic: &str) -> Result<usize,
     Ok(value.unwrap_or(1_000_000))
 }
 
+/// Number of partitions of `topic`.
+///
+/// # Errors
+/// [`Error::NoTopic`], or when no broker answers.
+pub fn partitions(options: &Options, topic: &str) -> Result<u32, Error> {
+    Ok(shape(options, topic)?.partitions)
+}
+
 /// Partitions and copies of `topic`.
 pub(super) fn shape(options: &Options, topic: &str) -> Result<Shape, Error> {
     let failed = |error: KafkaError| failed(options, topic, "description", error);
