@@ -56,6 +56,8 @@ pub struct Feed {
     pub proofs_topic: String,
     /// Topic of transactions: `<prefix>.<chain>.transactions`, one for all feeds of a chain.
     pub transactions_topic: String,
+    /// Topic of their outcomes: `<prefix>.<chain>.outcomes`, likewise.
+    pub outcomes_topic: String,
     /// Topic of filters: `<prefix>.<chain>.filters`, likewise.
     pub filters_topic: String,
     /// The log that carries the topics.
@@ -72,6 +74,7 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
         blocks_topic: format!("{prefix}.{chain}.{name}.blocks"),
         proofs_topic: format!("{prefix}.{chain}.{name}.proofs"),
         transactions_topic: format!("{prefix}.{chain}.transactions"),
+        outcomes_topic: format!("{prefix}.{chain}.outcomes"),
         filters_topic: format!("{prefix}.{chain}.filters"),
         log: log?,
     })
