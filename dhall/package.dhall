@@ -1,6 +1,8 @@
 -- What settings import: let M = ./package.dhall in M.Tap::{ … }
 let common = ./common.dhall
 
+let emitter = ./emitter.dhall
+
 let replica = ./replica.dhall
 
 let tap = ./tap.dhall
@@ -8,6 +10,9 @@ let tap = ./tap.dhall
 in  { Tap = { Type = tap.Type, default = tap.default }
     , Begin = tap.Begin
     , Replica = { Type = replica.Type, default = replica.default }
+    , Emitter = { Type = emitter.Type, default = emitter.default }
+    , Upstream = emitter.Upstream
+    , Credential = emitter.Credential
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

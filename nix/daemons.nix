@@ -3,6 +3,9 @@
   tap = {
     description = "publishes what a master executed as a feed";
   };
+  emitter = {
+    description = "delivers transactions to nodes and tells what became of them";
+  };
   replica = {
     description = "replays a feed and answers JSON-RPC";
   };

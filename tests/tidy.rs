@@ -100,16 +100,28 @@ const ABSENCES: &[Absence] = &[
         why: "the testkit is for tests alone",
     },
     Absence {
-        words: &["maidenlane-replica", "maidenlane-cli"],
+        words: &["maidenlane-replica", "maidenlane-emitter", "maidenlane-cli"],
         within: &["daemons/tap/", "daemons/lib/"],
         except: &[],
         why: "daemons do not depend on each other, libraries on no daemon",
     },
     Absence {
-        words: &["maidenlane-tap", "maidenlane-cli"],
+        words: &["maidenlane-tap", "maidenlane-emitter", "maidenlane-cli"],
         within: &["daemons/replica/", "daemons/lib/"],
         except: &[],
         why: "daemons do not depend on each other, libraries on no daemon",
+    },
+    Absence {
+        words: &[
+            "maidenlane-tap",
+            "maidenlane-replica",
+            "maidenlane-cli",
+            "maidenlane-store",
+            "maidenlane-replay",
+        ],
+        within: &["daemons/emitter/"],
+        except: &["daemons/emitter/README.md"],
+        why: "an emitter needs no database, and daemons do not depend on each other",
     },
     Absence {
         words: &["maidenlane-wire", "maidenlane-log", "alloy", "tokio", "revm", "rocksdb", "rdkafka"],

@@ -6,6 +6,7 @@ mod bootstrap;
 mod clients;
 mod consensus;
 mod differ;
+mod emitter;
 mod feed;
 mod filters;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]

@@ -1,5 +1,6 @@
 //! A whole network in one directory: geth with the hook, tap, feed, replicas.
 
+mod emitter;
 mod fed;
 mod operator;
 mod source;

@@ -133,6 +133,26 @@ pub fn taking(replica: &str) -> String {
     replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1 }")
 }
 
+/// An emitter's settings: member of the group `emitter`, with nodes by name and address, impatient enough for tests.
+#[must_use]
+pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)]) -> String {
+    let node = |(name, address): &(&str, &str)| {
+        format!(
+            "{{ name = \"{name}\", address = {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text\n\
+             \x20   , timeout_ms = 2000, queueMax = 1024, lanes = 8, perSecond = None Natural }}",
+            text(Path::new(address))
+        )
+    };
+    let nodes: Vec<_> = nodes.iter().map(node).collect();
+    format!(
+        "{{ group = \"emitter\", upstreams = [ {} ]\n{}\
+         , lifetime_s = 600\n, hold_s = 5\n, againBlocks = 2\n, again_s = 5\n, retention_h = 1\n\
+         , pendingMax = 10000\n, pendingMax_MB = 64\n, maxSilence_ms = 15000\n}}\n",
+        nodes.join(", "),
+        shared(chain_id, carrier, state),
+    )
+}
+
 /// A replica's settings with filters that are known to all who have this key.
 #[must_use]
 pub fn sharing(replica: &str, key: &Path) -> String {

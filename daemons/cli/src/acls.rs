@@ -5,7 +5,6 @@
 
 /// Operations of a reader; every daemon also checks a topic's live settings when it starts. Each of these implies Describe.
 const READ: &[&str] = &["Read", "DescribeConfigs"];
-const WRITE: &[&str] = &["Write", "DescribeConfigs"];
 const BOTH: &[&str] = &["Read", "Write", "DescribeConfigs"];
 
 /// The consumer group that delivers transactions.
@@ -25,7 +24,9 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
         ("replica", BOTH, ["transactions", "filters"].map(of_chain).join(" ")),
         ("replica", &["Describe"], format!("--group {EMITTERS}")),
         ("emitter", READ, of_chain("transactions")),
-        ("emitter", WRITE, of_chain("outcomes")),
+        // It reads its own outcomes again, and the feed for what blocks hold.
+        ("emitter", BOTH, of_chain("outcomes")),
+        ("emitter", READ, of_feed("blocks")),
         ("emitter", &["Read"], format!("--group {EMITTERS}")),
     ];
     let command = |(daemon, operations, on): &(&str, &[&str], String)| {

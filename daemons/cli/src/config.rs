@@ -14,6 +14,7 @@ use crate::{error::Error, output::Output};
 pub(crate) enum Daemon {
     Tap,
     Replica,
+    Emitter,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +81,7 @@ impl Daemon {
         match self {
             Self::Tap => Functions::of::<maidenlane_tap::config::Settings>(),
             Self::Replica => Functions::of::<maidenlane_replica::config::Settings>(),
+            Self::Emitter => Functions::of::<maidenlane_emitter::config::Settings>(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The table of what is installed. A new daemon is one binary, one unit and its lines under `dhall`.
 
 /// Beside this program after a build.
-pub(super) const BINARIES: [&str; 3] = ["maidenlane", "maidenlane-tap", "maidenlane-replica"];
+pub(super) const BINARIES: [&str; 4] =
+    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter"];
 
 macro_rules! units {
     ($($name:literal => $to:literal),* $(,)?) => {
@@ -23,6 +24,7 @@ const UNITS: &[(&str, &str)] = units! {
     "maidenlane.target" => "lib/systemd/system/maidenlane.target",
     "maidenlane-tap@.service" => "lib/systemd/system/maidenlane-tap@.service",
     "maidenlane-replica@.service" => "lib/systemd/system/maidenlane-replica@.service",
+    "maidenlane-emitter@.service" => "lib/systemd/system/maidenlane-emitter@.service",
     "maidenlane-snapshot@.service" => "lib/systemd/system/maidenlane-snapshot@.service",
     "maidenlane-snapshot@.timer" => "lib/systemd/system/maidenlane-snapshot@.timer",
     "maidenlane.sysusers" => "lib/sysusers.d/maidenlane.conf",
@@ -33,6 +35,7 @@ const UNITS: &[(&str, &str)] = units! {
 const SETTINGS: &[(&str, &str)] = settings! {
     "package.dhall",
     "common.dhall",
+    "emitter.dhall",
     "replica.dhall",
     "tap.dhall",
     "types/Accept.dhall",
@@ -41,6 +44,8 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Begin.dhall",
     "types/BlockSource.dhall",
     "types/Chain.dhall",
+    "types/Credential.dhall",
+    "types/Emitter.dhall",
     "types/Feed.dhall",
     "types/Filters.dhall",
     "types/History.dhall",
@@ -64,6 +69,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Tap.dhall",
     "types/Tls.dhall",
     "types/Transactions.dhall",
+    "types/Upstream.dhall",
     "deploy/cluster/cluster.dhall",
     "deploy/cluster/package.dhall",
     "deploy/cluster/replica/1.dhall",
@@ -78,8 +84,10 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/one-machine/package.dhall",
     "deploy/one-machine/replica/main.dhall",
     "deploy/one-machine/tap/main.dhall",
+    "examples/full/emitter.dhall",
     "examples/full/replica.dhall",
     "examples/full/tap.dhall",
+    "examples/minimal/emitter.dhall",
     "examples/minimal/replica.dhall",
     "examples/minimal/tap.dhall",
 };

@@ -175,6 +175,16 @@ pub trait LogConsumer: Send {
     fn end(&mut self) -> Result<Offset, Error>;
 }
 
+/// Share of a group's partitions that a member holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Number that changes with the share, also where the same partitions come back: meanwhile another member may have
+    /// had them.
+    pub turn: u64,
+    /// The partitions, ascending.
+    pub partitions: Vec<u32>,
+}
+
 /// A member of a consumer group on one topic. Committed positions survive; a dead member's share is taken over.
 pub trait GroupConsumer: Send {
     /// Waits for entries and returns them as [`LogConsumer::read`], from the committed position of the partitions this
@@ -183,6 +193,12 @@ pub trait GroupConsumer: Send {
     /// # Errors
     /// As [`LogConsumer::read`].
     fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(u32, Entry)>, Error>;
+
+    /// The member's share as of its last [`GroupConsumer::read`]; empty while it holds nothing.
+    ///
+    /// # Errors
+    /// When the log's client has failed.
+    fn share(&mut self) -> Result<Share, Error>;
 
     /// Durably commits: everything up to and including `offset` of `partition` is done.
     ///

@@ -18,7 +18,7 @@ use super::consumer::{READING, entry};
 use super::ends::refuse_outside;
 use super::gather::{Rest, gather};
 use super::{Options, admin, failed, is_transient, signed, unsigned};
-use crate::{Entry, Error, GroupConsumer, Offset};
+use crate::{Entry, Error, GroupConsumer, Offset, Share};
 
 /// A member of a consumer group.
 pub struct Group {
@@ -182,6 +182,15 @@ impl Group {
 impl GroupConsumer for Group {
     fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(u32, Entry)>, Error> {
         gather(self, |this| &mut this.rest, Self::poll, |(_, entry)| entry.payload.len(), (max_bytes, wait))
+    }
+
+    fn share(&mut self) -> Result<Share, Error> {
+        let assigned = self.client.assignment().map_err(|error| self.failed("assignment", error))?;
+        let assigned = assigned.elements();
+        let mut partitions: Vec<u32> =
+            assigned.iter().filter_map(|one| u32::try_from(one.partition()).ok()).collect();
+        partitions.sort_unstable();
+        Ok(Share { turn: self.rebalances, partitions })
     }
 
     fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error> {

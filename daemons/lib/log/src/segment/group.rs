@@ -12,7 +12,7 @@ use super::consumer::Reader;
 use super::files::{self, LOCK, failed};
 use super::mark::{Mark, MarkFile};
 use super::topic::{Topic, refuse_bad_name};
-use crate::{Entry, Error, From, GroupConsumer, Offset, Watch};
+use crate::{Entry, Error, From, GroupConsumer, Offset, Share as Held, Watch};
 
 /// Interval at which a standby tries for the lock.
 const STANDBY_LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -128,6 +128,13 @@ impl GroupConsumer for Group {
                 return Ok(entries);
             }
         }
+    }
+
+    fn share(&mut self) -> Result<Held, Error> {
+        // Once active, a member stays so until it ends.
+        let Some(active) = &self.active else { return Ok(Held::default()) };
+        let partitions = active.shares.iter().map(|share| share.partition).collect();
+        Ok(Held { turn: 1, partitions })
     }
 
     fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error> {

@@ -1,17 +1,17 @@
 //! Conformance cases: one function per promise of the traits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use maidenlane_log::{
-    Append, Backend, Entry, Error, From, LogConsumer, LogProducer, Offset, TopicNeeds, TopicOptions,
+    Append, Backend, Entry, Error, From, LogConsumer, LogProducer, Offset, Share, TopicNeeds, TopicOptions,
 };
 
 use super::{SOON, broker::Broker};
 
 type Case = fn(&Backend, &str);
 
-pub(crate) const ALL: [(&str, Case); 13] = [
+pub(crate) const ALL: [(&str, Case); 14] = [
     ("append-and-read", append_and_read),
     ("seek", seek),
     ("outside", outside),
@@ -23,6 +23,7 @@ pub(crate) const ALL: [(&str, Case); 13] = [
     ("creation", creation),
     ("no-topic", no_topic),
     ("group-positions", group_positions),
+    ("group-shares", group_shares),
     ("unconsumed", unconsumed),
     ("hazards", hazards),
 ];
@@ -318,6 +319,36 @@ fn group_positions(backend: &Backend, topic: &str) {
     assert_eq!(take("two", 3), offsets, "groups do not share positions");
     let mut member = backend.group(topic, "one").unwrap();
     assert!(member.commit(0, Offset(0)).is_err(), "a commit of what was never handed out");
+}
+
+fn group_shares(backend: &Backend, topic: &str) {
+    create(backend, topic, &TopicOptions { partitions: 4, ..TopicOptions::default() });
+    let mut members = [(); 2].map(|()| backend.group(topic, "sharers").unwrap());
+    assert!(members[0].share().unwrap().partitions.is_empty(), "nothing before the first read");
+    let all = [0, 1, 2, 3];
+    let deadline = Instant::now() + SOON;
+    let mut shares = Vec::new();
+    while shares.iter().flat_map(|share: &Share| share.partitions.clone()).collect::<BTreeSet<_>>().len() < 4
+    {
+        assert!(Instant::now() < deadline, "{shares:?}");
+        shares = Vec::new();
+        for member in &mut members {
+            member.read(1, Duration::from_millis(200)).unwrap();
+            shares.push(member.share().unwrap());
+        }
+    }
+    let [first, mut second] = members;
+    let before = second.share().unwrap();
+    drop(first);
+    let taken_over = loop {
+        assert!(Instant::now() < deadline, "the second does not take over");
+        second.read(1, Duration::from_millis(200)).unwrap();
+        let share = second.share().unwrap();
+        if share.partitions == all {
+            break share;
+        }
+    };
+    assert_eq!(taken_over.turn == before.turn, before.partitions == all, "{before:?} {taken_over:?}");
 }
 
 fn unconsumed(backend: &Backend, topic: &str) {

@@ -1,0 +1,88 @@
+//! Settings of the nodes that get the transactions.
+
+use crate::upstream::Settings;
+use crate::upstream::link::{Address, Proof};
+use maidenlane_config::listeners::SecretFile;
+use maidenlane_config::{Checker, StaticType, shapes};
+use maidenlane_jsonrpc::client::Endpoint;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// A node that transactions are sent to.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct UpstreamRaw {
+    /// Name in outcomes, metrics and `/status`.
+    pub name: String,
+    /// `http://`, `https://`, `ws://` or `wss://`, or the absolute path of an IPC socket.
+    pub address: String,
+    /// File with what lets us in.
+    pub credential: Option<CredentialRaw>,
+    /// PEM file of the authorities that sign its certificate; `None` for the system's.
+    pub ca: Option<String>,
+    /// Time for an answer; without one the transaction is sent again.
+    pub timeout_ms: u64,
+    /// Requests that may wait for it; what is more is sent later.
+    pub queueMax: u64,
+    /// Requests at one time. Each sender's go one after the other.
+    pub lanes: u64,
+    /// Requests per second; `None` for any number.
+    pub perSecond: Option<u64>,
+}
+
+/// Credential in the `Authorization` header: a file, `{credential:NAME}` or an absolute path.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum CredentialRaw {
+    /// A bearer token.
+    Bearer(String),
+    /// The key of HS256 JWTs, in hex.
+    Jwt(String),
+}
+
+/// Validates the nodes: at least one, and their names differ.
+pub(super) fn upstreams(raw: &[UpstreamRaw], checker: &mut Checker) -> Option<Vec<Settings>> {
+    if raw.is_empty() {
+        checker.wrong("upstreams", "expected at least one node");
+        return None;
+    }
+    let mut names = BTreeSet::new();
+    let mut found = Vec::new();
+    for (index, one) in raw.iter().enumerate() {
+        let valid = checker.inside(&format!("upstreams[{index}]"), |checker| {
+            if !names.insert(&one.name) {
+                checker.wrong("name", format_args!("`{}` is the name of another node", one.name));
+            }
+            upstream(one, checker)
+        });
+        found.push(valid);
+    }
+    found.into_iter().collect()
+}
+
+fn upstream(raw: &UpstreamRaw, checker: &mut Checker) -> Option<Settings> {
+    let name = shapes::word("name", &raw.name, checker);
+    let endpoint = checker.take("address", raw.address.parse::<Endpoint>());
+    let credential = match &raw.credential {
+        Some(CredentialRaw::Bearer(file)) => {
+            SecretFile::parse("credential", file, checker).map(|file| Some(Proof::Bearer(file)))
+        }
+        Some(CredentialRaw::Jwt(file)) => {
+            SecretFile::parse("credential", file, checker).map(|file| Some(Proof::Jwt(file)))
+        }
+        None => Some(None),
+    };
+    let ca = match &raw.ca {
+        Some(file) => SecretFile::parse("ca", file, checker).map(Some),
+        None => Some(None),
+    };
+    let timeout = shapes::millis("timeout_ms", raw.timeout_ms, 100..=60_000, checker);
+    let queue_max = checker.within("queueMax", raw.queueMax, 1..=100_000);
+    let lanes = checker.within("lanes", raw.lanes, 1..=256);
+    let per_s = match raw.perSecond {
+        Some(calls) => checker.within("perSecond", calls, 1..=1_000_000).map(Some),
+        None => Some(None),
+    };
+    let (credential, ca) = (credential?, ca?);
+    let address = Address { endpoint: endpoint?, credential, ca, timeout: timeout?, lanes: lanes? };
+    Some(Settings { name: name?, address, queue_max: queue_max?, per_s: per_s? })
+}

@@ -1,0 +1,106 @@
+//! Test that the emitter's settings and the files under `dhall/` agree.
+
+#![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
+
+use maidenlane_config::load;
+use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
+use maidenlane_emitter::config::{CredentialRaw, EmitterRaw, Settings, UpstreamRaw};
+use maidenlane_emitter::turn::Terms;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn dhall() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dhall")
+}
+
+#[test]
+fn the_type_is_the_committed_one() {
+    let update = maidenlane_service::env("UPDATE_DHALL").is_some();
+    for file in [
+        TypeFile::of::<EmitterRaw>("Emitter"),
+        TypeFile::of::<UpstreamRaw>("Upstream"),
+        TypeFile::of::<CredentialRaw>("Credential"),
+    ] {
+        file.check(&dhall().join("types"), update).unwrap();
+    }
+}
+
+#[test]
+fn the_minimal_example_gets_the_defaults() {
+    let settings = load::<Settings>(&dhall().join("examples/minimal/emitter.dhall")).unwrap().settings;
+    assert_eq!(settings.transactions_topic, "maidenlane.mainnet.transactions");
+    assert_eq!(settings.outcomes_topic, "maidenlane.mainnet.outcomes");
+    assert_eq!(settings.feed_topic, "maidenlane.mainnet.a.blocks");
+    assert_eq!(settings.group, "maidenlane-emitter", "the default of replicas");
+    let terms = Terms { hold_ms: 60_000, lifetime_ms: 10_800_000, again_blocks: 10, again_ms: 300_000 };
+    assert_eq!((settings.terms, settings.silence_max), (terms, Duration::from_secs(15)));
+    assert_eq!(settings.upstreams[0].address.endpoint.to_string(), "/run/geth/geth.ipc");
+}
+
+#[test]
+fn the_full_example_explains_every_field() {
+    let defaults = format!(
+        "let M = {}/package.dhall in M.Emitter.default // {{ chain = M.Chain.default, feed = M.Feed.default // \
+         {{ log = M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, upstreams = \
+         M.Upstream.default }}",
+        dhall().canonicalize().unwrap().display()
+    );
+    assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
+    load::<Settings>(&dhall().join("examples/full/emitter.dhall")).unwrap();
+}
+
+#[test]
+fn normal_form_loads_as_the_same_settings() {
+    let full = load::<Settings>(&dhall().join("examples/full/emitter.dhall")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let alone = dir.path().join("emitter.dhall");
+    std::fs::write(&alone, full.version.normal::<Settings>()).unwrap();
+    let alone = load::<Settings>(&alone).unwrap();
+    assert_eq!((alone.settings, alone.version), (full.settings, full.version));
+}
+
+#[test]
+fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
+    let dir = tempfile::tempdir().unwrap();
+    round_trip::<Settings>(dir.path(), 40).unwrap();
+}
+
+/// Loads the minimal example with `piece` replaced `by` and returns what is text after the file's name.
+fn problems_of(piece: &str, by: &str) -> String {
+    let text = std::fs::read_to_string(dhall().join("examples/minimal/emitter.dhall")).unwrap();
+    assert!(text.contains(piece), "{piece}");
+    let package = dhall().join("package.dhall").canonicalize().unwrap();
+    let text = text.replace("../../package.dhall", package.to_str().unwrap()).replace(piece, by);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("emitter.dhall");
+    std::fs::write(&path, text).unwrap();
+    let text = load::<Settings>(&path).unwrap_err().to_string();
+    text.lines().skip(1).map(str::trim).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_lifetime_that_the_topics_do_not_outlast_is_refused() {
+    let state = ", stateDir";
+    let refused = problems_of(state, ", retention_h = 12, lifetime_s = 10800, hold_s = 0, stateDir");
+    assert_eq!(refused, "hold_s: expected 1 to 3600, found 0");
+    let refused = problems_of(state, ", retention_h = 12, stateDir");
+    assert_eq!(
+        refused,
+        "lifetime_s: must be less than a quarter of retention_h, 10800: what is on its way is read from the topics \
+         again"
+    );
+}
+
+#[test]
+fn nodes_have_names_of_their_own_and_addresses_that_lead_somewhere() {
+    let node = "[ M.Upstream::{ name = \"master\", address = \"/run/geth/geth.ipc\" } ]";
+    let refused =
+        problems_of(node, &format!("{node} # [ M.Upstream::{{ name = \"master\", address = \"geth\" }} ]"));
+    assert_eq!(
+        refused,
+        "upstreams[1].name: `master` is the name of another node; upstreams[1].address: read address geth: want \
+         http://, https://, ws:// or wss:// with a host and no password, or the absolute path of an IPC socket"
+    );
+    let refused = problems_of(node, "[] : List M.Upstream.Type");
+    assert_eq!(refused, "upstreams: expected at least one node");
+}

@@ -1,0 +1,9 @@
+{ address : Text
+, ca : Optional Text
+, credential : Optional < Bearer : Text | Jwt : Text >
+, lanes : Natural
+, name : Text
+, perSecond : Optional Natural
+, queueMax : Natural
+, timeout_ms : Natural
+}
