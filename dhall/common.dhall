@@ -38,7 +38,7 @@
     , behindProxy = False
     , http = True
     , webSocket = True
-    , namespaces = [ "eth", "net", "web3", "txpool", "ethercattle" ]
+    , namespaces = [ "eth", "net", "web3", "txpool", "ethercattle", "maidenlane" ]
     , origins = [] : List Text
     , hosts = [ "localhost" ]
     , tls = None ./types/Tls.dhall

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
 mod crooked;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

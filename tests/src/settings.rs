@@ -92,7 +92,7 @@ pub fn proving(settings: &str) -> String {
 
 /// Everything to everybody on this machine.
 const LISTENER: &str = "{ name = \"rpc\", listen = \"127.0.0.1:0\", socketMode = \"0600\", behindProxy = False, http = True\n\
-    \x20   , webSocket = True, namespaces = [ \"eth\", \"net\", \"web3\", \"txpool\", \"debug\", \"trace\", \"ethercattle\" ]\n\
+    \x20   , webSocket = True, namespaces = [ \"eth\", \"net\", \"web3\", \"txpool\", \"debug\", \"trace\", \"ethercattle\", \"maidenlane\" ]\n\
     \x20   , origins = [] : List Text, hosts = [ \"localhost\" ]\n\
     \x20   , tls = None { certificate : Text, clientCa : Optional Text, key : Text }\n\
     \x20   , access = [] : List { name : Text, proof : < Bearer : Text | Certificate : Text | Jwt : Text >\n\
@@ -151,6 +151,12 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
         nodes.join(", "),
         shared(chain_id, carrier, state),
     )
+}
+
+/// A replica's settings with what became of transactions.
+#[must_use]
+pub fn telling(replica: &str) -> String {
+    replica.replace("None { keep_h : Natural }", "Some { keep_h = 1 }")
 }
 
 /// A replica's settings with filters that are known to all who have this key.

@@ -350,7 +350,9 @@ impl Flight {
     fn tell(&self, turn: &mut Turn<'_>, fate: Fate) {
         let fate = shortened(fate);
         let (hash, sender, round) = (self.tx.hash, self.tx.sender, self.round);
-        let outcome = Outcome { hash, sender, round, fate, raw: None, at_ms: turn.now.unix_ms };
+        // Who tells of it need not look for it elsewhere; there are few.
+        let raw = matches!(fate, Fate::Rejected { .. }).then(|| self.tx.without_blobs());
+        let outcome = Outcome { hash, sender, round, fate, raw, at_ms: turn.now.unix_ms };
         turn.actions.push(Action::Tell(outcome));
     }
 }

@@ -6,6 +6,7 @@
 //! stands in the partition of another sender, would give somebody else's transaction a verdict.
 
 use alloy::consensus::Transaction as _;
+use alloy::eips::eip2718::Encodable2718 as _;
 use maidenlane_chain::transaction::signer;
 use maidenlane_chain::{Address, B256, Bytes};
 use maidenlane_ethjson::raw;
@@ -27,6 +28,17 @@ pub struct Sound {
     pub nonce: u64,
     /// Form in which nodes take it.
     pub raw: Bytes,
+}
+
+impl Sound {
+    /// Form in which a block holds it.
+    #[must_use]
+    pub fn without_blobs(&self) -> Bytes {
+        match raw::decode(self.raw.clone()) {
+            Ok(sent) if sent.blobs.is_some() => sent.tx.encoded_2718().into(),
+            _ => self.raw.clone(),
+        }
+    }
 }
 
 /// Fault of an entry.

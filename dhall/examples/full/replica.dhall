@@ -64,7 +64,7 @@ in  M.Replica::{
           -- WebSockets are. Default True.
           , webSocket = True
           -- What is served; debug and trace cost much more than they are paid.
-          -- Default [ "eth", "net", "web3", "txpool", "ethercattle" ].
+          -- Default [ "eth", "net", "web3", "txpool", "ethercattle", "maidenlane" ].
           , namespaces = [ "eth", "net", "web3" ]
           -- Web pages that may read answers and open WebSockets, as "https://app.example" or "*"; without any, pages
           -- of this machine may open WebSockets. Default [].

@@ -29,7 +29,7 @@ pub struct Outcome {
     pub round: u64,
     /// Change of the transaction's fate.
     pub fate: Fate,
-    /// The whole transaction, where the topic of transactions does not hold it.
+    /// The transaction as a block would hold it, of one that is rejected.
     pub raw: Option<Bytes>,
     /// Unix time in milliseconds at which this was written.
     pub at_ms: u64,
