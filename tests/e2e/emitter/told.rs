@@ -1,4 +1,4 @@
-//! What became of transactions, as a replica tells it to those who ask and to those who subscribe.
+//! Fates of transactions, as a replica tells them to those who ask and to those who subscribe.
 
 use maidenlane_tests::{
     rpc::{Client, quantity},
