@@ -309,6 +309,32 @@ fn another_emitter_goes_on_where_a_machine_was_lost() {
 }
 
 #[test]
+fn two_emitters_share_the_work_and_take_over_from_each_other() {
+    let mut world = World::new(Carrier::Kafka);
+    let url = world.url();
+    let mut emitters = ["emitter-0", "emitter-1"].map(|name| world.started(name, &[("geth", &url)]));
+    let mut hashes = Vec::new();
+    for round in 0..4 {
+        // Whichever holds the sender's partition, it is killed once.
+        emitters[round % 2].kill();
+        hashes.extend((0..5).map(|value| world.send(&json!({"value": format!("{value:#x}")}))));
+        world.meets(hashes.last().unwrap(), "Mined");
+        emitters[round % 2].start().unwrap();
+        hashes.push(world.send(&json!({"value": "0x1"})));
+    }
+    for hash in &hashes {
+        world.meets(hash, "Mined");
+        let fates = world.fates(hash);
+        let each_once = fates.iter().collect::<BTreeSet<_>>().len() == fates.len();
+        assert!(each_once && !fates.contains(&"Rejected"), "{hash}: {fates:?}");
+    }
+    for emitter in &mut emitters {
+        emitter.stop().unwrap();
+        assert_eq!(emitter.errors(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn what_geth_refuses_is_rejected_in_its_words() {
     let mut world = World::new(Carrier::Segment);
     let url = world.url();

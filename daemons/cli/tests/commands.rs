@@ -418,6 +418,8 @@ fn install_puts_everything_in_place_or_nothing() {
     fs::write(dir.path().join("maidenlane-tap"), "tap").unwrap();
     check_program(&program, &install, "", Err((75, &["find", "maidenlane-replica"])));
     fs::write(dir.path().join("maidenlane-replica"), "replica").unwrap();
+    check_program(&program, &install, "", Err((75, &["find", "maidenlane-emitter"])));
+    fs::write(dir.path().join("maidenlane-emitter"), "emitter").unwrap();
     let unit = "opt/m/lib/systemd/system/maidenlane-tap@.service";
     check_program(&program, &format!("{install} --dry-run"), "", Ok(&[unit]));
     assert!(!root.exists(), "a dry run or a failure wrote something");

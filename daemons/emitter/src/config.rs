@@ -36,7 +36,7 @@ pub struct EmitterRaw {
     pub again_s: u64,
     /// Least retention of the topics of transactions and outcomes.
     pub retention_h: u64,
-    /// Transactions on their way beyond which no more are taken out of the log.
+    /// Transactions that no block holds yet beyond which no more are taken out of the log.
     pub pendingMax: u64,
     /// Bytes of them, likewise.
     pub pendingMax_MB: u64,

@@ -171,8 +171,8 @@ impl Deliver {
 
     /// True while no more entries are wanted.
     fn is_full(&self) -> bool {
-        let (count, bytes) = self.room;
-        self.pending.len() >= count || self.pending.bytes() >= bytes
+        let ((count, bytes), (most, most_bytes)) = (self.pending.undecided(), self.room);
+        count >= most || bytes >= most_bytes
     }
 
     fn of_feed(&mut self, news: follow::News) {
@@ -273,8 +273,9 @@ impl Deliver {
     /// Tells status, metrics and readiness.
     fn report(&self) {
         let pending = &self.pending;
-        self.gauges.pending.set(signed(pending.len()));
-        self.gauges.pending_bytes.set(signed(pending.bytes()));
+        let (undecided, bytes) = pending.undecided();
+        self.gauges.pending.set(signed(undecided));
+        self.gauges.pending_bytes.set(signed(bytes));
         self.gauges.open.set(signed(pending.open()));
         self.gauges.fresh.set(i64::from(self.seen.fresh));
         let mut nodes = serde_json::Map::new();
@@ -306,7 +307,7 @@ impl Deliver {
             "held": stage(|stage| *stage == Stage::Held),
             "pending": stage(|stage| *stage == Stage::Pending),
             "decided": stage(|stage| matches!(stage, Stage::Decided { .. })),
-            "bytes": pending.bytes(),
+            "bytes": bytes,
             "oldestOffered_s": waits_s,
             "openEntries": pending.open(),
             "partitions": self.seen.partitions,

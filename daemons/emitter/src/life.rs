@@ -128,7 +128,7 @@ impl Flight {
         if let Some((block, by)) = decided {
             self.decided(turn, block, by);
         }
-        if !matches!(self.stage, Stage::Decided { .. }) {
+        if self.is_open() {
             self.broadcast(turn);
         }
     }
@@ -190,7 +190,7 @@ impl Flight {
         if !class.has_it() {
             return self.refused(turn);
         }
-        if !self.told.accepted && !matches!(self.stage, Stage::Decided { .. }) {
+        if !self.told.accepted && self.is_open() {
             (self.told.accepted, self.was_taken) = (true, true);
             self.tell(turn, Fate::Accepted);
         }
@@ -308,7 +308,7 @@ impl Flight {
         if is_due && matches!(self.stage, Stage::Pending | Stage::Held) {
             self.broadcast(turn);
         }
-        if !matches!(self.stage, Stage::Decided { .. }) {
+        if self.is_open() {
             for upstream in 0..self.tries.len() {
                 if let Some(ask) = self.tries.get(upstream).and_then(|one| one.due(now)) {
                     self.ask(turn, upstream, ask);
@@ -338,9 +338,14 @@ impl Flight {
     /// A node proved to be of the right chain: it gets what it was not given before.
     pub(crate) fn welcome(&mut self, turn: &mut Turn<'_>, upstream: usize) {
         let is_new = self.tries.get(upstream).is_some_and(|one| one.class().is_none());
-        if is_new && !matches!(self.stage, Stage::Decided { .. }) {
+        if is_new && self.is_open() {
             self.ask(turn, upstream, Ask::Send);
         }
+    }
+
+    /// True while no block has decided.
+    pub(crate) const fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Decided { .. })
     }
 
     const fn held_until_ms(&self, turn: &Turn<'_>) -> u64 {

@@ -26,7 +26,7 @@ pub struct Gauges {
     /// Nodes of the right chain.
     right: Family<Labels, Gauge>,
     first_accept: Histogram,
-    /// Transactions on their way.
+    /// Transactions on their way that no block has decided.
     pub pending: Gauge,
     /// Bytes of them.
     pub pending_bytes: Gauge,
@@ -59,8 +59,8 @@ impl Gauges {
             to.register("upstream_right", "1 for a node that told the right chain", all.right);
             let help = "Time from a transaction's entry to the first node that has it";
             to.register("first_accept_seconds", help, all.first_accept);
-            to.register("pending", "Transactions on their way", all.pending);
-            to.register("pending_bytes", "Bytes of the transactions on their way", all.pending_bytes);
+            to.register("pending", "Transactions on their way that no block has decided", all.pending);
+            to.register("pending_bytes", "Bytes of them", all.pending_bytes);
             to.register("open_entries", "Entries that hold the committed positions", all.open);
             to.register("feed_fresh", "1 while the feed tells what the chain is", all.fresh);
         });

@@ -8,7 +8,6 @@
 
 mod blocks;
 
-use crate::answer::Ask;
 use crate::life::{End, Flight, Stage};
 use crate::position::Positions;
 use crate::rebuild::{Ended, Rebuilt};
@@ -56,7 +55,8 @@ pub struct Pending {
     /// Outcomes told, and how many of them are durable.
     told: u64,
     durable: u64,
-    bytes: usize,
+    /// Transactions that no block has decided, and their bytes.
+    undecided: (usize, usize),
     recent: Recent,
     fresh: bool,
     actions: Vec<Action>,
@@ -80,7 +80,7 @@ impl Pending {
             positions: BTreeMap::new(),
             told: 0,
             durable: 0,
-            bytes: 0,
+            undecided: (0, 0),
             recent: Recent::default(),
             fresh: false,
             actions: Vec::new(),
@@ -230,10 +230,11 @@ impl Pending {
         self.flights.is_empty()
     }
 
-    /// Bytes of the transactions on their way.
+    /// Transactions that no block has decided, and their bytes. The others only wait for finality, which takes as long as it
+    /// takes, and are no reason to take fewer out of the log.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.bytes
+    pub const fn undecided(&self) -> (usize, usize) {
+        self.undecided
     }
 
     /// The transactions on their way.
@@ -275,6 +276,7 @@ impl Pending {
         let Self { terms, names, standings, recent, fresh, actions, .. } = self;
         let Some(flight) = self.flights.get_mut(&hash) else { return };
         let (before, had_it) = (actions.len(), flight.told.accepted);
+        let was_open = flight.is_open();
         let mut turn = Turn { now, terms, names, standings, head: recent.head(), fresh: *fresh, actions };
         let end = step(flight, &mut turn);
         let due = flight.due_ms(&turn);
@@ -282,8 +284,12 @@ impl Pending {
         self.told += told.iter().filter(|action| matches!(action, Action::Tell(_))).count() as u64;
         let is_settled = end.is_some() || flight.stage != Stage::Offered;
         let (partition, round) = (flight.partition, flight.round);
+        let (is_open, bytes) = (flight.is_open(), flight.tx.raw.len());
         let offsets = if is_settled { std::mem::take(&mut flight.offsets) } else { Vec::new() };
         let closes = (flight.told.accepted && !had_it).then_some((flight.tx.sender, flight.tx.nonce));
+        if was_open != is_open {
+            self.count(is_open, bytes);
+        }
         match end {
             Some(end) => {
                 self.remove(hash);
@@ -341,7 +347,9 @@ impl Pending {
         let tx = &flight.tx;
         self.ended.remove(&tx.hash);
         self.by_nonce.insert((tx.sender, tx.nonce, tx.hash));
-        self.bytes = self.bytes.saturating_add(tx.raw.len());
+        if flight.is_open() {
+            self.count(true, flight.tx.raw.len());
+        }
         self.flights.insert(tx.hash, flight);
     }
 
@@ -349,10 +357,21 @@ impl Pending {
         let Some(flight) = self.flights.remove(&hash) else { return };
         let tx = &flight.tx;
         self.by_nonce.remove(&(tx.sender, tx.nonce, hash));
-        self.bytes = self.bytes.saturating_sub(tx.raw.len());
+        if flight.is_open() {
+            self.count(false, flight.tx.raw.len());
+        }
         if let Some(due) = self.due_of.remove(&hash) {
             self.due.remove(&(due, hash));
         }
+    }
+
+    /// Counts a transaction among the undecided ones, or no longer.
+    const fn count(&mut self, is_open: bool, bytes: usize) {
+        let (count, sum) = self.undecided;
+        self.undecided = match is_open {
+            true => (count.saturating_add(1), sum.saturating_add(bytes)),
+            false => (count.saturating_sub(1), sum.saturating_sub(bytes)),
+        };
     }
 
     fn plan(&mut self, hash: B256, due: u64) {
@@ -369,14 +388,6 @@ impl Pending {
             let Some(oldest) = self.ended_order.pop_front() else { return };
             self.ended.remove(&oldest);
         }
-    }
-}
-
-impl Action {
-    /// True for a question of this kind to this node.
-    #[must_use]
-    pub fn asks(&self, wanted: Ask, node: usize) -> bool {
-        matches!(self, Self::Ask { upstream, ask, .. } if *ask == wanted && *upstream == node)
     }
 }
 

@@ -63,7 +63,7 @@ in  M.Emitter::{
     , again_s = 300
     -- Topics that keep transactions or outcomes for less are refused. Default 168.
     , retention_h = 168
-    -- Transactions on their way beyond which no more are taken out of the log. Default 100000.
+    -- Transactions that no block holds yet beyond which no more are taken out of the log. Default 100000.
     , pendingMax = 100000
     -- Megabytes of them, likewise. Default 256.
     , pendingMax_MB = 256

@@ -496,7 +496,10 @@ fn of_a_lost_partition_nothing_is_said_any_more() {
     scene.both(&one, Class::Accepted);
     scene.change(&[], &[holding(block(1, b'x'), &[&one])], 1);
     scene.pass(TERMS.lifetime_ms * 2);
-    assert_eq!((scene.all_told().as_str(), scene.committed.len(), scene.set.bytes()), ("Received0", 0, 0));
+    assert_eq!(
+        (scene.all_told().as_str(), scene.committed.len(), scene.set.undecided()),
+        ("Received0", 0, (0, 0))
+    );
 }
 
 #[test]
@@ -512,6 +515,21 @@ fn a_position_waits_for_what_was_told_before_it() {
     assert_eq!(scene.set.take_actions(), [], "the verdict is not durable");
     scene.set.made_durable(3);
     assert_eq!(scene.set.take_actions(), [Action::Commit { partition: 0, offset: 3 }]);
+}
+
+#[test]
+fn what_a_block_holds_takes_no_room_until_it_leaves() {
+    let (mut scene, one, two) = (Scene::new(), tx(1, 7, 0), tx(2, 7, 0));
+    scene.come(&one);
+    scene.come(&two);
+    assert_eq!(scene.set.undecided(), (2, 6));
+    scene.change(&[], &[holding(block(1, b'x'), &[&one])], 0);
+    assert_eq!((scene.set.undecided(), scene.set.len()), ((1, 3), 2));
+    scene.change(&[block(1, b'x')], &[], 0);
+    assert_eq!(scene.set.undecided(), (2, 6));
+    scene.change(&[], &[holding(block(1, b'y'), &[&one])], 1);
+    scene.both(&two, Class::Invalid);
+    assert_eq!((scene.set.undecided(), scene.set.len()), ((0, 0), 0));
 }
 
 #[test]
