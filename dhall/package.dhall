@@ -16,6 +16,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History
+    , Answer = replica.Answer
+    , Verdict = replica.Verdict
     , Backfill = replica.Backfill
     , Outcomes = replica.Outcomes
     , BlockSource = replica.BlockSource

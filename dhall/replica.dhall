@@ -7,6 +7,8 @@ let Backfill = ./types/Backfill.dhall
 
 let Transactions = ./types/Transactions.dhall
 
+let Answer = ./types/Answer.dhall
+
 let Filters = ./types/Filters.dhall
 
 let Outcomes = ./types/Outcomes.dhall
@@ -65,7 +67,11 @@ in  { Type = ./types/Replica.dhall
       , default = { region = "us-east-1", prefix = "", ca = None Text }
       }
     , Accept =
-      { Type = ./types/Accept.dhall, default.group = "maidenlane-emitter" }
+      { Type = ./types/Accept.dhall
+      , default = { group = "maidenlane-emitter", answer = Answer.Stored }
+      }
+    , Answer
+    , Verdict = { Type = ./types/Verdict.dhall, default.wait_ms = 300 }
     , default =
       { rpc = Rpc::{=}
       , history = History.All

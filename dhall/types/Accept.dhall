@@ -1,1 +1,4 @@
-{ group : Text, retention_h : Natural }
+{ answer : < Stored | Verdict : { wait_ms : Natural } >
+, group : Text
+, retention_h : Natural
+}

@@ -86,6 +86,11 @@
     }
 , stateDir : Text
 , storeCache_MB : Natural
-, transactions : < Accept : { group : Text, retention_h : Natural } | Refuse >
+, transactions : < Accept : { answer : < Stored | Verdict : { wait_ms : Natural } >
+        , group : Text
+        , retention_h : Natural
+        }
+    | Refuse
+    >
 , undoBlocks : Natural
 }

@@ -1,1 +1,6 @@
-< Accept : { group : Text, retention_h : Natural } | Refuse >
+< Accept : { answer : < Stored | Verdict : { wait_ms : Natural } >
+    , group : Text
+    , retention_h : Natural
+    }
+| Refuse
+>

@@ -113,7 +113,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , writeTimeout_ms = 30000, ping_ms = 30000, messagesMax = 16, subscriptionsMax = 1000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
-         , transactions = < Accept : {{ group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
+         , transactions = < Accept : {{ answer : < Stored | Verdict : {{ wait_ms : Natural }} >, group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
          , snapshots = {{ sources = [] : List {REPOSITORY}, target = None {REPOSITORY}\n\
          \x20 , maxRate_MB_per_s = None Natural }}\n\
@@ -130,7 +130,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
 /// A replica's settings with transactions taken, for the consumer group `emitter`.
 #[must_use]
 pub fn taking(replica: &str) -> String {
-    replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1 }")
+    replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1, answer = < Stored | Verdict : { wait_ms : Natural } >.Stored }")
 }
 
 /// An emitter's settings: member of the group `emitter`, with nodes by name and address, impatient enough for tests.
@@ -157,6 +157,12 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
 #[must_use]
 pub fn telling(replica: &str) -> String {
     replica.replace("None { keep_h : Natural }", "Some { keep_h = 1 }")
+}
+
+/// The same, where whoever sends a transaction waits for a node's verdict.
+#[must_use]
+pub fn judging(replica: &str) -> String {
+    telling(replica).replace("Natural } >.Stored", "Natural } >.Verdict { wait_ms = 10000 }")
 }
 
 /// A replica's settings with filters that are known to all who have this key.

@@ -79,6 +79,24 @@ pub struct AcceptRaw {
     pub retention_h: u64,
     /// Consumer group that delivers the transactions.
     pub group: String,
+    /// When a client gets its answer.
+    pub answer: AnswerRaw,
+}
+
+/// Time of the answer to a client that sent a transaction.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub enum AnswerRaw {
+    /// Once the transaction is durable in the log.
+    Stored,
+    /// Once a node has accepted or refused it too, or this time is over; wants `outcomes`.
+    Verdict(VerdictRaw),
+}
+
+/// Wait for a verdict.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct VerdictRaw {
+    /// Longest wait; after it the answer is the hash.
+    pub wait_ms: u64,
 }
 
 /// Outcomes of transactions, from the topic `<prefix>.<chain>.outcomes` of the feed's log.
@@ -170,7 +188,8 @@ impl maidenlane_config::Settings for Settings {
         let backfill = checker.inside("backfill", |checker| backfill::plan(raw.backfill.as_ref(), checker));
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
-        let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
+        let accept = checker
+            .inside("transactions", |checker| accept(&raw.transactions, raw.outcomes.is_some(), checker));
         let rpc = checker.inside("rpc", |checker| rpc::validate(&raw.rpc, checker));
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let admin = daemon.as_ref().map(|daemon| daemon.admin);
@@ -195,7 +214,7 @@ impl maidenlane_config::Settings for Settings {
         let topic = feed.outcomes_topic;
         let outcomes = outcomes?.map(|keep| outcomes::Settings { topic, keep });
         let topic = feed.transactions_topic;
-        let transactions = accept?.map(|(group, retention)| submission::Settings { topic, group, retention });
+        let transactions = accept?.map(|accepted| submission::Settings { topic, ..accepted });
         Some(Self {
             chain_id: raw.chain.id,
             genesis,
@@ -259,12 +278,34 @@ fn past(field: &str, raw: &HistoryRaw, checker: &mut Checker) -> Option<Past> {
     }
 }
 
-/// Consumer group and retention, where transactions are taken.
-fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<(String, Duration)>> {
+/// Settings of transactions, where they are taken, but for their topic.
+fn accept(
+    raw: &TransactionsRaw,
+    has_outcomes: bool,
+    checker: &mut Checker,
+) -> Option<Option<submission::Settings>> {
     let TransactionsRaw::Accept(raw) = raw else { return Some(None) };
+    let verdict_wait = match &raw.answer {
+        AnswerRaw::Stored => Some(None),
+        AnswerRaw::Verdict(_) if !has_outcomes => {
+            checker.wrong(
+                "answer",
+                "a verdict comes with `outcomes`, which are None: set them, or `Stored` here",
+            );
+            None
+        }
+        AnswerRaw::Verdict(verdict) => checker
+            .inside("answer", |checker| shapes::millis("wait_ms", verdict.wait_ms, 1..=10_000, checker))
+            .map(Some),
+    };
     let group = shapes::word("group", &raw.group, checker);
     let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
-    Some(Some((group?, Duration::from_secs(hours? * 3_600))))
+    Some(Some(submission::Settings {
+        topic: String::new(),
+        group: group?,
+        retention: Duration::from_secs(hours? * 3_600),
+        verdict_wait: verdict_wait?,
+    }))
 }
 
 /// Age at which outcomes are dropped, where they are kept.

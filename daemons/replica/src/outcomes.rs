@@ -8,6 +8,7 @@
 //! | `reader` | one thread that reads all partitions |
 //! | `told` | what is new in what was read |
 //! | `notices` | subscribers to rejections and drops |
+//! | `verdicts` | senders that wait for the first verdict |
 //!
 //! # Why a database of its own
 //! The chain's database goes forwards and backwards with the feed, which is its only writer's. A fate stays what it is in
@@ -18,6 +19,7 @@ pub(crate) mod kept;
 pub(crate) mod notices;
 mod reader;
 mod told;
+pub(crate) mod verdicts;
 
 pub use kept::{Outcomes, Settings};
 use maidenlane_log::Backend;

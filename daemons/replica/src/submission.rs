@@ -18,6 +18,7 @@ mod senders;
 mod start;
 
 pub use consumers::Consumers;
+pub(crate) use known::FOR as STORED_ONCE_FOR;
 use known::Known;
 use maidenlane_chain::B256;
 use maidenlane_log::{Append, Backend, LogProducer};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub group: String,
     /// Least retention of the topic.
     pub retention: Duration,
+    /// Time that an answer waits for a node's verdict, once the transaction is durable; `None` waits for none.
+    pub verdict_wait: Option<Duration>,
 }
 
 /// Transactions that wait to be appended.
@@ -100,6 +103,11 @@ impl Submissions {
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
         let appender = Appender { log, topic, waiting, producer: None, known: Known::default() };
         (Self { queue, room, consumers, senders: Arc::default() }, appender)
+    }
+
+    /// Time that an answer waits for a node's verdict, if it waits for one.
+    pub(crate) fn verdict_wait(&self) -> Option<Duration> {
+        self.consumers.verdict_wait()
     }
 
     /// Takes note of a transaction that is about to be taken, unless its sender may not send it.

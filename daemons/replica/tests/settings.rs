@@ -4,8 +4,8 @@ use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
 use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
-    AcceptRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, OutcomesRaw,
-    ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw,
+    AcceptRaw, AnswerRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, OutcomesRaw,
+    ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw, VerdictRaw,
 };
 use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<BlockSourceRaw>("BlockSource"),
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
+        TypeFile::of::<AnswerRaw>("Answer"),
+        TypeFile::of::<VerdictRaw>("Verdict"),
         TypeFile::of::<FiltersRaw>("Filters"),
         TypeFile::of::<SnapshotsRaw>("Snapshots"),
         TypeFile::of::<RepositoryRaw>("Repository"),
@@ -69,7 +71,7 @@ fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
          {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
-         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default, backfill = M.Backfill.default, outcomes = M.Outcomes.default }}",
+         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default // {{ answer = M.Verdict.default }}, backfill = M.Backfill.default, outcomes = M.Outcomes.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

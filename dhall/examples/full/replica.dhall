@@ -159,6 +159,14 @@ in  M.Replica::{
           , retention_h = 72
           -- The consumer group of what delivers them. Default "maidenlane-emitter".
           , group = "maidenlane-emitter"
+          -- When the client gets its answer: M.Answer.Stored, once the transaction is durable here, or M.Answer.Verdict, once
+          -- a node has accepted or refused it as well, so that an error is the node's own; wants `outcomes`. Stored, where it is left out.
+          , answer =
+              M.Answer.Verdict
+                M.Verdict::{
+                -- After so long the answer is the hash, as with Stored. Default 300.
+                , wait_ms = 300
+                }
           }
     -- eth_newFilter and its kin: M.Filters.Off, M.Filters.Own for a replica that stands alone, or behind a balancer with a
     -- key that all replicas have, 32 bytes or more in the file "{credential:NAME}" or a path. They stand in the topic

@@ -34,6 +34,37 @@ fn notice(socket: &mut Socket) -> Value {
     noticed.unwrap()
 }
 
+/// Has the replica keep what becomes of transactions; its address is another one then.
+fn restarted(world: &mut World, settings: fn(&str) -> String) -> Client {
+    let daemon = world.net.replica_daemon(0).unwrap();
+    daemon.stop().unwrap();
+    daemon.edit(settings).unwrap();
+    daemon.start().unwrap();
+    let replica = world.net.replica(0).unwrap();
+    world.sender = Sender::new(world.net.master(), replica.clone());
+    replica
+}
+
+#[test]
+fn whoever_sends_a_transaction_is_told_what_nodes_say_of_it() {
+    let mut world = World::new(Carrier::Segment);
+    restarted(&mut world, settings::judging);
+    let url = world.url();
+    let mut emitter = world.started("emitter-0", &[("geth", &url)]);
+    let mined = world.send(&json!({"value": "0x1"}));
+    world.meets(&mined, "Mined");
+    // The replica has no pool, and cannot know the least tip of geth's.
+    let cheap = world.sender.signed(&json!({"maxPriorityFeePerGas": "0x0"}));
+    let refused = world.sender.send(&cheap);
+    assert_eq!(refused["error"]["code"], -32_000, "{refused}");
+    let reason = refused["error"]["message"].as_str().unwrap();
+    assert!(reason.contains("below minimum"), "{refused}");
+    // It is not stored again at once, and is no more accepted for that.
+    assert_eq!(world.sender.send(&cheap)["error"]["message"], reason);
+    emitter.stop().unwrap();
+    world.net.stop().unwrap();
+}
+
 #[test]
 fn a_replica_tells_what_became_of_a_transaction_whoever_took_it() {
     let mut world = World::new(Carrier::Segment);
@@ -42,12 +73,7 @@ fn a_replica_tells_what_became_of_a_transaction_whoever_took_it() {
     let refused = replica.respond("maidenlane_transactionStatus", &json!([unknown])).unwrap();
     let text = refused["error"]["message"].as_str().unwrap();
     assert_eq!(text, "this deployment does not keep the outcomes of transactions");
-    let replica_daemon = world.net.replica_daemon(0).unwrap();
-    replica_daemon.stop().unwrap();
-    replica_daemon.edit(settings::telling).unwrap();
-    replica_daemon.start().unwrap();
-    let replica = world.net.replica(0).unwrap();
-    world.sender = Sender::new(world.net.master(), replica.clone());
+    let replica = restarted(&mut world, settings::telling);
     let [mut rejections, mut drops] = ["rejectedTransactions", "droppedTransactions"].map(|kind| {
         let mut socket = Socket::connect(replica.url()).unwrap();
         let answer = socket.respond("eth_subscribe", &json!([kind])).unwrap();

@@ -2,11 +2,12 @@
 
 use super::notices::Notices;
 use super::told;
+use super::verdicts::Verdicts;
 use maidenlane_chain::B256;
 use maidenlane_log::TopicNeeds;
 use maidenlane_service::clock::{self, now_ms};
 use maidenlane_store::fates::Fates;
-use maidenlane_wire::Outcome;
+use maidenlane_wire::{Fate, Outcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub(super) struct Inner {
     /// Unix time in milliseconds from which on the topic was read, or [`NOT_YET`].
     pub(super) since_ms: AtomicU64,
     pub(super) notices: Notices,
+    pub(super) verdicts: Verdicts,
 }
 
 /// History of a transaction.
@@ -72,8 +74,9 @@ pub(crate) enum Unknown {
 impl Outcomes {
     /// Nothing read yet.
     pub(super) fn new(fates: Fates, keep: Duration) -> Self {
-        let (since_ms, notices) = (AtomicU64::new(NOT_YET), Notices::default());
-        Self { inner: Arc::new(Inner { fates, keep, since_ms, notices }) }
+        let (since_ms, notices, verdicts) =
+            (AtomicU64::new(NOT_YET), Notices::default(), Verdicts::default());
+        Self { inner: Arc::new(Inner { fates, keep, since_ms, notices, verdicts }) }
     }
 
     /// All that is known of a transaction.
@@ -85,6 +88,20 @@ impl Outcomes {
         let kept_ms = now_ms().saturating_sub(clock::millis(self.inner.keep));
         let outcomes = told::decoded(&self.inner.fates.history(hash, HISTORY_MAX)?);
         Ok(History { outcomes, since_ms: since_ms.max(kept_ms) })
+    }
+
+    /// Reason for which a transaction was rejected since a time, if nothing else was told of it later.
+    pub(crate) fn rejected_since(&self, hash: B256, since_ms: u64) -> Option<String> {
+        let last = self.history(hash).ok()?.outcomes.pop().filter(|last| last.at_ms >= since_ms)?;
+        match last.fate {
+            Fate::Rejected { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Senders that wait for a verdict.
+    pub(crate) fn verdicts(&self) -> &Verdicts {
+        &self.inner.verdicts
     }
 
     /// Subscribers to what is new.

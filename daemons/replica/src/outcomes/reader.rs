@@ -161,7 +161,10 @@ impl Reader {
         batch.reached(partition.number, partition.reached);
         inner.fates.write(batch)?;
         if self.live {
-            news.iter().for_each(|outcome| inner.notices.tell(outcome));
+            for outcome in &news {
+                inner.verdicts.tell(outcome);
+                inner.notices.tell(outcome);
+            }
         }
         Ok(true)
     }

@@ -28,6 +28,11 @@ pub struct Consumers {
 }
 
 impl Consumers {
+    /// Time that an answer waits for a node's verdict, if it waits for one.
+    pub(super) const fn verdict_wait(&self) -> Option<Duration> {
+        self.settings.verdict_wait
+    }
+
     /// Unknown state, until the first check.
     #[must_use]
     pub fn new(settings: Settings) -> Self {

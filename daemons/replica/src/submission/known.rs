@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Time during which a transaction is not stored again.
-const FOR: Duration = Duration::from_secs(10);
+pub(crate) const FOR: Duration = Duration::from_secs(10);
 /// Most hashes that are remembered; the oldest are forgotten first.
 const MOST: usize = 100_000;
 

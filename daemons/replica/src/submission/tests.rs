@@ -34,7 +34,7 @@ fn consumers(log: &Backend) -> Arc<Consumers> {
 
 fn unknown() -> Arc<Consumers> {
     let (topic, group) = (TOPIC.to_owned(), "emitter".to_owned());
-    Arc::new(Consumers::new(Settings { topic, group, retention: HOUR }))
+    Arc::new(Consumers::new(Settings { topic, group, retention: HOUR, verdict_wait: None }))
 }
 
 /// Running submissions for tests of the RPC, and their log.

@@ -1,11 +1,13 @@
 //! `eth_sendRawTransaction` and its waiting twin: a transaction is decoded, checked as a node checks it, and made
-//! durable for the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way.
+//! durable for the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way, or
+//! that a node has it, where the settings have the client wait for that.
 
+use crate::outcomes::verdicts::Verdict;
 use crate::rpc::Shared;
 use crate::rpc::call_context::executable;
 use crate::rpc::execute::refused;
 use crate::rpc::request_view::RequestView;
-use crate::submission::{Means, NotTaken, Offer, Submissions};
+use crate::submission::{Means, NotTaken, Offer, STORED_ONCE_FOR, Submissions};
 use alloy::consensus::Transaction as _;
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
@@ -13,7 +15,7 @@ use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
 use maidenlane_evm::pool::Refused;
 use maidenlane_jsonrpc::{Args, Error, Json, Owner, codes};
-use maidenlane_service::clock::now_ms;
+use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_state::At;
 use maidenlane_wire::Transaction;
 use maidenlane_wire::transaction::ENTRY_MAX_BYTES;
@@ -66,7 +68,21 @@ async fn submit(
 ) -> Result<B256, Error> {
     let Checked { transaction, offer, means } = checked(shared, view, raw::decode(bytes)?).await?;
     submissions.admit(&offer, &means).map_err(not_taken)?;
+    let Some((wait, outcomes)) = submissions.verdict_wait().zip(shared.outcomes.as_ref()) else {
+        submissions.take(transaction).await.map_err(not_taken)?;
+        return Ok(offer.hash);
+    };
+    // One that is not stored again gets no verdict again.
+    let since_ms = now_ms().saturating_sub(millis(STORED_ONCE_FOR));
+    if let Some(reason) = outcomes.rejected_since(offer.hash, since_ms) {
+        return Err(Error::server(reason));
+    }
+    // Before it is handed on: the verdict may be here first.
+    let expected = outcomes.verdicts().expect(offer.hash);
     submissions.take(transaction).await.map_err(not_taken)?;
+    if let Some(Verdict::Rejected(reason)) = expected.within(wait).await {
+        return Err(Error::server(reason));
+    }
     Ok(offer.hash)
 }
 

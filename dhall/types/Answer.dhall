@@ -1,0 +1,1 @@
+< Stored | Verdict : { wait_ms : Natural } >

@@ -1,0 +1,1 @@
+{ wait_ms : Natural }
