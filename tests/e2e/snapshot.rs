@@ -72,6 +72,19 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Starts the replica, which is killed at a point of its restore: the next start ends that.
+fn killed_at(consensus: &mut Consensus, kept: &Kept, point: &str) {
+    let replica = consensus.net.replica_daemon(0).unwrap();
+    replica.environment("MAIDENLANE_FAILPOINT", point);
+    replica.launch().unwrap();
+    assert_eq!(replica.wait(PATIENCE).unwrap().code(), None, "{point}");
+    replica.environment("MAIDENLANE_FAILPOINT", "");
+    replica.start().unwrap();
+    consensus.replica_moved();
+    consensus.agreed();
+    assert!(!kept.state.join("restore").exists(), "{point}");
+}
+
 #[test]
 fn a_replica_begins_with_a_snapshot_and_follows() {
     let Some(mut consensus) = Consensus::new(Carrier::Segment) else { return };
@@ -139,18 +152,10 @@ fn a_serving_replica_makes_snapshots_and_an_empty_one_begins_by_itself() {
     consensus.branch(&consensus.head(), 2, 1);
     consensus.agreed();
     for point in ["restore.after_fetched:3", "restore.after_place"] {
-        let replica = consensus.net.replica_daemon(0).unwrap();
-        replica.stop().unwrap();
+        consensus.net.replica_daemon(0).unwrap().stop().unwrap();
         assert!(!kept.state.join("control.sock").exists());
         fs::remove_dir_all(&kept.state).unwrap();
-        replica.environment("MAIDENLANE_FAILPOINT", point);
-        replica.launch().unwrap();
-        assert_eq!(replica.wait(PATIENCE).unwrap().code(), None, "{point}");
-        replica.environment("MAIDENLANE_FAILPOINT", "");
-        replica.start().unwrap();
-        consensus.replica_moved();
-        consensus.agreed();
-        assert!(!kept.state.join("restore").exists(), "{point}");
+        killed_at(&mut consensus, &kept, point);
     }
     // A log that has dropped nothing needs no snapshot.
     let replica = consensus.net.replica_daemon(0).unwrap();

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use maidenlane_tests::{
     install::GETH,
-    master,
     rpc::Client,
     settings::{self, Log},
     traffic::Traffic,
     wait,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::lane::{Host, LOG, PATIENCE, REPLICA, SPOOL, TAP};
 
@@ -34,21 +32,7 @@ fn service(port: u16, flags: &str) -> String {
 
 /// A machine with such a geth.
 fn host(port: u16) -> Option<Host> {
-    let geth = master::build().unwrap();
-    let dir = TempDir::with_prefix("maidenlane-").unwrap();
-    let host = Host::new(dir, &[(geth.parent().unwrap(), "/opt/geth")])?;
-    host.machine.write("/etc/sysusers.d/geth.conf", "u geth - - /var/lib/geth\n").unwrap();
-    host.machine.write("/etc/systemd/system/geth.service", &service(port, "")).unwrap();
-    for line in [
-        "systemd-sysusers".to_owned(),
-        "mkdir -p /etc/systemd/system/geth.service.d".to_owned(),
-        "cp /usr/share/maidenlane/geth.service.d/maidenlane.conf /etc/systemd/system/geth.service.d/"
-            .to_owned(),
-        "systemctl daemon-reload".to_owned(),
-        format!("maidenlane log init --dir {LOG} --chain {} --feed {}", settings::CHAIN, settings::FEED),
-    ] {
-        host.machine.run(&line).unwrap();
-    }
+    let host = Host::with_geth(&service(port, ""))?;
     let (log, state) = (Log::Segment(LOG.into()), |name: &str| format!("/var/lib/maidenlane/{name}"));
     let ipc = "/run/geth/geth.ipc";
     let tap = settings::tap(SPOOL.as_ref(), ipc.as_ref(), CHAIN_ID, &log, state("tap-main").as_ref());

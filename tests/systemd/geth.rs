@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use maidenlane_tests::{
     install::GETH,
-    master,
     rpc::Client,
     settings::{self, Log},
     traffic::Traffic,
     wait,
 };
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::lane::{Host, LOG, PATIENCE, REPLICA, SPOOL, TAP};
 
@@ -37,22 +35,8 @@ fn geth_keeps_its_own_user_and_the_tap_gets_in_through_the_group() {
         println!("not run: no {}", GETH.name);
         return;
     }
-    let geth = master::build().unwrap();
-    let dir = TempDir::with_prefix("maidenlane-").unwrap();
-    let Some(host) = Host::new(dir, &[(geth.parent().unwrap(), "/opt/geth")]) else { return };
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    host.machine.write("/etc/sysusers.d/geth.conf", "u geth - - /var/lib/geth\n").unwrap();
-    host.machine.write("/etc/systemd/system/geth.service", &service(port)).unwrap();
-    for line in [
-        "systemd-sysusers".to_owned(),
-        "mkdir -p /etc/systemd/system/geth.service.d".to_owned(),
-        "cp /usr/share/maidenlane/geth.service.d/maidenlane.conf /etc/systemd/system/geth.service.d/"
-            .to_owned(),
-        "systemctl daemon-reload".to_owned(),
-        format!("maidenlane log init --dir {LOG} --chain {} --feed {}", settings::CHAIN, settings::FEED),
-    ] {
-        host.machine.run(&line).unwrap();
-    }
+    let Some(host) = Host::with_geth(&service(port)) else { return };
     let (log, state) = (Log::Segment(LOG.into()), |name: &str| format!("/var/lib/maidenlane/{name}"));
     let tap = settings::tap(
         SPOOL.as_ref(),

@@ -5,6 +5,7 @@ use std::{ops::Deref, path::Path, process::Child, time::Duration};
 use maidenlane_tests::{
     interrupt::Interrupt,
     machine::{self, Machine},
+    master,
     product::{self, Product},
     replay::Replay,
     rpc::Client,
@@ -109,6 +110,27 @@ impl Lane {
 }
 
 impl Host {
+    /// With a real geth under a user of its own, which lets the tap in through the shipped drop-in, and an empty log. No
+    /// service is started. `None`, said aloud, where there can be no such machine.
+    pub(crate) fn with_geth(service: &str) -> Option<Self> {
+        let geth = master::build().unwrap();
+        let dir = TempDir::with_prefix("maidenlane-").unwrap();
+        let host = Self::new(dir, &[(geth.parent().unwrap(), "/opt/geth")])?;
+        host.machine.write("/etc/sysusers.d/geth.conf", "u geth - - /var/lib/geth\n").unwrap();
+        host.machine.write("/etc/systemd/system/geth.service", service).unwrap();
+        for line in [
+            "systemd-sysusers".to_owned(),
+            "mkdir -p /etc/systemd/system/geth.service.d".to_owned(),
+            "cp /usr/share/maidenlane/geth.service.d/maidenlane.conf /etc/systemd/system/geth.service.d/"
+                .to_owned(),
+            "systemctl daemon-reload".to_owned(),
+            format!("maidenlane log init --dir {LOG} --chain {} --feed {}", settings::CHAIN, settings::FEED),
+        ] {
+            host.machine.run(&line).unwrap();
+        }
+        Some(host)
+    }
+
     /// With directories of this machine bound into it. `None`, said aloud, where there can be no such machine.
     pub(crate) fn new(dir: TempDir, binds: &[(&Path, &str)]) -> Option<Self> {
         let product = Product::build().unwrap();

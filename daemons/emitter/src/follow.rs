@@ -5,14 +5,14 @@
 //! the chain before the feed's end was reached and its master lives; until then all that came is gathered into one
 //! [`Stretch`]. An emitter that stood still for an hour so tells no fate of an hour ago.
 
+use crate::away::{Away, TRY_AGAIN};
 use crate::chain::{Change, Gatherer, Stretch, Unreadable};
 use crate::error::Error;
-use crate::seek::first_since;
 use maidenlane_chain::block::decode_header;
 use maidenlane_feed::signs::Ends;
 use maidenlane_feed::{Reader, Scanner, Violation, scan};
 use maidenlane_log::{Backend, Entry, Offset};
-use maidenlane_service::{Health, Shutdown, clock, with_causes};
+use maidenlane_service::{Health, Shutdown, clock};
 use maidenlane_wire::{Outline, Record};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -22,9 +22,6 @@ use tokio::sync::mpsc::Sender;
 const READ_BYTES: usize = 4 << 20;
 /// Longest wait for a record, and so for a command or a shutdown.
 const WAIT: Duration = Duration::from_millis(100);
-/// Interval of attempts to reach a log that is away, and the time after which the daemon gives up.
-const TRY_AGAIN: Duration = Duration::from_millis(250);
-const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// Entries before the wanted ones that show which writer counts: far more than a displaced writer adds before it notices.
 const BEFORE: u64 = 4_096;
 /// Time that clocks of blocks, replicas and emitters may differ by.
@@ -104,7 +101,7 @@ impl Follower {
     pub fn run(self) -> Result<(), Error> {
         let mut since_s = clock::now().as_secs();
         let mut reading = None::<Reading>;
-        let mut away = None::<Instant>;
+        let mut away = Away::default();
         self.tell(News::Silent);
         while !self.shutdown.is_triggered() {
             match self.newest_wanted() {
@@ -125,7 +122,7 @@ impl Follower {
             };
             match done {
                 Ok(open) => {
-                    away = None;
+                    away.is_back();
                     // What was told stands: a log that comes back is read from there on.
                     if open.stretch.is_none() {
                         since_s = open.newest_s.saturating_sub(AGAIN_FROM_S);
@@ -134,13 +131,8 @@ impl Follower {
                 }
                 Err(Error::Log(error)) if error.may_come() || is_cut(&error) => {
                     // Begun anew: the log may have come back with an older end.
-                    let since = *away.get_or_insert_with(|| {
-                        tracing::warn!("the feed is away: {}", with_causes(&error));
+                    if away.note("the feed is away", error)? {
                         self.tell(News::Silent);
-                        Instant::now()
-                    });
-                    if since.elapsed() > GIVE_UP_AFTER {
-                        return Err(Error::Away { waited_s: since.elapsed().as_secs(), source: error });
                     }
                     std::thread::sleep(TRY_AGAIN);
                 }
@@ -166,7 +158,7 @@ impl Follower {
 
     fn open(&self, since_s: u64) -> Result<Reading, Error> {
         let mut scanner = Scanner::new(self.log.consumer(&self.topic, 0)?);
-        let first = first_since(&mut scanner, since_s.saturating_sub(CLOCKS_S), time_s)?;
+        let first = scanner.first_since(since_s.saturating_sub(CLOCKS_S), time_s)?;
         let next = Offset(first.0.saturating_sub(BEFORE)).max(scanner.earliest()?);
         Ok(Reading {
             scanner,

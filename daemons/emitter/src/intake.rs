@@ -6,10 +6,10 @@
 //! - What is on its way in a partition is read before its entries are handed on. Entries that were read for a share from
 //!   before are not.
 
+use crate::away::{Away, TRY_AGAIN};
 use crate::error::Error;
 use crate::failpoints;
 use crate::rebuild::{Histories, Rebuilt};
-use crate::seek::first_since;
 use crate::sound::{Sound, Unsound, sound};
 use maidenlane_chain::{Address, B256};
 use maidenlane_feed::Scanner;
@@ -28,9 +28,6 @@ const READ_BYTES: usize = 4 << 20;
 const WAIT: Duration = Duration::from_millis(20);
 /// Interval of commits: each is a sync or a question to a broker, and holds up what comes meanwhile.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
-/// Interval of attempts to reach a log that is away, and the time after which the daemon gives up.
-const TRY_AGAIN: Duration = Duration::from_millis(250);
-const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// Time by which clocks of replicas and emitters may differ, in milliseconds.
 const CLOCKS_MS: u64 = 600_000;
 
@@ -113,7 +110,7 @@ impl Intake {
     /// # Errors
     /// When the log is away for too long, or needs a person.
     pub fn run(self) -> Result<(), Error> {
-        let mut away = None::<Instant>;
+        let mut away = Away::default();
         let mut held = Share::default();
         while !self.shutdown.is_triggered() {
             let done = self.member(&mut held, &mut away);
@@ -121,13 +118,7 @@ impl Intake {
             match done {
                 Ok(()) => return Ok(()),
                 Err(Error::Log(error)) if may_pass(&error) => {
-                    let since = *away.get_or_insert_with(|| {
-                        tracing::warn!("transactions cannot be read: {}", with_causes(&error));
-                        Instant::now()
-                    });
-                    if since.elapsed() > GIVE_UP_AFTER {
-                        return Err(Error::Away { waited_s: since.elapsed().as_secs(), source: error });
-                    }
+                    away.note("transactions cannot be read", error)?;
                     self.health.progress();
                     std::thread::sleep(TRY_AGAIN);
                 }
@@ -138,7 +129,7 @@ impl Intake {
     }
 
     /// Joins, and reads until the shutdown or an error.
-    fn member(&self, held: &mut Share, away: &mut Option<Instant>) -> Result<(), Error> {
+    fn member(&self, held: &mut Share, away: &mut Away) -> Result<(), Error> {
         let mut member = self.log.group(&self.topics.0, &self.group)?;
         self.tell(News::Joined);
         let mut committed = Instant::now();
@@ -153,7 +144,7 @@ impl Intake {
                 continue;
             }
             let entries = member.read(READ_BYTES, WAIT)?;
-            *away = None;
+            away.is_back();
             let share = member.share()?;
             if share != *held {
                 self.lose(held);
@@ -230,7 +221,7 @@ impl Intake {
         let mut histories = Histories::new(self.names.clone(), partition);
         let mut log = Scanner::new(self.log.consumer(topic, partition)?);
         let at_ms = |entry: &Entry| Outcome::decode(&entry.payload).ok().map(|outcome| outcome.at_ms);
-        let (first, end) = (first_since(&mut log, since_ms, at_ms)?, log.end()?);
+        let (first, end) = (log.first_since(since_ms, at_ms)?, log.end()?);
         log.each(first, end, |entry| {
             match Outcome::decode(&entry.payload) {
                 Ok(outcome) => histories.take(&outcome),
@@ -256,7 +247,7 @@ impl Intake {
     ) -> Result<Vec<Sound>, Error> {
         let mut log = Scanner::new(self.log.consumer(&self.topics.0, partition)?);
         let taken_ms = |entry: &Entry| Transaction::decode(&entry.payload).ok().map(|stated| stated.taken_ms);
-        let (first, end) = (first_since(&mut log, since_ms, taken_ms)?, log.end()?);
+        let (first, end) = (log.first_since(since_ms, taken_ms)?, log.end()?);
         let earliest = log.earliest()?;
         let mut found = HashMap::new();
         let mut find = |from, end| {

@@ -4,20 +4,17 @@
 //! A position is committed once the outcomes before it are durable. One that was dropped would leave a transaction without
 //! a fate, or let the position pass what nobody else can know. One that is appended twice is known by its id.
 
+use crate::away::{Away, TRY_AGAIN};
 use crate::error::Error;
 use crate::failpoints;
 use maidenlane_log::{Append, Backend, LogProducer};
-use maidenlane_service::{Health, Shutdown, failpoint, with_causes};
+use maidenlane_service::{Health, Shutdown, failpoint};
 use maidenlane_wire::Outcome;
-use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
 /// Most outcomes in one append.
 const BATCH_MAX: usize = 2_000;
-/// Interval of attempts while the log is away, and the time after which the daemon gives up.
-const TRY_AGAIN: Duration = Duration::from_millis(250);
-const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
 /// Appender of outcomes.
 pub struct Journal {
@@ -73,23 +70,18 @@ impl Journal {
         let entries: Vec<Append<'_>> = entries
             .map(|(outcome, payload)| Append { key: Some(outcome.sender.as_slice()), payload })
             .collect();
-        let mut away = None::<Instant>;
+        let mut away = Away::default();
         loop {
             let error = match self.append(&entries) {
                 Ok(()) => return Ok(true),
                 Err(error) if may_pass(&error) => error,
                 Err(error) => return Err(error.into()),
             };
-            let since = *away.get_or_insert_with(|| {
-                tracing::warn!("outcomes cannot be appended: {}", with_causes(&error));
-                Instant::now()
-            });
+            let noted = away.note("outcomes cannot be appended", error);
             if self.shutdown.is_triggered() {
                 return Ok(false);
             }
-            if since.elapsed() > GIVE_UP_AFTER {
-                return Err(Error::Away { waited_s: since.elapsed().as_secs(), source: error });
-            }
+            noted?;
             // All others wait for this.
             self.health.progress();
             std::thread::sleep(TRY_AGAIN);

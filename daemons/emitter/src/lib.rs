@@ -12,11 +12,11 @@
 //! | `recent` | pure: the blocks of late |
 //! | [`rebuild`] | pure: the set of a partition, from its topics alone |
 //! | [`chain`] | pure: which transactions the blocks hold |
-//! | [`seek`] | places in a log by time |
 //! | [`intake`] | the member of the consumer group: entries, shares, commits |
 //! | [`journal`] | appends outcomes |
 //! | [`follow`] | follows the feed |
 //! | [`upstream`] | one node |
+//! | `away` | waits for a log that is away |
 //! | [`deliver`] | the loop that ties them together |
 //! | `run`, [`config`], [`metrics`], [`error`], [`failpoints`] | the daemon |
 //!
@@ -29,6 +29,7 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod answer;
+mod away;
 pub mod chain;
 pub mod config;
 pub mod deliver;
@@ -44,7 +45,6 @@ pub mod position;
 pub mod rebuild;
 mod recent;
 mod run;
-pub mod seek;
 pub mod sound;
 pub mod turn;
 pub mod upstream;

@@ -214,7 +214,12 @@ impl maidenlane_config::Settings for Settings {
         let topic = feed.outcomes_topic;
         let outcomes = outcomes?.map(|keep| outcomes::Settings { topic, keep });
         let topic = feed.transactions_topic;
-        let transactions = accept?.map(|accepted| submission::Settings { topic, ..accepted });
+        let transactions = accept?.map(|(group, retention, verdict_wait)| submission::Settings {
+            topic,
+            group,
+            retention,
+            verdict_wait,
+        });
         Some(Self {
             chain_id: raw.chain.id,
             genesis,
@@ -278,12 +283,12 @@ fn past(field: &str, raw: &HistoryRaw, checker: &mut Checker) -> Option<Past> {
     }
 }
 
-/// Settings of transactions, where they are taken, but for their topic.
+/// Consumer group, retention and wait for a verdict, where transactions are taken.
 fn accept(
     raw: &TransactionsRaw,
     has_outcomes: bool,
     checker: &mut Checker,
-) -> Option<Option<submission::Settings>> {
+) -> Option<Option<(String, Duration, Option<Duration>)>> {
     let TransactionsRaw::Accept(raw) = raw else { return Some(None) };
     let verdict_wait = match &raw.answer {
         AnswerRaw::Stored => Some(None),
@@ -300,12 +305,7 @@ fn accept(
     };
     let group = shapes::word("group", &raw.group, checker);
     let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
-    Some(Some(submission::Settings {
-        topic: String::new(),
-        group: group?,
-        retention: Duration::from_secs(hours? * 3_600),
-        verdict_wait: verdict_wait?,
-    }))
+    Some(Some((group?, Duration::from_secs(hours? * 3_600), verdict_wait?)))
 }
 
 /// Age at which outcomes are dropped, where they are kept.

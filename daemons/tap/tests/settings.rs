@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 
-use maidenlane_config::lockstep::{TypeFile, round_trip, unexplained};
+use maidenlane_config::lockstep::{self, TypeFile, normal_form, round_trip, unexplained};
 use maidenlane_config::{feed, load, shapes};
 use maidenlane_tap::config::{Begin, BeginRaw, Settings, TapRaw};
 use std::path::{Path, PathBuf};
@@ -59,12 +59,8 @@ fn the_full_example_explains_every_field() {
 
 #[test]
 fn normal_form_loads_as_the_same_settings() {
-    let full = load::<Settings>(&dhall().join("examples/full/tap.dhall")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let alone = dir.path().join("tap.dhall");
-    std::fs::write(&alone, full.version.normal::<Settings>()).unwrap();
-    let alone = load::<Settings>(&alone).unwrap();
-    assert_eq!((alone.settings, alone.version), (full.settings, full.version));
+    normal_form::<Settings>(&dhall().join("examples/full/tap.dhall"), dir.path()).unwrap();
 }
 
 #[test]
@@ -75,15 +71,9 @@ fn every_value_of_the_dhall_type_is_one_of_the_rust_type() {
 
 /// Loads the minimal example with `piece` replaced `by` and returns what is text after the file's name.
 fn problems_of(piece: &str, by: &str) -> String {
-    let text = std::fs::read_to_string(dhall().join("examples/minimal/tap.dhall")).unwrap();
-    assert!(text.contains(piece), "{piece}");
-    let package = dhall().join("package.dhall").canonicalize().unwrap();
-    let text = text.replace("../../package.dhall", package.to_str().unwrap()).replace(piece, by);
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("tap.dhall");
-    std::fs::write(&path, text).unwrap();
-    let text = load::<Settings>(&path).unwrap_err().to_string();
-    text.lines().skip(1).map(str::trim).collect::<Vec<_>>().join("; ")
+    let (dhall, dir) = (dhall(), tempfile::tempdir().unwrap());
+    lockstep::problems_of::<Settings>((&dhall, "examples/minimal/tap.dhall"), dir.path(), (piece, by))
+        .unwrap()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use maidenlane_tests::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::Kept;
+use super::{Kept, killed_at};
 use crate::consensus::{Consensus, PATIENCE};
 
 /// Directory of the feed's topic in the segment log.
@@ -88,16 +88,8 @@ fn a_replica_that_the_log_left_behind_is_cured_by_a_snapshot() {
     ended(&mut consensus, Some(65), "no source has a verified snapshot");
     kept.told("snapshot verify --scratch SCRATCH");
     for point in ["restore.before_place", "replace.set_aside", "restore.after_place"] {
-        let replica = consensus.net.replica_daemon(0).unwrap();
         copied(&old, &kept.state);
-        replica.environment("MAIDENLANE_FAILPOINT", point);
-        replica.launch().unwrap();
-        assert_eq!(replica.wait(PATIENCE).unwrap().code(), None, "{point}");
-        replica.environment("MAIDENLANE_FAILPOINT", "");
-        replica.start().unwrap();
-        consensus.replica_moved();
-        consensus.agreed();
-        assert!(!kept.state.join("restore").exists(), "{point}");
+        killed_at(&mut consensus, &kept, point);
         consensus.net.replica_daemon(0).unwrap().stop().unwrap();
     }
     // Without a source, what would cure it is named.

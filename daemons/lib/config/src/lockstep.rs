@@ -5,6 +5,7 @@ use crate::Settings;
 use crate::version::leaves;
 use crate::{load, print};
 use serde_dhall::{NumKind, SimpleType, SimpleValue, StaticType};
+use std::fmt::Debug;
 use std::path::Path;
 
 /// The generated file `<Name>.dhall` of one raw type.
@@ -97,6 +98,49 @@ pub fn round_trip<S: Settings>(dir: &Path, cases: u64) -> Result<(), String> {
         raw.map_err(|error| format!("{error}\n{text}"))?;
     }
     Ok(())
+}
+
+/// Checks that the normal form of an example, written into `dir`, loads as the same settings.
+///
+/// # Errors
+/// Files that cannot be read or written, or both settings where they differ.
+pub fn normal_form<S: Settings + PartialEq + Debug>(example: &Path, dir: &Path) -> Result<(), String> {
+    let full = crate::load::<S>(example).map_err(|error| error.to_string())?;
+    let alone = dir.join("alone.dhall");
+    std::fs::write(&alone, full.version.normal::<S>()).map_err(|error| error.to_string())?;
+    let alone = crate::load::<S>(&alone).map_err(|error| error.to_string())?;
+    if (&alone.settings, &alone.version) == (&full.settings, &full.version) {
+        return Ok(());
+    }
+    Err(format!("{:#?} is not {:#?}", alone.settings, full.settings))
+}
+
+/// Problems of an example of the directory `dhall`, with a piece of its text replaced, as they stand behind the file's name.
+/// The text is written into `dir`.
+///
+/// # Errors
+/// A piece that is not there, a text that loads, or files that cannot be read or written.
+pub fn problems_of<S: Settings>(
+    (dhall, example): (&Path, &str),
+    dir: &Path,
+    (piece, by): (&str, &str),
+) -> Result<String, String> {
+    let text = std::fs::read_to_string(dhall.join(example)).map_err(|error| error.to_string())?;
+    if !text.contains(piece) {
+        return Err(format!("{piece} is not in {example}"));
+    }
+    let package = dhall.join("package.dhall").canonicalize().map_err(|error| error.to_string())?;
+    let package = package.display().to_string();
+    let file = dir.join("edited.dhall");
+    let text = text.replace("../../package.dhall", &package).replace(piece, by);
+    std::fs::write(&file, text).map_err(|error| error.to_string())?;
+    match crate::load::<S>(&file) {
+        Ok(_) => Err(format!("{example} loads with {by}")),
+        Err(error) => {
+            let text = error.to_string();
+            Ok(text.lines().skip(1).map(str::trim).collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 /// Random numbers that are the same in every run.

@@ -5,7 +5,8 @@
 //! directory of its own goes as a whole, by a new name, before its files do: what is found there was not half removed.
 
 use maidenlane_chain::BlockRef;
-use maidenlane_service::{Exit, files};
+use maidenlane_service::Exit;
+use maidenlane_service::files::{self, FileError};
 use maidenlane_store::{self as store, Facts, Store};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -21,13 +22,8 @@ const OF_A_DATABASE: &str = "CURRENT";
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The disk refused.
-    #[error("{verb} {}", path.display())]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Failure of the database that is there.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -172,7 +168,7 @@ fn remove(path: &Path) -> Result<(), Error> {
 }
 
 fn refused(verb: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io { verb, path: path.to_owned(), source }
+    FileError::at(verb, path)(source).into()
 }
 
 impl Error {
@@ -183,7 +179,7 @@ impl Error {
             Self::Store(store::Error::InUse { .. }) => Exit::Settings,
             Self::Store(source) if !source.is_disk() => Exit::Data,
             Self::Store(_) => Exit::GaveUp,
-            Self::Io { source, .. } => Exit::of_file(source.kind()),
+            Self::Io(error) => error.exit(),
             Self::Occupied { .. } | Self::NoDatabase(_) | Self::Busy(_) => Exit::Settings,
         }
     }

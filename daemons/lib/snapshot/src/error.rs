@@ -3,6 +3,7 @@
 use crate::manifest::{Id, Unusable};
 use maidenlane_chain::BlockRef;
 use maidenlane_replay::{place, verify};
+use maidenlane_service::files::FileError;
 use maidenlane_service::{Exit, Failure};
 use std::path::{Path, PathBuf};
 
@@ -11,13 +12,8 @@ use std::path::{Path, PathBuf};
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The disk refused.
-    #[error("{verb} {}", path.display())]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Failure of the database.
     #[error(transparent)]
     Store(#[from] maidenlane_store::Error),
@@ -117,7 +113,7 @@ pub enum Error {
 }
 
 pub(crate) fn io(verb: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { verb, path: path.to_owned(), source }
+    FileError::at(verb, path)(source).into()
 }
 
 impl Error {
@@ -142,7 +138,7 @@ impl Error {
             Self::Place(error) => error.exit(),
             Self::Store(maidenlane_store::Error::InUse { .. }) => Exit::Settings,
             Self::Store(source) if !source.is_disk() => Exit::Data,
-            Self::Io { source, .. } => Exit::of_file(source.kind()),
+            Self::Io(error) => error.exit(),
             Self::NoSnapshot { .. } => Exit::Settings,
             Self::Stranger(_) | Self::Changed(_) => Exit::Data,
             error if error.is_of_snapshot() => Exit::Data,

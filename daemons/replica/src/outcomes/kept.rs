@@ -62,6 +62,13 @@ pub(crate) struct History {
     pub(crate) since_ms: u64,
 }
 
+impl History {
+    /// The newest outcome: a node's own verdict is no fate of the transaction.
+    pub(crate) fn newest(&self) -> Option<&Outcome> {
+        self.outcomes.iter().rev().find(|outcome| !matches!(outcome.fate, Fate::Sent { .. }))
+    }
+}
+
 /// A question that cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unknown {
@@ -92,9 +99,9 @@ impl Outcomes {
 
     /// Reason for which a transaction was rejected since a time, if nothing else was told of it later.
     pub(crate) fn rejected_since(&self, hash: B256, since_ms: u64) -> Option<String> {
-        let last = self.history(hash).ok()?.outcomes.pop().filter(|last| last.at_ms >= since_ms)?;
-        match last.fate {
-            Fate::Rejected { reason, .. } => Some(reason),
+        let history = self.history(hash).ok()?;
+        match &history.newest().filter(|last| last.at_ms >= since_ms)?.fate {
+            Fate::Rejected { reason, .. } => Some(reason.clone()),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::kept::{HISTORY_MAX, Outcomes, Settings, needs};
 use super::told::Told;
 use maidenlane_feed::Scanner;
-use maidenlane_log::{Backend, Entry, Error as LogError, From, LogConsumer, Offset};
+use maidenlane_log::{Backend, Entry, Error as LogError, Offset};
 use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_service::{Exit, Failure, Health, Shutdown, with_causes};
 use maidenlane_store::fates::{FatesBatch, Reached};
@@ -20,6 +20,8 @@ const WAIT: Duration = Duration::from_millis(20);
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// Interval at which old rows are dropped.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// Time by which clocks of emitters may differ, in milliseconds.
+const CLOCKS_MS: u64 = 600_000;
 
 /// Failure of a turn.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,7 @@ pub(super) enum Error {
 /// A partition, as far as it was read.
 pub(super) struct Partition {
     number: u32,
-    consumer: Box<dyn LogConsumer>,
+    scanner: Scanner,
     reached: Reached,
 }
 
@@ -121,7 +123,7 @@ impl Reader {
         Ok(found)
     }
 
-    /// A partition from where it stood, or from the oldest entry where that is gone or unknown.
+    /// A partition from where it stood, or where that is gone or unknown from the first entry that is kept.
     fn open(&self, number: u32) -> Result<Partition, Error> {
         let mut scanner = Scanner::new(self.log.consumer(&self.settings.topic, number)?);
         let (earliest, end) = (scanner.earliest()?, scanner.end()?);
@@ -129,22 +131,20 @@ impl Reader {
         let reached = match known.filter(|known| (earliest.0..=end.0).contains(&known.next)) {
             Some(reached) => reached,
             None => {
-                let oldest = scanner.find(earliest, end, |entry| {
-                    Ok::<_, LogError>(Outcome::decode(&entry.payload).ok().map(|outcome| outcome.at_ms))
-                })?;
+                let at_ms = |entry: &Entry| Outcome::decode(&entry.payload).ok().map(|told| told.at_ms);
+                let oldest = scanner.find(earliest, end, |entry| Ok::<_, LogError>(at_ms(entry)))?;
                 // Nothing is missing of a log that has dropped nothing.
                 let since_ms = if earliest.0 == 0 { 0 } else { oldest.unwrap_or_else(now_ms) };
-                Reached { next: earliest.0, since_ms }
+                let kept_ms = now_ms().saturating_sub(millis(self.settings.keep)).saturating_sub(CLOCKS_MS);
+                Reached { next: scanner.first_since(kept_ms, at_ms)?.0, since_ms }
             }
         };
-        let mut consumer = self.log.consumer(&self.settings.topic, number)?;
-        consumer.seek(From::At(Offset(reached.next)))?;
-        Ok(Partition { number, consumer, reached })
+        Ok(Partition { number, scanner, reached })
     }
 
     /// Reads what a partition has; true if there was something.
     fn read(&mut self, partition: &mut Partition, wait: Duration) -> Result<bool, Error> {
-        let entries = partition.consumer.read(READ_BYTES, wait)?;
+        let entries = partition.scanner.read(Offset(partition.reached.next), READ_BYTES, wait)?;
         let Some(last) = entries.last() else { return Ok(false) };
         let inner = &self.outcomes.inner;
         let oldest_ms = now_ms().saturating_sub(millis(inner.keep));

@@ -26,17 +26,15 @@ pub(super) fn outcomes(shared: &Shared) -> Result<&Outcomes, Error> {
     shared.outcomes.as_ref().ok_or_else(|| Error::server(text))
 }
 
-fn status(hash: B256, History { outcomes, since_ms }: &History) -> Json {
-    // A node's own verdict is no fate of the transaction.
-    let last = outcomes.iter().rev().find(|outcome| !matches!(outcome.fate, Fate::Sent { .. }));
+fn status(hash: B256, history: &History) -> Json {
     Json::object(|object| {
         object.data("hash", hash.as_slice());
-        match last {
+        match history.newest() {
             Some(last) => push_str(object.value("status"), last.fate.name()),
             None => object.raw("status", "null"),
         }
-        object.quantity("knownSince", *since_ms);
-        push_list(object.value("history"), outcomes, write);
+        object.quantity("knownSince", history.since_ms);
+        push_list(object.value("history"), &history.outcomes, write);
     })
 }
 
