@@ -21,6 +21,7 @@ let Snapshots =
         { sources = [] : List Repository
         , target = None Repository
         , maxRate_MB_per_s = None Natural
+        , dueBelow_percent = 50
         }
       }
 

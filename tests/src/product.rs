@@ -117,7 +117,7 @@ impl Product {
     /// The build failed.
     pub fn build_release() -> Outcome<Self> {
         // With the benchmarks, which `cargo bench` then finds built: other targets would want other features.
-        let targets = ["--bins", "--bench", "catch_up", "--bench", "throughput"];
+        let targets = ["--bins", "--bench", "catch_up", "--bench", "import", "--bench", "throughput"];
         Self::run_cargo("release", "release", &["--workspace"], &targets)
             .ok_or_else(|| Failure::new("the release build failed, see above"))
     }

@@ -116,7 +116,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          , transactions = < Accept : {{ answer : < Stored | Verdict : {{ wait_ms : Natural }} >, group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
          , snapshots = {{ sources = [] : List {REPOSITORY}, target = None {REPOSITORY}\n\
-         \x20 , maxRate_MB_per_s = None Natural }}\n\
+         \x20 , maxRate_MB_per_s = None Natural, dueBelow_percent = 50 }}\n\
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
          , outcomes = None {{ keep_h : Natural }}\n\
@@ -206,6 +206,14 @@ fn keeping_in(replica: &str, place: &str) -> String {
 #[must_use]
 pub fn sending(replica: &str, repository: &Path) -> String {
     sending_to(replica, &format!("{REPOSITORY}.Directory {}", text(repository)))
+}
+
+/// Settings with a bound on what making and fetching snapshots takes of the disk.
+#[must_use]
+pub fn paced(replica: &str, rate_mb_per_s: u64) -> String {
+    let (unset, set) =
+        ("maxRate_MB_per_s = None Natural", format!("maxRate_MB_per_s = Some {rate_mb_per_s}"));
+    replica.replace(unset, &set)
 }
 
 fn sending_to(replica: &str, place: &str) -> String {

@@ -25,4 +25,6 @@ pub struct Settings {
     pub target: Option<Source>,
     /// Bytes to read and send per second; `None` for as many as there are.
     pub bytes_per_s: Option<NonZeroU64>,
+    /// Share of the log's records, in percent, below which a new snapshot is due.
+    pub due_below_percent: u64,
 }

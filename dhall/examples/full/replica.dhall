@@ -245,6 +245,9 @@ in  M.Replica::{
             )
       -- What reading and sending may take, so that clients do not feel it. Default None.
       , maxRate_MB_per_s = Some 100
+      -- A new one is due, and status and metrics warn, once the log can drop no more than this share of what it
+      -- holds before the newest verified snapshot is of no use. Default 50.
+      , dueBelow_percent = 60
       }
     -- Reorgs up to this depth can be followed; a deeper one ends the daemon. Default 90000.
     , undoBlocks = 90000

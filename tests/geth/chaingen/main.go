@@ -27,22 +27,24 @@ func main() {
 		txs    = flag.Int("txs", 3, "ordinary transactions per block, besides the special ones")
 		varied = flag.Bool("varied", false, "more kinds of contracts, for comparing answers")
 		fed    = flag.Int("fed", 0, "so many more blocks, to be fed over the engine API")
+		rows   = flag.Int("rows", 0, "accounts and slots of the genesis, besides those of the chain; large.json counts them")
 		seed   = flag.Int64("seed", 1, "chooses accounts, amounts and slots")
 	)
 	flag.Parse()
-	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || *fed < 0 || (*fed > 0 && *blocks < bpo2) || flag.NArg() > 0 {
+	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || *fed < 0 || *rows < 0 || (*fed > 0 && *blocks < bpo2) || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(64)
 	}
-	if err := run(*out, *blocks, *fed, *txs, *seed, *varied); err != nil {
+	if err := run(*out, *blocks, *fed, *txs, *rows, *seed, *varied); err != nil {
 		log.Fatal("chaingen: ", err)
 	}
 }
 
-func run(out string, count, fed, txs int, seed int64, varied bool) error {
+func run(out string, count, fed, txs, rows int, seed int64, varied bool) error {
 	maker := newMaker(txs, seed)
 	maker.varied = varied
-	genesis := maker.genesis()
+	genesis, state := maker.genesis(), spread(rows)
+	state.fill(genesis.Alloc)
 	engine := beacon.New(ethash.NewFaker())
 	_, blocks, _ := core.GenerateChainWithGenesis(genesis, engine, count+fed, maker.block)
 	genesis.Config.TerminalTotalDifficulty = workOf(genesis, blocks)
@@ -61,11 +63,16 @@ func run(out string, count, fed, txs int, seed int64, varied bool) error {
 	if err := writeJSON(filepath.Join(out, "genesis.json"), genesis); err != nil {
 		return err
 	}
+	if rows > 0 {
+		if err := writeJSON(filepath.Join(out, "large.json"), state); err != nil {
+			return err
+		}
+	}
 	head := blocks[len(blocks)-1]
-	state := map[string]any{"headBlockHash": head.Hash(), "safeBlockHash": head.Hash(), "finalizedBlockHash": head.Hash()}
+	choice := map[string]any{"headBlockHash": head.Hash(), "safeBlockHash": head.Hash(), "finalizedBlockHash": head.Hash()}
 	request := map[string]any{
 		"jsonrpc": "2.0", "id": fmt.Sprintf("fcu%d", head.NumberU64()),
-		"method": "engine_forkchoiceUpdatedV3", "params": []any{state, nil},
+		"method": "engine_forkchoiceUpdatedV3", "params": []any{choice, nil},
 	}
 	return writeJSON(filepath.Join(out, "headfcu.json"), request)
 }

@@ -42,6 +42,16 @@ pub fn fed(blocks: u32, fed: u32, transactions: u32) -> Outcome<PathBuf> {
     })
 }
 
+/// The same as [`chain`] on a genesis of about so many accounts and slots, which `large.json` counts.
+///
+/// # Errors
+/// As [`chain`].
+pub fn large(blocks: u32, transactions: u32, rows: u64) -> Outcome<PathBuf> {
+    cached(&format!("{blocks}x{transactions}-{rows}"), |draft| {
+        generate(draft, blocks, transactions, &["-rows", &rows.to_string()])
+    })
+}
+
 fn cached(name: &str, write: impl FnOnce(&Path) -> Outcome<()>) -> Outcome<PathBuf> {
     let out = product::cache().join("chains").join(format!("{name}-{:016x}", generator()?));
     if out.join("headfcu.json").exists() {

@@ -6,6 +6,7 @@ mod head_lag;
 mod hook;
 pub mod hostile;
 mod import;
+mod large;
 mod load;
 mod log;
 mod master;
@@ -17,6 +18,10 @@ mod soak;
 use clap::ValueEnum;
 
 use crate::{failure::Outcome, geth::chaingen, install, interrupt::Interrupt, product::Product};
+
+/// Blocks of the chain on a large genesis, through all forks, and transactions in each.
+const BLOCKS: u32 = 60;
+const TRANSACTIONS: u32 = 10;
 
 /// Benchmarks to run, and their sizes.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,12 +47,15 @@ pub struct Arguments {
     /// `rpc` of what nobody asked for before: each request once, after a start of both servers
     #[arg(long)]
     cold: bool,
-    /// Only the rows of `rpc` or `hostile` whose names have this in them
+    /// Only the rows of `rpc`, `large` or `hostile` whose names have this in them
     #[arg(long, default_value = "")]
     row: String,
     /// Rows of the state of `import`
     #[arg(long, default_value_t = 20_000_000)]
     rows: u64,
+    /// Rows of the genesis of `large`
+    #[arg(long, default_value_t = 2_000_000)]
+    genesis_rows: u64,
     /// Minutes of `soak`
     #[arg(long, default_value_t = 5)]
     minutes: u32,
@@ -69,6 +77,8 @@ enum What {
     CatchUp,
     /// A state that geth exports into a replica, over RocksDB's writer of sorted files and over the disk
     Import,
+    /// Reads of a large state over geth's, what readers feel of a snapshot, and a restore over a copy
+    Large,
     /// Time from geth's newHeads to the replica answering with that block
     HeadLag,
     /// Append and read speed of both logs
@@ -110,6 +120,10 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             What::Import => {
                 release()?;
                 import::run(arguments.rows)?;
+            }
+            What::Large => {
+                let chain = chaingen::large(BLOCKS, TRANSACTIONS, arguments.genesis_rows)?;
+                large::run(&arguments.product()?, &chain, arguments.seed, &arguments.row, &stop)?;
             }
             What::HeadLag => head_lag::run(&arguments.product()?, arguments.samples, &stop)?,
             What::Log => {

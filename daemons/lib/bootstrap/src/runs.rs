@@ -139,15 +139,17 @@ impl Runs {
         mut take: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         for length in 0..LENGTHS {
-            let path = self.path(length);
-            let Some(run) = self.runs.get_mut(length) else { continue };
+            let Some(mut run) = self.runs.get_mut(length).map(std::mem::take) else { continue };
+            let failed = |error| io("read", &self.path(length), error);
             if let Some(mut file) = run.file.take() {
-                file.rewind().map_err(|error| io("read", &path, error))?;
-                each(BufReader::with_capacity(1 << 18, file), &mut take, &|error| io("read", &path, error))?;
+                file.rewind().map_err(failed)?;
+                each(BufReader::with_capacity(1 << 18, file), &mut take, &failed)?;
             }
-            run.file_bytes = 0;
-            each(run.memory.as_slice(), &mut take, &|error| io("read", &path, error))?;
+            each(run.memory.as_slice(), &mut take, &failed)?;
             run.memory.clear();
+            if let Some(kept) = self.runs.get_mut(length) {
+                kept.memory = run.memory;
+            }
         }
         self.memory_bytes = 0;
         self.trie = self.trie.saturating_add(1);

@@ -17,6 +17,8 @@ pub struct SnapshotsRaw {
     pub target: Option<RepositoryRaw>,
     /// Bytes that snapshots read and send per second; `None` for as many as there are.
     pub maxRate_MB_per_s: Option<u64>,
+    /// Share of what the log holds: a snapshot is due once the newest verified one can lose no more records than that.
+    pub dueBelow_percent: u64,
 }
 
 /// A repository of snapshots.
@@ -56,11 +58,13 @@ pub(super) fn validate(raw: &SnapshotsRaw, checker: &mut Checker) -> Option<Sett
         Some(rate) => NonZeroU64::new(rate? * 1_000_000),
         None => None,
     };
+    let due_below_percent = checker.within::<u64>("dueBelow_percent", raw.dueBelow_percent, 1..=99);
     let target = match target {
         Some(target) => Some(target?),
         None => None,
     };
-    Some(Settings { sources: sources.into_iter().collect::<Option<_>>()?, target, bytes_per_s })
+    let sources = sources.into_iter().collect::<Option<_>>()?;
+    Some(Settings { sources, target, bytes_per_s, due_below_percent: due_below_percent? })
 }
 
 fn place(field: &str, raw: &RepositoryRaw, checker: &mut Checker) -> Option<Source> {

@@ -38,13 +38,13 @@ struct Margin {
 }
 
 /// Margin of the newest verified snapshot, whose last record is at `offset`. `records_per_1000_s` is the log's growth: what
-/// retention drops, it drops as fast.
-fn margin(offset: Option<u64>, extent: Extent, records_per_1000_s: u64) -> Margin {
+/// retention drops, it drops as fast. Below `due_percent` of what the log holds, it is time for another one.
+fn margin(offset: Option<u64>, extent: Extent, records_per_1000_s: u64, due_percent: u64) -> Margin {
     let held = extent.end.saturating_sub(extent.earliest);
     let records = offset.map_or(0, |offset| offset.saturating_add(1).saturating_sub(extent.earliest));
     let left_s = records.saturating_mul(1_000).checked_div(records_per_1000_s);
     // A log that has dropped nothing yet holds all that anybody needs.
-    let alarm = extent.earliest > 0 && records < held / 2;
+    let alarm = extent.earliest > 0 && u128::from(records) * 100 < u128::from(held) * u128::from(due_percent);
     Margin { records, held, left_s, alarm }
 }
 
@@ -140,7 +140,12 @@ impl Guard {
         let (begun, first_end) = *self.first.get_or_insert((Instant::now(), extent.end));
         let grown = extent.end.saturating_sub(first_end);
         let growth = grown.saturating_mul(1_000).checked_div(begun.elapsed().as_secs()).unwrap_or(0);
-        let margin = margin(newest.as_ref().map(|(_, position)| position.offset), extent, growth);
+        let margin = margin(
+            newest.as_ref().map(|(_, position)| position.offset),
+            extent,
+            growth,
+            self.settings.due_below_percent,
+        );
         self.tell(newest.map(|(id, _)| id), margin);
         Ok(())
     }
@@ -207,7 +212,7 @@ mod tests {
         growth: u64,
         expect: (u64, Option<u64>, bool),
     ) {
-        let Margin { records, left_s, alarm, .. } = margin(offset, Extent { earliest, end }, growth);
+        let Margin { records, left_s, alarm, .. } = margin(offset, Extent { earliest, end }, growth, 50);
         assert_eq!((records, left_s, alarm), expect, "{offset:?} of {earliest}..{end}");
     }
 
@@ -220,6 +225,13 @@ mod tests {
         check(Some(999), (1_000, 2_000), 100, (0, Some(0), true));
         check(Some(10), (1_000, 2_000), 100, (0, Some(0), true));
         check(None, (1_000, 2_000), 100, (0, Some(0), true));
+    }
+
+    #[test]
+    fn a_snapshot_is_due_as_early_as_the_settings_say() {
+        let extent = Extent { earliest: 1_000, end: 2_000 };
+        let due = |percent| margin(Some(1_699), extent, 0, percent).alarm;
+        assert_eq!([50, 70, 71, 99].map(due), [false, false, true, true]);
     }
 
     #[test]

@@ -12,7 +12,13 @@ use super::{
 use crate::{failure::Outcome, interrupt::Interrupt, scenario::Net};
 
 /// Prints a line for each row whose name has `wanted` in it, plain and with gzip.
-pub(super) fn run(net: &mut Net, chain: &Path, rows: &[Row], wanted: &str, stop: &Interrupt) -> Outcome<()> {
+pub(in crate::measure) fn run(
+    net: &mut Net,
+    chain: &Path,
+    rows: &[Row],
+    wanted: &str,
+    stop: &Interrupt,
+) -> Outcome<()> {
     let dropped = drop_pages();
     println!(
         "  each request once, after a start of both; page cache {}",
@@ -52,7 +58,7 @@ fn restart(net: &mut Net, chain: &Path) -> Outcome<()> {
 }
 
 /// Drops the kernel's cache of files; false where this process may not.
-fn drop_pages() -> bool {
+pub(in crate::measure) fn drop_pages() -> bool {
     rustix::fs::sync();
     fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }

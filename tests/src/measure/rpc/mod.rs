@@ -2,7 +2,7 @@
 //!
 //! The load generator shares the machine, so of all figures the processor time of the server's process counts.
 
-mod cold;
+pub(super) mod cold;
 mod pair;
 pub(super) mod requests;
 

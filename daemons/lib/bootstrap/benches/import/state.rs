@@ -15,39 +15,67 @@ const LARGE: usize = 4;
 /// Accounts for each that has storage.
 const ACCOUNTS_PER_CONTRACT: usize = 10;
 
-/// Rows in the order of their keys.
+/// A state whose rows are made whenever they are asked for, so that any size takes little memory.
 pub(super) struct State {
-    pub(super) accounts: Vec<(B256, Account)>,
-    pub(super) slots: Vec<(B256, B256, U256)>,
+    accounts: usize,
+    contracts: Vec<Contract>,
     pub(super) root: B256,
+}
+
+/// Storage of an account.
+struct Contract {
+    slots: usize,
+    root: B256,
 }
 
 impl State {
     /// A state of about so many rows.
     pub(super) fn of(rows: usize) -> Self {
-        let mut rng = Rng::with_seed(1);
-        let keys = sorted(&mut rng, rows.div_ceil(ROWS_PER_ACCOUNT));
-        let contracts = keys.len().div_ceil(ACCOUNTS_PER_CONTRACT);
-        let (mut accounts, mut slots, mut trie) = (Vec::new(), Vec::new(), Ascending::default());
-        let mut left = rows.saturating_sub(keys.len());
-        for (number, key) in keys.into_iter().enumerate() {
-            let balance = U256::from(rng.u64(..));
-            let mut account = Account { nonce: rng.u64(..50), balance, ..Account::default() };
-            if number % ACCOUNTS_PER_CONTRACT == 0 {
-                let contract = number / ACCOUNTS_PER_CONTRACT;
-                let others = contracts.saturating_sub(contract).max(1);
-                let count = if contract < LARGE { left / LARGE } else { left.div_ceil(others) };
-                left = left.saturating_sub(count);
-                account.storage_root = storage(&mut rng, key, count, &mut slots);
-            }
-            add(&mut trie, key, &rlp::encode(account.trie()));
-            accounts.push((key, account));
-        }
-        Self { accounts, slots, root: trie.root(&mut |_, _| ()) }
+        let accounts = rows.div_ceil(ROWS_PER_ACCOUNT);
+        let count = accounts.div_ceil(ACCOUNTS_PER_CONTRACT);
+        let mut left = rows.saturating_sub(accounts);
+        let contracts = (0..count).map(|number| {
+            let slots = if number < LARGE { left / LARGE } else { left.div_ceil(count - number) };
+            left = left.saturating_sub(slots);
+            let entries = storage(number, slots).map(|(key, value)| (key, rlp::encode(value)));
+            Contract { slots, root: root(entries) }
+        });
+        let mut state = Self { accounts, contracts: contracts.collect(), root: B256::ZERO };
+        state.root = root(state.accounts().map(|(key, account)| (key, rlp::encode(account.trie()))));
+        state
     }
 
-    pub(super) fn rows(&self) -> u64 {
-        (self.accounts.len() + self.slots.len()) as u64
+    /// Accounts in the order of their keys.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (B256, Account)> {
+        (0..self.accounts).map(|number| {
+            let mut rng = Rng::with_seed(number as u64);
+            let key = key(&mut rng, number, self.accounts);
+            let balance = U256::from(rng.u64(..));
+            let mut account = Account { nonce: rng.u64(..50), balance, ..Account::default() };
+            if number.is_multiple_of(ACCOUNTS_PER_CONTRACT)
+                && let Some(contract) = self.contracts.get(number / ACCOUNTS_PER_CONTRACT)
+            {
+                account.storage_root = contract.root;
+            }
+            (key, account)
+        })
+    }
+
+    /// Slots in the order of their accounts and keys.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (B256, B256, U256)> {
+        self.contracts.iter().enumerate().flat_map(|(number, contract)| {
+            let account = number * ACCOUNTS_PER_CONTRACT;
+            let account = key(&mut Rng::with_seed(account as u64), account, self.accounts);
+            storage(number, contract.slots).map(move |(key, value)| (account, key, value))
+        })
+    }
+
+    pub(super) fn account_rows(&self) -> u64 {
+        self.accounts as u64
+    }
+
+    pub(super) fn slot_rows(&self) -> u64 {
+        self.contracts.iter().map(|contract| contract.slots as u64).sum()
     }
 
     /// Writes what `geth db export snapshot` writes.
@@ -61,45 +89,42 @@ impl State {
             value.encode(&mut row);
             out.write_all(&row)
         };
-        for (key, account) in &self.accounts {
+        for (key, account) in self.accounts() {
             put(&[b"a", key.as_slice()], &account.encode_slim())?;
         }
-        for (account, key, value) in &self.slots {
+        for (account, key, value) in self.slots() {
             put(&[b"o", account.as_slice(), key.as_slice()], &rlp::encode(value))?;
         }
         Ok(out.flush()?)
     }
 }
 
-/// So many keys, ascending.
-fn sorted(rng: &mut Rng, count: usize) -> Vec<B256> {
-    let mut keys: Vec<B256> = (0..count).map(|_| key(rng)).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+/// Slots of a contract: a third of all values are small numbers, most others addresses.
+fn storage(contract: usize, slots: usize) -> impl Iterator<Item = (B256, U256)> {
+    let mut rng = Rng::with_seed(!(contract as u64));
+    (0..slots).map(move |number| {
+        let key = key(&mut rng, number, slots);
+        let value = if rng.u8(..3) == 0 { U256::from(rng.u64(1..)) } else { U256::from(rng.u128(1..)) << 32 };
+        (key, value)
+    })
 }
 
-fn key(rng: &mut Rng) -> B256 {
+/// A random key in the part of all keys that belongs to this one: those of higher numbers are higher.
+fn key(rng: &mut Rng, number: usize, count: usize) -> B256 {
+    let share = u64::MAX / (count as u64);
+    let high = share * (number as u64) + rng.u64(..share);
     let mut bytes = [0; 32];
     rng.fill(&mut bytes);
+    bytes[..8].copy_from_slice(&high.to_be_bytes());
     B256::new(bytes)
 }
 
-/// Adds slots of an account; returns the root of its storage.
-fn storage(rng: &mut Rng, account: B256, count: usize, slots: &mut Vec<(B256, B256, U256)>) -> B256 {
+fn root(entries: impl Iterator<Item = (B256, Vec<u8>)>) -> B256 {
     let mut trie = Ascending::default();
-    for key in sorted(rng, count) {
-        // A third of all values are small numbers, most others addresses.
-        let value = if rng.u8(..3) == 0 { U256::from(rng.u64(1..)) } else { U256::from(rng.u128(1..)) << 32 };
-        add(&mut trie, key, &rlp::encode(value));
-        slots.push((account, key, value));
+    for (key, value) in entries {
+        assert_eq!(trie.add(key, &value, &mut |_, _| ()), Ok(()), "keys ascend");
     }
     trie.root(&mut |_, _| ())
-}
-
-fn add(trie: &mut Ascending, key: B256, value: &[u8]) {
-    let added = trie.add(key, value, &mut |_, _| ());
-    assert_eq!(added, Ok(()), "sorted keys ascend");
 }
 
 /// First item of an export.

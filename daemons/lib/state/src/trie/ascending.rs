@@ -25,6 +25,9 @@ pub struct Disorder {
     pub key: B256,
 }
 
+/// Children of a branch.
+const CHILDREN_MAX: usize = 16;
+
 /// Trie that grows to the right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ascending {
@@ -32,6 +35,9 @@ pub struct Ascending {
     last: Option<(B256, Vec<u8>)>,
     /// Branches on its way, from the root down, that may get more children.
     open: Vec<Branch>,
+    /// Memory in which nodes are made, empty between two leaves: one for each leaf would cost as much as its hash.
+    #[serde(skip)]
+    node: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +69,7 @@ mod references {
 
 impl Branch {
     fn new(depth: usize) -> Self {
-        Self { depth, mask: 0, children: Vec::new() }
+        Self { depth, mask: 0, children: Vec::with_capacity(CHILDREN_MAX) }
     }
 
     fn add(&mut self, nibble: u8, child: RlpNode) {
@@ -110,26 +116,26 @@ impl Ascending {
         loop {
             let parent = self.open.last().map(|branch| branch.depth).max(common);
             let from = parent.map_or(0, |parent| parent.saturating_add(1));
-            let mut node = Vec::new();
             match complete.take() {
-                None => LeafNodeRef::new(&path.slice(from..), value).encode(&mut node),
+                None => LeafNodeRef::new(&path.slice(from..), value).encode(&mut self.node),
                 Some(branch) => {
-                    BranchNodeRef::new(&branch.children, TrieMask::new(branch.mask)).encode(&mut node);
+                    BranchNodeRef::new(&branch.children, TrieMask::new(branch.mask)).encode(&mut self.node);
                     if from < depth {
-                        let child = reference(&node, path.slice(..depth), emit);
-                        node.clear();
-                        ExtensionNodeRef::new(&path.slice(from..depth), &child).encode(&mut node);
+                        let child = reference(&self.node, path.slice(..depth), emit);
+                        self.node.clear();
+                        ExtensionNodeRef::new(&path.slice(from..depth), &child).encode(&mut self.node);
                     }
                 }
             }
             let Some(parent) = parent else {
-                emit(Nibbles::new(), &node);
-                return Some(keccak256(&node));
+                emit(Nibbles::new(), &self.node);
+                return Some(keccak256(&self.node));
             };
             if self.open.last().is_none_or(|branch| branch.depth < parent) {
                 self.open.push(Branch::new(parent));
             }
-            let child = reference(&node, path.slice(..from), emit);
+            let child = reference(&self.node, path.slice(..from), emit);
+            self.node.clear();
             if let (Some(branch), Some(nibble)) = (self.open.last_mut(), path.get(parent)) {
                 branch.add(nibble, child);
             }
