@@ -62,7 +62,8 @@
     , subscriptionsMax : Natural
     , writeTimeout_ms : Natural
     }
-, snapshots : { maxRate_MB_per_s : Optional Natural
+, snapshots : { dueBelow_percent : Natural
+    , maxRate_MB_per_s : Optional Natural
     , sources : List < Directory : Text
         | S3 : { bucket : Text
             , ca : Optional Text

@@ -1,4 +1,5 @@
-{ maxRate_MB_per_s : Optional Natural
+{ dueBelow_percent : Natural
+, maxRate_MB_per_s : Optional Natural
 , sources : List < Directory : Text
     | S3 : { bucket : Text
         , ca : Optional Text

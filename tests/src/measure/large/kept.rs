@@ -32,15 +32,21 @@ pub(super) fn run(net: &mut Net, rows: &[Row]) -> Outcome<()> {
     let rate = bytes.div_ceil(TIME.as_secs() << 20);
     println!("  snapshots of {} MB at {rate} MB/s at most", bytes >> 20);
     let replica = net.replica_daemon(0)?;
-    replica.edit(|text| settings::paced(&settings::keeping(text, &repository), rate))?;
+    let config = replica.config();
+    let text = fs::read_to_string(config).doing(|| format!("read {}", config.display()))?;
+    let unpaced = settings::keeping(&text, &repository);
+    replica.edit(|_| settings::paced(&unpaced, rate))?;
     replica.stop()?;
     replica.start()?;
     net.caught_up(0)?;
     let bodies: Vec<String> = rows.iter().flat_map(|row| row.bodies.iter().cloned()).collect();
+    // What is read for the first time is no snapshot's fault.
+    Server::replica(net)?.pace(&bodies, false, RATE, TIME)?;
     for _ in 0..ROUNDS {
         fresh(&repository)?;
         beside(net, &bodies)?;
     }
+    net.replica_daemon(0)?.edit(|_| unpaced)?;
     restored(net)
 }
 
