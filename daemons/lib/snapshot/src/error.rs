@@ -5,6 +5,7 @@ use maidenlane_chain::BlockRef;
 use maidenlane_replay::{place, verify};
 use maidenlane_service::files::FileError;
 use maidenlane_service::{Exit, Failure};
+use object_store::path::Path as Key;
 use std::path::{Path, PathBuf};
 
 /// A snapshot that cannot be made, kept or used.
@@ -77,7 +78,7 @@ pub enum Error {
     Missing { file: String, id: Id, key: String, repository: String },
     /// A file of a snapshot that has other bytes.
     #[error(
-        "{file} of snapshot {id} is damaged in {repository} as `{key}`: delete the snapshot, and take another"
+        "{file} of snapshot {id} is damaged in {repository} as `{key}`: `maidenlane snapshot verify` removes it, and the next snapshot brings it again"
     )]
     Damaged { file: String, id: Id, key: String, repository: String },
     /// A database that is not what its manifest says.
@@ -129,6 +130,14 @@ impl Error {
                 | Self::Differs { .. }
                 | Self::State { .. }
         )
+    }
+
+    /// Key of the object that is not what its name says, if that is what is wrong.
+    pub(crate) fn damaged_object(&self) -> Option<Key> {
+        match self {
+            Self::Damaged { key, .. } => Some(Key::from(key.as_str())),
+            _ => None,
+        }
     }
 
     /// Exit code of it.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`manifest`] | what a snapshot is of, and its files: the format |
 //! | [`repository`] | objects by their keys, in a directory or a store |
+//! | `local` | a directory: links, and rights of a group |
 //! | [`source`] | where one is, as settings name it |
 //! | [`s3`] | a bucket of an S3-compatible store |
 //! | [`create`] | a checkpoint, and what the repository has not of it |
@@ -35,6 +36,7 @@ pub mod fit;
 mod known;
 mod lanes;
 mod lease;
+mod local;
 pub mod manifest;
 pub mod pace;
 pub mod progress;

@@ -11,6 +11,7 @@
 
 use crate::digest::{Digest, Sum};
 use crate::error::{Error, io};
+use crate::local::Local;
 use crate::manifest::{File, Id};
 use crate::pace::Pace;
 use bytes::Bytes;
@@ -22,7 +23,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 
@@ -35,8 +35,8 @@ const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct Repository {
     store: Arc<dyn ObjectStore>,
-    /// The directory, where it is one: links are made there.
-    local: Option<Arc<LocalFileSystem>>,
+    /// The directory, where it is one.
+    local: Option<Local>,
     runtime: Runtime,
     name: String,
 }
@@ -98,9 +98,9 @@ impl Repository {
             repository: path.display().to_string(),
             source: Box::new(source),
         })?;
-        let local = Arc::new(local.with_fsync(true));
-        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&local);
-        Self::of(store, Some(local), path.display().to_string())
+        let files = Arc::new(local.with_fsync(true));
+        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&files);
+        Self::of(store, Some(Local::new(files, path)?), path.display().to_string())
     }
 
     /// Opens a repository in a store that is not this machine's.
@@ -108,11 +108,7 @@ impl Repository {
         Self::of(store, None, name)
     }
 
-    fn of(
-        store: Arc<dyn ObjectStore>,
-        local: Option<Arc<LocalFileSystem>>,
-        name: String,
-    ) -> Result<Self, Error> {
+    fn of(store: Arc<dyn ObjectStore>, local: Option<Local>, name: String) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok(Self { store, local, runtime: runtime.map_err(Error::Thread)?, name })
     }
@@ -135,7 +131,12 @@ impl Repository {
     /// Writes a small object.
     pub(crate) fn put(&self, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
         let put = self.runtime.block_on(self.store.put(key, bytes.into()));
-        put.map(drop).map_err(|source| self.refused("write", key, source))
+        put.map_err(|source| self.refused("write", key, source))?;
+        self.share(key)
+    }
+
+    fn share(&self, key: &Key) -> Result<(), Error> {
+        self.local.as_ref().map_or(Ok(()), |local| local.share(key))
     }
 
     /// Reads a small object; none if it is not there.
@@ -215,7 +216,7 @@ impl Repository {
     /// Sends a file: by a link where that is as good, else by a copy.
     pub(crate) fn send(&self, from: &Path, file: &File, pace: &Pace) -> Result<(), Error> {
         let key = object_key(file.sha256);
-        if file.is_table() && self.is_at(&key, |object| link_new(from, object)) {
+        if file.is_table() && self.local.as_ref().is_some_and(|local| local.link_from(from, &key)) {
             return Ok(());
         }
         let mut source = fs::File::open(from).map_err(|error| io("open", from, error))?;
@@ -246,11 +247,20 @@ impl Repository {
             return Err(Error::Changed(from.to_owned()));
         }
         let sent = self.runtime.block_on(upload.complete());
-        sent.map(drop).map_err(|source| self.refused("write", &key, source))
+        sent.map_err(|source| self.refused("write", &key, source))?;
+        self.share(&key)
     }
 
     /// Fetches a file and checks it; what is in the place of `to` is replaced. Durable when it returns.
-    pub(crate) fn fetch(&self, id: &Id, file: &File, to: &Path, pace: &Pace) -> Result<(), Error> {
+    /// The database belongs to `owner` at last, where that is not who works here.
+    pub(crate) fn fetch(
+        &self,
+        id: &Id,
+        file: &File,
+        to: &Path,
+        owner: Option<u32>,
+        pace: &Pace,
+    ) -> Result<(), Error> {
         let key = object_key(file.sha256);
         match fs::remove_file(to) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -258,10 +268,11 @@ impl Repository {
             }
             _ => {}
         }
-        if self.is_at(&key, |object| object.exists() && !object.is_file()) {
+        if self.local.as_ref().is_some_and(|local| local.is_blocked(&key)) {
             return Err(self.damaged(id, file, &key));
         }
-        let linked = file.is_table() && self.is_at(&key, |object| fs::hard_link(object, to).is_ok());
+        let linked =
+            file.is_table() && self.local.as_ref().is_some_and(|local| local.link_to(&key, to, owner));
         let found = if linked { pace.digest(to)? } else { self.copy(id, file, &key, to, pace)? };
         if found == file.sha256 {
             return Ok(());
@@ -292,52 +303,10 @@ impl Repository {
         Ok(sum.end())
     }
 
-    /// True if this is a directory, and its object is or takes what is asked.
-    fn is_at(&self, key: &Key, look: impl FnOnce(&Path) -> bool) -> bool {
-        let object = self.local.as_ref().and_then(|local| local.path_to_filesystem(key).ok());
-        object.is_some_and(|object| look(&object))
-    }
-
     /// Removes what killed writers of a directory have left, which no list of it names.
     pub(crate) fn sweep(&self, older_than: Duration) {
-        let Some(root) =
-            self.local.as_ref().and_then(|local| local.path_to_filesystem(&Key::from("objects")).ok())
-        else {
-            return;
-        };
-        let dirs = fs::read_dir(root).into_iter().flatten().flatten();
-        for entry in dirs.filter_map(|dir| fs::read_dir(dir.path()).ok()).flatten().flatten() {
-            let staged = entry.file_name().to_string_lossy().contains('#');
-            let written = entry.metadata().and_then(|found| found.modified()).ok();
-            let age = written.and_then(|written| SystemTime::now().duration_since(written).ok());
-            if staged && age.is_some_and(|age| age > older_than) {
-                // Whoever comes next tries again.
-                let _kept = fs::remove_file(entry.path());
-            }
+        if let Some(local) = &self.local {
+            local.sweep(older_than);
         }
     }
-}
-
-/// Links made by this process so far: each has a name of its own until it has its final one.
-static LINKS: AtomicU64 = AtomicU64::new(0);
-
-/// Links a finished file under a new name, durably; false where the file system has no such link, and a copy is due.
-///
-/// # Correctness
-/// Another replica may have been faster, and its manifest may name the object already: that is replaced by one step.
-fn link_new(from: &Path, object: &Path) -> bool {
-    let Some(dir) = object.parent() else { return false };
-    let mut staged = object.as_os_str().to_owned();
-    // Lists pass over names like this one, and `sweep` finds it.
-    staged.push(format!("#{}{:06}", std::process::id(), LINKS.fetch_add(1, Ordering::Relaxed)));
-    let staged = Path::new(&staged);
-    let linked = fs::create_dir_all(dir).and_then(|()| fs::hard_link(from, staged));
-    let named = linked.and_then(|()| {
-        let named = fs::rename(staged, object);
-        // Two links to one file stay, both.
-        drop(fs::remove_file(staged));
-        named
-    });
-    let synced = named.and_then(|()| fs::File::open(dir)?.sync_all());
-    synced.and_then(|()| fs::File::open(dir.parent().unwrap_or(dir))?.sync_all()).is_ok()
 }

@@ -20,6 +20,7 @@ use maidenlane_service::{failpoint, files};
 use maidenlane_store::{Facts, peek};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Directory of a restore within the state directory, and the file in it that says of which snapshot it is.
@@ -150,7 +151,9 @@ fn attempt(place: &Place, what: &Restore<'_>, id: &Id) -> Result<Option<Manifest
     place.begin()?;
     let note = place.dir().join(NOTE);
     fs::write(&note, id.to_string()).map_err(|error| io("write", &note, error))?;
-    fill(id, &manifest, repository, place.dir(), pace, *report)?;
+    let state_dir = place.dir().parent().unwrap_or(place.dir());
+    let owner = fs::metadata(state_dir).map_err(|error| io("look at", state_dir, error))?.uid();
+    fill(id, &manifest, repository, place.dir(), Some(owner), pace, *report)?;
     failpoint(failpoints::BEFORE_PLACE);
     if what.replaces {
         place.set_aside()?;
@@ -162,12 +165,13 @@ fn attempt(place: &Place, what: &Restore<'_>, id: &Id) -> Result<Option<Manifest
     Ok(Some(manifest))
 }
 
-/// Fetches what is not there yet into `dir`, and makes the database of it.
+/// Fetches what is not there yet into `dir`, and makes the database of it, which belongs to `owner` at last.
 pub(crate) fn fill(
     id: &Id,
     manifest: &Manifest,
     repository: &Repository,
     dir: &Path,
+    owner: Option<u32>,
     pace: &Pace,
     report: Report<'_>,
 ) -> Result<(), Error> {
@@ -180,7 +184,7 @@ pub(crate) fn fill(
     lanes::each(&lacking, |file| {
         let whole = fetched.join(file.sha256.to_string());
         let part = whole.with_extension("part");
-        repository.fetch(id, file, &part, pace)?;
+        repository.fetch(id, file, &part, owner, pace)?;
         failpoint(failpoints::BEFORE_NAMED);
         fs::rename(&part, &whole).map_err(|error| io("name", &whole, error))?;
         meter.add(file.bytes);

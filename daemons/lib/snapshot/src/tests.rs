@@ -1,6 +1,7 @@
 //! Tests of whole snapshots, of databases made here; those of real replicas are in `tests/e2e/snapshot.rs`.
 
 mod damaged;
+mod rights;
 mod side_by_side;
 
 use crate::progress::Progress;

@@ -38,7 +38,11 @@ pub fn verify_snapshot(
     scratch.remove()?;
     match &verified {
         Ok(verified) => repository.put(&mark, serde_json::to_vec(verified).map_err(Error::Encode)?)?,
-        Err(error) if error.is_of_snapshot() => repository.delete([mark])?,
+        Err(error) if error.is_of_snapshot() => {
+            repository.delete([mark])?;
+            // What is there under its digest and size is not sent again, and this one is of use to nobody.
+            repository.delete(error.damaged_object())?;
+        }
         Err(_) => {}
     }
     verified
@@ -52,7 +56,7 @@ fn check(
     report: Report<'_>,
 ) -> Result<Verified, Error> {
     let manifest = repository.snapshot(id)?.manifest;
-    restore::fill(id, &manifest, repository, dir, pace, report)?;
+    restore::fill(id, &manifest, repository, dir, None, pace, report)?;
     let (head, audit) =
         verify::verify(dir).map_err(|source| Error::State { id: id.clone(), source: Box::new(source) })?;
     if head != manifest.head {

@@ -2,6 +2,7 @@
 
 use super::{Error, Made, World, check, store_path};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -44,6 +45,13 @@ fn a_file_with_another_byte() {
         fs::write(&object, &bytes).unwrap();
         refused(&world, &made, "is damaged");
         unmarked(&world, &made);
+        // Nobody finds it there, and so the next snapshot brings it again.
+        assert!(!object.exists());
+        let again = world.replica.snapshot(&world.repository).unwrap();
+        assert!(again.manifest.files.iter().any(|file| object.ends_with(file.sha256.to_string())) == table);
+        if table {
+            world.verify(&again.id).unwrap();
+        }
         // Mended, the same restore goes on.
         bytes[middle] ^= 0x40;
         fs::write(&object, &bytes).unwrap();
@@ -63,6 +71,17 @@ fn a_file_that_was_cut() {
     let again = world.replica.snapshot(&world.repository).unwrap();
     assert_eq!(fs::read(&object).unwrap(), bytes);
     world.verify(&again.id).unwrap();
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_leads_nowhere_out_of_the_database() {
+    let (world, made, object) = world(true);
+    let elsewhere = world.path("elsewhere");
+    fs::rename(&object, &elsewhere).unwrap();
+    symlink(&elsewhere, &object).unwrap();
+    world.restored(Some(&made.id), "other").unwrap();
+    fs::remove_file(&elsewhere).unwrap();
+    check(&world.path("other"), world.replica.head.at, &world.replica.rows());
 }
 
 #[test]
