@@ -144,8 +144,9 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
         )
     };
     let nodes: Vec<_> = nodes.iter().map(node).collect();
+    let routes = "[] : List { name : Text, redundancy : Optional Natural, senders : List Text, tags : List Text, upstreams : List Text }";
     format!(
-        "{{ group = \"emitter\", upstreams = [ {} ]\n{}\
+        "{{ group = \"emitter\", upstreams = [ {} ], routes = {routes}\n{}\
          , lifetime_s = 600\n, hold_s = 5\n, againBlocks = 2\n, again_s = 5\n, retention_h = 1\n\
          , pendingMax = 10000\n, pendingMax_MB = 64\n, maxSilence_ms = 15000\n}}\n",
         nodes.join(", "),

@@ -62,6 +62,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Proof.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",
+    "types/Route.dhall",
     "types/Rpc.dhall",
     "types/S3.dhall",
     "types/Sasl.dhall",
