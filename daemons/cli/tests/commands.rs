@@ -402,7 +402,7 @@ fn only_the_tap_of_a_feed_may_write_it() {
         assert_eq!(writers(&format!("maidenlane.c.f.{kind}")), ["User:maidenlane-tap-f"]);
     }
     assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
-    assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-emitter"]);
+    assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-replica", "User:maidenlane-emitter"]);
     let looks = "--allow-principal User:maidenlane-replica --operation Describe --group maidenlane-emitter";
     assert!(text.lines().any(|line| line.ends_with(looks)), "{text}");
     check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));
