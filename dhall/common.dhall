@@ -48,7 +48,7 @@
 , Tls = { Type = ./types/Tls.dhall, default = {=} }
 , Identity =
   { Type = ./types/Identity.dhall
-  , default = {=}
+  , default = { seesAll = False, tag = None Text }
   }
 , Proof = ./types/Proof.dhall
 , Logging =

@@ -3,8 +3,19 @@ let common = ./common.dhall
 
 let Credential = ./types/Credential.dhall
 
+let Route = ./types/Route.dhall
+
 in  { Type = ./types/Emitter.dhall
     , Credential
+    , Route =
+      { Type = Route
+      , default =
+        { senders = [] : List Text
+        , tags = [] : List Text
+        , upstreams = [] : List Text
+        , redundancy = None Natural
+        }
+      }
     , Upstream =
       { Type = ./types/Upstream.dhall
       , default =
@@ -18,6 +29,7 @@ in  { Type = ./types/Emitter.dhall
       }
     , default =
       { group = "maidenlane-emitter"
+      , routes = [] : List Route
       , lifetime_s = 10800
       , hold_s = 60
       , againBlocks = 10

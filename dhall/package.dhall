@@ -13,6 +13,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Emitter = { Type = emitter.Type, default = emitter.default }
     , Upstream = emitter.Upstream
     , Credential = emitter.Credential
+    , Route = emitter.Route
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

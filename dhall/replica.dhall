@@ -69,7 +69,12 @@ in  { Type = ./types/Replica.dhall
       }
     , Accept =
       { Type = ./types/Accept.dhall
-      , default = { group = "maidenlane-emitter", answer = Answer.Stored }
+      , default =
+        { group = "maidenlane-emitter"
+        , answer = Answer.Stored
+        , waitingMax = 64
+        , waitingMax_MB = 16
+        }
       }
     , Answer
     , Verdict = { Type = ./types/Verdict.dhall, default.wait_ms = 300 }

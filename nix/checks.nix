@@ -14,16 +14,29 @@ let
     one-machine = [
       "tap/main"
       "replica/main"
+      "emitter/main"
     ];
     existing-node = [
       "tap/main"
       "replica/main"
+      "emitter/main"
+    ];
+    read-only = [
+      "tap/main"
+      "replica/main"
+    ];
+    public-rpc = [
+      "tap/main"
+      "replica/main"
+      "emitter/main"
     ];
     cluster = [
       "tap/a"
       "replica/1"
       "replica/2"
       "replica/3"
+      "emitter/1"
+      "emitter/2"
     ];
   };
   settings =

@@ -22,6 +22,12 @@
 , pendingMax : Natural
 , pendingMax_MB : Natural
 , retention_h : Natural
+, routes : List { name : Text
+    , redundancy : Optional Natural
+    , senders : List Text
+    , tags : List Text
+    , upstreams : List Text
+    }
 , stateDir : Text
 , upstreams : List { address : Text
     , ca : Optional Text

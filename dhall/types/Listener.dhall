@@ -3,6 +3,8 @@
     , name : Text
     , namespaces : Optional (List Text)
     , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+    , seesAll : Bool
+    , tag : Optional Text
     }
 , behindProxy : Bool
 , hosts : List Text

@@ -39,6 +39,8 @@
             , name : Text
             , namespaces : Optional (List Text)
             , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+            , seesAll : Bool
+            , tag : Optional Text
             }
         , behindProxy : Bool
         , hosts : List Text
@@ -90,6 +92,8 @@
 , transactions : < Accept : { answer : < Stored | Verdict : { wait_ms : Natural } >
         , group : Text
         , retention_h : Natural
+        , waitingMax : Natural
+        , waitingMax_MB : Natural
         }
     | Refuse
     >

@@ -14,12 +14,12 @@ use maidenlane_tests::{
     interrupt::Interrupt,
     libraries, process, product,
     scenario::{Carrier, Chain, Net, Plan},
-    settings::{self, Log},
+    settings::Log,
     traffic::Traffic,
 };
 use serde_json::{Value, json};
 
-use crate::transactions::Emitter;
+use crate::transactions::stored;
 
 /// Enough blocks for a hundred questions about them.
 const BURSTS: usize = 4;
@@ -111,9 +111,9 @@ fn check(client: Option<Command>) {
     net.start().unwrap();
     let Log::Segment(dir) = net.carrier() else { panic!("a segment log") };
     let log = Backend::Segment(segment::Options::new(dir));
-    let topic = settings::transactions_topic();
     let (geth, replica) = (net.master(), net.replica(0).unwrap());
-    let emitter = Emitter::start(&log, &topic, geth.clone());
+    let mut emitter = net.emitter("emitter-0", &[("geth", geth.url())]).unwrap();
+    emitter.start().unwrap();
 
     // The client's own account.
     let (key, address) = (format!("0x{}", "01".repeat(32)), "0x1a642f0e3c3af545e7acbd38b07251b3990914f1");
@@ -140,7 +140,8 @@ fn check(client: Option<Command>) {
         printed
     });
     println!("{}", printed.unwrap_or_else(|error| panic!("{error}\n{}", net.last_words())));
-    assert_eq!(emitter.stop().len(), 1, "it has sent one");
+    emitter.stop().unwrap();
+    assert_eq!(stored(&log).len(), 1, "it has sent one");
     net.stop().unwrap();
 }
 

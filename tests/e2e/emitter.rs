@@ -2,7 +2,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
+mod counted;
 mod crooked;
+mod outcomes;
+mod reorged;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,14 +14,14 @@ use std::time::Duration;
 use crate::transactions::Sender;
 use crooked::{Crooked, Manner};
 use maidenlane_chain::{Bytes, keccak256};
-use maidenlane_log::{Append, Backend, From, kafka, segment};
+use maidenlane_log::{Append, Backend};
 use maidenlane_tests::{
     daemon::Daemon,
     scenario::{Carrier, Chain, Net, Plan},
-    settings::{self, Log},
-    wait,
+    settings, wait,
 };
 use maidenlane_wire::{Outcome, Transaction};
+use outcomes::{fates_of, log_of, outcomes};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -32,19 +35,20 @@ struct World {
 
 impl World {
     fn new(carrier: Carrier) -> Self {
-        let mut net = Net::build(&Plan { chain: Chain::Developer, carrier, replicas: 1 }).unwrap();
-        net.take_transactions().unwrap();
-        net.start().unwrap();
-        let log = match net.carrier() {
-            Log::Segment(dir) => Backend::Segment(segment::Options::new(dir)),
-            Log::Kafka(brokers) => Backend::Kafka(kafka::Options::new(vec![brokers.clone()])),
-        };
-        let sender = Sender::new(net.master(), net.replica(0).unwrap());
-        Self { net, log, sender }
+        Self::of_replicas(carrier, 1, str::to_owned)
     }
 
-    fn outcomes_topic() -> String {
-        settings::transactions_topic().replace("transactions", "outcomes")
+    /// The same with so many replicas, of these settings.
+    fn of_replicas(carrier: Carrier, replicas: usize, settings: impl Fn(&str) -> String) -> Self {
+        let mut net = Net::build(&Plan { chain: Chain::Developer, carrier, replicas }).unwrap();
+        net.take_transactions().unwrap();
+        for index in 0..replicas {
+            net.replica_daemon(index).unwrap().edit(&settings).unwrap();
+        }
+        net.start().unwrap();
+        let log = log_of(&net);
+        let sender = Sender::new(net.master(), net.replica(0).unwrap());
+        Self { net, log, sender }
     }
 
     /// Sends a transaction to the replica; its hash.
@@ -74,30 +78,12 @@ impl World {
 
     /// All outcomes so far, by transaction; those told again are there once.
     fn outcomes(&self) -> BTreeMap<String, Vec<Outcome>> {
-        let (mut seen, mut of) = (BTreeSet::new(), BTreeMap::<_, Vec<_>>::new());
-        for partition in 0..self.log.partitions(&Self::outcomes_topic()).unwrap() {
-            let mut consumer = self.log.consumer(&Self::outcomes_topic(), partition).unwrap();
-            consumer.seek(From::Earliest).unwrap();
-            let (mut next, end) = (consumer.earliest().unwrap(), consumer.end().unwrap());
-            while next < end {
-                for entry in consumer.read(1 << 20, SOON).unwrap() {
-                    next.0 = entry.offset.0 + 1;
-                    let outcome = Outcome::decode(&entry.payload).unwrap();
-                    assert_eq!(entry.key.as_deref(), Some(outcome.sender.as_slice()));
-                    if seen.insert(outcome.id()) {
-                        of.entry(outcome.hash.to_string()).or_default().push(outcome);
-                    }
-                }
-            }
-        }
-        of
+        outcomes(&self.log)
     }
 
     /// Fates of a transaction but for nodes' verdicts, as they were told.
     fn fates(&self, hash: &str) -> Vec<&'static str> {
-        let all = self.outcomes().remove(hash).unwrap_or_default();
-        let names = all.iter().map(|outcome| outcome.fate.name());
-        names.filter(|name| *name != "Sent").collect()
+        fates_of(&self.outcomes().remove(hash).unwrap_or_default())
     }
 
     /// Waits until a transaction has met a fate.

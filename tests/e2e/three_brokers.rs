@@ -18,7 +18,7 @@ use maidenlane_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::transactions::{Emitter, Sender};
+use crate::transactions::{Sender, stored};
 
 /// Heads that must come while a broker is away. The developer chain makes one a second.
 const HEADS: u64 = 5;
@@ -111,16 +111,18 @@ fn any_of_three_brokers_may_go_and_nothing_is_lost() {
     net.start().unwrap();
     let (geth, replica) = (net.master(), net.replica(0).unwrap());
     let brokers = cluster.brokers.iter().map(kafka::Broker::address).collect();
-    let emitter =
-        Emitter::start(&Backend::Kafka(Options::new(brokers)), &settings::transactions_topic(), geth.clone());
+    let log = Backend::Kafka(Options::new(brokers));
+    let mut emitter = net.emitter("emitter-0", &[("geth", geth.url())]).unwrap();
+    emitter.start().unwrap();
     let sending = Sending::start(geth.clone(), replica.clone());
     disturb(&net, &replica, &mut cluster);
     let taken = sending.stop();
     for hash in &taken {
         geth.receipt(hash, PATIENCE).unwrap();
     }
-    let came: BTreeSet<String> = emitter.stop().into_iter().collect();
-    println!("{} transactions taken, {} came to the emitter", taken.len(), came.len());
+    emitter.stop().unwrap();
+    let came: BTreeSet<String> = stored(&log).into_iter().collect();
+    println!("{} transactions taken, {} stored", taken.len(), came.len());
     assert!(taken.len() > 10 && taken.iter().all(|hash| came.contains(hash.as_str().unwrap())));
     net.caught_up(0).unwrap();
     net.equals_fresh_replay(0).unwrap();

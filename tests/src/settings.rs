@@ -96,7 +96,7 @@ const LISTENER: &str = "{ name = \"rpc\", listen = \"127.0.0.1:0\", socketMode =
     \x20   , origins = [] : List Text, hosts = [ \"localhost\" ]\n\
     \x20   , tls = None { certificate : Text, clientCa : Optional Text, key : Text }\n\
     \x20   , access = [] : List { name : Text, proof : < Bearer : Text | Certificate : Text | Jwt : Text >\n\
-    \x20     , namespaces : Optional (List Text), maySend : Bool, callsPerSecond : Optional Natural } }";
+    \x20     , namespaces : Optional (List Text), maySend : Bool, seesAll : Bool, tag : Optional Text, callsPerSecond : Optional Natural } }";
 
 /// Type of the settings of a back-fill.
 const BACKFILL: &str =
@@ -113,7 +113,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          \x20 , writeTimeout_ms = 30000, ping_ms = 30000, messagesMax = 16, subscriptionsMax = 1000\n\
          \x20 , callGasCap = 50000000, callTimeout_ms = 5000, callInline_us = 100, poolThreads = None Natural\n\
          \x20 , poolQueue = 1024, logsMax = 100000, codeCache_MB = 64, blockCache_MB = 64 }}\n{}\
-         , transactions = < Accept : {{ answer : < Stored | Verdict : {{ wait_ms : Natural }} >, group : Text, retention_h : Natural }} | Refuse >.Refuse\n\
+         , transactions = < Accept : {{ answer : < Stored | Verdict : {{ wait_ms : Natural }} >, group : Text, retention_h : Natural, waitingMax : Natural, waitingMax_MB : Natural }} | Refuse >.Refuse\n\
          , filters = < Off | Own | Shared : Text >.Own\n\
          , snapshots = {{ sources = [] : List {REPOSITORY}, target = None {REPOSITORY}\n\
          \x20 , maxRate_MB_per_s = None Natural, dueBelow_percent = 50 }}\n\
@@ -127,10 +127,20 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
     )
 }
 
-/// A replica's settings with transactions taken, for the consumer group `emitter`.
+/// A replica's settings with transactions taken, for the consumer group `emitter`, and what becomes of them.
 #[must_use]
 pub fn taking(replica: &str) -> String {
-    replica.replace("Refuse >.Refuse", "Refuse >.Accept { group = \"emitter\", retention_h = 1, answer = < Stored | Verdict : { wait_ms : Natural } >.Stored }")
+    let accept = "Accept { group = \"emitter\", retention_h = 1, waitingMax = 10000, waitingMax_MB = 1000\n\
+                  \x20 , answer = < Stored | Verdict : { wait_ms : Natural } >.Stored }";
+    replica
+        .replace("Refuse >.Refuse", &format!("Refuse >.{accept}"))
+        .replace("None { keep_h : Natural }", "Some { keep_h = 1 }")
+}
+
+/// The same with so many of one sender's that may wait for a node.
+#[must_use]
+pub fn sparing(replica: &str, waiting_max: u64) -> String {
+    replica.replace("waitingMax = 10000", &format!("waitingMax = {waiting_max}"))
 }
 
 /// An emitter's settings: member of the group `emitter`, with nodes by name and address, impatient enough for tests.
@@ -144,8 +154,9 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
         )
     };
     let nodes: Vec<_> = nodes.iter().map(node).collect();
+    let routes = "[] : List { name : Text, redundancy : Optional Natural, senders : List Text, tags : List Text, upstreams : List Text }";
     format!(
-        "{{ group = \"emitter\", upstreams = [ {} ]\n{}\
+        "{{ group = \"emitter\", upstreams = [ {} ], routes = {routes}\n{}\
          , lifetime_s = 600\n, hold_s = 5\n, againBlocks = 2\n, again_s = 5\n, retention_h = 1\n\
          , pendingMax = 10000\n, pendingMax_MB = 64\n, maxSilence_ms = 15000\n}}\n",
         nodes.join(", "),
@@ -153,16 +164,10 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
     )
 }
 
-/// A replica's settings with what became of transactions.
-#[must_use]
-pub fn telling(replica: &str) -> String {
-    replica.replace("None { keep_h : Natural }", "Some { keep_h = 1 }")
-}
-
-/// The same, where whoever sends a transaction waits for a node's verdict.
+/// Settings of a replica that takes transactions, where whoever sends one waits for a node's verdict.
 #[must_use]
 pub fn judging(replica: &str) -> String {
-    telling(replica).replace("Natural } >.Stored", "Natural } >.Verdict { wait_ms = 10000 }")
+    replica.replace("Natural } >.Stored", "Natural } >.Verdict { wait_ms = 10000 }")
 }
 
 /// A replica's settings with filters that are known to all who have this key.

@@ -3,7 +3,12 @@
 use std::{collections::VecDeque, io::ErrorKind, net::TcpStream, time::Duration};
 
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket, client::client_with_config, protocol::WebSocketConfig};
+use tungstenite::{
+    Message, WebSocket,
+    client::{IntoClientRequest, client_with_config},
+    http::{HeaderValue, header::AUTHORIZATION},
+    protocol::WebSocketConfig,
+};
 
 use crate::failure::{Doing, Failure, Outcome};
 
@@ -27,11 +32,29 @@ impl Socket {
     /// # Errors
     /// Nobody is there who speaks it.
     pub fn connect(url: &str) -> Outcome<Self> {
+        Self::open(url, None)
+    }
+
+    /// The same with a bearer token.
+    ///
+    /// # Errors
+    /// Nobody is there who speaks it, or lets in who has it.
+    pub fn connect_as(url: &str, token: &str) -> Outcome<Self> {
+        Self::open(url, Some(token))
+    }
+
+    fn open(url: &str, token: Option<&str>) -> Outcome<Self> {
         let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
         let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
         let limit = Some(MESSAGE_BYTES_MAX);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
-        let upgraded = client_with_config(format!("ws://{address}"), stream, Some(config));
+        let request = format!("ws://{address}").into_client_request();
+        let mut request = request.doing(|| format!("ask {address} for a WebSocket"))?;
+        if let Some(token) = token {
+            let header = format!("Bearer {token}").parse::<HeaderValue>();
+            request.headers_mut().insert(AUTHORIZATION, header.doing(|| "write a token".to_owned())?);
+        }
+        let upgraded = client_with_config(request, stream, Some(config));
         let (stream, _) = upgraded.doing(|| format!("speak WebSocket to {address}"))?;
         stream.get_ref().set_read_timeout(Some(SILENCE))?;
         Ok(Self { stream, early: VecDeque::new(), asked: 0 })

@@ -19,9 +19,9 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
     let rights = [
         // A tap finds its place by reading what stands there.
         (tap.as_str(), BOTH, feed_topics.clone()),
-        ("replica", READ, format!("{feed_topics} {}", of_chain("outcomes"))),
-        // A replica also looks how old the oldest is that nobody took out.
-        ("replica", BOTH, ["transactions", "filters"].map(of_chain).join(" ")),
+        ("replica", READ, feed_topics),
+        // A replica also counts what is on its way, looks how old the oldest is that nobody took out, and tells what it refuses.
+        ("replica", BOTH, ["transactions", "outcomes", "filters"].map(of_chain).join(" ")),
         ("replica", &["Describe"], format!("--group {EMITTERS}")),
         ("emitter", READ, of_chain("transactions")),
         // It reads its own outcomes again, and the feed for what blocks hold.

@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use clap::{Args, Subcommand};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Backend, Entry};
-use maidenlane_wire::{Outcome, Transaction};
+use maidenlane_wire::{Outcome, Refusal, Transaction};
 use serde_json::{Value, json};
 
 use crate::{carrier::Carrier, error::Error, output::Output};
@@ -51,6 +51,9 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
     let mut found = search(&log, format!("{prefix}.{chain}.transactions"), taken)?;
     let mut told = BTreeSet::new();
     let became = |entry: &Entry| {
+        if let Ok(refusal) = Refusal::decode(&entry.payload) {
+            return (refusal.hash == hash).then_some(refusal.at_ms);
+        }
         let outcome = Outcome::decode(&entry.payload).ok()?;
         // The topic is at-least-once: the first of several with one id counts.
         (outcome.hash == hash && told.insert(outcome.id())).then_some(outcome.at_ms)

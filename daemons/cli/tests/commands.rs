@@ -87,16 +87,20 @@ fn settings_are_checked_normalized_and_typed() {
 #[test]
 fn every_deployment_loads() {
     let mut instances = Vec::new();
-    for deployment in ["one-machine", "existing-node", "cluster"] {
-        for daemon in ["tap", "replica"] {
-            for entry in fs::read_dir(root().join("dhall/deploy").join(deployment).join(daemon)).unwrap() {
+    for deployment in ["one-machine", "existing-node", "read-only", "public-rpc", "cluster"] {
+        for daemon in ["tap", "replica", "emitter"] {
+            let Ok(entries) = fs::read_dir(root().join("dhall/deploy").join(deployment).join(daemon)) else {
+                assert_eq!((deployment, daemon), ("read-only", "emitter"));
+                continue;
+            };
+            for entry in entries {
                 let file = entry.unwrap().path();
                 assert!(check(&format!("config check {daemon} {}", file.display()), "", Ok(&[])).is_empty());
                 instances.push(file);
             }
         }
     }
-    assert_eq!(instances.len(), 8);
+    assert_eq!(instances.len(), 17);
 }
 
 #[test]
@@ -402,7 +406,7 @@ fn only_the_tap_of_a_feed_may_write_it() {
         assert_eq!(writers(&format!("maidenlane.c.f.{kind}")), ["User:maidenlane-tap-f"]);
     }
     assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
-    assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-emitter"]);
+    assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-replica", "User:maidenlane-emitter"]);
     let looks = "--allow-principal User:maidenlane-replica --operation Describe --group maidenlane-emitter";
     assert!(text.lines().any(|line| line.ends_with(looks)), "{text}");
     check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));

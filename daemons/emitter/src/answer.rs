@@ -82,6 +82,20 @@ impl Try {
         self.class.filter(|_| !self.is_doubtful).map(|class| (class, self.reason.as_deref()))
     }
 
+    /// True before it was ever asked.
+    pub(crate) const fn is_new(&self) -> bool {
+        !self.is_asked && self.class.is_none() && self.failures == 0
+    }
+
+    /// True unless it has failed, by its last answer or by none: it has the transaction, or is asked, or waits for one
+    /// before it, as all nodes do.
+    pub(crate) fn stands(&self) -> bool {
+        match self.class {
+            None => self.failures == 0,
+            Some(class) => self.is_doubtful || class.has_it() || class == Class::Gap,
+        }
+    }
+
     /// The question that is due.
     pub(crate) fn due(&self, now_ms: u64) -> Option<Ask> {
         let is_due = !self.is_asked && self.again_ms.is_some_and(|at| at <= now_ms);

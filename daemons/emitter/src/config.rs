@@ -2,8 +2,9 @@
 
 mod upstreams;
 
-pub use upstreams::{CredentialRaw, UpstreamRaw};
+pub use upstreams::{CredentialRaw, RouteRaw, UpstreamRaw};
 
+use crate::route::Routes;
 use crate::turn::Terms;
 use crate::upstream;
 use maidenlane_config::feed::{self, FeedRaw};
@@ -23,8 +24,10 @@ pub struct EmitterRaw {
     pub feed: FeedRaw,
     /// Consumer group: emitters of one group share the work.
     pub group: String,
-    /// Nodes that transactions are sent to, all of them at once.
+    /// Nodes that transactions are sent to, all of them at once where no route says otherwise.
     pub upstreams: Vec<UpstreamRaw>,
+    /// Routes, of which the first that fits a transaction counts.
+    pub routes: Vec<RouteRaw>,
     /// Time after which a transaction that no block holds is given up.
     pub lifetime_s: u64,
     /// Time for which a transaction may wait for room or for others of its sender's before those behind it count as
@@ -67,6 +70,8 @@ pub struct Settings {
     pub group: String,
     /// Nodes.
     pub upstreams: Vec<upstream::Settings>,
+    /// Routes to them.
+    pub routes: Routes,
     /// Terms of delivery.
     pub terms: Terms,
     /// Least retention of the topics.
@@ -96,6 +101,8 @@ impl maidenlane_config::Settings for Settings {
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed.clone(), &raw.chain.name, checker));
         let group = shapes::word("group", &raw.group, checker);
         let upstreams = upstreams::upstreams(&raw.upstreams, checker);
+        let names: Vec<&str> = raw.upstreams.iter().map(|node| node.name.as_str()).collect();
+        let routes = upstreams::routes(&raw.routes, &names, checker);
         let terms = terms(&raw, checker);
         let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
         let retention = hours.map(|hours| Duration::from_secs(hours * 3_600));
@@ -115,6 +122,7 @@ impl maidenlane_config::Settings for Settings {
             log: feed.log,
             group: group?,
             upstreams: upstreams?,
+            routes: routes?,
             terms: terms?,
             retention: retention?,
             pending_max: pending_max?,

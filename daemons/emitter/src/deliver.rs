@@ -234,8 +234,13 @@ impl Deliver {
                 match action {
                     Action::Tell(outcome) => {
                         self.gauges.told(outcome.fate.name());
-                        if outcome.fate == Fate::Accepted {
-                            self.note_accept(&outcome);
+                        match (&outcome.fate, self.pending.flight(&outcome.hash)) {
+                            (Fate::Accepted, Some(flight)) if outcome.round == 0 => {
+                                let took_ms = self.clock.ms().saturating_sub(flight.since_ms);
+                                self.gauges.accepted_after(Duration::from_millis(took_ms));
+                            }
+                            (Fate::Received, Some(flight)) => self.gauges.routed(&flight.route.name),
+                            _ => {}
                         }
                         outcomes.push(outcome);
                     }
@@ -258,15 +263,6 @@ impl Deliver {
         // Gone only when the daemon is stopping.
         if !outcomes.is_empty() {
             let _ = self.journal.send(outcomes).await;
-        }
-    }
-
-    fn note_accept(&self, outcome: &Outcome) {
-        if outcome.round == 0
-            && let Some(flight) = self.pending.flight(&outcome.hash)
-        {
-            let took_ms = self.clock.ms().saturating_sub(flight.since_ms);
-            self.gauges.accepted_after(Duration::from_millis(took_ms));
         }
     }
 

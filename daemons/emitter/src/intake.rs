@@ -15,7 +15,7 @@ use maidenlane_chain::{Address, B256};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Backend, Entry, GroupConsumer, Offset, Share};
 use maidenlane_service::{Health, Shutdown, clock, failpoint, with_causes};
-use maidenlane_wire::{DecodeError, Outcome, Transaction};
+use maidenlane_wire::{DecodeError, Outcome, Refusal, Transaction};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,6 +225,8 @@ impl Intake {
         log.each(first, end, |entry| {
             match Outcome::decode(&entry.payload) {
                 Ok(outcome) => histories.take(&outcome),
+                // Of a replica's door, and never on its way.
+                Err(_) if Refusal::is_one(&entry.payload) => {}
                 Err(source @ DecodeError::UnknownSchema { .. }) => {
                     let (topic, offset) = (topic.clone(), entry.offset.0);
                     return Err(Error::Newer { topic, partition, offset, source });

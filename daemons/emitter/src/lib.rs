@@ -6,6 +6,7 @@
 //! | [`sound`] | pure: what an entry of the topic must be before anything is said of it |
 //! | [`verdict`] | pure: what a node's words say of a transaction |
 //! | [`answer`] | pure: one node's last answer, and when to ask again |
+//! | [`route`] | pure: which nodes get a transaction |
 //! | [`life`], [`turn`] | pure: the life of one transaction, and a step of it |
 //! | [`pending`] | pure: all of them, and what is due when |
 //! | [`position`] | pure: the position in a partition |
@@ -44,6 +45,7 @@ pub mod pending;
 pub mod position;
 pub mod rebuild;
 mod recent;
+pub mod route;
 mod run;
 pub mod sound;
 pub mod turn;

@@ -7,13 +7,16 @@
 //! ```
 //!
 //! # Correctness
-//! - A refusal ends it only while no node and no block ever had it, and only when every node that can answer refuses it: one
+//! - A refusal ends it only while no node and no block ever had it, and only when every node of its route that can answer refuses it: one
 //!   node that is wrong, old or hostile must not stop what another would take. A node that is away is waited for as long
 //!   as the position may be held.
 //! - `NonceLow` is no refusal before the node was asked for the hash: the transaction itself may have used the nonce.
 //! - No answer says nothing. It is asked again, which is the proof: who has it says that it is known.
 
+mod asking;
+
 use crate::answer::{Ask, Try};
+use crate::route::Route;
 use crate::sound::Sound;
 use crate::turn::{Action, Standing, Turn};
 use crate::verdict::Class;
@@ -90,6 +93,8 @@ pub struct Flight {
     pub was_taken: bool,
     /// Time at which it was first received, by the steady clock.
     pub since_ms: u64,
+    /// Nodes that get it.
+    pub route: Arc<Route>,
     tries: Vec<Try>,
     /// Time at which this emitter began with it: what it holds, it holds from then on.
     begun_ms: u64,
@@ -110,6 +115,7 @@ impl Flight {
             told: Told::default(),
             was_taken: false,
             since_ms,
+            route: Arc::default(),
             tries: Vec::new(),
             begun_ms: since_ms,
             broadcast_ms: since_ms,
@@ -117,9 +123,10 @@ impl Flight {
         }
     }
 
-    /// Begins, or goes on after a restart: all nodes get it, unless a block has decided, which is said where it is known.
+    /// Begins, or goes on after a restart: the nodes of its route get it, unless a block has decided, which is said where it is known.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>, decided: Option<(BlockRef, Option<B256>)>) {
         self.tries.resize_with(turn.names.len(), Try::default);
+        self.route = turn.routes.of(&self.tx);
         self.begun_ms = turn.now.steady_ms;
         if !self.told.received {
             self.told.received = true;
@@ -130,22 +137,6 @@ impl Flight {
         }
         if self.is_open() {
             self.broadcast(turn);
-        }
-    }
-
-    /// Sends it to all nodes of the right chain that are not being asked already.
-    pub(crate) fn broadcast(&mut self, turn: &mut Turn<'_>) {
-        (self.broadcast_ms, self.broadcast_block) = (turn.now.steady_ms, turn.head);
-        for upstream in 0..self.tries.len() {
-            self.ask(turn, upstream, Ask::Send);
-        }
-    }
-
-    fn ask(&mut self, turn: &mut Turn<'_>, upstream: usize, ask: Ask) {
-        let right = turn.standings.get(upstream) == Some(&Standing::Right);
-        let Some(one) = self.tries.get_mut(upstream) else { return };
-        if right && one.begin(ask) {
-            turn.actions.push(Action::Ask { tx: Arc::clone(&self.tx), upstream, ask });
         }
     }
 
@@ -173,9 +164,12 @@ impl Flight {
     }
 
     /// A node could not be asked, or did not answer what says nothing by itself.
-    pub(crate) fn busy(&mut self, turn: &Turn<'_>, upstream: usize) {
+    pub(crate) fn busy(&mut self, turn: &mut Turn<'_>, upstream: usize) {
         if let Some(one) = self.tries.get_mut(upstream) {
             one.wait(turn.now.steady_ms);
+        }
+        if self.is_open() {
+            self.widen(turn);
         }
     }
 
@@ -188,6 +182,9 @@ impl Flight {
             self.tell(turn, Fate::Sent { upstream: name, class: class.word().to_owned(), reason });
         }
         if !class.has_it() {
+            if self.is_open() {
+                self.widen(turn);
+            }
             return self.refused(turn);
         }
         if !self.told.accepted && self.is_open() {
@@ -200,14 +197,16 @@ impl Flight {
         None
     }
 
-    /// Ends it if every node that can answer refuses it.
+    /// Ends it if every node of its route that can answer refuses it.
     fn refused(&mut self, turn: &mut Turn<'_>) -> Option<End> {
         if self.was_taken || !matches!(self.stage, Stage::Offered | Stage::Held) {
             return None;
         }
         let is_late = turn.now.steady_ms >= self.held_until_ms(turn);
         let mut refusals = BTreeSet::new();
-        for (one, standing) in self.tries.iter().zip(turn.standings) {
+        for upstream in &self.route.nodes {
+            let of = (self.tries.get(*upstream), turn.standings.get(*upstream));
+            let (Some(one), Some(standing)) = of else { continue };
             match (one.answer(), standing) {
                 (_, Standing::Wrong) => {}
                 (Some((class, reason)), _) if class.refuses() => {
@@ -273,15 +272,6 @@ impl Flight {
         }
     }
 
-    /// The sender's transaction before it was taken: nodes that wait for that are asked at once.
-    pub(crate) fn gap_closed(&mut self, turn: &mut Turn<'_>) {
-        for upstream in 0..self.tries.len() {
-            if self.tries.get(upstream).is_some_and(|one| one.class() == Some(Class::Gap)) {
-                self.ask(turn, upstream, Ask::Send);
-            }
-        }
-    }
-
     /// Does what is due.
     pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) -> Option<End> {
         let now = turn.now.steady_ms;
@@ -333,14 +323,6 @@ impl Flight {
         let asked = self.tries.iter().zip(turn.standings).filter(|(_, stands)| **stands == Standing::Right);
         let retried = asked.filter_map(|(one, _)| one.again_ms()).min().unwrap_or(u64::MAX);
         end.min(staged).min(retried)
-    }
-
-    /// A node proved to be of the right chain: it gets what it was not given before.
-    pub(crate) fn welcome(&mut self, turn: &mut Turn<'_>, upstream: usize) {
-        let is_new = self.tries.get(upstream).is_some_and(|one| one.class().is_none());
-        if is_new && self.is_open() {
-            self.ask(turn, upstream, Ask::Send);
-        }
     }
 
     /// True while no block has decided.

@@ -21,6 +21,8 @@ pub struct Gauges {
     answers: Family<Labels, Counter>,
     /// Outcomes told, by fate.
     outcomes: Family<Labels, Counter>,
+    /// Transactions received, by route.
+    routed: Family<Labels, Counter>,
     /// Requests that wait, by node.
     waiting: Family<Labels, Gauge>,
     /// Nodes of the right chain.
@@ -43,6 +45,7 @@ impl Gauges {
         let gauges = Self {
             answers: Family::default(),
             outcomes: Family::default(),
+            routed: Family::default(),
             waiting: Family::default(),
             right: Family::default(),
             first_accept: Histogram::new(BUCKETS),
@@ -55,6 +58,7 @@ impl Gauges {
         metrics.register(|to| {
             to.register("answers", "Answers of nodes, by class", all.answers);
             to.register("outcomes", "Outcomes told, by fate", all.outcomes);
+            to.register("routed", "Transactions received, by route", all.routed);
             to.register("upstream_waiting", "Requests that wait for a node or its answer", all.waiting);
             to.register("upstream_right", "1 for a node that told the right chain", all.right);
             let help = "Time from a transaction's entry to the first node that has it";
@@ -76,6 +80,11 @@ impl Gauges {
     /// Counts an outcome.
     pub fn told(&self, fate: &str) {
         self.outcomes.get_or_create(&vec![("fate", fate.to_owned())]).inc();
+    }
+
+    /// Counts a transaction on its route.
+    pub fn routed(&self, route: &str) {
+        self.routed.get_or_create(&vec![("route", route.to_owned())]).inc();
     }
 
     /// Notes how a node stands.

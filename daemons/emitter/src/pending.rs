@@ -12,6 +12,7 @@ use crate::life::{End, Flight, Stage};
 use crate::position::Positions;
 use crate::rebuild::{Ended, Rebuilt};
 use crate::recent::Recent;
+use crate::route::Routes;
 use crate::sound::Sound;
 use crate::turn::{Action, Now, Standing, Terms, Turn};
 use crate::verdict::Class;
@@ -45,6 +46,7 @@ pub struct Pending {
     terms: Terms,
     names: Vec<String>,
     standings: Vec<Standing>,
+    routes: Routes,
     flights: HashMap<B256, Flight>,
     by_nonce: BTreeSet<(Address, u64, B256)>,
     due: BTreeSet<(u64, B256)>,
@@ -65,12 +67,13 @@ pub struct Pending {
 impl Pending {
     /// An empty set, for nodes of these names.
     #[must_use]
-    pub fn new(names: Vec<String>, terms: Terms) -> Self {
+    pub fn new(names: Vec<String>, routes: Routes, terms: Terms) -> Self {
         let standings = vec![Standing::Unproven; names.len()];
         Self {
             terms,
             names,
             standings,
+            routes,
             flights: HashMap::new(),
             by_nonce: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -273,11 +276,12 @@ impl Pending {
 
     /// One step of one flight, and what follows from it for the set.
     fn step(&mut self, hash: B256, now: Now, step: impl FnOnce(&mut Flight, &mut Turn<'_>) -> Option<End>) {
-        let Self { terms, names, standings, recent, fresh, actions, .. } = self;
+        let Self { terms, names, standings, routes, recent, fresh, actions, .. } = self;
         let Some(flight) = self.flights.get_mut(&hash) else { return };
         let (before, had_it) = (actions.len(), flight.told.accepted);
         let was_open = flight.is_open();
-        let mut turn = Turn { now, terms, names, standings, head: recent.head(), fresh: *fresh, actions };
+        let head = recent.head();
+        let mut turn = Turn { now, terms, names, standings, routes, head, fresh: *fresh, actions };
         let end = step(flight, &mut turn);
         let due = flight.due_ms(&turn);
         let told = turn.actions.get(before..).unwrap_or_default();

@@ -105,7 +105,7 @@ fn start(context: &Context<Settings>, settings: &Settings, log: &Backend) -> Res
     let nodes = each.map(|(index, node)| Upstream::start(node, index, settings.chain_id, &answers, tasks));
     let deliver = Deliver {
         upstreams: nodes.collect(),
-        pending: Pending::new(names.clone(), settings.terms),
+        pending: Pending::new(names.clone(), settings.routes.clone(), settings.terms),
         names,
         room: (settings.pending_max, settings.pending_max_bytes),
         journal,

@@ -6,8 +6,6 @@
 //! stands in the partition of another sender, would give somebody else's transaction a verdict.
 
 use alloy::consensus::Transaction as _;
-use alloy::eips::eip2718::Encodable2718 as _;
-use maidenlane_chain::transaction::signer;
 use maidenlane_chain::{Address, B256, Bytes};
 use maidenlane_ethjson::raw;
 use maidenlane_log::Entry;
@@ -28,16 +26,15 @@ pub struct Sound {
     pub nonce: u64,
     /// Form in which nodes take it.
     pub raw: Bytes,
+    /// Word by which a route is chosen.
+    pub tag: Option<String>,
 }
 
 impl Sound {
     /// Form in which a block holds it.
     #[must_use]
     pub fn without_blobs(&self) -> Bytes {
-        match raw::decode(self.raw.clone()) {
-            Ok(sent) if sent.blobs.is_some() => sent.tx.encoded_2718().into(),
-            _ => self.raw.clone(),
-        }
+        raw::decode(self.raw.clone()).map_or_else(|_| self.raw.clone(), |sent| sent.without_blobs())
     }
 }
 
@@ -72,18 +69,11 @@ pub fn sound(entry: &Entry, chain_id: u64) -> Result<(Sound, u64), Unsound> {
         newer @ DecodeError::UnknownSchema { .. } => Unsound::Newer(newer),
         other => foreign(&other),
     })?;
-    let sent = raw::decode(stated.raw).map_err(|error| foreign(&error.message))?;
-    let hash = *sent.tx.tx_hash();
-    if hash != stated.hash {
-        return Err(foreign(&format_args!("its transaction is {hash}, not {}", stated.hash)));
-    }
-    if signer(&sent.tx) != Some(stated.sender) {
-        return Err(foreign(&format_args!("{hash} is not signed by {}", stated.sender)));
-    }
-    if entry.key.as_deref() != Some(stated.sender.as_slice()) {
+    let Transaction { hash, sender, raw, taken_ms, tag, identity: _ } = stated;
+    let sent = raw::stated(raw, hash, sender).map_err(|fault| foreign(&fault))?;
+    if entry.key.as_deref() != Some(sender.as_slice()) {
         return Err(foreign(&format_args!("the key of {hash} is not its sender")));
     }
-    let sender = stated.sender;
     let refuse = |reason: String| Err(Unsound::Refused { hash, sender, reason });
     match sent.tx.chain_id() {
         None => return refuse("only replay-protected (EIP-155) transactions allowed over RPC".to_owned()),
@@ -99,7 +89,7 @@ pub fn sound(entry: &Entry, chain_id: u64) -> Result<(Sound, u64), Unsound> {
     if sent.tx.is_eip4844() && sent.blobs.is_none() {
         return refuse("missing sidecar in blob transaction".to_owned());
     }
-    Ok((Sound { hash, sender, nonce: sent.tx.nonce(), raw: sent.raw }, stated.taken_ms))
+    Ok((Sound { hash, sender, nonce: sent.tx.nonce(), raw: sent.raw, tag }, taken_ms))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A step of a life: what surrounds it, and what it may want done.
 
 use crate::answer::Ask;
+use crate::route::Routes;
 use crate::sound::Sound;
 use maidenlane_wire::Outcome;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) terms: &'a Terms,
     pub(crate) names: &'a [String],
     pub(crate) standings: &'a [Standing],
+    pub(crate) routes: &'a Routes,
     /// Number of the feed's head, where it is known.
     pub(crate) head: Option<u64>,
     /// True while the feed tells what is: only then a time that is over says that no block holds a transaction.

@@ -4,7 +4,7 @@
 
 use maidenlane_config::load;
 use maidenlane_config::lockstep::{self, TypeFile, normal_form, round_trip, unexplained};
-use maidenlane_emitter::config::{CredentialRaw, EmitterRaw, Settings, UpstreamRaw};
+use maidenlane_emitter::config::{CredentialRaw, EmitterRaw, RouteRaw, Settings, UpstreamRaw};
 use maidenlane_emitter::turn::Terms;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +20,7 @@ fn the_type_is_the_committed_one() {
         TypeFile::of::<EmitterRaw>("Emitter"),
         TypeFile::of::<UpstreamRaw>("Upstream"),
         TypeFile::of::<CredentialRaw>("Credential"),
+        TypeFile::of::<RouteRaw>("Route"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
     }
@@ -42,7 +43,7 @@ fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Emitter.default // {{ chain = M.Chain.default, feed = M.Feed.default // \
          {{ log = M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, upstreams = \
-         M.Upstream.default }}",
+         M.Upstream.default, routes = M.Route.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
@@ -79,6 +80,19 @@ fn a_lifetime_that_the_topics_do_not_outlast_is_refused() {
         "lifetime_s: must be less than a quarter of retention_h, 10800: what is on its way is read from the topics \
          again"
     );
+}
+
+#[test]
+fn routes_lead_to_nodes_that_there_are() {
+    let route = |fields: &str| format!(", routes = [ M.Route::{{ name = \"a\"{fields} }} ], stateDir");
+    for (fields, expect) in [
+        (", upstreams = [ \"other\" ]", "routes[0].upstreams[0]: there is no node `other`"),
+        (", redundancy = Some 2", "routes[0].redundancy: expected 1 to 1, found 2"),
+        (", senders = [ \"me\" ]", "routes[0].senders[0]: expected an address, found `me`"),
+        (" }, M.Route::{ name = \"a\"", "routes[1].name: `a` is the name of another route"),
+    ] {
+        assert_eq!(problems_of(", stateDir", &route(fields)), expect, "{fields}");
+    }
 }
 
 #[test]

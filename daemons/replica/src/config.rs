@@ -68,12 +68,13 @@ pub struct ReplicaRaw {
 pub enum TransactionsRaw {
     /// Refusal of every transaction.
     Refuse,
-    /// Appends to the topic `<prefix>.<chain>.transactions` of the feed's log.
+    /// Appends to the topic `<prefix>.<chain>.transactions` of the feed's log; wants `outcomes`.
     Accept(AcceptRaw),
 }
 
 /// Requirements for the topic of transactions.
 #[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct AcceptRaw {
     /// Least retention of the topic. Once the oldest undelivered transaction is half as old, no more are taken.
     pub retention_h: u64,
@@ -81,6 +82,10 @@ pub struct AcceptRaw {
     pub group: String,
     /// When a client gets its answer.
     pub answer: AnswerRaw,
+    /// Transactions of one sender that may wait for a node.
+    pub waitingMax: u64,
+    /// Size of an identity's transactions that may wait for a node, or of a sender's without one.
+    pub waitingMax_MB: u64,
 }
 
 /// Time of the answer to a client that sent a transaction.
@@ -88,7 +93,7 @@ pub struct AcceptRaw {
 pub enum AnswerRaw {
     /// Once the transaction is durable in the log.
     Stored,
-    /// Once a node has accepted or refused it too, or this time is over; wants `outcomes`.
+    /// Once a node has accepted or refused it too, or this time is over.
     Verdict(VerdictRaw),
 }
 
@@ -188,8 +193,13 @@ impl maidenlane_config::Settings for Settings {
         let backfill = checker.inside("backfill", |checker| backfill::plan(raw.backfill.as_ref(), checker));
         let chain = checker.inside("chain", |checker| chain(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &raw.chain.name, checker));
-        let accept = checker
-            .inside("transactions", |checker| accept(&raw.transactions, raw.outcomes.is_some(), checker));
+        let accept = checker.inside("transactions", |checker| accept(&raw.transactions, checker));
+        if matches!(raw.transactions, TransactionsRaw::Accept(_)) && raw.outcomes.is_none() {
+            checker.wrong(
+                "outcomes",
+                "transactions count until their outcomes are known: set it to Some M.Outcomes::{=}",
+            );
+        }
         let rpc = checker.inside("rpc", |checker| rpc::validate(&raw.rpc, checker));
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let admin = daemon.as_ref().map(|daemon| daemon.admin);
@@ -211,14 +221,11 @@ impl maidenlane_config::Settings for Settings {
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
         let filters = key?.map(|key| filters::Settings { topic, key });
-        let topic = feed.outcomes_topic;
+        let (topic, outcomes_topic) = (feed.outcomes_topic.clone(), feed.outcomes_topic);
         let outcomes = outcomes?.map(|keep| outcomes::Settings { topic, keep });
         let topic = feed.transactions_topic;
-        let transactions = accept?.map(|(group, retention, verdict_wait)| submission::Settings {
-            topic,
-            group,
-            retention,
-            verdict_wait,
+        let transactions = accept?.map(|Accept { group, retention, bounds, verdict_wait }| {
+            submission::Settings { topic, outcomes_topic, group, retention, bounds, verdict_wait }
         });
         Some(Self {
             chain_id: raw.chain.id,
@@ -283,29 +290,29 @@ fn past(field: &str, raw: &HistoryRaw, checker: &mut Checker) -> Option<Past> {
     }
 }
 
-/// Consumer group, retention and wait for a verdict, where transactions are taken.
-fn accept(
-    raw: &TransactionsRaw,
-    has_outcomes: bool,
-    checker: &mut Checker,
-) -> Option<Option<(String, Duration, Option<Duration>)>> {
+/// Validated [`AcceptRaw`].
+struct Accept {
+    group: String,
+    retention: Duration,
+    bounds: submission::Bounds,
+    verdict_wait: Option<Duration>,
+}
+
+fn accept(raw: &TransactionsRaw, checker: &mut Checker) -> Option<Option<Accept>> {
     let TransactionsRaw::Accept(raw) = raw else { return Some(None) };
     let verdict_wait = match &raw.answer {
         AnswerRaw::Stored => Some(None),
-        AnswerRaw::Verdict(_) if !has_outcomes => {
-            checker.wrong(
-                "answer",
-                "a verdict comes with `outcomes`, which are None: set them, or `Stored` here",
-            );
-            None
-        }
         AnswerRaw::Verdict(verdict) => checker
             .inside("answer", |checker| shapes::millis("wait_ms", verdict.wait_ms, 1..=10_000, checker))
             .map(Some),
     };
     let group = shapes::word("group", &raw.group, checker);
     let hours = checker.within::<u64>("retention_h", raw.retention_h, 1..=87_600);
-    Some(Some((group?, Duration::from_secs(hours? * 3_600), verdict_wait?)))
+    let waiting_max = checker.within("waitingMax", raw.waitingMax, 1..=100_000);
+    let waiting_max_bytes = shapes::megabytes("waitingMax_MB", raw.waitingMax_MB, checker);
+    let bounds = submission::Bounds { waiting_max: waiting_max?, waiting_max_bytes: waiting_max_bytes? };
+    let retention = Duration::from_secs(hours? * 3_600);
+    Some(Some(Accept { group: group?, retention, bounds, verdict_wait: verdict_wait? }))
 }
 
 /// Age at which outcomes are dropped, where they are kept.

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | here | the start |
 //! | `kept` | questions to what was read |
-//! | `reader` | one thread that reads all partitions |
+//! | `reader` | one thread that reads the topics of transactions and outcomes |
+//! | `places`, `error` | where it begins, and what stops it |
 //! | `told` | what is new in what was read |
 //! | `notices` | subscribers to rejections and drops |
 //! | `verdicts` | senders that wait for the first verdict |
@@ -15,8 +16,10 @@
 //! a reorganisation, and comes from another topic at another time. All of it can be read from the log again: a database
 //! that is damaged is begun anew.
 
+mod error;
 pub(crate) mod kept;
 pub(crate) mod notices;
+mod places;
 mod reader;
 mod told;
 pub(crate) mod verdicts;
@@ -25,10 +28,11 @@ pub use kept::{Outcomes, Settings};
 use maidenlane_log::Backend;
 use maidenlane_service::{Exit, Failure, Health, Shutdown, TaskGroup};
 use maidenlane_store::fates::Fates;
+pub(crate) use reader::Counted;
 use reader::Reader;
 use std::path::Path;
 
-/// Starts the thread that reads.
+/// Starts the thread that reads, also what is `counted`.
 ///
 /// # Errors
 /// When the database cannot be opened, or the machine gives no thread.
@@ -36,11 +40,11 @@ pub(crate) fn start(
     settings: &Settings,
     state_dir: &Path,
     log: Backend,
-    tasks: &TaskGroup,
-    health: &Health,
+    counted: Option<Counted>,
+    (tasks, health): (&TaskGroup, &Health),
 ) -> Result<Outcomes, Failure> {
     let (health, shutdown) = (health.clone(), tasks.shutdown().clone());
-    let (outcomes, reader) = read(settings, state_dir, log, health, shutdown)?;
+    let (outcomes, reader) = read(settings, state_dir, (log, counted), health, shutdown)?;
     tasks.spawn_thread("outcomes", move || reader.run())?;
     Ok(outcomes)
 }
@@ -49,12 +53,12 @@ pub(crate) fn start(
 fn read(
     settings: &Settings,
     state_dir: &Path,
-    log: Backend,
+    (log, counted): (Backend, Option<Counted>),
     health: Health,
     shutdown: Shutdown,
 ) -> Result<(Outcomes, Reader), Failure> {
     let outcomes = Outcomes::new(open(&state_dir.join("fates"))?, settings.keep);
-    let reader = Reader::new(log, settings.clone(), outcomes.clone(), health, shutdown);
+    let reader = Reader::new((log, settings.clone()), outcomes.clone(), counted, health, shutdown);
     Ok((outcomes, reader))
 }
 

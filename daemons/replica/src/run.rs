@@ -2,10 +2,10 @@
 
 use crate::config::Settings;
 use crate::filters::{self, Filters};
-use crate::outcomes;
+use crate::outcomes::{self, Counted};
 use crate::rpc::{Rpc, Sinks};
 use crate::snapshots;
-use crate::submission;
+use crate::submission::{self, Submissions};
 use maidenlane_backfill::Plan;
 use maidenlane_backfill::job::PIECES_MAX;
 use maidenlane_config::shapes;
@@ -68,15 +68,15 @@ impl maidenlane_service::Daemon for Daemon {
             snapshots::begin::begin(&begun, feed.clone(), &healthy, &stop)?;
             follow.run().map_err(|error| snapshots::gap::told(error, &begun, feed))
         })?;
-        let outcomes = match &first.outcomes {
-            Some(wanted) => {
-                let state_dir = &first.daemon.state_dir;
-                Some(outcomes::start(wanted, state_dir, log.clone(), &tasks, &health)?)
-            }
-            None => None,
-        };
         let submissions = match &first.transactions {
             Some(wanted) => Some(submission::start(wanted, log.clone(), &tasks, &health, &metrics)?),
+            None => None,
+        };
+        let outcomes = match &first.outcomes {
+            Some(wanted) => {
+                let (state_dir, counted) = (&first.daemon.state_dir, counted(&first, submissions.as_ref()));
+                Some(outcomes::start(wanted, state_dir, log.clone(), counted, (&tasks, &health))?)
+            }
             None => None,
         };
         let filters = match &first.filters {
@@ -107,6 +107,12 @@ impl maidenlane_service::Daemon for Daemon {
         });
         Ok(())
     }
+}
+
+/// Transactions that the reader of outcomes counts for the door.
+fn counted(settings: &Settings, submissions: Option<&Submissions>) -> Option<Counted> {
+    let topic = settings.transactions.as_ref()?.topic.clone();
+    Some(Counted { topic, counts: submissions?.counts().clone() })
 }
 
 /// Back-fill that begins once the replica follows.

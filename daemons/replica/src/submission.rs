@@ -3,7 +3,11 @@
 //! | file | idea |
 //! |---|---|
 //! | here | a bounded queue in front of one thread that appends, many at a time |
-//! | `senders` | what each sender has on its way, and may append |
+//! | `offer` | a transaction as it is counted |
+//! | `senders` | pure: what each sender has on its way, and may append |
+//! | `bucket` | pure: bytes that a sender may append |
+//! | `counts` | those, as the door asks and the topics fill them |
+//! | `refusals` | transactions that are not taken, told in the topic of outcomes |
 //! | `known` | transactions stored a moment ago, which are not stored again |
 //! | `consumers` | lag of the consumer group that delivers them |
 //! | `start` | the threads of the daemon |
@@ -12,24 +16,31 @@
 //! Appends are synchronous, and while one is under way the next batch gathers: the busier the replica, the fewer
 //! entries wait for a sync of their own.
 
+mod bucket;
 mod consumers;
+mod counts;
 mod known;
+mod offer;
+mod refusals;
 mod senders;
 mod start;
 
 pub use consumers::Consumers;
+pub use counts::Counts;
 pub(crate) use known::FOR as STORED_ONCE_FOR;
 use known::Known;
 use maidenlane_chain::B256;
 use maidenlane_log::{Append, Backend, LogProducer};
 use maidenlane_wire::Transaction;
-use senders::Senders;
-pub(crate) use senders::{Means, Offer};
+pub(crate) use offer::{Means, Offer};
+use refusals::Refusals;
+pub(crate) use refusals::Refused;
+pub use senders::Bounds;
 pub(crate) use start::{await_shutdown, brief};
 pub use start::{needs, start};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -38,10 +49,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub struct Settings {
     /// Topic name: `<prefix>.<chain>.transactions`.
     pub topic: String,
+    /// Topic of their outcomes, which says what they count for, and is told of refusals.
+    pub outcomes_topic: String,
     /// Consumer group that delivers the transactions.
     pub group: String,
     /// Least retention of the topic.
     pub retention: Duration,
+    /// Bounds of what may wait for a node.
+    pub bounds: Bounds,
     /// Time that an answer waits for a node's verdict, once the transaction is durable; `None` waits for none.
     pub verdict_wait: Option<Duration>,
 }
@@ -69,6 +84,12 @@ pub enum NotTaken {
     /// The sender's bytes are used up.
     #[error("the sender has sent too much of late; send it again in a minute")]
     TooMany,
+    /// So many bytes of the same caller's wait for a node.
+    #[error("{bytes} bytes of yours wait for nodes; send it again when some of them have been delivered")]
+    Waiting {
+        /// Sum of their sizes.
+        bytes: u64,
+    },
     /// Nothing takes them out of the log.
     #[error("{0}")]
     Unconsumed(String),
@@ -86,7 +107,8 @@ pub struct Submissions {
     queue: SyncSender<Waiting>,
     room: Arc<Semaphore>,
     consumers: Arc<Consumers>,
-    senders: Arc<Mutex<Senders>>,
+    counts: Counts,
+    refusals: Refusals,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -98,11 +120,11 @@ impl std::fmt::Debug for Waiting {
 impl Submissions {
     /// A handle, and the appender to run on a thread of its own.
     #[must_use]
-    pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>) -> (Self, Appender) {
+    pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>, counts: Counts) -> (Self, Appender) {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
         let appender = Appender { log, topic, waiting, producer: None, known: Known::default() };
-        (Self { queue, room, consumers, senders: Arc::default() }, appender)
+        (Self { queue, room, consumers, counts, refusals: Refusals::none() }, appender)
     }
 
     /// Time that an answer waits for a node's verdict, if it waits for one.
@@ -112,15 +134,34 @@ impl Submissions {
 
     /// Takes note of a transaction that is about to be taken, unless its sender may not send it.
     pub(crate) fn admit(&self, offer: &Offer, means: &Means) -> Result<(), NotTaken> {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        senders.admit(offer, means, Instant::now())
+        self.counts.admit(offer, means)
     }
 
-    /// Takes a transaction, and returns once it is durable.
+    /// Counts of what senders have on their way.
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Tells whoever reads the outcomes that a transaction was refused.
+    pub(crate) fn refuse(&self, refused: Refused) {
+        self.refusals.note(refused);
+    }
+
+    /// Takes a transaction that was admitted, and returns once it is durable.
     ///
     /// # Errors
     /// The transaction may be sent again, here or elsewhere.
     pub async fn take(&self, transaction: Transaction) -> Result<(), NotTaken> {
+        let hash = transaction.hash;
+        let taken = self.append(transaction).await;
+        if taken.is_err() {
+            // Where it was appended all the same, it is read again.
+            self.counts.withdraw(&hash);
+        }
+        taken
+    }
+
+    async fn append(&self, transaction: Transaction) -> Result<(), NotTaken> {
         self.consumers.fit().map_err(NotTaken::Unconsumed)?;
         let kib = u32::try_from(transaction.raw.len().div_ceil(1_024)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib.max(1)).map_err(|_| NotTaken::Full)?;

@@ -7,6 +7,7 @@ use maidenlane_replica::config::{
     AcceptRaw, AnswerRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, OutcomesRaw,
     ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw, VerdictRaw,
 };
+use maidenlane_replica::submission::Bounds;
 use maidenlane_store::{Keep, Past};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,7 +71,7 @@ fn in_megabytes(rpc: maidenlane_replica::rpc::Settings) -> maidenlane_replica::r
 fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
-         {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
+         {{ rpc = M.Rpc.default // {{ listeners = M.Listener.default // {{ access = M.Identity.default }} }}, chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
          {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default // {{ answer = M.Verdict.default }}, backfill = M.Backfill.default, outcomes = M.Outcomes.default }}",
         dhall().canonicalize().unwrap().display()
     );
@@ -88,6 +89,23 @@ fn the_full_example_explains_every_field() {
         ("maidenlane.mainnet.transactions", "maidenlane-emitter")
     );
     assert_eq!(taken.retention, Duration::from_secs(72 * 3_600));
+    assert_eq!(taken.bounds, Bounds { waiting_max: 64, waiting_max_bytes: 16_000_000 });
+    let access: Vec<_> = full.listeners.iter().flat_map(|listener| &listener.access).collect();
+    assert!(access.iter().all(|identity| !identity.sees_all && identity.tag.is_none()), "{access:?}");
+}
+
+#[test]
+fn transactions_are_taken_only_where_their_outcomes_are_known() {
+    let (dir, dhall) = (tempfile::tempdir().unwrap(), dhall().canonicalize().unwrap());
+    let file = dir.path().join("replica.dhall");
+    let dhall = dhall.display();
+    let text = format!(
+        "let M = {dhall}/package.dhall in {dhall}/examples/minimal/replica.dhall // \
+         {{ transactions = M.Transactions.Accept M.Accept::{{ retention_h = 168 }} }}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let refused = load::<Settings>(&file).unwrap_err().to_string();
+    assert!(refused.contains("outcomes: transactions count until their outcomes are known"), "{refused}");
 }
 
 #[test]

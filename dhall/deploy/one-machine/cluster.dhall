@@ -1,4 +1,4 @@
--- One machine: geth, a tap and a replica, with the feed in files and no Kafka.
+-- One machine: geth, a tap, a replica and an emitter, with the feed in files and no Kafka.
 -- This file says what they share, <daemon>/<instance>.dhall the rest.
 let M = ./package.dhall
 
@@ -7,8 +7,14 @@ in  { chain = M.Chain::{ name = "mainnet", id = 1 }
       , name = "a"
       , log = M.Log.Segment M.Segment::{ dir = "/var/lib/maidenlane/log" }
       }
-    -- What becomes of transactions that clients send: nothing here delivers them yet.
-    , transactions = M.Transactions.Refuse
+    -- What becomes of transactions that clients send: the emitter delivers them to the master. M.Transactions.Refuse takes none.
+    , transactions =
+        M.Transactions.Accept
+          M.Accept::{
+          , retention_h = 168
+          , answer = M.Answer.Verdict M.Verdict::{=}
+          }
+    , outcomes = Some M.Outcomes::{=}
     -- eth_newFilter and its kin, for the one replica.
     , filters = M.Filters.Own
     }

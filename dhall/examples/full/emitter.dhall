@@ -28,7 +28,7 @@ in  M.Emitter::{
       }
     -- Emitters of one group share the work; it is the group that replicas ask for. Default "maidenlane-emitter".
     , group = "maidenlane-emitter"
-    -- Nodes that get every transaction, all at once; one that has it is enough. Required.
+    -- Nodes that get every transaction, all at once where no route says otherwise; one that has it is enough. Required.
     , upstreams =
       [ M.Upstream::{
         -- In outcomes, metrics and /status. Required.
@@ -49,6 +49,23 @@ in  M.Emitter::{
         , lanes = 8
         -- Requests per second; None for any number. Default None.
         , perSecond = Some 25
+        }
+      ]
+    -- Which nodes get whose transactions: the first route that fits counts, and what none fits goes to all nodes.
+    -- Left out, or empty, there are none.
+    , routes =
+      [ M.Route::{
+        -- In metrics. Required.
+        , name = "desk"
+        -- Transactions of these accounts. Default [].
+        , senders = [ "0xd8da6bf26964af9d7eed9e03e53415d37aa96045" ]
+        -- And those with one of these tags, which replicas give to what an identity sends. A route without senders and tags
+        -- takes all. Default [].
+        , tags = [ "desk" ]
+        -- Names of nodes, in the order in which they are asked; empty for all. Default [].
+        , upstreams = [ "provider" ]
+        -- Nodes that get a transaction at once; those behind them stand in when one fails. None for all. Default None.
+        , redundancy = Some 1
         }
       ]
     -- A transaction that no block holds after this time is given up, and told as expired. Less than a quarter of

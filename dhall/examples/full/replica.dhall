@@ -92,6 +92,10 @@ in  M.Replica::{
               , namespaces = None (List Text)
               -- Whether its transactions are taken. Required.
               , maySend = False
+              -- Whether rejectedTransactions and droppedTransactions tell it of those that others sent, too. Default False.
+              , seesAll = False
+              -- Tag of its transactions, by which an emitter may choose a route. Default None.
+              , tag = None Text
               -- Calls per second, and at once; None for any number. Required.
               , callsPerSecond = Some 500
               }
@@ -150,7 +154,7 @@ in  M.Replica::{
       , blockCache_MB = 256
       }
     -- Transactions that clients send: M.Transactions.Refuse, or into the topic <prefix>.<chain>.transactions of the
-    -- feed's log, from which others deliver them to nodes. Required.
+    -- feed's log, from which emitters deliver them to nodes; wants `outcomes`. Required.
     , transactions =
         M.Transactions.Accept
           M.Accept::{
@@ -160,13 +164,17 @@ in  M.Replica::{
           -- The consumer group of what delivers them. Default "maidenlane-emitter".
           , group = "maidenlane-emitter"
           -- When the client gets its answer: M.Answer.Stored, once the transaction is durable here, or M.Answer.Verdict, once
-          -- a node has accepted or refused it as well, so that an error is the node's own; wants `outcomes`. Stored, where it is left out.
+          -- a node has accepted or refused it as well, so that an error is the node's own. Stored, where it is left out.
           , answer =
               M.Answer.Verdict
                 M.Verdict::{
                 -- After so long the answer is the hash, as with Stored. Default 300.
                 , wait_ms = 300
                 }
+          -- Transactions of one sender that may wait until a node has them, counted over all replicas. Default 64.
+          , waitingMax = 64
+          -- Megabytes that may wait of one identity of `access`, or of a sender's where nobody is known. Default 16.
+          , waitingMax_MB = 16
           }
     -- eth_newFilter and its kin: M.Filters.Off, M.Filters.Own for a replica that stands alone, or behind a balancer with a
     -- key that all replicas have, 32 bytes or more in the file "{credential:NAME}" or a path. They stand in the topic

@@ -30,7 +30,7 @@ pub(crate) enum Manner {
     Swallowing,
     /// The answer names another transaction, and the node gets nothing.
     Lying,
-    /// HTTP 429.
+    /// HTTP 429, with JSON of some proxy's own.
     Limiting,
     /// Another chain id; the node would get what is sent.
     Foreign,
@@ -121,10 +121,10 @@ impl Door {
             let mut body = vec![0; usize::try_from(BODY_MAX_BYTES.min(length)).unwrap_or_default()];
             reader.read_exact(&mut body)?;
             let Some((status, answer)) = self.answer(&body) else { return Ok(()) };
-            let kind = if answer.is_empty() { "text/plain" } else { "application/json" };
             let length = answer.len();
-            let head =
-                format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+            );
             let mut out = stream;
             out.write_all(head.as_bytes())?;
             out.write_all(answer.as_bytes())?;
@@ -155,7 +155,9 @@ impl Door {
                     }
                     Manner::Swallowing => forward().and(None),
                     Manner::Lying => result(json!(format!("0x{}", "ab".repeat(32)))),
-                    Manner::Limiting => Some(("429 Too Many Requests", String::new())),
+                    Manner::Limiting => {
+                        Some(("429 Too Many Requests", json!({"message": "slow down"}).to_string()))
+                    }
                     Manner::Refusing(text) => {
                         let error = json!({"code": -32000, "message": text});
                         Some(("200 OK", json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()))

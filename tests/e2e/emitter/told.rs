@@ -10,7 +10,6 @@ use maidenlane_tests::{
 use serde_json::{Value, json};
 
 use super::{SOON, World};
-use crate::transactions::Sender;
 
 /// Waits until the replica tells of a fate; its whole answer.
 fn status(replica: &Client, hash: &str, expect: &str) -> Value {
@@ -34,21 +33,15 @@ fn notice(socket: &mut Socket) -> Value {
     noticed.unwrap()
 }
 
-/// Has the replica keep what becomes of transactions; its address is another one then.
-fn restarted(world: &mut World, settings: fn(&str) -> String) -> Client {
-    let daemon = world.net.replica_daemon(0).unwrap();
-    daemon.stop().unwrap();
-    daemon.edit(settings).unwrap();
-    daemon.start().unwrap();
-    let replica = world.net.replica(0).unwrap();
-    world.sender = Sender::new(world.net.master(), replica.clone());
-    replica
+/// Subscribes.
+fn subscribed(socket: &mut Socket, kind: &str, scope: Option<&str>) -> Value {
+    let params = scope.map_or_else(|| json!([kind]), |scope| json!([kind, {"scope": scope}]));
+    socket.respond("eth_subscribe", &params).unwrap()
 }
 
 #[test]
 fn whoever_sends_a_transaction_is_told_what_nodes_say_of_it() {
-    let mut world = World::new(Carrier::Segment);
-    restarted(&mut world, settings::judging);
+    let mut world = World::of_replicas(Carrier::Segment, 1, settings::judging);
     let url = world.url();
     let mut emitter = world.started("emitter-0", &[("geth", &url)]);
     let mined = world.send(&json!({"value": "0x1"}));
@@ -70,13 +63,9 @@ fn a_replica_tells_what_became_of_a_transaction_whoever_took_it() {
     let mut world = World::new(Carrier::Segment);
     let unknown = format!("0x{}", "5a".repeat(32));
     let replica = world.net.replica(0).unwrap();
-    let refused = replica.respond("maidenlane_transactionStatus", &json!([unknown])).unwrap();
-    let text = refused["error"]["message"].as_str().unwrap();
-    assert_eq!(text, "this deployment does not keep the outcomes of transactions");
-    let replica = restarted(&mut world, settings::telling);
     let [mut rejections, mut drops] = ["rejectedTransactions", "droppedTransactions"].map(|kind| {
         let mut socket = Socket::connect(replica.url()).unwrap();
-        let answer = socket.respond("eth_subscribe", &json!([kind])).unwrap();
+        let answer = subscribed(&mut socket, kind, None);
         assert!(answer["result"].is_string(), "{answer}");
         socket
     });
@@ -123,5 +112,88 @@ fn a_replica_tells_what_became_of_a_transaction_whoever_took_it() {
     let again = world.net.replica(0).unwrap();
     assert_eq!(status(&again, &poor, "Rejected")["history"], before["history"]);
     emitter.stop().unwrap();
+    world.net.stop().unwrap();
+}
+
+#[test]
+fn a_rejection_ends_the_wait_for_a_receipt() {
+    let mut world = World::new(Carrier::Segment);
+    let (url, replica) = (world.url(), world.net.replica(0).unwrap());
+    let mut emitter = world.started("emitter-0", &[("geth", &url)]);
+    emitter.ready(SOON).unwrap();
+    let cheap = world.sender.signed(&json!({"maxPriorityFeePerGas": "0x0"}));
+    // geth's own wait for a receipt is 20 s.
+    let begun = std::time::Instant::now();
+    let refused = replica.respond("eth_sendRawTransactionSync", &json!([cheap, 29_000])).unwrap();
+    let text = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(text.contains("below minimum"), "{refused}");
+    assert!(refused["error"]["data"].as_str().is_some_and(|hash| hash.len() == 66), "{refused}");
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+    let good = world.sender.signed(&json!({"value": "0x1"}));
+    let receipt = replica.call("eth_sendRawTransactionSync", &json!([good])).unwrap();
+    assert_eq!(receipt["status"], "0x1", "{receipt}");
+    emitter.stop().unwrap();
+    world.net.stop().unwrap();
+}
+
+/// Two identities at a replica of their own, beside one that knows nobody.
+fn guarded(text: &str, tokens: &[(&str, &str, bool)]) -> String {
+    let identity = |(name, file, sees_all): &(&str, &str, bool)| {
+        let sees_all = if *sees_all { "True" } else { "False" };
+        format!(
+            "{{ name = \"{name}\", maySend = True, seesAll = {sees_all}, tag = Some \"{name}\", callsPerSecond = None Natural\n\
+             , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{file}\" }}"
+        )
+    };
+    let identities: Vec<_> = tokens.iter().map(identity).collect();
+    let (before, rest) = text.split_once("listeners = [").unwrap();
+    let (all, after) = rest.split_once("], methodTimeouts").unwrap();
+    let guarded = format!("all // {{ name = \"guarded\", access = [ {} ] }}", identities.join(", "));
+    format!("{before}listeners = (let all = {all} in [ all, {guarded} ]), methodTimeouts{after}")
+}
+
+#[test]
+fn refusals_at_a_door_are_told_at_the_others_and_to_whoever_may_know() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, name).unwrap();
+        path.display().to_string()
+    };
+    let (wallet, desk) = (file("wallet"), file("desk"));
+    let tokens = [("wallet", wallet.as_str(), false), ("desk", desk.as_str(), true)];
+    let mut world = World::of_replicas(Carrier::Segment, 2, |text| guarded(text, &tokens));
+    let kind = "rejectedTransactions";
+    let guarded = format!("http://{}", world.net.replica_daemon(1).unwrap().address("guarded").unwrap());
+    let mut open = Socket::connect(world.net.replica(1).unwrap().url()).unwrap();
+    let [mut own, mut all] = ["wallet", "desk"].map(|token| Socket::connect_as(&guarded, token).unwrap());
+    let refused = subscribed(&mut own, kind, Some("all"));
+    assert!(refused["error"]["message"].as_str().unwrap().contains("seesAll"), "{refused}");
+    assert_eq!(subscribed(&mut open, kind, Some("own"))["error"]["code"], -32_602);
+    for (socket, scope) in [(&mut open, None), (&mut own, None), (&mut all, Some("all"))] {
+        let answer = subscribed(socket, kind, scope);
+        assert!(answer["result"].is_string(), "{answer}");
+    }
+    // Through the other replica: by nobody in particular, and by the wallet.
+    let balance = world.net.master().call("eth_getBalance", &json!([world.sender.from, "latest"])).unwrap();
+    let raws =
+        [json!({"value": balance}), json!({"gas": "0x5207"})].map(|fields| world.sender.signed(&fields));
+    let refused = world.sender.send(&raws[0]);
+    assert!(refused["error"]["message"].as_str().unwrap().starts_with("insufficient funds"), "{refused}");
+    let other = format!("http://{}", world.net.replica_daemon(0).unwrap().address("guarded").unwrap());
+    let mut sending = Socket::connect_as(&other, "wallet").unwrap();
+    let refused = sending.respond("eth_sendRawTransaction", &json!([raws[1]])).unwrap();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("intrinsic gas too low"), "{refused}");
+    let (first, second) = ("insufficient funds", "intrinsic gas too low");
+    for (socket, expect) in
+        [(&mut open, &[first, second][..]), (&mut all, &[first, second]), (&mut own, &[second])]
+    {
+        for reason in expect {
+            let told = notice(socket);
+            assert!(told["reason"].as_str().unwrap().starts_with(reason), "{told}");
+            assert_eq!((&told["class"], &told["tx"]["from"]), (&json!("door"), &json!(world.sender.from)));
+        }
+    }
+    drop((open, own, all, sending));
     world.net.stop().unwrap();
 }

@@ -1,12 +1,15 @@
-//! Settings of the nodes that get the transactions.
+//! Settings of the nodes that get the transactions, and of which get whose.
 
+use crate::route::{Route, Routes, Rule};
 use crate::upstream::Settings;
 use crate::upstream::link::{Address, Proof};
+use maidenlane_chain::Address as Account;
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_config::{Checker, StaticType, shapes};
 use maidenlane_jsonrpc::client::Endpoint;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A node that transactions are sent to.
 #[derive(Clone, Debug, Deserialize, StaticType)]
@@ -37,6 +40,63 @@ pub enum CredentialRaw {
     Bearer(String),
     /// The key of HS256 JWTs, in hex.
     Jwt(String),
+}
+
+/// A route: nodes for the transactions of some senders or with some tags.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct RouteRaw {
+    /// Name in metrics.
+    pub name: String,
+    /// Addresses of senders.
+    pub senders: Vec<String>,
+    /// Tags, as replicas give them to identities.
+    pub tags: Vec<String>,
+    /// Names of nodes, those first that are asked first; empty for all.
+    pub upstreams: Vec<String>,
+    /// Nodes that get a transaction at once, the others when those fail; `None` for all.
+    pub redundancy: Option<u64>,
+}
+
+/// Validates the routes to nodes of these names.
+pub(super) fn routes(raw: &[RouteRaw], nodes: &[&str], checker: &mut Checker) -> Option<Routes> {
+    let mut names = BTreeSet::new();
+    let mut rules = Vec::new();
+    for (index, one) in raw.iter().enumerate() {
+        let rule = checker.inside(&format!("routes[{index}]"), |checker| {
+            if !names.insert(&one.name) {
+                checker.wrong("name", format_args!("`{}` is the name of another route", one.name));
+            }
+            rule(one, nodes, checker)
+        });
+        rules.push(rule);
+    }
+    Some(Routes::new(rules.into_iter().collect::<Option<_>>()?, nodes.len()))
+}
+
+fn rule(raw: &RouteRaw, known: &[&str], checker: &mut Checker) -> Option<Rule> {
+    let name = shapes::word("name", &raw.name, checker);
+    let mut senders = BTreeSet::new();
+    for (index, text) in raw.senders.iter().enumerate() {
+        let address = text.parse::<Account>();
+        let address = address.map_err(|_| format!("expected an address, found `{text}`"));
+        senders.insert(checker.take(&format!("senders[{index}]"), address));
+    }
+    let mut nodes: Vec<_> =
+        if raw.upstreams.is_empty() { (0..known.len()).map(Some).collect() } else { Vec::new() };
+    for (index, name) in raw.upstreams.iter().enumerate() {
+        let at =
+            known.iter().position(|node| node == name).ok_or_else(|| format!("there is no node `{name}`"));
+        nodes.push(checker.take(&format!("upstreams[{index}]"), at));
+    }
+    let most = u64::try_from(nodes.len()).unwrap_or(u64::MAX);
+    let at_once = match raw.redundancy {
+        Some(count) => checker.within("redundancy", count, 1..=most),
+        None => Some(nodes.len()),
+    };
+    let (senders, nodes) =
+        (senders.into_iter().collect::<Option<_>>(), nodes.into_iter().collect::<Option<_>>());
+    let route = Route { name: name?, nodes: nodes?, at_once: at_once? };
+    Some(Rule { senders: senders?, tags: raw.tags.iter().cloned().collect(), route: Arc::new(route) })
 }
 
 /// Validates the nodes: at least one, and their names differ.

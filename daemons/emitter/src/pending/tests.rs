@@ -1,10 +1,13 @@
 //! Lives of transactions, told to the set step by step: what it asks, tells and commits.
 
+mod routes;
+
 use super::{Answer, Pending};
 use crate::answer::Ask;
 use crate::chain::{Change, Holding, Included, Stretch};
 use crate::life::Stage;
 use crate::rebuild::Histories;
+use crate::route::Routes;
 use crate::sound::Sound;
 use crate::turn::{Action, Now, Standing, Terms};
 use crate::verdict::Class;
@@ -28,7 +31,7 @@ struct Scene {
 
 fn tx(sender: u8, nonce: u64, salt: u8) -> Sound {
     let raw = Bytes::from(vec![sender, u8::try_from(nonce).unwrap(), salt]);
-    Sound { hash: keccak256(&raw), sender: Address::repeat_byte(sender), nonce, raw }
+    Sound { hash: keccak256(&raw), sender: Address::repeat_byte(sender), nonce, raw, tag: None }
 }
 
 /// The block of this number on the branch called by this letter.
@@ -51,7 +54,8 @@ impl Scene {
     }
 
     fn with_unproven_nodes() -> Self {
-        let mut set = Pending::new(vec!["a".to_owned(), "b".to_owned()], TERMS);
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let mut set = Pending::new(names, Routes::new(Vec::new(), 2), TERMS);
         set.set_fresh(true);
         let (asked, told, committed, wanted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { set, ms: 0, asked, told, committed, wanted, offset: 0 }

@@ -27,7 +27,7 @@ fn check(fates: &[(u64, Fate)], expect: (Option<Stage>, u64, Option<End>)) {
     });
     let mut histories = Histories::new(vec!["a".to_owned()], 3);
     told.for_each(|outcome| histories.take(&outcome));
-    let tx = Sound { hash: HASH, sender, nonce: 1, raw: Bytes::new() };
+    let tx = Sound { hash: HASH, sender, nonce: 1, raw: Bytes::new(), tag: None };
     let rebuilt = histories.rebuilt(vec![tx], 1_000_000, 61_000);
     let flight = rebuilt.flights.first();
     let ended = rebuilt.ended.first().map(|(_, ended)| ended);
@@ -72,7 +72,7 @@ fn what_was_told_is_not_told_again_and_a_life_goes_on_where_it_was() {
         histories.take(&Outcome { hash: HASH, sender, round: 0, fate, raw: None, at_ms });
     }
     assert!(histories.wants(&HASH) && !histories.wants(&B256::ZERO));
-    let tx = Sound { hash: HASH, sender: Address::ZERO, nonce: 1, raw: Bytes::new() };
+    let tx = Sound { hash: HASH, sender: Address::ZERO, nonce: 1, raw: Bytes::new(), tag: None };
     let rebuilt = histories.rebuilt(vec![tx], 500_000, 61_000);
     let flight = &rebuilt.flights[0];
     assert_eq!(flight.since_ms, 440_000, "a minute ago");

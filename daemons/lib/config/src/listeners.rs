@@ -58,6 +58,10 @@ pub struct IdentityRaw {
     pub namespaces: Option<Vec<String>>,
     /// True if transactions of this identity are taken.
     pub maySend: bool,
+    /// True if it may be told of transactions that others sent.
+    pub seesAll: bool,
+    /// Word by which emitters choose a route for its transactions; `None` leaves that to their senders.
+    pub tag: Option<String>,
     /// Calls per second, and in one burst; `None` for any number.
     pub callsPerSecond: Option<u64>,
 }
@@ -132,6 +136,10 @@ pub struct Identity {
     pub namespaces: Option<Vec<String>>,
     /// True if transactions of this identity are taken.
     pub may_send: bool,
+    /// True if it may be told of transactions that others sent.
+    pub sees_all: bool,
+    /// Tag of its transactions.
+    pub tag: Option<String>,
     /// Calls per second; `None` for any number.
     pub calls_per_s: Option<u32>,
 }
@@ -333,6 +341,10 @@ fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Id
         Some(names) => all_words("namespaces", names, checker).map(Some),
         None => Some(None),
     };
+    let tag = match &raw.tag {
+        Some(tag) => word("tag", tag, checker).map(Some),
+        None => Some(None),
+    };
     let calls_per_s = match raw.callsPerSecond {
         Some(calls) => checker.within("callsPerSecond", calls, 1..=1_000_000).map(Some),
         None => Some(None),
@@ -342,6 +354,8 @@ fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Id
         proof: proof?,
         namespaces: namespaces?,
         may_send: raw.maySend,
+        sees_all: raw.seesAll,
+        tag: tag?,
         calls_per_s: calls_per_s?,
     })
 }

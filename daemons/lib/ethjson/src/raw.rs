@@ -4,9 +4,10 @@ use alloy::consensus::{EthereumTxEnvelope, Header, TxEip4844, TxEip4844Variant, 
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};
 use alloy::eips::eip4844::env_settings::EnvKzgSettings;
 use alloy::eips::eip7594::BlobTransactionSidecarVariant as Blobs;
-use alloy::primitives::Bytes;
+use alloy::primitives::{Address, B256, Bytes};
 use maidenlane_chain::Rules;
 use maidenlane_chain::Transaction;
+use maidenlane_chain::transaction::signer;
 use maidenlane_evm::rules::EvmRules as _;
 use maidenlane_jsonrpc::Error;
 use revm::primitives::hardfork::SpecId;
@@ -54,7 +55,32 @@ pub fn decode(raw: Bytes) -> Result<Sent, Error> {
     Ok(Sent { tx, blobs, raw })
 }
 
+/// Decodes a transaction that somebody says has this hash and sender.
+///
+/// # Errors
+/// It cannot be read, or has another hash or sender.
+pub fn stated(raw: Bytes, hash: B256, sender: Address) -> Result<Sent, String> {
+    let sent = decode(raw).map_err(|error| error.message.into_owned())?;
+    let found = *sent.tx.tx_hash();
+    if found != hash {
+        return Err(format!("its transaction is {found}, not {hash}"));
+    }
+    if signer(&sent.tx) != Some(sender) {
+        return Err(format!("{hash} is not signed by {sender}"));
+    }
+    Ok(sent)
+}
+
 impl Sent {
+    /// Form in which a block holds it.
+    #[must_use]
+    pub fn without_blobs(&self) -> Bytes {
+        match &self.blobs {
+            Some(_) => self.tx.encoded_2718().into(),
+            None => self.raw.clone(),
+        }
+    }
+
     /// Converts one proof per blob to cell proofs from Osaka on, as geth does for older clients.
     pub fn with_current_proofs(self, rules: &Rules, head: &Header) -> Result<Self, Error> {
         let Self { tx, blobs, raw } = self;

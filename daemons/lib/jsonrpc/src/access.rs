@@ -42,8 +42,14 @@ impl Identity {
             per_s: f64::from(calls),
             bucket: Mutex::new((f64::from(calls), Instant::now())),
         });
-        let owner = Owner::identity(&name);
+        let owner = Owner::known(&name, false, None);
         Self { name, namespaces, may_send, owner, rate }
+    }
+
+    /// The same identity, which may see transactions of others or not, and whose own have this tag.
+    #[must_use]
+    pub fn sending(self, sees_all: bool, tag: Option<String>) -> Self {
+        Self { owner: Owner::known(&self.name, sees_all, tag), ..self }
     }
 
     /// Counts one call.

@@ -141,7 +141,8 @@ fn identity(known: &Identity) -> Result<(access::Proof, access::Identity), Strin
         Proof::Certificate(name) => access::Proof::Certificate(name.clone()),
     };
     let (name, namespaces) = (known.name.clone(), known.namespaces.clone());
-    Ok((proof, access::Identity::new(name, namespaces, known.may_send, known.calls_per_s)))
+    let made = access::Identity::new(name, namespaces, known.may_send, known.calls_per_s);
+    Ok((proof, made.sending(known.sees_all, known.tag.clone())))
 }
 
 fn path_of(file: &SecretFile) -> Result<PathBuf, String> {

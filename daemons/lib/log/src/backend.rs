@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Entry, Error, GroupConsumer, LogConsumer, LogProducer, kafka, segment};
+use crate::{Entry, Error, GroupConsumer, LogConsumer, LogProducer, Place, PlacesConsumer, kafka, segment};
 
 /// Kind of a log, and its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,17 @@ impl Backend {
         Ok(match self {
             Self::Segment(options) => Box::new(segment::Consumer::open(options, topic, partition)?),
             Self::Kafka(options) => Box::new(kafka::Consumer::open(options, topic, partition)?),
+        })
+    }
+
+    /// Opens several partitions for reading, each where its place says. Those of one topic stand together.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], a place that is not in its log, or when the log cannot be reached.
+    pub fn places(&self, places: &[Place]) -> Result<Box<dyn PlacesConsumer>, Error> {
+        Ok(match self {
+            Self::Segment(options) => Box::new(segment::Turns::open(options, places)?),
+            Self::Kafka(options) => Box::new(kafka::Places::open(options, places)?),
         })
     }
 

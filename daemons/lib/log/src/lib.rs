@@ -29,6 +29,17 @@ pub struct Entry {
     pub payload: Vec<u8>,
 }
 
+/// Place in a log: the entry from which on a partition is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the topic.
+    pub topic: String,
+    /// Number of the partition.
+    pub partition: u32,
+    /// Offset of the entry, which may come yet.
+    pub next: Offset,
+}
+
 /// One entry to append.
 #[derive(Clone, Copy, Debug)]
 pub struct Append<'a> {
@@ -173,6 +184,16 @@ pub trait LogConsumer: Send {
     /// # Errors
     /// When the log cannot be reached.
     fn end(&mut self) -> Result<Offset, Error>;
+}
+
+/// Consumer of several partitions at once, of one topic or of several. In no group: the reader keeps its own places.
+pub trait PlacesConsumer: Send {
+    /// Reads as [`LogConsumer::read`], from any of the partitions, whose entries come in their order; each with the index
+    /// of its place among those that were named.
+    ///
+    /// # Errors
+    /// As [`LogConsumer::seek`] and [`LogConsumer::read`]. The reader opens its places anew then.
+    fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(usize, Entry)>, Error>;
 }
 
 /// Share of a group's partitions that a member holds.

@@ -7,6 +7,7 @@
 //! | `execution` | its blocks, executed |
 //! | `tries` | the tries of its states |
 //! | [`feed`] | random chains, and feeds of them |
+//! | [`keys`] | accounts whose transactions real nodes take |
 //! | [`spool`] | small blocks, and the frames that the hook writes of them |
 //! | [`geth`] | a geth's socket, answering from such blocks as a test says |
 //!
@@ -23,6 +24,7 @@ pub mod chain;
 mod execution;
 pub mod feed;
 pub mod geth;
+pub mod keys;
 pub mod spool;
 mod tries;
 

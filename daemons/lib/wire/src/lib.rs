@@ -12,6 +12,7 @@
 //! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
 //! | [`transaction`] | transactions that a replica takes for the nodes, in a topic of its own |
 //! | [`outcome`] | what became of them, in another |
+//! | [`refusal`] | those that were not taken, in the same |
 //! | `filter` | positions of filters, in a topic of their own |
 //! | [`frame`] | frames that the hook writes to the spool |
 //! | `json` | both for people to read |
@@ -30,6 +31,7 @@ mod packed;
 pub mod parts;
 pub mod proofs;
 pub mod record;
+pub mod refusal;
 pub mod rows;
 pub mod schema;
 pub mod transaction;
@@ -44,6 +46,7 @@ pub use outline::{Outline, outline};
 pub use parts::Joiner;
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
+pub use refusal::Refusal;
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 pub use transaction::Transaction;
 

@@ -5,7 +5,7 @@ mod reference;
 pub(crate) mod sample;
 
 use crate::{
-    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, Record, Start,
+    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, Record, Refusal, Start,
     Transaction, Undo, decode, encode, heading, outline,
 };
 use proptest::prelude::*;
@@ -38,6 +38,16 @@ proptest! {
     fn an_outcome_is_refused_when_cut(which in 0..12_usize, cut in any::<prop::sample::Index>()) {
         let bytes = sample::outcomes()[which].1.encode();
         prop_assert!(Outcome::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
+    }
+
+    #[test]
+    fn a_refusal_is_refused_when_cut(cut in any::<prop::sample::Index>()) {
+        let bytes = sample::refusal().encode();
+        let cut = &bytes[..cut.index(bytes.len())];
+        prop_assert!(Refusal::decode(cut).is_err());
+        prop_assert!(!Refusal::is_one(cut) || cut.len() >= 10, "as far as the fingerprint");
+        prop_assert!(Refusal::is_one(&bytes) && Outcome::decode(&bytes).is_err(), "no fate");
         prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
     }
 

@@ -8,14 +8,14 @@ use super::debug::trace_chain;
 use super::eth::logs::Criteria;
 use super::request_view::RequestView;
 use super::{Shared, maidenlane};
-use crate::outcomes::notices;
+use crate::outcomes::notices::{self, Scope};
 use alloy::primitives::{B256, map::B256Set};
 pub(crate) use hub::Hub;
 use hub::{Kind, Subscriber};
 use maidenlane_chain::BlockRef;
 use maidenlane_ethjson::params;
 use maidenlane_jsonrpc::subscriptions::channel;
-use maidenlane_jsonrpc::{Args, Error, Events, codes};
+use maidenlane_jsonrpc::{Args, Error, Events, Owner, codes};
 use maidenlane_replay::Live;
 use notice::Notice;
 use serde::Deserialize;
@@ -54,8 +54,8 @@ pub(crate) fn open(
             args.optional(params::boolean)?;
             Kind::Silence
         }
-        ("eth", "rejectedTransactions") => return notices(shared, params, notices::Kind::Rejected),
-        ("eth", "droppedTransactions") => return notices(shared, params, notices::Kind::Dropped),
+        ("eth", "rejectedTransactions") => return notices(shared, view, params, notices::Kind::Rejected),
+        ("eth", "droppedTransactions") => return notices(shared, view, params, notices::Kind::Dropped),
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
@@ -76,9 +76,38 @@ pub(crate) fn open(
 }
 
 /// Subscription to fates of transactions. They come from a topic of their own, whatever the chain's head does.
-fn notices(shared: &Shared, params: Option<&RawValue>, kind: notices::Kind) -> Result<Events, Error> {
-    Args::parse(params, 1)?;
-    Ok(maidenlane::outcomes(shared)?.notices().add(kind))
+fn notices(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+    kind: notices::Kind,
+) -> Result<Events, Error> {
+    let mut args = Args::parse(params, 2)?;
+    args.required(params::plain)?;
+    let wanted: Option<Wanted> = args.optional(params::read)?;
+    let wanted = wanted.and_then(|wanted| wanted.scope);
+    let scope = scope(wanted.as_deref(), view.owner())?;
+    Ok(maidenlane::outcomes(shared)?.notices().add(kind, scope))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    scope: Option<String>,
+}
+
+/// Transactions of which a caller is told: all, where the listener knows nobody or the settings give the right, else its own.
+fn scope(wanted: Option<&str>, owner: &Owner) -> Result<Scope, Error> {
+    match (wanted, owner.known_as()) {
+        (None | Some("all"), _) if owner.sees_all() => Ok(Scope::All),
+        (Some("all"), _) => {
+            Err(Error::server("this identity is told of its own transactions alone: give it `seesAll`"))
+        }
+        (None | Some("own"), Some(name)) => Ok(Scope::Of(name.to_owned())),
+        (None | Some("own"), None) => {
+            Err(Error::params("this listener knows nobody, so that no transactions are one's own"))
+        }
+        (Some(other), _) => Err(Error::params(format!("expected scope own or all, found {other}"))),
+    }
 }
 
 fn receipts(params: Option<&RawValue>) -> Result<B256Set, Error> {

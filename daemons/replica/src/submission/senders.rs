@@ -1,76 +1,106 @@
-//! Senders of transactions: what each has on its way, and how much each may still append.
+//! Senders of transactions: what each has on its way, and how much each may still append. Pure: a fold over what this replica
+//! takes and what the topics say.
 //!
 //! # Why
 //! A balance that pays for one transaction is no reason to store a thousand, and at a fee of one wei any balance pays for
 //! any number. So what a sender has on its way counts against its balance, as in geth's pool and in its words, nonces far
-//! ahead are refused, and a sender has so many bytes to append, which come back with time: also of transactions that
-//! replace each other. Every replica knows what was sent through it, and no more: with several, a sender may have so
-//! much through each.
+//! ahead are refused, few may wait for a node at a time, an identity has so many bytes that wait, and a sender so many to
+//! append, which come back with time: also of transactions that replace each other.
+//!
+//! What is on its way is what the topic of transactions has and that of outcomes has not ended, which every replica reads:
+//! all count alike, whichever took a transaction, and also after a restart. What this one has taken and not read back yet
+//! counts as well; of the same of others nothing is known, so that for the few milliseconds from append to reading each
+//! replica may take what is left.
 
-use super::NotTaken;
+use super::bucket::Bucket;
+use super::offer::{Means, Offer};
+use super::{NotTaken, STORED_ONCE_FOR};
 use alloy::primitives::U256;
 use maidenlane_chain::{Address, B256};
+use maidenlane_service::clock::millis;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-/// Time after which a transaction that no block held is taken for dropped.
-const PENDING_FOR: Duration = Duration::from_secs(600);
-/// Time within which the same transaction costs nothing again: it is not stored again either.
-const AGAIN_WITHIN: Duration = Duration::from_secs(10);
-/// Most transactions of one sender on their way.
-const PENDING_MAX: usize = 256;
 /// Most nonces that a transaction may be ahead of its sender's account.
 const AHEAD_MAX: u64 = 1_024;
-/// Bytes that a sender may append at once, and how many come back per second: a transaction of six blobs per slot.
-const BURST_BYTES: f64 = 16.0 * 1_048_576.0;
-const BYTES_PER_S: f64 = 65_536.0;
-/// Bytes that a transaction counts at least.
-const LEAST_BYTES: usize = 512;
-/// Most transactions of all senders that are remembered; the senders longest silent are forgotten first.
+/// Most transactions of all senders that are remembered; the oldest are forgotten first.
 const ALL_MAX: usize = 200_000;
+/// Most senders of whom something is remembered before those who have nothing on its way are forgotten.
+const SENDERS_MAX: usize = 2 * ALL_MAX;
 
-/// A transaction at the door.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Offer {
-    pub(crate) hash: B256,
-    pub(crate) sender: Address,
-    pub(crate) nonce: u64,
-    /// Most that it can cost.
-    pub(crate) cost: U256,
-    pub(crate) bytes: usize,
+/// Bounds of what may wait for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Transactions of one sender.
+    pub waiting_max: usize,
+    /// Bytes of one identity, or of one sender without one.
+    pub waiting_max_bytes: u64,
 }
 
-/// State of a sender's account.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Means {
-    pub(crate) nonce: u64,
-    pub(crate) balance: U256,
+/// Whose share the bytes of a transaction take while it waits. Without identities everybody comes through the same proxy,
+/// as likely as not, and addresses of clients have no place in a log: then each sender has a share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Identity(Arc<str>),
+    Sender(Address),
 }
 
+/// A transaction on its way.
 #[derive(Debug)]
-struct Pending {
-    hash: B256,
+struct Flight {
     cost: U256,
-    since: Instant,
+    bytes: u64,
+    holder: Holder,
+    taken_ms: u64,
+    /// True until a node has it.
+    waits: bool,
+    /// True once it was read from the log.
+    is_logged: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sender {
-    /// Bytes left, and when that was.
-    bytes: (f64, Instant),
-    pending: BTreeMap<u64, Pending>,
-    last: Instant,
+    bucket: Bucket,
+    flights: BTreeMap<(u64, B256), Flight>,
 }
 
-impl Sender {
-    fn new(now: Instant) -> Self {
-        Self { bytes: (BURST_BYTES, now), pending: BTreeMap::new(), last: now }
+/// All senders of late.
+#[derive(Debug)]
+pub(super) struct Senders {
+    bounds: Bounds,
+    of: HashMap<Address, Sender>,
+    /// Sender and nonce of each transaction.
+    places: HashMap<B256, (Address, u64)>,
+    /// Transactions by when they were taken.
+    ages: BTreeSet<(u64, B256)>,
+    /// Bytes that wait, by whose they are.
+    waiting: HashMap<Holder, u64>,
+}
+
+impl Senders {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        let (of, places) = (HashMap::new(), HashMap::new());
+        Self { bounds, of, places, ages: BTreeSet::new(), waiting: HashMap::new() }
     }
 
-    /// Forgets what a block holds, or was dropped.
-    fn settle(&mut self, next_nonce: u64, now: Instant) {
-        self.pending = self.pending.split_off(&next_nonce);
-        self.pending.retain(|_, pending| now.saturating_duration_since(pending.since) < PENDING_FOR);
+    /// Takes note of a transaction, unless its sender may not send it.
+    pub(super) fn admit(&mut self, offer: &Offer, means: &Means, now_ms: u64) -> Result<(), NotTaken> {
+        let known = self.flight(&offer.hash).map(|flight| flight.taken_ms);
+        if known.is_some_and(|taken_ms| now_ms.saturating_sub(taken_ms) < millis(STORED_ONCE_FOR)) {
+            return Ok(());
+        }
+        if known.is_none() {
+            self.check(offer, means)?;
+        }
+        let sender = self.sender(offer.sender);
+        if !sender.bucket.take(offer.bytes, now_ms) {
+            return Err(NotTaken::TooMany);
+        }
+        match known {
+            Some(taken_ms) => self.renew(offer, taken_ms),
+            None => self.insert(offer, true, false),
+        }
+        Ok(())
     }
 
     fn check(&self, offer: &Offer, means: &Means) -> Result<(), NotTaken> {
@@ -80,15 +110,22 @@ impl Sender {
         if nonce > furthest {
             return refuse(format!("nonce too high: tx nonce {nonce}, gapped nonce {furthest}"));
         }
-        let sum = |costs: U256, pending: &Pending| costs.saturating_add(pending.cost);
-        let queued = self.pending.values().fold(U256::ZERO, sum);
-        let before = self.pending.get(&nonce);
-        let others = before.map_or(queued, |before| queued.saturating_sub(before.cost));
-        let need = others.saturating_add(cost);
+        // Of several with one nonce a block holds one: the dearest counts.
+        let (mut costs, mut waiting) = (BTreeMap::<u64, U256>::new(), 0);
+        let flights = self.of.get(&offer.sender).map(|sender| &sender.flights);
+        for ((nonce, _), flight) in flights.into_iter().flat_map(|all| all.range((means.nonce, B256::ZERO)..))
+        {
+            let dearest = costs.entry(*nonce).or_default();
+            *dearest = flight.cost.max(*dearest);
+            waiting += usize::from(flight.waits);
+        }
+        let queued = costs.values().fold(U256::ZERO, |sum, cost| sum.saturating_add(*cost));
+        let before = costs.get(&nonce);
+        let need = queued.saturating_sub(before.copied().unwrap_or_default()).saturating_add(cost);
         if balance < need {
             let (what, amount) = match before {
                 // Below zero where it is cheaper: then its own cost is covered, and the rest was before.
-                Some(before) => ("tx bumped", cost.saturating_sub(before.cost)),
+                Some(before) => ("tx bumped", cost.saturating_sub(*before)),
                 None => ("tx cost", cost),
             };
             return refuse(format!(
@@ -96,157 +133,133 @@ impl Sender {
                 need.saturating_sub(balance)
             ));
         }
-        if before.is_none() && self.pending.len() >= PENDING_MAX {
-            return refuse(format!("account limit exceeded: pooled {} txs", self.pending.len()));
+        if waiting >= self.bounds.waiting_max {
+            return refuse(format!("account limit exceeded: pooled {waiting} txs"));
+        }
+        let held = self.waiting.get(&holder(offer)).copied().unwrap_or_default();
+        if held.saturating_add(offer.bytes) > self.bounds.waiting_max_bytes {
+            return Err(NotTaken::Waiting { bytes: held });
         }
         Ok(())
     }
 
-    /// Takes bytes of what may be appended.
-    fn charge(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
-        let (left, since) = self.bytes;
-        let back = now.saturating_duration_since(since).as_secs_f64() * BYTES_PER_S;
-        let left = (left + back).min(BURST_BYTES);
-        let wanted = f64::from(u32::try_from(bytes.max(LEAST_BYTES)).unwrap_or(u32::MAX));
-        let enough = left >= wanted;
-        self.bytes = (if enough { left - wanted } else { left }, now);
-        if enough { Ok(()) } else { Err(NotTaken::TooMany) }
+    /// Takes note of an entry of the log whose transaction is known already; false if it is not.
+    pub(super) fn read_again(&mut self, hash: &B256, taken_ms: u64, bytes: u64, now_ms: u64) -> bool {
+        let Some((address, nonce)) = self.places.get(hash).copied() else { return false };
+        let Some(sender) = self.of.get_mut(&address) else { return false };
+        let Some(flight) = sender.flights.get_mut(&(nonce, *hash)) else { return false };
+        let before_ms = flight.taken_ms;
+        // Of an entry of one's own the bytes were taken when it was admitted.
+        let is_own = !std::mem::replace(&mut flight.is_logged, true) || taken_ms <= before_ms;
+        if !is_own {
+            flight.taken_ms = taken_ms;
+            sender.bucket.spend(bytes, taken_ms, now_ms);
+            self.ages.remove(&(before_ms, *hash));
+            self.ages.insert((taken_ms, *hash));
+        }
+        true
+    }
+
+    /// Takes note of a transaction that the log has; it waits for a node, or one has it.
+    pub(super) fn came(&mut self, offer: &Offer, waits: bool, now_ms: u64) {
+        self.sender(offer.sender).bucket.spend(offer.bytes, offer.taken_ms, now_ms);
+        self.insert(offer, waits, true);
+    }
+
+    /// Forgets a transaction that was not appended.
+    pub(super) fn withdraw(&mut self, hash: &B256) {
+        if self.flight(hash).is_some_and(|flight| !flight.is_logged) {
+            self.end(hash);
+        }
+    }
+
+    /// Takes note that a node has it.
+    pub(super) fn accepted(&mut self, hash: &B256) {
+        let Some((address, nonce)) = self.places.get(hash) else { return };
+        let sender = self.of.get_mut(address);
+        let Some(flight) = sender.and_then(|sender| sender.flights.get_mut(&(*nonce, *hash))) else { return };
+        if std::mem::replace(&mut flight.waits, false) {
+            let (holder, bytes) = (flight.holder.clone(), flight.bytes);
+            self.release(&holder, bytes);
+        }
+    }
+
+    /// Takes note that it is on its way no longer.
+    pub(super) fn end(&mut self, hash: &B256) {
+        let Some((address, nonce)) = self.places.remove(hash) else { return };
+        let sender = self.of.get_mut(&address);
+        let Some(flight) = sender.and_then(|sender| sender.flights.remove(&(nonce, *hash))) else { return };
+        self.ages.remove(&(flight.taken_ms, *hash));
+        if flight.waits {
+            self.release(&flight.holder, flight.bytes);
+        }
+    }
+
+    /// Identity of whoever sent a transaction that is on its way.
+    pub(super) fn identity(&self, hash: &B256) -> Option<Arc<str>> {
+        match &self.flight(hash)?.holder {
+            Holder::Identity(name) => Some(Arc::clone(name)),
+            Holder::Sender(_) => None,
+        }
+    }
+
+    /// Forgets what was taken before a time: nobody tells of it any more.
+    pub(super) fn expire(&mut self, before_ms: u64) {
+        while let Some((taken_ms, hash)) = self.ages.first().copied()
+            && (taken_ms < before_ms || self.ages.len() > ALL_MAX)
+        {
+            self.end(&hash);
+        }
+    }
+
+    fn flight(&self, hash: &B256) -> Option<&Flight> {
+        let (address, nonce) = self.places.get(hash)?;
+        self.of.get(address)?.flights.get(&(*nonce, *hash))
+    }
+
+    fn sender(&mut self, address: Address) -> &mut Sender {
+        if self.of.len() >= SENDERS_MAX && !self.of.contains_key(&address) {
+            self.of.retain(|_, sender| !sender.flights.is_empty());
+        }
+        self.of.entry(address).or_default()
+    }
+
+    fn insert(&mut self, offer: &Offer, waits: bool, is_logged: bool) {
+        let Offer { hash, sender: address, nonce, cost, bytes, taken_ms, .. } = *offer;
+        let holder = holder(offer);
+        if waits {
+            let held = self.waiting.entry(holder.clone()).or_default();
+            *held = held.saturating_add(bytes);
+        }
+        let flight = Flight { cost, bytes, holder, taken_ms, waits, is_logged };
+        self.sender(address).flights.insert((nonce, hash), flight);
+        self.places.insert(hash, (address, nonce));
+        self.ages.insert((taken_ms, hash));
+        self.expire(0);
+    }
+
+    /// Takes note that a known transaction is appended once more.
+    fn renew(&mut self, offer: &Offer, before_ms: u64) {
+        let sender = self.of.get_mut(&offer.sender);
+        let flight = sender.and_then(|sender| sender.flights.get_mut(&(offer.nonce, offer.hash)));
+        let Some(flight) = flight else { return };
+        flight.taken_ms = offer.taken_ms;
+        self.ages.remove(&(before_ms, offer.hash));
+        self.ages.insert((offer.taken_ms, offer.hash));
+    }
+
+    fn release(&mut self, holder: &Holder, bytes: u64) {
+        let Some(held) = self.waiting.get_mut(holder) else { return };
+        *held = held.saturating_sub(bytes);
+        if *held == 0 {
+            self.waiting.remove(holder);
+        }
     }
 }
 
-/// All senders of late.
-#[derive(Debug, Default)]
-pub(super) struct Senders {
-    known: HashMap<Address, Sender>,
-    /// Senders by their last transaction, oldest first.
-    order: BTreeSet<(Instant, Address)>,
-    /// Transactions of all.
-    count: usize,
-}
-
-impl Senders {
-    /// Takes note of a transaction, unless its sender may not send it.
-    pub(super) fn admit(&mut self, offer: &Offer, means: &Means, now: Instant) -> Result<(), NotTaken> {
-        let mut sender = match self.known.remove(&offer.sender) {
-            Some(sender) => {
-                self.order.remove(&(sender.last, offer.sender));
-                self.count = self.count.saturating_sub(sender.pending.len());
-                sender
-            }
-            None => Sender::new(now),
-        };
-        let admitted = Self::take(&mut sender, offer, means, now);
-        sender.last = now;
-        self.count = self.count.saturating_add(sender.pending.len());
-        self.order.insert((now, offer.sender));
-        self.known.insert(offer.sender, sender);
-        self.forget();
-        admitted
-    }
-
-    fn take(sender: &mut Sender, offer: &Offer, means: &Means, now: Instant) -> Result<(), NotTaken> {
-        sender.settle(means.nonce, now);
-        let again = sender.pending.get(&offer.nonce).is_some_and(|pending| {
-            pending.hash == offer.hash && now.saturating_duration_since(pending.since) < AGAIN_WITHIN
-        });
-        if again {
-            return Ok(());
-        }
-        sender.check(offer, means)?;
-        sender.charge(offer.bytes, now)?;
-        sender.pending.insert(offer.nonce, Pending { hash: offer.hash, cost: offer.cost, since: now });
-        Ok(())
-    }
-
-    /// Forgets senders where there are too many, or too many transactions of theirs.
-    fn forget(&mut self) {
-        while self.count > ALL_MAX || self.known.len() > ALL_MAX {
-            let Some((_, oldest)) = self.order.pop_first() else { return };
-            let gone = self.known.remove(&oldest).map_or(0, |sender| sender.pending.len());
-            self.count = self.count.saturating_sub(gone);
-        }
-    }
+fn holder(offer: &Offer) -> Holder {
+    offer.identity.as_ref().map_or(Holder::Sender(offer.sender), |name| Holder::Identity(Arc::clone(name)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FUNDS: u64 = 1_000;
-
-    /// Senders, and the time.
-    struct Door {
-        senders: Senders,
-        now: Instant,
-    }
-
-    impl Door {
-        fn new() -> Self {
-            Self { senders: Senders::default(), now: Instant::now() }
-        }
-
-        /// Offers a transaction of a sender whose account has this nonce; the refusal, if it is one.
-        fn offer(&mut self, next: u64, (nonce, cost, bytes, salt): (u64, u64, usize, u8)) -> String {
-            let hash = B256::from(U256::from(nonce) + (U256::from(salt) << 128));
-            let sender = Address::repeat_byte(7);
-            let offer = Offer { hash, sender, nonce, cost: U256::from(cost), bytes };
-            let means = Means { nonce: next, balance: U256::from(FUNDS) };
-            let admitted = self.senders.admit(&offer, &means, self.now);
-            admitted.err().map(|refused| refused.to_string()).unwrap_or_default()
-        }
-    }
-
-    #[test]
-    fn all_that_is_on_its_way_counts_against_the_balance() {
-        let mut door = Door::new();
-        assert_eq!(door.offer(5, (5, 600, 100, 0)), "");
-        let funds = "insufficient funds for gas * price + value: balance 1000, queued cost 600, ";
-        assert_eq!(door.offer(5, (6, 401, 100, 0)), format!("{funds}tx cost 401, overshot 1"));
-        assert_eq!(door.offer(5, (5, 1_001, 100, 1)), format!("{funds}tx bumped 401, overshot 1"));
-        assert_eq!(door.offer(5, (6, 400, 100, 0)), "");
-        assert_eq!(door.offer(5, (5, 600, 100, 0)), "", "the same again");
-        assert_eq!(door.offer(5, (5, 300, 100, 2)), "", "a cheaper one in its place");
-        assert_eq!(door.offer(6, (7, 600, 100, 0)), "", "a block holds the first");
-        assert_ne!(door.offer(6, (8, 1, 100, 0)), "");
-        door.now += PENDING_FOR;
-        assert_eq!(door.offer(6, (8, 1_000, 100, 0)), "", "dropped, as far as anybody knows");
-    }
-
-    #[test]
-    fn nonces_and_numbers_are_bounded() {
-        let mut door = Door::new();
-        let gap = door.offer(5, (5 + AHEAD_MAX + 1, 1, 100, 0));
-        assert_eq!(gap, "nonce too high: tx nonce 1030, gapped nonce 1029");
-        for nonce in 5..5 + PENDING_MAX as u64 {
-            assert_eq!(door.offer(5, (nonce, 1, 100, 0)), "");
-        }
-        assert_eq!(door.offer(5, (500, 1, 100, 0)), "account limit exceeded: pooled 256 txs");
-        assert_eq!(door.offer(5, (6, 1, 100, 1)), "", "one in the place of another");
-    }
-
-    #[test]
-    fn a_sender_s_bytes_come_back_with_time() {
-        let mut door = Door::new();
-        let large = |salt| (5, 1, 128 << 10, salt);
-        let taken = (0..=u8::MAX).take_while(|salt| door.offer(5, large(*salt)).is_empty()).count();
-        assert_eq!(taken, 128, "16 MiB in all, though each replaces the one before");
-        assert!(door.offer(5, large(200)).contains("too much"), "{}", door.offer(5, large(200)));
-        door.now += Duration::from_secs(2);
-        assert_eq!((door.offer(5, large(201)), door.offer(5, large(202)).is_empty()), (String::new(), false));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let mut door = Door::new();
-        let means = Means { nonce: 0, balance: U256::MAX };
-        for number in 0..=ALL_MAX as u64 {
-            let sender = Address::from_word(B256::from(U256::from(number)));
-            let offer = Offer { hash: B256::ZERO, sender, nonce: 0, cost: U256::ZERO, bytes: 1 };
-            let now = door.now + Duration::from_nanos(number);
-            door.senders.admit(&offer, &means, now).expect("funds");
-        }
-        let senders = &door.senders;
-        assert_eq!((senders.known.len(), senders.order.len(), senders.count), (ALL_MAX, ALL_MAX, ALL_MAX));
-        assert!(!senders.known.contains_key(&Address::ZERO), "the oldest is forgotten");
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
-//! The two threads beside the requests: one appends, one checks the consumer group's lag.
+//! The threads beside the requests: one appends, one tells of refusals, one checks the consumer group's lag.
 
-use super::{Consumers, Settings, Submissions};
+use super::refusals::Refusals;
+use super::{Consumers, Counts, Settings, Submissions};
 use maidenlane_log::{Backend, TopicNeeds, kafka};
 use maidenlane_service::{Failure, Health, Metrics, Shutdown, TaskGroup};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub const fn needs(settings: &Settings) -> TopicNeeds {
     }
 }
 
-/// Starts both threads. The appending one ends with the last clone of the returned handle.
+/// Starts the threads. The appending one ends with the last clone of the returned handle.
 ///
 /// # Errors
 /// When the operating system refuses a thread.
@@ -38,8 +39,16 @@ pub fn start(
     metrics: &Metrics,
 ) -> Result<Submissions, Failure> {
     let consumers = Arc::new(Consumers::new(settings.clone()));
-    let (submissions, appender) =
-        Submissions::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers));
+    let counts = Counts::new(settings.bounds);
+    let (mut submissions, appender) =
+        Submissions::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers), counts);
+    let (refusals, teller) = Refusals::new(log.clone(), settings.outcomes_topic.clone());
+    submissions.refusals = refusals;
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn_thread("refusals", move || {
+        teller.run(&shutdown);
+        Ok(())
+    })?;
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("transactions", move || {
         appender.run();

@@ -1,6 +1,6 @@
 //! Transactions into a real segment log and out again.
 
-use super::{Consumers, NotTaken, Settings, Submissions};
+use super::{Bounds, Consumers, Counts, NotTaken, Settings, Submissions};
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, TopicOptions, segment};
 use maidenlane_wire::Transaction;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 const TOPIC: &str = "t.transactions";
 const HOUR: Duration = Duration::from_secs(3_600);
+const BOUNDS: Bounds = Bounds { waiting_max: 1_000, waiting_max_bytes: 1 << 30 };
 
 fn transaction(number: u64) -> Transaction {
     let hash = keccak256(number.to_be_bytes());
@@ -33,14 +34,23 @@ fn consumers(log: &Backend) -> Arc<Consumers> {
 }
 
 fn unknown() -> Arc<Consumers> {
-    let (topic, group) = (TOPIC.to_owned(), "emitter".to_owned());
-    Arc::new(Consumers::new(Settings { topic, group, retention: HOUR, verdict_wait: None }))
+    let (topic, outcomes_topic, group) = (TOPIC.to_owned(), "t.outcomes".to_owned(), "emitter".to_owned());
+    let settings =
+        Settings { topic, outcomes_topic, group, retention: HOUR, bounds: BOUNDS, verdict_wait: None };
+    Arc::new(Consumers::new(settings))
+}
+
+/// Counts of a replica that has read what there is.
+fn counts() -> Counts {
+    let counts = Counts::new(BOUNDS);
+    counts.set_known();
+    counts
 }
 
 /// Running submissions for tests of the RPC, and their log.
 pub(crate) fn running() -> (Submissions, Stored) {
     let (dir, log) = log();
-    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log), counts());
     std::thread::spawn(|| appender.run());
     (submissions, Stored { log, _dir: dir })
 }
@@ -83,7 +93,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn every_transaction_is_stored_once_before_it_is_answered() {
     let (_dir, log) = log();
-    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log), counts());
     let worker = std::thread::spawn(|| appender.run());
     // Each comes twice at the same time, and the first once more later.
     let taken = block_on(async {
@@ -107,7 +117,7 @@ fn every_transaction_is_stored_once_before_it_is_answered() {
 fn a_log_that_fails_is_an_error_and_tried_again() {
     let (dir, log) = log();
     let missing = "t.missing".to_owned();
-    let (submissions, appender) = Submissions::new(log.clone(), missing.clone(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), missing.clone(), consumers(&log), counts());
     let worker = std::thread::spawn(|| appender.run());
     let refused = block_on(submissions.take(transaction(1)));
     assert!(matches!(&refused, Err(NotTaken::Log(why)) if why.contains("t.missing")), "{refused:?}");
@@ -120,7 +130,7 @@ fn a_log_that_fails_is_an_error_and_tried_again() {
 #[test]
 fn what_is_too_much_is_refused_at_once() {
     let (_dir, log) = log();
-    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log));
+    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers(&log), counts());
     let large = |number: u64| Transaction { raw: vec![0; 900_000].into(), ..transaction(number) };
     let waiting: Vec<_> = (0..80).map(|number| submissions.take(large(number))).collect();
     let outcomes = block_on(async {
@@ -140,7 +150,8 @@ fn what_is_too_much_is_refused_at_once() {
 fn nothing_is_taken_that_nobody_delivers() {
     let (_dir, log) = log();
     let consumers = unknown();
-    let (submissions, appender) = Submissions::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers));
+    let (submissions, appender) =
+        Submissions::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers), counts());
     let worker = std::thread::spawn(|| appender.run());
     let early = block_on(submissions.take(transaction(1)));
     assert!(matches!(&early, Err(NotTaken::Unconsumed(why)) if why.contains("not known yet")), "{early:?}");

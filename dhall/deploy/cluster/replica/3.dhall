@@ -6,6 +6,7 @@ in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
     , transactions = cluster.transactions
+    , outcomes = cluster.outcomes
     , filters = cluster.filters
     -- A load balancer hands on the names that its clients asked for.
     , rpc = M.Rpc::{

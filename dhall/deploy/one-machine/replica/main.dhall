@@ -6,6 +6,7 @@ in  M.Replica::{
     , chain = cluster.chain
     , feed = cluster.feed
     , transactions = cluster.transactions
+    , outcomes = cluster.outcomes
     , filters = cluster.filters
     , stateDir = "/var/lib/maidenlane/replica-main"
     }

@@ -5,7 +5,7 @@ use super::options::{Credential, Options};
 use super::tls;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ::http::{StatusCode, Uri};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,6 +14,8 @@ use jsonrpsee_core::http_helpers::HttpError;
 use jsonrpsee_core::middleware::RpcServiceBuilder;
 use jsonrpsee_http_client::transport::{Error as TransportError, HttpBackend};
 use jsonrpsee_http_client::{HttpBody, HttpClientBuilder, HttpRequest, HttpResponse, RpcService};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -43,7 +45,12 @@ pub(super) fn client(uri: &Uri, options: &Options) -> Result<HttpClient, Failure
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(options.requests_max)
         .build(connector);
-    let poster = Poster { client, uri: uri.clone(), credential: options.credential.clone() };
+    let poster = Poster {
+        client,
+        uri: uri.clone(),
+        credential: options.credential.clone(),
+        answer_bytes_max: usize::try_from(options.answer_bytes_max).unwrap_or(usize::MAX),
+    };
     let transport = tower::layer::layer_fn(move |_: HttpBackend| poster.clone());
     HttpClientBuilder::new()
         .request_timeout(options.request_timeout)
@@ -63,10 +70,11 @@ pub(super) struct Poster {
     client: legacy::Client<HttpsConnector<HttpConnector>, HttpBody>,
     uri: Uri,
     credential: Option<Credential>,
+    answer_bytes_max: usize,
 }
 
 impl tower::Service<HttpRequest> for Poster {
-    type Response = HttpResponse<Incoming>;
+    type Response = HttpResponse;
     type Error = TransportError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
@@ -79,16 +87,35 @@ impl tower::Service<HttpRequest> for Poster {
         if let Some(header) = self.credential.as_ref().and_then(Credential::header) {
             request.headers_mut().insert(AUTHORIZATION, header);
         }
-        let posting = self.client.request(request);
+        let (posting, bytes_max) = (self.client.request(request), self.answer_bytes_max);
         Box::pin(async move {
             let posted = posting.await;
-            let mut response = posted.map_err(|e| TransportError::Http(HttpError::Stream(e.into())))?;
+            let response = posted.map_err(|error| TransportError::Http(HttpError::Stream(error.into())))?;
             let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-            // Some servers, ours as well, answer an error object with its own status; jsonrpsee would not read it.
-            if kind.is_some_and(|kind| kind.starts_with("application/json")) {
-                *response.status_mut() = StatusCode::OK;
+            let is_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
+            let (mut head, body) = response.into_parts();
+            if head.status.is_success() || !is_json {
+                return Ok(HttpResponse::from_parts(head, HttpBody::new(body)));
             }
-            Ok(response)
+            // Some servers, ours as well, answer an error object with its own status, and jsonrpsee would not read it.
+            // Others stand before one and answer JSON of their own: then the status is all that they say.
+            let read = Limited::new(body, bytes_max).collect().await;
+            let bytes = read.map_err(|error| TransportError::Http(HttpError::Stream(error)))?.to_bytes();
+            if is_answer(&bytes) {
+                head.status = StatusCode::OK;
+            }
+            Ok(HttpResponse::from_parts(head, HttpBody::from(bytes.to_vec())))
         })
     }
+}
+
+/// True for an answer of JSON-RPC, or a batch of them.
+fn is_answer(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "jsonrpc")]
+        _version: IgnoredAny,
+    }
+    let batch = || serde_json::from_slice::<Vec<Answer>>(body).is_ok_and(|answers| !answers.is_empty());
+    serde_json::from_slice::<Answer>(body).is_ok() || batch()
 }

@@ -7,6 +7,7 @@ use crate::{Limits, Listener, Socket, codes, serve};
 use maidenlane_testkit::certificates::Authority;
 use serde_json::{Value, json};
 use std::error::Error as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -122,6 +123,42 @@ fn an_error_names_endpoint_cause_and_cure() {
             assert!(matches!(error.failure, Failure::Connect(_)), "{error:?}");
             assert!(error.failure.to_string().contains("see that the server runs"), "{error:?}");
             assert!(error.failure.source().is_some(), "{error:?}");
+        }
+    });
+}
+
+/// Answers one request with 429 and this body.
+async fn limited(tcp: TcpListener, body: &str) {
+    let (mut stream, _) = tcp.accept().await.expect("a client");
+    let mut request = [0; 1_024];
+    assert!(stream.read(&mut request).await.expect("a request") > 0);
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("a client");
+}
+
+#[test]
+fn a_status_counts_unless_an_error_object_comes_with_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        for (body, status) in [
+            (r#"{"message":"slow down"}"#, Some(429)),
+            ("[]", Some(429)),
+            ("slow down", Some(429)),
+            (r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32005,"message":"slow down"}}"#, None),
+        ] {
+            let tcp = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+            let address = format!("http://{}", tcp.local_addr().expect("bound")).parse().expect("an address");
+            let client = Client::connect(address, Options::default()).await.expect("nothing is sent");
+            let calling = client.call::<Value>("eth_sendRawTransaction", ());
+            let (answer, ()) = tokio::join!(calling, limited(tcp, body));
+            match (answer.expect_err("no answer").failure, status) {
+                (Failure::Status(found), Some(status)) => assert_eq!(found, status, "{body}"),
+                (Failure::Rpc(error), None) => assert_eq!(error.code, -32_005),
+                (other, _) => panic!("{body}: {other:?}"),
+            }
         }
     });
 }

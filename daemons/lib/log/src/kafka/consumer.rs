@@ -178,7 +178,7 @@ impl Consumer {
     }
 }
 
-fn connect(options: &Options, topic: &str) -> Result<BaseConsumer<Complaints>, Error> {
+pub(super) fn connect(options: &Options, topic: &str) -> Result<BaseConsumer<Complaints>, Error> {
     let mut config = options.client(&READING);
     // librdkafka reads only with a group's name, even where no group is joined.
     config.set("group.id", format!("{}-reader", options.client_id));

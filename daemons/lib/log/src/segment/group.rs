@@ -12,7 +12,8 @@ use super::consumer::Reader;
 use super::files::{self, LOCK, failed};
 use super::mark::{Mark, MarkFile};
 use super::topic::{Topic, refuse_bad_name};
-use crate::{Entry, Error, From, GroupConsumer, Offset, Share as Held, Watch};
+use super::turns::Turns;
+use crate::{Entry, Error, From, GroupConsumer, Offset, Share};
 
 /// Interval at which a standby tries for the lock.
 const STANDBY_LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -30,17 +31,10 @@ pub struct Group {
 
 #[derive(Debug)]
 struct Active {
-    shares: Vec<Share>,
-    watch: Watch,
-    /// Partition whose turn it is, so that a busy one does not starve the others.
-    turn: usize,
-}
-
-#[derive(Debug)]
-struct Share {
-    partition: u32,
-    reader: Reader,
-    position: MarkFile,
+    /// Readers of all partitions, by number.
+    readers: Turns,
+    /// Positions of all partitions, by number.
+    positions: Vec<MarkFile>,
 }
 
 impl Group {
@@ -73,7 +67,7 @@ impl Group {
     }
 
     fn load(&self) -> Result<Active, Error> {
-        let mut shares = Vec::new();
+        let (mut readers, mut positions) = (Vec::new(), Vec::new());
         for partition in 0..self.topic.settings.partitions {
             let mut reader = Reader::open(&self.options, &self.topic, partition)?;
             let path = self.dir.join(partition.to_string());
@@ -85,29 +79,10 @@ impl Group {
                 // Written down at once: retention must be noticed from now on, not skipped.
                 None => MarkFile::create(&path, Mark { end: reader.earliest()?, ..Mark::default() })?,
             };
-            shares.push(Share { partition, reader, position });
+            readers.push(reader);
+            positions.push(position);
         }
-        let marks: Vec<PathBuf> = shares.iter().map(|share| share.reader.mark_path()).collect();
-        let watch = Watch::new(marks.iter().map(PathBuf::as_path));
-        Ok(Active { shares, watch, turn: 0 })
-    }
-}
-
-impl Active {
-    /// Takes entries of the first partition that has some, beginning with the one whose turn it is.
-    fn take(&mut self, max_bytes: usize) -> Result<Vec<(u32, Entry)>, Error> {
-        let count = self.shares.len();
-        for step in 0..count {
-            let at = (self.turn + step) % count;
-            let Some(share) = self.shares.get_mut(at) else { continue };
-            let entries = share.reader.take(max_bytes)?;
-            if !entries.is_empty() {
-                let partition = share.partition;
-                self.turn = at + 1;
-                return Ok(entries.into_iter().map(|entry| (partition, entry)).collect());
-            }
-        }
-        Ok(Vec::new())
+        Ok(Active { readers: Turns::new(readers), positions })
     }
 }
 
@@ -123,35 +98,31 @@ impl GroupConsumer for Group {
                 std::thread::sleep(left.min(STANDBY_LOOK_EVERY));
                 continue;
             };
-            let entries = active.take(max_bytes)?;
-            if !entries.is_empty() || !active.watch.until(deadline) {
-                return Ok(entries);
-            }
+            let entries = active.readers.read(max_bytes, deadline)?;
+            let numbered = entries.into_iter().map(|(at, entry)| Some((u32::try_from(at).ok()?, entry)));
+            return Ok(numbered.flatten().collect());
         }
     }
 
-    fn share(&mut self) -> Result<Held, Error> {
+    fn share(&mut self) -> Result<Share, Error> {
         // Once active, a member stays so until it ends.
-        let Some(active) = &self.active else { return Ok(Held::default()) };
-        let partitions = active.shares.iter().map(|share| share.partition).collect();
-        Ok(Held { turn: 1, partitions })
+        let Some(active) = &self.active else { return Ok(Share::default()) };
+        let count = u32::try_from(active.positions.len()).unwrap_or(u32::MAX);
+        Ok(Share { turn: 1, partitions: (0..count).collect() })
     }
 
     fn commit(&mut self, partition: u32, offset: Offset) -> Result<(), Error> {
-        let share = self
-            .active
-            .as_ref()
-            .and_then(|active| active.shares.iter().find(|one| one.partition == partition));
-        let Some(share) = share else {
+        let at = usize::try_from(partition).unwrap_or(usize::MAX);
+        let Some(position) = self.active.as_ref().and_then(|active| active.positions.get(at)) else {
             let what = format!("partition {partition} of {} is not held by this member", self.topic.name);
             return Err(Error::Refused { what });
         };
-        let now = share.position.read()?;
+        let now = position.read()?;
         let end = offset.0.saturating_add(1);
         if end <= now.end {
             return Ok(());
         }
-        share.position.publish(Mark { serial: now.serial + 1, end, ..now })?;
-        share.position.sync()
+        position.publish(Mark { serial: now.serial + 1, end, ..now })?;
+        position.sync()
     }
 }

@@ -18,6 +18,7 @@ mod mark;
 mod partition;
 mod producer;
 mod topic;
+mod turns;
 mod unconsumed;
 mod walk;
 
@@ -32,6 +33,7 @@ pub use group::Group;
 pub use inspect::{PartitionInfo, SegmentInfo, cut, end, inspect, partitions, topics, verify};
 pub use producer::Producer;
 pub use topic::{check, create};
+pub use turns::Turns;
 pub use unconsumed::unconsumed;
 
 /// Location of the segment log.

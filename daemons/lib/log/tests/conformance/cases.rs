@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use maidenlane_log::{
-    Append, Backend, Entry, Error, From, LogConsumer, LogProducer, Offset, Share, TopicNeeds, TopicOptions,
+    Append, Backend, Entry, Error, From, LogConsumer, LogProducer, Offset, Place, Share, TopicNeeds,
+    TopicOptions,
 };
 
 use super::{SOON, broker::Broker};
 
 type Case = fn(&Backend, &str);
 
-pub(crate) const ALL: [(&str, Case); 14] = [
+pub(crate) const ALL: [(&str, Case); 15] = [
     ("append-and-read", append_and_read),
     ("seek", seek),
     ("outside", outside),
@@ -24,6 +25,7 @@ pub(crate) const ALL: [(&str, Case); 14] = [
     ("no-topic", no_topic),
     ("group-positions", group_positions),
     ("group-shares", group_shares),
+    ("places", places),
     ("unconsumed", unconsumed),
     ("hazards", hazards),
 ];
@@ -349,6 +351,57 @@ fn group_shares(backend: &Backend, topic: &str) {
         }
     };
     assert_eq!(taken_over.turn == before.turn, before.partitions == all, "{before:?} {taken_over:?}");
+}
+
+/// Partitions of two topics at once, each from its place on, in their orders; what is not there is an error.
+fn places(backend: &Backend, topic: &str) {
+    let topics = [format!("{topic}-a"), format!("{topic}-b")];
+    for topic in &topics {
+        create(backend, topic, &TopicOptions { partitions: 3, ..TopicOptions::default() });
+        let mut producer = backend.producer(topic).unwrap();
+        for number in 0..60_u8 {
+            let entry = Append { key: Some(&[number % 7]), payload: &[number] };
+            producer.append(&[entry]).unwrap();
+        }
+    }
+    let mut wanted = Vec::new();
+    let mut named = Vec::new();
+    for topic in &topics {
+        for partition in 0..3 {
+            let mut alone = backend.consumer(topic, partition).unwrap();
+            let (earliest, end) = (alone.earliest().unwrap().0, alone.end().unwrap().0);
+            // From the middle on, and of one partition nothing.
+            let next = if partition == 2 { end } else { earliest.midpoint(end) };
+            alone.seek(From::At(Offset(next))).unwrap();
+            let count = usize::try_from(end - next).unwrap();
+            wanted.push(if count == 0 { Vec::new() } else { read(alone.as_mut(), count) });
+            named.push(Place { topic: topic.clone(), partition, next: Offset(next) });
+        }
+    }
+    let total: usize = wanted.iter().map(Vec::len).sum();
+    assert!(total > 20, "{total}");
+    let mut together = backend.places(&named).unwrap();
+    let mut found = vec![Vec::new(); named.len()];
+    let deadline = Instant::now() + SOON;
+    while found.iter().map(Vec::len).sum::<usize>() < total {
+        assert!(Instant::now() < deadline, "{found:?}");
+        for (at, entry) in together.read(100, Duration::from_secs(1)).unwrap() {
+            found[at].push(entry);
+        }
+    }
+    assert_eq!(found, wanted);
+    assert_eq!(together.read(100, Duration::ZERO).unwrap(), []);
+    // News of any ends the wait.
+    let entry = Append { key: Some(b"new"), payload: b"new" };
+    backend.producer(&topics[1]).unwrap().append(&[entry]).unwrap();
+    let news = together.read(100, SOON).unwrap();
+    assert_eq!(news.iter().map(|(_, entry)| entry.payload.as_slice()).collect::<Vec<_>>(), [b"new"]);
+    let [first, ..] = &named[..] else { unreachable!("six are named") };
+    let beyond = Place { next: Offset(1_000_000), ..first.clone() };
+    let refused = backend.places(&[beyond]).and_then(|mut consumer| consumer.read(100, SOON));
+    assert!(matches!(refused, Err(Error::BeyondEnd { .. })), "{refused:?}");
+    let missing = Place { topic: format!("{topic}-c"), ..first.clone() };
+    assert!(matches!(backend.places(&[missing]).map(drop), Err(Error::NoTopic { .. })));
 }
 
 fn unconsumed(backend: &Backend, topic: &str) {

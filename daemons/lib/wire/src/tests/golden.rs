@@ -2,7 +2,9 @@
 //! and the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{Filter, NodePart, NodeSet, Outcome, Transaction, decode, encode, frame, frame_to_json, to_json};
+use crate::{
+    Filter, NodePart, NodeSet, Outcome, Refusal, Transaction, decode, encode, frame, frame_to_json, to_json,
+};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -57,6 +59,15 @@ fn outcomes() {
         let bytes = outcome.encode();
         check(&format!("record-outcome-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(Outcome::decode(&bytes), Ok(outcome));
+    }
+}
+
+#[test]
+fn refusals() {
+    for (name, refusal) in [("refusal", sample::refusal()), ("refusal-2", sample::refusal_of_somebody())] {
+        let bytes = refusal.encode();
+        check(&format!("record-{name}.txt"), &bytes, &as_json(&bytes));
+        assert_eq!(Refusal::decode(&bytes), Ok(refusal));
     }
 }
 

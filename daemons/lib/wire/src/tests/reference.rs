@@ -68,6 +68,9 @@ fn one_of_each_kind() {
     for (_, outcome) in sample::outcomes() {
         check_bytes(&outcome.encode(), outcome.to_json());
     }
+    for refusal in [sample::refusal(), sample::refusal_of_somebody()] {
+        check_bytes(&refusal.encode(), refusal.to_json());
+    }
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }

@@ -2,7 +2,9 @@
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use crate::{Fate, Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Outcome, Transaction};
+use crate::{
+    Fate, Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Outcome, Refusal, Transaction,
+};
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -53,6 +55,18 @@ pub(super) fn transaction() -> Transaction {
 /// A transaction of the second schema; its bytes are golden.
 pub(super) fn tagged_transaction() -> Transaction {
     Transaction { tag: Some("private".to_owned()), ..transaction() }
+}
+
+/// A refusal at a door; its bytes are golden.
+pub(super) fn refusal() -> Refusal {
+    let Transaction { hash, sender, raw, .. } = transaction();
+    let (reason, at_ms) = ("insufficient funds".to_owned(), 1_700_000_000_456);
+    Refusal { hash, sender, reason, raw, identity: None, omitted: 0, at_ms }
+}
+
+/// One of a known caller's, after others that were not told; its bytes are golden.
+pub(super) fn refusal_of_somebody() -> Refusal {
+    Refusal { identity: Some("wallet".to_owned()), omitted: 7, ..refusal() }
 }
 
 /// Every fate, with a name for its file; the bytes are golden.

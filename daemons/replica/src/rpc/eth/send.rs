@@ -2,18 +2,17 @@
 //! durable for the nodes. Nothing is executed and no pool exists: the hash says that the transaction is on its way, or
 //! that a node has it, where the settings have the client wait for that.
 
-use crate::outcomes::verdicts::Verdict;
+use crate::outcomes::verdicts::{Verdict, Wanted};
 use crate::rpc::Shared;
 use crate::rpc::call_context::executable;
 use crate::rpc::execute::refused;
 use crate::rpc::request_view::RequestView;
-use crate::submission::{Means, NotTaken, Offer, STORED_ONCE_FOR, Submissions};
-use alloy::consensus::Transaction as _;
+use crate::submission::{Means, NotTaken, Offer, Refused, STORED_ONCE_FOR, Submissions};
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use maidenlane_ethjson::raw::{self, Sent};
 use maidenlane_ethjson::unreadable;
 use maidenlane_ethjson::{admit, params};
-use maidenlane_evm::pool::Refused;
+use maidenlane_evm::pool;
 use maidenlane_jsonrpc::{Args, Error, Json, Owner, codes};
 use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_state::At;
@@ -35,9 +34,12 @@ pub(crate) async fn send(
     view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let submissions = submissions(shared)?;
+    let door = Door::of(shared, view)?;
     let bytes = Args::parse(params, 1)?.required(params::data)?;
-    Ok(Json::data(submit(shared, view, submissions, bytes).await?.as_slice()))
+    let checked = door.check(bytes).await?;
+    let hash = checked.offer.hash;
+    door.hand_on(checked).await?;
+    Ok(Json::data(hash.as_slice()))
 }
 
 /// `eth_sendRawTransactionSync`.
@@ -46,44 +48,79 @@ pub(crate) async fn send_sync(
     view: &Arc<RequestView>,
     params: Option<&RawValue>,
 ) -> Result<Json, Error> {
-    let submissions = submissions(shared)?;
+    let door = Door::of(shared, view)?;
     let mut args = Args::parse(params, 2)?;
     let bytes = args.required(params::data)?;
     let wait_ms = args.optional(milliseconds)?;
-    let hash = submit(shared, view, submissions, bytes).await?;
+    let checked = door.check(bytes).await?;
+    let hash = checked.offer.hash;
+    // Before it is handed on: its end may be here first.
+    let refusal = shared.outcomes.as_ref().map(|known| known.verdicts().expect(hash, Wanted::Refusal));
+    door.hand_on(checked).await?;
     let wait = wait_ms.filter(|ms| *ms > 0).map_or(SYNC, |ms| Duration::from_millis(ms).min(SYNC_MAX));
     let most = shared.settings.get().limits.answer.saturating_sub(SYNC_MARGIN);
-    receipt(shared, view.owner(), hash, wait.min(most)).await
+    let receipt = receipt(shared, view.owner(), hash, wait.min(most));
+    let Some(mut refusal) = refusal else { return receipt.await };
+    tokio::select! {
+        answer = receipt => answer,
+        verdict = refusal.come() => Err(match verdict {
+            Verdict::Refused(reason) => Error::server(reason).with_data(Json::data(hash.as_slice())),
+            Verdict::Accepted => Error::internal("a verdict was told that nobody waited for"),
+        }),
+    }
 }
 
-fn submissions(shared: &Shared) -> Result<&Submissions, Error> {
-    shared.submissions.as_ref().ok_or_else(|| Error::server("this deployment does not take transactions"))
+/// The way of one transaction into the log.
+struct Door<'a> {
+    shared: &'a Arc<Shared>,
+    view: &'a Arc<RequestView>,
+    submissions: &'a Submissions,
 }
 
-async fn submit(
-    shared: &Arc<Shared>,
-    view: &Arc<RequestView>,
-    submissions: &Submissions,
-    bytes: Bytes,
-) -> Result<B256, Error> {
-    let Checked { transaction, offer, means } = checked(shared, view, raw::decode(bytes)?).await?;
-    submissions.admit(&offer, &means).map_err(not_taken)?;
-    let Some((wait, outcomes)) = submissions.verdict_wait().zip(shared.outcomes.as_ref()) else {
-        submissions.take(transaction).await.map_err(not_taken)?;
-        return Ok(offer.hash);
-    };
-    // One that is not stored again gets no verdict again.
-    let since_ms = now_ms().saturating_sub(millis(STORED_ONCE_FOR));
-    if let Some(reason) = outcomes.rejected_since(offer.hash, since_ms) {
-        return Err(Error::server(reason));
+impl<'a> Door<'a> {
+    fn of(shared: &'a Arc<Shared>, view: &'a Arc<RequestView>) -> Result<Self, Error> {
+        let text = "this deployment does not take transactions";
+        let submissions = shared.submissions.as_ref().ok_or_else(|| Error::server(text))?;
+        Ok(Self { shared, view, submissions })
     }
-    // Before it is handed on: the verdict may be here first.
-    let expected = outcomes.verdicts().expect(offer.hash);
-    submissions.take(transaction).await.map_err(not_taken)?;
-    if let Some(Verdict::Rejected(reason)) = expected.within(wait).await {
-        return Err(Error::server(reason));
+
+    /// Checks a transaction, by itself and beside the others of its sender. Whoever follows rejections learns of a refusal.
+    async fn check(&self, bytes: Bytes) -> Result<Checked, Error> {
+        let tell = |error: &Error| {
+            // Others say that it is not known whether it may be taken.
+            if error.code == codes::SERVER {
+                let (raw, reason) = (bytes.clone(), error.message.clone().into_owned());
+                self.submissions.refuse(Refused { raw, reason, owner: self.view.owner().clone() });
+            }
+        };
+        let sent = raw::decode(bytes.clone())?;
+        let checked = checked(self.shared, self.view, sent).await.inspect_err(tell)?;
+        // One that is not stored again gets no verdict again.
+        let since_ms = now_ms().saturating_sub(millis(STORED_ONCE_FOR));
+        let known = self.shared.outcomes.as_ref();
+        if let Some(reason) = known.and_then(|known| known.rejected_since(checked.offer.hash, since_ms)) {
+            return Err(Error::server(reason));
+        }
+        let admitted = self.submissions.admit(&checked.offer, &checked.means).map_err(not_taken);
+        admitted.inspect_err(tell)?;
+        Ok(checked)
     }
-    Ok(offer.hash)
+
+    /// Makes a transaction durable, and waits for what nodes say of it where the settings say so.
+    async fn hand_on(&self, Checked { transaction, offer, .. }: Checked) -> Result<(), Error> {
+        // Before it is handed on: the verdict may be here first.
+        let expected = self
+            .submissions
+            .verdict_wait()
+            .zip(self.shared.outcomes.as_ref())
+            .map(|(wait, known)| (known.verdicts().expect(offer.hash, Wanted::Any), wait));
+        self.submissions.take(transaction).await.map_err(not_taken)?;
+        let Some((expected, wait)) = expected else { return Ok(()) };
+        match expected.within(wait).await {
+            Some(Verdict::Refused(reason)) => Err(Error::server(reason)),
+            Some(Verdict::Accepted) | None => Ok(()),
+        }
+    }
 }
 
 fn milliseconds(json: &str) -> Result<u64, String> {
@@ -118,11 +155,11 @@ fn check(view: &RequestView, sent: Sent) -> Result<Checked, Error> {
     let account = view.source().account(keccak256(sender), At::Latest).map_err(unreadable)?;
     admit::against(&sent, account.as_ref())?;
     sent.prove()?;
-    let (hash, nonce, cost) = (*sent.tx.tx_hash(), sent.tx.nonce(), admit::cost(&sent).unwrap_or(U256::MAX));
-    let offer = Offer { hash, sender, nonce, cost, bytes: sent.raw.len() };
+    let (owner, taken_ms) = (view.owner(), now_ms());
+    let offer = Offer::new(&sent, sender, owner.known_as(), taken_ms);
     let (nonce, balance) = account.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
-    let (raw, taken_ms) = (sent.raw, now_ms());
-    let transaction = Transaction { hash, sender, raw, taken_ms, tag: None, identity: None };
+    let (tag, identity) = (owner.tag().map(str::to_owned), owner.known_as().map(str::to_owned));
+    let transaction = Transaction { hash: offer.hash, sender, raw: sent.raw, taken_ms, tag, identity };
     let bytes = transaction.encode().len() + sender.len();
     if bytes > ENTRY_MAX_BYTES {
         let text = format!("oversized data: transaction size {bytes}, limit {ENTRY_MAX_BYTES}");
@@ -134,7 +171,7 @@ fn check(view: &RequestView, sent: Sent) -> Result<Checked, Error> {
 fn not_taken(reason: NotTaken) -> Error {
     let code = match reason {
         NotTaken::Refused(_) => codes::SERVER,
-        NotTaken::Full | NotTaken::TooMany => codes::LIMIT_EXCEEDED,
+        NotTaken::Full | NotTaken::TooMany | NotTaken::Waiting { .. } => codes::LIMIT_EXCEEDED,
         NotTaken::Log(_) | NotTaken::Unconsumed(_) => codes::NOT_TAKEN,
     };
     Error::new(code, reason.to_string())
@@ -153,7 +190,7 @@ async fn told(
     let there = look.clone();
     match shared.pool.run(owner, move |_| there()).await {
         Ok(done) => done,
-        Err(Refused::Full) => look(),
+        Err(pool::Refused::Full) => look(),
         Err(reason) => Err(refused(reason)),
     }
 }

@@ -1,0 +1,11 @@
+let M = ../package.dhall
+
+let cluster = ../cluster.dhall
+
+in  M.Replica::{
+    , chain = cluster.chain
+    , feed = cluster.feed
+    , transactions = cluster.transactions
+    , filters = cluster.filters
+    , stateDir = "/var/lib/maidenlane/replica-main"
+    }
