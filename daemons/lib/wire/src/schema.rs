@@ -43,4 +43,5 @@ schemas! {
     TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
     TRANSACTION_2 "transaction-2" 0x0891_50b4_93d7_893d,
     OUTCOME "outcome" 0xdaee_775e_a46e_17b5,
+    POOL_CHANGE "pool-change" 0xd70c_ad7a_36e5_cd40,
 }

@@ -31,7 +31,7 @@ pub use consumer::Consumer;
 pub use group::Group;
 pub use inspect::{PartitionInfo, SegmentInfo, cut, end, inspect, partitions, topics, verify};
 pub use producer::Producer;
-pub use topic::{check, create};
+pub use topic::{check, create, shorten};
 pub use unconsumed::unconsumed;
 
 /// Location of the segment log.

@@ -2,7 +2,10 @@
 //! and the diff of the files is what a reviewer approves.
 
 use super::sample;
-use crate::{Filter, NodePart, NodeSet, Outcome, Transaction, decode, encode, frame, frame_to_json, to_json};
+use crate::{
+    Filter, NodePart, NodeSet, Outcome, PoolChange, Transaction, decode, encode, frame, frame_to_json,
+    to_json,
+};
 use std::path::PathBuf;
 
 fn check(name: &str, bytes: &[u8], json: &serde_json::Value) {
@@ -57,6 +60,15 @@ fn outcomes() {
         let bytes = outcome.encode();
         check(&format!("record-outcome-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(Outcome::decode(&bytes), Ok(outcome));
+    }
+}
+
+#[test]
+fn pool_changes() {
+    for (name, change) in sample::pool_changes() {
+        let bytes = change.encode();
+        check(&format!("record-pool-{name}.txt"), &bytes, &as_json(&bytes));
+        assert_eq!(PoolChange::decode(&bytes), Ok(change));
     }
 }
 

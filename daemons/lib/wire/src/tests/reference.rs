@@ -68,6 +68,9 @@ fn one_of_each_kind() {
     for (_, outcome) in sample::outcomes() {
         check_bytes(&outcome.encode(), outcome.to_json());
     }
+    for (_, change) in sample::pool_changes() {
+        check_bytes(&change.encode(), change.to_json());
+    }
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }
