@@ -8,6 +8,7 @@ in  { Type = ./types/Tap.dhall
     , default =
       { begin = Begin.Genesis
       , proofs = False
+      , pool = False
       , auditKeys = 4
       , heartbeat_ms = 250
       , keepDepth = 90000

@@ -18,6 +18,7 @@
 , ipc : Text
 , keepDepth : Natural
 , logging : { filter : Text, json : Bool }
+, pool : Bool
 , proofs : Bool
 , spool : Text
 , stateDir : Text

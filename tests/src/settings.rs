@@ -68,7 +68,7 @@ fn shared(chain_id: u64, carrier: &Log, state: &Path) -> String {
 #[must_use]
 pub fn tap(spool: &Path, ipc: &Path, chain_id: u64, carrier: &Log, state: &Path) -> String {
     format!(
-        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool | UnsafeSpool >.Genesis\n, proofs = False\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
+        "{{ spool = {}\n, ipc = {}\n{}, begin = < Genesis | Spool | UnsafeSpool >.Genesis\n, proofs = False\n, pool = False\n, auditKeys = 4\n, heartbeat_ms = 250\n, keepDepth = 90000\n}}\n",
         text(spool),
         text(ipc),
         shared(chain_id, carrier, state),

@@ -100,6 +100,9 @@ pub(crate) struct Init {
     /// Keep transactions and their outcomes so long
     #[arg(long, value_name = "HOURS", default_value_t = TRANSACTIONS_H)]
     transactions_retention_h: u64,
+    /// Keep changes of the master's pool so long, also in a topic that exists and keeps them longer
+    #[arg(long, value_name = "HOURS", default_value_t = POOL_H)]
+    pool_retention_h: u64,
     /// Keep the stands of filters so long
     #[arg(long, value_name = "HOURS", default_value_t = FILTERS_H)]
     filters_retention_h: u64,
@@ -118,6 +121,9 @@ pub(crate) struct Init {
 const TRANSACTIONS_H: u64 = 168;
 /// A filter that nobody polls is forgotten after minutes.
 const FILTERS_H: u64 = 24;
+/// All that is in the pool is told every few minutes.
+const POOL_H: u64 = 2;
+
 pub(crate) fn run(verb: Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
         Verb::Init(init) => self::init(init, output),
@@ -148,16 +154,23 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
         in_sync_min,
         ..TopicOptions::default()
     };
-    let feed_topics = ["blocks", "proofs", "pool"]
+    let feed_topics = ["blocks", "proofs"]
         .map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), options(1, init.retention_h)));
+    let pool = (format!("{prefix}.{chain}.{feed}.pool"), options(1, Some(init.pool_retention_h)));
     // What clients cause lies beside the feed, and must not fill its disk.
     let by_sender = options(SENDER_PARTITIONS, Some(init.transactions_retention_h));
     let filters = options(1, Some(init.filters_retention_h));
     let chain_topics = [("transactions", by_sender.clone()), ("outcomes", by_sender), ("filters", filters)]
         .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
-    for (topic, options) in feed_topics.into_iter().chain(chain_topics) {
+    for (topic, options) in feed_topics.into_iter().chain([pool.clone()]).chain(chain_topics) {
         let created = backend.create(&topic, &options)?;
         output.json(&json!({"topic": topic, "partitions": options.partitions, "created": created}))?;
+    }
+    // Made by an older version, it keeps as much as the feed.
+    if let (topic, TopicOptions { retention_max_age: Some(age), .. }) = pool
+        && backend.shorten(&topic, age)?
+    {
+        output.json(&json!({"topic": topic, "retention_h": init.pool_retention_h}))?;
     }
     Ok(())
 }

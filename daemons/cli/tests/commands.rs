@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use maidenlane_log::{Append, Backend, TopicNeeds, segment};
+use maidenlane_log::{Append, Backend, TopicNeeds, TopicOptions, segment};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -372,12 +372,19 @@ fn every_kind_of_topic_has_its_own_retention() {
         };
         backend.check(&format!("maidenlane.c.{topic}"), &needs).unwrap().is_empty()
     };
-    for (topic, hours) in [("transactions", 168), ("outcomes", 168), ("filters", 48)] {
+    for (topic, hours) in [("transactions", 168), ("outcomes", 168), ("filters", 48), ("f.pool", 2)] {
         assert!(keeps(topic, hours) && !keeps(topic, hours + 1), "{topic}");
     }
-    for topic in ["f.blocks", "f.proofs", "f.pool"] {
+    for topic in ["f.blocks", "f.proofs"] {
         assert!(keeps(topic, 24 * 365 * 10), "{topic}");
     }
+    // A topic of an older version keeps as much as the feed, until somebody runs the command again.
+    let forever = TopicOptions { retention_max_age: None, ..TopicOptions::default() };
+    assert!(backend.create("maidenlane.c.g.pool", &forever).unwrap());
+    check(&init.replace("--feed f", "--feed g"), "", Ok(&["g.pool", "\"retention_h\":2"]));
+    assert!(keeps("g.pool", 2) && !keeps("g.pool", 3));
+    check(&init.replace("--feed f", "--feed g --pool-retention-h 5"), "", Ok(&["\"created\":false"]));
+    assert!(!keeps("g.pool", 3), "nothing is kept longer than before");
 }
 
 /// Flips a bit in the first of two entries.

@@ -25,6 +25,8 @@ pub struct TapRaw {
     pub begin: BeginRaw,
     /// Publish the trie nodes that blocks change, for replicas that answer `eth_getProof`.
     pub proofs: bool,
+    /// Publish the master's pool, for replicas that answer from it.
+    pub pool: bool,
     /// Changed keys per block near the head that the master must prove; 0 = none.
     pub auditKeys: u64,
     /// Interval of heartbeats, and of requests to the master.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub topic: String,
     /// Topic of the trie nodes, if they are published.
     pub proofs_topic: Option<String>,
+    /// Topic of the master's pool, if it is published.
+    pub pool_topic: Option<String>,
     /// The log that carries the feed.
     pub log: feed::Log,
     /// Start of a new feed.
@@ -129,6 +133,7 @@ impl maidenlane_config::Settings for Settings {
             genesis,
             topic: feed.blocks_topic,
             proofs_topic: raw.proofs.then_some(feed.proofs_topic),
+            pool_topic: raw.pool.then_some(feed.pool_topic),
             log: feed.log,
             begin: match raw.begin {
                 BeginRaw::Genesis => Begin::Genesis,

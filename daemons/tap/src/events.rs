@@ -95,6 +95,20 @@ pub enum Event {
         /// Number of segments.
         segments: usize,
     },
+    /// The whole pool of the master was read.
+    Pool {
+        /// Transactions in it.
+        transactions: usize,
+        /// Executable transactions that had not been announced.
+        missed: usize,
+        /// Transactions that had left.
+        left: usize,
+    },
+    /// The master's pool is not told; it is tried again.
+    PoolAway {
+        /// Why.
+        reason: String,
+    },
     /// The master's chain config names a fork that this build does not implement, and it is near.
     UnknownFork(UnknownFork),
     /// A heartbeat was published.
@@ -139,12 +153,14 @@ impl Describe for Event {
                 (Level::WARN, format!("the spool has {holes} new marked holes and {torn} torn tails"))
             }
             Self::Unaudited { reason } => (Level::WARN, format!("keys not audited: {reason}")),
+            Self::PoolAway { reason } => (Level::WARN, format!("the master's pool is not told: {reason}")),
             Self::UnknownFork(fork) => (Level::WARN, fork.to_string()),
             Self::Reclaimed { segments } => (Level::DEBUG, format!("deleted {segments} spool segments")),
             Self::Ahead { .. }
             | Self::Audited { .. }
             | Self::Finalized { .. }
             | Self::Nodes { .. }
+            | Self::Pool { .. }
             | Self::Heartbeat => {
                 return None;
             }
@@ -153,19 +169,57 @@ impl Describe for Event {
     }
 }
 
+fn counter(metrics: &Metrics, name: &'static str, help: &'static str) -> Counter {
+    let counter = Counter::<u64>::default();
+    metrics.register(|registry| registry.register(name, help, counter.clone()));
+    counter
+}
+
+fn gauge(metrics: &Metrics, name: &'static str, help: &'static str) -> Gauge {
+    let gauge = Gauge::<i64>::default();
+    metrics.register(|registry| registry.register(name, help, gauge.clone()));
+    gauge
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn many(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// A tracer that keeps the metrics.
 #[must_use]
 pub fn counting(metrics: &Metrics) -> Tracer<Event> {
-    let counter = |name: &'static str, help: &'static str| {
-        let counter = Counter::<u64>::default();
-        metrics.register(|registry| registry.register(name, help, counter.clone()));
-        counter
-    };
-    let gauge = |name: &'static str, help: &'static str| {
-        let gauge = Gauge::<i64>::default();
-        metrics.register(|registry| registry.register(name, help, gauge.clone()));
-        gauge
-    };
+    counting_feed(metrics).and(&counting_pool(metrics))
+}
+
+fn counting_pool(metrics: &Metrics) -> Tracer<Event> {
+    let counter = |name, help| counter(metrics, name, help);
+    let transactions = gauge(metrics, "pool_transactions", "Transactions in the master's pool");
+    let missed = counter(
+        "pool_missed",
+        "Executable transactions of the pool that were found before they were announced",
+    );
+    let left = counter("pool_left", "Transactions that left the pool, other than by being replaced");
+    let readings = counter("pool_readings", "Readings of the whole pool");
+    let away = counter("pool_away", "Failures for which the pool was not told");
+    Tracer::new(move |event| match event {
+        Event::Pool { transactions: held, missed: new, left: gone } => {
+            transactions.set(signed(many(*held)));
+            missed.inc_by(many(*new));
+            left.inc_by(many(*gone));
+            readings.inc();
+        }
+        Event::PoolAway { .. } => drop(away.inc()),
+        _ => {}
+    })
+}
+
+fn counting_feed(metrics: &Metrics) -> Tracer<Event> {
+    let counter = |name, help| counter(metrics, name, help);
+    let gauge = |name, help| gauge(metrics, name, help);
     let head = gauge("head_number", "Published head");
     let finalized = gauge("finalized_number", "Published finalized block");
     let epoch = gauge("epoch", "Epoch of the feed that this tap owns");
@@ -185,25 +239,23 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
         "unknown_fork_time_seconds",
         "Unix time of the next fork that this build does not implement, from 30 days before it on; 0 without one",
     );
-    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let many = |count: &usize| u64::try_from(*count).unwrap_or(u64::MAX);
     Tracer::new(move |event| match event {
         Event::Connected { .. } => drop(connects.inc()),
         Event::Away { .. } => drop(away.inc()),
         Event::Opened { epoch: number } => drop(epoch.set(signed(*number))),
         Event::Published { head: block, undone: out, added: new } => {
             head.set(signed(block.number));
-            undone.inc_by(many(out));
-            added.inc_by(many(new));
+            undone.inc_by(many(*out));
+            added.inc_by(many(*new));
         }
         Event::Borrowed { .. } => drop(borrowed.inc()),
         Event::Nodes { sets: new, bytes } => {
-            sets.inc_by(many(new));
-            set_bytes.inc_by(many(bytes));
+            sets.inc_by(many(*new));
+            set_bytes.inc_by(many(*bytes));
         }
-        Event::SpoolGap { holes, torn } => drop(gaps.inc_by(many(holes).saturating_add(many(torn)))),
+        Event::SpoolGap { holes, torn } => drop(gaps.inc_by(many(*holes).saturating_add(many(*torn)))),
         Event::Ahead { .. } => drop(ahead.inc()),
-        Event::Audited { keys } => drop(audited.inc_by(many(keys))),
+        Event::Audited { keys } => drop(audited.inc_by(many(*keys))),
         Event::Unaudited { .. } => drop(unaudited.inc()),
         Event::Finalized { number } => drop(finalized.set(signed(*number))),
         Event::Heartbeat => drop(heartbeats.inc()),
@@ -212,6 +264,8 @@ pub fn counting(metrics: &Metrics) -> Tracer<Event> {
         | Event::Waiting { .. }
         | Event::Held { .. }
         | Event::Unfinal { .. }
+        | Event::Pool { .. }
+        | Event::PoolAway { .. }
         | Event::Reclaimed { .. } => {}
     })
 }

@@ -7,6 +7,7 @@
 //! | [`spool`] | finds frames by block hash, while geth writes them |
 //! | [`block`], [`begin`], [`audit`] | pure: what must be true before anything is published |
 //! | [`nodes`] | trie nodes, on their way to the `proofs` topic |
+//! | [`pool`] | the master's pool, in a topic beside the feed |
 //! | [`tail`] | the feed's state: what `maidenlane_feed` reads, folded into chain and finality |
 //! | [`publish`] | the feed's one writer: epochs and the proof that they are ours |
 //! | [`ipc`], [`master`] | questions to geth and announcements from it |
@@ -26,6 +27,7 @@ pub mod follow;
 pub mod ipc;
 pub mod master;
 pub mod nodes;
+pub mod pool;
 pub mod publish;
 pub mod published;
 pub mod repair;
@@ -36,6 +38,7 @@ pub mod tail;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::events::Event;
+use crate::pool::{Follower, Owned};
 use crate::tail::Chain;
 use maidenlane_config::shapes;
 use maidenlane_log::{Backend, TopicNeeds};
@@ -63,13 +66,31 @@ impl maidenlane_service::Daemon for Daemon {
         let events = tracer::logging().and(&events::counting(&context.metrics));
         let (settings, health) = (context.settings, context.health);
         let shutdown = context.tasks.shutdown().clone();
-        context.tasks.spawn_thread("tap", move || Ok(work(&settings, &events, &health, &shutdown)?))
+        let owned = Owned::default();
+        if let Some(topic) = settings.get().pool_topic.clone() {
+            let log = settings.get().backend().map_err(Error::from)?;
+            let (health, shutdown) = (health.clone(), shutdown.clone());
+            let pool = Follower::new(
+                settings.clone(),
+                (log, topic),
+                owned.clone(),
+                events.clone(),
+                health,
+                shutdown,
+            );
+            context.tasks.spawn_thread("pool", move || {
+                pool.run();
+                Ok(())
+            })?;
+        }
+        context.tasks.spawn_thread("tap", move || Ok(work(&settings, owned, &events, &health, &shutdown)?))
     }
 }
 
 /// The work of the tap's thread.
 fn work(
     current: &Current<Settings>,
+    owned: Owned,
     events: &Tracer<Event>,
     health: &Health,
     shutdown: &Shutdown,
@@ -82,7 +103,7 @@ fn work(
     let Some(chain) = chain(&settings, events, health, shutdown) else { return Ok(()) };
     let tap =
         || run::Tap::new(current.clone(), chain, &log, events.clone(), health.clone(), shutdown.clone());
-    start.attempt(tap)?.map_or(Ok(()), run::Tap::run)
+    start.attempt(tap)?.map_or(Ok(()), |tap| tap.telling(owned).run())
 }
 
 /// Refuses topics that would lose what is published.

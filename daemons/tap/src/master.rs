@@ -55,10 +55,7 @@ impl Master {
     /// # Errors
     /// When geth does not answer.
     pub fn identity(&mut self) -> Result<(u64, B256), Error> {
-        let id: U64 = self.client.call("eth_chainId", &json!([]), ANSWER_WITHIN)?;
-        // Of its block, a geth whose history has expired has nothing but the header.
-        let genesis: Header = self.client.call("eth_getHeaderByNumber", &json!(["0x0"]), ANSWER_WITHIN)?;
-        Ok((id.to(), genesis.hash))
+        identity(&mut self.client)
     }
 
     /// Hashes of the heads announced since the last call, oldest first. Those that a forgotten filter had collected are
@@ -168,6 +165,14 @@ impl Master {
     pub fn set_head(&mut self, number: u64) -> Result<(), Error> {
         self.client.call("debug_setHead", &json!([U256::from(number)]), WORK_WITHIN)
     }
+}
+
+/// The chain id and the hash of block 0.
+pub(crate) fn identity(client: &mut Client) -> Result<(u64, B256), Error> {
+    let id: U64 = client.call("eth_chainId", &json!([]), ANSWER_WITHIN)?;
+    // Of its block, a geth whose history has expired has nothing but the header.
+    let genesis: Header = client.call("eth_getHeaderByNumber", &json!(["0x0"]), ANSWER_WITHIN)?;
+    Ok((id.to(), genesis.hash))
 }
 
 fn new_filter(client: &mut Client) -> Result<String, Error> {

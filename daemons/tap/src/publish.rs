@@ -92,6 +92,12 @@ impl Publisher {
         self.mine.is_some()
     }
 
+    /// Number of the epoch in which our OPEN stands.
+    #[must_use]
+    pub const fn epoch(&self) -> Option<u64> {
+        self.mine
+    }
+
     /// The highest finalized number that was published or is known to be.
     #[must_use]
     pub const fn finalized(&self) -> u64 {

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::events::Event;
 use crate::follow::{Follow, Input, Step};
 use crate::nodes::Sets;
+use crate::pool::Owned;
 use crate::publish::{Draft, Publisher};
 use crate::published::Published;
 use crate::spool::Spool;
@@ -53,6 +54,8 @@ const RECLAIM_EVERY: Duration = Duration::from_secs(10);
 pub struct Tap {
     settings: Current<Settings>,
     chain: Chain,
+    /// Told whether the feed is ours to write.
+    owned: Owned,
     events: Tracer<Event>,
     shutdown: Shutdown,
     follow: Follow,
@@ -91,6 +94,7 @@ impl Tap {
         Ok(Self {
             settings,
             chain,
+            owned: Owned::default(),
             shutdown,
             follow: Follow::default(),
             blocks,
@@ -106,13 +110,21 @@ impl Tap {
         })
     }
 
+    /// The same, telling whether the feed is its own to write.
+    pub(crate) fn telling(self, owned: Owned) -> Self {
+        Self { owned, ..self }
+    }
+
     /// Runs until the shutdown or a failure that does not pass.
     ///
     /// # Errors
     /// The failure that does not pass.
     pub fn run(mut self) -> Result<(), Error> {
         while !self.shutdown.is_triggered() {
-            match self.turn() {
+            let turned = self.turn();
+            let epoch = self.output.publisher.epoch().filter(|_| turned.is_ok());
+            self.owned.set(epoch.map(|epoch| (epoch, self.chain)));
+            match turned {
                 Ok(()) => self.reporter.works(),
                 Err(error) if error.passes() => {
                     if let Error::Master(cause) = &error {

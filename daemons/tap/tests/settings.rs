@@ -30,6 +30,7 @@ fn the_minimal_example_gets_the_defaults() {
         genesis: None,
         topic: "maidenlane.mainnet.a.blocks".to_owned(),
         proofs_topic: None,
+        pool_topic: None,
         log: feed::Log::Segment { dir: "/var/lib/maidenlane/log".into() },
         begin: Begin::Genesis,
         audit_keys: 4,

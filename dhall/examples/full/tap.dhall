@@ -38,6 +38,9 @@ in  M.Tap::{
     -- answer eth_getProof. The hook must write them: "trie": true in geth's --vmtrace.jsonconfig, from block 1 on.
     -- Default False.
     , proofs = False
+    -- Publish what is in the master's pool, to the topic <prefix>.<chain>.<name>.pool, for replicas with `pool`. Default
+    -- False.
+    , pool = False
     -- Changed keys per block near the head that the master must prove; 0 = none. Default 4. Reloads.
     , auditKeys = 4
     -- Between heartbeats, and between questions to the master. Default 250. Reloads.

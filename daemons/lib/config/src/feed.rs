@@ -54,6 +54,8 @@ pub struct Feed {
     pub blocks_topic: String,
     /// Topic of trie nodes: `<prefix>.<chain>.<feed>.proofs`.
     pub proofs_topic: String,
+    /// Topic of the master's pool: `<prefix>.<chain>.<feed>.pool`.
+    pub pool_topic: String,
     /// Topic of transactions: `<prefix>.<chain>.transactions`, one for all feeds of a chain.
     pub transactions_topic: String,
     /// Topic of their outcomes: `<prefix>.<chain>.outcomes`, likewise.
@@ -73,6 +75,7 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
     Some(Feed {
         blocks_topic: format!("{prefix}.{chain}.{name}.blocks"),
         proofs_topic: format!("{prefix}.{chain}.{name}.proofs"),
+        pool_topic: format!("{prefix}.{chain}.{name}.pool"),
         transactions_topic: format!("{prefix}.{chain}.transactions"),
         outcomes_topic: format!("{prefix}.{chain}.outcomes"),
         filters_topic: format!("{prefix}.{chain}.filters"),

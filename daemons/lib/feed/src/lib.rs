@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`reader`] | pure: entries in, whole records out |
 //! | [`position`] | pure: a position in a feed, found again after a restart |
+//! | [`pool`] | pure: changes of the master's pool, in a topic beside the feed |
 //! | [`signs`] | pure: age of a sign of life, whatever the tap's clock says |
 //! | [`scan`] | the edge: entries of the log from any place, and the newest record on a chain |
 //!
@@ -24,11 +25,13 @@
 //! - **Head changes.** While a record says `more`, a head change is half-way and no head may be shown. An OPEN never
 //!   ends a head change: its writer may not have read the record before it.
 
+pub mod pool;
 pub mod position;
 pub mod reader;
 pub mod scan;
 pub mod signs;
 
+pub use pool::PoolReader;
 pub use position::Position;
 pub use reader::{Reader, Violation, Whole};
 pub use scan::{Error, Scanner};

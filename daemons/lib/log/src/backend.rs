@@ -143,6 +143,17 @@ impl Backend {
         }
     }
 
+    /// Has `topic` keep entries for `age` at most; false if it keeps none longer.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], or when the log cannot be reached or refuses.
+    pub fn shorten(&self, topic: &str, age: Duration) -> Result<bool, Error> {
+        match self {
+            Self::Segment(options) => segment::shorten(options, topic, age),
+            Self::Kafka(options) => kafka::shorten(options, topic, age),
+        }
+    }
+
     /// Number of partitions of `topic`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 //! | [`transaction`] | transactions that a replica takes for the nodes, in a topic of its own |
 //! | [`outcome`] | what became of them, in another |
 //! | [`refusal`] | those that were not taken, in the same |
+//! | [`pool`] | what a master has in its pool, in one of its feed |
 //! | `filter` | positions of filters, in a topic of their own |
 //! | [`frame`] | frames that the hook writes to the spool |
 //! | `json` | both for people to read |
@@ -29,6 +30,7 @@ pub mod outcome;
 mod outline;
 mod packed;
 pub mod parts;
+pub mod pool;
 pub mod proofs;
 pub mod record;
 pub mod refusal;
@@ -44,6 +46,7 @@ pub use json::{entry_to_json, frame_to_json, to_json};
 pub use outcome::{Fate, Outcome, OutcomeId};
 pub use outline::{Outline, outline};
 pub use parts::Joiner;
+pub use pool::{PoolChange, PoolStep, Pooled};
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use refusal::Refusal;

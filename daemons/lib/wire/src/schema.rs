@@ -44,4 +44,5 @@ schemas! {
     TRANSACTION_2 "transaction-2" 0x0891_50b4_93d7_893d,
     OUTCOME "outcome" 0xdaee_775e_a46e_17b5,
     REFUSAL "refusal" 0x60e4_2272_8ff5_cfc1,
+    POOL_CHANGE "pool-change" 0xd70c_ad7a_36e5_cd40,
 }

@@ -5,8 +5,8 @@ mod reference;
 pub(crate) mod sample;
 
 use crate::{
-    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, Record, Refusal, Start,
-    Transaction, Undo, decode, encode, heading, outline,
+    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, PoolChange, Record,
+    Refusal, Start, Transaction, Undo, decode, encode, heading, outline,
 };
 use proptest::prelude::*;
 
@@ -49,6 +49,13 @@ proptest! {
         prop_assert!(!Refusal::is_one(cut) || cut.len() >= 10, "as far as the fingerprint");
         prop_assert!(Refusal::is_one(&bytes) && Outcome::decode(&bytes).is_err(), "no fate");
         prop_assert!(decode(&bytes).is_err() && Transaction::decode(&bytes).is_err(), "of another topic");
+    }
+
+    #[test]
+    fn a_change_of_a_pool_is_refused_when_cut(which in 0..10_usize, cut in any::<prop::sample::Index>()) {
+        let bytes = sample::pool_changes()[which].1.encode();
+        prop_assert!(PoolChange::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert!(decode(&bytes).is_err() && Outcome::decode(&bytes).is_err(), "of another topic");
     }
 
     #[test]
@@ -141,6 +148,17 @@ fn an_outcome_that_lacks_what_its_fate_says_is_refused() {
     for (symbol, expect) in [(1, "upstream"), (3, "class"), (4, "by"), (6, "block"), (10, "fate")] {
         bytes[fate] = symbol << 1;
         assert_eq!(Outcome::decode(&bytes), Err(DecodeError::Invalid { what: expect }));
+    }
+}
+
+#[test]
+fn a_change_of_a_pool_that_lacks_what_its_step_says_is_refused() {
+    let mut bytes = sample::pool_changes()[0].1.encode();
+    let step = 2 + 8 + 1 + 2;
+    assert_eq!(bytes[step], 0);
+    for (symbol, expect) in [(1, "hash"), (3, "hash"), (6, "hash"), (9, "step")] {
+        bytes[step] = symbol << 1;
+        assert_eq!(PoolChange::decode(&bytes), Err(DecodeError::Invalid { what: expect }));
     }
 }
 

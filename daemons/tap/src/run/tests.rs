@@ -72,6 +72,7 @@ impl World {
             genesis: None,
             topic: TOPIC.to_owned(),
             proofs_topic: self.proofs.then(|| PROOFS.to_owned()),
+            pool_topic: None,
             log: feed::Log::Segment { dir: self.dir.path().join("log") },
             begin: self.begin,
             audit_keys: self.audit_keys,

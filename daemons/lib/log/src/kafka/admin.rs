@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -70,6 +71,37 @@ pub fn create(options: &Options, topic: &str, with: &TopicOptions) -> Result<boo
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
         Some(Err((_, code))) => Err(failed(options, topic, "creation", KafkaError::AdminOp(code))),
         None => Err(Error::NoTopic { topic: topic.to_owned() }),
+    }
+}
+
+/// Has `topic` keep entries for `age` at most; false if it keeps none longer.
+///
+/// # Errors
+/// [`Error::NoTopic`], or when no broker answers or the change is refused.
+pub fn shorten(options: &Options, topic: &str, age: Duration) -> Result<bool, Error> {
+    let config = describe(options, topic)?;
+    let age_ms = age.as_millis();
+    let has = config.get("retention.ms").and_then(|entry| entry.value.as_deref()?.parse::<i128>().ok());
+    // -1 is without limit.
+    if has.is_some_and(|has| u128::try_from(has).is_ok_and(|has| has <= age_ms)) {
+        return Ok(false);
+    }
+    let age_ms = age_ms.to_string();
+    let mut altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("retention.ms", &age_ms);
+    // The request names all settings of the topic: one that it leaves out falls back to the broker's.
+    for entry in &config.entries {
+        if let (ConfigSource::DynamicTopic, Some(value)) = (&entry.source, &entry.value)
+            && entry.name != "retention.ms"
+        {
+            altered = altered.set(&entry.name, value);
+        }
+    }
+    let admin = client(options)?;
+    let requested = block_on(admin.alter_configs([&altered], &request(options)));
+    let result = requested.map_err(|error| failed(options, topic, "change", error))?;
+    match result.into_iter().next() {
+        Some(Err((_, code))) => Err(failed(options, topic, "change", KafkaError::AdminOp(code))),
+        Some(Ok(_)) | None => Ok(true),
     }
 }
 

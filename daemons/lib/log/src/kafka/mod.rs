@@ -19,7 +19,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-pub use admin::{check, create, delete, partitions};
+pub use admin::{check, create, delete, partitions, shorten};
 pub use consumer::Consumer;
 pub use group::Group;
 pub use places::Places;

@@ -1,7 +1,7 @@
 //! Topics: their directory, their settings and the choice of a partition.
 //!
 //! ```text
-//! <dir>/<topic>/topic                    settings, written once
+//! <dir>/<topic>/topic                    settings, written whole
 //! <dir>/<topic>/<partition>/{lock,durable,<base>.log,<base>.index}
 //! <dir>/<topic>/groups/<group>/{lock,<partition>}
 //! ```
@@ -102,6 +102,19 @@ fn build(dir: &Path, with: &TopicOptions) -> Result<(), Error> {
         MarkFile::create(&dir.join(DURABLE), Mark { pos: HEADER_BYTES, ..Mark::default() })?;
     }
     files::write_whole(&dir.join("topic"), render(with).as_bytes())
+}
+
+/// Has `topic` keep entries for `age` at most, from the next start of its producers on; false if it keeps none longer.
+///
+/// # Errors
+/// [`Error::NoTopic`] and the like.
+pub fn shorten(options: &Options, topic: &str, age: Duration) -> Result<bool, Error> {
+    let Topic { dir, settings, .. } = Topic::open(options, topic)?;
+    if settings.retention_max_age.is_some_and(|has| has <= age) {
+        return Ok(false);
+    }
+    let shorter = TopicOptions { retention_max_age: Some(age), ..settings };
+    files::write_whole(&dir.join("topic"), render(&shorter).as_bytes()).map(|()| true)
 }
 
 /// Judges the settings of `topic`: those that would lose data.

@@ -28,6 +28,7 @@ pub(crate) const ALL: [(&str, Case); 15] = [
     ("places", places),
     ("unconsumed", unconsumed),
     ("hazards", hazards),
+    ("shorter", shorter),
 ];
 
 fn create(backend: &Backend, topic: &str, with: &TopicOptions) {
@@ -485,4 +486,29 @@ pub(crate) fn broker_killed(backend: &Backend, broker: &mut Broker) {
     assert_eq!(payloads(&read(backend.consumer(topic, 0).unwrap().as_mut(), wanted.len())), wanted);
     consumer.seek(From::Earliest).unwrap();
     assert_eq!(payloads(&read(consumer.as_mut(), wanted.len())), wanted);
+}
+
+fn shorter(backend: &Backend, topic: &str) {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let made =
+        TopicOptions { entry_max_bytes: 2_000_000, retention_max_age: None, ..TopicOptions::default() };
+    create(backend, topic, &made);
+    let keeps = |age: Duration| {
+        let needs = TopicNeeds {
+            partitions: Some(1),
+            entry_bytes: made.entry_max_bytes,
+            retention_min_age: age,
+            retention_min_bytes: u64::MAX,
+        };
+        backend.check(topic, &needs).unwrap()
+    };
+    assert_eq!(keeps(hours(10_000)), Vec::<String>::new());
+    for (age, expect) in [(hours(2), true), (hours(2), false), (hours(3), false), (hours(1), true)] {
+        assert_eq!(backend.shorten(topic, age).unwrap(), expect);
+    }
+    // Settings of other kinds stay as they were.
+    assert_eq!(keeps(hours(1)), Vec::<String>::new());
+    assert!(keeps(hours(2)).len() == 1);
+    let none = backend.shorten(&format!("{topic}-none"), hours(1)).err();
+    assert!(matches!(none, Some(Error::NoTopic { .. } | Error::Kafka { .. })), "{none:?}");
 }

@@ -3,7 +3,8 @@
 
 use super::sample;
 use crate::{
-    Filter, NodePart, NodeSet, Outcome, Refusal, Transaction, decode, encode, frame, frame_to_json, to_json,
+    Filter, NodePart, NodeSet, Outcome, PoolChange, Refusal, Transaction, decode, encode, frame,
+    frame_to_json, to_json,
 };
 use std::path::PathBuf;
 
@@ -68,6 +69,15 @@ fn refusals() {
         let bytes = refusal.encode();
         check(&format!("record-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(Refusal::decode(&bytes), Ok(refusal));
+    }
+}
+
+#[test]
+fn pool_changes() {
+    for (name, change) in sample::pool_changes() {
+        let bytes = change.encode();
+        check(&format!("record-pool-{name}.txt"), &bytes, &as_json(&bytes));
+        assert_eq!(PoolChange::decode(&bytes), Ok(change));
     }
 }
 

@@ -71,6 +71,9 @@ fn one_of_each_kind() {
     for refusal in [sample::refusal(), sample::refusal_of_somebody()] {
         check_bytes(&refusal.encode(), refusal.to_json());
     }
+    for (_, change) in sample::pool_changes() {
+        check_bytes(&change.encode(), change.to_json());
+    }
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }

@@ -3,7 +3,8 @@
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::{
-    Fate, Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Outcome, Refusal, Transaction,
+    Fate, Filter, FilterCriteria, FilterMoved, NodePart, NodeRow, NodeSet, Outcome, PoolChange, PoolStep,
+    Pooled, Refusal, Transaction,
 };
 use maidenlane_chain::{Address, B256, BlockRef, Bytes, keccak256};
 use proptest::collection::{btree_map, vec};
@@ -96,6 +97,29 @@ pub(super) fn outcomes() -> Vec<(&'static str, Outcome)> {
         (name, Outcome { hash: HASH, sender, round: 1, fate, raw, at_ms })
     };
     fates.into_iter().map(outcome).collect()
+}
+
+/// Every change of a pool, with a name for its file; the bytes are golden.
+pub(super) fn pool_changes() -> Vec<(&'static str, PoolChange)> {
+    let (hash, by, block) = (HASH, B256::repeat_byte(0xcd), BlockRef::new(65, HASH));
+    let added = |queued| PoolStep::Added {
+        pooled: Pooled { hash, sender: transaction().sender, raw: transaction().raw },
+        queued,
+    };
+    let steps = [
+        ("begin", PoolStep::Begin),
+        ("pending", added(false)),
+        ("queued", added(true)),
+        ("promoted", PoolStep::Promoted { hash }),
+        ("mined", PoolStep::Mined { hash, block }),
+        ("replaced", PoolStep::Replaced { hash, by }),
+        ("dropped", PoolStep::Dropped { hash, reason: Some("unpayable-txs".to_owned()) }),
+        ("dropped-2", PoolStep::Dropped { hash, reason: None }),
+        ("complete", PoolStep::Complete),
+        ("alive", PoolStep::Alive),
+    ];
+    let change = |(seq, (name, step))| (name, PoolChange { epoch: 3, seq, step, at_ms: 1_700_000_000_789 });
+    (300..).zip(steps).map(change).collect()
 }
 
 /// Entries of filters; their bytes are golden.
