@@ -59,5 +59,5 @@ fn net_head(records: &str) -> String {
 #[test]
 fn golden_records_are_read_and_written_alike() {
     let Some((output, _)) = feed_py(&["golden"]) else { return };
-    assert!(output.contains("28 golden records of 17 schemas agree"), "{output}");
+    assert!(output.contains("41 golden records of 21 schemas agree"), "{output}");
 }

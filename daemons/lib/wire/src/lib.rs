@@ -12,6 +12,8 @@
 //! | [`proofs`] | the trie nodes that a block changed, in a topic of their own |
 //! | [`transaction`] | transactions that a replica takes for the nodes, in a topic of its own |
 //! | [`outcome`] | what became of them, in another |
+//! | [`order`], [`bundle`], [`bundle_fate`] | private orders that a relay takes, and what became of them |
+//! | [`sealed`] | the form in which those stand in topics of their own |
 //! | `filter` | positions of filters, in a topic of their own |
 //! | [`frame`] | frames that the hook writes to the spool |
 //! | `json` | both for people to read |
@@ -19,11 +21,14 @@
 //! The bytes are a contract: see `FORMAT.md` and the golden vectors.
 
 mod avro;
+pub mod bundle;
+pub mod bundle_fate;
 mod decode;
 mod encode;
 mod filter;
 pub mod frame;
 mod json;
+pub mod order;
 pub mod outcome;
 mod outline;
 mod packed;
@@ -32,19 +37,24 @@ pub mod proofs;
 pub mod record;
 pub mod rows;
 pub mod schema;
+pub mod sealed;
 pub mod transaction;
 
 pub use avro::DecodeError;
+pub use bundle::{Bundle, BundleKind, BundleTarget, BundleVersion, ContentId, Refund, Taken};
+pub use bundle_fate::{BundleFate, BundleFateId, Delivery};
 pub use decode::{Heading, Kind, decode, decode_rows, encode_rows, heading};
 pub use encode::encode;
 pub use filter::{Filter, FilterCriteria, FilterMoved};
 pub use json::{entry_to_json, frame_to_json, to_json};
+pub use order::{BundleCancel, Cancelled, Order};
 pub use outcome::{Fate, Outcome, OutcomeId};
 pub use outline::{Outline, outline};
 pub use parts::Joiner;
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
+pub use sealed::{Sealed, SealedHeader, SealedKind};
 pub use transaction::Transaction;
 
 #[cfg(test)]

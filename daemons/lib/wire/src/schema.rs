@@ -43,4 +43,8 @@ schemas! {
     TRANSACTION "transaction" 0x9dfe_8bda_d0c5_2fcd,
     TRANSACTION_2 "transaction-2" 0x0891_50b4_93d7_893d,
     OUTCOME "outcome" 0xdaee_775e_a46e_17b5,
+    BUNDLE "bundle" 0xb922_78a2_4126_688c,
+    BUNDLE_CANCEL "bundle-cancel" 0x20be_0543_16b1_4f61,
+    BUNDLE_FATE "bundle-fate" 0x792e_97ca_7b57_f1f7,
+    SEALED "sealed" 0xb75f_f430_35da_a220,
 }
