@@ -45,4 +45,8 @@ schemas! {
     OUTCOME "outcome" 0xdaee_775e_a46e_17b5,
     REFUSAL "refusal" 0x60e4_2272_8ff5_cfc1,
     POOL_CHANGE "pool-change" 0xd70c_ad7a_36e5_cd40,
+    BUNDLE "bundle" 0xb922_78a2_4126_688c,
+    BUNDLE_CANCEL "bundle-cancel" 0x20be_0543_16b1_4f61,
+    BUNDLE_FATE "bundle-fate" 0x792e_97ca_7b57_f1f7,
+    SEALED "sealed" 0xb75f_f430_35da_a220,
 }

@@ -5,8 +5,8 @@ mod reference;
 pub(crate) mod sample;
 
 use crate::{
-    Advance, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Outcome, Outline, PoolChange, Record,
-    Refusal, Start, Transaction, Undo, decode, encode, heading, outline,
+    Advance, BundleFate, DecodeError, Fate, Filter, Genesis, NodePart, NodeSet, Order, Outcome, Outline,
+    PoolChange, Record, Refusal, Sealed, Start, Transaction, Undo, decode, encode, heading, outline,
 };
 use proptest::prelude::*;
 
@@ -56,6 +56,38 @@ proptest! {
         let bytes = sample::pool_changes()[which].1.encode();
         prop_assert!(PoolChange::decode(&bytes[..cut.index(bytes.len())]).is_err());
         prop_assert!(decode(&bytes).is_err() && Outcome::decode(&bytes).is_err(), "of another topic");
+    }
+
+    #[test]
+    fn any_bundle_is_read_as_it_was_written_and_refused_when_cut(
+        bundle in sample::bundles(), cut in any::<prop::sample::Index>(),
+    ) {
+        let order = Order::Bundle(Box::new(bundle));
+        let bytes = order.encode();
+        prop_assert!(Order::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert_eq!(Order::decode(&bytes), Ok(order));
+        prop_assert!(decode(&bytes).is_err() && Sealed::decode(&bytes).is_err(), "nothing that lies in a log");
+    }
+
+    #[test]
+    fn two_bundles_have_one_id_only_where_all_but_the_way_they_came_is_the_same(
+        one in sample::bundles(), other in sample::bundles(),
+    ) {
+        let carried = crate::Bundle { taken: other.taken.clone(), ..one.clone() };
+        prop_assert_eq!(carried.content(), one.content());
+        let alike = carried == crate::Bundle { taken: carried.taken.clone(), ..other.clone() };
+        prop_assert_eq!(one.content() == other.content(), alike);
+    }
+
+    #[test]
+    fn what_is_sealed_is_refused_when_cut(which in 0..9_usize, cut in any::<prop::sample::Index>()) {
+        let bytes = sample::bundle_fates()[which].1.encode();
+        prop_assert!(BundleFate::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        let cancels = sample::bundle_cancels().map(Order::Cancel);
+        for bytes in [cancels[which % 2].encode(), sample::sealed().encode()] {
+            let cut = &bytes[..cut.index(bytes.len())];
+            prop_assert!(Order::decode(cut).is_err() && Sealed::decode(cut).is_err());
+        }
     }
 
     #[test]

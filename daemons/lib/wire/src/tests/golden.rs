@@ -3,8 +3,8 @@
 
 use super::sample;
 use crate::{
-    Filter, NodePart, NodeSet, Outcome, PoolChange, Refusal, Transaction, decode, encode, frame,
-    frame_to_json, to_json,
+    BundleFate, Filter, NodePart, NodeSet, Order, Outcome, PoolChange, Refusal, Sealed, Transaction, decode,
+    encode, frame, frame_to_json, to_json,
 };
 use std::path::PathBuf;
 
@@ -88,6 +88,33 @@ fn filters() {
         check(&format!("record-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(Filter::decode(&bytes), Ok(filter));
     }
+}
+
+#[test]
+fn private_orders() {
+    let [named, private] = sample::bundle_cancels().map(Order::Cancel);
+    let orders =
+        [("", Order::Bundle(Box::new(sample::bundle()))), ("-cancel", named), ("-cancel-2", private)];
+    for (name, order) in orders {
+        let bytes = order.encode();
+        check(&format!("record-bundle{name}.txt"), &bytes, &as_json(&bytes));
+        // Ids are in the log: another one for the same content, and what was delivered is delivered again.
+        check(
+            &format!("content-bundle{name}.txt"),
+            order.content().reveal().as_slice(),
+            &serde_json::Value::Null,
+        );
+        assert_eq!(Order::decode(&bytes), Ok(order));
+    }
+    for (name, fate) in sample::bundle_fates() {
+        let bytes = fate.encode();
+        check(&format!("record-bundle-fate-{name}.txt"), &bytes, &as_json(&bytes));
+        assert_eq!(BundleFate::decode(&bytes), Ok(fate));
+    }
+    let sealed = sample::sealed();
+    let bytes = sealed.encode();
+    check("record-sealed.txt", &bytes, &as_json(&bytes));
+    assert_eq!(Sealed::decode(&bytes), Ok(sealed));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::sample;
 use crate::schema::{SCHEMAS, Schema};
-use crate::{Stamped, encode, to_json};
+use crate::{Order, Stamped, encode, to_json};
 use apache_avro::Schema as ApacheSchema;
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -77,6 +77,13 @@ fn one_of_each_kind() {
     for filter in sample::filters() {
         check_bytes(&filter.encode(), filter.to_json());
     }
+    for cancel in sample::bundle_cancels().map(Order::Cancel) {
+        check_bytes(&cancel.encode(), cancel.to_json());
+    }
+    for (_, fate) in sample::bundle_fates() {
+        check_bytes(&fate.encode(), fate.to_json());
+    }
+    check_bytes(&sample::sealed().encode(), sample::sealed().to_json());
     check_bytes(&sample::node_set().encode(), sample::node_set().to_json());
     check_bytes(&sample::node_part().encode(), sample::node_part().to_json());
 }
@@ -85,6 +92,12 @@ proptest! {
     #[test]
     fn any_record(stamped in sample::stamped()) {
         check(&stamped);
+    }
+
+    #[test]
+    fn any_bundle(bundle in sample::bundles()) {
+        let order = Order::Bundle(Box::new(bundle));
+        check_bytes(&order.encode(), order.to_json());
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Sample records: one of each kind that stays as it is, and any number of random ones.
 
+mod private;
+
+pub(super) use private::{bundle, bundle_cancels, bundle_fates, bundles, sealed};
+
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 use crate::{
