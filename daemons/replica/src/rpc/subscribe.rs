@@ -8,6 +8,7 @@ use super::debug::trace_chain;
 use super::eth::logs::Criteria;
 use super::request_view::RequestView;
 use super::{Shared, maidenlane};
+use crate::mempool::{self, Mempool};
 use crate::outcomes::notices;
 use alloy::primitives::{B256, map::B256Set};
 pub(crate) use hub::Hub;
@@ -51,11 +52,14 @@ pub(crate) fn open(
         ("eth", "newPendingTransactions") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
-            args.optional(params::boolean)?;
-            Kind::Silence
+            let whole = args.optional(params::boolean)?.unwrap_or_default();
+            match &shared.mempool {
+                Some(pool) => return pending(pool, view, whole),
+                None => Kind::Silence,
+            }
         }
         ("eth", "rejectedTransactions") => return notices(shared, params, notices::Kind::Rejected),
-        ("eth", "droppedTransactions") => return notices(shared, params, notices::Kind::Dropped),
+        ("eth", "droppedTransactions") => return dropped(shared, params),
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
@@ -73,6 +77,37 @@ pub(crate) fn open(
         work(Arc::downgrade(shared), Arc::clone(&shared.live), view.block())
     });
     Ok(events)
+}
+
+/// Subscription to transactions that come into the master's pool.
+fn pending(pool: &Mempool, view: &RequestView, whole: bool) -> Result<Events, Error> {
+    view.fit()?;
+    pool.fit()?;
+    let kind = if whole { mempool::notices::Kind::Whole } else { mempool::notices::Kind::Hashes };
+    Ok(pool.notices().add(kind))
+}
+
+/// Subscription to transactions that leave a pool: with the scope `all` the master's, whoever sent them, with `own`
+/// those that came through this deployment.
+fn dropped(shared: &Shared, params: Option<&RawValue>) -> Result<Events, Error> {
+    #[derive(Deserialize)]
+    struct Query {
+        scope: Option<String>,
+    }
+    let mut args = Args::parse(params, 2)?;
+    args.required(params::plain)?;
+    let query: Option<Query> = args.optional(params::read)?;
+    match (query.and_then(|query| query.scope).as_deref(), &shared.mempool) {
+        (Some("all") | None, Some(pool)) => {
+            pool.fit()?;
+            Ok(pool.notices().add(mempool::notices::Kind::Dropped))
+        }
+        (Some("own") | None, _) => Ok(maidenlane::outcomes(shared)?.notices().add(notices::Kind::Dropped)),
+        (Some("all"), None) => {
+            Err(Error::server("this deployment does not keep the master's pool; ask with the scope `own`"))
+        }
+        (Some(_), _) => Err(Error::params("the scope is `own` or `all`")),
+    }
 }
 
 /// Subscription to fates of transactions. They come from a topic of their own, whatever the chain's head does.
