@@ -21,6 +21,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Verdict = replica.Verdict
     , Backfill = replica.Backfill
     , Outcomes = replica.Outcomes
+    , Pool = replica.Pool
     , BlockSource = replica.BlockSource
     , Transactions = replica.Transactions
     , Accept = replica.Accept

@@ -13,6 +13,8 @@ let Filters = ./types/Filters.dhall
 
 let Outcomes = ./types/Outcomes.dhall
 
+let Pool = ./types/Pool.dhall
+
 let Repository = ./types/Repository.dhall
 
 let Snapshots =
@@ -60,6 +62,7 @@ in  { Type = ./types/Replica.dhall
     , BlockSource = ./types/BlockSource.dhall
     , Transactions
     , Filters
+    , Pool = { Type = Pool, default.max_MB = 256 }
     , Outcomes = { Type = Outcomes, default.keep_h = 24 }
     , Snapshots
     , Repository
@@ -83,6 +86,7 @@ in  { Type = ./types/Replica.dhall
       , history = History.All
       , proofs = None History
       , outcomes = None Outcomes
+      , pool = None Pool
       , backfill = None Backfill
       , snapshots = Snapshots::{=}
       , undoBlocks = 90000

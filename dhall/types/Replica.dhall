@@ -23,6 +23,7 @@
 , maxLagBlocks : Natural
 , maxSilence_ms : Natural
 , outcomes : Optional { keep_h : Natural }
+, pool : Optional { max_MB : Natural }
 , proofs : Optional < All | Blocks : Natural >
 , rpc : { answerTimeout_ms : Natural
     , batchMax : Natural

@@ -174,6 +174,21 @@ impl Consensus {
 
     /// The same, with a withdrawal of so much to [`ACCOUNT`].
     pub(crate) fn try_execute(&mut self, parent: &str, recipient: u8, gwei: u64) -> Outcome<String> {
+        self.executed(parent, recipient, gwei, Engine::build)
+    }
+
+    /// The same on the head, with time for what is in the pool.
+    pub(crate) fn try_fill(&mut self, recipient: u8, gwei: u64) -> Outcome<String> {
+        self.executed(&self.head(), recipient, gwei, Engine::fill)
+    }
+
+    fn executed(
+        &mut self,
+        parent: &str,
+        recipient: u8,
+        gwei: u64,
+        build: fn(&Engine, &str, &Attributes) -> Outcome<Payload>,
+    ) -> Outcome<String> {
         let before = self.blocks.get(parent).unwrap();
         let mut attributes = Attributes::new(before.time + 12, recipient);
         attributes.withdrawals.push(
@@ -181,7 +196,7 @@ impl Consensus {
         );
         let (number, balance) = (before.number + 1, before.balance + gwei * WEI_PER_GWEI);
         self.announced.insert(parent.to_owned());
-        let payload = self.builder().build(parent, &attributes)?;
+        let payload = build(self.builder(), parent, &attributes)?;
         parent.clone_into(&mut self.head);
         let hash = payload.hash()?.to_owned();
         for engine in self.engines() {

@@ -16,6 +16,8 @@ mod geth_kill;
 mod guarded;
 mod hostile;
 mod listeners;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod pool;
 mod proofs;
 mod reorg;
 mod repair;

@@ -120,6 +120,7 @@ pub fn replica(chain_id: u64, carrier: &Log, state: &Path) -> String {
          , history = < All | Blocks : Natural >.All\n\
          , proofs = None < All | Blocks : Natural >\n\
          , outcomes = None {{ keep_h : Natural }}\n\
+         , pool = None {{ max_MB : Natural }}\n\
          , backfill = None {BACKFILL}\n\
          , undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , maxHeadAge_s = None Natural\n, storeCache_MB = 64\n}}\n",
@@ -162,6 +163,14 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
         nodes.join(", "),
         shared(chain_id, carrier, state),
     )
+}
+
+/// A tap's settings with the master's pool published, or a replica's with it kept.
+#[must_use]
+pub fn pooling(settings: &str) -> String {
+    settings
+        .replace("pool = False", "pool = True")
+        .replace("None { max_MB : Natural }", "Some { max_MB = 64 }")
 }
 
 /// Settings of a replica that takes transactions, where whoever sends one waits for a node's verdict.

@@ -8,7 +8,7 @@ pub use backfill::{BackfillRaw, BlockSourceRaw};
 pub use rpc::{MethodTimeoutRaw, RpcRaw};
 pub use snapshots::{RepositoryRaw, S3Raw, SnapshotsRaw};
 
-use crate::{filters, outcomes, submission};
+use crate::{filters, mempool, outcomes, submission};
 use maidenlane_chain::B256;
 use maidenlane_config::feed::{self, FeedRaw};
 use maidenlane_config::listeners::{self, Listener, SecretFile};
@@ -37,6 +37,8 @@ pub struct ReplicaRaw {
     pub filters: FiltersRaw,
     /// Outcomes of transactions, from the topic of the chain; `None` keeps none.
     pub outcomes: Option<OutcomesRaw>,
+    /// The master's pool, where its tap publishes it; `None` takes it for empty.
+    pub pool: Option<PoolRaw>,
     /// State history: how far back state can be read.
     pub history: HistoryRaw,
     /// Trie history: how far back state can be proved, at most as far as `history`; `None` keeps no trie nodes.
@@ -111,6 +113,14 @@ pub struct OutcomesRaw {
     pub keep_h: u64,
 }
 
+/// The master's pool, from the topic `<prefix>.<chain>.<feed>.pool` of the feed's log.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct PoolRaw {
+    /// Memory for its transactions; the cheapest are evicted where that is not enough.
+    pub max_MB: u64,
+}
+
 /// Storage of filters, in the topic `<prefix>.<chain>.filters` of the feed's log.
 #[derive(Clone, Debug, Deserialize, StaticType)]
 pub enum FiltersRaw {
@@ -152,6 +162,8 @@ pub struct Settings {
     pub filters: Option<filters::Settings>,
     /// Topic of outcomes of transactions; `None` keeps none.
     pub outcomes: Option<outcomes::Settings>,
+    /// Topic and bounds of the master's pool; `None` keeps none.
+    pub pool: Option<mempool::Settings>,
     /// The topic of the feed's trie nodes, where they are kept.
     pub proofs_topic: Option<String>,
     /// Retention of state, trie nodes and undo data.
@@ -218,11 +230,14 @@ impl maidenlane_config::Settings for Settings {
         let snapshots = checker.inside("snapshots", |checker| snapshots::validate(&raw.snapshots, checker));
         let key = filter_key(&raw.filters, checker);
         let outcomes = checker.inside("outcomes", |checker| outcomes_age(raw.outcomes.as_ref(), checker));
+        let pool = checker.inside("pool", |checker| pool_bytes(raw.pool.as_ref(), checker));
         let (feed, genesis) = (feed?, chain?);
         let topic = feed.filters_topic;
         let filters = key?.map(|key| filters::Settings { topic, key });
         let (topic, outcomes_topic) = (feed.outcomes_topic.clone(), feed.outcomes_topic);
         let outcomes = outcomes?.map(|keep| outcomes::Settings { topic, keep });
+        let (topic, silence_max) = (feed.pool_topic, silence?);
+        let pool = pool?.map(|bytes_max| mempool::Settings { topic, bytes_max, silence_max });
         let topic = feed.transactions_topic;
         let transactions = accept?.map(|Accept { group, retention, bounds, verdict_wait }| {
             submission::Settings { topic, outcomes_topic, group, retention, bounds, verdict_wait }
@@ -238,14 +253,11 @@ impl maidenlane_config::Settings for Settings {
             transactions,
             filters,
             outcomes,
+            pool,
             keep: keep?,
             backfill: backfill?,
             snapshots: snapshots?,
-            fresh: Fresh {
-                lag_blocks_max: lag_blocks_max?,
-                silence_max: silence?,
-                head_age_max: head_age_max?,
-            },
+            fresh: Fresh { lag_blocks_max: lag_blocks_max?, silence_max, head_age_max: head_age_max? },
             store_cache_bytes: store_cache_bytes?,
             daemon: daemon?,
         })
@@ -320,6 +332,13 @@ fn outcomes_age(raw: Option<&OutcomesRaw>, checker: &mut Checker) -> Option<Opti
     let Some(raw) = raw else { return Some(None) };
     let hours = checker.within::<u64>("keep_h", raw.keep_h, 1..=87_600);
     Some(Some(Duration::from_secs(hours? * 3_600)))
+}
+
+/// Bytes for the master's pool, where it is kept.
+fn pool_bytes(raw: Option<&PoolRaw>, checker: &mut Checker) -> Option<Option<usize>> {
+    let Some(raw) = raw else { return Some(None) };
+    let megabytes = checker.within::<usize>("max_MB", raw.max_MB, 1..=100_000)?;
+    Some(Some(megabytes.saturating_mul(1_000_000)))
 }
 
 /// Signing key of filters, where they are kept.

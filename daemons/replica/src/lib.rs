@@ -7,6 +7,7 @@
 //! | [`submission`] | transactions that clients send, into the log |
 //! | [`filters`] | filters and their cursors, in the log |
 //! | [`outcomes`] | fates of transactions, out of the log |
+//! | [`mempool`] | the master's pool, out of the log |
 //! | [`snapshots`] | what an empty replica begins with, and what a running one makes |
 //! | [`config`] | the settings |
 //!
@@ -17,6 +18,7 @@ extern crate maidenlane_config as serde_dhall;
 
 pub mod config;
 pub mod filters;
+pub mod mempool;
 pub mod outcomes;
 pub mod rpc;
 mod run;

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::filters::{self, Filters};
+use crate::mempool::{self, Mempool};
 use crate::outcomes::{self, Counted};
 use crate::rpc::{Rpc, Sinks};
 use crate::snapshots;
@@ -87,14 +88,15 @@ impl maidenlane_service::Daemon for Daemon {
             }
             None => None,
         };
-        let sinks = Sinks { submissions, filters, outcomes };
+        let pool = Pool::of(&first, &tasks, &health)?;
+        let mempool = pool.as_ref().map(|pool| pool.kept.clone());
+        let sinks = Sinks { submissions, filters, outcomes, mempool };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("rpc", async move {
             match shutdown.unless(follows).await {
                 Some(Ok(heads)) => {
-                    if let Some(fill) = fill {
-                        fill.start(Arc::clone(&heads))?;
-                    }
+                    fill.map_or(Ok(()), |fill| fill.start(Arc::clone(&heads)))?;
+                    pool.map_or(Ok(()), |pool| pool.start(Arc::clone(&heads)))?;
                     serve(heads, &settings, sinks, &health, &addresses, &shutdown).await
                 }
                 // The follower died before it followed: its error is the one to report, not ours.
@@ -132,6 +134,30 @@ impl Fill {
             submission::await_shutdown(&shutdown);
             Ok(())
         })
+    }
+}
+
+/// The master's pool, which is read once the replica follows.
+struct Pool {
+    kept: Mempool,
+    settings: mempool::Settings,
+    log: Backend,
+    tasks: TaskGroup,
+    health: Health,
+}
+
+impl Pool {
+    /// Nothing read yet; `None` where none is kept.
+    fn of(settings: &Settings, tasks: &TaskGroup, health: &Health) -> Result<Option<Self>, Failure> {
+        let Some(wanted) = settings.pool.clone() else { return Ok(None) };
+        let log = settings.backend().map_err(|error| Failure::new(Exit::Settings, error))?;
+        let (kept, tasks, health) = (Mempool::new(&wanted), tasks.clone(), health.clone());
+        Ok(Some(Self { kept, settings: wanted, log, tasks, health }))
+    }
+
+    fn start(self, heads: Arc<HeadTracker>) -> Result<(), Failure> {
+        let Self { kept, settings, log, tasks, health } = self;
+        mempool::start(kept, settings, log, heads, &tasks, &health)
     }
 }
 

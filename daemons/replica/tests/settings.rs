@@ -5,7 +5,7 @@ use maidenlane_config::{feed, load};
 use maidenlane_replay::Fresh;
 use maidenlane_replica::config::{
     AcceptRaw, AnswerRaw, BackfillRaw, BlockSourceRaw, FiltersRaw, HistoryRaw, MethodTimeoutRaw, OutcomesRaw,
-    ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw, VerdictRaw,
+    PoolRaw, ReplicaRaw, RepositoryRaw, RpcRaw, S3Raw, Settings, SnapshotsRaw, TransactionsRaw, VerdictRaw,
 };
 use maidenlane_replica::submission::Bounds;
 use maidenlane_store::{Keep, Past};
@@ -26,6 +26,7 @@ fn the_types_are_the_committed_ones() {
         TypeFile::of::<HistoryRaw>("History"),
         TypeFile::of::<BackfillRaw>("Backfill"),
         TypeFile::of::<OutcomesRaw>("Outcomes"),
+        TypeFile::of::<PoolRaw>("Pool"),
         TypeFile::of::<BlockSourceRaw>("BlockSource"),
         TypeFile::of::<TransactionsRaw>("Transactions"),
         TypeFile::of::<AcceptRaw>("Accept"),
@@ -72,7 +73,7 @@ fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Replica.default // \
          {{ rpc = M.Rpc.default // {{ listeners = M.Listener.default // {{ access = M.Identity.default }} }}, chain = M.Chain.default, feed = M.Feed.default // {{ log = M.Kafka.default // \
-         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default // {{ answer = M.Verdict.default }}, backfill = M.Backfill.default, outcomes = M.Outcomes.default }}",
+         {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, snapshots = M.Snapshots.default // {{ sources = M.S3.default, target = M.S3.default }}, transactions = M.Accept.default // {{ answer = M.Verdict.default }}, backfill = M.Backfill.default, outcomes = M.Outcomes.default, pool = M.Pool.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

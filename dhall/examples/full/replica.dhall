@@ -187,6 +187,13 @@ in  M.Replica::{
       -- Age at which one is dropped; the topic keeps them at least as long, which is checked. Default 24.
       , keep_h = 24
       }
+    -- The master's pool, from the topic <prefix>.<chain>.<name>.pool, which its tap writes with `pool`: txpool_…, pending
+    -- transactions by hash, pending nonces, newPendingTransactions, and droppedTransactions of all senders. None, or left
+    -- out, takes it for empty.
+    , pool = Some M.Pool::{
+      -- Memory for its transactions; where that is not enough the cheapest are evicted. Default 256.
+      , max_MB = 256
+      }
     -- State can be read this far back: M.History.All, or a number of blocks below the head. Default All.
     , history = M.History.Blocks 100000
     -- State can be proved (eth_getProof) this far back, not further than it can be read: Some M.History.All, or of a number of

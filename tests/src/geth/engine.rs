@@ -20,6 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// 32 zero bytes.
 const ZERO: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 
+/// Questions that geth answers while it fills a block.
+const QUESTIONS_MEANWHILE: usize = 100;
+
 /// Payload attributes, by which two blocks on one parent differ.
 #[derive(Debug, Clone)]
 pub struct Attributes {
@@ -141,6 +144,24 @@ impl Engine {
     /// # Errors
     /// geth refuses parent or attributes.
     pub fn build(&self, parent: &str, attributes: &Attributes) -> Outcome<Payload> {
+        let id = self.begin(parent, attributes)?;
+        self.take(&id)
+    }
+
+    /// The same with time for the transactions of the pool: geth first builds an empty block, and fills another one while it
+    /// answers other questions.
+    ///
+    /// # Errors
+    /// As [`Engine::build`].
+    pub fn fill(&self, parent: &str, attributes: &Attributes) -> Outcome<Payload> {
+        let id = self.begin(parent, attributes)?;
+        for _ in 0..QUESTIONS_MEANWHILE {
+            self.call("eth_getBlockByNumber", &json!(["pending", true]))?;
+        }
+        self.take(&id)
+    }
+
+    fn begin(&self, parent: &str, attributes: &Attributes) -> Outcome<Value> {
         let wanted = json!({
             "timestamp": format!("0x{:x}", attributes.timestamp),
             "prevRandao": ZERO,
@@ -150,7 +171,11 @@ impl Engine {
         });
         let answer = self.forkchoice(parent, None, &wanted)?;
         let id = answer.get("payloadId").filter(|id| id.is_string());
-        let id = id.ok_or_else(|| Failure::new(format!("geth builds nothing on {parent}: {answer}")))?;
+        let id = id.cloned();
+        id.ok_or_else(|| Failure::new(format!("geth builds nothing on {parent}: {answer}")))
+    }
+
+    fn take(&self, id: &Value) -> Outcome<Payload> {
         // The version follows the block's fork: Osaka, Prague, Cancun.
         let mut last = None;
         for version in ["engine_getPayloadV5", "engine_getPayloadV4", "engine_getPayloadV3"] {

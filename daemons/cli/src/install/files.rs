@@ -59,6 +59,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Mechanism.dhall",
     "types/MethodTimeout.dhall",
     "types/Outcomes.dhall",
+    "types/Pool.dhall",
     "types/Proof.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",

@@ -134,10 +134,12 @@ fn write_signature(object: &mut Object<'_>, tx: &Transaction) {
         object.big("v", &v.to_be_bytes::<32>());
     } else {
         object.quantity("v", parity);
-        object.quantity("yParity", parity);
     }
     object.big("r", &signature.r().to_be_bytes::<32>());
     object.big("s", &signature.s().to_be_bytes::<32>());
+    if !tx.is_legacy() {
+        object.quantity("yParity", parity);
+    }
 }
 
 /// Writes an access list.

@@ -62,12 +62,15 @@ pub const NOT_TAKEN: i32 = -32094;
 /// Filters away (our own code): the log does not say where filters stand; ask again. HTTP status 503.
 pub const FILTERS_AWAY: i32 = -32095;
 
+/// Pool away (our own code): what is in the master's pool is not known; ask again. HTTP status 503.
+pub const POOL_AWAY: i32 = -32096;
+
 /// HTTP status of a request that fails as a whole with this code. geth answers 200 to every JSON-RPC error; only codes
 /// on which a load balancer should try another replica differ.
 #[must_use]
 pub const fn http_status(code: i32) -> u16 {
     match code {
-        STALE | MIN_BLOCK | LIMIT_EXCEEDED | NOT_TAKEN | FILTERS_AWAY => 503,
+        STALE | MIN_BLOCK | LIMIT_EXCEEDED | NOT_TAKEN | FILTERS_AWAY | POOL_AWAY => 503,
         NOT_CANONICAL => 409,
         _ => 200,
     }

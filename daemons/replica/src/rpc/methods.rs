@@ -12,7 +12,7 @@ use super::request_view::RequestView;
 use super::rerun::bounds;
 use super::trace::parity;
 use super::{Shared, maidenlane, net, txpool, web3};
-use Kind::{Always, Call, Constant, LookUp, Read, Refused, Subscription, Trace, Wait, Walk};
+use Kind::{Always, Call, Constant, LookUp, Mempool, Read, Refused, Subscription, Trace, Wait, Walk};
 use Start::{Here, OnPool};
 use alloy::primitives::map::HashMap;
 use maidenlane_chain::Block;
@@ -27,7 +27,7 @@ type Answer = Result<Json, Error>;
 type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 type Params<'a> = Option<&'a RawValue>;
 
-/// Kind of a method's answer. All but the first three and the last need a fresh view.
+/// Kind of a method's answer. All but the first three and the last need a fresh view; of the pool, where one is kept.
 enum Kind {
     /// Answered by a stale replica, too: nothing is read that could be out of date.
     Always(fn(&RequestView, Params<'_>) -> Answer),
@@ -39,6 +39,8 @@ enum Kind {
     Read(fn(&Shared, &RequestView, Params<'_>) -> Answer),
     /// Answered at once from the cache of blocks or by a short read, else on the pool.
     LookUp(cold::Method),
+    /// Answered from the master's pool, as a look-up; where none is kept, by a stale replica, too, as for an empty one.
+    Mempool(fn(Params<'_>) -> Answer, cold::Method),
     /// Answered after waiting for something.
     Wait(for<'a> fn(&'a Arc<Shared>, &'a Arc<RequestView>, Params<'a>) -> Answering<'a>),
     /// Answered by the EVM, under one budget.
@@ -78,10 +80,10 @@ static METHODS: &[Method] = &[
     m("net_listening", "", Constant("true")),
     m("net_peerCount", "", Constant("\"0x0\"")),
     m("rpc_modules", "", Always(|_, p| modules(p))),
-    m("txpool_content", "", Constant(txpool::POOL)),
-    m("txpool_contentFrom", "address", Always(|_, p| txpool::content_from(p))),
-    m("txpool_inspect", "", Constant(txpool::POOL)),
-    m("txpool_status", "", Constant("{\"pending\":\"0x0\",\"queued\":\"0x0\"}")),
+    m("txpool_content", "", Mempool(txpool::nothing, txpool::content)),
+    m("txpool_contentFrom", "address", Mempool(txpool::nothing_from, txpool::content_from)),
+    m("txpool_inspect", "", Mempool(txpool::nothing, txpool::inspect)),
+    m("txpool_status", "", Mempool(txpool::no_numbers, txpool::status)),
     // The chain and this replica.
     m("eth_chainId", "", Always(chain::id)),
     m("eth_syncing", "", Always(chain::syncing)),
@@ -107,7 +109,7 @@ static METHODS: &[Method] = &[
     m("eth_feeHistory", "blocks newest percentiles?", wait!(fee_history::history)),
     // State.
     m("eth_getBalance", "address block", Read(|_, v, p| state::balance(v, p))),
-    m("eth_getTransactionCount", "address block", Read(|_, v, p| state::transaction_count(v, p))),
+    m("eth_getTransactionCount", "address block", Read(state::transaction_count)),
     m("eth_getCode", "address block", Read(|_, v, p| state::code(v, p))),
     m("eth_getStorageAt", "address slot block", Read(|_, v, p| state::storage_at(v, p))),
     m("eth_getStorageValues", "slots block", Read(|_, v, p| state::storage_values(v, p))),
@@ -156,7 +158,7 @@ static METHODS: &[Method] = &[
     m("debug_getRawHeader", "block", Read(|_, v, p| raw::header(v, p))),
     m("debug_getRawBlock", "block", Read(|_, v, p| raw::block(v, p))),
     m("debug_getRawReceipts", "block", Read(|_, v, p| raw::receipts(v, p))),
-    m("debug_getRawTransaction", "hash", Read(|_, v, p| raw::transaction(v, p))),
+    m("debug_getRawTransaction", "hash", Read(raw::transaction)),
     m("debug_setHead", "number", Always(|_, p| raw::set_head(p))),
     m("debug_getBadBlocks", "", Constant("[]")),
     m("debug_accountRange", "block start accountsMax nocode nostorage incompletes", Walk(Query::accounts)),
@@ -219,6 +221,11 @@ impl Method {
         view: &Arc<RequestView>,
         params: Params<'_>,
     ) -> Answer {
+        if let Mempool(nothing, _) = self.kind
+            && shared.mempool.is_none()
+        {
+            return nothing(params);
+        }
         if !matches!(self.kind, Always(_) | Constant(_) | Refused(_) | Subscription) {
             view.fit()?;
         }
@@ -228,7 +235,7 @@ impl Method {
             Refused(answer) => answer(params),
             Subscription => Err(Error::no_method(self.name)),
             Read(answer) => answer(shared, view, params),
-            LookUp(method) => match cold::here(shared, view, params, method) {
+            LookUp(method) | Mempool(_, method) => match cold::here(shared, view, params, method) {
                 Ok(answer) => Ok(answer),
                 Err(Miss::Refused(error)) => Err(error),
                 Err(Miss::Cold) => Box::pin(cold::on_pool(shared, view, params, method)).await,

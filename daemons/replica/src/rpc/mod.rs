@@ -37,6 +37,7 @@ mod txpool;
 mod web3;
 
 use crate::filters::Filters;
+use crate::mempool::Mempool;
 use crate::outcomes::Outcomes;
 use crate::submission::Submissions;
 use blocks::Blocks;
@@ -110,6 +111,8 @@ pub struct Sinks {
     pub filters: Option<Filters>,
     /// Outcomes of transactions.
     pub outcomes: Option<Outcomes>,
+    /// The master's pool.
+    pub mempool: Option<Mempool>,
 }
 
 /// The API. Cheap to clone; all clones share caches and pool.
@@ -134,6 +137,8 @@ struct Shared {
     filters: Option<Filters>,
     /// Outcomes of transactions; `None` keeps none.
     outcomes: Option<Outcomes>,
+    /// The master's pool; `None` takes it for empty.
+    mempool: Option<Mempool>,
 }
 
 impl std::fmt::Debug for Rpc {
@@ -167,6 +172,7 @@ impl Rpc {
             submissions: sinks.submissions,
             filters: sinks.filters,
             outcomes: sinks.outcomes,
+            mempool: sinks.mempool,
             settings,
         };
         Ok(Self { shared: Arc::new(shared) })

@@ -8,6 +8,7 @@ use super::debug::trace_chain;
 use super::eth::logs::Criteria;
 use super::request_view::RequestView;
 use super::{Shared, maidenlane};
+use crate::mempool::{self, Mempool};
 use crate::outcomes::notices::{self, Scope};
 use alloy::primitives::{B256, map::B256Set};
 pub(crate) use hub::Hub;
@@ -51,11 +52,14 @@ pub(crate) fn open(
         ("eth", "newPendingTransactions") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
-            args.optional(params::boolean)?;
-            Kind::Silence
+            let whole = args.optional(params::boolean)?.unwrap_or_default();
+            match &shared.mempool {
+                Some(pool) => return pending(pool, view, whole),
+                None => Kind::Silence,
+            }
         }
         ("eth", "rejectedTransactions") => return notices(shared, view, params, notices::Kind::Rejected),
-        ("eth", "droppedTransactions") => return notices(shared, view, params, notices::Kind::Dropped),
+        ("eth", "droppedTransactions") => return dropped(shared, view, params),
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
             args.required(params::plain)?;
@@ -75,6 +79,30 @@ pub(crate) fn open(
     Ok(events)
 }
 
+/// Subscription to transactions that come into the master's pool.
+fn pending(pool: &Mempool, view: &RequestView, whole: bool) -> Result<Events, Error> {
+    view.fit()?;
+    pool.fit()?;
+    let kind = if whole { mempool::notices::Kind::Whole } else { mempool::notices::Kind::Hashes };
+    Ok(pool.notices().add(kind))
+}
+
+/// Subscription to transactions that leave a pool: with the scope `all` the master's, whoever sent them, for a caller with the
+/// right to see them; with `own` those that came through this deployment, or of them the caller's.
+fn dropped(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Result<Events, Error> {
+    let (wanted, owner) = (wanted(params)?, view.owner());
+    match (&shared.mempool, wanted.as_deref()) {
+        (Some(pool), None | Some("all")) if owner.sees_all() => {
+            pool.fit()?;
+            Ok(pool.notices().add(mempool::notices::Kind::Dropped))
+        }
+        (Some(_), Some("own")) if owner.known_as().is_none() => {
+            Ok(maidenlane::outcomes(shared)?.notices().add(notices::Kind::Dropped, Scope::All))
+        }
+        _ => notices(shared, view, params, notices::Kind::Dropped),
+    }
+}
+
 /// Subscription to fates of transactions. They come from a topic of their own, whatever the chain's head does.
 fn notices(
     shared: &Shared,
@@ -82,17 +110,20 @@ fn notices(
     params: Option<&RawValue>,
     kind: notices::Kind,
 ) -> Result<Events, Error> {
-    let mut args = Args::parse(params, 2)?;
-    args.required(params::plain)?;
-    let wanted: Option<Wanted> = args.optional(params::read)?;
-    let wanted = wanted.and_then(|wanted| wanted.scope);
-    let scope = scope(wanted.as_deref(), view.owner())?;
+    let scope = scope(wanted(params)?.as_deref(), view.owner())?;
     Ok(maidenlane::outcomes(shared)?.notices().add(kind, scope))
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    scope: Option<String>,
+/// Scope that a subscription names.
+fn wanted(params: Option<&RawValue>) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    struct Wanted {
+        scope: Option<String>,
+    }
+    let mut args = Args::parse(params, 2)?;
+    args.required(params::plain)?;
+    let wanted: Option<Wanted> = args.optional(params::read)?;
+    Ok(wanted.and_then(|wanted| wanted.scope))
 }
 
 /// Transactions of which a caller is told: all, where the listener knows nobody or the settings give the right, else its own.

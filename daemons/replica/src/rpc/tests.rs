@@ -1,6 +1,7 @@
 //! The whole RPC on the fixture chain: the cases of execution-apis, and what they leave out.
 
 mod methods;
+mod pool;
 pub(crate) mod still;
 
 use super::{Rpc, Settings, Sinks};
@@ -384,7 +385,7 @@ fn logs_are_the_same_however_they_are_come_by() {
 fn what_is_described_is_served() {
     let Some(chain) = fake::chain() else { return };
     let ((submissions, _taken), kept) = (submission::tests::running(), crate::filters::tests::Shared::new());
-    let sinks = Sinks { submissions: Some(submissions), filters: Some(kept.replica()), outcomes: None };
+    let sinks = Sinks { submissions: Some(submissions), filters: Some(kept.replica()), ..Sinks::default() };
     let rpc = Rpc::with(Arc::new(Still::new(chain)), Settings::default(), sinks).expect("threads");
     let methods = rpc.methods();
     assert!(methods.len() > 60, "{}", methods.len());

@@ -1,5 +1,8 @@
 //! Consensus bytes as they are stored.
 
+use crate::mempool::set::Held;
+use crate::rpc::Shared;
+use crate::rpc::eth::lookup;
 use crate::rpc::request_view::RequestView;
 use alloy::consensus::{EthereumTxEnvelope, TxEip4844};
 use alloy::eips::eip2718::Encodable2718 as _;
@@ -12,6 +15,7 @@ use maidenlane_ethjson::select::{self, pruned};
 use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// Requested block: its selector, and the block if it is found.
 fn wanted(view: &RequestView, params: Option<&RawValue>) -> Result<(Selector, Option<BlockRef>), Error> {
@@ -63,11 +67,17 @@ fn missing(what: &str, selector: Selector) -> Result<Json, Error> {
 }
 
 /// `debug_getRawTransaction`.
-pub(crate) fn transaction(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
+pub(crate) fn transaction(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
     let hash = Args::parse(params, 1)?.required(params::hash)?;
     let source = view.source();
     let Some((at, index)) = source.transaction(hash).map_err(unreadable)? else {
-        return Ok(Json::Static("\"0x\""));
+        let pooled = lookup::pooled(shared, view, hash)?;
+        let bytes = |held: Arc<Held>| Json::data(&held.tx.encoded_2718());
+        return Ok(pooled.map_or(Json::Static("\"0x\""), bytes));
     };
     let body = source.body(at).map_err(unreadable)?.ok_or_else(pruned)?;
     let mut rest: &[u8] = &body;

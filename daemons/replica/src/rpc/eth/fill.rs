@@ -1,10 +1,10 @@
 //! `eth_fillTransaction`: the fields that a transaction lacks, by geth's defaults.
 
 use super::estimate;
-use crate::rpc::Shared;
 use crate::rpc::call_context::CallContext;
 use crate::rpc::execute::Stop;
 use crate::rpc::request_view::RequestView;
+use crate::rpc::{Shared, txpool};
 use alloy::consensus::{Header, Transaction as _};
 use alloy::primitives::{U256, keccak256};
 use maidenlane_chain::Rules;
@@ -57,8 +57,13 @@ pub(crate) fn transaction(
     let nonce = match wanted.nonce {
         Some(nonce) => nonce.0,
         None => {
-            let key = keccak256(wanted.from.unwrap_or_default());
-            view.source().account(key, At::Latest)?.map_or(0, |account| account.nonce)
+            let sender = wanted.from.unwrap_or_default();
+            let account = view.source().account(keccak256(sender), At::Latest)?;
+            let mined = account.map_or(0, |account| account.nonce);
+            match &shared.mempool {
+                Some(pool) => txpool::next_nonce(pool, sender, mined)?,
+                None => mined,
+            }
         }
     };
     check(&wanted)?;

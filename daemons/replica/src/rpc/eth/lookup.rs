@@ -1,16 +1,19 @@
 //! Look-ups of blocks, transactions and receipts: what does not exist is null.
 
+use crate::mempool::set::Held;
+use crate::rpc::Shared;
 use crate::rpc::blocks::Whole;
 use crate::rpc::cold::{Look, Miss};
 use crate::rpc::mined::Mined;
 use crate::rpc::request_view::RequestView;
-use maidenlane_chain::{Block, BlockRef};
+use maidenlane_chain::{B256, Block, BlockRef, keccak256};
 use maidenlane_ethjson::block::{self, BlockJson as _};
 use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::select;
 use maidenlane_ethjson::transaction;
 use maidenlane_ethjson::unreadable;
 use maidenlane_jsonrpc::{Args, Error, Json};
+use maidenlane_state::At;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -122,28 +125,47 @@ fn indexed(
 
 fn by_hash(
     look: &Look<'_>,
-    params: Option<&RawValue>,
-    none: Json,
+    hash: B256,
     tell: impl FnOnce(BlockRef, &Mined) -> Result<Json, Miss>,
-) -> Result<Json, Miss> {
-    let hash = Args::parse(params, 1)?.required(params::hash)?;
+) -> Result<Option<Json>, Miss> {
     let Some((at, index)) = look.view.source().transaction(hash).map_err(unreadable)? else {
-        return Ok(none);
+        return Ok(None);
     };
-    look.transaction(at, index)?.map_or(Ok(none), |mined| tell(at, &mined))
+    look.transaction(at, index)?.map(|mined| tell(at, &mined)).transpose()
+}
+
+/// Transaction that no block holds, from the master's pool, where that is kept.
+pub(crate) fn pooled(shared: &Shared, view: &RequestView, hash: B256) -> Result<Option<Arc<Held>>, Error> {
+    let Some(pool) = &shared.mempool else { return Ok(None) };
+    let Some(held) = pool.get(hash)? else { return Ok(None) };
+    // A nonce that this view has passed is another transaction's, or this one's in a block that has left the index.
+    let account = view.source().account(keccak256(held.from), At::Latest).map_err(unreadable)?;
+    let passed = account.is_some_and(|account| account.nonce > held.nonce());
+    Ok(Some(held).filter(|_| !passed))
 }
 
 /// `eth_getTransactionByHash`.
 pub(crate) fn transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, Json::NULL, |_, mined| Ok(json(mined)))
+    let hash = Args::parse(params, 1)?.required(params::hash)?;
+    if let Some(mined) = by_hash(look, hash, |_, mined| Ok(json(mined)))? {
+        return Ok(mined);
+    }
+    let pooled = pooled(look.shared, look.view, hash)?;
+    let json = |held: Arc<Held>| Json::object(|object| transaction::write(object, &held.tx, held.from, None));
+    Ok(pooled.map_or(Json::NULL, json))
 }
 
 /// `eth_getTransactionReceipt`.
 pub(crate) fn receipt(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, Json::NULL, |at, mined| look.receipt(at, mined))
+    let hash = Args::parse(params, 1)?.required(params::hash)?;
+    Ok(by_hash(look, hash, |at, mined| look.receipt(at, mined))?.unwrap_or(Json::NULL))
 }
 
 /// `eth_getRawTransactionByHash`.
 pub(crate) fn raw_transaction(look: &Look<'_>, params: Option<&RawValue>) -> Result<Json, Miss> {
-    by_hash(look, params, NO_BYTES, |_, mined| Ok(bytes(mined)))
+    let hash = Args::parse(params, 1)?.required(params::hash)?;
+    if let Some(mined) = by_hash(look, hash, |_, mined| Ok(bytes(mined)))? {
+        return Ok(mined);
+    }
+    Ok(pooled(look.shared, look.view, hash)?.map_or(NO_BYTES, |held| transaction::raw(&held.tx)))
 }

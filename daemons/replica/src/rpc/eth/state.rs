@@ -1,8 +1,9 @@
 //! Reads of accounts, code and slots.
 
 use crate::rpc::request_view::RequestView;
+use crate::rpc::{Shared, txpool};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
-use maidenlane_ethjson::params::{self, Selector};
+use maidenlane_ethjson::params::{self, Selector, Tag};
 use maidenlane_ethjson::select::{self, StateOf};
 use maidenlane_ethjson::unreadable;
 use maidenlane_json::{Object, push_data};
@@ -34,9 +35,21 @@ pub(crate) fn balance(view: &RequestView, params: Option<&RawValue>) -> Result<J
     Ok(Json::Owned(out))
 }
 
-/// `eth_getTransactionCount`. The replica has no pool, so "pending" counts what is mined.
-pub(crate) fn transaction_count(view: &RequestView, params: Option<&RawValue>) -> Result<Json, Error> {
-    Ok(Json::quantity(account(view, params)?.unwrap_or(NONE).nonce))
+/// `eth_getTransactionCount`. Without the master's pool, "pending" counts what is mined.
+pub(crate) fn transaction_count(
+    shared: &Shared,
+    view: &RequestView,
+    params: Option<&RawValue>,
+) -> Result<Json, Error> {
+    let mined = account(view, params)?.unwrap_or(NONE).nonce;
+    let mut args = Args::parse(params, 2)?;
+    let sender = args.required(params::address)?;
+    match (&shared.mempool, args.optional(Selector::read)?) {
+        (Some(pool), Some(Selector::Tag(Tag::Pending))) => {
+            Ok(Json::quantity(txpool::next_nonce(pool, sender, mined)?))
+        }
+        _ => Ok(Json::quantity(mined)),
+    }
 }
 
 /// `eth_getCode`.
