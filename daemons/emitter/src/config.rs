@@ -2,7 +2,7 @@
 
 mod upstreams;
 
-pub use upstreams::{CredentialRaw, UpstreamRaw};
+pub use upstreams::UpstreamRaw;
 
 use crate::turn::Terms;
 use crate::upstream;
