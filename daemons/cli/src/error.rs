@@ -20,8 +20,8 @@ pub(crate) enum Error {
     Replica(verify::Error),
     #[error(transparent)]
     Snapshot(#[from] maidenlane_snapshot::Error),
-    #[error("the replica answers: {reason}")]
-    Asked { exit: u8, reason: String },
+    #[error("the {daemon} answers: {reason}")]
+    Asked { daemon: &'static str, exit: u8, reason: String },
     #[error("{what} {}", path.display())]
     Install {
         what: &'static str,

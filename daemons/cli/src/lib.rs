@@ -6,6 +6,7 @@
 mod acls;
 mod carrier;
 mod config;
+mod control;
 mod decode;
 mod error;
 mod geth;

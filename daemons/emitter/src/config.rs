@@ -2,7 +2,7 @@
 
 mod upstreams;
 
-pub use upstreams::{CredentialRaw, RouteRaw, UpstreamRaw};
+pub use upstreams::{RouteRaw, UpstreamRaw};
 
 use crate::route::Routes;
 use crate::turn::Terms;

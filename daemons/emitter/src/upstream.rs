@@ -25,8 +25,9 @@ use crate::pending::Answer;
 use crate::sound::Sound;
 use crate::turn::Standing;
 use breaker::{Breaker, Seen};
-use link::{Address, Link};
+use link::Link;
 use maidenlane_chain::B256;
+use maidenlane_jsonrpc::client::Remote;
 use maidenlane_service::{TaskGroup, with_causes};
 use pace::Pace;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +45,9 @@ pub struct Settings {
     /// Name in outcomes, metrics and `/status`.
     pub name: String,
     /// Address, credentials and time for an answer.
-    pub address: Address,
+    pub node: Remote,
+    /// Requests at one time.
+    pub lanes: usize,
     /// Requests that may wait.
     pub queue_max: usize,
     /// Requests per second; `None` for any number.
@@ -133,13 +136,13 @@ impl Upstream {
     ) -> Self {
         let node = Arc::new(Node {
             index,
-            link: Link::new(settings.address.clone()),
+            link: Link::new(settings.node.clone()),
             state: Mutex::new(State { pace: settings.per_s.map(Pace::new), ..State::default() }),
             born: Instant::now(),
             waiting: AtomicUsize::new(0),
         });
         let name = &settings.name;
-        let lanes = settings.address.lanes.max(1);
+        let lanes = settings.lanes.max(1);
         let room = settings.queue_max.div_ceil(lanes).max(1);
         let lanes = (0..lanes).map(|lane| {
             let (sender, requests) = mpsc::channel(room);

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
 
+use maidenlane_config::credentials::CredentialRaw;
 use maidenlane_config::load;
 use maidenlane_config::lockstep::{self, TypeFile, normal_form, round_trip, unexplained};
-use maidenlane_emitter::config::{CredentialRaw, EmitterRaw, RouteRaw, Settings, UpstreamRaw};
+use maidenlane_emitter::config::{EmitterRaw, RouteRaw, Settings, UpstreamRaw};
 use maidenlane_emitter::turn::Terms;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +36,7 @@ fn the_minimal_example_gets_the_defaults() {
     assert_eq!(settings.group, "maidenlane-emitter", "the default of replicas");
     let terms = Terms { hold_ms: 60_000, lifetime_ms: 10_800_000, again_blocks: 10, again_ms: 300_000 };
     assert_eq!((settings.terms, settings.silence_max), (terms, Duration::from_secs(15)));
-    assert_eq!(settings.upstreams[0].address.endpoint.to_string(), "/run/geth/geth.ipc");
+    assert_eq!(settings.upstreams[0].node.endpoint.to_string(), "/run/geth/geth.ipc");
 }
 
 #[test]

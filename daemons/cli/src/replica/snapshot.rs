@@ -1,7 +1,6 @@
 //! `maidenlane replica snapshot` and `restore`.
 
 use std::{
-    io::{BufRead as _, BufReader, ErrorKind, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,7 @@ use clap::Args;
 use maidenlane_replay::{reach::Reach, store_path, verify};
 use maidenlane_replica::{
     config::Settings,
-    snapshots::control::{self, Answer, Question},
+    snapshots::control::{Answer, Question},
 };
 use maidenlane_service::files;
 use maidenlane_snapshot::{Demands, Id, Repository, Restore, Source, Workshop};
@@ -18,6 +17,7 @@ use maidenlane_store::Store;
 use serde_json::Value;
 
 use crate::{
+    control,
     error::Error,
     output::Output,
     snapshot::{Rate, tell},
@@ -83,8 +83,9 @@ impl Place {
 pub(crate) fn make(options: &Make, output: &mut Output) -> Result<(), Error> {
     let settings = maidenlane_config::load::<Settings>(&options.config)?.settings;
     let state_dir = &settings.daemon.state_dir;
-    let socket = options.socket.clone().or_else(|| socket(state_dir));
-    if let Some((path, stream)) = socket.and_then(|path| connect(&path).transpose().map(|open| (path, open)))
+    let socket = options.socket.clone().or_else(|| control::socket(state_dir));
+    if let Some((path, stream)) =
+        socket.and_then(|path| control::connect(&path).transpose().map(|open| (path, open)))
     {
         let stream = stream?;
         if options.place.repository.is_some() || options.rate.is_given() {
@@ -109,33 +110,11 @@ pub(crate) fn make(options: &Make, output: &mut Output) -> Result<(), Error> {
     })
 }
 
-/// Socket that a replica noted when it began to run: it may have been killed since.
-fn socket(state_dir: &Path) -> Option<PathBuf> {
-    let addresses = std::fs::read(state_dir.join("addresses.json")).ok()?;
-    let addresses: Value = serde_json::from_slice(&addresses).ok()?;
-    addresses.get(control::NAME)?.as_str().map(PathBuf::from)
-}
-
-/// Connection to a replica; none if nobody listens.
-fn connect(path: &Path) -> Result<Option<UnixStream>, Error> {
-    match UnixStream::connect(path) {
-        Ok(stream) => Ok(Some(stream)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
-        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
-    }
-}
-
 /// Asks a replica that runs, and waits for its snapshot.
-fn asked(path: &Path, mut stream: UnixStream) -> Result<Value, Error> {
-    let gone = |source| Error::Read { path: path.to_owned(), source };
-    let question = serde_json::to_string(&Question::Snapshot).map_err(|error| gone(error.into()))?;
-    writeln!(stream, "{question}").map_err(gone)?;
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).map_err(gone)?;
-    match serde_json::from_str(&line) {
-        Ok(Answer::Made(row)) => Ok(row),
-        Ok(Answer::Failed { exit, reason }) => Err(Error::Asked { exit, reason }),
-        Err(error) => Err(gone(error.into())),
+fn asked(path: &Path, stream: UnixStream) -> Result<Value, Error> {
+    match control::ask(path, stream, &Question::Snapshot)? {
+        Answer::Made(row) => Ok(row),
+        Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "replica", exit, reason }),
     }
 }
 

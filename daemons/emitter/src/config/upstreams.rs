@@ -2,14 +2,16 @@
 
 use crate::route::{Route, Routes, Rule};
 use crate::upstream::Settings;
-use crate::upstream::link::{Address, Proof};
 use maidenlane_chain::Address as Account;
-use maidenlane_config::listeners::SecretFile;
+use maidenlane_config::credentials::{self, CredentialRaw};
 use maidenlane_config::{Checker, StaticType, shapes};
-use maidenlane_jsonrpc::client::Endpoint;
+use maidenlane_jsonrpc::client::{Endpoint, Remote};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Largest answer: a transaction with all that it may carry, in hex, and room for a provider's words.
+const ANSWER_BYTES_MAX: u32 = 4 << 20;
 
 /// A node that transactions are sent to.
 #[derive(Clone, Debug, Deserialize, StaticType)]
@@ -31,15 +33,6 @@ pub struct UpstreamRaw {
     pub lanes: u64,
     /// Requests per second; `None` for any number.
     pub perSecond: Option<u64>,
-}
-
-/// Credential in the `Authorization` header: a file, `{credential:NAME}` or an absolute path.
-#[derive(Clone, Debug, Deserialize, StaticType)]
-pub enum CredentialRaw {
-    /// A bearer token.
-    Bearer(String),
-    /// The key of HS256 JWTs, in hex.
-    Jwt(String),
 }
 
 /// A route: nodes for the transactions of some senders or with some tags.
@@ -122,27 +115,25 @@ pub(super) fn upstreams(raw: &[UpstreamRaw], checker: &mut Checker) -> Option<Ve
 fn upstream(raw: &UpstreamRaw, checker: &mut Checker) -> Option<Settings> {
     let name = shapes::word("name", &raw.name, checker);
     let endpoint = checker.take("address", raw.address.parse::<Endpoint>());
-    let credential = match &raw.credential {
-        Some(CredentialRaw::Bearer(file)) => {
-            SecretFile::parse("credential", file, checker).map(|file| Some(Proof::Bearer(file)))
-        }
-        Some(CredentialRaw::Jwt(file)) => {
-            SecretFile::parse("credential", file, checker).map(|file| Some(Proof::Jwt(file)))
-        }
-        None => Some(None),
-    };
-    let ca = match &raw.ca {
-        Some(file) => SecretFile::parse("ca", file, checker).map(Some),
-        None => Some(None),
-    };
+    let credential = credentials::credential("credential", raw.credential.as_ref(), checker);
+    let ca = credentials::file("ca", raw.ca.as_deref(), checker);
     let timeout = shapes::millis("timeout_ms", raw.timeout_ms, 100..=60_000, checker);
     let queue_max = checker.within("queueMax", raw.queueMax, 1..=100_000);
-    let lanes = checker.within("lanes", raw.lanes, 1..=256);
+    let lanes = checker.within::<usize>("lanes", raw.lanes, 1..=256);
     let per_s = match raw.perSecond {
         Some(calls) => checker.within("perSecond", calls, 1..=1_000_000).map(Some),
         None => Some(None),
     };
     let (credential, ca) = (credential?, ca?);
-    let address = Address { endpoint: endpoint?, credential, ca, timeout: timeout?, lanes: lanes? };
-    Some(Settings { name: name?, address, queue_max: queue_max?, per_s: per_s? })
+    let (endpoint, timeout, lanes) = (endpoint?, timeout?, lanes?);
+    // One more than the lanes: looks at its chain go beside them.
+    let node = Remote {
+        endpoint,
+        credential,
+        ca,
+        timeout,
+        requests_max: lanes + 1,
+        answer_bytes_max: ANSWER_BYTES_MAX,
+    };
+    Some(Settings { name: name?, node, lanes, queue_max: queue_max?, per_s: per_s? })
 }

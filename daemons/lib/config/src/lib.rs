@@ -7,6 +7,7 @@
 //! Only this crate names `serde_dhall`. Its derive expands to `::serde_dhall::…`, so a crate with raw types says
 //! `extern crate maidenlane_config as serde_dhall;` in its root and derives [`StaticType`] from here.
 
+pub mod credentials;
 mod diagnostics;
 mod differ;
 mod error;

@@ -1,7 +1,8 @@
 //! JSON-RPC clients over HTTP, WebSocket and IPC, on jsonrpsee: calls, batches and subscriptions, all bounded.
 //!
 //! A [`Client`] over HTTP keeps a pool of connections and outlives its server. Over WebSocket and IPC it is one
-//! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again.
+//! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again; a [`Link`] does so at the
+//! next request. [`Pages`] reads what is no JSON-RPC: pages of admin listeners and of beacon nodes.
 //!
 //! # Why TLS is not jsonrpsee's
 //! Its `tls` feature brings a platform verifier and thirty crates. The connectors here use the server's rustls with the
@@ -11,14 +12,18 @@ mod endpoint;
 mod error;
 mod http;
 mod ipc;
+mod link;
 mod options;
+mod pages;
 mod subscription;
 mod tls;
 mod websocket;
 
 pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
+pub use link::{Link, LinkError, Remote};
 pub use options::{Credential, Options};
+pub use pages::{Page, Pages};
 pub use subscription::Subscription;
 
 use crate::error::Error;

@@ -33,7 +33,8 @@
 //! | `websocket`, [`ipc`] | framing of those two |
 //! | [`origin`] | Origin and Host rules against web pages |
 //! | `gzip` | compressed answers |
-//! | [`client`] | clients over HTTP, WebSocket and IPC |
+//! | [`control`] | control sockets of daemons: a question, an answer |
+//! | [`client`] | clients over HTTP, WebSocket and IPC, and for pages |
 //! | [`openrpc`] | document of the served methods |
 //! | `write_timeout` | stream that gives up clients which take nothing |
 //!
@@ -69,6 +70,7 @@ pub mod body;
 pub mod client;
 pub mod codes;
 mod connection;
+pub mod control;
 pub mod dispatch;
 pub mod error;
 mod gzip;

@@ -235,6 +235,11 @@ impl HeadTracker {
         self.liveness.set_obstacle(reason);
     }
 
+    /// Reason why nothing is read from the feed, if there is one.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        self.liveness.obstacle()
+    }
+
     /// Number and hash of the head that is shown.
     #[must_use]
     pub fn head(&self) -> BlockRef {

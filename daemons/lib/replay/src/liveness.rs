@@ -72,6 +72,12 @@ impl Liveness {
         self.obstacle.store(reason.map(Arc::new));
     }
 
+    /// Reason why nothing is read from the feed, if there is one.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        self.obstacle.load().as_deref().cloned()
+    }
+
     /// Text for a feed that has been silent for too long.
     pub(crate) fn silence(&self) -> String {
         let silent_ms = millis(self.silent());

@@ -160,6 +160,7 @@ impl Report {
         let state = if self.stale { "stale" } else { "following" };
         let value = serde_json::json!({
             "state": state, "head": head, "expected": fitness.expected, "silentMs": fitness.silent_ms,
+            "obstacle": heads.obstacle(),
         });
         self.health.set_section(self.section, value);
     }

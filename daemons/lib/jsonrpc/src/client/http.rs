@@ -23,28 +23,13 @@ use std::time::Duration;
 
 pub(super) type HttpClient = jsonrpsee_http_client::HttpClient<RpcService<Poster>>;
 
+pub(super) type Pool<B> = legacy::Client<HttpsConnector<HttpConnector>, B>;
+
 /// Idle time after which a connection leaves the pool: sooner than servers close it, which would lose a request.
 const IDLE: Duration = Duration::from_secs(30);
 
 pub(super) fn client(uri: &Uri, options: &Options) -> Result<HttpClient, Failure> {
-    let config = match uri.scheme_str() {
-        Some("https") => tls::config(options)?,
-        _ => tls::no_trust()?,
-    };
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(options.connect_timeout));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    let client = legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(options.requests_max)
-        .build(connector);
+    let client = pool(uri, options)?;
     let poster = Poster {
         client,
         uri: uri.clone(),
@@ -64,10 +49,36 @@ pub(super) fn client(uri: &Uri, options: &Options) -> Result<HttpClient, Failure
         .map_err(|error| Failure::Unreadable(error.into()))
 }
 
+/// Pool of connections to the server of `uri`.
+pub(super) fn pool<B>(uri: &Uri, options: &Options) -> Result<Pool<B>, Failure>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    let config = match uri.scheme_str() {
+        Some("https") => tls::config(options)?,
+        _ => tls::no_trust()?,
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(options.connect_timeout));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Ok(legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(options.requests_max)
+        .build(connector))
+}
+
 /// Service that posts requests, in the place of jsonrpsee's own.
 #[derive(Clone)]
 pub(super) struct Poster {
-    client: legacy::Client<HttpsConnector<HttpConnector>, HttpBody>,
+    client: Pool<HttpBody>,
     uri: Uri,
     credential: Option<Credential>,
     answer_bytes_max: usize,

@@ -1,0 +1,124 @@
+//! Link to one server: its address, what it takes to be let in, and a connection that is made anew when it is lost.
+
+use super::Client;
+use super::endpoint::Endpoint;
+use super::error::ClientError;
+use super::options::{Credential, Options};
+use maidenlane_config::credentials;
+use maidenlane_config::listeners::SecretFile;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Address of a server, and what it takes to be let in: as settings have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Server.
+    pub endpoint: Endpoint,
+    /// Files with a bearer token or a JWT key.
+    pub credential: Option<credentials::Credential>,
+    /// Authorities that sign its certificate; `None` for the system's.
+    pub ca: Option<SecretFile>,
+    /// Time to connect, and for an answer.
+    pub timeout: Duration,
+    /// Requests at one time.
+    pub requests_max: usize,
+    /// Bytes of an answer.
+    pub answer_bytes_max: u32,
+}
+
+/// Fault of a request.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// A file of the settings.
+    #[error("{0}")]
+    Secret(String),
+    /// The server.
+    #[error(transparent)]
+    Client(Box<ClientError>),
+}
+
+impl From<ClientError> for LinkError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+/// Link to one server.
+#[derive(Debug)]
+pub struct Link {
+    remote: Remote,
+    client: Mutex<Option<Client>>,
+}
+
+impl Link {
+    /// No connection yet: the first request makes it.
+    #[must_use]
+    pub fn new(remote: Remote) -> Self {
+        Self { remote, client: Mutex::new(None) }
+    }
+
+    /// Calls a method, as [`Client::call`].
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<R, LinkError> {
+        let client = self.client().await?;
+        // On the heap: callers hold many of these.
+        Ok(Box::pin(client.call(method, params)).await?)
+    }
+
+    /// The connection, made anew if it was lost. Others that want it meanwhile wait for the same one.
+    pub async fn client(&self) -> Result<Client, LinkError> {
+        let mut slot = self.client.lock().await;
+        if let Some(client) = slot.as_ref().filter(|client| client.is_connected()) {
+            return Ok(client.clone());
+        }
+        let connecting = Client::connect(self.remote.endpoint.clone(), self.remote.options()?);
+        let client = Box::pin(connecting).await?;
+        Ok(slot.insert(client).clone())
+    }
+}
+
+impl Remote {
+    /// Options of a client, with the secrets that the settings name.
+    ///
+    /// # Errors
+    /// [`LinkError::Secret`] when a file cannot be read.
+    pub fn options(&self) -> Result<Options, LinkError> {
+        let credential = match &self.credential {
+            Some(credentials::Credential::Bearer(file)) => Some(Credential::Bearer(read(file)?)),
+            Some(credentials::Credential::Jwt(file)) => {
+                let text = read(file)?;
+                let key = const_hex::decode(&text);
+                let key = key.map_err(|_| LinkError::Secret("a JWT key is not hexadecimal".to_owned()))?;
+                Some(Credential::Jwt(key))
+            }
+            None => None,
+        };
+        let ca = self.ca.as_ref().map(path).transpose()?;
+        Ok(Options {
+            connect_timeout: self.timeout,
+            request_timeout: self.timeout,
+            answer_bytes_max: self.answer_bytes_max,
+            requests_max: self.requests_max,
+            credential,
+            ca,
+            ..Options::default()
+        })
+    }
+}
+
+fn path(file: &SecretFile) -> Result<std::path::PathBuf, LinkError> {
+    let credentials = maidenlane_service::env("CREDENTIALS_DIRECTORY");
+    file.path(credentials.as_deref()).map_err(LinkError::Secret)
+}
+
+fn read(file: &SecretFile) -> Result<String, LinkError> {
+    let path = path(file)?;
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| LinkError::Secret(format!("read {}: {error}", path.display())))?;
+    Ok(text.trim().to_owned())
+}
