@@ -1,4 +1,4 @@
-//! Transactions through two replicas and two emitters to two geths, while all of them and the broker are killed at random:
+//! Transactions through two replicas and two emitters to two geths, while all of them are killed at random:
 //! each that was taken is in a block, or has a verdict that is true, and nothing is told twice.
 
 use std::collections::{BTreeMap, BTreeSet};
