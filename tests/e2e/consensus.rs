@@ -1,5 +1,6 @@
 //! A consensus client of our own: drives one or two real geths through the engine API and remembers what it built.
 
+mod peer;
 mod pool;
 mod watch;
 
@@ -16,13 +17,13 @@ use maidenlane_tests::{
         engine::{Attributes, Engine, Payload},
     },
     install::GETH,
-    master::{self, Node},
     rpc::Client,
     scenario::{Carrier, Chain, Net, Plan},
     wait,
 };
 use serde_json::{Value, json};
 
+use peer::Peer;
 pub(crate) use watch::Sight;
 use watch::Watch;
 
@@ -46,12 +47,6 @@ struct Block {
     parent: String,
     /// To feed it again; the imported chain's end has none.
     payload: Option<Payload>,
-}
-
-/// Another geth of the same chain, without a tap.
-struct Peer {
-    node: Node,
-    engine: Engine,
 }
 
 /// A network on our own chain through all forks, and what its consensus client knows.
@@ -108,21 +103,6 @@ impl Consensus {
         consensus.choose(&first);
         consensus.followed();
         Some(consensus)
-    }
-
-    /// Starts a second geth, connected to the master, that builds the blocks from now on.
-    pub(crate) fn add_peer(&mut self) {
-        let chain = chaingen::chain(BLOCKS, 3).unwrap();
-        let home = self.net.dir().join("peer");
-        let node = Node::start(&master::build().unwrap(), &home, &Chain::Import(chain.clone())).unwrap();
-        let engine = node.engine().unwrap();
-        engine.announce(&chain.join("headfcu.json")).unwrap();
-        for hash in self.since(BLOCKS.into()) {
-            engine.execute(self.payload(&hash)).unwrap();
-            engine.choose(&hash, None).unwrap();
-        }
-        self.net.node().connect(&node).unwrap();
-        self.peer = Some(Peer { node, engine });
     }
 
     /// From now on, blocks become safe and final behind the head, and there are enough for that.

@@ -6,6 +6,7 @@ mod counted;
 mod crooked;
 mod outcomes;
 mod reorged;
+mod storm;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -80,7 +80,7 @@ in  M.Replica::{
             -- Who signs the certificates that clients must then have, in PEM; None asks for none. Required.
             , clientCa = Some "/etc/maidenlane/clients.pem"
             }
-          -- Who may come in; the first that fits counts. Empty for everybody. Default [].
+          -- Who may come in; the first that fits counts. Empty, or left out, for everybody.
           , access =
             [ M.Identity::{
               -- For people. Required.

@@ -1,4 +1,4 @@
-//! What a sender has on its way counts at every replica alike, whichever took it, and no longer once it has ended.
+//! Transactions on their way count at every replica alike, whichever took them, and no longer once they have ended.
 
 use maidenlane_tests::{rpc::Client, scenario::Carrier, settings, wait};
 use serde_json::{Value, json};

@@ -37,7 +37,7 @@ pub struct Bounds {
     pub waiting_max_bytes: u64,
 }
 
-/// Whose share the bytes of a transaction take while it waits. Without identities everybody comes through the same proxy,
+/// Holder of the share that the bytes of a transaction take while it waits. Without identities everybody comes through the same proxy,
 /// as likely as not, and addresses of clients have no place in a log: then each sender has a share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
