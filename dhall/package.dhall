@@ -3,6 +3,8 @@ let common = ./common.dhall
 
 let emitter = ./emitter.dhall
 
+let health = ./health.dhall
+
 let replica = ./replica.dhall
 
 let tap = ./tap.dhall
@@ -14,6 +16,11 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Upstream = emitter.Upstream
     , Credential = emitter.Credential
     , Route = emitter.Route
+    , Health = { Type = health.Type, default = health.default }
+    , Group = health.Group
+    , Target = health.Target
+    , Probe = health.Probe
+    , Limits = health.Limits
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

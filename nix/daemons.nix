@@ -6,6 +6,9 @@
   emitter = {
     description = "delivers transactions to nodes and tells what became of them";
   };
+  health = {
+    description = "tells who is fit to serve, and why not";
+  };
   replica = {
     description = "replays a feed and answers JSON-RPC";
   };

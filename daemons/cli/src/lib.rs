@@ -10,6 +10,7 @@ mod control;
 mod decode;
 mod error;
 mod geth;
+mod health;
 mod install;
 mod log;
 mod master;
@@ -45,6 +46,9 @@ enum Noun {
     /// A geth for a master
     #[command(subcommand)]
     Geth(geth::Verb),
+    /// A health checker that runs
+    #[command(subcommand)]
+    Health(health::Verb),
     /// Put programs, systemd units and settings types in place
     Install(install::Options),
     /// The log that carries feeds
@@ -95,6 +99,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Config(verb) => config::run(&verb, output),
         Noun::Decode(verb) => decode::run(&verb, output),
         Noun::Geth(verb) => geth::run(&verb, output),
+        Noun::Health(verb) => health::run(&verb, output),
         Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(*verb, output),
         Noun::Master(verb) => master::run(&verb, output),

@@ -420,6 +420,19 @@ fn only_the_tap_of_a_feed_may_write_it() {
 }
 
 #[test]
+fn availability_is_computed_and_a_checker_that_is_away_is_named() {
+    let told = "\"availability\":0.9999989";
+    check("health availability --mtbf 30d --mttr 45m -n 2", "", Ok(&[told]));
+    check("health availability --mtbf 30 --mttr 45m", "", Err((78, &["--mtbf", "d, h, m or s"])));
+    check(
+        "health explain --socket /nowhere/control.sock",
+        "",
+        Err((78, &["/nowhere/control.sock", "systemctl"])),
+    );
+    check("health watch", "", Err((78, &["--config"])));
+}
+
+#[test]
 fn install_puts_everything_in_place_or_nothing() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (program, root) = (dir.path().join("maidenlane"), dir.path().join("root"));
@@ -431,6 +444,8 @@ fn install_puts_everything_in_place_or_nothing() {
     fs::write(dir.path().join("maidenlane-replica"), "replica").unwrap();
     check_program(&program, &install, "", Err((75, &["find", "maidenlane-emitter"])));
     fs::write(dir.path().join("maidenlane-emitter"), "emitter").unwrap();
+    check_program(&program, &install, "", Err((75, &["find", "maidenlane-health"])));
+    fs::write(dir.path().join("maidenlane-health"), "health").unwrap();
     let unit = "opt/m/lib/systemd/system/maidenlane-tap@.service";
     check_program(&program, &format!("{install} --dry-run"), "", Ok(&[unit]));
     assert!(!root.exists(), "a dry run or a failure wrote something");

@@ -1,8 +1,8 @@
 //! The table of what is installed. A new daemon is one binary, one unit and its lines under `dhall`.
 
 /// Beside this program after a build.
-pub(super) const BINARIES: [&str; 4] =
-    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter"];
+pub(super) const BINARIES: [&str; 5] =
+    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter", "maidenlane-health"];
 
 macro_rules! units {
     ($($name:literal => $to:literal),* $(,)?) => {
@@ -25,6 +25,7 @@ const UNITS: &[(&str, &str)] = units! {
     "maidenlane-tap@.service" => "lib/systemd/system/maidenlane-tap@.service",
     "maidenlane-replica@.service" => "lib/systemd/system/maidenlane-replica@.service",
     "maidenlane-emitter@.service" => "lib/systemd/system/maidenlane-emitter@.service",
+    "maidenlane-health@.service" => "lib/systemd/system/maidenlane-health@.service",
     "maidenlane-snapshot@.service" => "lib/systemd/system/maidenlane-snapshot@.service",
     "maidenlane-snapshot@.timer" => "lib/systemd/system/maidenlane-snapshot@.timer",
     "maidenlane.sysusers" => "lib/sysusers.d/maidenlane.conf",
@@ -36,6 +37,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "package.dhall",
     "common.dhall",
     "emitter.dhall",
+    "health.dhall",
     "replica.dhall",
     "tap.dhall",
     "types/Accept.dhall",
@@ -49,10 +51,13 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Emitter.dhall",
     "types/Feed.dhall",
     "types/Filters.dhall",
+    "types/Group.dhall",
+    "types/Health.dhall",
     "types/History.dhall",
     "types/Identity.dhall",
     "types/Kafka.dhall",
     "types/KafkaTls.dhall",
+    "types/Limits.dhall",
     "types/Listener.dhall",
     "types/Log.dhall",
     "types/Logging.dhall",
@@ -60,6 +65,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/MethodTimeout.dhall",
     "types/Outcomes.dhall",
     "types/Pool.dhall",
+    "types/Probe.dhall",
     "types/Proof.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",
@@ -70,6 +76,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Segment.dhall",
     "types/Snapshots.dhall",
     "types/Tap.dhall",
+    "types/Target.dhall",
     "types/Tls.dhall",
     "types/Transactions.dhall",
     "types/Verdict.dhall",
@@ -102,9 +109,11 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/read-only/replica/main.dhall",
     "deploy/read-only/tap/main.dhall",
     "examples/full/emitter.dhall",
+    "examples/full/health.dhall",
     "examples/full/replica.dhall",
     "examples/full/tap.dhall",
     "examples/minimal/emitter.dhall",
+    "examples/minimal/health.dhall",
     "examples/minimal/replica.dhall",
     "examples/minimal/tap.dhall",
 };

@@ -1,0 +1,196 @@
+//! `maidenlane health …`: what a checker that runs knows, whom it leaves out, and what availability follows from failures.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use maidenlane_health::{
+    availability,
+    config::Settings,
+    control::{Answer, Question},
+};
+use serde_json::{Value, json};
+
+use crate::{control, error::Error, output::Output};
+
+/// Interval at which `watch` asks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Print why a target, or each, has its verdict
+    Explain {
+        #[command(flatten)]
+        place: Place,
+        /// Name of the target; all of them without one
+        target: Option<String>,
+    },
+    /// Print a line for each change of a verdict, until interrupted
+    Watch {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take a target out: balancers send it nothing until `uncordon`, also after a restart of the checker
+    Cordon {
+        #[command(flatten)]
+        place: Place,
+        target: String,
+        /// Why, for all who wonder
+        #[arg(long)]
+        reason: String,
+        /// Let open connections go on
+        #[arg(long)]
+        drain: bool,
+    },
+    /// Let a target in again, once its checks pass
+    Uncordon {
+        #[command(flatten)]
+        place: Place,
+        target: String,
+    },
+    /// Print the newest incidents, and what was measured of each target and source
+    Incidents {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the availability of clusters that share no master: a = 1 - (1 - mtbf/(mttr+mtbf))^N
+    Availability {
+        /// Mean time between failures: 30d, 12h, 45m, 90s
+        #[arg(long, value_parser = duration)]
+        mtbf: Duration,
+        /// Mean time to repair, likewise
+        #[arg(long, value_parser = duration)]
+        mttr: Duration,
+        /// Number of clusters
+        #[arg(short, long = "clusters", value_name = "N", default_value_t = 1)]
+        n: u32,
+    },
+}
+
+/// Checker that is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The checker's settings, which say where it is
+    #[arg(long, value_name = "FILE", required_unless_present = "socket")]
+    config: Option<PathBuf>,
+    /// Control socket of the checker, for those who may not read its state directory: /run/maidenlane/health-NAME/control.sock
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Place {
+    fn path(&self) -> Result<PathBuf, Error> {
+        if let Some(path) = &self.socket {
+            return Ok(path.clone());
+        }
+        let file = self.config.clone().unwrap_or_default();
+        let dir = maidenlane_config::load::<Settings>(&file)?.settings.daemon.state_dir;
+        control::socket(&dir).ok_or_else(|| absent(&dir))
+    }
+
+    fn ask(&self, question: &Question) -> Result<Value, Error> {
+        let path = self.path()?;
+        let stream = control::connect(&path)?.ok_or_else(|| absent(&path))?;
+        match control::ask(&path, stream, question)? {
+            Answer::Told(told) => Ok(told),
+            Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "health", exit, reason }),
+        }
+    }
+}
+
+fn absent(path: &Path) -> Error {
+    Error::Usage(format!(
+        "no checker runs at {}: see `systemctl status maidenlane-health@NAME`",
+        path.display()
+    ))
+}
+
+pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
+    match verb {
+        Verb::Explain { place, target } => {
+            output.json(&place.ask(&Question::Explain { target: target.clone() })?)
+        }
+        Verb::Watch { place } => watch(place, output),
+        Verb::Cordon { place, target, reason, drain } => {
+            let (target, reason, drain) = (target.clone(), reason.clone(), *drain);
+            output.json(&place.ask(&Question::Cordon { target, reason, drain })?)
+        }
+        Verb::Uncordon { place, target } => {
+            output.json(&place.ask(&Question::Uncordon { target: target.clone() })?)
+        }
+        Verb::Incidents { place } => {
+            let view = place.ask(&Question::Explain { target: None })?;
+            output.json(&place.ask(&Question::Incidents { subjects: subjects(&view) })?)
+        }
+        Verb::Availability { mtbf, mttr, n } => output.json(&json!({
+            "availability": availability::formula(*mtbf, *mttr, *n),
+            "mtbfSeconds": mtbf.as_secs(),
+            "mttrSeconds": mttr.as_secs(),
+            "clusters": n,
+        })),
+    }
+}
+
+fn targets(view: &Value) -> impl Iterator<Item = &Value> {
+    view.get("targets").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Targets, and the sources that they speak for.
+fn subjects(view: &Value) -> Vec<String> {
+    let text = |target: &Value, field: &str| target.get(field).and_then(Value::as_str).map(str::to_owned);
+    let mut all: Vec<String> = targets(view).filter_map(|target| text(target, "name")).collect();
+    let mut sources: Vec<String> = targets(view)
+        .filter_map(|target| text(target, "source"))
+        .map(|source| format!("source:{source}"))
+        .collect();
+    sources.sort_unstable();
+    sources.dedup();
+    all.extend(sources);
+    all
+}
+
+fn watch(place: &Place, output: &mut Output) -> Result<(), Error> {
+    let mut known = BTreeMap::new();
+    loop {
+        let view = place.ask(&Question::Explain { target: None })?;
+        for target in targets(&view) {
+            let field = |name: &str| target.get(name).cloned().unwrap_or_default();
+            let verdict = field("verdict");
+            if known.insert(field("name").to_string(), verdict.clone()) != Some(verdict.clone()) {
+                output.json(&json!({
+                    "atMs": view.get("atMs"), "target": field("name"), "verdict": verdict, "reasons": field("reasons"),
+                }))?;
+            }
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Reads a number with a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
+    let parsed = units.iter().find_map(|(unit, seconds)| {
+        let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+        Duration::try_from_secs_f64(number * seconds).ok()
+    });
+    parsed.ok_or_else(|| format!("expected a number with d, h, m or s, found `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [("45m", 2_700), ("30d", 2_592_000), ("1.5h", 5_400), ("90s", 90)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in ["", "45", "m", "-1s", "1e400d", "x h"] {
+            duration(bad).unwrap_err();
+        }
+    }
+}

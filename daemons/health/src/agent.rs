@@ -1,0 +1,108 @@
+//! haproxy's agent-check: a connection, the name of a target, one line of verdict.
+//!
+//! # Why always whole sentences
+//! haproxy leaves what a reply does not mention as it was: after `drain` or `maint` only `ready` ends it, after `down` only
+//! `up`. So each reply says both, and the weight where there is one.
+
+use crate::verdict::{Check, Verdict};
+use crate::view::{TargetView, View};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// Time that a client has for its question, and for taking the answer.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Longest name, with the end of its line.
+const NAME_BYTES_MAX: u64 = 128;
+/// Longest text of a reason: haproxy keeps some hundred bytes.
+const REASON_CHARS_MAX: usize = 120;
+/// Reply to who asks about a target.
+#[must_use]
+pub fn reply(target: &TargetView) -> String {
+    match target.verdict {
+        Verdict::Healthy | Verdict::Degraded => format!("ready up {}%\n", target.weight_percent),
+        Verdict::Draining if target.cordon.as_ref().is_some_and(|cordon| !cordon.drain) => {
+            "maint\n".to_owned()
+        }
+        // Up as well: a target that was down before would get its last requests cut off.
+        Verdict::Draining => "drain up\n".to_owned(),
+        Verdict::Down => {
+            let starting = target.reasons.iter().any(|reason| reason.check == Check::Starting);
+            let why = if starting { "starting".to_owned() } else { target.why() };
+            let line = why.chars().filter(|letter| !letter.is_control()).take(REASON_CHARS_MAX);
+            format!("ready down #{}\n", line.collect::<String>())
+        }
+    }
+}
+
+/// Answers one client. A name that nobody has gets no answer: haproxy then goes by its own check.
+///
+/// # Errors
+/// The client has gone.
+pub async fn converse(stream: TcpStream, view: watch::Receiver<Arc<View>>) -> std::io::Result<()> {
+    tokio::time::timeout(WITHIN, answer(stream, &view)).await?
+}
+
+async fn answer(stream: TcpStream, view: &watch::Receiver<Arc<View>>) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let (mut read, mut name) = (BufReader::new(read.take(NAME_BYTES_MAX)), String::new());
+    read.read_line(&mut name).await?;
+    let view = Arc::clone(&view.borrow());
+    let Some(target) = view.target(name.trim()) else { return Ok(()) };
+    write.write_all(reply(target).as_bytes()).await?;
+    write.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reply;
+    use crate::verdict::{Check, Reason, Verdict};
+    use crate::view::{Cordon, TargetView};
+    use std::time::Duration;
+
+    fn check(verdict: Verdict, check: Option<(Check, &str)>, drain: Option<bool>, expect: &str) {
+        let reason = |(check, observed): (Check, &str)| Reason {
+            check,
+            verdict,
+            observed: observed.to_owned(),
+            limit: String::new(),
+            since: Duration::ZERO,
+        };
+        let target = TargetView {
+            name: "r1".to_owned(),
+            group: "g".to_owned(),
+            source: None,
+            verdict,
+            since: Duration::ZERO,
+            reasons: check.map(reason).into_iter().collect(),
+            cordon: drain.map(|drain| Cordon { reason: String::new(), since_ms: 0, drain }),
+            head: None,
+            finalized: None,
+            lags: Vec::new(),
+            latency: None,
+            peers: None,
+            observed: None,
+            weight_percent: 10,
+            serves: None,
+        };
+        assert_eq!(reply(&target), expect);
+    }
+
+    #[test]
+    fn a_reply_says_all_that_haproxy_keeps() {
+        check(Verdict::Healthy, None, None, "ready up 10%\n");
+        check(Verdict::Degraded, Some((Check::Peers, "0")), None, "ready up 10%\n");
+        check(
+            Verdict::Down,
+            Some((Check::Lag, "5 blocks\nup 100%")),
+            None,
+            "ready down #lag: 5 blocksup 100%\n",
+        );
+        check(Verdict::Down, Some((Check::Starting, "not looked at")), None, "ready down #starting\n");
+        check(Verdict::Draining, Some((Check::Draining, "it stops")), None, "drain up\n");
+        check(Verdict::Draining, Some((Check::Cordon, "disk")), Some(true), "drain up\n");
+        check(Verdict::Draining, Some((Check::Cordon, "disk")), Some(false), "maint\n");
+    }
+}

@@ -1,0 +1,196 @@
+//! State of one target on the board.
+
+use crate::checks::Memory;
+use crate::limits::Limits;
+use crate::observe::{Observation, Seen};
+use crate::steady::{Steady, Terms};
+use crate::verdict::{Check, Reason, Verdict};
+use crate::view::{Cordon, TargetView};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Rounds whose lag is kept, for people.
+const LAGS: usize = 60;
+
+/// Group of targets with the same limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Limits of its checks.
+    pub limits: Limits,
+    /// Terms of their steadiness.
+    pub terms: Terms,
+    /// Interval of the rounds.
+    pub interval: Duration,
+    /// Time for the answers of a round.
+    pub timeout: Duration,
+    /// Targets that stay in the pool whatever their age.
+    pub floor: usize,
+    /// Share of requests in percent that a degraded target gets.
+    pub degraded_percent: u32,
+}
+
+/// A target, as far as verdicts need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name.
+    pub name: String,
+    /// Number of its group.
+    pub group: usize,
+    /// Source that it speaks for; `None` if it says nothing of the chain.
+    pub source: Option<String>,
+    /// True if it is right where votes decide nothing.
+    pub trusted: bool,
+    /// Address for clients.
+    pub serves: Option<SocketAddr>,
+}
+
+/// State of one target.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) memory: Memory,
+    pub(super) steady: Steady,
+    pub(super) cordon: Option<(Cordon, Duration)>,
+    /// Answers of the last round that had any, and its moment.
+    pub(super) seen: Option<(Duration, Seen)>,
+    /// Moment of the last round.
+    observed: Option<Duration>,
+    lags: VecDeque<u64>,
+    verdict: Verdict,
+    since: Duration,
+    reasons: Vec<Reason>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            memory: Memory::default(),
+            steady: Steady::default(),
+            cordon: None,
+            seen: None,
+            observed: None,
+            lags: VecDeque::new(),
+            verdict: Verdict::Down,
+            since: Duration::ZERO,
+            reasons: vec![starting()],
+        }
+    }
+}
+
+fn starting() -> Reason {
+    let (observed, limit) = ("not looked at yet".to_owned(), String::new());
+    Reason { check: Check::Starting, verdict: Verdict::Down, observed, limit, since: Duration::ZERO }
+}
+
+impl State {
+    /// Notes the answers of a round.
+    pub(super) fn note(&mut self, observation: &Observation, at: Duration) {
+        self.observed = Some(at);
+        if let Ok(seen) = &observation.seen {
+            self.seen = Some((at, seen.clone()));
+        }
+    }
+
+    /// Notes its lag, for people.
+    pub(super) fn lag(&mut self, tip: Option<u64>) {
+        let head = self.seen.as_ref().and_then(|(_, seen)| seen.latest);
+        if let (Some(tip), Some(head)) = (tip, head) {
+            if self.lags.len() >= LAGS {
+                self.lags.pop_front();
+            }
+            self.lags.push_back(tip.saturating_sub(head.block.number));
+        }
+    }
+
+    /// Verdict, reasons and head, whatever the floor.
+    pub(super) fn raw(&self) -> (Verdict, Vec<Reason>, Option<u64>) {
+        let mut reasons = if self.observed.is_some() { self.steady.reasons() } else { vec![starting()] };
+        if let Some((cordon, since)) = &self.cordon {
+            let observed = cordon.reason.clone();
+            let cordoned = Reason {
+                check: Check::Cordon,
+                verdict: Verdict::Draining,
+                observed,
+                limit: String::new(),
+                since: *since,
+            };
+            reasons.insert(0, cordoned);
+        }
+        let worst = match self.cordon {
+            Some(_) => Verdict::Draining,
+            None => reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Healthy),
+        };
+        let head = self.seen.as_ref().and_then(|(_, seen)| Some(seen.latest?.block.number));
+        (worst, reasons, head)
+    }
+
+    /// Decides, with the floor that holds it in the pool if one does; tells a change.
+    pub(super) fn decide(
+        &mut self,
+        verdict: Verdict,
+        mut reasons: Vec<Reason>,
+        floor: Option<usize>,
+        at: Duration,
+    ) -> Option<(Verdict, Verdict, Vec<Reason>)> {
+        let mut verdict = verdict;
+        if let Some(floor) = floor {
+            verdict = Verdict::Degraded;
+            let observed = "kept in, or too few would serve".to_owned();
+            reasons.push(Reason {
+                check: Check::Floor,
+                verdict,
+                observed,
+                limit: floor.to_string(),
+                since: at,
+            });
+        }
+        self.reasons = reasons;
+        if verdict == self.verdict {
+            return None;
+        }
+        let from = std::mem::replace(&mut self.verdict, verdict);
+        self.since = at;
+        Some((from, verdict, self.reasons.clone()))
+    }
+
+    /// True if what it says of the chain counts.
+    pub(super) fn is_heard(&self) -> bool {
+        const DEAF: [Check; 3] = [Check::Starting, Check::Answer, Check::Chain];
+        !DEAF.into_iter().any(|check| self.steady.fails(check))
+    }
+
+    /// True if its head counts for the tip.
+    pub(super) fn is_current(&self) -> bool {
+        const BEHIND: [Check; 4] = [Check::Syncing, Check::HeadAge, Check::Silence, Check::State];
+        !BEHIND.into_iter().any(|check| self.steady.fails(check))
+    }
+
+    /// View for all who ask.
+    pub(super) fn view(&self, target: &Target, group: &Group) -> TargetView {
+        let seen = self.seen.as_ref().map(|(_, seen)| seen);
+        let weight_percent = match self.verdict {
+            Verdict::Healthy => 100,
+            Verdict::Degraded => group.degraded_percent,
+            Verdict::Draining | Verdict::Down => 0,
+        };
+        TargetView {
+            name: target.name.clone(),
+            group: group.name.clone(),
+            source: target.source.clone(),
+            verdict: self.verdict,
+            since: self.since,
+            reasons: self.reasons.clone(),
+            cordon: self.cordon.as_ref().map(|(cordon, _)| cordon.clone()),
+            head: seen.and_then(|seen| seen.latest),
+            finalized: seen.and_then(|seen| seen.finalized),
+            lags: self.lags.iter().copied().collect(),
+            latency: self.memory.median(),
+            peers: seen.and_then(|seen| seen.peers),
+            observed: self.observed,
+            weight_percent,
+            serves: target.serves,
+        }
+    }
+}

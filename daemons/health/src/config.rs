@@ -1,0 +1,153 @@
+//! Settings of the health daemon.
+
+mod groups;
+mod targets;
+
+pub use groups::{GroupRaw, LimitsRaw};
+pub use targets::{ProbeRaw, TargetRaw};
+
+use crate::allow::Allow;
+use crate::board::{Group, Plan};
+use crate::probe;
+use maidenlane_chain::{Address, B256};
+use maidenlane_config::feed::FeedRaw;
+use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
+use maidenlane_config::{Checker, StaticType};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::time::Duration;
+use targets::Feeds;
+
+/// Most accounts whose state is compared.
+const ACCOUNTS_MAX: usize = 16;
+
+/// Settings as written in Dhall.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct HealthRaw {
+    /// The chain; a target of another one is down.
+    pub chain: ChainRaw,
+    /// Time between two blocks, from which limits follow that are not set.
+    pub blockTime_ms: u64,
+    /// Log of feeds, for targets that are feeds; one of them is named here.
+    pub feed: Option<FeedRaw>,
+    /// Groups of targets.
+    pub groups: Vec<GroupRaw>,
+    /// Accounts whose balances are compared at the same block, beside the one that the block paid.
+    pub accounts: Vec<String>,
+    /// Listener for balancers and people over HTTP.
+    pub http: AdminRaw,
+    /// Listener for haproxy's agent-check.
+    pub agent: AdminRaw,
+    /// Prefixes of addresses that are answered there, such as `10.0.0.0/8`; loopback always is.
+    pub allow: Vec<String>,
+    /// Admin listener.
+    pub admin: AdminRaw,
+    /// Logging.
+    pub logging: LoggingRaw,
+    /// Directory of the daemon's own files.
+    pub stateDir: String,
+}
+
+/// Validated [`HealthRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of block 0, if it is named.
+    pub genesis: Option<B256>,
+    /// Time between two blocks.
+    pub block_time: Duration,
+    /// Groups.
+    pub groups: Vec<Group>,
+    /// Targets, with the ways to look at them.
+    pub targets: Vec<probe::Settings>,
+    /// Accounts whose balances are compared.
+    pub accounts: Vec<Address>,
+    /// Address of the HTTP listener.
+    pub http: SocketAddr,
+    /// Address of the listener for agent-checks.
+    pub agent: SocketAddr,
+    /// Clients that are answered.
+    pub allow: Allow,
+    /// Settings that every daemon has.
+    pub daemon: shapes::Daemon,
+}
+
+impl maidenlane_config::Settings for Settings {
+    type Raw = HealthRaw;
+
+    const RELOADS: &'static [&'static str] = &["logging.filter"];
+
+    const EXAMPLES: &'static [&'static str] = &[
+        include_str!("../../../dhall/examples/full/health.dhall"),
+        include_str!("../../../dhall/examples/full/replica.dhall"),
+        include_str!("../../../dhall/examples/full/emitter.dhall"),
+    ];
+
+    fn validate(raw: HealthRaw, checker: &mut Checker) -> Option<Self> {
+        let name = checker.inside("chain", |checker| shapes::word("name", &raw.chain.name, checker));
+        let genesis = genesis(&raw.chain, checker);
+        let block_time = shapes::millis("blockTime_ms", raw.blockTime_ms, 50..=3_600_000, checker);
+        let feeds = Feeds { chain: &raw.chain.name, of: raw.feed.as_ref() };
+        let found = groups::groups(raw.groups, block_time.unwrap_or_default(), &feeds, checker);
+        let accounts = accounts(&raw.accounts, checker);
+        let allow = checker.take("allow", Allow::parse(&raw.allow));
+        let guarded = !raw.allow.is_empty();
+        let mut listen = |field: &str, at: &AdminRaw| {
+            checker.inside(field, |checker| {
+                shapes::listen("listen", &at.listen, at.behindProxy || guarded, checker)
+            })
+        };
+        let (http, agent) = (listen("http", &raw.http), listen("agent", &raw.agent));
+        let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let _ = name?;
+        let (groups, targets) = found?;
+        Some(Self {
+            chain_id: raw.chain.id,
+            genesis: genesis?,
+            block_time: block_time?,
+            groups,
+            targets,
+            accounts: accounts?,
+            http: http?,
+            agent: agent?,
+            allow: allow?,
+            daemon: daemon?,
+        })
+    }
+}
+
+fn genesis(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
+    let Some(text) = &raw.genesis else { return Some(None) };
+    let parsed = text.parse().map_err(|_| format!("expected a hash, 0x and 64 digits, found `{text}`"));
+    checker.inside("chain", |checker| checker.take("genesis", parsed)).map(Some)
+}
+
+fn accounts(raw: &[String], checker: &mut Checker) -> Option<Vec<Address>> {
+    if raw.len() > ACCOUNTS_MAX {
+        checker.wrong("accounts", format_args!("expected at most {ACCOUNTS_MAX}, found {}", raw.len()));
+        return None;
+    }
+    let each = raw.iter().enumerate().map(|(index, text)| {
+        let parsed =
+            text.parse().map_err(|_| format!("expected an address, 0x and 40 digits, found `{text}`"));
+        checker.take(&format!("accounts[{index}]"), parsed)
+    });
+    let each: Vec<Option<Address>> = each.collect();
+    each.into_iter().collect()
+}
+
+impl Settings {
+    /// Plan of the board.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan {
+            chain_id: self.chain_id,
+            genesis: self.genesis,
+            block_time: self.block_time,
+            groups: self.groups.clone(),
+            targets: self.targets.iter().map(|target| target.target.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! HTTP: verdicts for balancers, everything for people, and the status page. Every answer is made of the view at hand.
+
+mod demands;
+
+use crate::incidents::Record;
+use crate::verdict::Verdict;
+use crate::view::{TargetView, View};
+use crate::words;
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use futures_util::Stream;
+use maidenlane_service::{Shutdown, clock};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The status page: one file, nothing from elsewhere.
+const PAGE: &str = include_str!("http/page.html");
+/// Policy of the page: itself, and nothing from elsewhere.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+/// Shortest time between two events of a stream.
+const EVENT_EVERY: Duration = Duration::from_millis(500);
+/// Longest time between two: proxies close what is silent.
+const EVENT_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// Source of all answers.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Views.
+    pub view: watch::Receiver<Arc<View>>,
+    /// Record of incidents.
+    pub record: Arc<Mutex<Record>>,
+    /// End of all streams.
+    pub shutdown: Shutdown,
+}
+
+impl Source {
+    fn now(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+}
+
+/// All paths.
+pub fn router(source: Source) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/events", get(events))
+        .route("/ready", get(ready))
+        .route("/health/{name}", get(health))
+        .route("/targets", get(targets))
+        .route("/targets/{name}", get(target))
+        .route("/servers/{group}", get(servers))
+        .route("/incidents", get(incidents))
+        .with_state(source)
+}
+
+async fn page() -> impl IntoResponse {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
+}
+
+/// Fit to be asked: whether each target was looked at. Balancers that have two of this daemon choose by it.
+async fn ready(State(source): State<Source>) -> impl IntoResponse {
+    match source.now().is_whole() {
+        true => (StatusCode::OK, "ready\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
+}
+
+/// Verdict of a target or a group, as a status: 200, 429 for degraded unless `?min=degraded` takes it for good, 503.
+async fn health(
+    State(source): State<Source>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    asked: HeaderMap,
+) -> Response {
+    let view = source.now();
+    let lenient = query.is_some_and(|query| query.split('&').any(|part| part == "min=degraded"));
+    let status = |verdict: Verdict| match verdict {
+        Verdict::Healthy => StatusCode::OK,
+        Verdict::Degraded if lenient => StatusCode::OK,
+        Verdict::Degraded => StatusCode::TOO_MANY_REQUESTS,
+        Verdict::Draining | Verdict::Down => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if let Some(target) = view.target(&name) {
+        let (unmet, body) = (demands::unmet(&asked, target, view.now), words::target(target, view.now));
+        let status = if unmet.is_empty() { status(target.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
+        return answer(status, Some(target), &view, with(body, &unmet));
+    }
+    let Some(group) = view.group(&name) else {
+        return json_of(
+            StatusCode::NOT_FOUND,
+            &json!({"error": format!("no target or group is called {name}")}),
+        );
+    };
+    let newest = view.pool(&name).max_by_key(|target| target.head.map(|tip| tip.block.number));
+    let unmet = newest.map(|target| demands::unmet(&asked, target, view.now)).unwrap_or_default();
+    let status = if unmet.is_empty() { status(group.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
+    answer(status, newest.map(|target| &**target), &view, with(words::group(group), &unmet))
+}
+
+fn with(mut body: Value, unmet: &[String]) -> Value {
+    if let Some(fields) = body.as_object_mut().filter(|_| !unmet.is_empty()) {
+        fields.insert("unmet".to_owned(), json!(unmet));
+    }
+    body
+}
+
+/// Answer that names its block in headers.
+fn answer(status: StatusCode, target: Option<&TargetView>, view: &View, body: Value) -> Response {
+    let mut response = json_of(status, &body);
+    let headers = response.headers_mut();
+    let mut put = |name: &'static str, value: Option<String>| {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    };
+    let block = target.and_then(|target| target.head).map(|tip| tip.block);
+    put("x-block-number", block.map(|block| block.number.to_string()));
+    put("x-block-hash", block.map(|block| block.hash.to_string()));
+    put("x-block-age", target.and_then(|target| target.head_age_s(view.now)).map(|age_s| age_s.to_string()));
+    response
+}
+
+fn json_of(status: StatusCode, body: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (status, kind, format!("{body:#}\n")).into_response()
+}
+
+async fn targets(State(source): State<Source>) -> Response {
+    json_of(StatusCode::OK, &words::whole(&source.now()))
+}
+
+async fn target(State(source): State<Source>, Path(name): Path<String>) -> Response {
+    let view = source.now();
+    match view.target(&name) {
+        Some(target) => json_of(StatusCode::OK, &words::target(target, view.now)),
+        None => json_of(StatusCode::NOT_FOUND, &json!({"error": format!("no target is called {name}")})),
+    }
+}
+
+/// Targets of a group that clients should be sent to now.
+async fn servers(State(source): State<Source>, Path(group): Path<String>) -> Response {
+    let view = source.now();
+    match view.group(&group) {
+        Some(_) => json_of(StatusCode::OK, &words::servers(&view, &group)),
+        None => json_of(StatusCode::NOT_FOUND, &json!({"error": format!("no group is called {group}")})),
+    }
+}
+
+async fn incidents(State(source): State<Source>) -> Response {
+    let view = source.now();
+    let targets = view.targets.iter().map(|target| target.name.clone());
+    let sources: BTreeSet<_> = view.targets.iter().filter_map(|target| target.source.as_ref()).collect();
+    let subjects: Vec<String> =
+        targets.chain(sources.into_iter().map(|source| format!("source:{source}"))).collect();
+    let record = source.record.lock().unwrap_or_else(PoisonError::into_inner);
+    json_of(StatusCode::OK, &words::record(&record, &subjects, clock::now_ms()))
+}
+
+/// Views as they come, for the page.
+async fn events(State(source): State<Source>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let first = source.now();
+    Sse::new(futures_util::stream::unfold((source, Some(first)), |(mut source, first)| async move {
+        let view = match first {
+            Some(view) => view,
+            None => next(&mut source).await?,
+        };
+        Some((Ok(Event::default().data(words::whole(&view).to_string())), (source, None)))
+    }))
+}
+
+/// The next view; `None` at the shutdown.
+async fn next(source: &mut Source) -> Option<Arc<View>> {
+    let shutdown = source.shutdown.clone();
+    shutdown.unless(tokio::time::sleep(EVENT_EVERY)).await?;
+    let changed = shutdown.unless(tokio::time::timeout(EVENT_AT_LEAST, source.view.changed())).await?;
+    match changed {
+        Ok(Err(_)) => None,
+        _ => Some(Arc::clone(&source.view.borrow_and_update())),
+    }
+}

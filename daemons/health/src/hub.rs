@@ -1,0 +1,188 @@
+//! The hub: the one loop that owns board and record. Observations and commands come in, one view goes out to all.
+
+use crate::board::{Board, Change};
+use crate::cordons::Cordons;
+use crate::incidents::Record;
+use crate::metrics::Gauges;
+use crate::observe::Now;
+use crate::probe::News;
+use crate::verdict::Verdict;
+use crate::view::{Cordon, View};
+use maidenlane_service::{Failure, Health, Shutdown, clock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+/// Interval at which views are made although no verdict changed, and the record is signed.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Interval at which metrics are set: nobody reads them more often.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+/// Command of an operator.
+#[derive(Debug)]
+pub struct Command {
+    /// Name of the target.
+    pub target: String,
+    /// The cordon; `None` takes it away.
+    pub cordon: Option<Cordon>,
+    /// Where the outcome goes.
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// The hub.
+#[derive(Debug)]
+pub struct Hub {
+    board: Board,
+    cordons: Cordons,
+    record: Arc<Mutex<Record>>,
+    view: watch::Sender<Arc<View>>,
+    gauges: Gauges,
+    health: Health,
+    began: Instant,
+    /// Verdicts of the sources, as they were told.
+    sources: BTreeMap<String, Verdict>,
+    stale: bool,
+    /// Moment at which metrics were set.
+    measured: Instant,
+}
+
+impl Hub {
+    /// A hub before its first observation. Cordons of the last run are back.
+    #[must_use]
+    pub fn new(
+        mut board: Board,
+        cordons: Cordons,
+        record: Arc<Mutex<Record>>,
+        gauges: Gauges,
+        health: Health,
+    ) -> Self {
+        for (name, cordon) in cordons.all() {
+            match board.index(name) {
+                Some(index) => drop(board.cordon(index, Some(cordon.clone()), Now::default())),
+                None => tracing::warn!("the settings have no target {name}, which is cordoned"),
+            }
+        }
+        let view =
+            watch::Sender::new(Arc::new(board.view(Now { at: Duration::ZERO, wall_ms: clock::now_ms() })));
+        let (began, sources) = (Instant::now(), BTreeMap::new());
+        Self { board, cordons, record, view, gauges, health, began, sources, stale: false, measured: began }
+    }
+
+    /// Receiver of views.
+    #[must_use]
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.view.subscribe()
+    }
+
+    /// Works until the shutdown.
+    ///
+    /// # Errors
+    /// None: all that may fail here is told and survived.
+    pub async fn run(
+        mut self,
+        mut news: mpsc::Receiver<News>,
+        mut commands: mpsc::Receiver<Command>,
+        shutdown: Shutdown,
+    ) -> Result<(), Failure> {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.triggered() => return Ok(()),
+                Some((index, observation)) = news.recv() => {
+                    let changes = self.board.observe(index, observation, self.now());
+                    self.stale = true;
+                    self.tell(&changes);
+                }
+                Some(command) = commands.recv() => self.obey(command),
+                _ = ticks.tick() => self.show(),
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { at: self.began.elapsed(), wall_ms: clock::now_ms() }
+    }
+
+    /// Takes a command: it counts once it is on disk.
+    fn obey(&mut self, command: Command) {
+        let Command { target, cordon, reply } = command;
+        let done = match self.board.index(&target) {
+            None => Err(format!("no target is called `{target}`")),
+            Some(index) => self.cordons.put(&target, cordon.clone()).map(|()| {
+                let changes = self.board.cordon(index, cordon, self.now());
+                self.stale = true;
+                self.tell(&changes);
+                self.show();
+            }),
+        };
+        // A client that has gone has its cordon all the same.
+        drop(reply.send(done));
+    }
+
+    /// Tells changes of verdicts at once.
+    fn tell(&mut self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        self.show();
+        let view = Arc::clone(&self.view.borrow());
+        let at_ms = clock::now_ms();
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            let Some(target) = view.targets.get(change.target) else { continue };
+            let why: Vec<String> = change.why.iter().map(ToString::to_string).collect();
+            let why = why.join("; ");
+            match change.to {
+                Verdict::Healthy => tracing::info!("{} is healthy, after {}", target.name, change.from),
+                to => tracing::warn!("{} is {to}, after {}: {why}", target.name, change.from),
+            }
+            self.gauges.changed(&target.name, change.to);
+            record.note(at_ms, &target.name, change.to, &why);
+        }
+        for (source, verdict) in sources(&view) {
+            if self.sources.insert(source.clone(), verdict) != Some(verdict) {
+                record.note(at_ms, &format!("source:{source}"), verdict, "");
+            }
+        }
+    }
+
+    /// Makes a new view, if anything came since.
+    fn show(&mut self) {
+        self.health.progress();
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.sign(clock::now_ms());
+        drop(record);
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        let view = Arc::new(self.board.view(self.now()));
+        if self.measured.elapsed() >= MEASURE_EVERY {
+            self.measured = Instant::now();
+            self.gauges.show(&view);
+        }
+        self.health.set_status_line(&view.line());
+        self.health.set_section("targets", crate::words::summary(&view));
+        // What the targets are like is no word on this daemon's own fitness: it is fit once it has looked at all of them.
+        if view.is_whole() {
+            self.health.set_ready();
+        }
+        self.view.send_replace(view);
+    }
+}
+
+/// Best verdict of each source: a client that has lost one of its targets goes to another.
+fn sources(view: &View) -> BTreeMap<String, Verdict> {
+    let mut best = BTreeMap::new();
+    for target in &view.targets {
+        // Before all were looked at, nobody knows what a source is like.
+        let (Some(source), true) = (&target.source, view.is_whole()) else { continue };
+        best.entry(source.clone())
+            .and_modify(|verdict: &mut Verdict| *verdict = target.verdict.min(*verdict))
+            .or_insert(target.verdict);
+    }
+    best
+}

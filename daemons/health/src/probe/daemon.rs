@@ -1,0 +1,151 @@
+//! Pages of our own daemons, `/ready` and `/status`, and of beacon nodes.
+
+use crate::observe::{Ready, Seen};
+use maidenlane_jsonrpc::client::{ClientError, Endpoint, LinkError, Page, Pages, Remote};
+use maidenlane_service::{clock, with_causes};
+use serde_json::Value;
+use std::time::UNIX_EPOCH;
+
+/// Half of the resolution of a server's date, in milliseconds: on average it is so much older than it says.
+const HALF_SECOND_MS: i64 = 500;
+/// Reason that a daemon gives while it stops.
+const STOPPING: &str = "stopping";
+
+/// Admin listener of one of our daemons.
+#[derive(Debug)]
+pub(super) struct Daemon(Pages);
+
+impl Daemon {
+    pub(super) fn new(remote: &Remote) -> Result<Self, LinkError> {
+        Ok(Self(pages(remote)?))
+    }
+
+    pub(super) async fn ask(&self) -> Result<Seen, ClientError> {
+        let page = self.0.get("/status").await?;
+        let status: Value = serde_json::from_slice(&page.body).unwrap_or_default();
+        Ok(Seen { clock_ahead_ms: ahead_ms(&page), ..seen(&status) })
+    }
+}
+
+/// Client for pages of a target.
+fn pages(remote: &Remote) -> Result<Pages, LinkError> {
+    let Endpoint::Http(uri) = &remote.endpoint else {
+        return Err(LinkError::Secret(format!("{} has no pages", remote.endpoint)));
+    };
+    Pages::new(uri, remote.options()?).map_err(LinkError::Client)
+}
+
+/// Fitness by `/status`, which has what `/ready` has, and more.
+fn seen(status: &Value) -> Seen {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let ready = match status.get("ready").and_then(Value::as_bool) {
+        Some(true) => Ready::Yes,
+        Some(false) => match text(status.get("reason")) {
+            Some(reason) if reason == STOPPING => Ready::Stopping,
+            reason => Ready::No(reason.unwrap_or_default()),
+        },
+        None => Ready::No("it is none of our daemons: its status has no `ready`".to_owned()),
+    };
+    let unknown_fork = status.get("unknownFork").filter(|fork| fork.is_object()).map(|fork| {
+        let left_s = fork.get("secondsLeft").and_then(Value::as_i64).unwrap_or(0);
+        (text(fork.get("name")).unwrap_or_default(), left_s)
+    });
+    let replica = status.get("replica");
+    let obstacle = replica.map(|replica| text(replica.get("obstacle")).map_or(Ok(()), Err));
+    let snapshot_due = status.get("snapshots").map(|snapshots| {
+        let due = snapshots.get("due").and_then(Value::as_bool).unwrap_or(false);
+        due.then(|| snapshots.get("secondsLeft").and_then(Value::as_u64).unwrap_or(0))
+    });
+    Seen { ready: Some(ready), unknown_fork, obstacle, snapshot_due, ..Seen::default() }
+}
+
+/// Milliseconds by which the server's clock is ahead of ours.
+fn ahead_ms(page: &Page) -> Option<i64> {
+    let date = httpdate::parse_http_date(page.date.as_ref()?.to_str().ok()?).ok()?;
+    let theirs = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    let ours = i64::try_from(clock::now_ms()).ok()?;
+    Some(theirs + HALF_SECOND_MS - ours)
+}
+
+/// REST interface of a beacon node.
+#[derive(Debug)]
+pub(super) struct Beacon(Pages);
+
+impl Beacon {
+    pub(super) fn new(remote: &Remote) -> Result<Self, LinkError> {
+        Ok(Self(pages(remote)?))
+    }
+
+    pub(super) async fn ask(&self) -> Result<Seen, String> {
+        let page = self.0.get("/eth/v1/node/syncing").await.map_err(|error| with_causes(&error))?;
+        let peers = self.0.get("/eth/v1/node/peer_count").await.map_err(|error| with_causes(&error))?;
+        let data = |page: &Page| {
+            let whole: Value = serde_json::from_slice(&page.body).unwrap_or_default();
+            whole
+                .get("data")
+                .cloned()
+                .ok_or_else(|| format!("HTTP status {} without data", page.status.as_u16()))
+        };
+        let mut seen = synced(&data(&page)?);
+        seen.peers = data(&peers)?.get("connected").and_then(number);
+        seen.clock_ahead_ms = ahead_ms(&page);
+        Ok(seen)
+    }
+}
+
+/// Numbers of the beacon API are texts.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// Word of a beacon node about itself. One that follows blocks which no execution client has executed is not fit.
+fn synced(data: &Value) -> Seen {
+    let flag = |name: &str| data.get(name).and_then(Value::as_bool);
+    let ready = match (flag("el_offline"), flag("is_optimistic")) {
+        (Some(true), _) => Ready::No("its execution client does not answer".to_owned()),
+        (_, Some(true)) => {
+            Ready::No("it is optimistic: its execution client has not executed its head".to_owned())
+        }
+        _ => Ready::Yes,
+    };
+    Seen { ready: Some(ready), syncing: flag("is_syncing"), ..Seen::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ready, Seen, seen, synced};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_daemons_own_word_is_understood() {
+        let check = |status: Value, expect: Ready| assert_eq!(seen(&status).ready, Some(expect), "{status}");
+        check(json!({"ready": true, "reason": null}), Ready::Yes);
+        check(json!({"ready": false, "reason": "3 blocks behind"}), Ready::No("3 blocks behind".to_owned()));
+        check(json!({"ready": false, "reason": "stopping"}), Ready::Stopping);
+        check(json!([]), Ready::No("it is none of our daemons: its status has no `ready`".to_owned()));
+        let told: Seen = seen(&json!({
+            "ready": true, "unknownFork": {"name": "bogota", "secondsLeft": -5},
+            "replica": {"obstacle": "the log is away"}, "snapshots": {"due": true, "secondsLeft": 60},
+        }));
+        assert_eq!(told.unknown_fork, Some(("bogota".to_owned(), -5)));
+        assert_eq!(told.obstacle, Some(Err("the log is away".to_owned())));
+        assert_eq!(told.snapshot_due, Some(Some(60)));
+        let told = seen(
+            &json!({"ready": true, "unknownFork": null, "replica": {"obstacle": null}, "snapshots": {"due": false}}),
+        );
+        assert_eq!((told.unknown_fork, told.obstacle, told.snapshot_due), (None, Some(Ok(())), Some(None)));
+    }
+
+    #[test]
+    fn a_beacon_nodes_word_is_understood() {
+        let data = |el_offline: bool, is_optimistic: bool| {
+            json!({"head_slot": "1", "sync_distance": "0", "is_syncing": false, "is_optimistic": is_optimistic,
+                "el_offline": el_offline})
+        };
+        assert_eq!(synced(&data(false, false)).ready, Some(Ready::Yes));
+        assert_eq!(synced(&data(false, false)).syncing, Some(false));
+        for (el_offline, is_optimistic) in [(true, false), (false, true)] {
+            assert!(matches!(synced(&data(el_offline, is_optimistic)).ready, Some(Ready::No(_))));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Answers of a checker over its real listeners: to haproxy, to HTTP clients, to operators.
+
+#![expect(clippy::unwrap_used, reason = "a test: what is unexpected may panic")]
+
+use maidenlane_chain::{B256, BlockRef};
+use maidenlane_health::agent;
+use maidenlane_health::allow::Allow;
+use maidenlane_health::board::{Board, Group, Plan, Target};
+use maidenlane_health::control::{Answer, Desk, Question};
+use maidenlane_health::cordons::Cordons;
+use maidenlane_health::http::{Source, router};
+use maidenlane_health::hub::Hub;
+use maidenlane_health::incidents::Record;
+use maidenlane_health::limits::Limits;
+use maidenlane_health::listen;
+use maidenlane_health::metrics::Gauges;
+use maidenlane_health::observe::{Observation, Seen, Tip};
+use maidenlane_health::probe::News;
+use maidenlane_health::steady::Terms;
+use maidenlane_health::verdict::Verdict;
+use maidenlane_health::view::View;
+use maidenlane_service::{Health, Shutdown, clock};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+const NAMES: [&str; 3] = ["r1", "r2", "r3"];
+
+/// A checker of three targets, whose observations the test makes.
+struct Checker {
+    news: mpsc::Sender<News>,
+    view: watch::Receiver<Arc<View>>,
+    desk: Desk,
+    health: Health,
+    agent: SocketAddr,
+    http: SocketAddr,
+    tasks: JoinSet<()>,
+    dir: TempDir,
+}
+
+fn plan() -> Plan {
+    let second = Duration::from_secs(1);
+    let group = Group {
+        name: "rpc".to_owned(),
+        limits: Limits { head_age: None, ..Limits::of(second * 12) },
+        terms: Terms { fall: 1, rise: 1, dwell: Duration::ZERO },
+        interval: second,
+        timeout: second,
+        floor: 0,
+        degraded_percent: 10,
+    };
+    let target = |name: &str| Target {
+        name: name.to_owned(),
+        group: 0,
+        source: Some("a".to_owned()),
+        trusted: false,
+        serves: format!("10.0.0.{}:8545", &name[1..]).parse().ok(),
+    };
+    let targets = NAMES.map(target).to_vec();
+    Plan { chain_id: 1, genesis: None, block_time: second * 12, groups: vec![group], targets }
+}
+
+impl Checker {
+    async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start_in(dir: TempDir) -> Self {
+        let record = Arc::new(Mutex::new(Record::open(dir.path(), clock::now_ms()).unwrap()));
+        let (health, shutdown) = (Health::default(), Shutdown::new());
+        let cordons = Cordons::open(dir.path()).unwrap();
+        let hub =
+            Hub::new(Board::new(plan()), cordons, Arc::clone(&record), Gauges::default(), health.clone());
+        let view = hub.views();
+        let ((news, observed), (commands, obeyed)) = (mpsc::channel(16), mpsc::channel(1));
+        let mut tasks = JoinSet::new();
+        let (agents, pages) = (bound().await, bound().await);
+        let (agent, http) = (agents.local_addr().unwrap(), pages.local_addr().unwrap());
+        let views = view.clone();
+        let answer = move |stream| agent::converse(stream, views.clone());
+        let serving = listen::serve(agents, Allow::default(), shutdown.clone(), answer);
+        tasks.spawn(async { serving.await.unwrap() });
+        let source = Source { view: view.clone(), record: Arc::clone(&record), shutdown: shutdown.clone() };
+        tasks.spawn(async {
+            maidenlane_health::serve_http(pages, router(source), Allow::default(), Shutdown::new())
+                .await
+                .unwrap()
+        });
+        let desk = Desk { view: view.clone(), record, commands };
+        tasks.spawn(async { hub.run(observed, obeyed, shutdown).await.unwrap() });
+        Self { news, view, desk, health, agent, http, tasks, dir }
+    }
+
+    /// An observation, and the wait for what follows from it.
+    async fn observe(&mut self, name: &str, seen: Result<u64, &str>, expect: Verdict) {
+        let seen = seen.map_err(str::to_owned).map(|number| Seen {
+            chain_id: Some(1),
+            latest: Some(Tip {
+                block: BlockRef::new(number, B256::repeat_byte(7)),
+                time_s: Some(clock::now().as_secs()),
+            }),
+            peers: Some(3),
+            ..Seen::default()
+        });
+        let index = NAMES.iter().position(|known| *known == name).unwrap();
+        self.news.send((index, Observation { took: Duration::ZERO, seen })).await.unwrap();
+        let is = |view: &Arc<View>| {
+            let target = view.target(name).unwrap();
+            target.observed.is_some() && target.verdict == expect
+        };
+        let within = tokio::time::timeout(Duration::from_secs(10), self.view.wait_for(is)).await;
+        drop(within.unwrap_or_else(|_| panic!("{name} is not {expect}")).unwrap());
+    }
+
+    /// Reply to haproxy.
+    async fn agent(&self, name: &str) -> String {
+        let mut stream = TcpStream::connect(self.agent).await.unwrap();
+        stream.write_all(format!("{name}\n").as_bytes()).await.unwrap();
+        let mut told = String::new();
+        stream.read_to_string(&mut told).await.unwrap();
+        told
+    }
+
+    /// Status, head and body of an answer over HTTP.
+    async fn http(&self, request: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        let mut lines = request.lines();
+        let first = lines.next().unwrap();
+        let rest: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let request = format!("{first} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{rest}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
+    }
+
+    async fn status(&self, request: &str) -> u16 {
+        self.http(request).await.0
+    }
+
+    async fn ask(&self, question: Question) -> Answer {
+        self.desk.clone().answer(Ok(question)).await
+    }
+}
+
+async fn bound() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_before_the_first_round() {
+    let mut checker = Checker::start().await;
+    assert_eq!(checker.agent("r1").await, "ready down #starting\n");
+    assert_eq!((checker.status("GET /ready").await, checker.status("GET /health/r1").await), (503, 503));
+    assert!(checker.health.ready().is_err());
+    checker.observe("r1", Ok(100), Verdict::Healthy).await;
+    checker.observe("r2", Ok(100), Verdict::Healthy).await;
+    assert_eq!((checker.status("GET /ready").await, checker.status("GET /health/r1").await), (503, 200));
+    // Fit is who has looked at all, whatever they are like.
+    checker.observe("r3", Err("no answer"), Verdict::Down).await;
+    assert_eq!(checker.status("GET /ready").await, 200);
+    assert_eq!(checker.health.ready(), Ok(()));
+    assert_eq!(checker.agent("nobody").await, "", "haproxy goes by its own check");
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn balancers_learn_verdicts_in_their_own_ways() {
+    let mut checker = Checker::start().await;
+    for (name, number) in [("r1", 100), ("r2", 100), ("r3", 50)] {
+        let expect = if number == 50 { Verdict::Down } else { Verdict::Healthy };
+        checker.observe(name, Ok(number), expect).await;
+    }
+    assert_eq!(checker.agent("r1").await, "ready up 100%\n");
+    assert_eq!(checker.agent("r3").await, "ready down #lag: 50 blocks behind 100 (limit: 2)\n");
+    let (status, head, body) = checker.http("GET /health/r1").await;
+    let hash = B256::repeat_byte(7).to_string();
+    assert!(status == 200 && head.contains("x-block-number: 100\r\n") && head.contains(&hash), "{head}");
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["verdict"], "healthy");
+    let (status, head, body) = checker.http("HEAD /health/r3").await;
+    assert!(status == 503 && body.is_empty() && head.contains("x-block-number: 50\r\n"), "{head}");
+    assert_eq!(checker.status("GET /health/rpc").await, 200, "a group is as good as its best");
+    assert_eq!(checker.status("GET /health/nobody").await, 404);
+    let demand = |demand: &str| format!("GET /health/r1\nX-ERIGON-HEALTHCHECK: {demand}");
+    for (text, expect) in [
+        ("synced", 200),
+        ("max_seconds_behind600, min_peer_count3", 200),
+        ("min_peer_count4", 503),
+        ("check_block100", 200),
+        ("check_block101", 503),
+        ("whatever", 503),
+    ] {
+        assert_eq!(checker.status(&demand(text)).await, expect, "{text}");
+    }
+    let (_, _, body) = checker.http("GET /servers/rpc").await;
+    let servers: Value = serde_json::from_str(&body).unwrap();
+    let addresses: Vec<_> = servers.as_array().unwrap().iter().map(|server| &server["address"]).collect();
+    assert_eq!(addresses, ["10.0.0.1:8545", "10.0.0.2:8545"]);
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_cordon_takes_out_and_outlives_the_process() {
+    let mut checker = Checker::start().await;
+    for name in NAMES {
+        checker.observe(name, Ok(100), Verdict::Healthy).await;
+    }
+    let cordon = |drain| Question::Cordon { target: "r2".to_owned(), reason: "a new disk".to_owned(), drain };
+    let Answer::Told(told) = checker.ask(cordon(false)).await else { panic!("refused") };
+    assert_eq!(told["verdict"], "draining");
+    assert_eq!(checker.agent("r2").await, "maint\n");
+    checker.ask(cordon(true)).await;
+    assert_eq!(checker.agent("r2").await, "drain up\n");
+    let unknown = checker.ask(Question::Uncordon { target: "r9".to_owned() }).await;
+    assert!(matches!(unknown, Answer::Failed { exit: 78, .. }), "{unknown:?}");
+    checker.tasks.shutdown().await;
+    let Checker { dir, .. } = checker;
+    let mut checker = Checker::start_in(dir).await;
+    checker.observe("r2", Ok(100), Verdict::Draining).await;
+    let Answer::Told(told) = checker.ask(Question::Uncordon { target: "r2".to_owned() }).await else {
+        panic!("refused")
+    };
+    assert_eq!(told["verdict"], "healthy");
+    assert_eq!(checker.agent("r2").await, "ready up 100%\n");
+    let incidents = checker.ask(Question::Incidents { subjects: vec!["r2".to_owned()] }).await;
+    let Answer::Told(told) = incidents else { panic!("refused") };
+    assert_eq!(told["measured"]["r2"]["7"]["failures"], 0, "a cordon is no failure");
+    assert!(told["incidents"].to_string().contains("a new disk"), "{told}");
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_page_lives_on_events() {
+    let mut checker = Checker::start().await;
+    let (status, head, body) = checker.http("GET /").await;
+    assert!(status == 200 && head.contains("content-security-policy: default-src 'none'"), "{head}");
+    assert!(!body.contains("http://www.w3.org/1999") && !body.contains("src="), "nothing from elsewhere");
+    let mut stream = TcpStream::connect(checker.http).await.unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    checker.observe("r1", Ok(100), Verdict::Healthy).await;
+    let mut text = String::new();
+    let seen = tokio::time::timeout(Duration::from_secs(10), async {
+        let mut bytes = [0; 4_096];
+        while !text.contains("\"verdict\":\"healthy\"") {
+            let read = stream.read(&mut bytes).await.unwrap();
+            text += &String::from_utf8_lossy(&bytes[..read]);
+        }
+    });
+    seen.await.unwrap();
+    assert!(text.contains("text/event-stream") && text.contains("data: {"), "{text}");
+    checker.tasks.shutdown().await;
+}

@@ -1,0 +1,10 @@
+{ clock_ms : Natural
+, errors_percent : Natural
+, forkAfterBlocks : Optional Natural
+, headAge_ms : Optional Natural
+, lagBlocks : Optional Natural
+, latency_ms : Natural
+, maxSilence_ms : Natural
+, mayHalt : Bool
+, peersMin : Natural
+}

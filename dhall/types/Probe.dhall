@@ -1,0 +1,1 @@
+< Beacon : Text | Daemon : Text | Feed : Text | Node : Text | Replica : Text >

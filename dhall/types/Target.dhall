@@ -1,0 +1,9 @@
+{ admin : Optional Text
+, ca : Optional Text
+, credential : Optional < Bearer : Text | Jwt : Text >
+, feed : Optional Text
+, name : Text
+, probe : < Beacon : Text | Daemon : Text | Feed : Text | Node : Text | Replica : Text >
+, serves : Optional Text
+, trusted : Bool
+}
