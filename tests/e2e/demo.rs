@@ -187,14 +187,18 @@ fn the_live_view_shows_a_growing_chain_until_interrupted() {
     let mut demo = demo("", &[]);
     let replica = demo.url("replica");
     demo.line("out", &["Ctrl-C stops"]);
-    wait::until("three lines of the view, with transactions", PATIENCE, || {
-        let text = demo.text("out");
-        let sent =
-            text.lines().filter_map(|line| line.split_once("transactions sent")?.1.trim().parse().ok());
-        let sent: BTreeSet<u64> = sent.collect();
-        if sent.len() >= 3 { Ok(()) } else { Err(text) }
-    })
-    .unwrap();
+    for count in ["transactions sent", ", accepted", ", mined"] {
+        wait::until(&format!("three lines of the view with more `{count}`"), PATIENCE, || {
+            let text = demo.text("out");
+            let shown = text.lines().filter_map(|line| {
+                let words = line.split_once(count)?.1;
+                words.split(',').next()?.trim().parse().ok()
+            });
+            let shown: BTreeSet<u64> = shown.collect();
+            if shown.len() >= 3 { Ok(()) } else { Err(text) }
+        })
+        .unwrap();
+    }
     let (code, out, err) = demo.interrupted();
     assert_eq!(code, Some(0), "{err}");
     assert!(closed(&replica) && !out.contains('≠') && out.contains("requests served"), "{out}");

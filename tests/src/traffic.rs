@@ -17,13 +17,33 @@ const CONTRACT: &str = "0x602380600b6000396000f3\
     6000358043556000524360206000a16001600054016000556000546000526020\
     6000f3";
 
+/// Fees where the node does not choose them: more than the developer chain ever asks for.
+const FEE: &str = "0x174876e800";
+const TIP: &str = "0x1";
+
 /// Between two bursts.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// Code of a replica that takes no transactions at the moment, such as before its first look at who delivers them.
+const NOT_TAKEN: i64 = -32_094;
+
+/// Sends a transaction until the replica takes or refuses it.
+fn taken(door: &Client, raw: &Value) -> Outcome<Value> {
+    let answer = wait::until("the replica to take a transaction", Duration::from_secs(60), || {
+        let answer = door.respond("eth_sendRawTransaction", raw).map_err(|failure| failure.to_string())?;
+        let code = answer.pointer("/error/code").and_then(Value::as_i64);
+        if code == Some(NOT_TAKEN) { Err(answer.to_string()) } else { Ok(answer) }
+    })?;
+    let hash = answer.get("result").cloned();
+    hash.ok_or_else(|| Failure::new(format!("eth_sendRawTransaction: {answer}")))
+}
 
 /// Sends transactions.
 #[derive(Debug)]
 pub struct Traffic {
     node: Client,
+    /// Where transactions are sent that the node has signed; `None` leaves both to the node.
+    door: Option<Client>,
     from: String,
     contract: String,
     /// Chosen here: geth's own choice races with its pool at every new block.
@@ -37,12 +57,24 @@ impl Traffic {
     /// # Errors
     /// The node has no unlocked account, or refuses the deployment.
     pub fn open(node: &Client) -> Outcome<Self> {
+        Self::new(node, None)
+    }
+
+    /// The same with transactions that the node only signs, and `door` takes.
+    ///
+    /// # Errors
+    /// The node has no unlocked account, or the deployment is refused.
+    pub fn through(node: &Client, door: &Client) -> Outcome<Self> {
+        Self::new(node, Some(door.clone()))
+    }
+
+    fn new(node: &Client, door: Option<Client>) -> Outcome<Self> {
         let accounts = node.call("eth_accounts", &json!([]))?;
         let from = accounts.get(0).and_then(Value::as_str);
         let from =
             from.ok_or_else(|| Failure::new("the developer chain has no account of its own"))?.to_owned();
         let nonce = node.quantity("eth_getTransactionCount", &json!([from, "pending"]))?;
-        let mut traffic = Self { node: node.clone(), from, contract: String::new(), nonce, sent: 0 };
+        let mut traffic = Self { node: node.clone(), door, from, contract: String::new(), nonce, sent: 0 };
         let deployment = traffic.deploy()?;
         traffic.contract = traffic.mined(&deployment)?;
         Ok(traffic)
@@ -133,7 +165,9 @@ impl Traffic {
             let nonce = |block| self.node.quantity("eth_getTransactionCount", &json!([self.from, block]));
             let (mined, known) = (nonce("latest"), nonce("pending"));
             let (mined, known) = (mined.map_err(|e| e.to_string())?, known.map_err(|e| e.to_string())?);
-            if mined == known { Ok(()) } else { Err(format!("{mined} of {known} mined")) }
+            // Those that go through a door reach the node later.
+            let sent = self.nonce.max(known);
+            if mined == sent { Ok(()) } else { Err(format!("{mined} of {sent} mined")) }
         })
     }
 
@@ -146,10 +180,27 @@ impl Traffic {
         if let Some(fields) = transaction.as_object_mut() {
             fields.insert("nonce".to_owned(), format!("0x{:x}", self.nonce).into());
         }
-        let hash = self.node.call("eth_sendTransaction", &json!([transaction]))?;
+        let hash = match &self.door {
+            Some(door) => {
+                let raw = self.signed(transaction)?;
+                taken(door, &json!([raw]))?
+            }
+            None => self.node.call("eth_sendTransaction", &json!([transaction]))?,
+        };
         self.nonce += 1;
         self.sent += 1;
         Ok(hash.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The transaction with all that a signature covers, signed by the node.
+    fn signed(&self, mut transaction: Value) -> Outcome<Value> {
+        if let Some(fields) = transaction.as_object_mut() {
+            for (name, value) in [("gas", "0x30d40"), ("maxFeePerGas", FEE), ("maxPriorityFeePerGas", TIP)] {
+                fields.entry(name).or_insert_with(|| value.into());
+            }
+        }
+        let mut signed = self.node.call("eth_signTransaction", &json!([transaction]))?;
+        Ok(signed.get_mut("raw").map_or(Value::Null, Value::take))
     }
 
     /// Waits for a deployment's receipt and returns the new contract's address.

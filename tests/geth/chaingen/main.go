@@ -2,7 +2,7 @@
 //
 // The same flags give the same bytes. It writes genesis.json, chain.rlp and headfcu.json, the names that a chain
 // directory has everywhere in this repository; a stock geth imports it. Blocks that are to be fed instead, as a consensus
-// client does, go to payloads.jsonl.
+// client does, go to payloads.jsonl; transactions that nodes take on top of the chain, to signed.txt.
 package main
 
 import (
@@ -28,23 +28,29 @@ func main() {
 		varied = flag.Bool("varied", false, "more kinds of contracts, for comparing answers")
 		fed    = flag.Int("fed", 0, "so many more blocks, to be fed over the engine API")
 		rows   = flag.Int("rows", 0, "accounts and slots of the genesis, besides those of the chain; large.json counts them")
+		signed = flag.Int("signed", 0, "so many transactions of accounts beside the chain's own")
 		seed   = flag.Int64("seed", 1, "chooses accounts, amounts and slots")
 	)
 	flag.Parse()
-	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || *fed < 0 || *rows < 0 || (*fed > 0 && *blocks < bpo2) || flag.NArg() > 0 {
+	if *out == "" || *blocks < 1 || *txs < 0 || *txs > 500 || *fed < 0 || *rows < 0 || *signed < 0 || (*fed > 0 && *blocks < bpo2) || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(64)
 	}
-	if err := run(*out, *blocks, *fed, *txs, *rows, *seed, *varied); err != nil {
+	if err := run(*out, *blocks, *fed, *txs, *rows, *signed, *seed, *varied); err != nil {
 		log.Fatal("chaingen: ", err)
 	}
 }
 
-func run(out string, count, fed, txs, rows int, seed int64, varied bool) error {
+func run(out string, count, fed, txs, rows, signed int, seed int64, varied bool) error {
 	maker := newMaker(txs, seed)
 	maker.varied = varied
 	genesis, state := maker.genesis(), spread(rows)
 	state.fill(genesis.Alloc)
+	keys, err := signers(min(signed, senders), seed)
+	if err != nil {
+		return err
+	}
+	endow(genesis, keys)
 	engine := beacon.New(ethash.NewFaker())
 	_, blocks, _ := core.GenerateChainWithGenesis(genesis, engine, count+fed, maker.block)
 	genesis.Config.TerminalTotalDifficulty = workOf(genesis, blocks)
@@ -54,6 +60,11 @@ func run(out string, count, fed, txs, rows int, seed int64, varied bool) error {
 	blocks, later := blocks[:count], blocks[count:]
 	if fed > 0 {
 		if err := writePayloads(filepath.Join(out, "payloads.jsonl"), later); err != nil {
+			return err
+		}
+	}
+	if signed > 0 {
+		if err := writeSigned(filepath.Join(out, "signed.txt"), signed, keys); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	chainID  = 7001
 	accounts = 8
+	senders  = 1000
 	gwei     = params.GWei
 
 	berlin, london, merge           = 16, 18, 24

@@ -4,18 +4,15 @@
 //! [`crate::replay`].
 
 mod view;
+mod way;
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::atomic::Ordering, thread, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     compare::{self, Comparison, same_block},
+    daemon::Daemon,
     failure::{Doing, Failure, Outcome},
     install,
     interrupt::Interrupt,
@@ -26,6 +23,7 @@ use crate::{
     wait,
 };
 use view::Meter;
+use way::Counts;
 
 /// Bursts of transactions, a block each, that `--once` sends before it compares.
 const BURSTS: u32 = 12;
@@ -62,6 +60,8 @@ struct Demo<'a> {
     net: Net,
     master: Client,
     replica: Client,
+    /// Where transactions are sent: a developer chain has an account for them.
+    emitter: Option<Daemon>,
 }
 
 /// Runs it to its end and says whether all was well.
@@ -75,6 +75,9 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
         let verdict = demo.look(&stop)?;
         wait::give_up_on(None);
         eprintln!("stopping …");
+        if let Some(emitter) = &mut demo.emitter {
+            emitter.stop()?;
+        }
         demo.net.stop()?;
         Ok(verdict)
     });
@@ -107,9 +110,14 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
         net.node().engine()?.announce(&dir.join("headfcu.json"))?;
     }
     eprintln!("starting tap and replica …");
+    let sends = chain == Chain::Developer;
+    if sends {
+        net.take_transactions()?;
+    }
     net.start()?;
+    let emitter = sends.then(|| way::start(&net)).transpose()?;
     let (master, replica) = (net.master(), net.replica(0)?);
-    Ok(Demo { arguments, chain, net, master, replica })
+    Ok(Demo { arguments, chain, net, master, replica, emitter })
 }
 
 impl Arguments {
@@ -179,7 +187,7 @@ impl Demo<'_> {
     /// Lets something happen, and compares everything: whether all agreed, and a summary.
     fn once(&mut self) -> Outcome<(bool, String)> {
         if self.chain == Chain::Developer {
-            let mut traffic = Traffic::open(&self.master)?;
+            let mut traffic = Traffic::through(&self.master, &self.replica)?;
             for _ in 0..BURSTS {
                 let head = self.master.block_number()?;
                 traffic.burst()?;
@@ -247,14 +255,17 @@ impl Demo<'_> {
             self.side_by_side(head)?;
         }
         println!("Ctrl-C stops");
-        let (meter, sent) = (Meter::default(), AtomicU64::new(0));
+        let (meter, counts, mut emitter) = (Meter::default(), Counts::default(), self.emitter.take());
         thread::scope(|scope| {
             scope.spawn(|| meter.watch(&self.master, &self.replica, stop));
             scope.spawn(|| meter.load(&self.replica, stop));
+            if let Some(emitter) = &mut emitter {
+                scope.spawn(|| counts.watch(emitter, stop));
+            }
             let shown = match (&self.chain, self.net.replay()) {
                 (Chain::Developer, _) => {
-                    let traffic = scope.spawn(|| send(&self.master, &sent, stop));
-                    let shown = view::show(&meter, Some(&sent), || stop.raised());
+                    let traffic = scope.spawn(|| send(&self.master, &self.replica, &counts, stop));
+                    let shown = view::show(&meter, Some(&counts), || stop.raised());
                     let traffic = traffic.join().map_err(|_| Failure::new("the traffic panicked"))?;
                     shown.and(traffic)
                 }
@@ -269,6 +280,7 @@ impl Demo<'_> {
             stop.raise();
             shown
         })?;
+        self.emitter = emitter;
         if let (Some(half), Some(most)) = (meter.quantile_ms(0.5), meter.quantile_ms(0.99)) {
             println!("lag p50 {half:.0} ms, p99 {most:.0} ms");
         }
@@ -289,9 +301,9 @@ impl Demo<'_> {
     }
 }
 
-fn send(master: &Client, sent: &AtomicU64, stop: &Interrupt) -> Outcome<()> {
-    let outcome = Traffic::open(master)
-        .and_then(|mut traffic| traffic.run(stop, |total| sent.store(total, Ordering::Relaxed)));
+fn send(master: &Client, replica: &Client, counts: &Counts, stop: &Interrupt) -> Outcome<()> {
+    let outcome = Traffic::through(master, replica)
+        .and_then(|mut traffic| traffic.run(stop, |total| counts.sent.store(total, Ordering::Relaxed)));
     // Without transactions the view would only look frozen.
     if outcome.is_err() {
         stop.raise();

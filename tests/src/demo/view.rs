@@ -12,6 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::way::Counts;
 use crate::{failure::Outcome, interrupt::Interrupt, rpc::Client};
 
 /// Between two looks at a head: the resolution of the lag.
@@ -109,12 +110,12 @@ impl Meter {
 
     /// One line about now.
     #[must_use]
-    pub(super) fn line(&self, sent: Option<u64>) -> String {
+    pub(super) fn line(&self, counts: Option<&Counts>) -> String {
         let last = self.lags_ms.lock().unwrap_or_else(PoisonError::into_inner).last().copied();
         let lag = last.map_or_else(|| "-".to_owned(), |lag| format!("{lag:.0} ms"));
-        let sent = sent.map_or_else(String::new, |sent| format!("   transactions sent {sent:>6}"));
+        let counts = counts.map_or_else(String::new, Counts::line);
         format!(
-            "master head {:>6}   replica head {:>6}   lag {lag:>7}   requests served {:>7}{sent}",
+            "master head {:>6}   replica head {:>6}   lag {lag:>7}   requests served {:>7}{counts}",
             self.master.load(Ordering::Relaxed),
             self.replica.load(Ordering::Relaxed),
             self.served.load(Ordering::Relaxed),
@@ -122,19 +123,18 @@ impl Meter {
     }
 }
 
-/// Prints a line a second until `done`, in place on a terminal. `sent` is the count of transactions, if any are sent.
+/// Prints a line a second until `done`, in place on a terminal. `counts` are those of transactions, if any are sent.
 ///
 /// # Errors
 /// The terminal is gone.
-pub(super) fn show(meter: &Meter, sent: Option<&AtomicU64>, done: impl Fn() -> bool) -> Outcome<()> {
+pub(super) fn show(meter: &Meter, counts: Option<&Counts>, done: impl Fn() -> bool) -> Outcome<()> {
     let mut out = stdout();
     let (start, end) = if out.is_terminal() { ("\r", "") } else { ("", "\n") };
     let mut due = Instant::now();
     while !done() {
         if Instant::now() >= due {
             due += LINE;
-            let sent = sent.map(|sent| sent.load(Ordering::Relaxed));
-            write!(out, "{start}{}{end}", meter.line(sent))?;
+            write!(out, "{start}{}{end}", meter.line(counts))?;
             out.flush()?;
         }
         thread::sleep(Duration::from_millis(50));

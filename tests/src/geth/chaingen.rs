@@ -52,6 +52,17 @@ pub fn large(blocks: u32, transactions: u32, rows: u64) -> Outcome<PathBuf> {
     })
 }
 
+/// A chain of blocks to import, and transactions that nodes take on top of it in `signed.txt`, one on each line: the first
+/// of every account, then the second of every account, and so on.
+///
+/// # Errors
+/// As [`chain`].
+pub fn signed(blocks: u32, transactions: u32) -> Outcome<PathBuf> {
+    cached(&format!("{blocks}-signed-{transactions}"), |draft| {
+        generate(draft, blocks, 3, &["-signed", &transactions.to_string()])
+    })
+}
+
 fn cached(name: &str, write: impl FnOnce(&Path) -> Outcome<()>) -> Outcome<PathBuf> {
     let out = product::cache().join("chains").join(format!("{name}-{:016x}", generator()?));
     if out.join("headfcu.json").exists() {

@@ -148,7 +148,7 @@ impl Server {
     }
 
     /// Processor time of the process so far.
-    fn cpu_micros(&self) -> Outcome<f64> {
+    pub(super) fn cpu_micros(&self) -> Outcome<f64> {
         let path = format!("/proc/{}/stat", self.pid);
         let text = fs::read_to_string(&path).doing(|| format!("read {path}"))?;
         ticks(&text).map(|ticks| ticks * TICK_MICROS).ok_or_else(|| Failure::new(format!("{path}: {text}")))
@@ -156,7 +156,7 @@ impl Server {
 }
 
 /// Clients side by side, until all have what they want.
-fn clients(count: usize, client: &(impl Fn() -> Outcome<()> + Sync)) -> Outcome<()> {
+pub(super) fn clients(count: usize, client: &(impl Fn() -> Outcome<()> + Sync)) -> Outcome<()> {
     thread::scope(|scope| {
         let clients: Vec<_> = (0..count).map(|_| scope.spawn(client)).collect();
         clients

@@ -14,6 +14,7 @@ mod rpc;
 mod runs;
 mod setup;
 mod soak;
+mod transactions;
 
 use clap::ValueEnum;
 
@@ -85,6 +86,8 @@ enum What {
     Log,
     /// Cost of answers, over what they cost geth
     Rpc,
+    /// Transactions that a replica acknowledges, over geth's insertion of the same, and from the log to the first node
+    Transactions,
     /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
     Hostile,
     /// Head lag of a replica that is asked as fast as it answers; fails if what a daemon holds grows
@@ -141,6 +144,11 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 rpc::run(&arguments.product()?, &chain, &load, &stop)?;
             }
             What::Hostile => hostile::run(arguments.product()?, &arguments.row, &stop)?,
+            What::Transactions => {
+                let signed = u32::try_from(transactions::count()).unwrap_or(u32::MAX);
+                let chain = chaingen::signed(64, signed)?;
+                transactions::run(&arguments.product()?, &chain, &stop)?;
+            }
             What::Soak => {
                 is_fine &= soak::run(&arguments.product()?, arguments.minutes, arguments.seed, &stop)?;
             }
