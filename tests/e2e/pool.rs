@@ -194,7 +194,7 @@ fn lives(carrier: Carrier) {
     let dropped = drops.about("txhash", &old);
     assert_eq!((&dropped["reason"], &dropped["replacedBy"]), (&json!("replaced-txs"), &json!(new)));
 
-    let filled = world.send(1, Kind::Legacy, wish(gap));
+    let filled = world.send(1, Kind::Dynamic, wish(gap));
     world.agree("on what is executable without the gap");
     for [geth, replica] in &mut ears {
         same(geth, replica, &world.sent);

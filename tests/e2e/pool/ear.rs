@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maidenlane_tests::{rpc::Client, socket::Socket, wait};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::SOON;
 

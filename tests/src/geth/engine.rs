@@ -8,7 +8,7 @@ use std::{
 
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     failure::{Doing, Failure, Outcome},
@@ -47,6 +47,20 @@ impl Attributes {
 pub struct Payload(Value);
 
 impl Payload {
+    /// Versioned hashes of the blobs (EIP-4844), from the commitments to them.
+    fn versioned_hashes(&self) -> Vec<String> {
+        let commitments = self.0.pointer("/blobsBundle/commitments").and_then(Value::as_array);
+        let texts = commitments.into_iter().flatten().filter_map(Value::as_str);
+        let hash = |text: &str| {
+            let digits = text.as_bytes().get(2..).unwrap_or_default().chunks(2);
+            let bytes = digits.filter_map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+            let hash = Sha256::digest(bytes.collect::<Vec<u8>>());
+            let rest = hash.iter().skip(1).map(|byte| format!("{byte:02x}"));
+            format!("0x01{}", rest.collect::<String>())
+        };
+        texts.map(hash).collect()
+    }
+
     /// The block's hash.
     ///
     /// # Errors
@@ -195,7 +209,7 @@ impl Engine {
         let empty = json!([]);
         let block = payload.0.get("executionPayload").unwrap_or(&Value::Null);
         let requests = payload.0.get("executionRequests");
-        let mut params = vec![block.clone(), empty.clone(), json!(ZERO)];
+        let mut params = vec![block.clone(), json!(payload.versioned_hashes()), json!(ZERO)];
         let method = match requests {
             Some(requests) => {
                 params.push(if requests.is_null() { empty } else { requests.clone() });
