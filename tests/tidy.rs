@@ -100,13 +100,13 @@ const ABSENCES: &[Absence] = &[
         why: "the testkit is for tests alone",
     },
     Absence {
-        words: &["maidenlane-replica", "maidenlane-emitter", "maidenlane-cli"],
+        words: &["maidenlane-replica", "maidenlane-emitter", "maidenlane-relay", "maidenlane-cli"],
         within: &["daemons/tap/", "daemons/lib/"],
         except: &[],
         why: "daemons do not depend on each other, libraries on no daemon",
     },
     Absence {
-        words: &["maidenlane-tap", "maidenlane-emitter", "maidenlane-cli"],
+        words: &["maidenlane-tap", "maidenlane-emitter", "maidenlane-relay", "maidenlane-cli"],
         within: &["daemons/replica/", "daemons/lib/"],
         except: &[],
         why: "daemons do not depend on each other, libraries on no daemon",
@@ -115,6 +115,7 @@ const ABSENCES: &[Absence] = &[
         words: &[
             "maidenlane-tap",
             "maidenlane-replica",
+            "maidenlane-relay",
             "maidenlane-cli",
             "maidenlane-store",
             "maidenlane-replay",
@@ -122,6 +123,12 @@ const ABSENCES: &[Absence] = &[
         within: &["daemons/emitter/"],
         except: &["daemons/emitter/README.md"],
         why: "an emitter needs no database, and daemons do not depend on each other",
+    },
+    Absence {
+        words: &["maidenlane-tap", "maidenlane-replica", "maidenlane-emitter", "maidenlane-cli"],
+        within: &["daemons/relay/"],
+        except: &[],
+        why: "daemons do not depend on each other",
     },
     Absence {
         words: &["maidenlane-wire", "maidenlane-log", "alloy", "tokio", "revm", "rocksdb", "rdkafka"],

@@ -1,7 +1,7 @@
 //! Transactions as they stand in blocks, and their signers.
 
 use alloy::consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844};
-use alloy::primitives::{Address, keccak256};
+use alloy::primitives::{Address, B256, Signature, keccak256};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Message, SECP256K1};
 
@@ -23,14 +23,19 @@ pub fn signer(tx: &Transaction) -> Option<Address> {
 }
 
 fn recovered(tx: &Transaction) -> Option<Address> {
-    let signature = tx.signature();
+    recover(tx.signature_hash(), tx.signature())
+}
+
+/// Signer of a digest; `None` where the signature is invalid.
+#[must_use]
+pub fn recover(digest: B256, signature: &Signature) -> Option<Address> {
     let mut rs = [0; 64];
     let (r, s) = rs.split_at_mut(32);
     r.copy_from_slice(&signature.r().to_be_bytes::<32>());
     s.copy_from_slice(&signature.s().to_be_bytes::<32>());
     let parity = if signature.v() { RecoveryId::One } else { RecoveryId::Zero };
     let signature = RecoverableSignature::from_compact(&rs, parity).ok()?;
-    let key = SECP256K1.recover_ecdsa(Message::from_digest(tx.signature_hash().0), &signature).ok()?;
+    let key = SECP256K1.recover_ecdsa(Message::from_digest(digest.0), &signature).ok()?;
     let [_, point @ ..] = key.serialize_uncompressed();
     Some(Address::from_word(keccak256(point)))
 }

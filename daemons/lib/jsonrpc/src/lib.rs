@@ -11,7 +11,7 @@
 //! | [`dispatch`] | one body to one answer: calls, batches, limits; pure but for the calls themselves |
 //! | [`body`] | body of an answer, in pieces that are not copied |
 //! | `message` | one message: a call, a notification, or what is neither |
-//! | `list` | lists that clients send, as far as they are looked at |
+//! | [`list`] | lists that clients send, as far as they are looked at |
 //! | `min_block` | minimum block: how new a block a client wants, and the headers that say so |
 //! | [`in_flight`] | bytes of answers and notifications on their way, bounded over all connections |
 //! | [`limits`] | every size and time that a client can cause |
@@ -78,7 +78,7 @@ pub mod in_flight;
 pub mod ipc;
 mod jwt;
 pub mod limits;
-mod list;
+pub mod list;
 pub mod listener;
 pub mod listeners;
 mod message;

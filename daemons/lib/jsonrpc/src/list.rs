@@ -7,15 +7,18 @@ use std::fmt;
 
 /// A list that is well-formed JSON.
 #[derive(Debug, Default)]
-pub(crate) struct List<'a> {
+pub struct List<'a> {
     /// The first values, as many as are looked at.
-    pub(crate) values: Vec<&'a RawValue>,
+    pub values: Vec<&'a RawValue>,
     /// True if there are more.
-    pub(crate) is_longer: bool,
+    pub is_longer: bool,
 }
 
 /// Splits `text`, a list, into at most `most` values. The rest is only looked at as far as JSON has to be well-formed.
-pub(crate) fn split(text: &str, most: usize) -> Result<List<'_>, serde_json::Error> {
+///
+/// # Errors
+/// When it is not JSON, or no list.
+pub fn split(text: &str, most: usize) -> Result<List<'_>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
     let list = Most(most).deserialize(&mut json)?;
     json.end()?;
