@@ -175,7 +175,7 @@ impl Settings {
             partitions: None,
             entry_bytes: maidenlane_wire::transaction::ENTRY_MAX_BYTES,
             retention_min_age: self.retention,
-            retention_min_bytes: 0,
+            retention_min_bytes: TopicNeeds::NEVER_BY_SIZE,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::rebuild::{Histories, Rebuilt};
 use crate::sound::{Sound, Unsound, sound};
 use maidenlane_chain::{Address, B256};
 use maidenlane_feed::Scanner;
-use maidenlane_log::{Backend, Entry, GroupConsumer, Offset, Share};
+use maidenlane_log::{Backend, Entry, GroupConsumer, Offset, Share, partition_of};
 use maidenlane_service::{Health, Shutdown, clock, failpoint, with_causes};
 use maidenlane_wire::{DecodeError, Outcome, Refusal, Transaction};
 use std::collections::{BTreeMap, HashMap};
@@ -131,6 +131,7 @@ impl Intake {
     /// Joins, and reads until the shutdown or an error.
     fn member(&self, held: &mut Share, away: &mut Away) -> Result<(), Error> {
         let mut member = self.log.group(&self.topics.0, &self.group)?;
+        let partitions = self.log.partitions(&self.topics.0)?;
         self.tell(News::Joined);
         let mut committed = Instant::now();
         while !self.shutdown.is_triggered() {
@@ -159,7 +160,7 @@ impl Intake {
             }
             for (partition, entry) in &entries {
                 if held.partitions.contains(partition) {
-                    self.hand_on(*partition, entry)?;
+                    self.hand_on(*partition, partitions, entry)?;
                 }
             }
         }
@@ -167,8 +168,19 @@ impl Intake {
         Ok(())
     }
 
-    fn hand_on(&self, partition: u32, entry: &Entry) -> Result<(), Error> {
+    fn hand_on(&self, partition: u32, partitions: u32, entry: &Entry) -> Result<(), Error> {
         let at = (partition, entry.offset.0);
+        // Whoever holds the partition of the key looks for its history there, and would not find this one.
+        let own = entry.key.as_deref().map(|key| partition_of(key, partitions));
+        if own.is_some_and(|own| own != partition) {
+            tracing::warn!(
+                partition,
+                offset = at.1,
+                "passed over: the entry's key belongs to another partition, by murmur2"
+            );
+            self.tell(News::Foreign { at });
+            return Ok(());
+        }
         self.tell(match sound(entry, self.chain_id) {
             Ok((tx, taken_ms)) => News::Came { at, tx, taken_ms },
             Err(Unsound::Refused { hash, sender, reason }) => News::Unfit { at, of: (hash, sender), reason },

@@ -215,7 +215,7 @@ impl Flight {
                 }
                 // Of the node, not of the transaction: after a while those that did answer count.
                 (Some((class, _)), _) if is_late && !class.may_pass() => {}
-                (None, Standing::Unproven) if is_late => {}
+                (None, _) if is_late => {}
                 _ => return None,
             }
         }

@@ -6,6 +6,7 @@ use crate::verdict::{self, Class};
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_jsonrpc::client::{self, Failure, LinkError, Remote};
 use maidenlane_service::with_causes;
+use maidenlane_wire::outcome::REASON_MAX_BYTES;
 use serde_json::Value;
 
 /// Connection to one node.
@@ -76,9 +77,60 @@ fn classed(error: &LinkError) -> (Class, Option<String>) {
                 Some(data) if !error.message.contains(&data) => format!("{}: {data}", error.message),
                 _ => error.message.to_string(),
             };
-            (verdict::of_error(error.code, &text), Some(text))
+            (verdict::of_error(error.code, &text), Some(words(&text)))
         }
         Failure::Status(status) => (verdict::of_status(*status), Some(format!("HTTP status {status}"))),
-        other => (Class::Unanswered, Some(with_causes(other))),
+        other => (Class::Unanswered, Some(words(&with_causes(other)))),
+    }
+}
+
+/// Digits of a hash, and of no transaction.
+const DIGITS_MAX: usize = 64;
+
+/// A node's words, as far as they are kept and logged: not more than an outcome has room for, and without the transaction
+/// itself, which some nodes repeat.
+fn words(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("0x").filter(|_| kept.len() < REASON_MAX_BYTES) {
+        let digits = behind.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let (number, after) = behind.split_at(digits);
+        kept.push_str(before);
+        match digits > DIGITS_MAX {
+            true => kept.push_str(&format!("({} bytes)", digits / 2)),
+            false => {
+                kept.push_str("0x");
+                kept.push_str(number);
+            }
+        }
+        rest = after;
+    }
+    kept.push_str(rest.get(..rest.floor_char_boundary(REASON_MAX_BYTES)).unwrap_or_default());
+    kept.truncate(kept.floor_char_boundary(REASON_MAX_BYTES));
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+    use maidenlane_wire::outcome::REASON_MAX_BYTES;
+
+    #[test]
+    fn a_nodes_words_are_kept_without_the_transaction_and_not_without_end() {
+        let hash = format!("0x{}", "ab".repeat(32));
+        let said = format!("strange thing about 0x02f8{} ({hash}), code 0x", "6d".repeat(300));
+        assert_eq!(words(&said), format!("strange thing about (302 bytes) ({hash}), code 0x"));
+        assert_eq!(
+            words("nonce too low: next nonce 5, tx nonce 3"),
+            "nonce too low: next nonce 5, tx nonce 3"
+        );
+        for part in ["ä", "0x1", "x", "0x"] {
+            let long = words(&part.repeat(3 << 20));
+            assert!(
+                long.len() <= REASON_MAX_BYTES && long.len() > REASON_MAX_BYTES - 4,
+                "{part}: {}",
+                long.len()
+            );
+        }
     }
 }

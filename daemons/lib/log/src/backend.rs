@@ -55,13 +55,25 @@ pub struct TopicNeeds {
     pub entry_bytes: usize,
     /// Time that entries must be kept at least: the snapshot interval and a margin.
     pub retention_min_age: Duration,
-    /// Bytes of a partition that a retention by size must keep at least; 0 = do not judge it.
+    /// Bytes of a partition that a retention by size must keep at least; 0 = do not judge it,
+    /// [`Self::NEVER_BY_SIZE`] = there may be none.
     pub retention_min_bytes: u64,
 }
 
 impl TopicNeeds {
+    /// For `retention_min_bytes`: of a topic whose entries are work to be done, none may go before its time.
+    pub const NEVER_BY_SIZE: u64 = u64::MAX;
+
     /// Minimum age of a feed's entries. Kept shorter, replicas restored from last night's snapshot would find a gap.
     const FEED_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Words for the bytes that must be kept.
+    pub(crate) fn wanted_bytes(&self) -> String {
+        match self.retention_min_bytes {
+            Self::NEVER_BY_SIZE => "no such bound may be set: what nobody has read would be lost".to_owned(),
+            bytes => format!("{bytes} are needed"),
+        }
+    }
 
     /// Needs of a feed, whether it is written or read: one order, and room for its longest entry.
     #[must_use]

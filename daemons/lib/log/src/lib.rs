@@ -12,6 +12,7 @@ mod watch;
 use std::time::Duration;
 
 pub use backend::{Backend, TopicNeeds, TopicOptions};
+pub use segment::partition_of;
 pub use watch::Watch;
 
 /// Position of an entry in its topic partition. Grows; gaps are allowed (Kafka has them).

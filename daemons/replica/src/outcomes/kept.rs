@@ -33,7 +33,7 @@ pub(super) const fn needs(settings: &Settings) -> TopicNeeds {
         partitions: None,
         entry_bytes: maidenlane_wire::transaction::ENTRY_MAX_BYTES,
         retention_min_age: settings.keep,
-        retention_min_bytes: 0,
+        retention_min_bytes: TopicNeeds::NEVER_BY_SIZE,
     }
 }
 

@@ -23,7 +23,7 @@ pub const fn needs(settings: &Settings) -> TopicNeeds {
         partitions: None,
         entry_bytes: maidenlane_wire::transaction::ENTRY_MAX_BYTES,
         retention_min_age: settings.retention,
-        retention_min_bytes: 0,
+        retention_min_bytes: TopicNeeds::NEVER_BY_SIZE,
     }
 }
 

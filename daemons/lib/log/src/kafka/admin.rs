@@ -221,8 +221,8 @@ fn hazards(
     if let Some((has, need)) = too_low("retention.ms", needs.retention_min_age.as_millis()) {
         found.push(format!("{topic} has retention.ms {has}, {need} are needed"));
     }
-    if let Some((has, need)) = too_low("retention.bytes", u128::from(needs.retention_min_bytes)) {
-        found.push(format!("{topic} has retention.bytes {has}, {need} are needed"));
+    if let Some((has, _)) = too_low("retention.bytes", u128::from(needs.retention_min_bytes)) {
+        found.push(format!("{topic} has retention.bytes {has}, {}", needs.wanted_bytes()));
     }
     if let Some((has, need)) = too_low("max.message.bytes", batch_bytes(needs.entry_bytes) as u128) {
         found.push(format!("{topic} has max.message.bytes {has}, {need} are needed"));

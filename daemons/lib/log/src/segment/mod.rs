@@ -32,7 +32,7 @@ pub use consumer::Consumer;
 pub use group::Group;
 pub use inspect::{PartitionInfo, SegmentInfo, cut, end, inspect, partitions, topics, verify};
 pub use producer::Producer;
-pub use topic::{check, create, shorten};
+pub use topic::{check, create, partition_of, shorten};
 pub use turns::Turns;
 pub use unconsumed::unconsumed;
 

@@ -58,7 +58,7 @@ impl Topic {
 
     /// The partition of `key`, chosen as Kafka's Java clients do.
     pub(super) fn partition_of(&self, key: Option<&[u8]>) -> u32 {
-        key.map_or(0, |key| (murmur2(key) & 0x7fff_ffff) % self.settings.partitions.max(1))
+        key.map_or(0, |key| partition_of(key, self.settings.partitions))
     }
 }
 
@@ -136,7 +136,7 @@ pub fn check(options: &Options, topic: &str, needs: &TopicNeeds) -> Result<Vec<S
         hazards.push(format!("{topic} deletes entries after {has} s, {need} s are needed"));
     }
     if let Some(has) = has.retention_max_bytes.filter(|bytes| *bytes < needs.retention_min_bytes) {
-        hazards.push(format!("{topic} keeps {has} bytes, {} are needed", needs.retention_min_bytes));
+        hazards.push(format!("{topic} keeps {has} bytes, {}", needs.wanted_bytes()));
     }
     Ok(hazards)
 }
@@ -203,6 +203,12 @@ fn parse(text: &str) -> Result<TopicOptions, String> {
         retention_max_age: field("retention_max_age_ms")?.map(Duration::from_millis),
         ..TopicOptions::default()
     })
+}
+
+/// Partition of a key among so many, chosen as Kafka's Java clients do, by both backends.
+#[must_use]
+pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
+    (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 
 /// Hash of keys as in Kafka.
