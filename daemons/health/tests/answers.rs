@@ -90,7 +90,7 @@ impl Checker {
         tasks.spawn(async {
             maidenlane_health::serve_http(pages, router(source), Allow::default(), Shutdown::new())
                 .await
-                .unwrap()
+                .unwrap();
         });
         let desk = Desk { view: view.clone(), record, commands };
         tasks.spawn(async { hub.run(observed, obeyed, shutdown).await.unwrap() });

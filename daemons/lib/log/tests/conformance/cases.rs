@@ -12,7 +12,7 @@ use super::{SOON, broker::Broker};
 
 type Case = fn(&Backend, &str);
 
-pub(crate) const ALL: [(&str, Case); 15] = [
+pub(crate) const ALL: [(&str, Case); 16] = [
     ("append-and-read", append_and_read),
     ("seek", seek),
     ("outside", outside),
