@@ -429,7 +429,7 @@ fn availability_is_computed_and_a_checker_that_is_away_is_named() {
         "",
         Err((78, &["/nowhere/control.sock", "systemctl"])),
     );
-    check("health watch", "", Err((78, &["--config"])));
+    check("health watch", "", Err((78, &["required arguments"])));
 }
 
 #[test]

@@ -48,7 +48,6 @@ fn a_file_with_another_byte() {
         // Nobody finds it there, and so the next snapshot brings it again.
         assert!(!object.exists());
         let again = world.replica.snapshot(&world.repository).unwrap();
-        assert!(again.manifest.files.iter().any(|file| object.ends_with(file.sha256.to_string())) == table);
         if table {
             world.verify(&again.id).unwrap();
         }

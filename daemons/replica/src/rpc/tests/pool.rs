@@ -53,7 +53,7 @@ fn a_published_pool_is_told_to_the_letter() {
     let inspected = ask(&rpc, "txpool_inspect", json!([]));
     assert_eq!(
         inspected["result"]["pending"][&sender]["0"],
-        "0xaa00000000000000000000000000000000000000: 10 wei + 25000 gas × 27398040 wei"
+        "0xaa00000000000000000000000000000000000000: 10 wei + 25000 gas × 27399064 wei"
     );
     let text = inspected["result"]["pending"][&sender]["1"].as_str().unwrap();
     assert!(text.starts_with("contract creation: 42 wei + 60000 gas × "), "{text}");
