@@ -13,7 +13,8 @@ use std::{
 };
 
 use super::{
-    load::{Server, address_of, clients},
+    load::{Server, clients},
+    rpc::pair::servers,
     runs::quantile,
 };
 use crate::{
@@ -67,9 +68,7 @@ pub(super) fn run(product: &Product, chain: &Path, stop: &Interrupt) -> Outcome<
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     net.start()?;
     net.caught_up(0)?;
-    let replica = Server::replica(&mut net)?;
-    let geth = net.node().process().ok_or_else(|| Failure::new("geth is gone"))?.id();
-    let geth = Server { address: address_of(net.master().url()), pid: geth };
+    let (geth, replica) = servers(&mut net)?;
     let mut rates = Vec::new();
     for (name, server) in [("geth", &geth), ("replica", &replica)] {
         send(server, warm, None)?;

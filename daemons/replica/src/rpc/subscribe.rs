@@ -58,7 +58,9 @@ pub(crate) fn open(
                 None => Kind::Silence,
             }
         }
-        ("eth", "rejectedTransactions") => return notices(shared, view, params, notices::Kind::Rejected),
+        ("eth", "rejectedTransactions") => {
+            return notices(shared, view, wanted(params)?.as_deref(), notices::Kind::Rejected);
+        }
         ("eth", "droppedTransactions") => return dropped(shared, view, params),
         ("eth", "logs") => {
             let mut args = Args::parse(params, 2)?;
@@ -99,7 +101,7 @@ fn dropped(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Re
         (Some(_), Some("own")) if owner.known_as().is_none() => {
             Ok(maidenlane::outcomes(shared)?.notices().add(notices::Kind::Dropped, Scope::All))
         }
-        _ => notices(shared, view, params, notices::Kind::Dropped),
+        (_, wanted) => notices(shared, view, wanted, notices::Kind::Dropped),
     }
 }
 
@@ -107,10 +109,10 @@ fn dropped(shared: &Shared, view: &RequestView, params: Option<&RawValue>) -> Re
 fn notices(
     shared: &Shared,
     view: &RequestView,
-    params: Option<&RawValue>,
+    wanted: Option<&str>,
     kind: notices::Kind,
 ) -> Result<Events, Error> {
-    let scope = scope(wanted(params)?.as_deref(), view.owner())?;
+    let scope = scope(wanted, view.owner())?;
     Ok(maidenlane::outcomes(shared)?.notices().add(kind, scope))
 }
 

@@ -3,7 +3,7 @@
 //! The load generator shares the machine, so of all figures the processor time of the server's process counts.
 
 pub(super) mod cold;
-mod pair;
+pub(super) mod pair;
 pub(super) mod requests;
 
 use std::{

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// geth and the first replica of a network.
-pub(super) fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
+pub(in crate::measure) fn servers(net: &mut Net) -> Outcome<(Server, Server)> {
     let geth = Server {
         address: address_of(net.master().url()),
         pid: net.node().process().ok_or_else(|| Failure::new("geth is not running"))?.id(),
