@@ -7,7 +7,7 @@
 use crate::away::{Away, TRY_AGAIN};
 use crate::error::Error;
 use crate::failpoints;
-use maidenlane_log::{Append, Backend, LogProducer};
+use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
 use maidenlane_service::{Health, Shutdown, failpoint};
 use maidenlane_wire::Outcome;
 use tokio::sync::mpsc::Receiver;
@@ -18,12 +18,10 @@ const BATCH_MAX: usize = 2_000;
 
 /// Appender of outcomes.
 pub struct Journal {
-    log: Backend,
-    topic: String,
+    producer: Reopening,
     outcomes: Receiver<Vec<Outcome>>,
     /// Number of durable outcomes.
     durable: watch::Sender<u64>,
-    producer: Option<Box<dyn LogProducer>>,
     health: Health,
     shutdown: Shutdown,
 }
@@ -38,7 +36,7 @@ impl Journal {
         health: Health,
         shutdown: Shutdown,
     ) -> Self {
-        Self { log, topic, outcomes, durable, producer: None, health, shutdown }
+        Self { producer: Reopening::new(log, topic), outcomes, durable, health, shutdown }
     }
 
     /// Appends until the last sender is gone, with what came before that.
@@ -72,8 +70,8 @@ impl Journal {
             .collect();
         let mut away = Away::default();
         loop {
-            let error = match self.append(&entries) {
-                Ok(()) => return Ok(true),
+            let error = match self.producer.append(&entries) {
+                Ok(_) => return Ok(true),
                 Err(error) if may_pass(&error) => error,
                 Err(error) => return Err(error.into()),
             };
@@ -86,16 +84,6 @@ impl Journal {
             self.health.progress();
             std::thread::sleep(TRY_AGAIN);
         }
-    }
-
-    fn append(&mut self, entries: &[Append<'_>]) -> Result<(), maidenlane_log::Error> {
-        let mut producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => self.log.producer(&self.topic)?,
-        };
-        producer.append(entries)?;
-        self.producer = Some(producer);
-        Ok(())
     }
 }
 

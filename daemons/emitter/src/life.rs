@@ -21,7 +21,7 @@ use crate::sound::Sound;
 use crate::turn::{Action, Standing, Turn};
 use crate::verdict::Class;
 use maidenlane_chain::{B256, BlockRef};
-use maidenlane_wire::{Fate, Outcome, outcome::REASON_MAX_BYTES};
+use maidenlane_wire::{Fate, Outcome, outcome::short_reason};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -349,7 +349,7 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// The same fate with a reason that readers take.
 fn shortened(mut fate: Fate) -> Fate {
-    let cut = |text: &mut String| text.truncate(text.floor_char_boundary(REASON_MAX_BYTES));
+    let cut = |text: &mut String| *text = short_reason(std::mem::take(text));
     match &mut fate {
         Fate::Sent { reason: Some(reason), .. } | Fate::Rejected { reason, .. } => cut(reason),
         _ => {}

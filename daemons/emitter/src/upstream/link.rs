@@ -6,7 +6,7 @@ use crate::verdict::{self, Class};
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_jsonrpc::client::{self, Failure, LinkError, Remote};
 use maidenlane_service::with_causes;
-use maidenlane_wire::outcome::REASON_MAX_BYTES;
+use maidenlane_wire::outcome::{REASON_MAX_BYTES, short_reason};
 use serde_json::Value;
 
 /// Connection to one node.
@@ -106,8 +106,7 @@ fn words(text: &str) -> String {
         rest = after;
     }
     kept.push_str(rest.get(..rest.floor_char_boundary(REASON_MAX_BYTES)).unwrap_or_default());
-    kept.truncate(kept.floor_char_boundary(REASON_MAX_BYTES));
-    kept
+    short_reason(kept)
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 
 mod backend;
 pub mod kafka;
+mod reopening;
 pub mod segment;
 mod watch;
 
 use std::time::Duration;
 
 pub use backend::{Backend, TopicNeeds, TopicOptions};
+pub use reopening::Reopening;
 pub use segment::partition_of;
 pub use watch::Watch;
 
@@ -213,7 +215,9 @@ pub trait GroupConsumer: Send {
     /// member holds. Empty while it holds none. `(partition, entry)`.
     ///
     /// # Errors
-    /// As [`LogConsumer::read`].
+    /// As [`LogConsumer::read`]. [`Error::RetentionGap`] is told once for each partition: its committed position then is
+    /// that of the oldest retained entry, with which a member that joins anew goes on. What is gone cannot be read later
+    /// either, and whoever ends over it must not end at each start.
     fn read(&mut self, max_bytes: usize, wait: Duration) -> Result<Vec<(u32, Entry)>, Error>;
 
     /// The member's share as of its last [`GroupConsumer::read`]; empty while it holds nothing.

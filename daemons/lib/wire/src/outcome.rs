@@ -17,6 +17,13 @@ use serde_json::{Value, json};
 /// Length of the longest reason: what is longer is cut by whoever writes it.
 pub const REASON_MAX_BYTES: usize = 1_024;
 
+/// The reason, cut to what an entry may hold.
+#[must_use]
+pub fn short_reason(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON_MAX_BYTES));
+    reason
+}
+
 /// A change of a transaction's fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {

@@ -12,11 +12,11 @@ use alloy::primitives::Bytes;
 use maidenlane_chain::transaction::signer;
 use maidenlane_ethjson::raw;
 use maidenlane_jsonrpc::Owner;
-use maidenlane_log::{Append, Backend, LogProducer};
+use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
 use maidenlane_service::clock::now_ms;
 use maidenlane_service::{Shutdown, with_causes};
 use maidenlane_wire::Refusal;
-use maidenlane_wire::outcome::REASON_MAX_BYTES;
+use maidenlane_wire::outcome::short_reason;
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,8 +99,8 @@ impl Refusals {
     pub(super) fn new(log: Backend, topic: String) -> (Self, Teller) {
         let (queue, refusals) = sync_channel(QUEUE_MAX);
         let shares = Arc::<Mutex<Shares>>::default();
-        let teller =
-            Teller { log, topic, refusals, shares: Arc::clone(&shares), producer: None, away: false };
+        let producer = Reopening::new(log, topic);
+        let teller = Teller { producer, refusals, shares: Arc::clone(&shares), away: false };
         (Self { queue, shares }, teller)
     }
 
@@ -123,11 +123,9 @@ impl Refusals {
 
 /// Appender of refusals.
 pub(super) struct Teller {
-    log: Backend,
-    topic: String,
+    producer: Reopening,
     refusals: Receiver<(Refused, u64)>,
     shares: Arc<Mutex<Shares>>,
-    producer: Option<Box<dyn LogProducer>>,
     /// True while the log takes nothing.
     away: bool,
 }
@@ -158,11 +156,11 @@ impl Teller {
         if entries.is_empty() {
             return;
         }
-        match self.append(&entries) {
-            Ok(()) => self.away = false,
+        match self.producer.append(&entries) {
+            Ok(_) => self.away = false,
             Err(error) => {
                 if !std::mem::replace(&mut self.away, true) {
-                    let topic = &self.topic;
+                    let topic = self.producer.topic();
                     tracing::warn!(topic, "refusals of transactions are not told: {}", with_causes(&error));
                 }
                 let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,24 +170,13 @@ impl Teller {
             }
         }
     }
-
-    fn append(&mut self, entries: &[Append<'_>]) -> Result<(), maidenlane_log::Error> {
-        let mut producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => self.log.producer(&self.topic)?,
-        };
-        producer.append(entries)?;
-        self.producer = Some(producer);
-        Ok(())
-    }
 }
 
 /// The entry of a refusal. Bytes that are no transaction, or are signed by nobody, are nobody's.
 fn told(refused: &Refused, omitted: u64) -> Option<Refusal> {
     let sent = raw::decode(refused.raw.clone()).ok()?;
     let sender = signer(&sent.tx)?;
-    let mut reason = refused.reason.clone();
-    reason.truncate(reason.floor_char_boundary(REASON_MAX_BYTES));
+    let reason = short_reason(refused.reason.clone());
     let identity = refused.owner.known_as().map(str::to_owned);
     // The log takes no entry beyond its bounds, and nobody wants to read that one.
     let raw = Some(sent.without_blobs()).filter(|raw| raw.len() <= RAW_MAX_BYTES).unwrap_or_default();
