@@ -30,7 +30,7 @@ pub use counts::Counts;
 pub(crate) use known::FOR as STORED_ONCE_FOR;
 use known::Known;
 use maidenlane_chain::B256;
-use maidenlane_log::{Append, Backend, LogProducer};
+use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
 use maidenlane_wire::Transaction;
 pub(crate) use offer::{Means, Offer};
 use refusals::Refusals;
@@ -68,6 +68,8 @@ const QUEUE_MAX_KIB: usize = 64 << 10;
 /// Most transactions in one append.
 const BATCH_MAX: usize = 1_000;
 const BATCH_MAX_BYTES: usize = 4 << 20;
+/// Longest wait of a transaction that comes right after the start, for what must be read before the first is taken.
+const BEGIN_MAX: Duration = Duration::from_secs(3);
 
 /// Reason for which a transaction was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,13 +125,23 @@ impl Submissions {
     pub fn new(log: Backend, topic: String, consumers: Arc<Consumers>, counts: Counts) -> (Self, Appender) {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
-        let appender = Appender { log, topic, waiting, producer: None, known: Known::default() };
+        let appender = Appender { producer: Reopening::new(log, topic), waiting, known: Known::default() };
         (Self { queue, room, consumers, counts, refusals: Refusals::none() }, appender)
     }
 
     /// Time that an answer waits for a node's verdict, if it waits for one.
     pub(crate) fn verdict_wait(&self) -> Option<Duration> {
         self.consumers.verdict_wait()
+    }
+
+    /// Waits until transactions can be judged: a client that finds a replica ready need not know that its start is not
+    /// over. Without the log the wait ends all the same, and the refusal names what is missing.
+    pub(crate) async fn begun(&self) {
+        let both = async {
+            self.counts.known().await;
+            self.consumers.checked().await;
+        };
+        let _ = tokio::time::timeout(BEGIN_MAX, both).await;
     }
 
     /// Takes note of a transaction that is about to be taken, unless its sender may not send it.
@@ -176,17 +188,14 @@ impl Submissions {
 
 /// Appender of taken transactions.
 pub struct Appender {
-    log: Backend,
-    topic: String,
+    producer: Reopening,
     waiting: Receiver<Waiting>,
-    /// Producer of the topic, opened with the first transaction, and again after an error.
-    producer: Option<Box<dyn LogProducer>>,
     known: Known,
 }
 
 impl std::fmt::Debug for Appender {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Appender").field("topic", &self.topic).finish_non_exhaustive()
+        out.debug_struct("Appender").field("topic", &self.producer.topic()).finish_non_exhaustive()
     }
 }
 
@@ -197,7 +206,7 @@ impl Appender {
             let batch = self.gather(first);
             let done = self.append(&batch, Instant::now());
             if let Err(error) = &done {
-                tracing::error!(%error, topic = self.topic, "transactions were not stored");
+                tracing::error!(%error, topic = self.producer.topic(), "transactions were not stored");
             }
             for waiting in batch {
                 // Gone only when the client left.
@@ -233,12 +242,7 @@ impl Appender {
             .map(|(transaction, payload)| Append { key: Some(transaction.sender.as_slice()), payload })
             .collect();
         if !entries.is_empty() {
-            let mut producer = match self.producer.take() {
-                Some(producer) => producer,
-                None => self.log.producer(&self.topic).map_err(|error| log_error(&error))?,
-            };
-            producer.append(&entries).map_err(|error| log_error(&error))?;
-            self.producer = Some(producer);
+            self.producer.append(&entries).map_err(|error| log_error(&error))?;
         }
         let hashes: Vec<B256> = news.iter().map(|transaction| transaction.hash).collect();
         hashes.into_iter().for_each(|hash| self.known.add(hash, now));

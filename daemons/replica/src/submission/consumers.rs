@@ -2,20 +2,32 @@
 //! replica stops taking new ones well before the first is lost.
 
 use super::Settings;
-use maidenlane_log::{Backend, Entry};
+use maidenlane_log::{Backend, Entry, Offset};
 use maidenlane_service::clock;
-use maidenlane_wire::Transaction;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use maidenlane_wire::{DecodeError, Transaction};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Interval between two checks of the lag.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Interval while transactions are refused: clients wait for the end of that.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-const UNKNOWN: u8 = 0;
-const CONSUMED: u8 = 1;
-const STALLED: u8 = 2;
+/// State of the consumer group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the first check.
+    Unknown,
+    Consumed,
+    /// The oldest unconsumed transaction is too old.
+    Stalled,
+}
+
+/// Unix times in milliseconds, by partition and offset.
+type Newer = BTreeMap<(u32, Offset), u64>;
 
 /// Consumer lag as of the last check.
 #[derive(Debug)]
@@ -23,8 +35,9 @@ pub struct Consumers {
     settings: Settings,
     /// Unix time in milliseconds at which the oldest unconsumed transaction was taken; 0: there is none.
     oldest_ms: AtomicU64,
-    /// State of the group: `UNKNOWN` before the first check, `STALLED` when that transaction is too old.
-    state: AtomicU8,
+    /// Entries of a newer schema that are the oldest of their partition, and when they were first seen to be.
+    newer: Mutex<Newer>,
+    state: watch::Sender<State>,
 }
 
 impl Consumers {
@@ -36,7 +49,12 @@ impl Consumers {
     /// Unknown state, until the first check.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, oldest_ms: AtomicU64::new(0), state: AtomicU8::new(UNKNOWN) }
+        Self {
+            settings,
+            oldest_ms: AtomicU64::new(0),
+            newer: Mutex::default(),
+            state: watch::Sender::new(State::Unknown),
+        }
     }
 
     /// Checks the lag in the log; returns the time until the next check. Without the log nothing changes here, as
@@ -46,16 +64,24 @@ impl Consumers {
     /// The log's.
     pub fn look(&self, log: &Backend) -> Result<Duration, maidenlane_log::Error> {
         let oldest = log.unconsumed(&self.settings.topic, &self.settings.group)?;
-        let taken = oldest_taken(&oldest);
+        let now_ms = clock::now_ms();
+        let taken =
+            oldest_taken(&oldest, &mut self.newer.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
         self.oldest_ms.store(taken.unwrap_or_default(), Ordering::Relaxed);
-        let stalled = taken.is_some_and(|taken| is_stalled(taken, clock::now_ms(), self.settings.retention));
-        let state = if stalled { STALLED } else { CONSUMED };
-        match (self.state.swap(state, Ordering::Relaxed), self.fit()) {
-            (UNKNOWN | CONSUMED, Err(reason)) => tracing::error!("{reason}"),
-            (STALLED, Ok(())) => tracing::info!("transactions are consumed again"),
+        let stalled = taken.is_some_and(|taken| is_stalled(taken, now_ms, self.settings.retention));
+        let state = if stalled { State::Stalled } else { State::Consumed };
+        match (self.state.send_replace(state), self.fit()) {
+            (State::Unknown | State::Consumed, Err(reason)) => tracing::error!("{reason}"),
+            (State::Stalled, Ok(())) => tracing::info!("transactions are consumed again"),
             _ => {}
         }
         Ok(if stalled { LOOK_AGAIN } else { LOOK_EVERY })
+    }
+
+    /// Waits for the first check.
+    pub(super) async fn checked(&self) {
+        // Never closed while this value is borrowed.
+        let _ = self.state.subscribe().wait_for(|state| *state != State::Unknown).await;
     }
 
     /// Age of the oldest unconsumed transaction; zero if there is none.
@@ -73,10 +99,12 @@ impl Consumers {
     /// The reason, for people.
     pub fn fit(&self) -> Result<(), String> {
         let Settings { topic, group, .. } = &self.settings;
-        match self.state.load(Ordering::Relaxed) {
-            CONSUMED => return Ok(()),
-            UNKNOWN => return Err(format!("it is not known yet whether {topic} is consumed; send it again")),
-            _ => {}
+        match *self.state.borrow() {
+            State::Consumed => return Ok(()),
+            State::Unknown => {
+                return Err(format!("it is not known yet whether {topic} is consumed; send it again"));
+            }
+            State::Stalled => {}
         }
         let since = self.oldest_ms.load(Ordering::Relaxed) / 1_000;
         let minutes = self.oldest_age().as_secs() / 60;
@@ -87,11 +115,22 @@ impl Consumers {
     }
 }
 
-/// Unix time in milliseconds at which the oldest of these transactions was taken.
-fn oldest_taken(oldest: &[(u32, Entry)]) -> Option<u64> {
-    // An entry that is no transaction was never taken here, and does not count.
-    let taken = oldest.iter().filter_map(|(_, entry)| Transaction::decode(&entry.payload).ok());
-    taken.map(|transaction| transaction.taken_ms).min()
+/// Unix time in milliseconds at which the oldest of these transactions was taken. One of a newer schema counts from when it
+/// was first seen: an emitter that cannot read it delivers nothing behind it.
+fn oldest_taken(oldest: &[(u32, Entry)], newer: &mut Newer, now_ms: u64) -> Option<u64> {
+    let before = std::mem::take(newer);
+    let taken = oldest.iter().filter_map(|(partition, entry)| match Transaction::decode(&entry.payload) {
+        Ok(transaction) => Some(transaction.taken_ms),
+        Err(DecodeError::UnknownSchema { .. }) => {
+            let at = (*partition, entry.offset);
+            let seen_ms = before.get(&at).copied().unwrap_or(now_ms);
+            newer.insert(at, seen_ms);
+            Some(seen_ms)
+        }
+        // Was never taken here; emitters pass over it.
+        Err(_) => None,
+    });
+    taken.min()
 }
 
 /// True when more than half of the retention has passed since `taken_ms`.
@@ -101,7 +140,7 @@ fn is_stalled(taken_ms: u64, now_ms: u64, retention: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_stalled, oldest_taken};
+    use super::{Newer, is_stalled, oldest_taken};
     use maidenlane_chain::{Address, B256, Bytes};
     use maidenlane_log::{Entry, Offset};
     use maidenlane_wire::Transaction;
@@ -118,9 +157,26 @@ mod tests {
         };
         let mut oldest: Vec<_> = ages_min.iter().map(entry).collect();
         oldest.push((1, Entry { offset: Offset(0), key: None, payload: b"something else".to_vec() }));
-        let taken = oldest_taken(&oldest);
+        let taken = oldest_taken(&oldest, &mut Newer::new(), now_ms);
         let taken = taken.filter(|taken| is_stalled(*taken, now_ms, Duration::from_secs(3_600)));
         assert_eq!(taken.map(|taken| (now_ms - taken) / 60_000), expect_min, "{ages_min:?}");
+    }
+
+    #[test]
+    fn an_entry_of_a_newer_schema_counts_from_when_it_was_first_seen() {
+        let (hash, sender, raw) = (B256::ZERO, Address::ZERO, Bytes::new());
+        let transaction = Transaction { hash, sender, raw, taken_ms: 5, tag: None, identity: None };
+        let newer = |offset| {
+            let mut payload = transaction.encode();
+            payload[2] ^= 1;
+            (3, Entry { offset: Offset(offset), key: None, payload })
+        };
+        let mut seen = Newer::new();
+        let mut oldest = |offset, now_ms| oldest_taken(&[newer(offset)], &mut seen, now_ms);
+        assert_eq!(
+            [oldest(7, 100), oldest(7, 200), oldest(8, 300), oldest(7, 400)],
+            [100, 100, 300, 400].map(Some)
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use maidenlane_chain::B256;
 use maidenlane_log::Entry;
 use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_wire::{Fate, Outcome, Transaction};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// Handle to the counts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Counts(Arc<Inner>);
 struct Inner {
     senders: Mutex<Senders>,
     /// True once all is known that is on its way.
-    known: AtomicBool,
+    known: watch::Sender<bool>,
 }
 
 /// Part of a transaction's way that lies behind it.
@@ -34,12 +34,12 @@ impl Counts {
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let senders = Mutex::new(Senders::new(bounds));
-        Self(Arc::new(Inner { senders, known: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { senders, known: watch::Sender::new(false) }))
     }
 
     /// Takes note of a transaction that is about to be taken, unless its sender may not send it.
     pub(crate) fn admit(&self, offer: &Offer, means: &Means) -> Result<(), NotTaken> {
-        if !self.0.known.load(Ordering::Acquire) {
+        if !*self.0.known.borrow() {
             let text = "what senders have on its way is still being read; send it again";
             return Err(NotTaken::Unconsumed(text.to_owned()));
         }
@@ -103,7 +103,13 @@ impl Counts {
 
     /// Takes note that all was read.
     pub(crate) fn set_known(&self) {
-        self.0.known.store(true, Ordering::Release);
+        self.0.known.send_replace(true);
+    }
+
+    /// Waits until all was read.
+    pub(super) async fn known(&self) {
+        // Never closed while this value is borrowed.
+        let _ = self.0.known.subscribe().wait_for(|known| *known).await;
     }
 
     fn senders(&self) -> MutexGuard<'_, Senders> {

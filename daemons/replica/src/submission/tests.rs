@@ -1,6 +1,7 @@
 //! Transactions into a real segment log and out again.
 
 use super::{Bounds, Consumers, Counts, NotTaken, Settings, Submissions};
+use futures_util::FutureExt as _;
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use maidenlane_log::{Append, Backend, TopicOptions, segment};
 use maidenlane_wire::Transaction;
@@ -144,6 +145,21 @@ fn what_is_too_much_is_refused_at_once() {
     assert_eq!((outcomes.len() - refused, refused), (74, 6), "64 MiB wait");
     drop(appender);
     assert!(matches!(block_on(submissions.take(transaction(1))), Err(NotTaken::Log(_))), "stopping");
+}
+
+#[test]
+fn a_transaction_right_after_the_start_waits_for_what_is_read_then() {
+    let (_dir, log) = log();
+    let (consumers, counts) = (unknown(), Counts::new(BOUNDS));
+    let (submissions, appender) =
+        Submissions::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers), counts.clone());
+    let has_begun = || block_on(async { submissions.begun().now_or_never().is_some() });
+    assert!(!has_begun());
+    counts.set_known();
+    assert!(!has_begun(), "nothing was checked");
+    consumers.look(&log).expect("a look");
+    assert!(has_begun());
+    drop(appender);
 }
 
 #[test]

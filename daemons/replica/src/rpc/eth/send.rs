@@ -95,6 +95,7 @@ impl<'a> Door<'a> {
         };
         let sent = raw::decode(bytes.clone())?;
         let checked = checked(self.shared, self.view, sent).await.inspect_err(tell)?;
+        self.submissions.begun().await;
         // One that is not stored again gets no verdict again.
         let since_ms = now_ms().saturating_sub(millis(STORED_ONCE_FOR));
         let known = self.shared.outcomes.as_ref();
