@@ -2,10 +2,12 @@
 
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
+mod away;
 mod counted;
 mod crooked;
 mod outcomes;
 mod reorged;
+mod routed;
 mod storm;
 mod told;
 
@@ -46,6 +48,11 @@ impl World {
         for index in 0..replicas {
             net.replica_daemon(index).unwrap().edit(&settings).unwrap();
         }
+        Self::on(net)
+    }
+
+    /// The same on a network that takes transactions, and is started.
+    fn on(mut net: Net) -> Self {
         net.start().unwrap();
         let log = log_of(&net);
         let sender = Sender::new(net.master(), net.replica(0).unwrap());

@@ -81,6 +81,12 @@ pub fn adopting(tap: &str) -> String {
     tap.replace(">.Genesis", ">.Spool")
 }
 
+/// An emitter's settings with routes, as Dhall.
+#[must_use]
+pub fn routed(emitter: &str, routes: &str) -> String {
+    emitter.replace(NO_ROUTES, routes)
+}
+
 /// A tap's settings with trie nodes published, or a replica's with all of them kept.
 #[must_use]
 pub fn proving(settings: &str) -> String {
@@ -144,20 +150,23 @@ pub fn sparing(replica: &str, waiting_max: u64) -> String {
     replica.replace("waitingMax = 10000", &format!("waitingMax = {waiting_max}"))
 }
 
+/// Routes of an emitter that sends everything everywhere.
+const NO_ROUTES: &str = "[] : List { name : Text, redundancy : Optional Natural, senders : List Text, tags : List Text, \
+                         upstreams : List Text }";
+
 /// An emitter's settings: member of the group `emitter`, with nodes by name and address, impatient enough for tests.
 #[must_use]
 pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)]) -> String {
     let node = |(name, address): &(&str, &str)| {
         format!(
-            "{{ name = \"{name}\", address = {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text\n\
+            "{{ name = \"{name}\", address = {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text\n\
              \x20   , timeout_ms = 2000, queueMax = 1024, lanes = 8, perSecond = None Natural }}",
             text(Path::new(address))
         )
     };
     let nodes: Vec<_> = nodes.iter().map(node).collect();
-    let routes = "[] : List { name : Text, redundancy : Optional Natural, senders : List Text, tags : List Text, upstreams : List Text }";
     format!(
-        "{{ group = \"emitter\", upstreams = [ {} ], routes = {routes}\n{}\
+        "{{ group = \"emitter\", upstreams = [ {} ], routes = {NO_ROUTES}\n{}\
          , lifetime_s = 600\n, hold_s = 5\n, againBlocks = 2\n, again_s = 5\n, retention_h = 1\n\
          , pendingMax = 10000\n, pendingMax_MB = 64\n, maxSilence_ms = 15000\n}}\n",
         nodes.join(", "),

@@ -105,6 +105,7 @@ pub struct Seen {
     fresh: bool,
     standings: Vec<Option<Standing>>,
     partitions: usize,
+    deleted: u64,
 }
 
 impl Deliver {
@@ -158,6 +159,10 @@ impl Deliver {
             }
             intake::News::Unfit { at, of, reason } => self.pending.refuse(at, of, reason, now),
             intake::News::Foreign { at: (partition, offset) } => self.pending.skip(partition, offset),
+            intake::News::Deleted { entries } => {
+                self.gauges.deleted.inc_by(entries);
+                self.seen.deleted = self.seen.deleted.saturating_add(entries);
+            }
             intake::News::Gained { partition, rebuilt } => {
                 self.seen.partitions += 1;
                 self.pending.gain(partition, rebuilt, now);
@@ -308,6 +313,7 @@ impl Deliver {
             "openEntries": pending.open(),
             "partitions": self.seen.partitions,
             "full": self.is_full(),
+            "deletedUnread": self.seen.deleted,
             "feedFresh": self.seen.fresh,
         });
         self.health.set_section("transactions", value);

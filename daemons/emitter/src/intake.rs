@@ -59,6 +59,11 @@ pub enum News {
         /// Partition and offset of the entry.
         at: (u32, u64),
     },
+    /// Entries were deleted before anybody read them.
+    Deleted {
+        /// Number of them.
+        entries: u64,
+    },
     /// A partition is this emitter's.
     Gained {
         /// The partition.
@@ -117,6 +122,17 @@ impl Intake {
             self.lose(&mut held);
             match done {
                 Ok(()) => return Ok(()),
+                Err(Error::Log(maidenlane_log::Error::RetentionGap { wanted, earliest, .. })) => {
+                    let entries = earliest.saturating_sub(wanted);
+                    tracing::error!(
+                        from = wanted,
+                        to = earliest,
+                        "{entries} transactions were deleted before any emitter read them, and nobody can tell which: \
+                         raise the retention of {}, or look after emitters sooner",
+                        self.topics.0
+                    );
+                    self.tell(News::Deleted { entries });
+                }
                 Err(Error::Log(error)) if may_pass(&error) => {
                     away.note("transactions cannot be read", error)?;
                     self.health.progress();

@@ -25,6 +25,8 @@ pub struct Gauges {
     routed: Family<Labels, Counter>,
     /// Requests that wait, by node.
     waiting: Family<Labels, Gauge>,
+    /// Entries that were deleted before any emitter read them.
+    pub deleted: Counter,
     /// Nodes of the right chain.
     right: Family<Labels, Gauge>,
     first_accept: Histogram,
@@ -47,6 +49,7 @@ impl Gauges {
             outcomes: Family::default(),
             routed: Family::default(),
             waiting: Family::default(),
+            deleted: Counter::default(),
             right: Family::default(),
             first_accept: Histogram::new(BUCKETS),
             pending: Gauge::default(),
@@ -59,6 +62,8 @@ impl Gauges {
             to.register("answers", "Answers of nodes, by class", all.answers);
             to.register("outcomes", "Outcomes told, by fate", all.outcomes);
             to.register("routed", "Transactions received, by route", all.routed);
+            let help = "Transactions that retention deleted before any emitter read them";
+            to.register("deleted_unread", help, all.deleted);
             to.register("upstream_waiting", "Requests that wait for a node or its answer", all.waiting);
             to.register("upstream_right", "1 for a node that told the right chain", all.right);
             let help = "Time from a transaction's entry to the first node that has it";

@@ -163,7 +163,8 @@ impl Group {
         }
     }
 
-    /// Refuses a committed position that is no longer, or not yet, in the log.
+    /// Refuses a committed position that is no longer, or not yet, in the log. One whose entry is gone is moved to the
+    /// oldest there is.
     fn refuse_outside(&self) -> Result<(), Error> {
         let assigned = self.client.assignment().map_err(|error| self.failed("assignment", error))?;
         let committed = self
@@ -173,9 +174,21 @@ impl Group {
         for one in committed.elements() {
             let rdkafka::Offset::Offset(wanted) = one.offset() else { continue };
             let ask = || self.watermarks(one.partition()).map(|(low, high)| (unsigned(low), unsigned(high)));
-            refuse_outside(&self.topic, unsigned(wanted), self.options.timeout, ask)?;
+            let refused = refuse_outside(&self.topic, unsigned(wanted), self.options.timeout, ask);
+            if let Err(Error::RetentionGap { earliest, .. }) = &refused {
+                let next = rdkafka::Offset::Offset(i64::try_from(*earliest).unwrap_or(i64::MAX));
+                self.commit_next(one.partition(), next)?;
+            }
+            refused?;
         }
         Ok(())
+    }
+
+    fn commit_next(&self, partition: i32, next: rdkafka::Offset) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, partition, next)
+            .and_then(|()| self.client.commit(&list, CommitMode::Sync))
+            .map_err(|error| self.failed("commit", error))
     }
 }
 
@@ -199,10 +212,7 @@ impl GroupConsumer for Group {
                 format!("{offset:?} of partition {partition} of {} is no longer this member's", self.topic);
             return Err(Error::Refused { what });
         }
-        let next = rdkafka::Offset::Offset(i64::try_from(offset.0.saturating_add(1)).unwrap_or(i64::MAX));
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, signed(partition), next)
-            .and_then(|()| self.client.commit(&list, CommitMode::Sync))
-            .map_err(|error| self.failed("commit", error))
+        let next = i64::try_from(offset.0.saturating_add(1)).unwrap_or(i64::MAX);
+        self.commit_next(signed(partition), rdkafka::Offset::Offset(next))
     }
 }

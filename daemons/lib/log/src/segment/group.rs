@@ -73,7 +73,7 @@ impl Group {
             let path = self.dir.join(partition.to_string());
             let position = match MarkFile::open(&path, true)? {
                 Some(position) => {
-                    reader.seek(From::At(Offset(position.read()?.end)))?;
+                    resume(&mut reader, &position)?;
                     position
                 }
                 // Written down at once: retention must be noticed from now on, not skipped.
@@ -84,6 +84,17 @@ impl Group {
         }
         Ok(Active { readers: Turns::new(readers), positions })
     }
+}
+
+/// Moves a reader to the committed position. One whose entry is gone is moved to the oldest there is, and told.
+fn resume(reader: &mut Reader, position: &MarkFile) -> Result<(), Error> {
+    let now = position.read()?;
+    let sought = reader.seek(From::At(Offset(now.end)));
+    if let Err(Error::RetentionGap { earliest, .. }) = &sought {
+        position.publish(Mark { serial: now.serial + 1, end: *earliest, ..now })?;
+        position.sync()?;
+    }
+    sought
 }
 
 impl GroupConsumer for Group {

@@ -147,6 +147,8 @@ fn retention_gap(backend: &Backend, topic: &str) {
     // Opened at the front, and not reading.
     let (mut behind, mut other) = (backend.consumer(topic, 0).unwrap(), backend.consumer(topic, 0).unwrap());
     let first = append(producer.as_mut(), &[b"first"])[0];
+    // Joins, so that its position is written down.
+    drop(backend.group(topic, "behind").unwrap().read(1, SOON).unwrap());
     let deadline = Instant::now() + SOON;
     let mut seed = 0;
     // Retention runs when the broker likes.
@@ -180,6 +182,31 @@ fn retention_gap(backend: &Backend, topic: &str) {
     assert!(matches!(error, Error::RetentionGap { wanted, .. } if wanted == first), "{error:?}");
     // It goes on from the position that it is moved to.
     earliest_entry(behind.as_mut());
+    group_goes_on(backend, topic, first);
+}
+
+/// A group whose position is gone is told so once, and goes on with the oldest entry.
+fn group_goes_on(backend: &Backend, topic: &str, first: u64) {
+    let deadline = Instant::now() + SOON;
+    let mut gaps = Vec::new();
+    let oldest = loop {
+        let mut member = backend.group(topic, "behind").unwrap();
+        let read = loop {
+            match member.read(1, Duration::from_secs(1)) {
+                Ok(none) if none.is_empty() => assert!(Instant::now() < deadline, "{gaps:?}"),
+                read => break read,
+            }
+        };
+        match read {
+            Ok(entries) => break entries[0].1.offset.0,
+            Err(Error::RetentionGap { wanted, earliest, .. }) => gaps.push((wanted, earliest)),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    // A broker may go on deleting meanwhile.
+    assert_eq!(gaps[0].0, first, "{gaps:?}");
+    assert!(gaps.windows(2).all(|pair| pair[1].0 == pair[0].1), "{gaps:?}");
+    assert_eq!(gaps.last().map(|gap| gap.1), Some(oldest));
 }
 
 /// The oldest entry there is. A broker may go on deleting between the seek and the read.
