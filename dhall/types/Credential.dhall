@@ -1,1 +1,1 @@
-< Bearer : Text | Jwt : Text >
+< Bearer : Text | Jwt : Text | Path : Text >

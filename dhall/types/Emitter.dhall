@@ -31,7 +31,7 @@
 , stateDir : Text
 , upstreams : List { address : Text
     , ca : Optional Text
-    , credential : Optional < Bearer : Text | Jwt : Text >
+    , credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
     , lanes : Natural
     , name : Text
     , perSecond : Optional Natural

@@ -1,6 +1,6 @@
 { address : Text
 , ca : Optional Text
-, credential : Optional < Bearer : Text | Jwt : Text >
+, credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
 , lanes : Natural
 , name : Text
 , perSecond : Optional Natural

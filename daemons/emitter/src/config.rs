@@ -135,7 +135,7 @@ impl maidenlane_config::Settings for Settings {
 
 fn terms(raw: &EmitterRaw, checker: &mut Checker) -> Option<Terms> {
     let lifetime_s = checker.within::<u64>("lifetime_s", raw.lifetime_s, 60..=604_800);
-    let hold_s = checker.within::<u64>("hold_s", raw.hold_s, 1..=3_600);
+    let hold_s = checker.within::<u64>("hold_s", raw.hold_s, 1..=lifetime_s.unwrap_or(3_600).min(3_600));
     let again_blocks = checker.within("againBlocks", raw.againBlocks, 1..=10_000);
     let again_s = checker.within::<u64>("again_s", raw.again_s, 1..=86_400);
     Some(Terms {

@@ -75,6 +75,8 @@ fn a_lifetime_that_the_topics_do_not_outlast_is_refused() {
     let state = ", stateDir";
     let refused = problems_of(state, ", retention_h = 12, lifetime_s = 10800, hold_s = 0, stateDir");
     assert_eq!(refused, "hold_s: expected 1 to 3600, found 0");
+    let refused = problems_of(state, ", lifetime_s = 60, hold_s = 61, stateDir");
+    assert_eq!(refused, "hold_s: expected 1 to 60, found 61");
     let refused = problems_of(state, ", retention_h = 12, stateDir");
     assert_eq!(
         refused,
@@ -105,6 +107,23 @@ fn nodes_have_names_of_their_own_and_addresses_that_lead_somewhere() {
         refused,
         "upstreams[1].name: `master` is the name of another node; upstreams[1].address: read address geth: want \
          http://, https://, ws:// or wss:// with a host and no password, or the absolute path of an IPC socket"
+    );
+    let again = format!("{node} # [ M.Upstream::{{ name = \"other\", address = \"/run/geth/geth.ipc\" }} ]");
+    assert_eq!(
+        problems_of(node, &again),
+        "upstreams[1].address: is that of `master`, which has each transaction already"
+    );
+    let provider = |scheme: &str| {
+        let credential = "Some (M.Credential.Path \"{credential:provider}\")";
+        let address = format!("{scheme}://rpc.example/v3");
+        format!(
+            "{node} # [ M.Upstream::{{ name = \"provider\", address = \"{address}\", credential = {credential} }} ]"
+        )
+    };
+    assert_eq!(
+        problems_of(node, &provider("http")),
+        "upstreams[1].credential: could be read on its way; use https:// or wss://, or a tunnel that begins on this \
+         machine"
     );
     let refused = problems_of(node, "[] : List M.Upstream.Type");
     assert_eq!(refused, "upstreams: expected at least one node");

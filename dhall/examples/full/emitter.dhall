@@ -35,8 +35,8 @@ in  M.Emitter::{
         , name = "provider"
         -- http://, https://, ws:// or wss://, or the absolute path of an IPC socket. Required.
         , address = "https://rpc.example.org"
-        -- M.Credential.Bearer with the file of a token, M.Credential.Jwt with that of a key in hex: {credential:NAME} or
-        -- a path. Default None.
+        -- M.Credential.Bearer with the file of a token, M.Credential.Jwt with that of a key in hex, M.Credential.Path
+        -- with that of a key that belongs behind the address: {credential:NAME} or a path. Default None.
         , credential = Some (M.Credential.Bearer "{credential:provider}")
         -- PEM file of the authorities that sign its certificate, {credential:NAME} or a path; None takes the system's.
         -- Default None.

@@ -52,8 +52,8 @@ in  M.Health::{
             , trusted = False
             -- Address for clients, as answers of /servers name it. Default None.
             , serves = Some "10.0.0.11:8545"
-            -- M.Credential.Bearer with the file of a token, M.Credential.Jwt with that of a key in hex: {credential:NAME} or
-            -- a path. Default None.
+            -- M.Credential.Bearer with the file of a token, M.Credential.Jwt with that of a key in hex, M.Credential.Path
+            -- with that of a key that belongs behind the address: {credential:NAME} or a path. Default None.
             , credential = Some (M.Credential.Bearer "{credential:health}")
             -- PEM file of the authorities that sign its certificate, {credential:NAME} or a path; None takes the system's.
             -- Default None.

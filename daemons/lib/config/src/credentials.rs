@@ -4,13 +4,15 @@ use crate::listeners::SecretFile;
 use crate::{Checker, StaticType};
 use serde::Deserialize;
 
-/// Credential in the `Authorization` header: a file, `{credential:NAME}` or an absolute path.
-#[derive(Clone, Debug, Deserialize, StaticType)]
+/// Credential that lets a client in: a file, `{credential:NAME}` or an absolute path.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, StaticType)]
 pub enum CredentialRaw {
-    /// A bearer token.
+    /// A bearer token, in the `Authorization` header.
     Bearer(String),
-    /// The key of HS256 JWTs, in hex.
+    /// The key of HS256 JWTs, in hex; they go into the `Authorization` header.
     Jwt(String),
+    /// The last part of the address's path, where providers want their keys.
+    Path(String),
 }
 
 /// Validated [`CredentialRaw`].
@@ -20,6 +22,8 @@ pub enum Credential {
     Bearer(SecretFile),
     /// File with the key of HS256 JWTs, in hex.
     Jwt(SecretFile),
+    /// File with the last part of the address's path.
+    Path(SecretFile),
 }
 
 /// Validates a credential that may be left out.
@@ -28,15 +32,13 @@ pub fn credential(
     raw: Option<&CredentialRaw>,
     checker: &mut Checker,
 ) -> Option<Option<Credential>> {
-    match raw {
-        Some(CredentialRaw::Bearer(file)) => {
-            SecretFile::parse(field, file, checker).map(|file| Some(Credential::Bearer(file)))
-        }
-        Some(CredentialRaw::Jwt(file)) => {
-            SecretFile::parse(field, file, checker).map(|file| Some(Credential::Jwt(file)))
-        }
-        None => Some(None),
-    }
+    let (file, kind): (_, fn(SecretFile) -> Credential) = match raw {
+        Some(CredentialRaw::Bearer(file)) => (file, Credential::Bearer),
+        Some(CredentialRaw::Jwt(file)) => (file, Credential::Jwt),
+        Some(CredentialRaw::Path(file)) => (file, Credential::Path),
+        None => return Some(None),
+    };
+    SecretFile::parse(field, file, checker).map(|file| Some(kind(file)))
 }
 
 /// Validates a file that may be left out.

@@ -59,7 +59,9 @@ fn secret_in(text: &str) -> Option<&'static str> {
         }
     }
     let mut words = path.split(|c: char| "/?&=#".contains(c));
-    (scheme.is_some() && words.any(is_key_like)).then_some("a part of this URL looks like a key")
+    (scheme.is_some() && words.any(is_key_like)).then_some(
+        "a part of this URL looks like a key (`M.Credential.Path` puts one behind a node's address)",
+    )
 }
 
 /// A long word of letters and digits in turn, as providers make their keys.

@@ -7,6 +7,7 @@ in  M.Emitter::{
     , feed = cluster.feed
     -- A provider that knows its clients by a token, and lets each ask so often. The token comes from a file, with
     -- systemctl edit maidenlane-emitter@main in [Service]: LoadCredential=provider:/etc/maidenlane/provider.token
+    -- Where the provider wants its key at the end of the address, M.Credential.Path puts it there.
     , upstreams =
       [ M.Upstream::{
         , name = "provider"

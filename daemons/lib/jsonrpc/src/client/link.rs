@@ -4,8 +4,8 @@ use super::Client;
 use super::endpoint::Endpoint;
 use super::error::ClientError;
 use super::options::{Credential, Options};
-use maidenlane_config::credentials;
 use maidenlane_config::listeners::SecretFile;
+use maidenlane_config::{Checker, credentials};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 pub struct Remote {
     /// Server.
     pub endpoint: Endpoint,
-    /// Files with a bearer token or a JWT key.
+    /// Files with a bearer token, a JWT key or a key for the address's path.
     pub credential: Option<credentials::Credential>,
     /// Authorities that sign its certificate; `None` for the system's.
     pub ca: Option<SecretFile>,
@@ -76,13 +76,39 @@ impl Link {
         if let Some(client) = slot.as_ref().filter(|client| client.is_connected()) {
             return Ok(client.clone());
         }
-        let connecting = Client::connect(self.remote.endpoint.clone(), self.remote.options()?);
+        let connecting = Client::connect(self.remote.address()?, self.remote.options()?);
         let client = Box::pin(connecting).await?;
         Ok(slot.insert(client).clone())
     }
 }
 
 impl Remote {
+    /// Refuses, at `field`, a credential that everybody on the way could read and use. A JWT that was read is of use for a
+    /// minute only, and nodes serve their authenticated ports without TLS.
+    pub fn refuse_readable(&self, field: &str, checker: &mut Checker) {
+        let lasts = matches!(
+            self.credential,
+            Some(credentials::Credential::Bearer(_) | credentials::Credential::Path(_))
+        );
+        if lasts && self.endpoint.is_readable_on_the_way() {
+            let text =
+                "could be read on its way; use https:// or wss://, or a tunnel that begins on this machine";
+            checker.wrong(field, text);
+        }
+    }
+
+    /// Address with the key in its path, if one belongs there.
+    ///
+    /// # Errors
+    /// [`LinkError::Secret`] when the file cannot be read, or holds what no path can.
+    pub fn address(&self) -> Result<Endpoint, LinkError> {
+        let Some(credentials::Credential::Path(file)) = &self.credential else {
+            return Ok(self.endpoint.clone());
+        };
+        let within = self.endpoint.within(&read(file)?);
+        within.ok_or_else(|| LinkError::Secret("the key is no part of a URL's path".to_owned()))
+    }
+
     /// Options of a client, with the secrets that the settings name.
     ///
     /// # Errors
@@ -96,7 +122,8 @@ impl Remote {
                 let key = key.map_err(|_| LinkError::Secret("a JWT key is not hexadecimal".to_owned()))?;
                 Some(Credential::Jwt(key))
             }
-            None => None,
+            // A part of the address.
+            Some(credentials::Credential::Path(_)) | None => None,
         };
         let ca = self.ca.as_ref().map(path).transpose()?;
         Ok(Options {
@@ -121,4 +148,43 @@ fn read(file: &SecretFile) -> Result<String, LinkError> {
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| LinkError::Secret(format!("read {}: {error}", path.display())))?;
     Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Link, Remote};
+    use maidenlane_config::credentials::Credential;
+    use maidenlane_config::listeners::SecretFile;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[test]
+    fn a_key_in_a_file_goes_behind_the_address_and_into_no_text() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let asked = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut asked = [0; 1_024];
+            let read = stream.read(&mut asked).expect("a request");
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").expect("writable");
+            String::from_utf8_lossy(asked.get(..read).unwrap_or_default()).into_owned()
+        });
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("key");
+        std::fs::write(&file, "k3y\n").expect("writable");
+        let link = Link::new(Remote {
+            endpoint: format!("http://{address}/v3/").parse().expect("an address"),
+            credential: Some(Credential::Path(SecretFile::Path(file))),
+            ca: None,
+            timeout: Duration::from_secs(10),
+            requests_max: 1,
+            answer_bytes_max: 1 << 10,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let refused = runtime.block_on(link.call::<String>("web3_clientVersion", ())).expect_err("refused");
+        let asked = asked.join().expect("no panic");
+        assert!(asked.starts_with("POST /v3/k3y HTTP/1.1\r\n"), "{asked}");
+        assert!(!format!("{link:?} {refused:?} {refused}").contains("k3y"), "{link:?} {refused:?}");
+    }
 }
