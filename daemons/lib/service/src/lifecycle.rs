@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Time that tasks get to finish after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -102,21 +102,26 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
-    let loaded = maidenlane_config::load::<D::Settings>(&args.config)
-        .map_err(|error| Failure::new(Exit::Settings, error))?;
+    let load = || {
+        let loaded = maidenlane_config::load::<D::Settings>(&args.config);
+        loaded.map_err(|error| Failure::new(Exit::Settings, error))
+    };
     if args.check_config {
-        return Ok(());
+        return load().map(drop);
     }
+    let build = |mut builder: Builder| {
+        builder.enable_all().build().map_err(|error| Failure::new(Exit::TaskDied, error))
+    };
+    let control = build(Builder::new_current_thread())?;
+    let signals = control.block_on(async { Signals::listen() })?;
+    let loaded = load()?;
     let shared = D::shared(&loaded.settings);
     let filter = telemetry::init(&shared.log_filter, shared.log_json)?;
     std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
         Failure::file(format_args!("create stateDir {}", shared.state_dir.display()), &error)
     })?;
-    let build = |mut builder: Builder| {
-        builder.enable_all().build().map_err(|error| Failure::new(Exit::TaskDied, error))
-    };
-    let (io, control) = (build(Builder::new_multi_thread())?, build(Builder::new_current_thread())?);
-    let supervised = supervise::<D>(args.config.clone(), loaded, filter, io.handle().clone());
+    let io = build(Builder::new_multi_thread())?;
+    let supervised = supervise::<D>(args.config.clone(), loaded, (filter, signals), io.handle().clone());
     let result = control.block_on(Box::pin(supervised));
     // Work that ignores the shutdown must not hold the process.
     io.shutdown_timeout(Duration::from_secs(1));
@@ -127,7 +132,7 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
 async fn supervise<D: Daemon>(
     file: PathBuf,
     loaded: Loaded<D::Settings>,
-    filter: Filter,
+    (filter, signals): (Filter, Signals),
     io: Handle,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
@@ -138,7 +143,7 @@ async fn supervise<D: Daemon>(
     let addresses = Addresses::new(&shared.state_dir, health.clone());
     let reload =
         Reload::new(file, D::shared, loaded.version, settings.clone(), filter, health.clone(), &metrics);
-    signals(&tasks, &health, reload)?;
+    signals.handle(&tasks, &health, reload);
     let listener = tokio::net::TcpListener::bind(shared.admin)
         .await
         .map_err(|error| Failure::new(Exit::Settings, format!("admin.listen {}: {error}", shared.admin)))?;
@@ -174,31 +179,43 @@ async fn overdue(shutdown: &Shutdown) {
     tokio::time::sleep(START_END).await;
 }
 
-/// Handles signals: SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
-fn signals<S: Settings + Send + Sync + 'static>(
-    tasks: &TaskGroup,
-    health: &Health,
-    reload: Reload<S>,
-) -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::TaskDied, error));
-    let (mut term, mut int, mut hup) =
-        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
-    let (shutdown, health) = (tasks.shutdown().clone(), health.clone());
-    tasks.spawn("signals", async move {
-        let mut reload = reload;
-        loop {
-            tokio::select! {
-                _ = term.recv() => break tracing::info!("SIGTERM: stopping"),
-                _ = int.recv() => break tracing::info!("SIGINT: stopping"),
-                () = shutdown.triggered() => break,
-                _ = hup.recv() => reload = reloaded(reload, &health).await?,
+/// Signals of the daemon, listened to from before its settings are read, which takes a second: until then each would end it
+/// without a word.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::TaskDied, error));
+        let (term, int, hup) = (SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup());
+        Ok(Self { term: listen(term)?, int: listen(int)?, hup: listen(hup)? })
+    }
+
+    /// Handles them: SIGTERM and SIGINT stop the daemon, SIGHUP reloads its settings.
+    fn handle<S: Settings + Send + Sync + 'static>(
+        mut self,
+        tasks: &TaskGroup,
+        health: &Health,
+        mut reload: Reload<S>,
+    ) {
+        let (shutdown, health) = (tasks.shutdown().clone(), health.clone());
+        tasks.spawn("signals", async move {
+            loop {
+                tokio::select! {
+                    _ = self.term.recv() => break tracing::info!("SIGTERM: stopping"),
+                    _ = self.int.recv() => break tracing::info!("SIGINT: stopping"),
+                    () = shutdown.triggered() => break,
+                    _ = self.hup.recv() => reload = reloaded(reload, &health).await?,
+                }
             }
-        }
-        health.stop();
-        shutdown.trigger();
-        Ok(())
-    });
-    Ok(())
+            health.stop();
+            shutdown.trigger();
+            Ok(())
+        });
+    }
 }
 
 /// Runs one reload, beside the daemon's work: evaluating settings takes a while.

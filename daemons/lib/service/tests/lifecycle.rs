@@ -215,6 +215,21 @@ fn an_interrupt_stops_too_and_takes_the_addresses_away() {
 }
 
 #[test]
+fn a_stop_while_settings_are_read_is_a_clean_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hello.dhall");
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let mut child = Command::new(binary()).arg("--config").arg(&file).spawn().unwrap();
+    // Opens when the daemon reads.
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .unwrap();
+    writer.write_all(settings(dir.path(), "Greet").as_bytes()).unwrap();
+    drop(writer);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn every_unexpected_end_has_its_code_and_name() {
     for (fate, code, message) in [
         ("End", 70, "task greeter ended by itself"),
