@@ -13,7 +13,10 @@ const READ_BYTES_MAX: usize = 4 << 20;
 /// How long a tail waits for news before it looks whether it should go on.
 const WAIT: Duration = Duration::from_secs(1);
 /// Topics with senders as keys have this many partitions from the start: it cannot change without losing their order.
-const SENDER_PARTITIONS: u32 = 8;
+/// Emitters of one group share them.
+const KAFKA_SENDER_PARTITIONS: u32 = 8;
+/// A segment log has one active emitter, and an append is a write and a sync for each partition that it touches.
+const SEGMENT_SENDER_PARTITIONS: u32 = 1;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -158,7 +161,10 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
         .map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), options(1, init.retention_h)));
     let pool = (format!("{prefix}.{chain}.{feed}.pool"), options(1, Some(init.pool_retention_h)));
     // What clients cause lies beside the feed, and must not fill its disk.
-    let by_sender = options(SENDER_PARTITIONS, Some(init.transactions_retention_h));
+    let by_sender = options(
+        sender_partitions(&backend, &format!("{prefix}.{chain}"))?,
+        Some(init.transactions_retention_h),
+    );
     let filters = options(1, Some(init.filters_retention_h));
     let chain_topics = [("transactions", by_sender.clone()), ("outcomes", by_sender), ("filters", filters)]
         .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
@@ -173,6 +179,19 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
         output.json(&json!({"topic": topic, "retention_h": init.pool_retention_h}))?;
     }
     Ok(())
+}
+
+/// Partitions of topics with senders as keys: as many as the one of transactions has, where an older version made it, for
+/// a transaction and its outcomes have the same number.
+fn sender_partitions(backend: &Backend, chain: &str) -> Result<u32, Error> {
+    let new = match backend {
+        Backend::Segment(_) => SEGMENT_SENDER_PARTITIONS,
+        Backend::Kafka(_) => KAFKA_SENDER_PARTITIONS,
+    };
+    match backend.partitions(&format!("{chain}.transactions")) {
+        Err(maidenlane_log::Error::NoTopic { .. }) => Ok(new),
+        there => Ok(there?),
+    }
 }
 
 type Look = fn(&segment::Options, &str, u32) -> Result<segment::PartitionInfo, maidenlane_log::Error>;

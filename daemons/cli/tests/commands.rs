@@ -326,8 +326,19 @@ fn a_log_is_made_listed_read_and_checked() {
     let dir = tempfile::tempdir().unwrap();
     let place = log(dir.path());
     let init = format!("log init --dir {place} --chain c --feed f");
-    let again = String::from_utf8(check(&init, "", Ok(&["\"partitions\":8"]))).unwrap();
+    let again =
+        String::from_utf8(check(&init, "", Ok(&["\"partitions\":1,\"topic\":\"maidenlane.c.transactions"])))
+            .unwrap();
     assert!(again.lines().count() == 6 && !again.contains("\"created\":true"), "{again}");
+    // As an older version made it, and without the topic of outcomes: both have the same number of partitions.
+    let old = Backend::Segment(segment::Options::new(dir.path().join("old")));
+    let eight = TopicOptions { partitions: 8, ..TopicOptions::default() };
+    assert!(old.create("maidenlane.c.transactions", &eight).unwrap());
+    let old = dir.path().join("old");
+    let init_old = format!("log init --dir {} --chain c --feed f", old.display());
+    let made =
+        check(&init_old, "", Ok(&["\"created\":true,\"partitions\":8,\"topic\":\"maidenlane.c.outcomes"]));
+    assert!(String::from_utf8(made).unwrap().contains("\"partitions\":1,\"topic\":\"maidenlane.c.filters"));
     let topic = format!("--dir {place} --topic maidenlane.c.f.blocks");
     check(&format!("log inspect {topic}"), "", Ok(&["\"entries\":2", "\"end\":2", ".log"]));
     check(&format!("log verify {topic}"), "", Ok(&["\"entries\":2", "\"end\":2"]));
