@@ -340,3 +340,8 @@ fn weathered(carrier: Carrier) {
 fn nothing_is_lost_and_nothing_told_twice_on_the_segment_log() {
     weathered(Carrier::Segment);
 }
+
+#[test]
+fn nothing_is_lost_and_nothing_told_twice_on_kafka() {
+    weathered(Carrier::Kafka);
+}

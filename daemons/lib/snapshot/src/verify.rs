@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 const DIR: &str = ".maidenlane-verify";
 const LOCK: &str = ".maidenlane-verify.lock";
 
-/// Verifies a snapshot below `scratch`, a directory with room for all of it, and marks it. Nothing is left there.
+/// Verifies a snapshot below `scratch`, a directory with room for all of it, and marks it. Nothing is left there but the empty
+/// file of the lock: removing that would let a second one in beside a third.
 ///
 /// # Errors
 /// When it is damaged, or its state is not that of its head. A mark that it had before is taken away then.
