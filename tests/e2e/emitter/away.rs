@@ -12,8 +12,8 @@ use serde_json::json;
 use super::outcomes::log_of;
 use super::{SOON, World};
 
-/// Bytes of a segment: some ten transactions.
-const SEGMENT_BYTES: u64 = 4_096;
+/// Bytes of a segment: some nine transactions.
+const SEGMENT_BYTES: u64 = 2_048;
 
 #[test]
 fn an_emitter_goes_on_behind_what_was_deleted_and_says_how_much_that_was() {

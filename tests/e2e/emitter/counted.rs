@@ -32,6 +32,17 @@ fn answers(world: &World, value: u64, expect: &str) {
     seen.unwrap_or_else(|failure| panic!("{failure}\n{}", world.net.last_words()));
 }
 
+/// Waits until a replica counts so many transactions: one that it took before, it would answer for ever.
+fn counts(world: &mut World, index: usize, count: usize) {
+    let expect = format!("maidenlane_replica_transactions_on_their_way {count}\n");
+    let seen = wait::until(&format!("replica {index} to count {count}"), SOON, || {
+        let replica = world.net.replica_daemon(index).and_then(|replica| replica.admin("metrics"));
+        let metrics = replica.map_err(|failure| failure.to_string())?;
+        if metrics.contains(&expect) { Ok(()) } else { Err(metrics) }
+    });
+    seen.unwrap();
+}
+
 fn counted(carrier: Carrier) {
     let mut world = world(carrier);
     // Nobody delivers yet. Two through one replica, one through the other, one as any producer may.
@@ -42,12 +53,14 @@ fn counted(carrier: Carrier) {
     answers(&world, 3, "result");
     world.sender.nonce += 1;
     for index in [0, 1] {
+        counts(&mut world, index, 3);
         sends_to(&mut world, index);
         answers(&world, 4, FULL);
     }
     let replica = world.net.replica_daemon(0).unwrap();
     replica.stop().unwrap();
     replica.start().unwrap();
+    counts(&mut world, 0, 3);
     sends_to(&mut world, 0);
     answers(&world, 4, FULL);
     // A node has them, and there is room.
@@ -82,6 +95,7 @@ fn a_rejected_transaction_counts_no_longer() {
         })
         .collect();
     world.sender.nonce = 0;
+    counts(&mut world, 1, 3);
     sends_to(&mut world, 1);
     answers(&world, 7, FULL);
     let url = world.url();

@@ -2,12 +2,13 @@
 
 use super::offer::{Means, Offer};
 use super::senders::{Bounds, Senders};
+use super::start::Gauge;
 use super::{NotTaken, STORED_ONCE_FOR};
 use maidenlane_chain::B256;
 use maidenlane_log::Entry;
 use maidenlane_service::clock::{millis, now_ms};
 use maidenlane_wire::{Fate, Outcome, Transaction};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// Handle to the counts. Cheap to clone.
@@ -19,6 +20,8 @@ struct Inner {
     senders: Mutex<Senders>,
     /// True once all is known that is on its way.
     known: watch::Sender<bool>,
+    /// Number of transactions that are.
+    on_their_way: Gauge,
 }
 
 /// Part of a transaction's way that lies behind it.
@@ -33,8 +36,8 @@ impl Counts {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        let senders = Mutex::new(Senders::new(bounds));
-        Self(Arc::new(Inner { senders, known: watch::Sender::new(false) }))
+        let (senders, known) = (Mutex::new(Senders::new(bounds)), watch::Sender::new(false));
+        Self(Arc::new(Inner { senders, known, on_their_way: Gauge::default() }))
     }
 
     /// Takes note of a transaction that is about to be taken, unless its sender may not send it.
@@ -43,12 +46,12 @@ impl Counts {
             let text = "what senders have on its way is still being read; send it again";
             return Err(NotTaken::Unconsumed(text.to_owned()));
         }
-        self.senders().admit(offer, means, now_ms())
+        self.with(|senders| senders.admit(offer, means, now_ms()))
     }
 
     /// Forgets a transaction that was not appended.
     pub(crate) fn withdraw(&self, hash: &B256) {
-        self.senders().withdraw(hash);
+        self.with(|senders| senders.withdraw(hash));
     }
 
     /// Takes note of an entry of the topic of transactions. `history` tells the outcomes of a hash so far.
@@ -63,7 +66,7 @@ impl Counts {
         // What cannot be read is on nobody's way: emitters pass over it.
         let Ok(stated) = Transaction::decode(&entry.payload) else { return Ok(()) };
         let bytes = u64::try_from(stated.raw.len()).unwrap_or(u64::MAX);
-        if self.senders().read_again(&stated.hash, stated.taken_ms, bytes, now_ms()) {
+        if self.with(|senders| senders.read_again(&stated.hash, stated.taken_ms, bytes, now_ms())) {
             return Ok(());
         }
         // Before its signature: that takes ten times as long, and after a restart most have ended.
@@ -72,7 +75,7 @@ impl Counts {
             return Ok(());
         }
         if let Some(offer) = Offer::of_entry(stated, entry.key.as_deref()) {
-            self.senders().came(&offer, stands == Stands::Waiting, now_ms());
+            self.with(|senders| senders.came(&offer, stands == Stands::Waiting, now_ms()));
         }
         Ok(())
     }
@@ -81,24 +84,24 @@ impl Counts {
     /// have it.
     pub(crate) fn became(&self, outcome: &Outcome) {
         match outcome.fate {
-            Fate::Accepted => self.senders().accepted(&outcome.hash),
+            Fate::Accepted => self.with(|senders| senders.accepted(&outcome.hash)),
             Fate::Received | Fate::Sent { .. } | Fate::Dropped { .. } | Fate::ReorgedOut { .. } => {}
             Fate::Rejected { .. }
             | Fate::Expired
             | Fate::Mined { .. }
             | Fate::Replaced { .. }
-            | Fate::Final { .. } => self.senders().end(&outcome.hash),
+            | Fate::Final { .. } => self.with(|senders| senders.end(&outcome.hash)),
         }
     }
 
     /// Identity of whoever sent a transaction that is on its way.
     pub(crate) fn identity(&self, hash: &B256) -> Option<Arc<str>> {
-        self.senders().identity(hash)
+        self.with(|senders| senders.identity(hash))
     }
 
     /// Forgets what was taken before a time.
     pub(crate) fn expire(&self, before_ms: u64) {
-        self.senders().expire(before_ms);
+        self.with(|senders| senders.expire(before_ms));
     }
 
     /// Takes note that all was read.
@@ -112,8 +115,16 @@ impl Counts {
         let _ = self.0.known.subscribe().wait_for(|known| *known).await;
     }
 
-    fn senders(&self) -> MutexGuard<'_, Senders> {
-        self.0.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Number of transactions on their way, as a metric.
+    pub(super) fn on_their_way(&self) -> Gauge {
+        self.0.on_their_way.clone()
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Senders) -> T) -> T {
+        let mut senders = self.0.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut senders);
+        self.0.on_their_way.set(i64::try_from(senders.len()).unwrap_or(i64::MAX));
+        done
     }
 }
 

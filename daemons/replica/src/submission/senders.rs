@@ -195,6 +195,11 @@ impl Senders {
         }
     }
 
+    /// Number of transactions on their way.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// Identity of whoever sent a transaction that is on its way.
     pub(super) fn identity(&self, hash: &B256) -> Option<Arc<str>> {
         match &self.flight(hash)?.holder {

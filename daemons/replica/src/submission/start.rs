@@ -14,7 +14,7 @@ const LOOK_AWAY: Duration = Duration::from_secs(5);
 /// Interval at which the shutdown is polled.
 const NAP: Duration = Duration::from_millis(100);
 
-type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+pub(super) type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 
 /// Requirements for the topic of transactions, to be held against it by [`Backend::check`].
 #[must_use]
@@ -40,6 +40,7 @@ pub fn start(
 ) -> Result<Submissions, Failure> {
     let consumers = Arc::new(Consumers::new(settings.clone()));
     let counts = Counts::new(settings.bounds);
+    let on_their_way = counts.on_their_way();
     let (mut submissions, appender) =
         Submissions::new(log.clone(), settings.topic.clone(), Arc::clone(&consumers), counts);
     let (refusals, teller) = Refusals::new(log.clone(), settings.outcomes_topic.clone());
@@ -66,6 +67,8 @@ pub fn start(
     metrics.register(|registry| {
         let help = "Age of the oldest transaction that its group has not consumed; 0 = none";
         registry.register("transactions_unconsumed_seconds", help, watch.waiting.clone());
+        let help = "Transactions on their way, whichever replica took them, as they count for their senders";
+        registry.register("transactions_on_their_way", help, on_their_way);
     });
     tasks.spawn_thread("transactions-watch", move || {
         watch.run();
