@@ -27,8 +27,9 @@ use super::reorged::{taking, transfer};
 use crate::consensus::Consensus;
 
 const SEED: u64 = 0x7478_7374_6f72_6d00;
-/// Transactions in the suite and in a long run.
+/// Transactions in the suite, where a broker that is killed takes seconds to be back, and in a long run.
 const COUNT: usize = 300;
+const COUNT_KAFKA: usize = 100;
 const COUNT_LONG: usize = 5_000;
 /// Transactions of a round, which ends with a block.
 const ROUND: usize = 10;
@@ -318,7 +319,11 @@ fn verdict(told: &[Outcome]) -> Option<&Outcome> {
 
 fn weathered(carrier: Carrier) {
     let Some(mut storm) = Storm::new(carrier) else { return };
-    let count = if crate::long() { COUNT_LONG } else { COUNT };
+    let count = match (crate::long(), carrier) {
+        (true, _) => COUNT_LONG,
+        (false, Carrier::Segment) => COUNT,
+        (false, Carrier::Kafka) => COUNT_KAFKA,
+    };
     while storm.taken.len() + storm.refused < count {
         storm.round();
         storm.strike();
