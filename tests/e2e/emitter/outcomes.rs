@@ -6,6 +6,7 @@ use maidenlane_log::{Backend, From, kafka, segment};
 use maidenlane_tests::{
     scenario::Net,
     settings::{self, Log},
+    wait,
 };
 use maidenlane_wire::{Outcome, Refusal};
 
@@ -19,16 +20,20 @@ pub(super) fn log_of(net: &Net) -> Backend {
     }
 }
 
-/// All outcomes of a log, by transaction; those told again are there once.
+/// All outcomes of a log, by transaction; those told again are there once. A broker that was just killed answers again soon.
 pub(super) fn outcomes(log: &Backend) -> BTreeMap<String, Vec<Outcome>> {
+    wait::until("the outcomes to be read", SOON, || read(log).map_err(|error| error.to_string())).unwrap()
+}
+
+fn read(log: &Backend) -> Result<BTreeMap<String, Vec<Outcome>>, maidenlane_log::Error> {
     let topic = settings::transactions_topic().replace("transactions", "outcomes");
     let (mut seen, mut of) = (BTreeSet::new(), BTreeMap::<_, Vec<_>>::new());
-    for partition in 0..log.partitions(&topic).unwrap() {
-        let mut consumer = log.consumer(&topic, partition).unwrap();
-        consumer.seek(From::Earliest).unwrap();
-        let (mut next, end) = (consumer.earliest().unwrap(), consumer.end().unwrap());
+    for partition in 0..log.partitions(&topic)? {
+        let mut consumer = log.consumer(&topic, partition)?;
+        consumer.seek(From::Earliest)?;
+        let (mut next, end) = (consumer.earliest()?, consumer.end()?);
         while next < end {
-            for entry in consumer.read(1 << 20, SOON).unwrap() {
+            for entry in consumer.read(1 << 20, SOON)? {
                 next.0 = entry.offset.0 + 1;
                 if Refusal::is_one(&entry.payload) {
                     continue;
@@ -41,7 +46,7 @@ pub(super) fn outcomes(log: &Backend) -> BTreeMap<String, Vec<Outcome>> {
             }
         }
     }
-    of
+    Ok(of)
 }
 
 /// Fates of a transaction but for nodes' verdicts.
