@@ -150,16 +150,13 @@ fn what_is_too_much_is_refused_at_once() {
 #[test]
 fn a_transaction_right_after_the_start_waits_for_what_is_read_then() {
     let (_dir, log) = log();
-    let (consumers, counts) = (unknown(), Counts::new(BOUNDS));
-    let (submissions, appender) =
-        Submissions::new(log.clone(), TOPIC.to_owned(), Arc::clone(&consumers), counts.clone());
-    let has_begun = || block_on(async { submissions.begun().now_or_never().is_some() });
-    assert!(!has_begun());
-    counts.set_known();
-    assert!(!has_begun(), "nothing was checked");
-    consumers.look(&log).expect("a look");
-    assert!(has_begun());
-    drop(appender);
+    let has_begun = |consumers: Arc<Consumers>, counts: Counts| {
+        let (submissions, _appender) = Submissions::new(log.clone(), TOPIC.to_owned(), consumers, counts);
+        block_on(async { submissions.begun().now_or_never().is_some() })
+    };
+    assert!(!has_begun(unknown(), counts()), "whether anybody delivers");
+    assert!(!has_begun(consumers(&log), Counts::new(BOUNDS)), "what is on its way");
+    assert!(has_begun(consumers(&log), counts()));
 }
 
 #[test]
