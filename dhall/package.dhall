@@ -3,6 +3,8 @@ let common = ./common.dhall
 
 let emitter = ./emitter.dhall
 
+let relay = ./relay.dhall
+
 let replica = ./replica.dhall
 
 let tap = ./tap.dhall
@@ -13,6 +15,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Emitter = { Type = emitter.Type, default = emitter.default }
     , Upstream = emitter.Upstream
     , Credential = emitter.Credential
+    , Relay = { Type = relay.Type, default = relay.default }
+    , Builder = relay.Builder
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

@@ -6,6 +6,9 @@
   emitter = {
     description = "delivers transactions to nodes and tells what became of them";
   };
+  relay = {
+    description = "keeps private orders durably, for builders";
+  };
   replica = {
     description = "replays a feed and answers JSON-RPC";
   };

@@ -17,6 +17,8 @@ mod guarded;
 mod hostile;
 mod listeners;
 mod proofs;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod relay;
 mod reorg;
 mod repair;
 mod snapshot;

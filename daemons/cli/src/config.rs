@@ -15,6 +15,7 @@ pub(crate) enum Daemon {
     Tap,
     Replica,
     Emitter,
+    Relay,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +83,7 @@ impl Daemon {
             Self::Tap => Functions::of::<maidenlane_tap::config::Settings>(),
             Self::Replica => Functions::of::<maidenlane_replica::config::Settings>(),
             Self::Emitter => Functions::of::<maidenlane_emitter::config::Settings>(),
+            Self::Relay => Functions::of::<maidenlane_relay::config::Settings>(),
         }
     }
 

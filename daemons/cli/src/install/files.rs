@@ -1,8 +1,8 @@
 //! The table of what is installed. A new daemon is one binary, one unit and its lines under `dhall`.
 
 /// Beside this program after a build.
-pub(super) const BINARIES: [&str; 4] =
-    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter"];
+pub(super) const BINARIES: [&str; 5] =
+    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter", "maidenlane-relay"];
 
 macro_rules! units {
     ($($name:literal => $to:literal),* $(,)?) => {
@@ -25,6 +25,7 @@ const UNITS: &[(&str, &str)] = units! {
     "maidenlane-tap@.service" => "lib/systemd/system/maidenlane-tap@.service",
     "maidenlane-replica@.service" => "lib/systemd/system/maidenlane-replica@.service",
     "maidenlane-emitter@.service" => "lib/systemd/system/maidenlane-emitter@.service",
+    "maidenlane-relay@.service" => "lib/systemd/system/maidenlane-relay@.service",
     "maidenlane-snapshot@.service" => "lib/systemd/system/maidenlane-snapshot@.service",
     "maidenlane-snapshot@.timer" => "lib/systemd/system/maidenlane-snapshot@.timer",
     "maidenlane.sysusers" => "lib/sysusers.d/maidenlane.conf",
@@ -36,6 +37,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "package.dhall",
     "common.dhall",
     "emitter.dhall",
+    "relay.dhall",
     "replica.dhall",
     "tap.dhall",
     "types/Accept.dhall",
@@ -44,6 +46,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Backfill.dhall",
     "types/Begin.dhall",
     "types/BlockSource.dhall",
+    "types/Builder.dhall",
     "types/Chain.dhall",
     "types/Credential.dhall",
     "types/Emitter.dhall",
@@ -60,6 +63,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/MethodTimeout.dhall",
     "types/Outcomes.dhall",
     "types/Proof.dhall",
+    "types/Relay.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",
     "types/Rpc.dhall",
@@ -87,9 +91,11 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/one-machine/replica/main.dhall",
     "deploy/one-machine/tap/main.dhall",
     "examples/full/emitter.dhall",
+    "examples/full/relay.dhall",
     "examples/full/replica.dhall",
     "examples/full/tap.dhall",
     "examples/minimal/emitter.dhall",
+    "examples/minimal/relay.dhall",
     "examples/minimal/replica.dhall",
     "examples/minimal/tap.dhall",
 };
