@@ -19,6 +19,8 @@ mod listeners;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 mod pool;
 mod proofs;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod relay;
 mod reorg;
 mod repair;
 mod snapshot;

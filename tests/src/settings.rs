@@ -165,6 +165,39 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
     )
 }
 
+/// A relay's settings: a listener `rpc` for whoever signs, a listener `known` for those who hold the tokens in these files, the
+/// builder `one`, which pulls as the identity `builder`, and the builder `two`, which does not.
+#[must_use]
+pub fn relay(
+    chain_id: u64,
+    carrier: &Log,
+    state: &Path,
+    keyring: &Path,
+    identities: &[(&str, &Path)],
+) -> String {
+    let known = |(name, token): &(&str, &Path)| {
+        format!(
+            "{{ name = \"{name}\", proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer {}, namespaces = None (List Text)\n\
+             \x20     , maySend = True, seesAll = False, tag = None Text, callsPerSecond = None Natural }}",
+            text(token)
+        )
+    };
+    let known: Vec<_> = identities.iter().map(known).collect();
+    let open = LISTENER.replace("\"debug\", \"trace\"", "\"flashbots\"");
+    let (before, after) = open.split_once("access = ").unwrap_or_default();
+    let after = after.split_once("Natural }").map_or("", |(_, after)| after);
+    let guarded = format!("{before}access = [ {} ]{after}", known.join(", ")).replace("\"rpc\"", "\"known\"");
+    format!(
+        "{{ keyring = {}, listeners = [ {open}, {guarded} ]\n\
+         , builders = [ {{ name = \"one\", pulls = Some \"builder\" }}, {{ name = \"two\", pulls = None Text }} ]\n{}\
+         , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\
+         , aheadMax = 1000\n, repeat_s = 3600\n, undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
+         , storeCache_MB = 64\n}}\n",
+        text(keyring),
+        shared(chain_id, carrier, state),
+    )
+}
+
 /// A tap's settings with the master's pool published, or a replica's with it kept.
 #[must_use]
 pub fn pooling(settings: &str) -> String {

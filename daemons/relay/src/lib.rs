@@ -15,18 +15,45 @@
 //! | [`private`] | pure: private transactions to bundles of one |
 //! | [`book`] | pure: all orders, as the topic tells them |
 //! | [`keyring`], [`seal`] | pure: what the log keeps, so that only relays read it |
+//! | `civil` | pure: times as clients expect them |
+//! | [`journal`] | appends orders |
+//! | [`reader`] | reads them back |
+//! | [`orders`] | orders between their clients and the log |
+//! | [`caller`] | who asks |
+//! | [`front`] | the JSON-RPC |
+//! | `run`, [`config`], [`metrics`], [`error`], [`failpoints`] | the daemon |
+//!
+//! # Why a database of its own
+//! What a block may hold depends on the chain's head, and what an order earns on its state. Asking a replica would take a round
+//! trip for each, and two answers could be of two blocks. RocksDB's read-only mode on a replica's files knows no snapshots,
+//! so that it mixes blocks while it catches up. So the relay replays the feed into a small database of its own, as a replica does.
+
+extern crate maidenlane_config as serde_dhall;
 
 pub mod book;
 pub mod bundle;
+pub mod caller;
+mod civil;
+pub mod config;
+pub mod error;
+pub mod failpoints;
 pub mod fields;
+pub mod front;
 pub mod ids;
+pub mod journal;
 pub mod keyring;
+pub mod metrics;
+pub mod orders;
 pub mod private;
 pub mod pull;
+pub mod reader;
 pub mod redacted;
 pub mod refusal;
 pub mod repeats;
 pub mod replacement;
+mod run;
 pub mod seal;
 pub mod signature;
 pub mod window;
+
+pub use run::Daemon;

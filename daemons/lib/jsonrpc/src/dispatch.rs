@@ -37,6 +37,14 @@ pub trait Api: Send + Sync + 'static {
         pin
     }
 
+    /// Tells a pin what request over HTTP it serves: headers and body exactly as they came, for signatures over both. A message
+    /// on a WebSocket has no headers of its own.
+    #[must_use]
+    fn of_request(pin: Self::Pin, headers: &http::HeaderMap, body: &[u8]) -> Self::Pin {
+        let _ = (headers, body);
+        pin
+    }
+
     /// Number and hash (`0x…`) of the block that answers come from, for the answer's headers.
     fn block(pin: &Self::Pin) -> Option<(u64, String)>;
 

@@ -175,7 +175,8 @@ impl<A: Api> Http<A> {
             Err(refused) => return refused,
         };
         let pin = self.api.pin(min_block_of(&head.headers, None)).await;
-        let pin = Arc::new(A::owned(pin, caller.owner()));
+        let pin = A::of_request(A::owned(pin, caller.owner()), &head.headers, &body);
+        let pin = Arc::new(pin);
         let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await

@@ -1,0 +1,1 @@
+{ name : Text, pulls : Optional Text }

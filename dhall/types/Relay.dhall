@@ -1,0 +1,47 @@
+{ accountMax_MB : Natural
+, admin : { behindProxy : Bool, listen : Text }
+, aheadMax : Natural
+, bodyMax_MB : Natural
+, builders : List { name : Text, pulls : Optional Text }
+, chain : { genesis : Optional Text, id : Natural, name : Text }
+, feed : { log : < Kafka : { brokers : List Text
+            , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+                , password : Text
+                , user : Text
+                }
+            , tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+            }
+        | Segment : { dir : Text }
+        >
+    , name : Text
+    , prefix : Text
+    }
+, keyring : Text
+, listeners : List { access : List { callsPerSecond : Optional Natural
+        , maySend : Bool
+        , name : Text
+        , namespaces : Optional (List Text)
+        , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+        }
+    , behindProxy : Bool
+    , hosts : List Text
+    , http : Bool
+    , listen : Text
+    , name : Text
+    , namespaces : List Text
+    , origins : List Text
+    , socketMode : Text
+    , tls : Optional { certificate : Text, clientCa : Optional Text, key : Text }
+    , webSocket : Bool
+    }
+, logging : { filter : Text, json : Bool }
+, maxLagBlocks : Natural
+, maxSilence_ms : Natural
+, orderMax_MB : Natural
+, ordersMax : Natural
+, ordersMax_MB : Natural
+, repeat_s : Natural
+, stateDir : Text
+, storeCache_MB : Natural
+, undoBlocks : Natural
+}
