@@ -25,6 +25,9 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Limits = health.Limits
     , Relay = { Type = relay.Type, default = relay.default }
     , Builder = relay.Builder
+    , Push = relay.Push
+    , Dialect = relay.Dialect
+    , Wallets = relay.Wallets
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

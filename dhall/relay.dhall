@@ -1,10 +1,40 @@
 -- maidenlane-relay. Without a default: chain, feed, keyring, stateDir.
 let common = ./common.dhall
 
-let Builder = { Type = ./types/Builder.dhall, default.pulls = None Text }
+let Dialect = ./types/Dialect.dhall
+
+let Push =
+      { Type = ./types/Push.dhall
+      , default =
+        { dialect = Dialect.Flashbots
+        , key = None Text
+        , credential = None ./types/Credential.dhall
+        , ca = None Text
+        , timeout_ms = 2000
+        , lanes = 16
+        , ahead = 5
+        }
+      }
+
+let Wallets =
+      { Type = ./types/Wallets.dhall
+      , default =
+        { credential = None ./types/Credential.dhall
+        , ca = None Text
+        , timeout_ms = 5000
+        }
+      }
+
+let Builder =
+      { Type = ./types/Builder.dhall
+      , default = { pulls = None Text, push = None Push.Type }
+      }
 
 in  { Type = ./types/Relay.dhall
     , Builder
+    , Push
+    , Dialect
+    , Wallets
     , default =
       { listeners =
         [ common.Listener::{
@@ -13,6 +43,7 @@ in  { Type = ./types/Relay.dhall
           }
         ]
       , builders = [] : List Builder.Type
+      , wallets = None Wallets.Type
       , bodyMax_MB = 20
       , orderMax_MB = 10
       , ordersMax = 100000

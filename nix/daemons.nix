@@ -10,7 +10,7 @@
     description = "tells who is fit to serve, and why not";
   };
   relay = {
-    description = "keeps private orders durably, for builders";
+    description = "keeps private orders durably and delivers them to builders";
   };
   replica = {
     description = "replays a feed and answers JSON-RPC";

@@ -2,7 +2,18 @@
 , admin : { behindProxy : Bool, listen : Text }
 , aheadMax : Natural
 , bodyMax_MB : Natural
-, builders : List { name : Text, pulls : Optional Text }
+, builders : List { name : Text
+    , pulls : Optional Text
+    , push : Optional { address : Text
+        , ahead : Natural
+        , ca : Optional Text
+        , credential : Optional < Bearer : Text | Jwt : Text >
+        , dialect : < BuilderNet | Flashbots | Titan >
+        , key : Optional Text
+        , lanes : Natural
+        , timeout_ms : Natural
+        }
+    }
 , chain : { genesis : Optional Text, id : Natural, name : Text }
 , feed : { log : < Kafka : { brokers : List Text
             , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
@@ -22,6 +33,8 @@
         , name : Text
         , namespaces : Optional (List Text)
         , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+        , seesAll : Bool
+        , tag : Optional Text
         }
     , behindProxy : Bool
     , hosts : List Text
@@ -44,4 +57,9 @@
 , stateDir : Text
 , storeCache_MB : Natural
 , undoBlocks : Natural
+, wallets : Optional { ca : Optional Text
+    , credential : Optional < Bearer : Text | Jwt : Text >
+    , replica : Text
+    , timeout_ms : Natural
+    }
 }

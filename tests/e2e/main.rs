@@ -6,6 +6,7 @@ mod bootstrap;
 mod clients;
 mod consensus;
 mod differ;
+mod door;
 mod emitter;
 mod feed;
 mod filters;

@@ -74,6 +74,8 @@ pub struct Known {
     pub blocks: (u64, u64),
     /// How it came.
     pub taken: Taken,
+    /// True for a private transaction.
+    pub is_private: bool,
     /// Standing.
     pub standing: Standing,
     bytes: usize,
@@ -254,6 +256,7 @@ impl Book {
             hash,
             blocks: bundle.blocks,
             taken: bundle.taken.clone(),
+            is_private: bundle.kind == BundleKind::Private,
             standing: Standing::Counts,
             bytes,
             account: account.clone(),
@@ -326,6 +329,21 @@ impl Book {
         all.filter(is_for).collect()
     }
 
+    /// An order that counts, for whoever delivers it.
+    #[must_use]
+    pub fn deliverable(&self, content: ContentId) -> Option<&Checked> {
+        self.index.get(&content)
+    }
+
+    /// Orders that count and that the head may have decided on.
+    pub fn decided(&self) -> impl Iterator<Item = &Checked> {
+        let Head { number, timestamp_s, .. } = self.head;
+        let may_be_over = move |checked: &&Checked| {
+            checked.bundle.blocks.0 <= number || checked.window().times.1 <= timestamp_s
+        };
+        self.index.all().filter(may_be_over)
+    }
+
     /// Orders of a signer's that are known by this hash, oldest content first.
     #[must_use]
     pub fn find(&self, signer: Address, hash: B256) -> Vec<&Known> {
@@ -333,6 +351,13 @@ impl Book {
         let least = ContentId::new(B256::ZERO);
         let found = self.by_hash.range((key, least)..).take_while(|(other, _)| *other == key);
         found.filter_map(|(_, content)| self.orders.get(content)).collect()
+    }
+
+    /// Orders of a signer's that count.
+    pub fn of_signer(&self, signer: Address) -> impl Iterator<Item = &Checked> {
+        let first = (Redacted::new((signer, B256::ZERO)), ContentId::new(B256::ZERO));
+        let all = self.by_hash.range(first..).take_while(move |(key, _)| key.reveal().0 == signer);
+        all.filter_map(|(_, content)| self.index.get(content))
     }
 
     /// The order of this content.

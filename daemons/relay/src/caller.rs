@@ -14,11 +14,13 @@ pub struct Caller {
     /// Signer and hash of the body, where there is a signature.
     signed: Result<(Address, B256), Unsigned>,
     owner: Owner,
+    /// Query of the address that was posted to, where wallets have their preferences.
+    query: String,
 }
 
 impl Default for Caller {
     fn default() -> Self {
-        Self { signed: Err(Unsigned::Missing), owner: Owner::default() }
+        Self { signed: Err(Unsigned::Missing), owner: Owner::default(), query: String::new() }
     }
 }
 
@@ -33,6 +35,30 @@ impl Caller {
             Some(Err(_)) => Err(Unsigned::Form),
         };
         Self { signed, ..self }
+    }
+
+    /// The same caller with what the address of a request over HTTP says.
+    #[must_use]
+    pub fn asking(self, uri: &http::Uri) -> Self {
+        Self { query: uri.query().unwrap_or_default().to_owned(), ..self }
+    }
+
+    /// Query of the address that was posted to.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Address that orders of a wallet belong to: as of others, or, where nobody signed the request, that of the transaction's
+    /// sender, who signed at least that.
+    ///
+    /// # Errors
+    /// When there is a signature, and it is wrong.
+    pub fn wallet(&self, sender: Address) -> Result<Address, Unsigned> {
+        match self.signer() {
+            Err(Unsigned::Missing) => Ok(sender),
+            other => other,
+        }
     }
 
     /// The same caller as the owner of what it causes.

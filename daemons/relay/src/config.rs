@@ -1,16 +1,22 @@
 //! Settings of the relay.
 
+mod builders;
+mod wallets;
+
 use crate::book::Bounds;
 use maidenlane_config::feed::{self, FeedRaw};
 use maidenlane_config::listeners::{self, Listener, ListenerRaw, SecretFile};
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
+use maidenlane_jsonrpc::client::Remote;
 use maidenlane_log::{Backend, TopicNeeds};
 use maidenlane_replay::{Fresh, run as replay};
 use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use std::time::Duration;
+
+pub use builders::{Builder, BuilderRaw, DialectRaw, Push, PushRaw};
+pub use wallets::WalletsRaw;
 
 /// Blocks of state that are kept below the head: nobody asks for older ones here.
 const HISTORY_BLOCKS: u64 = 128;
@@ -29,8 +35,10 @@ pub struct RelayRaw {
     pub keyring: String,
     /// JSON-RPC listeners, and who may come in.
     pub listeners: Vec<ListenerRaw>,
-    /// Builders that orders may name.
+    /// Builders that get orders, and that orders may name.
     pub builders: Vec<BuilderRaw>,
+    /// Answers for wallets that have the relay as their only address; `None` for none.
+    pub wallets: Option<WalletsRaw>,
     /// Size of a request.
     pub bodyMax_MB: u64,
     /// Size of one order's transactions.
@@ -61,15 +69,6 @@ pub struct RelayRaw {
     pub stateDir: String,
 }
 
-/// A builder.
-#[derive(Clone, Debug, Deserialize, StaticType)]
-pub struct BuilderRaw {
-    /// Name in orders and in `/status`.
-    pub name: String,
-    /// Identity of a listener that pulls orders for it; `None` for none.
-    pub pulls: Option<String>,
-}
-
 /// Validated [`RelayRaw`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -81,6 +80,8 @@ pub struct Settings {
     pub feed_topic: String,
     /// Topic of orders.
     pub bundles_topic: String,
+    /// Topic of their fates.
+    pub fates_topic: String,
     /// The log that carries them.
     pub log: feed::Log,
     /// File with the keys.
@@ -89,8 +90,10 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Size of a request.
     pub body_bytes: usize,
-    /// Builders by name, with the identity that pulls for each.
-    pub builders: Vec<(String, Option<String>)>,
+    /// Builders.
+    pub builders: Vec<Builder>,
+    /// Replica that answers wallets.
+    pub replica: Option<Remote>,
     /// Bounds of the book.
     pub bounds: Bounds,
     /// Bytes of one order's transactions.
@@ -119,7 +122,11 @@ impl maidenlane_config::Settings for Settings {
         let genesis = checker.inside("chain", |checker| genesis(&raw.chain, checker));
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed.clone(), &raw.chain.name, checker));
         let keyring = SecretFile::parse("keyring", &raw.keyring, checker);
-        let builders = builders(&raw, checker);
+        let builders = builders::builders(&raw, checker);
+        let replica = match &raw.wallets {
+            Some(raw) => checker.inside("wallets", |checker| wallets::replica(raw, checker)).map(Some),
+            None => Some(None),
+        };
         let bounds = bounds(&raw, checker);
         let body_bytes = checker.within("bodyMax_MB", raw.bodyMax_MB, 1..=64).map(megabytes);
         // The log keeps no larger ones, see `maidenlane_wire::sealed`.
@@ -132,6 +139,8 @@ impl maidenlane_config::Settings for Settings {
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let admin = daemon.as_ref().map(|daemon| daemon.admin);
         let listeners = listeners::listeners("listeners", raw.listeners, admin, checker);
+        // Beside that of the orders.
+        let fates_topic = format!("{}.{}.bundle-fates", raw.feed.prefix, raw.chain.name);
         let (feed, fresh) =
             (feed?, Fresh { lag_blocks_max: lag?, silence_max: silence?, head_age_max: None });
         Some(Self {
@@ -139,11 +148,13 @@ impl maidenlane_config::Settings for Settings {
             genesis: genesis?,
             feed_topic: feed.blocks_topic,
             bundles_topic: feed.bundles_topic,
+            fates_topic,
             log: feed.log,
             keyring: keyring?,
             listeners: listeners?,
             body_bytes: body_bytes?,
             builders: builders?,
+            replica: replica?,
             bounds: bounds?,
             order_bytes: order_bytes?,
             repeat: repeat?,
@@ -179,27 +190,6 @@ fn bounds(raw: &RelayRaw, checker: &mut Checker) -> Option<Bounds> {
     Some(Bounds { orders: orders?, bytes: bytes?, account_bytes: account_bytes?, ahead_max: ahead_max? })
 }
 
-/// Validates the builders: their names differ, and whoever pulls for one may come in somewhere.
-fn builders(raw: &RelayRaw, checker: &mut Checker) -> Option<Vec<(String, Option<String>)>> {
-    let mut names = BTreeSet::new();
-    let known = |identity: &String| {
-        raw.listeners.iter().flat_map(|listener| &listener.access).any(|access| access.name == *identity)
-    };
-    let each = raw.builders.iter().enumerate().map(|(index, builder)| {
-        checker.inside(&format!("builders[{index}]"), |checker| {
-            if !names.insert(&builder.name) {
-                checker.wrong("name", format_args!("`{}` is the name of another builder", builder.name));
-            }
-            if let Some(identity) = builder.pulls.as_ref().filter(|identity| !known(identity)) {
-                checker.wrong("pulls", format_args!("no listener lets in an identity `{identity}`"));
-            }
-            let name = shapes::word("name", &builder.name, checker)?;
-            Some((name, builder.pulls.clone()))
-        })
-    });
-    each.collect::<Vec<_>>().into_iter().collect()
-}
-
 impl Settings {
     /// The log that carries all topics.
     ///
@@ -209,7 +199,7 @@ impl Settings {
         maidenlane_service::log_backend(&self.log, "relay")
     }
 
-    /// Requirements for the topic of orders: what is on its way must be there after a restart.
+    /// Requirements for the topics of orders and fates: what is on its way must be there after a restart.
     #[must_use]
     pub fn needs(&self) -> TopicNeeds {
         TopicNeeds {
@@ -227,7 +217,9 @@ impl Settings {
             log,
             topic: self.feed_topic.clone(),
             proofs_topic: None,
-            written: vec![(self.bundles_topic.clone(), self.needs())],
+            written: [&self.bundles_topic, &self.fates_topic]
+                .map(|topic| (topic.clone(), self.needs()))
+                .into(),
             chain_id: self.chain_id,
             genesis: self.genesis,
             keep: self.keep,

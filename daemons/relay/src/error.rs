@@ -1,6 +1,6 @@
 //! Errors that end a relay, and their exit codes.
 
-use crate::{keyring, seal};
+use crate::{keyring, post, seal};
 use maidenlane_service::{Exit, Failure, GaveUp};
 
 /// A fatal error.
@@ -28,6 +28,9 @@ pub enum Error {
     /// The keyring cannot be read.
     #[error("read the keyring {place}: {problem}")]
     NoKeyring { place: String, problem: String },
+    /// A builder cannot be sent to.
+    #[error(transparent)]
+    Builder(#[from] post::Unusable),
     /// The keyring is none.
     #[error("keyring {place}")]
     Keyring {
@@ -45,6 +48,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::NoKeyring { .. }
             | Self::Keyring { .. }
+            | Self::Builder(_)
             | Self::Log(NoTopic { .. } | Forbidden { .. } | TooLarge { .. } | Refused { .. }) => {
                 Exit::Settings
             }

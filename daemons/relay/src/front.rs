@@ -5,18 +5,24 @@
 mod answers;
 mod ask;
 mod send;
+mod wallet;
 
 use crate::caller::Caller;
+use crate::fates::Fates;
+use crate::feeds::{Feed, Feeds};
 use crate::metrics::Gauges;
 use crate::orders::Orders;
 use crate::repeats::Repeats;
 use maidenlane_chain::Address;
-use maidenlane_jsonrpc::{Api, Described, Error, Json, MinBlock, Owner, codes};
+use maidenlane_jsonrpc::client::Link;
+use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, MinBlock, Owner, codes};
 use maidenlane_replay::Live;
 use serde_json::value::RawValue;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// Path of the address that wallets have from other relays for all builders, which here all get it anyway.
+const FAST: &str = "/fast";
 /// Answers to requests of late that are kept.
 const REPEATS_MAX: usize = 262_144;
 
@@ -41,8 +47,23 @@ pub struct Terms {
 #[derive(Clone)]
 pub struct Front(Arc<Parts>);
 
+/// All that is known of orders.
+pub struct Known {
+    /// The orders.
+    pub orders: Orders,
+    /// Fates of all of them.
+    pub fates: Fates,
+    /// Feeds that tell them.
+    pub feeds: Feeds,
+    /// Replica that answers wallets what the relay does not.
+    pub replica: Option<Link>,
+}
+
 struct Parts {
     orders: Orders,
+    fates: Fates,
+    feeds: Feeds,
+    replica: Option<Link>,
     chain: Arc<dyn Live>,
     terms: Terms,
     repeats: Mutex<Repeats<Json>>,
@@ -53,9 +74,20 @@ struct Parts {
 impl Front {
     /// Methods on these orders and this chain.
     #[must_use]
-    pub fn new(orders: Orders, chain: Arc<dyn Live>, terms: Terms, gauges: Gauges) -> Self {
+    pub fn new(known: Known, chain: Arc<dyn Live>, terms: Terms, gauges: Gauges) -> Self {
+        let Known { orders, fates, feeds, replica } = known;
         let repeats = Mutex::new(Repeats::new(terms.repeat_ms, REPEATS_MAX));
-        Self(Arc::new(Parts { orders, chain, terms, repeats, gauges, born: Instant::now() }))
+        Self(Arc::new(Parts {
+            orders,
+            fates,
+            feeds,
+            replica,
+            chain,
+            terms,
+            repeats,
+            gauges,
+            born: Instant::now(),
+        }))
     }
 
     /// Answers a call of a signed request that came before as it was answered then.
@@ -78,16 +110,19 @@ impl Front {
 }
 
 /// Methods with their parameters, for the OpenRPC document.
-const METHODS: [(&str, &str); 13] = [
+const METHODS: [(&str, &str); 16] = [
     ("eth_blockNumber", ""),
     ("eth_cancelBundle", "cancel"),
     ("eth_cancelPrivateTransaction", "cancel"),
     ("eth_chainId", ""),
+    ("eth_getTransactionCount", "address block"),
     ("eth_sendBundle", "bundle"),
     ("eth_sendEndOfBlockBundle", "bundle"),
     ("eth_sendPrivateRawTransaction", "transaction preferences?"),
     ("eth_sendPrivateTransaction", "transaction"),
+    ("eth_sendRawTransaction", "transaction"),
     ("flashbots_getBundleStatsV2", "bundle"),
+    ("maidenlane_bundleFates", "start?"),
     ("maidenlane_bundleStatus", "bundle"),
     ("maidenlane_mevBundles", "block timestamp"),
     ("net_version", ""),
@@ -105,8 +140,12 @@ impl Api for Front {
         pin.owned(owner)
     }
 
-    fn of_request(pin: Caller, headers: &http::HeaderMap, body: &[u8]) -> Caller {
-        pin.signed(headers, body)
+    fn of_request(pin: Caller, head: &http::request::Parts, body: &[u8]) -> Caller {
+        pin.signed(&head.headers, body).asking(&head.uri)
+    }
+
+    fn serves(path: &str) -> bool {
+        path == "/" || path == FAST
     }
 
     fn block(_: &Caller) -> Option<(u64, String)> {
@@ -126,6 +165,20 @@ impl Api for Front {
             self.0.gauges.called(known, answer.as_ref().err().map(|error| error.code), begun.elapsed());
         }
         answer
+    }
+
+    async fn subscribe(
+        &self,
+        caller: &Arc<Caller>,
+        namespace: &str,
+        kind: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Events, Error> {
+        match (namespace, kind) {
+            ("maidenlane", "bundleFates") => self.subscribe_to(Feed::Fates, caller, params),
+            ("eth", "droppedTransactions") => self.subscribe_to(Feed::Dropped, caller, params),
+            _ => Err(Error::no_subscription(namespace, kind)),
+        }
     }
 
     fn methods(&self) -> Vec<Described> {
@@ -155,9 +208,12 @@ impl Front {
                 self.once(caller, call, self.cancel_private(caller, params)).await
             }
             "flashbots_getBundleStatsV2" => self.bundle_stats(caller, params),
+            "maidenlane_bundleFates" => self.bundle_fates(caller, params),
             "maidenlane_bundleStatus" => self.bundle_status(caller, params),
             "maidenlane_mevBundles" => self.mev_bundles(caller, params),
-            other => Err(Error::no_method(other)),
+            "eth_getTransactionCount" => self.transaction_count(caller, params).await,
+            "eth_sendRawTransaction" => self.once(caller, call, self.send_from_wallet(caller, params)).await,
+            other => self.passed(other, params).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Orders on their way into the log, on a thread of its own: many at a time, each sealed before it comes here.
+//! Orders and fates on their way into the log, each topic on a thread of its own: many at a time, each sealed before it comes here.
 //!
 //! # Why an append that fails is not tried again
 //! The client is told so and sends again, here or to another relay: its order has a deadline of seconds, and a queue behind a log
@@ -69,6 +69,18 @@ impl Journal {
     /// # Errors
     /// The order may be sent again.
     pub async fn store(&self, key: [u8; 16], entries: Vec<Vec<u8>>) -> Result<(), NotStored> {
+        self.queue(key, entries)?.await.unwrap_or(Err(NotStored::Stopping))
+    }
+
+    /// The same, and returns at once: the answer tells when they are durable.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn queue(
+        &self,
+        key: [u8; 16],
+        entries: Vec<Vec<u8>>,
+    ) -> Result<oneshot::Receiver<Result<(), NotStored>>, NotStored> {
         let bytes: usize = entries.iter().map(Vec::len).sum();
         let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| NotStored::Full)?;
@@ -78,7 +90,7 @@ impl Journal {
             TrySendError::Full(_) => NotStored::Full,
             TrySendError::Disconnected(_) => NotStored::Stopping,
         })?;
-        answered.await.unwrap_or(Err(NotStored::Stopping))
+        Ok(answered)
     }
 }
 

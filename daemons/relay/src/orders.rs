@@ -127,7 +127,7 @@ impl Orders {
         })
     }
 
-    /// Takes an order that was read from the topic.
+    /// Takes an order that was read from the topic; its client is answered.
     pub fn read(&self, offset: u64, nonce: Nonce, order: Order) -> Applied {
         let applied = match order {
             Order::Bundle(bundle) => match Checked::again(*bundle) {

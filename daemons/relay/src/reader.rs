@@ -1,4 +1,4 @@
-//! Reader of one partition of the orders' topic, on a thread of its own: from its beginning, after every start, and then what comes.
+//! Reader of one partition of a topic of relays, on a thread of its own: from its beginning, after every start, and then what comes.
 //!
 //! # Correctness
 //! - Entries that were not sealed for this topic are passed over with a warning: whoever may write there could stop every relay
@@ -6,13 +6,11 @@
 //! - A reader stands still only where the log does, so that a client whose order is durable is answered.
 
 use crate::error::Error;
-use crate::failpoints;
-use crate::orders::Orders;
-use crate::seal::{self, Opener};
+use crate::seal::{self, Opened, Opener, Place};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Backend, Entry, Offset};
-use maidenlane_service::{Away, Health, Shutdown, failpoint};
-use maidenlane_wire::{DecodeError, Order, SealedKind};
+use maidenlane_service::{Away, Health, Shutdown};
+use maidenlane_wire::{DecodeError, SealedKind};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -21,14 +19,30 @@ const READ_BYTES: usize = 4 << 20;
 /// Longest wait for entries, and so for a shutdown.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// Receiver of what a topic's entries sealed.
+pub trait Sink: Send {
+    /// Kind of what is in the topic.
+    const KIND: SealedKind;
+
+    /// Takes what an entry of a partition, or the last of several, sealed. `is_new` says that it was not there at the start.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn take(&self, at: (u32, Offset), opened: Opened, is_new: bool) -> Result<(), DecodeError>;
+}
+
 /// Reader of one partition.
-pub struct Reader {
+pub struct Reader<S> {
     /// The log.
     pub log: Backend,
+    /// Topic and chain.
+    pub place: Place,
     /// Partition.
     pub partition: u32,
+    /// Opener of its entries.
+    pub opener: Opener,
     /// Receiver of what is read.
-    pub orders: Orders,
+    pub sink: S,
     /// Told once what stood there at the start was read.
     pub caught_up: Option<oneshot::Sender<()>>,
     /// Health, for progress.
@@ -37,22 +51,21 @@ pub struct Reader {
     pub shutdown: Shutdown,
 }
 
-impl Reader {
+impl<S: Sink> Reader<S> {
     /// Reads until the shutdown.
     ///
     /// # Errors
     /// When the log is away for too long, or an entry may not be passed over.
     pub fn run(mut self) -> Result<(), Error> {
-        let mut opener = Opener::new(self.orders.keys().clone(), self.orders.place().clone());
         let (mut away, mut next, mut end) = (Away::default(), None, None);
         let mut log = None;
         while !self.shutdown.is_triggered() {
-            match self.turn(&mut log, &mut next, &mut end, &mut opener) {
+            match self.turn(&mut log, &mut next, &mut end) {
                 Ok(()) => away.is_back(),
                 Err(Error::Log(error)) if may_pass(&error) => {
                     // Opened anew: it may have come back with an older end, or without its beginning.
                     (log, next) = (None, None);
-                    away.note("orders cannot be read", error)?;
+                    away.note("orders and fates cannot be read", error)?;
                     std::thread::sleep(Away::TRY_AGAIN);
                 }
                 Err(error) => return Err(error),
@@ -67,11 +80,10 @@ impl Reader {
         log: &mut Option<Scanner>,
         next: &mut Option<Offset>,
         end: &mut Option<Offset>,
-        opener: &mut Opener,
     ) -> Result<(), Error> {
         let scanner = match log {
             Some(scanner) => scanner,
-            None => log.insert(Scanner::new(self.log.consumer(&self.orders.place().topic, self.partition)?)),
+            None => log.insert(Scanner::new(self.log.consumer(&self.place.topic, self.partition)?)),
         };
         let from = match *next {
             Some(next) => next,
@@ -87,29 +99,25 @@ impl Reader {
             let _ = caught_up.send(());
         }
         for entry in scanner.read(from, READ_BYTES, WAIT)? {
-            self.take(&entry, opener)?;
+            self.take(&entry)?;
             *next = Some(Offset(entry.offset.0.saturating_add(1)));
         }
         Ok(())
     }
 
-    fn take(&self, entry: &Entry, opener: &mut Opener) -> Result<(), Error> {
-        let offset = entry.offset.0;
-        let partition = self.partition;
-        let fatal = |source| {
-            let topic = self.orders.place().topic.clone();
-            Error::Entry { topic, partition, offset, source }
-        };
-        match opener.take(&entry.payload) {
+    fn take(&mut self, entry: &Entry) -> Result<(), Error> {
+        let (offset, partition) = (entry.offset.0, self.partition);
+        let topic = || self.place.topic.clone();
+        let fatal = |source| Error::Entry { topic: topic(), partition, offset, source };
+        match self.opener.take(&entry.payload) {
             Ok(None) => {}
-            Ok(Some(opened)) if opened.kind == SealedKind::Order => {
-                if self.caught_up.is_none() {
-                    failpoint(failpoints::BEFORE_TAKE);
-                }
-                let order = Order::decode(&opened.whole).map_err(|error| fatal(error.into()))?;
-                self.orders.read(offset, opened.nonce, order);
+            Ok(Some(opened)) if opened.kind == S::KIND => {
+                let taken = self.sink.take((partition, entry.offset), opened, self.caught_up.is_none());
+                taken.map_err(|error| fatal(error.into()))?;
             }
-            Ok(Some(_)) => tracing::warn!(partition, offset, "an entry of the orders' topic holds no order"),
+            Ok(Some(_)) => {
+                tracing::warn!(partition, offset, topic = topic(), "an entry is of another topic's kind");
+            }
             Err(
                 error @ (seal::Error::UnknownKey { .. }
                 | seal::Error::Entry(DecodeError::UnknownSchema { .. })),

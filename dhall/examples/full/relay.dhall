@@ -82,15 +82,47 @@ in  M.Relay::{
           ]
         }
       ]
-    -- Builders that orders may name.
+    -- Builders that get orders, and that orders may name. Default [].
     , builders =
       [ M.Builder::{
-        -- In orders and in /status. Required.
+        -- In orders, metrics and /status. Required.
         , name = "one"
         -- Identity of a listener that pulls orders for it by maidenlane_mevBundles; None for none. Default None.
         , pulls = Some "builder-one"
+        -- Where orders are sent to it; None for nowhere. Default None.
+        , push = Some M.Push::{
+          -- http:// or https://. Required.
+          , address = "https://rpc.builder-one.example"
+          -- M.Dialect.Flashbots, M.Dialect.BuilderNet or M.Dialect.Titan; what a dialect has no words for is not sent in it. Default
+          -- M.Dialect.Flashbots.
+          , dialect = M.Dialect.BuilderNet
+          -- File with the key that signs requests, 64 hex digits, "{credential:NAME}" or a path; None signs nothing. Default None.
+          , key = Some "{credential:builder-one-key}"
+          -- What lets us in: M.Credential.Bearer or M.Credential.Jwt and a file. Default None.
+          , credential = None M.Credential
+          -- PEM file of the authorities that sign its certificate; None for the system's. Default None.
+          , ca = None Text
+          -- Time for an answer; without one the order is sent again. Default 2000.
+          , timeout_ms = 2000
+          -- Requests at one time. Default 16.
+          , lanes = 16
+          -- Blocks before its own at which an order goes out; 1 is the block before. Default 5.
+          , ahead = 5
+          }
         }
       ]
+    -- For wallets that have the relay as their only address: what a replica answers them. None answers methods of the relay alone.
+    -- Default None.
+    , wallets = Some M.Wallets::{
+      -- http://, https://, ws:// or wss://, or the absolute path of an IPC socket. Required.
+      , replica = "http://127.0.0.1:8545"
+      -- What lets us in: M.Credential.Bearer or M.Credential.Jwt and a file. Default None.
+      , credential = None M.Credential
+      -- PEM file of the authorities that sign its certificate; None for the system's. Default None.
+      , ca = None Text
+      -- Time for an answer. Default 5000.
+      , timeout_ms = 5000
+      }
     -- Size of a request. Default 20.
     , bodyMax_MB = 20
     -- Size of one order's transactions, at most 15. Default 10.

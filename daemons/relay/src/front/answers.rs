@@ -2,10 +2,12 @@
 
 use crate::book::{Applied, Known, Standing};
 use crate::bundle::Checked;
+use crate::dialect::write_terms;
 use crate::orders::Stored;
+use crate::told::{End, History, Word};
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_jsonrpc::Json;
-use maidenlane_jsonrpc::json::{push_data, push_str};
+use maidenlane_jsonrpc::json::{Object, push_data, push_str};
 use maidenlane_wire::ContentId;
 
 /// Names of a bundle that is about to be taken.
@@ -44,56 +46,66 @@ pub(super) fn cancelled(hash: Option<B256>, applied: bool) -> Json {
 }
 
 /// Knowledge of an order of the caller's. `next` is the number of the next block.
-pub(super) fn status(out: &mut String, known: &Known, next: u64) {
-    let standing = match known.standing {
-        Standing::Replaced => "replaced",
-        Standing::Cancelled => "cancelled",
-        Standing::Counts if known.blocks.1 < next => "past",
-        Standing::Counts if known.blocks.0 > next => "early",
-        Standing::Counts => "due",
+pub(super) fn status(out: &mut String, known: &Known, history: Option<&History>, next: u64) {
+    let end = history.and_then(|history| history.end);
+    let standing = match (end, known.standing) {
+        (Some(End::Landed(_)), _) => "landed",
+        (_, Standing::Replaced) => "replaced",
+        (_, Standing::Cancelled) => "cancelled",
+        (Some(End::Missed(_)), _) => "missed",
+        (Some(End::Expired), _) => "expired",
+        (None, Standing::Counts) if known.blocks.1 < next => "past",
+        (None, Standing::Counts) if known.blocks.0 > next => "early",
+        (None, Standing::Counts) => "due",
     };
-    let mut object = maidenlane_jsonrpc::json::Object::new(out);
+    let mut object = Object::new(out);
     object.data("contentId", known.content.reveal().as_slice());
     push_str(object.value("status"), standing);
     object.quantity("firstBlock", known.blocks.0);
     object.quantity("lastBlock", known.blocks.1);
     object.raw("receivedAtMs", &known.taken.at_ms.to_string());
+    if let Some(End::Landed(block) | End::Missed(block)) = end {
+        object.quantity("blockNumber", block.number);
+        object.data("blockHash", block.hash.as_slice());
+    }
+    object.raw("final", if history.is_some_and(|history| history.is_final) { "true" } else { "false" });
+    let words = history.map(|history| &history.words);
+    object.list("builders", words.into_iter().flatten(), |out, (name, word)| {
+        let mut object = Object::new(out);
+        push_str(object.value("builder"), name);
+        let at_ms = match word {
+            Word::Sent { at_ms } => {
+                push_str(object.value("status"), "sent");
+                at_ms
+            }
+            Word::Refused { reason, at_ms } => {
+                push_str(object.value("status"), "refused");
+                push_str(object.value("reason"), reason);
+                at_ms
+            }
+        };
+        object.raw("atMs", &at_ms.to_string());
+        object.end();
+    });
     object.end();
+}
+
+/// Builders that took an order, and when.
+pub(super) fn sent(history: Option<&History>) -> impl Iterator<Item = (&str, u64)> {
+    let words = history.map(|history| &history.words);
+    words.into_iter().flatten().filter_map(|(name, word)| match word {
+        Word::Sent { at_ms } => Some((name.as_str(), *at_ms)),
+        Word::Refused { .. } => None,
+    })
 }
 
 /// An order for a builder that pulls.
 pub(super) fn pulled(out: &mut String, checked: &Checked) {
     let bundle = &checked.bundle;
-    let mut object = maidenlane_jsonrpc::json::Object::new(out);
+    let mut object = Object::new(out);
     object.data("bundleHash", checked.hash.reveal().as_slice());
     object.list("txs", &bundle.txs, |out, tx: &Bytes| push_data(out, tx));
-    object.list("revertingTxHashes", &bundle.reverting, |out, hash| push_data(out, hash.as_slice()));
-    object.list("droppingTxHashes", &bundle.dropping, |out, hash| push_data(out, hash.as_slice()));
     object.data("signingAddress", bundle.signer.as_slice());
-    for (name, time) in [("minTimestamp", bundle.min_timestamp), ("maxTimestamp", bundle.max_timestamp)] {
-        if let Some(time) = time {
-            object.raw(name, &time.to_string());
-        }
-    }
-    if let Some(refund) = &bundle.refund {
-        object.raw("refundPercent", &refund.percent.to_string());
-        object.data("refundRecipient", refund.recipient.as_slice());
-        object.list("refundTxHashes", [refund.tx], |out, hash| push_data(out, hash.as_slice()));
-        object.raw("delayedRefund", if refund.delayed { "true" } else { "false" });
-    }
-    if let Some(identity) = &bundle.refund_identity {
-        object.data("refundIdentity", identity.as_slice());
-    }
-    if bundle.kind == maidenlane_wire::BundleKind::EndOfBlock {
-        push_str(object.value("desiredState"), "BottomOfBlock");
-        object.list("targetAddresses", &bundle.targets, |out, target| {
-            push_data(out, target.address.as_slice());
-        });
-        object.list("targetSlots", &bundle.targets, |out, target| {
-            maidenlane_jsonrpc::json::push_list(out, &target.slots, |out, slot| {
-                push_data(out, slot.as_slice());
-            });
-        });
-    }
+    write_terms(&mut object, bundle);
     object.end();
 }

@@ -7,6 +7,7 @@ use crate::caller::Caller;
 use crate::orders::{NotTaken, Stored};
 use crate::private;
 use crate::refusal::Refusal;
+use maidenlane_chain::Address;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::clock;
 use maidenlane_wire::{BundleCancel, BundleKind, Cancelled, Taken};
@@ -73,18 +74,26 @@ impl Front {
     ) -> Result<Json, Error> {
         let signer = signer(caller)?;
         let json = Args::parse(params, 1)?.required(Ok)?;
-        let of = private::read_cancel(json)?;
+        let ended = self.cancel_transaction(caller, signer, private::read_cancel(json)?).await?;
+        Ok(if ended { Json::TRUE } else { Json::FALSE })
+    }
+
+    /// Cancels a private transaction of this signer's; true if that ended one.
+    pub(super) async fn cancel_transaction(
+        &self,
+        caller: &Caller,
+        signer: Address,
+        of: Cancelled,
+    ) -> Result<bool, Error> {
         let cancel = BundleCancel { taken: self.taken(caller), signer, of };
         match self.0.orders.cancel(cancel).await.map_err(not_taken)? {
-            Stored::Applied(Applied::Cancels { ended }) => {
-                Ok(if ended.is_some() { Json::TRUE } else { Json::FALSE })
-            }
+            Stored::Applied(Applied::Cancels { ended }) => Ok(ended.is_some()),
             Stored::Applied(other) => Err(not_counting(other)),
             Stored::Pending => Err(pending()),
         }
     }
 
-    async fn take_private(&self, checked: Checked) -> Result<Json, Error> {
+    pub(super) async fn take_private(&self, checked: Checked) -> Result<Json, Error> {
         let hash = checked.hashes.reveal().first().copied();
         match self.take(checked).await? {
             Stored::Pending => Err(pending()),
@@ -93,11 +102,13 @@ impl Front {
     }
 
     async fn take(&self, checked: Checked) -> Result<Stored, Error> {
-        if checked.bundle.kind != BundleKind::Private {
-            let known = |name: &String| self.0.terms.builders.iter().any(|(builder, _)| builder == name);
-            if let Some(index) = checked.bundle.builders.iter().position(|name| !known(name)) {
-                return Err(Refusal::Builder { index }.into());
-            }
+        let known = |name: &String| self.0.terms.builders.iter().any(|(builder, _)| builder == name);
+        let named = &checked.bundle.builders;
+        let unknown = named.iter().position(|name| !known(name));
+        // Wallets name builders of other relays beside ours; where all are others', nobody would get it.
+        let is_for_some = checked.bundle.kind == BundleKind::Private && named.iter().any(known);
+        if let Some(index) = unknown.filter(|_| !is_for_some) {
+            return Err(Refusal::Builder { index }.into());
         }
         match self.0.orders.bundle(checked).await.map_err(not_taken)? {
             Stored::Applied(applied @ (Applied::Stale | Applied::Cancelled | Applied::NotKept(_))) => {
@@ -125,7 +136,10 @@ impl Front {
     }
 
     fn circumstances(&self, caller: &Caller) -> Result<Circumstances, Error> {
-        let signer = signer(caller)?;
+        self.circumstances_of(caller, signer(caller)?)
+    }
+
+    pub(super) fn circumstances_of(&self, caller: &Caller, signer: Address) -> Result<Circumstances, Error> {
         if let Some(reason) = self.0.chain.fitness().stale {
             return Err(stale(&reason));
         }
