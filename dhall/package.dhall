@@ -5,6 +5,8 @@ let emitter = ./emitter.dhall
 
 let health = ./health.dhall
 
+let relay = ./relay.dhall
+
 let replica = ./replica.dhall
 
 let tap = ./tap.dhall
@@ -21,6 +23,11 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Target = health.Target
     , Probe = health.Probe
     , Limits = health.Limits
+    , Relay = { Type = relay.Type, default = relay.default }
+    , Builder = relay.Builder
+    , Push = relay.Push
+    , Dialect = relay.Dialect
+    , Wallets = relay.Wallets
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

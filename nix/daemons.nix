@@ -9,6 +9,9 @@
   health = {
     description = "tells who is fit to serve, and why not";
   };
+  relay = {
+    description = "keeps private orders durably and delivers them to builders";
+  };
   replica = {
     description = "replays a feed and answers JSON-RPC";
   };

@@ -6,6 +6,7 @@ mod bootstrap;
 mod clients;
 mod consensus;
 mod differ;
+mod door;
 mod emitter;
 mod feed;
 mod filters;
@@ -19,6 +20,8 @@ mod listeners;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 mod pool;
 mod proofs;
+#[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
+mod relay;
 mod reorg;
 mod repair;
 mod snapshot;

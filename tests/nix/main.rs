@@ -63,13 +63,13 @@ fn the_flake_has_what_it_promises() {
         let found = shown.pointer(path).and_then(Value::as_object).unwrap_or_else(|| panic!("no {path}"));
         found.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(names("/nixosModules"), "default emitter health master replica tap");
+    assert_eq!(names("/nixosModules"), "default emitter health master relay replica tap");
     assert_eq!(names("/overlays"), "default");
     for system in ["x86_64-linux", "aarch64-linux"] {
         let of = |kind: &str| names(&format!("/{kind}/{system}"));
         assert_eq!(
             of("packages"),
-            "default geth maidenlane maidenlane-cli maidenlane-emitter maidenlane-health maidenlane-replica maidenlane-tap"
+            "default geth maidenlane maidenlane-cli maidenlane-emitter maidenlane-health maidenlane-relay maidenlane-replica maidenlane-tap"
         );
         assert_eq!(of("checks"), "clippy docs format geth maidenlane settings units vm");
         assert_eq!((of("apps"), of("devShells")), ("demo".to_owned(), "default".to_owned()));

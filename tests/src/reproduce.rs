@@ -21,8 +21,15 @@ use crate::{
     product,
 };
 
-const BINARIES: [&str; 6] =
-    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter", "maidenlane-health", "geth"];
+const BINARIES: [&str; 7] = [
+    "maidenlane",
+    "maidenlane-tap",
+    "maidenlane-replica",
+    "maidenlane-emitter",
+    "maidenlane-health",
+    "maidenlane-relay",
+    "geth",
+];
 /// The directory of the first build and of the second, below one of their own.
 const PLACES: [&str; 2] = ["a", "somewhere/else-entirely"];
 /// Long ago, but within what every archive can write.

@@ -38,7 +38,18 @@ impl Client {
     /// # Errors
     /// No answer.
     pub fn post(&self, body: &str) -> Outcome<(u16, String)> {
-        let request = self.agent.post(&self.url).header("content-type", "application/json");
+        self.post_with(body, &[])
+    }
+
+    /// The same, with more headers.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn post_with(&self, body: &str, headers: &[(&str, &str)]) -> Outcome<(u16, String)> {
+        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let mut answer = request.send(body).doing(|| format!("ask {}", self.url))?;
         let limit = answer.body_mut().with_config().limit(256 << 20);
         let text = limit.read_to_string().doing(|| format!("read the answer of {}", self.url))?;

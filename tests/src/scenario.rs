@@ -3,6 +3,7 @@
 mod emitter;
 mod fed;
 mod operator;
+mod relay;
 mod source;
 
 use std::{fs, path::Path, time::Duration};

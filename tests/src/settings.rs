@@ -174,6 +174,58 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
     )
 }
 
+/// No address of a builder.
+const PUSH: &str = "None { address : Text, ahead : Natural, ca : Optional Text, credential : Optional < Bearer : Text | Jwt : Text >\n\
+    \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural }";
+
+/// A relay's settings: a listener `rpc` for whoever signs, a listener `known` for those who hold the tokens in these files, the
+/// builder `one`, which pulls as the identity `builder`, the builder `two`, which does not, and builders by name and address that
+/// orders are sent to, signed with the key in this file. A replica answers wallets.
+#[must_use]
+pub fn relay(
+    chain_id: u64,
+    carrier: &Log,
+    state: &Path,
+    (keyring, key): (&Path, &Path),
+    identities: &[(&str, &Path)],
+    builders: &[(&str, &str)],
+    replica: &str,
+) -> String {
+    let known = |(name, token): &(&str, &Path)| {
+        format!(
+            "{{ name = \"{name}\", proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer {}, namespaces = None (List Text)\n\
+             \x20     , maySend = True, seesAll = False, tag = None Text, callsPerSecond = None Natural }}",
+            text(token)
+        )
+    };
+    let known: Vec<_> = identities.iter().map(known).collect();
+    let open = LISTENER.replace("\"debug\", \"trace\"", "\"flashbots\"");
+    let (before, after) = open.split_once("access = ").unwrap_or_default();
+    let after = after.split_once("Natural }").map_or("", |(_, after)| after);
+    let guarded = format!("{before}access = [ {} ]{after}", known.join(", ")).replace("\"rpc\"", "\"known\"");
+    let pushed = |(name, address): &(&str, &str)| {
+        format!(
+            ", {{ name = \"{name}\", pulls = None Text, push = Some {{ address = {}, dialect = < BuilderNet | Flashbots | Titan >.Flashbots\n\
+             \x20   , key = Some {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text, timeout_ms = 1000, lanes = 8\n\
+             \x20   , ahead = 50 }} }}",
+            text(Path::new(address)),
+            text(key),
+        )
+    };
+    let pushed: String = builders.iter().map(pushed).collect();
+    format!(
+        "{{ keyring = {}, listeners = [ {open}, {guarded} ]\n\
+         , builders = [ {{ name = \"one\", pulls = Some \"builder\", push = {PUSH} }}, {{ name = \"two\", pulls = None Text, push = {PUSH} }}{pushed} ]\n{}\
+         , wallets = Some {{ replica = {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text, timeout_ms = 5000 }}\n\
+         , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\
+         , aheadMax = 1000\n, repeat_s = 3600\n, undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
+         , storeCache_MB = 64\n}}\n",
+        text(keyring),
+        shared(chain_id, carrier, state),
+        text(Path::new(replica)),
+    )
+}
+
 /// A tap's settings with the master's pool published, or a replica's with it kept.
 #[must_use]
 pub fn pooling(settings: &str) -> String {

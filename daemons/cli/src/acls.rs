@@ -29,6 +29,9 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
         ("emitter", READ, of_feed("blocks")),
         ("emitter", &["Read"], format!("--group {EMITTERS}")),
         ("health", READ, of_feed("blocks")),
+        // Relays share both topics: each reads what all of them wrote.
+        ("relay", BOTH, ["bundles", "bundle-fates"].map(of_chain).join(" ")),
+        ("relay", READ, of_feed("blocks")),
     ];
     let command = |(daemon, operations, on): &(&str, &[&str], String)| {
         let operations: String = operations.iter().map(|each| format!(" --operation {each}")).collect();

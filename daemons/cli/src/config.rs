@@ -16,6 +16,7 @@ pub(crate) enum Daemon {
     Replica,
     Emitter,
     Health,
+    Relay,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +85,7 @@ impl Daemon {
             Self::Replica => Functions::of::<maidenlane_replica::config::Settings>(),
             Self::Emitter => Functions::of::<maidenlane_emitter::config::Settings>(),
             Self::Health => Functions::of::<maidenlane_health::config::Settings>(),
+            Self::Relay => Functions::of::<maidenlane_relay::config::Settings>(),
         }
     }
 

@@ -12,11 +12,11 @@ use crate::{acls, carrier::Carrier, error::Error, output::Output};
 const READ_BYTES_MAX: usize = 4 << 20;
 /// How long a tail waits for news before it looks whether it should go on.
 const WAIT: Duration = Duration::from_secs(1);
-/// Topics with senders as keys have this many partitions from the start: it cannot change without losing their order.
-/// Emitters of one group share them.
-const KAFKA_SENDER_PARTITIONS: u32 = 8;
+/// Topics with senders or signers as keys have this many partitions from the start: it cannot change without losing their
+/// order. Emitters of one group share them.
+const KAFKA_KEYED_PARTITIONS: u32 = 8;
 /// A segment log has one active emitter, and an append is a write and a sync for each partition that it touches.
-const SEGMENT_SENDER_PARTITIONS: u32 = 1;
+const SEGMENT_KEYED_PARTITIONS: u32 = 1;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -103,6 +103,9 @@ pub(crate) struct Init {
     /// Keep transactions and their outcomes so long
     #[arg(long, value_name = "HOURS", default_value_t = TRANSACTIONS_H)]
     transactions_retention_h: u64,
+    /// Keep private orders and their fates so long
+    #[arg(long, value_name = "HOURS", default_value_t = BUNDLES_H)]
+    bundles_retention_h: u64,
     /// Keep changes of the master's pool so long, also in a topic that exists and keeps them longer
     #[arg(long, value_name = "HOURS", default_value_t = POOL_H)]
     pool_retention_h: u64,
@@ -122,6 +125,8 @@ pub(crate) struct Init {
 
 /// A transaction that nobody delivered within a week has expired with every sender.
 const TRANSACTIONS_H: u64 = 168;
+/// The last block that may hold an order is final within half of it. What is private is kept no longer than it is needed.
+const BUNDLES_H: u64 = 1;
 /// A filter that nobody polls is forgotten after minutes.
 const FILTERS_H: u64 = 24;
 /// All that is in the pool is told every few minutes.
@@ -161,13 +166,18 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
         .map(|kind| (format!("{prefix}.{chain}.{feed}.{kind}"), options(1, init.retention_h)));
     let pool = (format!("{prefix}.{chain}.{feed}.pool"), options(1, Some(init.pool_retention_h)));
     // What clients cause lies beside the feed, and must not fill its disk.
-    let by_sender = options(
-        sender_partitions(&backend, &format!("{prefix}.{chain}"))?,
-        Some(init.transactions_retention_h),
-    );
+    let keyed = |kind: &str| keyed_partitions(&backend, &format!("{prefix}.{chain}.{kind}"));
+    let by_sender = options(keyed("transactions")?, Some(init.transactions_retention_h));
+    let by_signer = options(keyed("bundles")?, Some(init.bundles_retention_h));
     let filters = options(1, Some(init.filters_retention_h));
-    let chain_topics = [("transactions", by_sender.clone()), ("outcomes", by_sender), ("filters", filters)]
-        .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
+    let chain_topics = [
+        ("transactions", by_sender.clone()),
+        ("outcomes", by_sender),
+        ("filters", filters),
+        ("bundles", by_signer.clone()),
+        ("bundle-fates", by_signer),
+    ]
+    .map(|(kind, options)| (format!("{prefix}.{chain}.{kind}"), options));
     for (topic, options) in feed_topics.into_iter().chain([pool.clone()]).chain(chain_topics) {
         let created = backend.create(&topic, &options)?;
         output.json(&json!({"topic": topic, "partitions": options.partitions, "created": created}))?;
@@ -181,14 +191,14 @@ fn init(init: Init, output: &mut Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Partitions of topics with senders as keys: as many as the one of transactions has, where an older version made it, for
-/// a transaction and its outcomes have the same number.
-fn sender_partitions(backend: &Backend, chain: &str) -> Result<u32, Error> {
+/// Partitions of topics with senders or signers as keys: as many as `first` has, where an older version made it, for an entry
+/// and what is told of it have the same number.
+fn keyed_partitions(backend: &Backend, first: &str) -> Result<u32, Error> {
     let new = match backend {
-        Backend::Segment(_) => SEGMENT_SENDER_PARTITIONS,
-        Backend::Kafka(_) => KAFKA_SENDER_PARTITIONS,
+        Backend::Segment(_) => SEGMENT_KEYED_PARTITIONS,
+        Backend::Kafka(_) => KAFKA_KEYED_PARTITIONS,
     };
-    match backend.partitions(&format!("{chain}.transactions")) {
+    match backend.partitions(first) {
         Err(maidenlane_log::Error::NoTopic { .. }) => Ok(new),
         there => Ok(there?),
     }

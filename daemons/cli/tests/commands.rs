@@ -383,7 +383,14 @@ fn every_kind_of_topic_has_its_own_retention() {
         };
         backend.check(&format!("maidenlane.c.{topic}"), &needs).unwrap().is_empty()
     };
-    for (topic, hours) in [("transactions", 168), ("outcomes", 168), ("filters", 48), ("f.pool", 2)] {
+    for (topic, hours) in [
+        ("transactions", 168),
+        ("outcomes", 168),
+        ("filters", 48),
+        ("bundles", 1),
+        ("bundle-fates", 1),
+        ("f.pool", 2),
+    ] {
         assert!(keeps(topic, hours) && !keeps(topic, hours + 1), "{topic}");
     }
     for topic in ["f.blocks", "f.proofs"] {
@@ -425,6 +432,10 @@ fn only_the_tap_of_a_feed_may_write_it() {
     }
     assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
     assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-replica", "User:maidenlane-emitter"]);
+    let readers = |topic: &str| text.lines().filter(|line| line.split(' ').any(|word| word == topic)).count();
+    for topic in ["maidenlane.c.bundles", "maidenlane.c.bundle-fates"] {
+        assert_eq!((writers(topic), readers(topic)), (vec!["User:maidenlane-relay"], 1), "private");
+    }
     let looks = "--allow-principal User:maidenlane-replica --operation Describe --group maidenlane-emitter";
     assert!(text.lines().any(|line| line.ends_with(looks)), "{text}");
     check("log init --dir x --chain c --feed f --acls", "", Err((78, &["--acls", "cannot be used with"])));
@@ -457,6 +468,8 @@ fn install_puts_everything_in_place_or_nothing() {
     fs::write(dir.path().join("maidenlane-emitter"), "emitter").unwrap();
     check_program(&program, &install, "", Err((75, &["find", "maidenlane-health"])));
     fs::write(dir.path().join("maidenlane-health"), "health").unwrap();
+    check_program(&program, &install, "", Err((75, &["find", "maidenlane-relay"])));
+    fs::write(dir.path().join("maidenlane-relay"), "relay").unwrap();
     let unit = "opt/m/lib/systemd/system/maidenlane-tap@.service";
     check_program(&program, &format!("{install} --dry-run"), "", Ok(&[unit]));
     assert!(!root.exists(), "a dry run or a failure wrote something");

@@ -1,7 +1,7 @@
 //! Errors that end an emitter, and their exit codes.
 
 use maidenlane_feed::scan;
-use maidenlane_service::{Exit, Failure};
+use maidenlane_service::{Exit, Failure, GaveUp};
 
 /// A fatal error.
 #[derive(Debug, thiserror::Error)]
@@ -11,12 +11,8 @@ pub enum Error {
     #[error("log")]
     Log(#[from] maidenlane_log::Error),
     /// The log was away for too long.
-    #[error("gave up after {waited_s} s without the log")]
-    Away {
-        waited_s: u64,
-        #[source]
-        source: maidenlane_log::Error,
-    },
+    #[error(transparent)]
+    Away(#[from] GaveUp),
     /// The feed breaks its protocol.
     #[error("the feed cannot be read")]
     Feed(#[source] scan::Error),
@@ -46,7 +42,7 @@ impl Error {
             | Self::Log(NoTopic { .. } | Forbidden { .. } | TooLarge { .. } | Refused { .. }) => {
                 Exit::Settings
             }
-            Self::Log(_) | Self::Away { .. } => Exit::GaveUp,
+            Self::Log(_) | Self::Away(_) => Exit::GaveUp,
         }
     }
 }

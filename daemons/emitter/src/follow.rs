@@ -5,14 +5,13 @@
 //! the chain before the feed's end was reached and its master lives; until then all that came is gathered into one
 //! [`Stretch`]. An emitter that stood still for an hour so tells no fate of an hour ago.
 
-use crate::away::{Away, TRY_AGAIN};
 use crate::chain::{Change, Gatherer, Stretch, Unreadable};
 use crate::error::Error;
 use maidenlane_chain::block::decode_header;
 use maidenlane_feed::signs::Ends;
 use maidenlane_feed::{Reader, Scanner, Violation, scan};
 use maidenlane_log::{Backend, Entry, Offset};
-use maidenlane_service::{Health, Shutdown, clock};
+use maidenlane_service::{Away, Health, Shutdown, clock};
 use maidenlane_wire::{Outline, Record};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -134,7 +133,7 @@ impl Follower {
                     if away.note("the feed is away", error)? {
                         self.tell(News::Silent);
                     }
-                    std::thread::sleep(TRY_AGAIN);
+                    std::thread::sleep(Away::TRY_AGAIN);
                 }
                 Err(error) => return Err(error),
             }

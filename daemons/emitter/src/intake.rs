@@ -6,7 +6,6 @@
 //! - What is on its way in a partition is read before its entries are handed on. Entries that were read for a share from
 //!   before are not.
 
-use crate::away::{Away, TRY_AGAIN};
 use crate::error::Error;
 use crate::failpoints;
 use crate::rebuild::{Histories, Rebuilt};
@@ -14,7 +13,7 @@ use crate::sound::{Sound, Unsound, sound};
 use maidenlane_chain::{Address, B256};
 use maidenlane_feed::Scanner;
 use maidenlane_log::{Backend, Entry, GroupConsumer, Offset, Share, partition_of};
-use maidenlane_service::{Health, Shutdown, clock, failpoint, with_causes};
+use maidenlane_service::{Away, Health, Shutdown, clock, failpoint, with_causes};
 use maidenlane_wire::{DecodeError, Outcome, Refusal, Transaction};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -136,7 +135,7 @@ impl Intake {
                 Err(Error::Log(error)) if may_pass(&error) => {
                     away.note("transactions cannot be read", error)?;
                     self.health.progress();
-                    std::thread::sleep(TRY_AGAIN);
+                    std::thread::sleep(Away::TRY_AGAIN);
                 }
                 Err(error) => return Err(error),
             }

@@ -4,11 +4,10 @@
 //! A position is committed once the outcomes before it are durable. One that was dropped would leave a transaction without
 //! a fate, or let the position pass what nobody else can know. One that is appended twice is known by its id.
 
-use crate::away::{Away, TRY_AGAIN};
 use crate::error::Error;
 use crate::failpoints;
 use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
-use maidenlane_service::{Health, Shutdown, failpoint};
+use maidenlane_service::{Away, Health, Shutdown, failpoint};
 use maidenlane_wire::Outcome;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
@@ -82,7 +81,7 @@ impl Journal {
             noted?;
             // All others wait for this.
             self.health.progress();
-            std::thread::sleep(TRY_AGAIN);
+            std::thread::sleep(Away::TRY_AGAIN);
         }
     }
 }

@@ -17,7 +17,6 @@
 //! | [`journal`] | appends outcomes |
 //! | [`follow`] | follows the feed |
 //! | [`upstream`] | one node |
-//! | `away` | waits for a log that is away |
 //! | [`deliver`] | the loop that ties them together |
 //! | `run`, [`config`], [`metrics`], [`error`], [`failpoints`] | the daemon |
 //!
@@ -30,7 +29,6 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod answer;
-mod away;
 pub mod chain;
 pub mod config;
 pub mod deliver;

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | here | lanes in front of the node, and the probe of its chain |
 //! | [`link`] | the connection, and the two questions |
-//! | [`breaker`] | pure: when a node is left alone |
 //! | [`pace`] | pure: requests per second |
 //!
 //! # Why lanes
@@ -16,7 +15,6 @@
 //! Nothing here waits for another node, and nothing waits for room in a lane: what does not fit is [`Answer::Busy`] at once,
 //! and is asked again later.
 
-pub mod breaker;
 pub mod link;
 pub mod pace;
 
@@ -24,10 +22,9 @@ use crate::answer::Ask;
 use crate::pending::Answer;
 use crate::sound::Sound;
 use crate::turn::Standing;
-use breaker::{Breaker, Seen};
 use link::Link;
 use maidenlane_chain::B256;
-use maidenlane_jsonrpc::client::Remote;
+use maidenlane_jsonrpc::client::{Breaker, Remote, Seen};
 use maidenlane_service::{TaskGroup, with_causes};
 use pace::Pace;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,35 +4,23 @@
 //! Nothing but entries of the topic and heads of the chain changes it, so that whoever reads the topic from its beginning, after
 //! a crash too, has the same book. What a client is answered follows from here, after its entry was read back.
 
+mod room;
+
 use crate::bundle::Checked;
 use crate::pull::Index;
 use crate::redacted::Redacted;
 use crate::replacement::{Change, Replacements, Step};
 use maidenlane_chain::{Address, B256};
 use maidenlane_wire::{BundleCancel, BundleKind, Cancelled, ContentId, Taken};
+use room::SLACK;
 use std::collections::{BTreeSet, HashMap};
+
+pub use room::{Bounds, NoRoom};
 
 /// Blocks for which an order can be pulled after its last one: reorganisations go back that far, as good as always.
 const REOPENED: u64 = 8;
 /// Blocks after which an order is forgotten where finality is not told: four epochs.
 const FORGOTTEN: u64 = 128;
-/// Factor between what is taken and what is held: requests that are on their way together may exceed the one, never the
-/// other.
-const SLACK: usize = 2;
-
-/// Bounds of a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Orders and names.
-    pub orders: usize,
-    /// Bytes of transactions.
-    pub bytes: usize,
-    /// Bytes of one account's: of an identity, or else of a signer.
-    pub account_bytes: usize,
-    /// Blocks that an order may wait for its own.
-    pub ahead_max: u64,
-}
-
 /// Head of the chain, as far as orders depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -42,32 +30,6 @@ pub struct Head {
     pub timestamp_s: u64,
     /// Number of the finalized block.
     pub finalized: Option<u64>,
-}
-
-/// Lack of room, in words for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
-    /// Too many orders.
-    #[error("the relay holds as many orders as it may: send again after the next block")]
-    Orders,
-    /// Too many bytes.
-    #[error("the relay holds as many bytes of transactions as it may: send again after the next block")]
-    Bytes,
-    /// Too many bytes of this account.
-    #[error("your orders take all the room that one account has: send again when blocks have come for some")]
-    Account,
-}
-
-impl NoRoom {
-    /// Word for programs.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Orders => "tooManyOrders",
-            Self::Bytes => "tooManyBytes",
-            Self::Account => "accountFull",
-        }
-    }
 }
 
 /// Consequence of an entry.
@@ -112,6 +74,8 @@ pub struct Known {
     pub blocks: (u64, u64),
     /// How it came.
     pub taken: Taken,
+    /// True for a private transaction.
+    pub is_private: bool,
     /// Standing.
     pub standing: Standing,
     bytes: usize,
@@ -178,7 +142,7 @@ impl Book {
 
     fn room_within(&self, checked: &Checked, slack: usize) -> Result<(), NoRoom> {
         let Bounds { orders, bytes, account_bytes, .. } = self.bounds;
-        let more = bytes_of(checked);
+        let more = if self.is_past(checked) { 0 } else { bytes_of(checked) };
         let of_account = self.accounts.get(&account_of(checked)).copied().unwrap_or(0);
         if self.orders.len() >= orders.saturating_mul(slack)
             || self.names.len() >= orders.saturating_mul(slack)
@@ -197,8 +161,12 @@ impl Book {
     /// Takes a bundle out of the topic.
     pub fn bundle(&mut self, offset: u64, checked: Checked) -> Applied {
         let content = checked.content;
-        let is_known = self.orders.contains_key(&content);
-        if !is_known && let Err(lack) = self.room_within(&checked, SLACK) {
+        let (is_known, is_final) =
+            (self.orders.contains_key(&content), checked.bundle.blocks.1 < self.final_block());
+        if !is_known
+            && !is_final
+            && let Err(lack) = self.room_within(&checked, SLACK)
+        {
             return Applied::NotKept(lack);
         }
         let bundle = &checked.bundle;
@@ -213,11 +181,15 @@ impl Book {
                         self.end(other, Standing::Replaced);
                     }
                 }
-                Ok(Step::Stale { .. }) if is_known => return Applied::Known,
+                Ok(Step::Stale { .. }) if self.counts(content) => return Applied::Known,
                 Ok(Step::Stale { .. }) => return Applied::Stale,
                 Ok(Step::Cancelled | Step::Cancels { .. }) => return Applied::Cancelled,
                 Err(_) => return Applied::NotKept(NoRoom::Orders),
             }
+        }
+        if is_final {
+            // Of before a start: as forgotten as where the relay went on, and none of the room is its.
+            return Applied::Stale;
         }
         if is_known {
             // One that comes again after another had its place counts again.
@@ -228,14 +200,26 @@ impl Book {
     }
 
     fn revive(&mut self, checked: Checked) -> Applied {
-        match self.orders.get(&checked.content).map(|known| known.standing) {
-            Some(Standing::Counts) => Applied::Known,
-            _ => {
-                self.forget_one(checked.content);
-                self.keep(checked);
-                Applied::Counts
-            }
+        if self.counts(checked.content) {
+            return Applied::Known;
         }
+        self.forget_one(checked.content);
+        self.keep(checked);
+        Applied::Counts
+    }
+
+    fn counts(&self, content: ContentId) -> bool {
+        self.orders.get(&content).is_some_and(|known| known.standing == Standing::Counts)
+    }
+
+    /// Block below which nothing comes back.
+    fn final_block(&self) -> u64 {
+        self.head.finalized.unwrap_or(0).max(self.head.number.saturating_sub(FORGOTTEN))
+    }
+
+    /// True if no block can hold it any more, not even after a reorganisation.
+    fn is_past(&self, checked: &Checked) -> bool {
+        checked.bundle.blocks.1.saturating_add(REOPENED) <= self.head.number
     }
 
     /// Takes a cancel out of the topic.
@@ -259,7 +243,7 @@ impl Book {
 
     fn keep(&mut self, checked: Checked) {
         let (content, bytes, account) = (checked.content, bytes_of(&checked), account_of(&checked));
-        let window = checked.window();
+        let (window, is_past) = (checked.window(), self.is_past(&checked));
         let bundle = &checked.bundle;
         let hash = match bundle.kind {
             BundleKind::Private => {
@@ -272,6 +256,7 @@ impl Book {
             hash,
             blocks: bundle.blocks,
             taken: bundle.taken.clone(),
+            is_private: bundle.kind == BundleKind::Private,
             standing: Standing::Counts,
             bytes,
             account: account.clone(),
@@ -281,7 +266,6 @@ impl Book {
         self.ends.insert((bundle.blocks.1, content));
         self.orders.insert(content, known);
         // Past its time when it was read again: known, and pulled by nobody.
-        let is_past = window.blocks.1.saturating_add(REOPENED) <= self.head.number;
         if !is_past && self.index.add(content, window, checked) == Ok(true) {
             self.bytes = self.bytes.saturating_add(bytes);
             let held = self.accounts.entry(account).or_default();
@@ -317,7 +301,7 @@ impl Book {
         for checked in self.index.drop_late(past, 0) {
             self.free(&checked);
         }
-        let final_block = head.finalized.unwrap_or(0).max(head.number.saturating_sub(FORGOTTEN));
+        let final_block = self.final_block();
         self.names.forget(final_block);
         while let Some((_, content)) = self.ends.first().copied().filter(|(last, _)| *last < final_block) {
             self.forget_one(content);
@@ -345,6 +329,21 @@ impl Book {
         all.filter(is_for).collect()
     }
 
+    /// An order that counts, for whoever delivers it.
+    #[must_use]
+    pub fn deliverable(&self, content: ContentId) -> Option<&Checked> {
+        self.index.get(&content)
+    }
+
+    /// Orders that count and that the head may have decided on.
+    pub fn decided(&self) -> impl Iterator<Item = &Checked> {
+        let Head { number, timestamp_s, .. } = self.head;
+        let may_be_over = move |checked: &&Checked| {
+            checked.bundle.blocks.0 <= number || checked.window().times.1 <= timestamp_s
+        };
+        self.index.all().filter(may_be_over)
+    }
+
     /// Orders of a signer's that are known by this hash, oldest content first.
     #[must_use]
     pub fn find(&self, signer: Address, hash: B256) -> Vec<&Known> {
@@ -352,6 +351,13 @@ impl Book {
         let least = ContentId::new(B256::ZERO);
         let found = self.by_hash.range((key, least)..).take_while(|(other, _)| *other == key);
         found.filter_map(|(_, content)| self.orders.get(content)).collect()
+    }
+
+    /// Orders of a signer's that count.
+    pub fn of_signer(&self, signer: Address) -> impl Iterator<Item = &Checked> {
+        let first = (Redacted::new((signer, B256::ZERO)), ContentId::new(B256::ZERO));
+        let all = self.by_hash.range(first..).take_while(move |(key, _)| key.reveal().0 == signer);
+        all.filter_map(|(_, content)| self.index.get(content))
     }
 
     /// The order of this content.

@@ -62,6 +62,8 @@ pub struct Checked {
     pub hashes: Redacted<Vec<B256>>,
     /// Hash by which everybody knows it.
     pub hash: Redacted<B256>,
+    /// Most that its transactions pay a builder in tips, in wei: of two with one deadline, the higher goes first.
+    pub bid: Redacted<u128>,
     /// Id of its content.
     pub content: ContentId,
 }
@@ -98,29 +100,27 @@ fn asked(fields: Fields, with: &Circumstances) -> Result<Asked, Refusal> {
         return Err(Refusal::Chain { index, chain_id });
     }
     let mut bundle = assemble(fields, replacement, version, &txs, with)?;
-    let hashes: Vec<B256> = txs.iter().map(|sent| *sent.tx.tx_hash()).collect();
+    let hashes = hashes(&txs);
     check(&bundle, &hashes, with)?;
     // Their order means nothing, so that it must not make another order of it.
     bundle.reverting.sort_unstable();
     bundle.dropping.sort_unstable();
-    let (hash, content) = (bundle_hash(&hashes), bundle.content());
-    Ok(Asked::Bundle(Box::new(Checked {
-        bundle,
-        hashes: Redacted::new(hashes),
-        hash: Redacted::new(hash),
-        content,
-    })))
+    Ok(Asked::Bundle(Box::new(Checked::new(bundle, hashes, bid(&txs)))))
 }
 
 impl Checked {
+    fn new(bundle: Bundle, hashes: Vec<B256>, bid: u128) -> Self {
+        let (hash, content) = (Redacted::new(bundle_hash(&hashes)), bundle.content());
+        Self { bundle, hashes: Redacted::new(hashes), hash, bid: Redacted::new(bid), content }
+    }
+
     /// A bundle that was checked when it was taken.
     ///
     /// # Errors
     /// When a transaction of it cannot be read any more.
     pub fn again(bundle: Bundle) -> Result<Self, Refusal> {
-        let hashes = hashes(&bundle.txs)?;
-        let (hash, content) = (bundle_hash(&hashes), bundle.content());
-        Ok(Self { bundle, hashes: Redacted::new(hashes), hash: Redacted::new(hash), content })
+        let txs = transactions(&bundle.txs, usize::MAX)?;
+        Ok(Self::new(bundle, hashes(&txs), bid(&txs)))
     }
 
     /// Blocks that may hold it.
@@ -196,8 +196,17 @@ fn transactions(txs: &[Bytes], most: usize) -> Result<Vec<Sent>, Refusal> {
     txs.iter().enumerate().map(decode).collect()
 }
 
-fn hashes(txs: &[Bytes]) -> Result<Vec<B256>, Refusal> {
-    Ok(transactions(txs, usize::MAX)?.iter().map(|sent| *sent.tx.tx_hash()).collect())
+fn hashes(txs: &[Sent]) -> Vec<B256> {
+    txs.iter().map(|sent| *sent.tx.tx_hash()).collect()
+}
+
+fn bid(txs: &[Sent]) -> u128 {
+    let tip = |tx: &maidenlane_chain::Transaction| match tx.max_priority_fee_per_gas() {
+        Some(tip) => tip,
+        None => tx.max_fee_per_gas(),
+    };
+    let of = |sent: &Sent| tip(&sent.tx).saturating_mul(u128::from(sent.tx.gas_limit()));
+    txs.iter().map(of).fold(0, u128::saturating_add)
 }
 
 fn assemble(

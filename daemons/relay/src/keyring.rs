@@ -12,7 +12,7 @@
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305};
 use hmac::{Hmac, Mac as _};
 use maidenlane_chain::{Address, B256};
-use maidenlane_wire::ContentId;
+use maidenlane_wire::{Bundle, ContentId};
 use sha2::Sha256;
 use std::fmt;
 
@@ -116,6 +116,18 @@ impl Keyring {
     #[must_use]
     pub fn content(&self, content: ContentId) -> B256 {
         B256::new(self.hashed(b"content", content.reveal().as_slice()))
+    }
+
+    /// Name of an order for builders, by which they know it when it comes again, and which tells them of no other.
+    #[must_use]
+    pub fn outward(&self, order: &Bundle) -> [u8; 16] {
+        let named = |name: &String| [order.signer.as_slice(), name.as_bytes()].concat();
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = match &order.replacement {
+            // All that replace each other have one, so that a builder replaces them, too.
+            Some(name) => self.hashed(b"outward name", &named(name)),
+            None => self.hashed(b"outward order", order.content().reveal().as_slice()),
+        };
+        first
     }
 
     /// Ids of the keys that open, the one that seals first.

@@ -13,20 +13,72 @@
 //! | [`replacement`] | pure: of several orders under one name, which counts |
 //! | [`pull`] | pure: orders that builders pull |
 //! | [`private`] | pure: private transactions to bundles of one |
+//! | [`wishes`] | pure: what a wallet wants, as its address says |
 //! | [`book`] | pure: all orders, as the topic tells them |
 //! | [`keyring`], [`seal`] | pure: what the log keeps, so that only relays read it |
+//! | `civil` | pure: times as clients expect them |
+//! | [`told`] | pure: fates of orders, as the topic tells them |
+//! | [`landing`] | pure: fates that the chain decides |
+//! | [`dialect`] | pure: orders and answers, as builders write them |
+//! | [`queue`] | pure: what one builder is to get, and when |
+//! | [`journal`] | appends orders and fates |
+//! | [`reader`], [`intake`] | reads them back |
+//! | [`orders`] | orders between their clients and the log |
+//! | [`fates`] | fates between relays and the log |
+//! | [`feeds`] | what senders are told of them |
+//! | [`sign`] | pure: keys with which the relay itself signs |
+//! | [`post`] | one builder |
+//! | [`courier`] | delivery to all of them |
+//! | `heads` | what a new head means to all of these |
+//! | `judge` | tells the fates that heads decide |
+//! | [`caller`] | who asks |
+//! | [`front`] | the JSON-RPC |
+//! | `run`, [`config`], [`metrics`], [`error`], [`failpoints`] | the daemon |
+//!
+//! # Why a database of its own
+//! What a block may hold depends on the chain's head, and what an order earns on its state. Asking a replica would take a round
+//! trip for each, and two answers could be of two blocks. RocksDB's read-only mode on a replica's files knows no snapshots,
+//! so that it mixes blocks while it catches up. So the relay replays the feed into a small database of its own, as a replica does.
+
+extern crate maidenlane_config as serde_dhall;
 
 pub mod book;
 pub mod bundle;
+pub mod caller;
+mod civil;
+pub mod config;
+pub mod courier;
+pub mod dialect;
+pub mod error;
+pub mod failpoints;
+pub mod fates;
+pub mod feeds;
 pub mod fields;
+pub mod front;
+mod heads;
 pub mod ids;
+pub mod intake;
+pub mod journal;
+mod judge;
 pub mod keyring;
+pub mod landing;
+pub mod metrics;
+pub mod orders;
+pub mod post;
 pub mod private;
 pub mod pull;
+pub mod queue;
+pub mod reader;
 pub mod redacted;
 pub mod refusal;
 pub mod repeats;
 pub mod replacement;
+mod run;
 pub mod seal;
+pub mod sign;
 pub mod signature;
+pub mod told;
 pub mod window;
+pub mod wishes;
+
+pub use run::Daemon;

@@ -3,6 +3,7 @@
 
 use crate::bundle::{self, Asked, Checked, Circumstances};
 use crate::refusal::Refusal;
+use crate::wishes::Wishes;
 use maidenlane_ethjson::params;
 use maidenlane_wire::{BundleKind, Cancelled};
 use serde::Deserialize;
@@ -70,6 +71,18 @@ pub fn read_raw(tx: &str, preferences: Option<&str>, with: &Circumstances) -> Re
     made(tx, None, preferences, with)
 }
 
+/// Reads a transaction from a wallet, with the preferences of the address that it came to.
+///
+/// # Errors
+/// Naming the mistake.
+pub fn read_from_wallet(tx: &str, wishes: &Wishes, with: &Circumstances) -> Result<Checked, Refusal> {
+    let preferences = serde_json::json!({
+        "canRevert": wishes.can_revert, "privacy": { "builders": wishes.builders },
+    });
+    let last = wishes.blocks.map(|blocks| with.next.saturating_add(blocks));
+    made(tx, last, Some(&preferences.to_string()), with)
+}
+
 /// Reads the object of `eth_cancelPrivateTransaction`.
 ///
 /// # Errors
@@ -125,9 +138,10 @@ fn made(
 
 #[cfg(test)]
 mod tests {
-    use super::{read, read_cancel, read_raw};
+    use super::{read, read_cancel, read_from_wallet, read_raw};
     use crate::bundle::Circumstances;
     use crate::refusal::Refusal;
+    use crate::wishes::Wishes;
     use maidenlane_chain::{Address, B256};
     use maidenlane_wire::{BundleKind, Cancelled, Taken};
     use serde_json::json;
@@ -163,6 +177,11 @@ mod tests {
         let asked = json!({ "tx": transaction(), "maxBlockNumber": "0x15", "preferences": preferences });
         let asked = read(&asked.to_string(), &with).unwrap().bundle;
         assert_eq!((asked.blocks, asked.builders.len(), asked.reverting.len()), ((20, 21), 1, 1));
+        let (text, wishes) = (format!("\"{}\"", transaction()), Wishes::default());
+        assert_eq!(read_from_wallet(&text, &wishes, &with).unwrap(), plain);
+        let wishes = Wishes { builders: vec!["one".to_owned()], can_revert: true, blocks: Some(9) };
+        let asked = read_from_wallet(&text, &wishes, &with).unwrap().bundle;
+        assert_eq!((asked.blocks, asked.builders.len(), asked.reverting.len()), ((20, 29), 1, 1));
         let far = json!({ "tx": transaction(), "maxBlockNumber": "0xffff" }).to_string();
         assert_eq!(read(&far, &with).unwrap().bundle.blocks, (20, 70));
     }

@@ -105,6 +105,17 @@ impl<T> Index<T> {
         Some(order)
     }
 
+    /// The order of this content.
+    #[must_use]
+    pub fn get(&self, content: &ContentId) -> Option<&T> {
+        self.items.get(content).map(|item| &item.order)
+    }
+
+    /// All of them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.items.values().map(|item| &item.order)
+    }
+
     /// `MevBundles`: the orders that may go into the block of this number and timestamp, in the order in which they came.
     /// Those for which it is too late are dropped.
     pub fn mev_bundles(&mut self, block: u64, timestamp: u64) -> Vec<&T> {

@@ -2,11 +2,9 @@
 //! another chain. What it does not spoil is the real node's.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -14,10 +12,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::door::{Answer, Door};
 use maidenlane_tests::rpc::Client;
-
-/// Largest request.
-const BODY_MAX_BYTES: u64 = 8 << 20;
 
 /// Way in which the door treats transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,101 +34,47 @@ pub(crate) enum Manner {
     Refusing(&'static str),
 }
 
-/// The door. Dropping it closes it.
+/// The node and its door.
 #[derive(Debug)]
 pub(crate) struct Crooked {
-    address: String,
-    manner: Arc<Mutex<Manner>>,
-    came: Arc<AtomicUsize>,
-    closed: Arc<AtomicBool>,
+    door: Door,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    node: Client,
+    manner: Mutex<Manner>,
+    came: AtomicUsize,
 }
 
 impl Crooked {
     /// A door in front of `node`.
     pub(crate) fn open(node: &Client, manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let (manner, came) = (Arc::new(Mutex::new(manner)), Arc::new(AtomicUsize::new(0)));
-        let closed = Arc::new(AtomicBool::new(false));
-        let door = Door { node: node.clone(), manner: Arc::clone(&manner), came: Arc::clone(&came) };
-        let shut = Arc::clone(&closed);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if shut.load(Ordering::Relaxed) {
-                    return;
-                }
-                let door = door.clone();
-                // A client that goes away ends its thread.
-                thread::spawn(move || drop(door.serve(&stream)));
-            }
-        });
-        Self { address, manner, came, closed }
+        let (manner, came) = (Mutex::new(manner), AtomicUsize::new(0));
+        let state = Arc::new(State { node: node.clone(), manner, came });
+        let answering = Arc::clone(&state);
+        Self { door: Door::open(move |request| answering.answer(&request.body)), state }
     }
 
     /// Address.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.door.url()
     }
 
     /// Changes its manner.
     pub(crate) fn be(&self, manner: Manner) {
-        *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
+        *self.state.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
     }
 
     /// Number of transactions that came.
     pub(crate) fn came(&self) -> usize {
-        self.came.load(Ordering::Relaxed)
+        self.state.came.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Crooked {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::Relaxed);
-        // Wakes the listener.
-        drop(TcpStream::connect(&self.address));
-    }
-}
-
-#[derive(Clone)]
-struct Door {
-    node: Client,
-    manner: Arc<Mutex<Manner>>,
-    came: Arc<AtomicUsize>,
-}
-
-impl Door {
-    /// Serves one connection, request by request.
-    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
-        let mut reader = BufReader::new(stream);
-        loop {
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line)? == 0 {
-                    return Ok(());
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap_or(0);
-                }
-            }
-            let mut body = vec![0; usize::try_from(BODY_MAX_BYTES.min(length)).unwrap_or_default()];
-            reader.read_exact(&mut body)?;
-            let Some((status, answer)) = self.answer(&body) else { return Ok(()) };
-            let length = answer.len();
-            let head = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-            );
-            let mut out = stream;
-            out.write_all(head.as_bytes())?;
-            out.write_all(answer.as_bytes())?;
-        }
-    }
-
-    /// Status and body; `None` closes the connection without a word.
-    fn answer(&self, body: &[u8]) -> Option<(&'static str, String)> {
+impl State {
+    fn answer(&self, body: &[u8]) -> Answer {
         let asked: Value = serde_json::from_slice(body).ok()?;
         let id = asked.get("id").cloned().unwrap_or_default();
         let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,14 @@
 //! The table of what is installed. A new daemon is one binary, one unit and its lines under `dhall`.
 
 /// Beside this program after a build.
-pub(super) const BINARIES: [&str; 5] =
-    ["maidenlane", "maidenlane-tap", "maidenlane-replica", "maidenlane-emitter", "maidenlane-health"];
+pub(super) const BINARIES: [&str; 6] = [
+    "maidenlane",
+    "maidenlane-tap",
+    "maidenlane-replica",
+    "maidenlane-emitter",
+    "maidenlane-health",
+    "maidenlane-relay",
+];
 
 macro_rules! units {
     ($($name:literal => $to:literal),* $(,)?) => {
@@ -26,6 +32,7 @@ const UNITS: &[(&str, &str)] = units! {
     "maidenlane-replica@.service" => "lib/systemd/system/maidenlane-replica@.service",
     "maidenlane-emitter@.service" => "lib/systemd/system/maidenlane-emitter@.service",
     "maidenlane-health@.service" => "lib/systemd/system/maidenlane-health@.service",
+    "maidenlane-relay@.service" => "lib/systemd/system/maidenlane-relay@.service",
     "maidenlane-snapshot@.service" => "lib/systemd/system/maidenlane-snapshot@.service",
     "maidenlane-snapshot@.timer" => "lib/systemd/system/maidenlane-snapshot@.timer",
     "maidenlane.sysusers" => "lib/sysusers.d/maidenlane.conf",
@@ -38,6 +45,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "common.dhall",
     "emitter.dhall",
     "health.dhall",
+    "relay.dhall",
     "replica.dhall",
     "tap.dhall",
     "types/Accept.dhall",
@@ -46,8 +54,10 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Backfill.dhall",
     "types/Begin.dhall",
     "types/BlockSource.dhall",
+    "types/Builder.dhall",
     "types/Chain.dhall",
     "types/Credential.dhall",
+    "types/Dialect.dhall",
     "types/Emitter.dhall",
     "types/Feed.dhall",
     "types/Filters.dhall",
@@ -67,6 +77,8 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Pool.dhall",
     "types/Probe.dhall",
     "types/Proof.dhall",
+    "types/Push.dhall",
+    "types/Relay.dhall",
     "types/Replica.dhall",
     "types/Repository.dhall",
     "types/Route.dhall",
@@ -79,8 +91,9 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Target.dhall",
     "types/Tls.dhall",
     "types/Transactions.dhall",
-    "types/Verdict.dhall",
     "types/Upstream.dhall",
+    "types/Verdict.dhall",
+    "types/Wallets.dhall",
     "deploy/cluster/cluster.dhall",
     "deploy/cluster/emitter/1.dhall",
     "deploy/cluster/emitter/2.dhall",
@@ -109,11 +122,14 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/read-only/replica/main.dhall",
     "deploy/read-only/tap/main.dhall",
     "examples/full/emitter.dhall",
+    "examples/full/emitter.dhall",
     "examples/full/health.dhall",
+    "examples/full/relay.dhall",
     "examples/full/replica.dhall",
     "examples/full/tap.dhall",
     "examples/minimal/emitter.dhall",
     "examples/minimal/health.dhall",
+    "examples/minimal/relay.dhall",
     "examples/minimal/replica.dhall",
     "examples/minimal/tap.dhall",
 };

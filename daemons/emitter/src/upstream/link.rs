@@ -1,10 +1,9 @@
 //! Connection to one node, and its three questions.
 
 use crate::pending::Answer;
-use crate::upstream::breaker::Seen;
 use crate::verdict::{self, Class};
 use maidenlane_chain::{B256, Bytes};
-use maidenlane_jsonrpc::client::{self, Failure, LinkError, Remote};
+use maidenlane_jsonrpc::client::{self, Failure, LinkError, Remote, Seen};
 use maidenlane_service::with_causes;
 use maidenlane_wire::outcome::{REASON_MAX_BYTES, short_reason};
 use serde_json::Value;

@@ -62,6 +62,8 @@ pub struct Feed {
     pub outcomes_topic: String,
     /// Topic of filters: `<prefix>.<chain>.filters`, likewise.
     pub filters_topic: String,
+    /// Topic of private orders: `<prefix>.<chain>.bundles`, likewise.
+    pub bundles_topic: String,
     /// The log that carries the topics.
     pub log: Log,
 }
@@ -79,6 +81,7 @@ pub fn feed(raw: FeedRaw, chain: &str, checker: &mut Checker) -> Option<Feed> {
         transactions_topic: format!("{prefix}.{chain}.transactions"),
         outcomes_topic: format!("{prefix}.{chain}.outcomes"),
         filters_topic: format!("{prefix}.{chain}.filters"),
+        bundles_topic: format!("{prefix}.{chain}.bundles"),
         log: log?,
     })
 }

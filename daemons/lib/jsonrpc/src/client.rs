@@ -2,12 +2,14 @@
 //!
 //! A [`Client`] over HTTP keeps a pool of connections and outlives its server. Over WebSocket and IPC it is one
 //! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again; a [`Link`] does so at the
-//! next request. [`Pages`] reads what is no JSON-RPC: pages of admin listeners and of beacon nodes.
+//! next request. [`Pages`] reads what is no JSON-RPC, pages of admin listeners and of beacon nodes, and posts requests that are
+//! signed as bytes. A [`Breaker`] says when a server that fails is left alone.
 //!
 //! # Why TLS is not jsonrpsee's
 //! Its `tls` feature brings a platform verifier and thirty crates. The connectors here use the server's rustls with the
 //! ring provider, and the system's certificates or a file.
 
+mod breaker;
 mod endpoint;
 mod error;
 mod http;
@@ -19,9 +21,10 @@ mod subscription;
 mod tls;
 mod websocket;
 
+pub use breaker::{Breaker, Seen};
 pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
-pub use link::{Link, LinkError, Remote};
+pub use link::{Link, LinkError, Remote, read};
 pub use options::{Credential, Options};
 pub use pages::{Page, Pages};
 pub use subscription::Subscription;

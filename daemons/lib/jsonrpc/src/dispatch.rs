@@ -37,6 +37,20 @@ pub trait Api: Send + Sync + 'static {
         pin
     }
 
+    /// Tells a pin what request over HTTP it serves: address, headers and body exactly as they came, for preferences and
+    /// signatures. A message on a WebSocket has none of its own.
+    #[must_use]
+    fn of_request(pin: Self::Pin, head: &http::request::Parts, body: &[u8]) -> Self::Pin {
+        let _ = (head, body);
+        pin
+    }
+
+    /// True for the paths of addresses that requests are posted to.
+    #[must_use]
+    fn serves(path: &str) -> bool {
+        path == "/"
+    }
+
     /// Number and hash (`0x…`) of the block that answers come from, for the answer's headers.
     fn block(pin: &Self::Pin) -> Option<(u64, String)>;
 

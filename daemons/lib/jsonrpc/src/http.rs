@@ -105,7 +105,7 @@ impl<A: Api> Http<A> {
 
     async fn answer<B: Wanted>(&self, request: Request<B>) -> Answer {
         let path = request.uri().path();
-        if !self.listener.http || (path != "/" && path != openrpc::PATH) {
+        if !self.listener.http || (!A::serves(path) && path != openrpc::PATH) {
             return plain(StatusCode::NOT_FOUND, "not found\n");
         }
         match *request.method() {
@@ -122,7 +122,7 @@ impl<A: Api> Http<A> {
                 let document = openrpc::document(&self.api.methods(), |method| caller.serves(method));
                 finish(dispatch::Answer::ok(document), None, gzip::is_wanted(request.headers())).await
             }
-            Method::POST if path == "/" => self.post(request, &caller).await,
+            Method::POST if A::serves(path) => self.post(request, &caller).await,
             _ => {
                 let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
                 refused.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -175,7 +175,8 @@ impl<A: Api> Http<A> {
             Err(refused) => return refused,
         };
         let pin = self.api.pin(min_block_of(&head.headers, None)).await;
-        let pin = Arc::new(A::owned(pin, caller.owner()));
+        let pin = A::of_request(A::owned(pin, caller.owner()), &head, &body);
+        let pin = Arc::new(pin);
         let peer = Peer { subscriptions: None, caller: Some(caller), share: Some(&self.share) };
         let answer = dispatch::answer_to(peer, &*self.api, &pin, &body, &self.listener.limits).await;
         finish(answer, A::block(&pin), gzip::is_wanted(&head.headers)).await

@@ -15,6 +15,7 @@
 //! | `tracer` | typed events, their log lines, and tests that wait for them |
 //! | `clock` | wall clock and durations in milliseconds, as records and answers have them |
 //! | `log` | the log of a feed, from the settings |
+//! | `away` | waits for a log that is away |
 //! | [`files`] | files that are there whole or not at all, locks, removals |
 //! | `failpoint` | named points where tests kill or hold a process |
 //!
@@ -22,6 +23,7 @@
 
 mod addresses;
 mod admin;
+mod away;
 pub mod clock;
 mod current;
 mod exit;
@@ -38,6 +40,7 @@ pub mod tracer;
 
 pub use addresses::Addresses;
 pub use admin::Metrics;
+pub use away::{Away, GaveUp};
 pub use current::Current;
 pub use exit::{Exit, Failure, with_causes};
 pub use failpoint::failpoint;

@@ -90,7 +90,7 @@ fn replacements_and_cancels_end_what_counted() {
     assert_eq!(book.cancel(3, &cancel_named()), Applied::Cancels { ended: Some(one) });
     assert_eq!(pulled(&mut book, 20), 0);
     assert_eq!(book.bundle(4, named(22)), Applied::Cancelled);
-    assert_eq!(book.bundle(0, named(20)), Applied::Known, "read again");
+    assert_eq!(book.bundle(0, named(20)), Applied::Stale, "read again");
     assert_eq!(book.get(other).map(|known| known.standing), Some(Standing::Replaced));
     assert_eq!(book.size().1, 0);
 }
@@ -140,8 +140,37 @@ fn what_is_past_is_freed_and_what_is_final_forgotten() {
     assert_eq!(book.names.len(), 1, "a name is kept longer than its order");
     book.advance(head(20 + super::FORGOTTEN + 1, 20 + super::FORGOTTEN + 1));
     assert!(book.names.is_empty());
-    assert_eq!(book.bundle(1, named(20)), Applied::Counts, "read again after all that");
-    assert_eq!((pulled(&mut book, 20), book.size()), (0, (1, 0)), "known, and past");
+    assert_eq!(book.bundle(1, named(20)), Applied::Stale, "read again after all that");
+    assert_eq!((pulled(&mut book, 20), book.size()), (0, (0, 0)));
+}
+
+/// The topic keeps more than a book may hold: what is final by now must not take the room of what is not.
+#[test]
+fn what_is_final_takes_no_room_after_a_start() {
+    let mut book = Book::new(BOUNDS);
+    book.advance(head(200, 190));
+    let of = |block: u64| bundle(|bundle| bundle.blocks = (block, block));
+    for block in 20..60 {
+        assert_eq!(book.bundle(block, of(block)), Applied::Stale);
+    }
+    assert_eq!(book.bundle(60, of(191)), Applied::Counts, "past, and known until it is final");
+    assert_eq!(book.bundle(61, of(201)), Applied::Counts);
+    assert_eq!((book.size().0, pulled(&mut book, 201)), (2, 1));
+}
+
+#[test]
+fn what_was_replaced_is_not_told_to_count_when_it_comes_again() {
+    let mut book = Book::new(BOUNDS);
+    let numbered = |block: u64, nonce: u64| {
+        bundle(|bundle| {
+            (bundle.blocks, bundle.nonce) = ((block, block), Some(nonce));
+            bundle.replacement = Some("n".to_owned());
+        })
+    };
+    assert_eq!(book.bundle(0, numbered(20, 1)), Applied::Counts);
+    assert_eq!(book.bundle(1, numbered(20, 1)), Applied::Known);
+    assert_eq!(book.bundle(2, numbered(21, 2)), Applied::Counts);
+    assert_eq!(book.bundle(3, numbered(20, 1)), Applied::Stale);
 }
 
 #[test]

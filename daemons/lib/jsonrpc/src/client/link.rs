@@ -143,7 +143,11 @@ fn path(file: &SecretFile) -> Result<std::path::PathBuf, LinkError> {
     file.path(credentials.as_deref()).map_err(LinkError::Secret)
 }
 
-fn read(file: &SecretFile) -> Result<String, LinkError> {
+/// The secret in a file, without what stands around it.
+///
+/// # Errors
+/// [`LinkError::Secret`].
+pub fn read(file: &SecretFile) -> Result<String, LinkError> {
     let path = path(file)?;
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| LinkError::Secret(format!("read {}: {error}", path.display())))?;

@@ -1,18 +1,18 @@
-//! Pages that are no JSON-RPC: those of admin listeners, and of the REST interfaces of beacon nodes.
+//! Requests as bytes: pages of admin listeners and of the REST interfaces of beacon nodes, and posts that their sender signs.
 
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Failure};
 use super::http::{Pool, pool};
 use super::options::{Credential, Options};
-use ::http::header::{AUTHORIZATION, DATE};
-use ::http::{HeaderValue, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
+use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use std::fmt;
 
 /// Client for pages of one server. Keeps its connections.
 pub struct Pages {
-    pool: Pool<Empty<Bytes>>,
+    pool: Pool<Full<Bytes>>,
     uri: Uri,
     options: Options,
 }
@@ -51,22 +51,44 @@ impl Pages {
 
     /// Reads a page: `path` is put behind that of the server's address, which may have a prefix.
     pub async fn get(&self, path: &str) -> Result<Page, ClientError> {
-        let within = self.options.request_timeout;
-        let got = tokio::time::timeout(within, self.read(path)).await;
-        got.unwrap_or(Err(Failure::Timeout(within)))
-            .map_err(|failure| ClientError::new("read", path, &Endpoint::Http(self.uri.clone()), failure))
+        let got = self.within(async {
+            let request = Request::get(self.below(path)).body(Full::default());
+            self.answer(request.map_err(|error| Failure::Unreadable(error.into()))?).await
+        });
+        let failed = |failure| ClientError::new("read", path, &Endpoint::Http(self.uri.clone()), failure);
+        got.await.map_err(failed)
     }
 
-    async fn read(&self, path: &str) -> Result<Page, Failure> {
-        let unreadable = |error: ::http::Error| Failure::Unreadable(error.into());
+    /// Posts JSON, exactly these bytes, to the server's address, with headers that are this request's own.
+    pub async fn post(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Page, ClientError> {
+        let got = self.within(async {
+            let request = Request::post(self.uri.clone()).body(Full::new(Bytes::from(body)));
+            let mut request = request.map_err(|error| Failure::Unreadable(error.into()))?;
+            *request.headers_mut() = headers;
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            self.answer(request).await
+        });
+        got.await.map_err(|failure| {
+            ClientError::new("post to", "server", &Endpoint::Http(self.uri.clone()), failure)
+        })
+    }
+
+    async fn within(&self, got: impl Future<Output = Result<Page, Failure>>) -> Result<Page, Failure> {
+        let within = self.options.request_timeout;
+        tokio::time::timeout(within, got).await.unwrap_or(Err(Failure::Timeout(within)))
+    }
+
+    fn below(&self, path: &str) -> String {
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         let scheme = self.uri.scheme_str().unwrap_or("http");
         let prefix = self.uri.path().trim_end_matches('/');
-        let mut request = Request::get(format!("{scheme}://{authority}{prefix}{path}"));
+        format!("{scheme}://{authority}{prefix}{path}")
+    }
+
+    async fn answer(&self, mut request: Request<Full<Bytes>>) -> Result<Page, Failure> {
         if let Some(header) = self.options.credential.as_ref().and_then(Credential::header) {
-            request = request.header(AUTHORIZATION, header);
+            request.headers_mut().insert(AUTHORIZATION, header);
         }
-        let request = request.body(Empty::new()).map_err(unreadable)?;
         let answer = self.pool.request(request).await.map_err(|error| match error.is_connect() {
             true => Failure::Connect(error.into()),
             false => Failure::Disconnected(error.into()),
@@ -122,6 +144,34 @@ mod tests {
         assert_eq!((page.status.as_u16(), page.body.as_slice()), (503, b"stale".as_slice()));
         assert_eq!(page.date.expect("a date"), "Tue, 14 Nov 2023 22:13:20 GMT");
         assert!(asked.starts_with("GET /prefix/ready?a=1 HTTP/1.1\r\n"), "{asked}");
+    }
+
+    #[test]
+    fn what_is_posted_is_posted_as_it_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let uri = format!("http://{}/bundles?a=1", listener.local_addr().expect("bound"));
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"{ }") {
+                let mut piece = [0; 4_096];
+                let read = stream.read(&mut piece).expect("a request");
+                asked.extend_from_slice(&piece[..read]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").expect("writable");
+            String::from_utf8(asked).expect("text")
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let page = runtime.block_on(async {
+            let pages = Pages::new(&uri.parse().expect("an address"), Options::default()).expect("a client");
+            let mut headers = ::http::HeaderMap::new();
+            headers.insert("x-signature", ::http::HeaderValue::from_static("0xab"));
+            pages.post(headers, b"{ }".to_vec()).await.expect("an answer")
+        });
+        let asked = server.join().expect("no panic");
+        assert_eq!((page.status.as_u16(), page.body.as_slice()), (200, b"{}".as_slice()));
+        assert!(asked.starts_with("POST /bundles?a=1 HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("x-signature: 0xab\r\n") && asked.contains("application/json"), "{asked}");
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! Settings of the builders that get orders.
+
+use super::RelayRaw;
+use crate::dialect::Dialect;
+use maidenlane_config::credentials::{self, CredentialRaw};
+use maidenlane_config::listeners::SecretFile;
+use maidenlane_config::{Checker, StaticType, shapes};
+use maidenlane_jsonrpc::client::{Endpoint, Remote};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// Largest answer of a builder: a few names, or an error.
+const ANSWER_BYTES_MAX: u32 = 64 << 10;
+
+/// A builder.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct BuilderRaw {
+    /// Name in orders, metrics and `/status`.
+    pub name: String,
+    /// Identity of a listener that pulls orders for it; `None` for none.
+    pub pulls: Option<String>,
+    /// Where orders are sent to it; `None` for nowhere.
+    pub push: Option<PushRaw>,
+}
+
+/// Address of a builder, and how it is spoken to.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+pub struct PushRaw {
+    /// `http://` or `https://`.
+    pub address: String,
+    /// Dialect.
+    pub dialect: DialectRaw,
+    /// File with the key that signs requests, 64 hex digits; `None` signs nothing.
+    pub key: Option<String>,
+    /// File with what lets us in.
+    pub credential: Option<CredentialRaw>,
+    /// PEM file of the authorities that sign its certificate; `None` for the system's.
+    pub ca: Option<String>,
+    /// Time for an answer; without one the order is sent again.
+    pub timeout_ms: u64,
+    /// Requests at one time.
+    pub lanes: u64,
+    /// Blocks before its own at which an order goes out.
+    pub ahead: u64,
+}
+
+/// Dialect of a builder.
+#[derive(Clone, Copy, Debug, Deserialize, StaticType)]
+pub enum DialectRaw {
+    /// The first relay's.
+    Flashbots,
+    /// BuilderNet's.
+    BuilderNet,
+    /// Titan's.
+    Titan,
+}
+
+/// Validated [`BuilderRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Builder {
+    /// Name.
+    pub name: String,
+    /// Identity that pulls for it.
+    pub pulls: Option<String>,
+    /// Where orders are sent to it.
+    pub push: Option<Push>,
+}
+
+/// Validated [`PushRaw`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// Address, credentials and time for an answer.
+    pub remote: Remote,
+    /// Dialect.
+    pub dialect: Dialect,
+    /// File with the key that signs.
+    pub key: Option<SecretFile>,
+    /// Requests at one time.
+    pub lanes: usize,
+    /// Blocks before its own at which an order goes out.
+    pub ahead: u64,
+}
+
+/// Validates the builders: their names differ, and whoever pulls for one may come in somewhere.
+pub(super) fn builders(raw: &RelayRaw, checker: &mut Checker) -> Option<Vec<Builder>> {
+    let mut names = BTreeSet::new();
+    let known = |identity: &String| {
+        raw.listeners.iter().flat_map(|listener| &listener.access).any(|access| access.name == *identity)
+    };
+    let each = raw.builders.iter().enumerate().map(|(index, builder)| {
+        checker.inside(&format!("builders[{index}]"), |checker| {
+            if !names.insert(&builder.name) {
+                checker.wrong("name", format_args!("`{}` is the name of another builder", builder.name));
+            }
+            if let Some(identity) = builder.pulls.as_ref().filter(|identity| !known(identity)) {
+                checker.wrong("pulls", format_args!("no listener lets in an identity `{identity}`"));
+            }
+            let name = shapes::word("name", &builder.name, checker);
+            let push = match &builder.push {
+                Some(raw) => checker.inside("push", |checker| push(raw, checker)).map(Some),
+                None => Some(None),
+            };
+            Some(Builder { name: name?, pulls: builder.pulls.clone(), push: push? })
+        })
+    });
+    each.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
+    let endpoint = raw.address.parse::<Endpoint>().map_err(|error| error.to_string());
+    let endpoint = endpoint.and_then(|endpoint| match endpoint {
+        Endpoint::Http(_) => Ok(endpoint),
+        _ => Err("expected an address that begins with http:// or https://".to_owned()),
+    });
+    let endpoint = checker.take("address", endpoint);
+    let key = credentials::file("key", raw.key.as_deref(), checker);
+    let credential = credentials::credential("credential", raw.credential.as_ref(), checker);
+    let ca = credentials::file("ca", raw.ca.as_deref(), checker);
+    let timeout = shapes::millis("timeout_ms", raw.timeout_ms, 100..=60_000, checker);
+    let lanes = checker.within::<usize>("lanes", raw.lanes, 1..=256);
+    let ahead = checker.within("ahead", raw.ahead, 1..=1_000);
+    let dialect = match raw.dialect {
+        DialectRaw::Flashbots => Dialect::Flashbots,
+        DialectRaw::BuilderNet => Dialect::BuilderNet,
+        DialectRaw::Titan => Dialect::Titan,
+    };
+    let (key, credential, ca, lanes) = (key?, credential?, ca?, lanes?);
+    let remote = Remote {
+        endpoint: endpoint?,
+        credential,
+        ca,
+        timeout: timeout?,
+        requests_max: lanes,
+        answer_bytes_max: ANSWER_BYTES_MAX,
+    };
+    Some(Push { remote, dialect, key, lanes, ahead: ahead? })
+}

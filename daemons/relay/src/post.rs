@@ -1,0 +1,213 @@
+//! One builder: its queue, its breaker, and the requests to it, signed as bytes.
+//!
+//! # Why the breaker is never open for long
+//! An order has the rest of a slot. A builder that was away and is back must get what is due within a second or so, not at the end
+//! of a pause that doubled while nobody was there.
+
+use crate::config::Push;
+use crate::dialect::{Dialect, Unsaid, Verdict};
+use crate::queue::{Done, Queue};
+use crate::redacted::Redacted;
+use crate::sign::{Key, NoKey};
+use alloy::primitives::eip191_hash_message;
+use http::{HeaderMap, HeaderValue};
+use maidenlane_chain::{B256, keccak256};
+use maidenlane_jsonrpc::client::{Breaker, ClientError, Endpoint, Failure, LinkError, Pages, Seen};
+use maidenlane_wire::Bundle;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// Longest pause after faults.
+const OPEN_MAX_MS: u64 = 1_000;
+const SIGNATURE: &str = "x-flashbots-signature";
+const IDEMPOTENCY: &str = "idempotency-key";
+
+/// Settings of a builder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The file of a key or a credential.
+    #[error("send to builder `{builder}`: {problem}")]
+    File {
+        /// Name of the builder.
+        builder: String,
+        /// Fault of the file.
+        problem: String,
+    },
+    /// The number in the file of a key.
+    #[error("sign for builder `{builder}`")]
+    Key {
+        /// Name of the builder.
+        builder: String,
+        /// Fault.
+        source: NoKey,
+    },
+    /// Certificates.
+    #[error("send to builder `{builder}`")]
+    Client {
+        /// Name of the builder.
+        builder: String,
+        /// Fault.
+        source: Box<ClientError>,
+    },
+}
+
+/// Request as bytes.
+pub struct Request {
+    body: Redacted<String>,
+    headers: HeaderMap,
+    /// Hash of the order's transactions, which some answers repeat.
+    hash: Option<B256>,
+}
+
+/// Request, or the field that the builder's dialect has no words for.
+pub type Said = Result<Request, Unsaid>;
+
+/// One builder.
+pub struct Post {
+    /// Name in orders.
+    pub name: String,
+    /// Requests at one time.
+    pub lanes: usize,
+    /// Told when there may be something to do.
+    pub news: Notify,
+    dialect: Dialect,
+    pages: Pages,
+    key: Option<Key>,
+    queue: Mutex<Queue>,
+    state: Mutex<State>,
+}
+
+struct State {
+    breaker: Breaker,
+    /// Last fault, in words of ours.
+    fault: Option<&'static str>,
+}
+
+impl Post {
+    /// A builder, to which nothing is sent yet.
+    ///
+    /// # Errors
+    /// When its key or its credential cannot be used.
+    pub fn new(name: &str, push: &Push) -> Result<Self, Unusable> {
+        let builder = || name.to_owned();
+        let file = |problem: String| Unusable::File { builder: builder(), problem };
+        let options = push.remote.options().map_err(|error| match error {
+            LinkError::Secret(problem) => file(problem),
+            LinkError::Client(source) => Unusable::Client { builder: builder(), source },
+        })?;
+        let Endpoint::Http(uri) = &push.remote.endpoint else {
+            return Err(file("its address is not one of HTTP".to_owned()));
+        };
+        let pages = Pages::new(uri, options);
+        let pages = pages.map_err(|source| Unusable::Client { builder: builder(), source })?;
+        let key = match &push.key {
+            Some(secret) => {
+                let text =
+                    maidenlane_jsonrpc::client::read(secret).map_err(|error| file(error.to_string()))?;
+                let mut bytes = [0; 32];
+                const_hex::decode_to_slice(&text, &mut bytes)
+                    .map_err(|_| file("write its key as 64 hex digits".to_owned()))?;
+                Some(Key::new(bytes).map_err(|source| Unusable::Key { builder: builder(), source })?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            name: builder(),
+            lanes: push.lanes,
+            news: Notify::new(),
+            dialect: push.dialect,
+            pages,
+            key,
+            queue: Mutex::new(Queue::new(push.ahead)),
+            state: Mutex::new(State { breaker: Breaker::within(OPEN_MAX_MS), fault: None }),
+        })
+    }
+
+    /// The queue, locked: for looks that do not wait.
+    pub fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says if it may be asked now.
+    ///
+    /// # Errors
+    /// The time from which on it may.
+    pub fn may_ask(&self, now_ms: u64) -> Result<(), u64> {
+        let breaker = &mut self.state().breaker;
+        if breaker.allows(now_ms) { Ok(()) } else { Err(breaker.shut_until_ms()) }
+    }
+
+    /// True while it is left alone after faults, and the last of them.
+    #[must_use]
+    pub fn standing(&self) -> (bool, Option<&'static str>) {
+        let state = self.state();
+        (state.breaker.is_open(), state.fault)
+    }
+
+    /// Request that delivers an order of this hash.
+    ///
+    /// # Errors
+    /// When the builder's dialect cannot say what the order says.
+    pub fn order(&self, order: &Bundle, block: u64, name: Uuid, hash: B256) -> Said {
+        Ok(self.signed(self.dialect.order(order, block, name)?, Some(hash)))
+    }
+
+    /// Request that takes an order back.
+    #[must_use]
+    pub fn cancel(&self, name: Uuid) -> Request {
+        self.signed(self.dialect.cancel(name), None)
+    }
+
+    fn signed(&self, body: Redacted<String>, hash: Option<B256>) -> Request {
+        let (digest, mut headers) = (keccak256(body.reveal()), HeaderMap::new());
+        let mut insert = |name: &'static str, text: String| {
+            // Hex and a colon, which every header may hold.
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        };
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = digest.0;
+        insert(IDEMPOTENCY, const_hex::encode(first));
+        if let Some(key) = &self.key {
+            let signature = key.sign(eip191_hash_message(digest.to_string()));
+            let hex = const_hex::encode(signature.as_bytes());
+            insert(SIGNATURE, format!("{}:0x{hex}", key.address()));
+        }
+        Request { body, headers, hash }
+    }
+
+    /// Sends a request; the end of it, with the builder's reason where that refused it.
+    pub async fn send(&self, request: Request, now_ms: impl Fn() -> u64) -> (Done, Option<String>) {
+        let Request { body, headers, hash } = request;
+        let answer = self.pages.post(headers, body.reveal().clone().into_bytes()).await;
+        let verdict = match answer {
+            Ok(page) => self.dialect.verdict(page.status.as_u16(), &page.body, hash),
+            Err(error) => Verdict::Fault(fault(&error.failure)),
+        };
+        let (seen, fault, done, reason) = match verdict {
+            Verdict::Taken => (Seen::Answer, None, Done::Taken, None),
+            Verdict::Refused(reason) => (Seen::Answer, None, Done::Refused, Some(reason)),
+            Verdict::Busy => (Seen::Limit, Some("it has no room"), Done::Failed, None),
+            Verdict::Fault(fault) => (Seen::Fault, Some(fault), Done::Failed, None),
+        };
+        let mut state = self.state();
+        state.fault = fault;
+        state.breaker.note(seen, now_ms());
+        (done, reason)
+    }
+}
+
+/// Fault of a request without an answer.
+const fn fault(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Connect(_) => "no connection",
+        Failure::Timeout(_) => "no answer in time",
+        Failure::Disconnected(_) => "the connection was lost",
+        _ => "its answer is not understood",
+    }
+}

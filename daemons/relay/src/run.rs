@@ -1,0 +1,246 @@
+//! The daemon: the follower of the feed, the appenders, a reader for each partition of orders and fates, and, once all of them stand
+//! at the end of what they read, the JSON-RPC and the lanes to builders.
+//!
+//! # Why there are two ends
+//! With the shutdown, nothing more is taken. What is due goes out all the same, for [`DELIVER_WITHIN`] at most, and so the readers, the
+//! heads and the lanes live on until a second token. What is left after that stays for the next start, or for other relays.
+
+use crate::config::Settings;
+use crate::courier::Courier;
+use crate::error::Error;
+use crate::fates::Fates;
+use crate::feeds::Feeds;
+use crate::front::{Front, Known, Terms};
+use crate::heads::Watcher;
+use crate::intake::{TakeFates, TakeOrders};
+use crate::journal::Journal;
+use crate::keyring::Keyring;
+use crate::metrics::Gauges;
+use crate::orders::Orders;
+use crate::reader::{Reader, Sink};
+use crate::seal::{Opener, Place};
+use maidenlane_config::listeners::SecretFile;
+use maidenlane_config::shapes;
+use maidenlane_jsonrpc::client::Link;
+use maidenlane_jsonrpc::{Limits, listeners};
+use maidenlane_log::Backend;
+use maidenlane_replay::heads::HeadTracker;
+use maidenlane_replay::run::Loop;
+use maidenlane_service::{Addresses, Context, Exit, Failure, Health, Shutdown, TaskGroup};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Interval at which the shutdown is polled.
+const NAP: Duration = Duration::from_millis(50);
+/// Time after the shutdown in which what is due is delivered.
+const DELIVER_WITHIN: Duration = Duration::from_secs(10);
+/// Histories that are kept for each order that may be known: of such as are final, and of such as come yet.
+const HISTORIES: usize = 4;
+
+/// Relay daemon.
+#[derive(Debug)]
+pub struct Daemon;
+
+impl maidenlane_service::Daemon for Daemon {
+    const NAME: &'static str = "relay";
+    const ABOUT: &'static str = "Keeps private orders durably and delivers them to builders";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    fn shared(settings: &Settings) -> &shapes::Daemon {
+        &settings.daemon
+    }
+
+    async fn run(context: Context<Settings>) -> Result<(), Failure> {
+        let Context { settings, tasks, health, metrics, addresses } = context;
+        let first = settings.get();
+        let log = first.backend().map_err(|error| Failure::new(Exit::Settings, error))?;
+        let keys = keyring(&first.keyring)?;
+        let fresh = settings.part(|settings| settings.fresh);
+        let shutdown = tasks.shutdown().clone();
+        let (follow, follows) =
+            Loop::new("feed", first.replay(log.clone()), fresh, health.clone(), &metrics, shutdown.clone());
+        tasks.spawn_thread("follow", move || Ok(follow.run()?))?;
+        let parts = Parts {
+            log,
+            keys,
+            tasks: tasks.clone(),
+            health,
+            addresses,
+            gauges: Gauges::new(&metrics),
+            ended: Shutdown::new(),
+        };
+        tasks.spawn("rpc", async move {
+            match shutdown.unless(follows).await {
+                Some(Ok(heads)) => Box::pin(parts.serve(heads, &first, &shutdown)).await,
+                // The follower died before it followed: its error is the one to report, not ours.
+                Some(Err(_)) => {
+                    shutdown.triggered().await;
+                    Ok(())
+                }
+                None => Ok(()),
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Parts of the daemon that exist before the chain is known.
+struct Parts {
+    log: Backend,
+    keys: Keyring,
+    tasks: TaskGroup,
+    health: Health,
+    addresses: Addresses,
+    gauges: Gauges,
+    /// The second end.
+    ended: Shutdown,
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.ended.trigger();
+    }
+}
+
+impl Parts {
+    async fn serve(
+        self,
+        heads: Arc<HeadTracker>,
+        settings: &Settings,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
+        let place = |topic: &String| Place { topic: topic.clone(), chain_id: settings.chain_id };
+        let (of_orders, of_fates) = (place(&settings.bundles_topic), place(&settings.fates_topic));
+        let relay = rand::random();
+        let orders = Orders::new(
+            self.keys.clone(),
+            of_orders.clone(),
+            self.journal("journal", &of_orders)?,
+            settings.bounds,
+        );
+        let most = settings.bounds.orders.saturating_mul(HISTORIES);
+        let journal = self.journal("fates journal", &of_fates)?;
+        let fates = Fates::new(self.keys.clone(), of_fates.clone(), journal, relay, most);
+        let courier = Courier::new(orders.clone(), fates.clone(), &settings.builders, self.gauges.clone());
+        let courier = courier.map_err(Error::Builder)?;
+        let watcher = Watcher {
+            live: heads,
+            orders: orders.clone(),
+            fates: fates.clone(),
+            courier: courier.clone(),
+            gauges: self.gauges.clone(),
+            health: self.health.clone(),
+            is_complete: Arc::new(AtomicBool::new(false)),
+        };
+        watcher.tell();
+        self.tasks.spawn("heads", watcher.clone().run(self.ended.clone(), shutdown.clone()));
+        let sink = || TakeOrders { orders: orders.clone(), courier: courier.clone() };
+        let mut all = self.read(&of_orders, sink).await?;
+        let feeds = Feeds::default();
+        let sink = || TakeFates {
+            fates: fates.clone(),
+            orders: orders.clone(),
+            feeds: feeds.clone(),
+            courier: courier.clone(),
+        };
+        all.extend(self.read(&of_fates, sink).await?);
+        self.health.set_unready("recovering: reading the orders of the log");
+        for caught_up in all {
+            // A reader that died says why itself.
+            if !matches!(shutdown.unless(caught_up).await, Some(Ok(()))) {
+                shutdown.triggered().await;
+                return Ok(());
+            }
+        }
+        let limits = Limits { body_bytes: settings.body_bytes, ..Limits::default() };
+        let bound = listeners::open(&settings.listeners, limits, &self.addresses)?;
+        watcher.is_complete.store(true, Ordering::Release);
+        courier.start(&self.tasks, &self.ended);
+        self.health.set_ready();
+        let replica = settings.replica.clone().map(Link::new);
+        let known = Known { orders, fates, feeds, replica };
+        let front = Front::new(known, watcher.live, terms(settings, relay), self.gauges.clone());
+        let served = listeners::serve(bound, front, shutdown).await;
+        courier.drained(DELIVER_WITHIN).await;
+        served
+    }
+
+    /// Starts a thread that lives until its work has ended and the shutdown has come: an end of the work before that has a reason
+    /// elsewhere, which is the one to be told.
+    fn thread(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let stop = self.tasks.shutdown().clone();
+        self.tasks.spawn_thread(name, move || {
+            work()?;
+            while !stop.is_triggered() {
+                std::thread::sleep(NAP);
+            }
+            Ok(())
+        })
+    }
+
+    fn journal(&self, name: &str, place: &Place) -> Result<Journal, Failure> {
+        let (journal, appender) = Journal::new(self.log.clone(), place.topic.clone());
+        self.thread(name, move || {
+            appender.run();
+            Ok(())
+        })?;
+        Ok(journal)
+    }
+
+    /// Starts a reader for each partition of a topic; what each tells once it has read what stood there.
+    async fn read<S: Sink + 'static>(
+        &self,
+        place: &Place,
+        sink: impl Fn() -> S,
+    ) -> Result<Vec<oneshot::Receiver<()>>, Failure> {
+        let (log, topic) = (self.log.clone(), place.topic.clone());
+        let partitions = tokio::task::spawn_blocking(move || log.partitions(&topic)).await;
+        let partitions = partitions.map_err(|panic| Failure::new(Exit::TaskDied, panic))?;
+        let mut all = Vec::new();
+        for partition in 0..partitions.map_err(Error::Log)? {
+            let (caught_up, told) = oneshot::channel();
+            let reader = Reader {
+                log: self.log.clone(),
+                place: place.clone(),
+                partition,
+                opener: Opener::new(self.keys.clone(), place.clone()),
+                sink: sink(),
+                caught_up: Some(caught_up),
+                health: self.health.clone(),
+                shutdown: self.ended.clone(),
+            };
+            self.thread(&format!("{:?}s {partition}", S::KIND), move || reader.run())?;
+            all.push(told);
+        }
+        Ok(all)
+    }
+}
+
+fn terms(settings: &Settings, relay: [u8; 16]) -> Terms {
+    let builders = settings.builders.iter().map(|builder| (builder.name.clone(), builder.pulls.clone()));
+    Terms {
+        chain_id: settings.chain_id,
+        relay,
+        ahead_max: settings.bounds.ahead_max,
+        order_bytes: settings.order_bytes,
+        repeat_ms: u64::try_from(settings.repeat.as_millis()).unwrap_or(u64::MAX),
+        builders: builders.collect(),
+    }
+}
+
+fn keyring(file: &SecretFile) -> Result<Keyring, Error> {
+    let credentials = maidenlane_service::env("CREDENTIALS_DIRECTORY");
+    let path = file.path(credentials.as_deref());
+    let path = path.map_err(|problem| Error::NoKeyring { place: String::new(), problem })?;
+    let place = path.display().to_string();
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| Error::NoKeyring { place: place.clone(), problem: error.to_string() })?;
+    Keyring::parse(&text).map_err(|source| Error::Keyring { place, source })
+}

@@ -1,0 +1,164 @@
+-- Every setting of a relay. All but chain, feed, keyring and stateDir may be left out.
+let M = ../../package.dhall
+
+in  M.Relay::{
+    -- The chain of the orders. Transactions of another one are refused.
+    , chain = M.Chain::{
+      -- Name in topic names. Required.
+      , name = "mainnet"
+      -- EIP-155 chain id. Required.
+      , id = 1
+      -- Hash of block 0; None takes what the feed says. Default None.
+      , genesis = None Text
+      }
+    -- The feed that tells what the chain is. Orders are on the same log, sealed, in the topic <prefix>.<chain>.bundles.
+    , feed = M.Feed::{
+      -- First part of every topic name. Default "maidenlane".
+      , prefix = "maidenlane"
+      -- One per master. Required.
+      , name = "a"
+      -- M.Log.Segment for one machine, M.Log.Kafka M.Kafka::{ brokers = [ "host:9092" ] } for many. Required.
+      , log =
+          M.Log.Segment
+            M.Segment::{
+            -- Holds one directory per topic. Required.
+            , dir = "/var/lib/maidenlane/log"
+            }
+      }
+    -- File with the keys of what the log keeps, {credential:NAME} or a path: one line `hash` and one or more lines `seal`, each with
+    -- 64 hex digits. Required.
+    , keyring = "{credential:keyring}"
+    -- Where searchers, wallets and builders connect, bound once the relay has read the orders of the log. One or more, with names of
+    -- their own.
+    , listeners =
+      [ M.Listener::{
+        -- In addresses.json and log lines. Default "rpc".
+        , name = "rpc"
+        -- address:port for HTTP and WebSocket, or the absolute path of an IPC socket. Default "127.0.0.1:8547".
+        , listen = "127.0.0.1:8547"
+        -- Permissions of an IPC socket; its directory counts too. Default "0600".
+        , socketMode = "0600"
+        -- True where a proxy or a firewall decides who reaches an address that is not loopback; without one it needs tls and
+        -- access. Default False.
+        , behindProxy = False
+        -- HTTP requests are answered. Default True.
+        , http = True
+        -- WebSockets are. Default True.
+        , webSocket = True
+        -- What is served. Default [ "eth", "net", "web3", "flashbots", "maidenlane" ].
+        , namespaces = [ "eth", "net", "web3", "flashbots", "maidenlane" ]
+        -- Web pages that may read answers and open WebSockets, as "https://app.example" or "*". Default [].
+        , origins = [] : List Text
+        -- Names in the Host header that are ours, or "*"; addresses always are. Default [ "localhost" ].
+        , hosts = [ "localhost" ]
+        -- TLS 1.2 and later; files that change are read again. Default None.
+        , tls = Some M.Tls::{
+          -- PEM, the own certificate first: "{credential:NAME}" or an absolute path. Required.
+          , certificate = "{credential:rpc-certificate}"
+          -- Its private key in PEM, likewise. Required.
+          , key = "{credential:rpc-key}"
+          -- Who signs the certificates that clients must then have, in PEM; None asks for none. Required.
+          , clientCa = None Text
+          }
+        -- Who may come in; the first that fits counts. Empty for everybody, who then must sign. Default [].
+        , access =
+          [ M.Identity::{
+            -- For people, in records, and in `builders`. Required.
+            , name = "builder-one"
+            -- M.Proof.Bearer or M.Proof.Jwt and the file of a token or a key (hexadecimal), "{credential:NAME}" or a path, or
+            -- M.Proof.Certificate and the DNS name in a client's certificate. Required.
+            , proof = M.Proof.Bearer "{credential:builder-one}"
+            -- Namespaces, of those of the listener; None for all. Required.
+            , namespaces = Some [ "maidenlane" ]
+            -- Not looked at: what an identity may send is a matter of its namespaces. Required.
+            , maySend = False
+            -- Not looked at: everybody is told of his own orders alone. Default False.
+            , seesAll = False
+            -- Not looked at: orders name builders themselves. Default None.
+            , tag = None Text
+            -- Calls per second, and at once; None for any number. Required.
+            , callsPerSecond = Some 100
+            }
+          ]
+        }
+      ]
+    -- Builders that get orders, and that orders may name. Default [].
+    , builders =
+      [ M.Builder::{
+        -- In orders, metrics and /status. Required.
+        , name = "one"
+        -- Identity of a listener that pulls orders for it by maidenlane_mevBundles; None for none. Default None.
+        , pulls = Some "builder-one"
+        -- Where orders are sent to it; None for nowhere. Default None.
+        , push = Some M.Push::{
+          -- http:// or https://. Required.
+          , address = "https://rpc.builder-one.example"
+          -- M.Dialect.Flashbots, M.Dialect.BuilderNet or M.Dialect.Titan; what a dialect has no words for is not sent in it. Default
+          -- M.Dialect.Flashbots.
+          , dialect = M.Dialect.BuilderNet
+          -- File with the key that signs requests, 64 hex digits, "{credential:NAME}" or a path; None signs nothing. Default None.
+          , key = Some "{credential:builder-one-key}"
+          -- What lets us in: M.Credential.Bearer or M.Credential.Jwt and a file. Default None.
+          , credential = None M.Credential
+          -- PEM file of the authorities that sign its certificate; None for the system's. Default None.
+          , ca = None Text
+          -- Time for an answer; without one the order is sent again. Default 2000.
+          , timeout_ms = 2000
+          -- Requests at one time. Default 16.
+          , lanes = 16
+          -- Blocks before its own at which an order goes out; 1 is the block before. Default 5.
+          , ahead = 5
+          }
+        }
+      ]
+    -- For wallets that have the relay as their only address: what a replica answers them. None answers methods of the relay alone.
+    -- Default None.
+    , wallets = Some M.Wallets::{
+      -- http://, https://, ws:// or wss://, or the absolute path of an IPC socket. Required.
+      , replica = "http://127.0.0.1:8545"
+      -- What lets us in: M.Credential.Bearer or M.Credential.Jwt and a file. Default None.
+      , credential = None M.Credential
+      -- PEM file of the authorities that sign its certificate; None for the system's. Default None.
+      , ca = None Text
+      -- Time for an answer. Default 5000.
+      , timeout_ms = 5000
+      }
+    -- Size of a request. Default 20.
+    , bodyMax_MB = 20
+    -- Size of one order's transactions, at most 15. Default 10.
+    , orderMax_MB = 10
+    -- Orders that are known at one time: until their last block is final. Default 100000.
+    , ordersMax = 100000
+    -- Transactions of those that a block may still hold. Default 1000.
+    , ordersMax_MB = 1000
+    -- The same of one identity, or of one signer where nobody proved an identity. Default 100.
+    , accountMax_MB = 100
+    -- Blocks that an order may wait for its own. Default 100.
+    , aheadMax = 100
+    -- A signed request that comes again within this time is answered as it was, and does nothing. Default 3600.
+    , repeat_s = 3600
+    -- Deepest reorg that can be followed; a deeper one ends the daemon. Default 90000.
+    , undoBlocks = 90000
+    -- Further behind the master, no orders are taken. Default 2. Reloads.
+    , maxLagBlocks = 2
+    -- Without a sign of life from the feed for so long, no orders are taken. Default 15000. Reloads.
+    , maxSilence_ms = 15000
+    -- Block cache of the database. Default 64.
+    , storeCache_MB = 64
+    -- /metrics /live /ready /status over HTTP.
+    , admin = M.Admin::{
+      -- Port 0 takes a free one. Default "127.0.0.1:9465".
+      , listen = "127.0.0.1:9465"
+      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
+      , behindProxy = False
+      }
+    -- Log lines, on standard error.
+    , logging = M.Logging::{
+      -- Such as "info" or "info,maidenlane_relay=debug". Default "info". Reloads.
+      , filter = "info"
+      -- Lines as JSON. Default False.
+      , json = False
+      }
+    -- The database, and the daemon's own files. Required.
+    , stateDir = "/var/lib/maidenlane/relay-main"
+    }

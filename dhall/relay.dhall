@@ -1,0 +1,61 @@
+-- maidenlane-relay. Without a default: chain, feed, keyring, stateDir.
+let common = ./common.dhall
+
+let Dialect = ./types/Dialect.dhall
+
+let Push =
+      { Type = ./types/Push.dhall
+      , default =
+        { dialect = Dialect.Flashbots
+        , key = None Text
+        , credential = None ./types/Credential.dhall
+        , ca = None Text
+        , timeout_ms = 2000
+        , lanes = 16
+        , ahead = 5
+        }
+      }
+
+let Wallets =
+      { Type = ./types/Wallets.dhall
+      , default =
+        { credential = None ./types/Credential.dhall
+        , ca = None Text
+        , timeout_ms = 5000
+        }
+      }
+
+let Builder =
+      { Type = ./types/Builder.dhall
+      , default = { pulls = None Text, push = None Push.Type }
+      }
+
+in  { Type = ./types/Relay.dhall
+    , Builder
+    , Push
+    , Dialect
+    , Wallets
+    , default =
+      { listeners =
+        [ common.Listener::{
+          , listen = "127.0.0.1:8547"
+          , namespaces = [ "eth", "net", "web3", "flashbots", "maidenlane" ]
+          }
+        ]
+      , builders = [] : List Builder.Type
+      , wallets = None Wallets.Type
+      , bodyMax_MB = 20
+      , orderMax_MB = 10
+      , ordersMax = 100000
+      , ordersMax_MB = 1000
+      , accountMax_MB = 100
+      , aheadMax = 100
+      , repeat_s = 3600
+      , undoBlocks = 90000
+      , maxLagBlocks = 2
+      , maxSilence_ms = 15000
+      , storeCache_MB = 64
+      , admin = common.Admin::{ listen = "127.0.0.1:9465" }
+      , logging = common.Logging::{=}
+      }
+    }

@@ -1,0 +1,1 @@
+< BuilderNet | Flashbots | Titan >

@@ -1,0 +1,9 @@
+{ address : Text
+, ahead : Natural
+, ca : Optional Text
+, credential : Optional < Bearer : Text | Jwt : Text >
+, dialect : < BuilderNet | Flashbots | Titan >
+, key : Optional Text
+, lanes : Natural
+, timeout_ms : Natural
+}

@@ -1,0 +1,65 @@
+{ accountMax_MB : Natural
+, admin : { behindProxy : Bool, listen : Text }
+, aheadMax : Natural
+, bodyMax_MB : Natural
+, builders : List { name : Text
+    , pulls : Optional Text
+    , push : Optional { address : Text
+        , ahead : Natural
+        , ca : Optional Text
+        , credential : Optional < Bearer : Text | Jwt : Text >
+        , dialect : < BuilderNet | Flashbots | Titan >
+        , key : Optional Text
+        , lanes : Natural
+        , timeout_ms : Natural
+        }
+    }
+, chain : { genesis : Optional Text, id : Natural, name : Text }
+, feed : { log : < Kafka : { brokers : List Text
+            , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
+                , password : Text
+                , user : Text
+                }
+            , tls : Optional { ca : Optional Text, certificate : Optional Text, key : Optional Text }
+            }
+        | Segment : { dir : Text }
+        >
+    , name : Text
+    , prefix : Text
+    }
+, keyring : Text
+, listeners : List { access : List { callsPerSecond : Optional Natural
+        , maySend : Bool
+        , name : Text
+        , namespaces : Optional (List Text)
+        , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+        , seesAll : Bool
+        , tag : Optional Text
+        }
+    , behindProxy : Bool
+    , hosts : List Text
+    , http : Bool
+    , listen : Text
+    , name : Text
+    , namespaces : List Text
+    , origins : List Text
+    , socketMode : Text
+    , tls : Optional { certificate : Text, clientCa : Optional Text, key : Text }
+    , webSocket : Bool
+    }
+, logging : { filter : Text, json : Bool }
+, maxLagBlocks : Natural
+, maxSilence_ms : Natural
+, orderMax_MB : Natural
+, ordersMax : Natural
+, ordersMax_MB : Natural
+, repeat_s : Natural
+, stateDir : Text
+, storeCache_MB : Natural
+, undoBlocks : Natural
+, wallets : Optional { ca : Optional Text
+    , credential : Optional < Bearer : Text | Jwt : Text >
+    , replica : Text
+    , timeout_ms : Natural
+    }
+}

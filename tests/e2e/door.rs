@@ -1,0 +1,106 @@
+//! A door for HTTP that answers as a test wants: nodes and builders that are slow, lie or swallow answers stand behind one.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// Largest request.
+const BODY_MAX_BYTES: u64 = 8 << 20;
+
+/// Request as it came.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Status and body; none closes the connection without a word.
+pub(crate) type Answer = Option<(&'static str, String)>;
+
+/// The door. Dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    address: String,
+    closed: Arc<AtomicBool>,
+}
+
+impl Door {
+    /// A door on a free port.
+    pub(crate) fn open(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (closed, answer) = (Arc::new(AtomicBool::new(false)), Arc::new(answer));
+        let shut = Arc::clone(&closed);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if shut.load(Ordering::Relaxed) {
+                    return;
+                }
+                let answer = Arc::clone(&answer);
+                // A client that goes away ends its thread.
+                thread::spawn(move || drop(serve(&stream, &*answer)));
+            }
+        });
+        Self { address, closed }
+    }
+
+    /// Address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
+        // Wakes the listener.
+        drop(TcpStream::connect(&self.address));
+    }
+}
+
+/// Serves one connection, request by request.
+fn serve(stream: &TcpStream, answer: &dyn Fn(&Request) -> Answer) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut headers, mut length) = (Vec::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':') {
+                let (name, value) = (name.to_lowercase(), value.trim().to_owned());
+                if name == "content-length" {
+                    length = value.parse().unwrap_or(0);
+                }
+                headers.push((name, value));
+            }
+        }
+        let mut body = vec![0; usize::try_from(BODY_MAX_BYTES.min(length)).unwrap_or_default()];
+        reader.read_exact(&mut body)?;
+        let Some((status, answer)) = answer(&Request { headers, body }) else { return Ok(()) };
+        let length = answer.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let mut out = stream;
+        out.write_all(head.as_bytes())?;
+        out.write_all(answer.as_bytes())?;
+    }
+}

@@ -1,0 +1,397 @@
+//! Private orders: taken by a relay that follows a real geth, durable before they are acknowledged, private wherever they lie, and
+//! there again after the relay was killed.
+
+mod builders;
+mod delivery;
+mod storm;
+mod wallet;
+
+use std::time::Duration;
+
+use crate::transactions::Sender;
+use builders::{Builder, Manner};
+use maidenlane_chain::keccak256;
+use maidenlane_tests::{
+    daemon::Daemon,
+    rpc::Client,
+    scenario::{Carrier, Chain, Net, Plan},
+    socket::Socket,
+    wait,
+};
+use secp256k1::{Message, SECP256K1, SecretKey};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// A network with a relay, and whoever sends it something.
+struct World {
+    net: Net,
+    relay: Daemon,
+    sender: Sender,
+    builders: Vec<Builder>,
+}
+
+/// A searcher's key.
+struct Searcher {
+    key: SecretKey,
+    address: String,
+}
+
+impl Searcher {
+    fn new(number: u8) -> Self {
+        let key = SecretKey::from_byte_array([number; 32]).unwrap();
+        let point = key.public_key(SECP256K1).serialize_uncompressed();
+        let address = format!("0x{}", &keccak256(&point[1..]).to_string()[26..]);
+        Self { key, address }
+    }
+
+    /// The header that other people's wallets make.
+    fn header(&self, body: &str) -> String {
+        let text = keccak256(body).to_string();
+        let message = keccak256(format!("\x19Ethereum Signed Message:\n{}{text}", text.len()));
+        let signature = SECP256K1.sign_ecdsa_recoverable(Message::from_digest(message.0), &self.key);
+        let (v, rs) = signature.serialize_compact();
+        let digits: String = rs.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}:0x{digits}{:02x}", self.address, 27 + i32::from(v))
+    }
+}
+
+fn body(method: &str, params: &Value) -> String {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+}
+
+impl World {
+    fn new(carrier: Carrier) -> Self {
+        Self::with(carrier, &[])
+    }
+
+    /// The same with builders that orders are sent to.
+    fn with(carrier: Carrier, builders: &[(&str, Manner)]) -> Self {
+        let mut net = Net::build(&Plan { chain: Chain::Developer, carrier, replicas: 1 }).unwrap();
+        net.start().unwrap();
+        let sender = Sender::new(net.master(), net.replica(0).unwrap());
+        let names = builders.iter().map(|(name, _)| *name);
+        let builders: Vec<Builder> =
+            builders.iter().map(|(_, manner)| Builder::open(&net.master(), *manner)).collect();
+        let urls: Vec<String> = builders.iter().map(Builder::url).collect();
+        let named: Vec<(&str, &str)> = names.zip(urls.iter().map(String::as_str)).collect();
+        let mut relay = net.relay("relay-0", &["builder", "searcher"], &named).unwrap();
+        relay.start().unwrap();
+        relay.ready(SOON).unwrap_or_else(|failure| panic!("{failure}\n{}", relay.log_tail(20)));
+        Self { net, relay, sender, builders }
+    }
+
+    fn url(&mut self, listener: &str) -> String {
+        format!("http://{}", self.relay.address(listener).unwrap())
+    }
+
+    fn killed(&mut self) {
+        self.relay.kill();
+        self.relay.start().unwrap();
+        self.relay.ready(SOON).unwrap_or_else(|failure| panic!("{failure}\n{}", self.relay.log_tail(20)));
+    }
+
+    /// A transaction that nobody has sent yet.
+    fn transaction(&mut self) -> String {
+        let signed = self.sender.signed(&json!({"value": "0x1"}));
+        self.sender.nonce += 1;
+        signed.as_str().unwrap().to_owned()
+    }
+
+    fn head(&mut self) -> u64 {
+        Client::new(self.url("rpc")).block_number().unwrap()
+    }
+
+    /// The answer to a body as it is, signed.
+    fn post(&mut self, by: &Searcher, body: &str) -> Value {
+        let header = by.header(body);
+        let client = Client::new(self.url("rpc"));
+        let (_, answer) = client.post_with(body, &[("X-Flashbots-Signature", &header)]).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn ask(&mut self, by: &Searcher, method: &str, params: &Value) -> Value {
+        self.post(by, &body(method, params))
+    }
+
+    /// A bundle for a block that is far away, with more fields.
+    fn bundle(&mut self, more: &Value) -> Value {
+        let block = self.head() + 500;
+        let mut bundle = json!({"txs": [self.transaction()], "blockNumber": format!("{block:#x}")});
+        bundle.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        bundle
+    }
+
+    fn status(&mut self, by: &Searcher, taken: &Value) -> Value {
+        self.ask(by, "maidenlane_bundleStatus", &json!([{"bundleHash": taken["bundleHash"]}]))["result"]
+            .take()
+    }
+
+    /// Orders that the builder `one` pulls for a block.
+    fn pulled(&mut self, block: u64) -> Value {
+        let client = Client::new(self.url("known"));
+        let params = json!([format!("{block:#x}"), "0xffffffff"]);
+        let body = body("maidenlane_mevBundles", &params);
+        let (_, answer) = client.post_with(&body, &[("Authorization", "Bearer builder")]).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}
+
+fn reason(answer: &Value) -> &str {
+    answer["error"]["data"]["reason"].as_str().unwrap_or_default()
+}
+
+/// Orders that were acknowledged are there after a kill: bundles, replacements, cancels.
+fn kept(carrier: Carrier) {
+    let mut world = World::new(carrier);
+    let (one, other) = (Searcher::new(1), Searcher::new(2));
+    let name = json!({"replacementUuid": "d9a3ae52-79a2-4ce9-a687-e2aa4183d5c6"});
+    let bundle = world.bundle(&name);
+    let taken = world.ask(&one, "eth_sendBundle", &json!([bundle]))["result"].take();
+    assert_eq!(
+        (&taken["durable"], &taken["applied"], &taken["known"]),
+        (&json!(true), &json!(true), &json!(false))
+    );
+    let raw = bundle["txs"][0].as_str().unwrap().parse::<maidenlane_chain::Bytes>().unwrap();
+    let hash = keccak256(keccak256(raw));
+    assert_eq!(taken["bundleHash"], hash.to_string(), "as everybody computes it");
+    assert_eq!(world.status(&one, &taken)[0]["status"], "early");
+    assert_eq!(world.status(&other, &taken), json!([]), "nobody else's business");
+
+    let replacing = world.bundle(&name);
+    let second = world.ask(&one, "eth_sendBundle", &json!([replacing]))["result"].take();
+    let others = world.bundle(&name);
+    let third = world.ask(&other, "eth_sendBundle", &json!([others]))["result"].take();
+    world.killed();
+    assert_eq!(world.status(&one, &taken)[0]["status"], "replaced");
+    assert_eq!(world.status(&one, &second)[0]["status"], "early");
+    assert_eq!(world.status(&other, &third)[0]["status"], "early", "under the same name, and another's");
+
+    let cancelled = world.ask(&one, "eth_cancelBundle", &json!([name]));
+    assert_eq!(cancelled["result"]["bundleHashes"], json!([second["bundleHash"]]), "{cancelled}");
+    assert_eq!(cancelled["result"]["applied"], true);
+    world.killed();
+    assert_eq!(world.status(&one, &second)[0]["status"], "cancelled");
+    assert_eq!(world.status(&other, &third)[0]["status"], "early");
+    let again = world.ask(&one, "eth_sendBundle", &json!([replacing]));
+    assert_eq!(reason(&again), "cancelled", "{again}");
+    let stats = world.ask(&one, "flashbots_getBundleStatsV2", &json!([{"bundleHash": taken["bundleHash"]}]));
+    assert!(stats["result"]["receivedAt"].as_str().unwrap().ends_with('Z'), "{stats}");
+    world.relay.stop().unwrap();
+    assert_eq!(world.relay.errors(), Vec::<String>::new());
+}
+
+#[test]
+fn acknowledged_orders_outlive_their_relay_on_the_segment_log() {
+    kept(Carrier::Segment);
+}
+
+#[test]
+fn acknowledged_orders_outlive_their_relay_on_kafka() {
+    kept(Carrier::Kafka);
+}
+
+#[test]
+fn builders_pull_what_is_for_them_and_due() {
+    let mut world = World::new(Carrier::Segment);
+    let one = Searcher::new(1);
+    let tx = world.transaction();
+    let sent = world.ask(&one, "eth_sendPrivateTransaction", &json!([{"tx": tx}]));
+    let hash = sent["result"].as_str().unwrap_or_else(|| panic!("{sent}")).to_owned();
+    let next = world.head() + 1;
+    let pulled = world.pulled(next);
+    assert_eq!(pulled["result"][0]["txs"], json!([tx]), "{pulled}");
+    world.killed();
+    let pulled = world.pulled(next);
+    assert_eq!(pulled["result"].as_array().unwrap().len(), 1, "{pulled}");
+
+    let for_two = json!({"tx": world.transaction(), "preferences": {"privacy": {"builders": ["two"]}}});
+    assert!(world.ask(&one, "eth_sendPrivateTransaction", &json!([for_two]))["result"].is_string());
+    assert_eq!(world.pulled(next)["result"].as_array().unwrap().len(), 1, "not for this builder");
+    let unsigned = Client::new(world.url("known"));
+    let body = body("maidenlane_mevBundles", &json!(["0x1", "0x1"]));
+    let (_, answer) = unsigned.post_with(&body, &[("Authorization", "Bearer searcher")]).unwrap();
+    assert!(answer.contains("noBuilder"), "{answer}");
+    let by_signature = world.ask(&one, "maidenlane_mevBundles", &json!(["0x1", "0x1"]));
+    assert_eq!(reason(&by_signature), "noBuilder");
+
+    let cancelled = world.ask(&one, "eth_cancelPrivateTransaction", &json!([{"txHash": hash}]));
+    assert_eq!(cancelled["result"], true, "{cancelled}");
+    let cancelled = world.ask(&Searcher::new(2), "eth_cancelPrivateTransaction", &json!([{"txHash": hash}]));
+    assert_eq!(cancelled["result"], false, "another's, or nobody's: the answer is the same");
+    assert_eq!(world.pulled(next)["result"], json!([]));
+}
+
+#[test]
+fn requests_are_believed_only_as_they_were_signed_and_once() {
+    let mut world = World::new(Carrier::Segment);
+    let (one, other) = (Searcher::new(1), Searcher::new(2));
+    let bundle = world.bundle(&json!({}));
+    let body = body("eth_sendBundle", &json!([bundle]));
+    let client = Client::new(world.url("rpc"));
+    let header = one.header(&body);
+    let check = |body: &str, header: &str, expect: &str| {
+        let (_, answer) = client.post_with(body, &[("X-Flashbots-Signature", header)]).unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(reason(&answer), expect, "{answer}");
+    };
+    check(&format!("{body} "), &header, "signatureMismatch");
+    check(&body, &header.replace(&one.address, &other.address), "signatureMismatch");
+    check(&body, &header.replace(":0x", ":"), "signatureUnmarked");
+    let (_, answer) = client.post(&body).unwrap();
+    assert!(answer.contains("signatureMissing"), "{answer}");
+
+    let first = world.post(&one, &body);
+    assert_eq!(first["result"]["known"], false, "{first}");
+    assert_eq!(world.post(&one, &body), first, "the same bytes again, the same answer");
+    let again = world.ask(&one, "eth_sendBundle", &json!([bundle,]));
+    assert_eq!(again, first, "those are the same bytes, too");
+    let mut spaced = bundle.clone();
+    spaced["version"] = json!("v2");
+    let known = world.ask(&one, "eth_sendBundle", &json!([spaced]));
+    assert_eq!(
+        (&known["result"]["known"], &known["result"]["contentId"]),
+        (&json!(true), &first["result"]["contentId"])
+    );
+    let others = world.ask(&other, "eth_sendBundle", &json!([bundle]));
+    assert_eq!(others["result"]["known"], false, "another signer's is another order");
+
+    // A cancel that overtook its bundle, by a message on a WebSocket, where an identity stands in for a signature.
+    let tungsten = format!("ws://{}", world.relay.address("known").unwrap());
+    assert!(Socket::connect(&tungsten).is_err(), "not without a token");
+    let name = json!({"replacementUuid": "early"});
+    let cancel = world.ask(&one, "eth_sendBundle", &json!([name]));
+    assert_eq!(cancel["result"]["applied"], true, "{cancel}");
+    let late = world.bundle(&name);
+    assert_eq!(reason(&world.ask(&one, "eth_sendBundle", &json!([late]))), "cancelled");
+    let wrong = world.bundle(&json!({"revertingTxHashes": [format!("0x{}", "07".repeat(32))]}));
+    assert_eq!(reason(&world.ask(&one, "eth_sendBundle", &json!([wrong]))), "hashNotInBundle");
+}
+
+#[test]
+fn a_relay_killed_at_any_point_takes_an_order_once() {
+    let mut world = World::new(Carrier::Segment);
+    let one = Searcher::new(1);
+    let file = maidenlane_tests::product::root().join("daemons/relay/src/failpoints.rs");
+    let text = std::fs::read_to_string(file).unwrap();
+    let points: Vec<&str> = text.split('"').filter(|word| word.starts_with("relay.")).collect();
+    // What stands behind those needs a builder, and has a test of its own.
+    assert_eq!(points.len(), 5, "{points:?}");
+    for point in &points[..3] {
+        let bundle = world.bundle(&json!({}));
+        let body = body("eth_sendBundle", &json!([bundle]));
+        world.relay.kill();
+        world.relay.environment("MAIDENLANE_FAILPOINT", point);
+        world.relay.start().unwrap();
+        world.relay.ready(SOON).unwrap_or_else(|failure| panic!("{failure}\n{}", world.relay.log_tail(20)));
+        let client = Client::new(world.url("rpc"));
+        let answer = client.post_with(&body, &[("X-Flashbots-Signature", &one.header(&body))]);
+        assert!(answer.is_err(), "at {point} it was killed before it answered: {answer:?}");
+        world.relay.wait(SOON).unwrap_or_else(|failure| panic!("at {point}: {failure}"));
+        world.relay.environment("MAIDENLANE_FAILPOINT", "");
+        world.killed();
+        let taken = world.post(&one, &body);
+        let stored_before = *point != "relay.before_append";
+        assert_eq!(taken["result"]["known"], stored_before, "at {point}: {taken}");
+        let status = world.status(&one, &taken["result"]);
+        assert_eq!(status.as_array().unwrap().len(), 1, "at {point}: {status}");
+    }
+}
+
+/// Nothing that the relay writes says anything of an order: not its log, its metrics, its status or its files, nor the topic.
+#[test]
+fn what_is_private_is_nowhere() {
+    let builders =
+        [("prompt", Manner::Prompt), ("picky", Manner::Refusing("secret-reason")), ("liar", Manner::Lying)];
+    let mut world = World::with(Carrier::Segment, &builders);
+    let one = Searcher::new(1);
+    world.relay.edit(|text| text.replace("filter = \"info\"", "filter = \"trace\"")).unwrap();
+    world.killed();
+    let (mut needles, mut last) = (vec![one.address[2..].to_lowercase()], Value::Null);
+    for number in 0..20 {
+        let bundle = world.bundle_for(45, &json!({"replacementUuid": format!("secret-name-{number}")}));
+        let raw = bundle["txs"][0].as_str().unwrap()[2..].to_owned();
+        needles.push(raw[raw.len() - 64..].to_owned());
+        let taken = world.ask(&one, "eth_sendBundle", &json!([bundle]));
+        assert_eq!(taken["result"]["durable"], true, "{taken}");
+        last = taken["result"].clone();
+        needles.extend(
+            ["bundleHash", "contentId"].map(|id| taken["result"][id].as_str().unwrap()[2..].to_owned()),
+        );
+        let mut wrong = bundle.clone();
+        wrong["revertingTxHashes"] = json!([taken["result"]["contentId"]]);
+        assert_eq!(reason(&world.ask(&one, "eth_sendBundle", &json!([wrong]))), "hashNotInBundle");
+    }
+    needles.extend(["secret-name", "secret-reason"].map(str::to_owned));
+    let told = wait::until("builders' words on the last", SOON, || {
+        let status = world.status(&one, &last);
+        let words = status[0]["builders"].as_array().map_or(0, Vec::len);
+        if words == 2 { Ok(()) } else { Err(status.to_string()) }
+    });
+    told.unwrap();
+    let mut said = vec![("metrics", world.relay.admin("metrics").unwrap())];
+    said.push(("status", world.relay.admin("status").unwrap()));
+    world.relay.stop().unwrap();
+    said.push(("log", world.relay.log_tail(usize::MAX)));
+    assert!(said.iter().all(|(_, text)| text.len() > 100), "all of them said something");
+    for (what, text) in &said {
+        let found = needles.iter().find(|needle| text.to_lowercase().contains(needle.as_str()));
+        assert_eq!(found, None, "{what} tells it");
+    }
+    let mut files = 0;
+    for place in ["log", "relay-0"] {
+        for path in all_files(&world.net.dir().join(place)) {
+            if !path.to_string_lossy().contains("bundle") && place == "log" {
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            for needle in &needles {
+                let binary: Vec<u8> = (0..needle.len() / 2)
+                    .filter_map(|at| u8::from_str_radix(&needle[at * 2..at * 2 + 2], 16).ok())
+                    .collect();
+                let has = |piece: &[u8]| {
+                    piece.len() > 8 && bytes.windows(piece.len()).any(|window| window == piece)
+                };
+                assert!(!has(&binary) && !has(needle.as_bytes()), "{} has it", path.display());
+            }
+        }
+    }
+    assert!(files > 8, "only {files} files");
+}
+
+fn all_files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// A key that is lost stops the start, and is named.
+#[test]
+fn a_keyring_without_a_key_that_sealed_is_refused() {
+    let mut world = World::new(Carrier::Segment);
+    let one = Searcher::new(1);
+    let bundle = world.bundle(&json!({}));
+    assert_eq!(world.ask(&one, "eth_sendBundle", &json!([bundle]))["result"]["durable"], true);
+    let keyring = world.net.dir().join("keyring");
+    let before = std::fs::read_to_string(&keyring).unwrap();
+    std::fs::write(&keyring, before.replace("02", "03")).unwrap();
+    world.relay.stop().unwrap();
+    world.relay.launch().unwrap();
+    let ended = world.relay.wait(SOON).unwrap();
+    assert_eq!(ended.code(), Some(78), "{}", world.relay.log_tail(5));
+    assert!(world.relay.log_tail(5).contains("which the keyring lacks"), "{}", world.relay.log_tail(5));
+    let new = before
+        .replace("seal ", "seal 0303030303030303030303030303030303030303030303030303030303030303\nseal ");
+    std::fs::write(&keyring, new).unwrap();
+    world.relay.start().unwrap();
+    world.relay.ready(SOON).unwrap();
+    let seen = wait::until("the bundle to be known", SOON, || {
+        let hash = world.ask(&one, "eth_sendBundle", &json!([bundle]));
+        if hash["result"]["known"] == true { Ok(()) } else { Err(hash.to_string()) }
+    });
+    seen.unwrap();
+}
