@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
-mod crooked;
+pub(crate) mod crooked;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
