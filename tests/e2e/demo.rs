@@ -100,6 +100,20 @@ impl Drop for Demo {
     }
 }
 
+#[test]
+fn a_checker_beside_the_demo_has_a_page() {
+    let mut demo = demo("--health --hold", &[]);
+    let page = demo.url("health");
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+    let read =
+        |path: &str| agent.get(format!("{page}{path}")).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(read("").contains("<title>Maidenlane health</title>"));
+    let told: Value = serde_json::from_str(&read("targets")).unwrap();
+    assert_eq!(told["targets"][0]["verdict"], "healthy", "{told}");
+    let (code, _, err) = demo.interrupted();
+    assert_eq!(code, Some(0), "{err}");
+}
+
 /// The programs of this machine but Go.
 fn without_go(dir: &Path) -> PathBuf {
     let bin = dir.join("bin");

@@ -3,7 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
 mod counted;
-mod crooked;
+pub(crate) mod crooked;
 mod outcomes;
 mod reorged;
 mod storm;

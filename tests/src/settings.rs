@@ -165,6 +165,46 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
     )
 }
 
+/// A target of a health checker: kind, as the union in Dhall has it, and addresses.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name.
+    pub name: String,
+    /// `Replica`, `Node`, `Daemon` or `Beacon`.
+    pub kind: &'static str,
+    /// Address of what is asked.
+    pub address: String,
+    /// Address of the admin listener.
+    pub admin: Option<String>,
+    /// Feed that it follows, or of which it is the master.
+    pub feed: Option<&'static str>,
+}
+
+/// A health checker's settings, with the times that are shipped, for a chain that makes blocks on demand.
+#[must_use]
+pub fn health(chain_id: u64, state: &Path, targets: &[Target]) -> String {
+    let optional =
+        |value: Option<&str>| value.map_or("None Text".to_owned(), |value| format!("Some \"{value}\""));
+    let target = |one: &Target| {
+        let Target { name, kind, address, admin, feed } = one;
+        let (admin, feed) = (optional(admin.as_deref()), optional(*feed));
+        format!(
+            "M.Target::{{ name = \"{name}\", probe = M.Probe.{kind} \"{address}\", admin = {admin}, feed = {feed} }}"
+        )
+    };
+    let targets: Vec<_> = targets.iter().map(target).collect();
+    let free = "M.Admin::{ listen = \"127.0.0.1:0\" }";
+    format!(
+        "let M = {}\nin M.Health::{{ chain = M.Chain::{{ name = \"{CHAIN}\", id = {chain_id} }}\n\
+         , groups = [ M.Group::{{ name = \"rpc\", targets = [ {} ]\n\
+         \x20 , limits = M.Limits::{{ mayHalt = True, peersMin = 0 }} }} ]\n\
+         , http = {free}\n, agent = {free}\n, admin = {free}\n, stateDir = {} }}\n",
+        crate::product::root().join("dhall/package.dhall").display(),
+        targets.join(", "),
+        text(state),
+    )
+}
+
 /// A tap's settings with the master's pool published, or a replica's with it kept.
 #[must_use]
 pub fn pooling(settings: &str) -> String {

@@ -27,7 +27,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Connects to the server at an `http://host:port`.
+    /// Connects to the server at an `http://host:port`, or at a path there.
     ///
     /// # Errors
     /// Nobody is there who speaks it.
@@ -45,7 +45,8 @@ impl Socket {
 
     fn open(url: &str, token: Option<&str>) -> Outcome<Self> {
         let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-        let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
+        let host = address.split('/').next().unwrap_or(address);
+        let stream = TcpStream::connect(host).doing(|| format!("connect to {host}"))?;
         let limit = Some(MESSAGE_BYTES_MAX);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
         let request = format!("ws://{address}").into_client_request();

@@ -34,6 +34,10 @@ pub(crate) enum Manner {
     Limiting,
     /// Another chain id; the node would get what is sent.
     Foreign,
+    /// Blocks with other hashes than the node's.
+    Forked,
+    /// Balances that are not the node's, by whatever method.
+    Misstating,
     /// A refusal in these words.
     Refusing(&'static str),
 }
@@ -131,9 +135,33 @@ impl Door {
         }
     }
 
+    /// Answer to a batch, or of a door that alters answers: batches are all that a checker sends.
+    fn altered(&self, asked: &Value) -> Option<Option<(&'static str, String)>> {
+        let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
+        let alters = matches!(manner, Manner::Forked | Manner::Misstating);
+        if !alters && !asked.is_array() {
+            return None;
+        }
+        let mut asked = asked.clone();
+        if manner == Manner::Forked {
+            hashes(&mut asked, "blockHash");
+        }
+        let Ok((_, answer)) = self.node.post(&asked.to_string()) else { return Some(None) };
+        let mut answer: Value = serde_json::from_str(&answer).ok()?;
+        match manner {
+            Manner::Forked => hashes(&mut answer, "hash"),
+            Manner::Misstating => balances(&asked, &mut answer),
+            _ => {}
+        }
+        Some(Some(("200 OK", answer.to_string())))
+    }
+
     /// Status and body; `None` closes the connection without a word.
     fn answer(&self, body: &[u8]) -> Option<(&'static str, String)> {
         let asked: Value = serde_json::from_slice(body).ok()?;
+        if let Some(answer) = self.altered(&asked) {
+            return answer;
+        }
         let id = asked.get("id").cloned().unwrap_or_default();
         let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
         let forward = || {
@@ -148,7 +176,7 @@ impl Door {
             ("eth_sendRawTransaction", manner) => {
                 self.came.fetch_add(1, Ordering::Relaxed);
                 match manner {
-                    Manner::Honest | Manner::Foreign => forward(),
+                    Manner::Honest | Manner::Foreign | Manner::Forked | Manner::Misstating => forward(),
                     Manner::Slow(time) => {
                         thread::sleep(time);
                         None
@@ -165,6 +193,42 @@ impl Door {
                 }
             }
             _ => forward(),
+        }
+    }
+}
+
+/// Makes all hashes in fields of that name others; twice, it makes them what they were.
+fn hashes(value: &mut Value, name: &str) {
+    match value {
+        Value::Array(each) => each.iter_mut().for_each(|one| hashes(one, name)),
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                match value.as_str() {
+                    Some(hash) if field == name && hash.len() == 66 => {
+                        let (first, rest) = hash[2..].split_at(1);
+                        let other = 15 - u8::from_str_radix(first, 16).unwrap_or(0);
+                        *value = json!(format!("0x{other:x}{rest}"));
+                    }
+                    _ => hashes(value, name),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Makes all balances others.
+fn balances(asked: &Value, answer: &mut Value) {
+    let (Some(asked), Some(answers)) = (asked.as_array(), answer.as_array_mut()) else { return };
+    for one in answers {
+        let call = asked.iter().find(|call| call.get("id") == one.get("id"));
+        let wrong = match call.and_then(|call| call.get("method")).and_then(Value::as_str) {
+            Some("eth_getBalance") => json!("0xbad"),
+            Some("eth_call") => json!(format!("0x{:0>64}", "bad")),
+            _ => continue,
+        };
+        if let Some(result) = one.get_mut("result") {
+            *result = wrong;
         }
     }
 }
