@@ -21,6 +21,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Target = health.Target
     , Probe = health.Probe
     , Limits = health.Limits
+    , Dns = health.Dns
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

@@ -86,21 +86,22 @@ impl Balancer {
         format!("http://{}", self.address)
     }
 
-    /// Word of haproxy on a server of a backend: `UP`, `DOWN (agent)`, `DRAIN`, `MAINT`.
+    /// Word of haproxy on a server of a backend: `status` is `UP`, `DOWN (agent)`, `DRAIN` or `MAINT`, `weight` a number.
     ///
     /// # Errors
-    /// It has gone, or has no such server.
-    pub fn status(&self, backend: &str, server: &str) -> Outcome<String> {
+    /// It has gone, or has no such server or field.
+    pub fn told(&self, backend: &str, server: &str, field: &str) -> Outcome<String> {
         let mut stream = UnixStream::connect(&self.socket).doing(|| "ask haproxy".to_owned())?;
         stream.write_all(b"show stat\n").doing(|| "ask haproxy".to_owned())?;
         let mut text = String::new();
         stream.read_to_string(&mut text).doing(|| "read what haproxy says".to_owned())?;
         let mut lines = text.lines();
         let names: Vec<&str> = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
-        let column = names.iter().position(|name| *name == "status");
+        let column = names.iter().position(|name| *name == field);
         let row = lines.map(|line| line.split(',').collect::<Vec<_>>());
         let mut row = row.filter(|row| row.first() == Some(&backend) && row.get(1) == Some(&server));
-        let found = row.next().and_then(|row| row.get(column?).map(|status| (*status).to_owned()));
-        found.ok_or_else(|| Failure::new(format!("haproxy has no {server} in {backend}: {text}")))
+        let found = row.next().and_then(|row| row.get(column?).map(|told| (*told).to_owned()));
+        found
+            .ok_or_else(|| Failure::new(format!("haproxy tells no {field} of {server} in {backend}: {text}")))
     }
 }

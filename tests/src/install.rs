@@ -134,6 +134,15 @@ pub const BROWSER: [Need; 1] = [Need {
     instead: None,
 }];
 
+/// For questions to a name server.
+pub const RESOLVER: [Need; 1] = [Need {
+    name: "dig",
+    probe: &["dig", "-v"],
+    packages: &["bind9-dnsutils"],
+    advice: "install dig, of BIND's utilities",
+    instead: None,
+}];
+
 /// For rules of alerts.
 pub const PROMTOOL: [Need; 1] = [Need {
     name: "promtool",

@@ -170,37 +170,55 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
 pub struct Target {
     /// Name.
     pub name: String,
-    /// `Replica`, `Node`, `Daemon` or `Beacon`.
+    /// `Replica`, `Node`, `Daemon`, `Beacon` or `Feed`.
     pub kind: &'static str,
-    /// Address of what is asked.
+    /// Address of what is asked, or the name of the feed.
     pub address: String,
     /// Address of the admin listener.
     pub admin: Option<String>,
     /// Feed that it follows, or of which it is the master.
     pub feed: Option<&'static str>,
+    /// Address for clients.
+    pub serves: Option<String>,
 }
 
-/// A health checker's settings, with the times that are shipped, for a chain that makes blocks on demand.
+/// Time between two blocks of a chain that a health checker watches: of those on demand, as fast as tests ask for them.
+pub const BLOCK_MS: u64 = 1_000;
+
+/// A health checker's settings, with the times that are shipped: replicas in a group `rpc`, the others in one beside it.
 #[must_use]
-pub fn health(chain_id: u64, state: &Path, targets: &[Target]) -> String {
+pub fn health(chain_id: u64, carrier: &Log, state: &Path, targets: &[Target]) -> String {
     let optional =
         |value: Option<&str>| value.map_or("None Text".to_owned(), |value| format!("Some \"{value}\""));
     let target = |one: &Target| {
-        let Target { name, kind, address, admin, feed } = one;
-        let (admin, feed) = (optional(admin.as_deref()), optional(*feed));
+        let Target { name, kind, address, admin, feed, serves } = one;
+        let [admin, feed, serves] = [admin.as_deref(), *feed, serves.as_deref()].map(optional);
         format!(
-            "M.Target::{{ name = \"{name}\", probe = M.Probe.{kind} \"{address}\", admin = {admin}, feed = {feed} }}"
+            "M.Target::{{ name = \"{name}\", probe = M.Probe.{kind} \"{address}\", admin = {admin}, feed = {feed}\n\
+             \x20     , serves = {serves} }}"
         )
     };
-    let targets: Vec<_> = targets.iter().map(target).collect();
+    let group = |name: &str, replicas: bool| {
+        let of = targets.iter().filter(|target| (target.kind == "Replica") == replicas);
+        let targets: Vec<_> = of.map(target).collect();
+        let limits = "M.Limits::{ mayHalt = True, peersMin = 0 }";
+        let group = format!(
+            "M.Group::{{ name = \"{name}\", limits = {limits}\n  , targets = [ {} ] }}",
+            targets.join("\n    , ")
+        );
+        (!targets.is_empty()).then_some(group)
+    };
+    let groups: Vec<_> = [group("rpc", true), group("others", false)].into_iter().flatten().collect();
     let free = "M.Admin::{ listen = \"127.0.0.1:0\" }";
     format!(
         "let M = {}\nin M.Health::{{ chain = M.Chain::{{ name = \"{CHAIN}\", id = {chain_id} }}\n\
-         , groups = [ M.Group::{{ name = \"rpc\", targets = [ {} ]\n\
-         \x20 , limits = M.Limits::{{ mayHalt = True, peersMin = 0 }} }} ]\n\
-         , http = {free}\n, agent = {free}\n, admin = {free}\n, stateDir = {} }}\n",
+         , feed = Some {{ prefix = \"{PREFIX}\", name = \"{FEED}\", log = {} }}\n\
+         , blockTime_ms = {BLOCK_MS}\n, groups = [ {} ]\n\
+         , http = {free}\n, agent = {free}\n, admin = {free}\n\
+         , dns = Some M.Dns::{{ zone = \"nodes.test\", listen = \"127.0.0.1:0\" }}\n, stateDir = {} }}\n",
         crate::product::root().join("dhall/package.dhall").display(),
-        targets.join(", "),
+        log(carrier),
+        groups.join("\n  , "),
         text(state),
     )
 }

@@ -38,6 +38,8 @@ pub(crate) enum Manner {
     Forked,
     /// Balances that are not the node's, by whatever method.
     Misstating,
+    /// Answers that are late by so much.
+    Late(Duration),
     /// A refusal in these words.
     Refusing(&'static str),
 }
@@ -138,7 +140,7 @@ impl Door {
     /// Answer to a batch, or of a door that alters answers: batches are all that a checker sends.
     fn altered(&self, asked: &Value) -> Option<Option<(&'static str, String)>> {
         let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
-        let alters = matches!(manner, Manner::Forked | Manner::Misstating);
+        let alters = matches!(manner, Manner::Forked | Manner::Misstating | Manner::Late(_));
         if !alters && !asked.is_array() {
             return None;
         }
@@ -151,6 +153,7 @@ impl Door {
         match manner {
             Manner::Forked => hashes(&mut answer, "hash"),
             Manner::Misstating => balances(&asked, &mut answer),
+            Manner::Late(time) => thread::sleep(time),
             _ => {}
         }
         Some(Some(("200 OK", answer.to_string())))
@@ -176,7 +179,11 @@ impl Door {
             ("eth_sendRawTransaction", manner) => {
                 self.came.fetch_add(1, Ordering::Relaxed);
                 match manner {
-                    Manner::Honest | Manner::Foreign | Manner::Forked | Manner::Misstating => forward(),
+                    Manner::Honest
+                    | Manner::Foreign
+                    | Manner::Forked
+                    | Manner::Misstating
+                    | Manner::Late(_) => forward(),
                     Manner::Slow(time) => {
                         thread::sleep(time);
                         None
@@ -219,16 +226,20 @@ fn hashes(value: &mut Value, name: &str) {
 
 /// Makes all balances others.
 fn balances(asked: &Value, answer: &mut Value) {
-    let (Some(asked), Some(answers)) = (asked.as_array(), answer.as_array_mut()) else { return };
-    for one in answers {
-        let call = asked.iter().find(|call| call.get("id") == one.get("id"));
-        let wrong = match call.and_then(|call| call.get("method")).and_then(Value::as_str) {
-            Some("eth_getBalance") => json!("0xbad"),
-            Some("eth_call") => json!(format!("0x{:0>64}", "bad")),
-            _ => continue,
-        };
-        if let Some(result) = one.get_mut("result") {
-            *result = wrong;
+    if let (Some(asked), Some(answers)) = (asked.as_array(), answer.as_array_mut()) {
+        for one in answers {
+            if let Some(call) = asked.iter().find(|call| call.get("id") == one.get("id")) {
+                balances(call, one);
+            }
         }
+        return;
+    }
+    let wrong = match asked.get("method").and_then(Value::as_str) {
+        Some("eth_getBalance") => json!("0xbad"),
+        Some("eth_call") => json!(format!("0x{:0>64}", "bad")),
+        _ => return,
+    };
+    if let Some(result) = answer.get_mut("result") {
+        *result = wrong;
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{fs, process::Command, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use maidenlane_tests::{
     daemon::Daemon,
     install,
     process::Process,
+    product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::Target,
     socket::Socket,
@@ -46,7 +48,7 @@ impl Browser {
             let page = pages.as_array().into_iter().flatten().find(|page| page["type"] == "page");
             page.and_then(|page| page["webSocketDebuggerUrl"].as_str()).map(str::to_owned).ok_or(text)
         });
-        let page = Socket::connect(&socket.unwrap().replace("ws://", "http://")).unwrap();
+        let page = Socket::connect(&socket.unwrap().replace("ws://", "http://")).unwrap().to_a_browser();
         let mut browser = Self { page, _process: process, _dir: dir };
         let size = json!({"width": WIDTH, "height": 844, "deviceScaleFactor": 2, "mobile": true});
         browser.page.respond("Emulation.setDeviceMetricsOverride", &size).unwrap();
@@ -56,8 +58,8 @@ impl Browser {
     /// Value of an expression in the page.
     fn value(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true});
-        let mut answer = self.page.respond("Runtime.evaluate", &params).unwrap();
-        answer.pointer_mut("/result/result/value").map_or_else(|| panic!("{answer}"), Value::take)
+        let answer = self.page.respond("Runtime.evaluate", &params).unwrap();
+        answer.pointer("/result/result/value").unwrap_or_else(|| panic!("{answer}")).clone()
     }
 
     /// Waits until an expression holds in the page.
@@ -79,8 +81,10 @@ fn checker(net: &mut Net) -> (Daemon, String) {
         address: "http://127.0.0.1:1".to_owned(),
         admin: None,
         feed: None,
+        serves: None,
     };
-    let targets = [net.replica_target(0).unwrap(), net.master_target(), gone];
+    let mut targets = vec![net.replica_target(0).unwrap(), gone];
+    targets.extend(net.sources().unwrap());
     let mut checker = net.health("health-1", &targets).unwrap();
     checker.start().unwrap();
     checker.ready(SOON).unwrap();
@@ -98,7 +102,7 @@ fn the_page_shows_what_happens_on_a_phone() {
     let mut net = Net::started(&plan).unwrap();
     let (_checker, url) = checker(&mut net);
     let mut browser = Browser::open(&url);
-    browser.shows("document.querySelectorAll('.card.healthy').length == 2");
+    browser.shows("document.querySelectorAll('.card.healthy').length == 4");
     browser.shows("document.querySelector('#target-gone .why').innerText.startsWith('answer: ')");
     browser.shows("document.querySelectorAll('#incidents tr').length > 2");
     browser.shows("document.querySelector('#state').innerText == 'live'");
@@ -108,5 +112,9 @@ fn the_page_shows_what_happens_on_a_phone() {
     browser.shows("document.querySelectorAll('.card.down').length == 2");
     let shot = browser.page.respond("Page.captureScreenshot", &json!({"format": "png"})).unwrap();
     let data = shot.pointer("/result/data").and_then(Value::as_str).unwrap();
-    assert!(data.len() > 10_000, "a picture of {} bytes", data.len());
+    let picture = BASE64.decode(data).unwrap();
+    assert!(picture.len() > 10_000, "a picture of {} bytes", picture.len());
+    let file = product::target().join("health-page.png");
+    fs::write(&file, picture).unwrap();
+    println!("the page, as wide as a phone: {}", file.display());
 }

@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
         wait::give_up_on(None);
         eprintln!("stopping …");
         if let Some(watch) = demo.watch.take() {
-            watch.stop()?;
+            watch.stop(&mut demo.net)?;
         }
         if let Some(emitter) = &mut demo.emitter {
             emitter.stop()?;
@@ -133,7 +133,7 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     net.start()?;
     let emitter = sends.then(|| way::start(&net)).transpose()?;
     let (master, replica) = (net.master(), net.replica(0)?);
-    let watch = Watch::start(arguments, &chain, &mut net)?;
+    let watch = Watch::start(arguments, &mut net)?;
     Ok(Demo { arguments, chain, net, master, replica, emitter, watch })
 }
 

@@ -1,13 +1,14 @@
 //! A health checker beside the demo, and for a cluster a second one and haproxy in front.
 
-use super::{Arguments, Chain, Net};
+use std::time::Duration;
+
+use super::{Arguments, Net};
 use crate::{
     balancer::{Balancer, Places},
     daemon::Daemon,
     failure::{Failure, Outcome},
     settings::Target,
 };
-use std::time::Duration;
 
 /// Replicas behind the balancer: as many as its configuration names.
 pub(super) const CLUSTER: usize = 3;
@@ -23,7 +24,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Starts what was asked for, if anything.
-    pub(super) fn start(arguments: &Arguments, chain: &Chain, net: &mut Net) -> Outcome<Option<Self>> {
+    pub(super) fn start(arguments: &Arguments, net: &mut Net) -> Outcome<Option<Self>> {
         let names: &[&str] = match (arguments.cluster, arguments.health) {
             (true, _) => &["health-1", "health-2"],
             (false, true) => &["health-1"],
@@ -36,10 +37,7 @@ impl Watch {
         let replicas = if arguments.cluster { CLUSTER } else { 1 };
         let mut targets: Vec<Target> =
             (0..replicas).map(|index| net.replica_target(index)).collect::<Outcome<_>>()?;
-        // A recording answers what was asked of a geth once, and no questions of a checker.
-        if *chain != Chain::Recorded {
-            targets.push(net.master_target());
-        }
+        targets.extend(net.sources()?);
         let (mut checkers, mut places) = (Vec::new(), Vec::new());
         for name in names {
             let mut checker = net.health(name, &targets)?;
@@ -74,8 +72,14 @@ impl Watch {
         page.into_iter().chain(balancer).collect()
     }
 
-    /// Stops it: what goes by the checkers first.
-    pub(super) fn stop(self) -> Outcome<()> {
+    /// Stops it: what goes by the checkers first. Replicas that somebody killed, as the demo asks for, have ended well.
+    pub(super) fn stop(self, net: &mut Net) -> Outcome<()> {
+        for index in 0..if self.balancer.is_some() { CLUSTER } else { 0 } {
+            let replica = net.replica_daemon(index)?;
+            if replica.alive().is_err() {
+                replica.kill();
+            }
+        }
         drop(self.balancer);
         self.checkers.into_iter().try_for_each(|mut checker| checker.stop())
     }

@@ -23,14 +23,31 @@ impl Net {
             address: format!("http://{rpc}"),
             admin: Some(format!("http://{admin}")),
             feed: Some(FEED),
+            serves: Some(rpc),
         })
     }
 
-    /// The master as a target of a health checker.
-    #[must_use]
-    pub fn master_target(&self) -> Target {
-        let address = self.master().url().to_owned();
-        Target { name: "master".to_owned(), kind: "Node", address, admin: None, feed: Some(FEED) }
+    /// Tap, feed and, where the chain has one that answers questions, the master as targets of a health checker.
+    ///
+    /// # Errors
+    /// The tap is not running.
+    pub fn sources(&mut self) -> Outcome<Vec<Target>> {
+        let target = |name: &str, kind, address, feed| Target {
+            name: name.to_owned(),
+            kind,
+            address,
+            admin: None,
+            feed,
+            serves: None,
+        };
+        let tap = format!("http://{}", self.tap().address("admin")?);
+        let mut found =
+            vec![target("tap", "Daemon", tap, None), target("feed", "Feed", FEED.to_owned(), None)];
+        // A recording answers what was asked of a geth once, and no questions of a checker.
+        if self.replay().is_none() {
+            found.push(target("master", "Node", self.master().url().to_owned(), Some(FEED)));
+        }
+        Ok(found)
     }
 
     /// A health checker of these targets; prepared and not started.
@@ -39,7 +56,7 @@ impl Net {
     /// The master does not answer, or the settings cannot be written.
     pub fn health(&self, name: &str, targets: &[Target]) -> Outcome<Daemon> {
         let chain_id = self.master().quantity("eth_chainId", &Value::Array(Vec::new()))?;
-        let text = settings::health(chain_id, &self.dir.path().join(name), targets);
+        let text = settings::health(chain_id, self.carrier(), &self.dir.path().join(name), targets);
         Daemon::new(&self.product, "health", name, self.dir.path(), &text)
     }
 }

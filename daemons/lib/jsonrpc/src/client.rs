@@ -10,6 +10,7 @@
 
 mod endpoint;
 mod error;
+mod expiry;
 mod http;
 mod ipc;
 mod link;
@@ -21,6 +22,7 @@ mod websocket;
 
 pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
+pub use expiry::Expiry;
 pub use link::{Link, LinkError, Remote};
 pub use options::{Credential, Options};
 pub use pages::{Page, Pages};
