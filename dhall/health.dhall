@@ -10,15 +10,23 @@ let Limits =
         , headAge_ms = None Natural
         , mayHalt = False
         , forkAfterBlocks = None Natural
-        , latency_ms = 1000
+        , latency_ms = 250
         , errors_percent = 20
         , peersMin = 1
         , clock_ms = 5000
         , maxSilence_ms = 15000
+        , diskFree_percent = 10
+        , diskLeft_h = 24
+        , certificateLeft_d = 14
         }
       }
 
 in  { Type = ./types/Health.dhall
+    , Dns =
+      { Type = ./types/Dns.dhall
+      , default =
+        { listen = "127.0.0.1:9472", behindProxy = False, ttl_s = 5 }
+      }
     , Probe = ./types/Probe.dhall
     , Limits
     , Target =
@@ -51,6 +59,7 @@ in  { Type = ./types/Health.dhall
       , accounts = [] : List Text
       , http = common.Admin::{ listen = "127.0.0.1:9470" }
       , agent = common.Admin::{ listen = "127.0.0.1:9471" }
+      , dns = None ./types/Dns.dhall
       , allow = [] : List Text
       , admin = common.Admin::{ listen = "127.0.0.1:9465" }
       , logging = common.Logging::{=}

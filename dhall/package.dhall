@@ -23,6 +23,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Target = health.Target
     , Probe = health.Probe
     , Limits = health.Limits
+    , Dns = health.Dns
     , Relay = { Type = relay.Type, default = relay.default }
     , Builder = relay.Builder
     , Push = relay.Push

@@ -3,7 +3,7 @@
 , push : Optional { address : Text
     , ahead : Natural
     , ca : Optional Text
-    , credential : Optional < Bearer : Text | Jwt : Text >
+    , credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
     , dialect : < BuilderNet | Flashbots | Titan >
     , key : Optional Text
     , lanes : Natural

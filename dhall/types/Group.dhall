@@ -3,7 +3,10 @@
 , fall : Natural
 , floor : Natural
 , interval_ms : Natural
-, limits : { clock_ms : Natural
+, limits : { certificateLeft_d : Natural
+    , clock_ms : Natural
+    , diskFree_percent : Natural
+    , diskLeft_h : Natural
     , errors_percent : Natural
     , forkAfterBlocks : Optional Natural
     , headAge_ms : Optional Natural

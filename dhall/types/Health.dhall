@@ -4,6 +4,7 @@
 , allow : List Text
 , blockTime_ms : Natural
 , chain : { genesis : Optional Text, id : Natural, name : Text }
+, dns : Optional { behindProxy : Bool, listen : Text, ttl_s : Natural, zone : Text }
 , feed : Optional { log : < Kafka : { brokers : List Text
             , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
                 , password : Text
@@ -21,7 +22,10 @@
     , fall : Natural
     , floor : Natural
     , interval_ms : Natural
-    , limits : { clock_ms : Natural
+    , limits : { certificateLeft_d : Natural
+        , clock_ms : Natural
+        , diskFree_percent : Natural
+        , diskLeft_h : Natural
         , errors_percent : Natural
         , forkAfterBlocks : Optional Natural
         , headAge_ms : Optional Natural

@@ -1,4 +1,7 @@
-{ clock_ms : Natural
+{ certificateLeft_d : Natural
+, clock_ms : Natural
+, diskFree_percent : Natural
+, diskLeft_h : Natural
 , errors_percent : Natural
 , forkAfterBlocks : Optional Natural
 , headAge_ms : Optional Natural

@@ -1,7 +1,7 @@
 { address : Text
 , ahead : Natural
 , ca : Optional Text
-, credential : Optional < Bearer : Text | Jwt : Text >
+, credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
 , dialect : < BuilderNet | Flashbots | Titan >
 , key : Optional Text
 , lanes : Natural

@@ -7,7 +7,7 @@
     , push : Optional { address : Text
         , ahead : Natural
         , ca : Optional Text
-        , credential : Optional < Bearer : Text | Jwt : Text >
+        , credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
         , dialect : < BuilderNet | Flashbots | Titan >
         , key : Optional Text
         , lanes : Natural
@@ -58,7 +58,7 @@
 , storeCache_MB : Natural
 , undoBlocks : Natural
 , wallets : Optional { ca : Optional Text
-    , credential : Optional < Bearer : Text | Jwt : Text >
+    , credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
     , replica : Text
     , timeout_ms : Natural
     }

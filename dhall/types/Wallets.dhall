@@ -1,5 +1,5 @@
 { ca : Optional Text
-, credential : Optional < Bearer : Text | Jwt : Text >
+, credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
 , replica : Text
 , timeout_ms : Natural
 }

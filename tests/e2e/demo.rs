@@ -12,14 +12,14 @@ use std::{
 };
 
 use maidenlane_tests::{
-    install::GETH,
+    install::{self, GETH},
     master,
     process::Process,
     product::{self, Product},
     rpc::Client,
     wait,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -98,6 +98,48 @@ impl Drop for Demo {
         self.process.signal(Signal::INT);
         let _late = self.process.wait(PATIENCE);
     }
+}
+
+/// Targets as a checker tells them, by the address of its page.
+fn targets(page: &str) -> Value {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+    let told = agent.get(format!("{page}targets")).call().unwrap().body_mut().read_to_string().unwrap();
+    let mut told: Value = serde_json::from_str(&told).unwrap();
+    told["targets"].take()
+}
+
+#[test]
+fn a_checker_beside_the_demo_has_a_page() {
+    let mut demo = demo("--health --hold", &[]);
+    let page = demo.url("health");
+    let text = ureq::get(&page).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(text.contains("<title>Maidenlane health</title>"));
+    for target in targets(&page).as_array().unwrap() {
+        assert_eq!(target["verdict"], "healthy", "{target}");
+    }
+    let (code, _, err) = demo.interrupted();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+#[test]
+fn a_cluster_loses_a_replica_and_its_clients_hear_nothing() {
+    if let Err(missing) = install::ensure(&install::BALANCER) {
+        println!("not run: {missing}");
+        return;
+    }
+    let mut demo = demo("--cluster --hold", &[]);
+    let (page, balancer) = (demo.url("health"), Client::new(demo.url("balancer")));
+    let line = demo.line("out", &["replica-1", "kill"]);
+    let pid: i32 = line.split_whitespace().last().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    wait::until("replica-1 to be out", PATIENCE, || {
+        balancer.block_number().unwrap();
+        let first = targets(&page)[0].take();
+        if first["verdict"] == "down" { Ok(()) } else { Err(first.to_string()) }
+    })
+    .unwrap();
+    let (code, _, err) = demo.interrupted();
+    assert_eq!(code, Some(0), "{err}");
 }
 
 /// The programs of this machine but Go.

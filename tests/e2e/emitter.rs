@@ -4,7 +4,7 @@
 
 mod away;
 mod counted;
-mod crooked;
+pub(crate) mod crooked;
 mod outcomes;
 mod reorged;
 mod routed;

@@ -15,6 +15,7 @@ mod foundry;
 mod get_proof;
 mod geth_kill;
 mod guarded;
+mod health;
 mod hostile;
 mod listeners;
 #[expect(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]

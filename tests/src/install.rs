@@ -116,6 +116,42 @@ pub const CLOCKS: [Need; 1] = [Need {
     instead: None,
 }];
 
+/// For a load balancer in front of replicas.
+pub const BALANCER: [Need; 1] = [Need {
+    name: "haproxy",
+    probe: &["haproxy", "-v"],
+    packages: &["haproxy"],
+    advice: "install haproxy, 2.6 or newer",
+    instead: None,
+}];
+
+/// For pages as people see them.
+pub const BROWSER: [Need; 1] = [Need {
+    name: "Chromium",
+    probe: &["chromium", "--version"],
+    packages: &["chromium"],
+    advice: "install chromium",
+    instead: None,
+}];
+
+/// For questions to a name server.
+pub const RESOLVER: [Need; 1] = [Need {
+    name: "dig",
+    probe: &["dig", "-v"],
+    packages: &["bind9-dnsutils"],
+    advice: "install dig, of BIND's utilities",
+    instead: None,
+}];
+
+/// For rules of alerts.
+pub const PROMTOOL: [Need; 1] = [Need {
+    name: "promtool",
+    probe: &["promtool", "--version"],
+    packages: &["prometheus"],
+    advice: "install prometheus",
+    instead: None,
+}];
+
 const ROOT: Need = Need {
     name: "the rights of root",
     probe: &["sh", "-c", "test $(id -u) = 0"],

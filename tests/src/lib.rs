@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "a terminal program: its output is for the person who started it")]
 
+pub mod balancer;
 pub mod chain;
 pub mod clones;
 pub mod compare;

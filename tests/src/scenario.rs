@@ -2,6 +2,7 @@
 
 mod emitter;
 mod fed;
+mod health;
 mod operator;
 mod relay;
 mod source;

@@ -175,7 +175,7 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
 }
 
 /// No address of a builder.
-const PUSH: &str = "None { address : Text, ahead : Natural, ca : Optional Text, credential : Optional < Bearer : Text | Jwt : Text >\n\
+const PUSH: &str = "None { address : Text, ahead : Natural, ca : Optional Text, credential : Optional < Bearer : Text | Jwt : Text | Path : Text >\n\
     \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural }";
 
 /// A relay's settings: a listener `rpc` for whoever signs, a listener `known` for those who hold the tokens in these files, the
@@ -206,7 +206,7 @@ pub fn relay(
     let pushed = |(name, address): &(&str, &str)| {
         format!(
             ", {{ name = \"{name}\", pulls = None Text, push = Some {{ address = {}, dialect = < BuilderNet | Flashbots | Titan >.Flashbots\n\
-             \x20   , key = Some {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text, timeout_ms = 1000, lanes = 8\n\
+             \x20   , key = Some {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text, timeout_ms = 1000, lanes = 8\n\
              \x20   , ahead = 50 }} }}",
             text(Path::new(address)),
             text(key),
@@ -216,13 +216,71 @@ pub fn relay(
     format!(
         "{{ keyring = {}, listeners = [ {open}, {guarded} ]\n\
          , builders = [ {{ name = \"one\", pulls = Some \"builder\", push = {PUSH} }}, {{ name = \"two\", pulls = None Text, push = {PUSH} }}{pushed} ]\n{}\
-         , wallets = Some {{ replica = {}, credential = None < Bearer : Text | Jwt : Text >, ca = None Text, timeout_ms = 5000 }}\n\
+         , wallets = Some {{ replica = {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text, timeout_ms = 5000 }}\n\
          , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\
          , aheadMax = 1000\n, repeat_s = 3600\n, undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , storeCache_MB = 64\n}}\n",
         text(keyring),
         shared(chain_id, carrier, state),
         text(Path::new(replica)),
+    )
+}
+
+/// A target of a health checker: kind, as the union in Dhall has it, and addresses.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name.
+    pub name: String,
+    /// `Replica`, `Node`, `Daemon`, `Beacon` or `Feed`.
+    pub kind: &'static str,
+    /// Address of what is asked, or the name of the feed.
+    pub address: String,
+    /// Address of the admin listener.
+    pub admin: Option<String>,
+    /// Feed that it follows, or of which it is the master.
+    pub feed: Option<&'static str>,
+    /// Address for clients.
+    pub serves: Option<String>,
+}
+
+/// Time between two blocks of a chain that a health checker watches: of those on demand, as fast as tests ask for them.
+pub const BLOCK_MS: u64 = 1_000;
+
+/// A health checker's settings, with the times that are shipped: replicas in a group `rpc`, the others in one beside it.
+#[must_use]
+pub fn health(chain_id: u64, carrier: &Log, state: &Path, targets: &[Target]) -> String {
+    let optional =
+        |value: Option<&str>| value.map_or("None Text".to_owned(), |value| format!("Some \"{value}\""));
+    let target = |one: &Target| {
+        let Target { name, kind, address, admin, feed, serves } = one;
+        let [admin, feed, serves] = [admin.as_deref(), *feed, serves.as_deref()].map(optional);
+        format!(
+            "M.Target::{{ name = \"{name}\", probe = M.Probe.{kind} \"{address}\", admin = {admin}, feed = {feed}\n\
+             \x20     , serves = {serves} }}"
+        )
+    };
+    let group = |name: &str, replicas: bool| {
+        let of = targets.iter().filter(|target| (target.kind == "Replica") == replicas);
+        let targets: Vec<_> = of.map(target).collect();
+        let limits = "M.Limits::{ mayHalt = True, peersMin = 0 }";
+        let group = format!(
+            "M.Group::{{ name = \"{name}\", limits = {limits}\n  , targets = [ {} ] }}",
+            targets.join("\n    , ")
+        );
+        (!targets.is_empty()).then_some(group)
+    };
+    let groups: Vec<_> = [group("rpc", true), group("others", false)].into_iter().flatten().collect();
+    let free = "M.Admin::{ listen = \"127.0.0.1:0\" }";
+    format!(
+        "let M = {}\nin M.Health::{{ chain = M.Chain::{{ name = \"{CHAIN}\", id = {chain_id} }}\n\
+         , feed = Some {{ prefix = \"{PREFIX}\", name = \"{FEED}\", log = {} }}\n\
+         , blockTime_ms = {BLOCK_MS}\n, groups = [ {} ]\n\
+         , http = {free}\n, agent = {free}\n, admin = {free}\n\
+         , dns = Some M.Dns::{{ zone = \"nodes.test\", listen = \"127.0.0.1:0\" }}\n, stateDir = {} }}\n",
+        crate::product::root().join("dhall/package.dhall").display(),
+        log(carrier),
+        groups.join("\n  , "),
+        text(state),
     )
 }
 

@@ -24,10 +24,12 @@ pub struct Socket {
     /// Notifications that came while an answer was waited for.
     early: VecDeque<Value>,
     asked: u64,
+    /// True if messages say that they are JSON-RPC.
+    says_so: bool,
 }
 
 impl Socket {
-    /// Connects to the server at an `http://host:port`.
+    /// Connects to the server at an `http://host:port`, or at a path there.
     ///
     /// # Errors
     /// Nobody is there who speaks it.
@@ -45,7 +47,8 @@ impl Socket {
 
     fn open(url: &str, token: Option<&str>) -> Outcome<Self> {
         let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-        let stream = TcpStream::connect(address).doing(|| format!("connect to {address}"))?;
+        let host = address.split('/').next().unwrap_or(address);
+        let stream = TcpStream::connect(host).doing(|| format!("connect to {host}"))?;
         let limit = Some(MESSAGE_BYTES_MAX);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
         let request = format!("ws://{address}").into_client_request();
@@ -57,7 +60,13 @@ impl Socket {
         let upgraded = client_with_config(request, stream, Some(config));
         let (stream, _) = upgraded.doing(|| format!("speak WebSocket to {address}"))?;
         stream.get_ref().set_read_timeout(Some(SILENCE))?;
-        Ok(Self { stream, early: VecDeque::new(), asked: 0 })
+        Ok(Self { stream, early: VecDeque::new(), asked: 0, says_so: true })
+    }
+
+    /// Speaks the protocol of browsers from now on: JSON-RPC that does not say so.
+    #[must_use]
+    pub fn to_a_browser(self) -> Self {
+        Self { says_so: false, ..self }
     }
 
     /// Asks and waits for the answer.
@@ -81,7 +90,10 @@ impl Socket {
     /// The connection has ended.
     pub fn ask(&mut self, method: &str, params: &Value) -> Outcome<u64> {
         self.asked += 1;
-        let request = json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params});
+        let mut request = json!({"id": self.asked, "method": method, "params": params});
+        if let Some(fields) = request.as_object_mut().filter(|_| self.says_so) {
+            fields.insert("jsonrpc".to_owned(), "2.0".into());
+        }
         self.stream.send(Message::text(request.to_string())).doing(|| format!("ask {method}"))?;
         Ok(self.asked)
     }

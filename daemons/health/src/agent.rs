@@ -4,20 +4,22 @@
 //! haproxy leaves what a reply does not mention as it was: after `drain` or `maint` only `ready` ends it, after `down` only
 //! `up`. So each reply says both, and the weight where there is one.
 
+use crate::hub::Views;
 use crate::verdict::{Check, Verdict};
-use crate::view::{TargetView, View};
-use std::sync::Arc;
+use crate::view::TargetView;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
+/// Clients at one time: haproxy opens a connection for each look at each server.
+pub const CLIENTS_MAX: usize = 4_096;
 /// Time that a client has for its question, and for taking the answer.
-const WITHIN: Duration = Duration::from_secs(2);
+const WITHIN: Duration = Duration::from_secs(1);
 /// Longest name, with the end of its line.
-const NAME_BYTES_MAX: u64 = 128;
+const NAME_BYTES_MAX: usize = 128;
 /// Longest text of a reason: haproxy keeps some hundred bytes.
 const REASON_CHARS_MAX: usize = 120;
+
 /// Reply to who asks about a target.
 #[must_use]
 pub fn reply(target: &TargetView) -> String {
@@ -37,20 +39,26 @@ pub fn reply(target: &TargetView) -> String {
     }
 }
 
-/// Answers one client. A name that nobody has gets no answer: haproxy then goes by its own check.
+/// Answers one client. A name that nobody has gets no answer, nor does one of which nothing is known any more: haproxy then
+/// goes by its own check, or by another checker.
 ///
 /// # Errors
 /// The client has gone.
-pub async fn converse(stream: TcpStream, view: watch::Receiver<Arc<View>>) -> std::io::Result<()> {
-    tokio::time::timeout(WITHIN, answer(stream, &view)).await?
+pub async fn converse(stream: TcpStream, views: Views) -> std::io::Result<()> {
+    tokio::time::timeout(WITHIN, answer(stream, &views)).await?
 }
 
-async fn answer(stream: TcpStream, view: &watch::Receiver<Arc<View>>) -> std::io::Result<()> {
+async fn answer(stream: TcpStream, views: &Views) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
-    let (mut read, mut name) = (BufReader::new(read.take(NAME_BYTES_MAX)), String::new());
+    // No more than a name, of thousands of clients at one time.
+    let bounded = read.take(u64::try_from(NAME_BYTES_MAX).unwrap_or(u64::MAX));
+    let (mut read, mut name) = (BufReader::with_capacity(NAME_BYTES_MAX, bounded), String::new());
     read.read_line(&mut name).await?;
-    let view = Arc::clone(&view.borrow());
+    let view = views.now();
     let Some(target) = view.target(name.trim()) else { return Ok(()) };
+    if target.observed.is_some() && target.unwatched(views.at()).is_some() {
+        return Ok(());
+    }
     write.write_all(reply(target).as_bytes()).await?;
     write.shutdown().await
 }
@@ -84,6 +92,7 @@ mod tests {
             latency: None,
             peers: None,
             observed: None,
+            fresh_for: Duration::ZERO,
             weight_percent: 10,
             serves: None,
         };

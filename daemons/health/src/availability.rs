@@ -77,10 +77,10 @@ pub fn formula(mtbf: Duration, mttr: Duration, clusters: u32) -> f64 {
 
 /// Measures a history, oldest first, from one moment to another.
 #[must_use]
-pub fn measure(history: &[Point], from_ms: u64, to_ms: u64) -> Measured {
+pub fn measure(history: impl IntoIterator<Item = Point>, from_ms: u64, to_ms: u64) -> Measured {
     let mut measured = Measured::default();
     let (mut at_ms, mut state) = (from_ms, State::Unknown);
-    for point in history.iter().take_while(|point| point.at_ms < to_ms) {
+    for point in history.into_iter().take_while(|point| point.at_ms < to_ms) {
         let next_ms = point.at_ms.max(at_ms);
         measured.add(state, next_ms - at_ms);
         at_ms = next_ms;
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn check(text: &str, [up, down, planned, unknown]: [u32; 4], failures: u32) -> Measured {
-        let measured = measure(&history(text), 0, u64::try_from(text.len()).unwrap() * 3_600_000);
+        let measured = measure(history(text), 0, u64::try_from(text.len()).unwrap() * 3_600_000);
         let expect = Measured {
             up: HOUR * up,
             down: HOUR * down,
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn a_time_before_the_first_word_is_unknown() {
-        let measured = measure(&history("hhd"), 3_600_000, 10_800_000);
+        let measured = measure(history("hhd"), 3_600_000, 10_800_000);
         assert_eq!((measured.up, measured.down, measured.failures), (HOUR, HOUR, 1));
-        let later = measure(&[Point { at_ms: 7_200_000, verdict: Some(Verdict::Healthy) }], 0, 10_800_000);
+        let later = measure([Point { at_ms: 7_200_000, verdict: Some(Verdict::Healthy) }], 0, 10_800_000);
         assert_eq!((later.unknown, later.up), (HOUR * 2, HOUR));
     }
 

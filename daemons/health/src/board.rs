@@ -72,7 +72,7 @@ impl Board {
     /// A board on which nothing is known: all targets are down, because they are starting.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let states = plan.targets.iter().map(|_| State::default()).collect();
+        let states = plan.targets.iter().map(|target| State::new(target.source.is_some())).collect();
         let facts = Facts { chain_id: plan.chain_id, genesis: plan.genesis, ..Facts::default() };
         Self {
             plan,
@@ -80,7 +80,8 @@ impl Board {
             start_ms: None,
             stepped_ms: 0,
             facts,
-            asks: Asks::default(),
+            // A newcomer of another chain is found in its first round.
+            asks: Asks { heights: vec![0], ..Asks::default() },
             prove_until: Duration::ZERO,
         }
     }

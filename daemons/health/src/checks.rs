@@ -1,7 +1,7 @@
 //! Checks of one target: one round's answers, held against limits and against what others say.
 
 use crate::limits::Limits;
-use crate::observe::{Now, Observation, Ready, Seen, Tip};
+use crate::observe::{Now, Observation, Ready, Room, Seen, Tip};
 use crate::verdict::{Check, Finding, Verdict};
 use crate::votes::Truth;
 use maidenlane_chain::B256;
@@ -82,7 +82,7 @@ impl Memory {
 pub fn outcomes(observation: &Observation, memory: &mut Memory, facts: &Facts, limits: &Limits) -> Outcomes {
     let backward = observation.seen.as_ref().ok().and_then(|seen| finality(seen, memory));
     memory.note(observation, facts);
-    let mut found = vec![(Check::Starting, None)];
+    let mut found = Outcomes::new();
     found.extend(memory.errors_percent().map(|percent| (Check::Errors, errors(percent, limits))));
     let latency = |median: Duration| {
         let text = || {
@@ -168,6 +168,10 @@ fn own(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
         })
     };
     found.extend(seen.snapshot_due.map(|left| (Check::Retention, due(left))));
+    found.extend(seen.room.map(|room| (Check::Disk, disk(room, limits))));
+    found.extend(
+        seen.certificate_until_s.map(|until_s| (Check::Certificate, certificate(until_s, facts, limits))),
+    );
     found.extend(seen.clock_ahead_ms.map(|ahead| (Check::Clock, clock(ahead, facts, limits))));
     found.extend(seen.ready.as_ref().map(|_| (Check::NextFork, next_fork(seen))));
     found.extend(head_age(seen, facts, limits));
@@ -182,6 +186,28 @@ fn silence(silent: Duration, limits: &Limits) -> Option<Finding> {
     let text =
         || Finding::down(format!("no sign of life for {} ms", silent.as_millis()), millis(limits.silence));
     (silent > limits.silence).then(text)
+}
+
+fn disk(room: Room, limits: &Limits) -> Option<Finding> {
+    if room.free_percent < limits.disk_percent {
+        let observed = format!("{} % of its disk are free", room.free_percent);
+        return Some(Finding::degraded(observed, format!("{} %", limits.disk_percent)));
+    }
+    let hours = |time: Duration| format!("{} h", time.as_secs() / 3_600);
+    let left = room.left.filter(|left| *left < limits.disk_left)?;
+    let observed = format!("at the present rate its disk is full in {}", hours(left));
+    Some(Finding::degraded(observed, hours(limits.disk_left)))
+}
+
+fn certificate(until_s: i64, facts: &Facts, limits: &Limits) -> Option<Finding> {
+    let left_s = until_s.saturating_sub_unsigned(facts.wall_ms / 1_000);
+    let days = |seconds: u64| format!("{} days", seconds / 86_400);
+    let short = u64::try_from(left_s).map_or(true, |left_s| left_s < limits.certificate_left.as_secs());
+    let finding = || {
+        let observed = format!("its certificate expires in {}", days(u64::try_from(left_s).unwrap_or(0)));
+        Finding::degraded(observed, days(limits.certificate_left.as_secs()))
+    };
+    short.then(finding)
 }
 
 fn clock(ahead_ms: i64, facts: &Facts, limits: &Limits) -> Option<Finding> {

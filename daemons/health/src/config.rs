@@ -8,7 +8,10 @@ pub use targets::{ProbeRaw, TargetRaw};
 
 use crate::allow::Allow;
 use crate::board::{Group, Plan};
+use crate::dns;
 use crate::probe;
+use crate::zone::Zone;
+use hickory_proto::rr::Name;
 use maidenlane_chain::{Address, B256};
 use maidenlane_config::feed::FeedRaw;
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
@@ -39,6 +42,8 @@ pub struct HealthRaw {
     pub http: AdminRaw,
     /// Listener for haproxy's agent-check.
     pub agent: AdminRaw,
+    /// Zone of who serves, for resolvers; `None` for none.
+    pub dns: Option<DnsRaw>,
     /// Prefixes of addresses that are answered there, such as `10.0.0.0/8`; loopback always is.
     pub allow: Vec<String>,
     /// Admin listener.
@@ -47,6 +52,20 @@ pub struct HealthRaw {
     pub logging: LoggingRaw,
     /// Directory of the daemon's own files.
     pub stateDir: String,
+}
+
+/// Zone of who serves.
+#[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
+pub struct DnsRaw {
+    /// Name of the zone.
+    pub zone: String,
+    /// `address:port`, over UDP and TCP.
+    pub listen: String,
+    /// True where a proxy or a firewall decides who reaches an address that is not loopback.
+    pub behindProxy: bool,
+    /// Time for which resolvers may keep answers.
+    pub ttl_s: u64,
 }
 
 /// Validated [`HealthRaw`].
@@ -68,6 +87,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// Address of the listener for agent-checks.
     pub agent: SocketAddr,
+    /// Zone for resolvers.
+    pub dns: Option<dns::Settings>,
     /// Clients that are answered.
     pub allow: Allow,
     /// Settings that every daemon has.
@@ -100,6 +121,10 @@ impl maidenlane_config::Settings for Settings {
             })
         };
         let (http, agent) = (listen("http", &raw.http), listen("agent", &raw.agent));
+        let dns = match &raw.dns {
+            Some(raw) => checker.inside("dns", |checker| zone(raw, guarded, checker)).map(Some),
+            None => Some(None),
+        };
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let _ = name?;
         let (groups, targets) = found?;
@@ -112,6 +137,7 @@ impl maidenlane_config::Settings for Settings {
             accounts: accounts?,
             http: http?,
             agent: agent?,
+            dns: dns?,
             allow: allow?,
             daemon: daemon?,
         })
@@ -122,6 +148,18 @@ fn genesis(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
     let Some(text) = &raw.genesis else { return Some(None) };
     let parsed = text.parse().map_err(|_| format!("expected a hash, 0x and 64 digits, found `{text}`"));
     checker.inside("chain", |checker| checker.take("genesis", parsed)).map(Some)
+}
+
+fn zone(raw: &DnsRaw, guarded: bool, checker: &mut Checker) -> Option<dns::Settings> {
+    let name = Name::from_ascii(raw.zone.to_ascii_lowercase()).map(|mut name| {
+        name.set_fqdn(true);
+        name
+    });
+    let name =
+        checker.take("zone", name.map_err(|error| format!("`{}` is no name of a zone: {error}", raw.zone)));
+    let listen = shapes::listen("listen", &raw.listen, raw.behindProxy || guarded, checker);
+    let ttl_s = checker.within("ttl_s", raw.ttl_s, 1..=3_600);
+    Some(dns::Settings { zone: Zone { name: name?, ttl_s: ttl_s? }, listen: listen? })
 }
 
 fn accounts(raw: &[String], checker: &mut Checker) -> Option<Vec<Address>> {

@@ -1,14 +1,15 @@
 //! Questions and commands of operators, by the control socket.
 
-use crate::hub::Command;
-use crate::incidents::Record;
+use crate::cordons::Cordons;
+use crate::hub::{Command, Views};
+use crate::incidents::Shared;
 use crate::view::{Cordon, View};
 use crate::words;
 use maidenlane_service::{Exit, clock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// Question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +60,11 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Desk {
     /// Views.
-    pub view: watch::Receiver<Arc<View>>,
+    pub views: Views,
     /// Record of incidents.
-    pub record: Arc<Mutex<Record>>,
+    pub record: Shared,
+    /// Cordons on disk.
+    pub cordons: Arc<Mutex<Cordons>>,
     /// Way to the hub.
     pub commands: mpsc::Sender<Command>,
 }
@@ -73,8 +76,7 @@ impl Desk {
         let answered = match question {
             Ok(Question::Explain { target }) => self.explain(target.as_deref()),
             Ok(Question::Incidents { subjects }) => {
-                let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(words::record(&record, &subjects, clock::now_ms()))
+                Ok(words::record(&self.record.lock(), &subjects, clock::now_ms()))
             }
             Ok(Question::Cordon { target, reason, drain }) => {
                 self.command(target, Some(cordon(reason, drain))).await
@@ -86,22 +88,33 @@ impl Desk {
     }
 
     fn explain(&self, name: Option<&str>) -> Result<Value, String> {
-        let view = Arc::clone(&self.view.borrow());
+        let view = self.views.now();
         let Some(name) = name else { return Ok(words::whole(&view)) };
         let target = view.target(name).ok_or_else(|| unknown(name, &view))?;
         Ok(words::target(target, view.now))
     }
 
+    /// Puts a cordon, or takes it away: durably, then for all who ask.
+    ///
+    /// # Correctness
+    /// The lock is held until the hub has it, so that of two operators the later one has his way on disk and in views alike.
     async fn command(&self, target: String, cordon: Option<Cordon>) -> Result<Value, String> {
-        let (reply, done) = oneshot::channel();
         let stops = || "the daemon stops".to_owned();
+        let view = self.views.now();
+        view.target(&target).ok_or_else(|| unknown(&target, &view))?;
+        let mut cordons = Arc::clone(&self.cordons).lock_owned().await;
+        let (name, put) = (target.clone(), cordon.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            let done = cordons.put(&name, put);
+            (cordons, done)
+        });
+        let (_cordons, done) = written.await.map_err(|_| stops())?;
+        done?;
+        let (reply, shown) = oneshot::channel();
         let command = Command { target: target.clone(), cordon, reply };
         self.commands.send(command).await.map_err(|_| stops())?;
-        match done.await {
-            Ok(Ok(())) => self.explain(Some(&target)),
-            Ok(Err(reason)) => Err(reason),
-            Err(_) => Err(stops()),
-        }
+        shown.await.map_err(|_| stops())?;
+        self.explain(Some(&target))
     }
 }
 

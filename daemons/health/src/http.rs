@@ -2,7 +2,8 @@
 
 mod demands;
 
-use crate::incidents::Record;
+use crate::hub::Views;
+use crate::incidents::Shared;
 use crate::verdict::Verdict;
 use crate::view::{TargetView, View};
 use crate::words;
@@ -17,9 +18,9 @@ use maidenlane_service::{Shutdown, clock};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
 /// The status page: one file, nothing from elsewhere.
 const PAGE: &str = include_str!("http/page.html");
@@ -31,20 +32,26 @@ const EVENT_EVERY: Duration = Duration::from_millis(500);
 /// Longest time between two: proxies close what is silent.
 const EVENT_AT_LEAST: Duration = Duration::from_secs(10);
 
+/// Streams of events at one time: pages that people have open. They must leave room for balancers.
+const STREAMS_MAX: usize = 64;
+
 /// Source of all answers.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Views.
-    pub view: watch::Receiver<Arc<View>>,
+    pub views: Views,
     /// Record of incidents.
-    pub record: Arc<Mutex<Record>>,
+    pub record: Shared,
     /// End of all streams.
     pub shutdown: Shutdown,
+    streams: Arc<Semaphore>,
 }
 
 impl Source {
-    fn now(&self) -> Arc<View> {
-        Arc::clone(&self.view.borrow())
+    /// A source of answers.
+    #[must_use]
+    pub fn new(views: Views, record: Shared, shutdown: Shutdown) -> Self {
+        Self { views, record, shutdown, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
     }
 }
 
@@ -66,11 +73,15 @@ async fn page() -> impl IntoResponse {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
 }
 
-/// Fit to be asked: whether each target was looked at. Balancers that have two of this daemon choose by it.
+/// Fit to be asked: whether each target was looked at, and not too long ago. Balancers that have two of this daemon choose by it.
 async fn ready(State(source): State<Source>) -> impl IntoResponse {
-    match source.now().is_whole() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    let view = source.views.now();
+    if view.holds(source.views.at()) {
+        (StatusCode::OK, "ready\n")
+    } else if view.is_whole() {
+        (StatusCode::SERVICE_UNAVAILABLE, "what it knows is old\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
     }
 }
 
@@ -81,7 +92,7 @@ async fn health(
     RawQuery(query): RawQuery,
     asked: HeaderMap,
 ) -> Response {
-    let view = source.now();
+    let view = source.views.now();
     let lenient = query.is_some_and(|query| query.split('&').any(|part| part == "min=degraded"));
     let status = |verdict: Verdict| match verdict {
         Verdict::Healthy => StatusCode::OK,
@@ -89,8 +100,10 @@ async fn health(
         Verdict::Degraded => StatusCode::TOO_MANY_REQUESTS,
         Verdict::Draining | Verdict::Down => StatusCode::SERVICE_UNAVAILABLE,
     };
+    let at = source.views.at();
     if let Some(target) = view.target(&name) {
-        let (unmet, body) = (demands::unmet(&asked, target, view.now), words::target(target, view.now));
+        let (mut unmet, body) = (demands::unmet(&asked, target, view.now), words::target(target, view.now));
+        unmet.extend(target.unwatched(at).map(|since| format!("a look at it, {} s ago", since.as_secs())));
         let status = if unmet.is_empty() { status(target.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
         return answer(status, Some(target), &view, with(body, &unmet));
     }
@@ -101,7 +114,10 @@ async fn health(
         );
     };
     let newest = view.pool(&name).max_by_key(|target| target.head.map(|tip| tip.block.number));
-    let unmet = newest.map(|target| demands::unmet(&asked, target, view.now)).unwrap_or_default();
+    let mut unmet = newest.map(|target| demands::unmet(&asked, target, view.now)).unwrap_or_default();
+    if newest.is_some_and(|target| target.unwatched(at).is_some()) {
+        unmet.push("a look at it in time".to_owned());
+    }
     let status = if unmet.is_empty() { status(group.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
     answer(status, newest.map(|target| &**target), &view, with(words::group(group), &unmet))
 }
@@ -135,11 +151,11 @@ fn json_of(status: StatusCode, body: &Value) -> Response {
 }
 
 async fn targets(State(source): State<Source>) -> Response {
-    json_of(StatusCode::OK, &words::whole(&source.now()))
+    json_of(StatusCode::OK, &words::whole(&source.views.now()))
 }
 
 async fn target(State(source): State<Source>, Path(name): Path<String>) -> Response {
-    let view = source.now();
+    let view = source.views.now();
     match view.target(&name) {
         Some(target) => json_of(StatusCode::OK, &words::target(target, view.now)),
         None => json_of(StatusCode::NOT_FOUND, &json!({"error": format!("no target is called {name}")})),
@@ -148,7 +164,7 @@ async fn target(State(source): State<Source>, Path(name): Path<String>) -> Respo
 
 /// Targets of a group that clients should be sent to now.
 async fn servers(State(source): State<Source>, Path(group): Path<String>) -> Response {
-    let view = source.now();
+    let view = source.views.now();
     match view.group(&group) {
         Some(_) => json_of(StatusCode::OK, &words::servers(&view, &group)),
         None => json_of(StatusCode::NOT_FOUND, &json!({"error": format!("no group is called {group}")})),
@@ -156,34 +172,41 @@ async fn servers(State(source): State<Source>, Path(group): Path<String>) -> Res
 }
 
 async fn incidents(State(source): State<Source>) -> Response {
-    let view = source.now();
+    let view = source.views.now();
     let targets = view.targets.iter().map(|target| target.name.clone());
     let sources: BTreeSet<_> = view.targets.iter().filter_map(|target| target.source.as_ref()).collect();
     let subjects: Vec<String> =
         targets.chain(sources.into_iter().map(|source| format!("source:{source}"))).collect();
-    let record = source.record.lock().unwrap_or_else(PoisonError::into_inner);
-    json_of(StatusCode::OK, &words::record(&record, &subjects, clock::now_ms()))
+    let told = words::record(&source.record.lock(), &subjects, clock::now_ms());
+    json_of(StatusCode::OK, &told)
 }
 
 /// Views as they come, for the page.
-async fn events(State(source): State<Source>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let first = source.now();
-    Sse::new(futures_util::stream::unfold((source, Some(first)), |(mut source, first)| async move {
-        let view = match first {
-            Some(view) => view,
-            None => next(&mut source).await?,
-        };
-        Some((Ok(Event::default().data(words::whole(&view).to_string())), (source, None)))
-    }))
+async fn events(
+    State(source): State<Source>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, StatusCode> {
+    let place = Arc::clone(&source.streams).try_acquire_owned();
+    let place = place.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let first = source.views.now();
+    let stream =
+        futures_util::stream::unfold((source, Some(first), place), |(mut source, first, place)| async move {
+            let view = match first {
+                Some(view) => view,
+                None => next(&mut source).await?,
+            };
+            Some((Ok(Event::default().data(words::whole(&view).to_string())), (source, None, place)))
+        });
+    Ok(Sse::new(stream))
 }
 
 /// The next view; `None` at the shutdown.
 async fn next(source: &mut Source) -> Option<Arc<View>> {
     let shutdown = source.shutdown.clone();
+    let latest = &mut source.views.latest;
     shutdown.unless(tokio::time::sleep(EVENT_EVERY)).await?;
-    let changed = shutdown.unless(tokio::time::timeout(EVENT_AT_LEAST, source.view.changed())).await?;
+    let changed = shutdown.unless(tokio::time::timeout(EVENT_AT_LEAST, latest.changed())).await?;
     match changed {
         Ok(Err(_)) => None,
-        _ => Some(Arc::clone(&source.view.borrow_and_update())),
+        _ => Some(Arc::clone(&latest.borrow_and_update())),
     }
 }

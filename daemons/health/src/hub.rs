@@ -1,8 +1,10 @@
-//! The hub: the one loop that owns board and record. Observations and commands come in, one view goes out to all.
+//! The hub: the one loop that owns the board. Observations and commands come in, one view goes out to all. It waits for no disk:
+//! whoever takes the watch away from all targets for as long as a disk stands still would be the worst of all faults.
 
 use crate::board::{Board, Change};
 use crate::cordons::Cordons;
-use crate::incidents::Record;
+use crate::history::ALIVE_EVERY_MS;
+use crate::incidents::{Note, Notes};
 use crate::metrics::Gauges;
 use crate::observe::Now;
 use crate::probe::News;
@@ -10,7 +12,7 @@ use crate::verdict::Verdict;
 use crate::view::{Cordon, View};
 use maidenlane_service::{Failure, Health, Shutdown, clock};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
@@ -21,23 +23,24 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Interval at which metrics are set: nobody reads them more often.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
-/// Command of an operator.
+/// Command of an operator, which is on disk already.
 #[derive(Debug)]
 pub struct Command {
     /// Name of the target.
     pub target: String,
     /// The cordon; `None` takes it away.
     pub cordon: Option<Cordon>,
-    /// Where the outcome goes.
-    pub reply: oneshot::Sender<Result<(), String>>,
+    /// Told once views have it.
+    pub reply: oneshot::Sender<()>,
 }
 
 /// The hub.
 #[derive(Debug)]
 pub struct Hub {
     board: Board,
-    cordons: Cordons,
-    record: Arc<Mutex<Record>>,
+    notes: Notes,
+    /// Unix time in milliseconds of the last sign of life in the record.
+    signed_ms: u64,
     view: watch::Sender<Arc<View>>,
     gauges: Gauges,
     health: Health,
@@ -52,13 +55,7 @@ pub struct Hub {
 impl Hub {
     /// A hub before its first observation. Cordons of the last run are back.
     #[must_use]
-    pub fn new(
-        mut board: Board,
-        cordons: Cordons,
-        record: Arc<Mutex<Record>>,
-        gauges: Gauges,
-        health: Health,
-    ) -> Self {
+    pub fn new(mut board: Board, cordons: &Cordons, notes: Notes, gauges: Gauges, health: Health) -> Self {
         for (name, cordon) in cordons.all() {
             match board.index(name) {
                 Some(index) => drop(board.cordon(index, Some(cordon.clone()), Now::default())),
@@ -68,13 +65,24 @@ impl Hub {
         let view =
             watch::Sender::new(Arc::new(board.view(Now { at: Duration::ZERO, wall_ms: clock::now_ms() })));
         let (began, sources) = (Instant::now(), BTreeMap::new());
-        Self { board, cordons, record, view, gauges, health, began, sources, stale: false, measured: began }
+        Self {
+            board,
+            notes,
+            signed_ms: 0,
+            view,
+            gauges,
+            health,
+            began,
+            sources,
+            stale: false,
+            measured: began,
+        }
     }
 
     /// Receiver of views.
     #[must_use]
-    pub fn views(&self) -> watch::Receiver<Arc<View>> {
-        self.view.subscribe()
+    pub fn views(&self) -> Views {
+        Views { latest: self.view.subscribe(), began: self.began }
     }
 
     /// Works until the shutdown.
@@ -107,20 +115,17 @@ impl Hub {
         Now { at: self.began.elapsed(), wall_ms: clock::now_ms() }
     }
 
-    /// Takes a command: it counts once it is on disk.
+    /// Takes a command.
     fn obey(&mut self, command: Command) {
         let Command { target, cordon, reply } = command;
-        let done = match self.board.index(&target) {
-            None => Err(format!("no target is called `{target}`")),
-            Some(index) => self.cordons.put(&target, cordon.clone()).map(|()| {
-                let changes = self.board.cordon(index, cordon, self.now());
-                self.stale = true;
-                self.tell(&changes);
-                self.show();
-            }),
-        };
+        if let Some(index) = self.board.index(&target) {
+            let changes = self.board.cordon(index, cordon, self.now());
+            self.stale = true;
+            self.tell(&changes);
+            self.show();
+        }
         // A client that has gone has its cordon all the same.
-        drop(reply.send(done));
+        let _ = reply.send(());
     }
 
     /// Tells changes of verdicts at once.
@@ -131,7 +136,6 @@ impl Hub {
         self.show();
         let view = Arc::clone(&self.view.borrow());
         let at_ms = clock::now_ms();
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
             let Some(target) = view.targets.get(change.target) else { continue };
             let why: Vec<String> = change.why.iter().map(ToString::to_string).collect();
@@ -141,11 +145,12 @@ impl Hub {
                 to => tracing::warn!("{} is {to}, after {}: {why}", target.name, change.from),
             }
             self.gauges.changed(&target.name, change.to);
-            record.note(at_ms, &target.name, change.to, &why);
+            self.notes.put(Note::Verdict { at_ms, subject: target.name.clone(), to: change.to, why });
         }
         for (source, verdict) in sources(&view) {
             if self.sources.insert(source.clone(), verdict) != Some(verdict) {
-                record.note(at_ms, &format!("source:{source}"), verdict, "");
+                let subject = format!("source:{source}");
+                self.notes.put(Note::Verdict { at_ms, subject, to: verdict, why: String::new() });
             }
         }
     }
@@ -153,9 +158,12 @@ impl Hub {
     /// Makes a new view, if anything came since.
     fn show(&mut self) {
         self.health.progress();
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        record.sign(clock::now_ms());
-        drop(record);
+        let at_ms = clock::now_ms();
+        // Somebody may have set the clock back.
+        if at_ms.abs_diff(self.signed_ms) >= ALIVE_EVERY_MS {
+            self.signed_ms = at_ms;
+            self.notes.put(Note::Watched(at_ms));
+        }
         if !std::mem::take(&mut self.stale) {
             return;
         }
@@ -171,6 +179,28 @@ impl Hub {
             self.health.set_ready();
         }
         self.view.send_replace(view);
+    }
+}
+
+/// Views, for all who answer.
+#[derive(Clone, Debug)]
+pub struct Views {
+    /// The latest.
+    pub latest: watch::Receiver<Arc<View>>,
+    began: Instant,
+}
+
+impl Views {
+    /// View at hand.
+    #[must_use]
+    pub fn now(&self) -> Arc<View> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// Time since the start, as views have it.
+    #[must_use]
+    pub fn at(&self) -> Duration {
+        self.began.elapsed()
     }
 }
 

@@ -1,155 +1,162 @@
 //! Record of incidents: a file that only grows, one line of JSON for each change of a verdict, and for each time in which nobody
 //! watched.
+//!
+//! # Why a thread of its own
+//! A disk that stands still for a minute would keep the hub, and with it all verdicts, waiting. The hub hands notes over and
+//! never waits; those who ask read the history in memory, which no write holds.
 
-use crate::availability::{self, Measured, Point};
+use crate::history::{History, Incident};
 use crate::verdict::Verdict;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// File of the incidents.
 const FILE: &str = "incidents.jsonl";
 /// File of the last sign of life.
 const SIGNED: &str = "watched";
-/// Time that incidents are kept for: longer than the longest that availability is told over.
-const KEPT_MS: u64 = 100 * 86_400_000;
-/// Most incidents that are kept in memory and, after a start, in the file.
-const KEPT_MAX: usize = 100_000;
-/// Interval of signs of life in the file. What was not signed for twice as long was not watched.
-pub const ALIVE_EVERY_MS: u64 = 10_000;
 /// Longest line that is read.
-const LINE_BYTES_MAX: usize = 8_192;
-/// Longest text of a reason.
-const WHY_CHARS_MAX: usize = 500;
+const LINE_BYTES_MAX: u64 = 8_192;
+/// Lines from which the file is written anew, without those that are forgotten.
+const LINES_MAX: usize = 200_000;
+/// Notes that may wait for a disk that stands still.
+const NOTES_MAX: usize = 4_096;
 
-/// Line of the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Incident {
-    /// Unix time in milliseconds.
-    pub at_ms: u64,
-    /// Target, or `source:NAME`.
-    pub subject: String,
-    /// Verdict before; `None` where nobody watched.
-    pub from: Option<String>,
-    /// Verdict from then on; `None` while nobody watches.
-    pub to: Option<String>,
-    /// Reasons, as text.
-    pub why: String,
+/// Note of the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A verdict, which may be the same as before.
+    Verdict {
+        /// Unix time in milliseconds.
+        at_ms: u64,
+        /// Target, or `source:NAME`.
+        subject: String,
+        /// The verdict.
+        to: Verdict,
+        /// Reasons, as text.
+        why: String,
+    },
+    /// Somebody watches, at this Unix time in milliseconds.
+    Watched(u64),
 }
 
-/// Record, in memory and in its file.
+/// Way for notes to the record.
+#[derive(Clone, Debug)]
+pub struct Notes(SyncSender<Note>);
+
+impl Notes {
+    /// Hands a note over, or loses it where the disk has kept too many waiting.
+    pub fn put(&self, note: Note) {
+        match self.0.try_send(note) {
+            Ok(()) => {}
+            Err(TrySendError::Full(note)) => {
+                tracing::warn!("the record's disk stands still: {note:?} is lost")
+            }
+            // The record ends at the shutdown.
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
+/// History that everybody reads.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Arc<Mutex<History>>);
+
+impl Shared {
+    /// The history; whoever holds it keeps the record waiting.
+    pub fn lock(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Record on disk.
 #[derive(Debug)]
 pub struct Record {
     dir: PathBuf,
     file: Option<File>,
-    /// Oldest first.
-    incidents: Vec<Incident>,
-    /// Verdicts as they are, by subject.
-    now: BTreeMap<String, Verdict>,
-    signed_ms: u64,
+    /// False while the file lacks what the disk refused, or has grown too long.
+    whole: bool,
+    /// Lines in the file.
+    lines: usize,
+    history: Shared,
+    notes: Receiver<Note>,
 }
 
 impl Record {
     /// Reads the record in `dir`, drops what is too old, and begins a watch.
     ///
     /// # Errors
-    /// When the files cannot be read or written.
-    pub fn open(dir: &Path, now_ms: u64) -> io::Result<Self> {
-        let mut incidents = read(&dir.join(FILE))?;
-        forget(&mut incidents, now_ms);
-        // The last sign of life of the watch before is where its knowledge ends.
-        if let Some(ended_ms) = read_signed(dir)? {
-            incidents.extend(ends(&incidents, ended_ms));
-        }
-        let mut record =
-            Self { dir: dir.to_owned(), file: None, incidents, now: BTreeMap::new(), signed_ms: 0 };
-        record.rewrite()?;
-        Ok(record)
+    /// When the files cannot be read. A disk that takes nothing is told, and tried again.
+    pub fn open(dir: &Path, now_ms: u64) -> io::Result<(Self, Notes, Shared)> {
+        let history = History::resumed(read(&dir.join(FILE))?, read_signed(dir)?, now_ms);
+        let history = Shared(Arc::new(Mutex::new(history)));
+        let (notes, taken) = sync_channel(NOTES_MAX);
+        let (dir, shared) = (dir.to_owned(), history.clone());
+        let mut record = Self { dir, file: None, whole: false, lines: 0, history, notes: taken };
+        record.mend();
+        Ok((record, Notes(notes), shared))
     }
 
-    /// Writes the whole file anew.
-    fn rewrite(&mut self) -> io::Result<()> {
-        let text: String = self.incidents.iter().map(line).collect();
-        self.file = None;
-        maidenlane_service::files::write_whole(&self.dir.join(FILE), text.as_bytes())
+    /// Writes until nobody is left who hands notes over.
+    pub fn run(mut self) {
+        while let Ok(note) = self.notes.recv() {
+            self.take(note);
+        }
     }
 
-    /// Notes the verdict of a subject, if it is another than before.
-    pub fn note(&mut self, at_ms: u64, subject: &str, to: Verdict, why: &str) {
-        let from = self.now.insert(subject.to_owned(), to);
-        if from == Some(to) {
-            return;
-        }
-        let why = why.chars().take(WHY_CHARS_MAX).collect();
-        let (from, to) = (from.map(|from| from.word().to_owned()), Some(to.word().to_owned()));
-        self.append(Incident { at_ms, subject: subject.to_owned(), from, to, why });
-    }
-
-    /// Signs that somebody watches, from time to time.
-    pub fn sign(&mut self, at_ms: u64) {
-        let silent_ms = at_ms.saturating_sub(self.signed_ms);
-        if silent_ms < ALIVE_EVERY_MS {
-            return;
-        }
-        if self.signed_ms > 0 && silent_ms >= 2 * ALIVE_EVERY_MS {
-            // The process stood still. What it finds now was so for no known time.
-            let (ended_ms, now) = (self.signed_ms, std::mem::take(&mut self.now));
-            for (subject, verdict) in now {
-                let why = "nobody watched".to_owned();
-                let from = Some(verdict.word().to_owned());
-                self.append(Incident { at_ms: ended_ms, subject: subject.clone(), from, to: None, why });
-                self.note(at_ms, &subject, verdict, "watched again");
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Verdict { at_ms, subject, to, why } => {
+                let incident = self.history.lock().note(at_ms, &subject, to, &why);
+                self.append(incident);
+            }
+            Note::Watched(at_ms) => {
+                let found = self.history.lock().sign(at_ms);
+                self.append(found);
+                self.mend();
+                let path = self.dir.join(SIGNED);
+                told(&path, fs::write(&path, at_ms.to_string()));
             }
         }
-        self.signed_ms = at_ms;
-        if let Err(error) = fs::write(self.dir.join(SIGNED), at_ms.to_string()) {
-            tracing::warn!("write {}: {error}", self.dir.join(SIGNED).display());
+    }
+
+    fn append(&mut self, incidents: impl IntoIterator<Item = Incident>) {
+        let text: String = incidents.into_iter().map(|incident| line(&incident)).collect();
+        if self.whole && !text.is_empty() {
+            let written = self.write(text.as_bytes());
+            self.lines += text.lines().count();
+            self.whole = told(&self.dir.join(FILE), written) && self.lines <= LINES_MAX;
         }
     }
 
-    /// Appends to memory and to the file. A disk that refuses costs the line and no verdict.
-    fn append(&mut self, incident: Incident) {
-        let written = self.write(&line(&incident));
-        self.incidents.push(incident);
-        let written = if self.incidents.len() > KEPT_MAX {
-            self.incidents.drain(..KEPT_MAX / 10);
-            self.rewrite()
-        } else {
-            written
-        };
-        if let Err(error) = written {
-            self.file = None;
-            tracing::warn!("write {}: {error}", self.dir.join(FILE).display());
-        }
-    }
-
-    fn write(&mut self, line: &str) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(File::options().create(true).append(true).open(self.dir.join(FILE))?),
         };
-        file.write_all(line.as_bytes())
+        file.write_all(bytes)
     }
 
-    /// The newest incidents, the newest first.
-    pub fn newest(&self, most: usize) -> impl Iterator<Item = &Incident> {
-        self.incidents.iter().rev().take(most)
+    /// Writes the whole file anew if it lacks anything.
+    fn mend(&mut self) {
+        if !self.whole {
+            let text: String = self.history.lock().all().map(line).collect();
+            self.file = None;
+            self.lines = text.lines().count();
+            let path = self.dir.join(FILE);
+            self.whole = told(&path, maidenlane_service::files::write_whole(&path, text.as_bytes()));
+        }
     }
+}
 
-    /// Measurement of a subject over the last `days`, as of now.
-    #[must_use]
-    pub fn measure(&self, subject: &str, days: u64, now_ms: u64) -> Measured {
-        let of = self.incidents.iter().filter(|incident| incident.subject == subject);
-        let point = |incident: &Incident| Point {
-            at_ms: incident.at_ms,
-            verdict: incident.to.as_deref().and_then(Verdict::of_word),
-        };
-        let history: Vec<Point> = of.map(point).collect();
-        availability::measure(&history, now_ms.saturating_sub(days * 86_400_000), now_ms)
+/// True if it was written; else the log has why not.
+fn told(path: &Path, written: io::Result<()>) -> bool {
+    if let Err(error) = &written {
+        tracing::warn!("write {}: {error}; trying again", path.display());
     }
+    written.is_ok()
 }
 
 fn line(incident: &Incident) -> String {
@@ -163,16 +170,14 @@ fn read(path: &Path) -> io::Result<Vec<Incident>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut found = Vec::new();
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line?;
-        if line.len() <= LINE_BYTES_MAX
-            && let Ok(incident) = serde_json::from_slice(&line)
-        {
-            found.push(incident);
+    let (mut file, mut found, mut line) = (BufReader::new(file), Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        if file.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+            return Ok(found);
         }
+        found.extend(serde_json::from_slice::<Incident>(&line));
     }
-    Ok(found)
 }
 
 /// Moment of the last sign of life of the watch before; `None` without one.
@@ -184,119 +189,77 @@ fn read_signed(dir: &Path) -> io::Result<Option<u64>> {
     }
 }
 
-/// Drops what is older than anything that is told, but for the newest of each subject: it says how things were when the oldest
-/// time that is told began.
-fn forget(incidents: &mut Vec<Incident>, now_ms: u64) {
-    let mut known = BTreeSet::new();
-    let mut kept: Vec<Incident> = std::mem::take(incidents)
-        .into_iter()
-        .rev()
-        .filter(|one| one.at_ms.saturating_add(KEPT_MS) >= now_ms || known.insert(one.subject.clone()))
-        .take(KEPT_MAX)
-        .collect();
-    kept.reverse();
-    *incidents = kept;
-}
-
-/// Ends of all that was known, at the moment from which on nobody watched.
-fn ends(incidents: &[Incident], at_ms: u64) -> Vec<Incident> {
-    let last: BTreeMap<&String, &Option<String>> =
-        incidents.iter().map(|one| (&one.subject, &one.to)).collect();
-    let watched = last.into_iter().filter(|(_, to)| to.is_some());
-    let end = |(subject, to): (&String, &Option<String>)| Incident {
-        at_ms,
-        subject: subject.clone(),
-        from: to.clone(),
-        to: None,
-        why: "nobody watches".to_owned(),
-    };
-    watched.map(end).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ALIVE_EVERY_MS, Record};
+    use super::{Note, Record, Shared};
+    use crate::history::ALIVE_EVERY_MS;
     use crate::verdict::Verdict;
-    use std::time::Duration;
+    use std::path::Path;
 
     const START_MS: u64 = 1_700_000_000_000;
 
     /// Seconds up, down, planned and unknown, and failures, of the last day.
-    fn seconds(record: &Record, now_ms: u64) -> ([u64; 4], u32) {
-        let measured = record.measure("r1", 1, now_ms);
+    fn seconds(record: &Shared, now_ms: u64) -> ([u64; 4], u32) {
+        let measured = record.lock().measure("r1", 1, now_ms);
         let all = [measured.up, measured.down, measured.planned, measured.unknown];
         (all.map(|time| time.as_secs()), measured.failures)
     }
 
-    /// Signs from one moment to another.
-    fn watch(record: &mut Record, from_ms: u64, to_ms: u64) {
-        let mut at_ms = from_ms;
-        while at_ms <= to_ms {
-            record.sign(at_ms);
-            at_ms += ALIVE_EVERY_MS;
+    /// A watch of verdicts of one target, with signs of life up to an end; all but the first moment in seconds after it.
+    fn watch(dir: &Path, start_ms: u64, verdicts: &[(u64, Verdict)], end_s: u64) -> Shared {
+        let (record, notes, shared) = Record::open(dir, start_ms).unwrap();
+        let written = std::thread::spawn(|| record.run());
+        for at_s in 0..=end_s {
+            let at_ms = start_ms + at_s * 1_000;
+            for (_, to) in verdicts.iter().filter(|(when_s, _)| *when_s == at_s) {
+                let (subject, why) = ("r1".to_owned(), format!("since {at_s}"));
+                notes.put(Note::Verdict { at_ms, subject, to: *to, why });
+            }
+            if (at_s * 1_000).is_multiple_of(ALIVE_EVERY_MS) {
+                notes.put(Note::Watched(at_ms));
+            }
         }
+        drop(notes);
+        written.join().unwrap();
+        shared
     }
 
     #[test]
     fn a_record_survives_restarts_and_knows_what_it_did_not_see() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut record = Record::open(dir.path(), START_MS).unwrap();
-        record.note(START_MS, "r1", Verdict::Healthy, "");
-        watch(&mut record, START_MS, START_MS + 100_000);
-        record.note(START_MS + 100_000, "r1", Verdict::Down, "lag");
-        record.note(START_MS + 100_000, "r1", Verdict::Down, "lag and more");
-        watch(&mut record, START_MS + 110_000, START_MS + 130_000);
-        record.note(START_MS + 130_000, "r1", Verdict::Healthy, "");
-        watch(&mut record, START_MS + 140_000, START_MS + 200_000);
-        let day = Duration::from_secs(86_400).as_secs();
-        assert_eq!(seconds(&record, START_MS + 200_000), ([170, 30, 0, day - 200], 1));
-        drop(record);
+        let (dir, day_s) = (tempfile::tempdir().unwrap(), 86_400);
+        let verdicts =
+            [(0, Verdict::Healthy), (100, Verdict::Down), (105, Verdict::Down), (130, Verdict::Healthy)];
+        let record = watch(dir.path(), START_MS, &verdicts, 200);
+        assert_eq!(seconds(&record, START_MS + 200_000), ([170, 30, 0, day_s - 200], 1));
         // Half of a line is what a power cut leaves.
         let path = dir.path().join("incidents.jsonl");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}{{\"atMs\":17")).unwrap();
-        let mut record = Record::open(dir.path(), START_MS + 500_000).unwrap();
-        record.note(START_MS + 500_000, "r1", Verdict::Healthy, "");
-        watch(&mut record, START_MS + 500_000, START_MS + 600_000);
-        assert_eq!(seconds(&record, START_MS + 600_000), ([270, 30, 0, day - 300], 1));
-        assert_eq!(record.newest(1).next().map(|incident| incident.at_ms), Some(START_MS + 500_000));
+        let record = watch(dir.path(), START_MS + 500_000, &[(0, Verdict::Healthy)], 100);
+        assert_eq!(seconds(&record, START_MS + 600_000), ([270, 30, 0, day_s - 300], 1));
+        assert_eq!(record.lock().newest(1).next().map(|incident| incident.at_ms), Some(START_MS + 500_000));
     }
 
     #[test]
-    fn a_process_that_stood_still_saw_nothing() {
+    fn a_disk_that_refuses_costs_no_verdict_and_gets_all_of_it_later() {
         let dir = tempfile::tempdir().unwrap();
-        let mut record = Record::open(dir.path(), START_MS).unwrap();
-        record.note(START_MS, "r1", Verdict::Healthy, "");
-        watch(&mut record, START_MS, START_MS + 100_000);
-        watch(&mut record, START_MS + 400_000, START_MS + 500_000);
-        let day = 86_400;
-        assert_eq!(seconds(&record, START_MS + 500_000), ([200, 0, 0, day - 200], 0));
-    }
-
-    #[test]
-    fn what_is_too_old_goes_at_a_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut record = Record::open(dir.path(), START_MS).unwrap();
-        for (at_s, verdict) in [(0, Verdict::Down), (1, Verdict::Healthy), (2, Verdict::Down)] {
-            record.note(START_MS + at_s * 1_000, "r1", verdict, "");
-        }
-        record.sign(START_MS + 20_000);
-        drop(record);
-        let later_ms = START_MS + 101 * 86_400_000;
-        let record = Record::open(dir.path(), later_ms).unwrap();
-        let left: Vec<_> = record.newest(9).map(|incident| incident.to.as_deref()).collect();
-        assert_eq!(left, [None, Some("down")], "how it was then is kept");
-    }
-
-    #[test]
-    fn a_disk_that_refuses_costs_lines_and_no_verdict() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut record = Record::open(dir.path(), START_MS).unwrap();
+        let (mut record, _notes, shared) = Record::open(dir.path(), START_MS).unwrap();
         let path = dir.path().join("incidents.jsonl");
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        record.note(START_MS, "r1", Verdict::Healthy, "");
-        watch(&mut record, START_MS, START_MS + 60_000);
-        assert_eq!(seconds(&record, START_MS + 60_000).0[0], 60);
+        let verdict = |at_s: u64, to| Note::Verdict {
+            at_ms: START_MS + at_s * 1_000,
+            subject: "r1".to_owned(),
+            to,
+            why: String::new(),
+        };
+        record.take(verdict(0, Verdict::Healthy));
+        record.take(verdict(20, Verdict::Down));
+        assert_eq!(seconds(&shared, START_MS + 60_000).0[..2], [20, 40]);
+        assert!(!record.whole);
+        std::fs::remove_file(&path).unwrap();
+        record.take(Note::Watched(START_MS + 60_000));
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept.lines().count(), 2, "{kept}");
     }
 }

@@ -12,12 +12,14 @@
 //! | [`board`] | pure: all targets, from observations and time to verdicts |
 //! | [`view`] | pure: what everybody is told |
 //! | [`availability`] | pure: how long it runs, how long a failure lasts |
+//! | [`history`] | pure: changes of verdicts, and times in which nobody watched |
 //! | [`allow`] | pure: who is answered |
+//! | [`zone`] | pure: who serves, as answers of DNS |
 //! | [`words`] | views in JSON |
 //! | [`probe`] | asks a target again and again |
-//! | [`hub`] | the one loop that owns board and record |
+//! | [`hub`] | the one loop that owns the board |
 //! | [`incidents`], [`cordons`] | what outlives the process |
-//! | [`agent`], [`http`], [`control`] | answers for haproxy, for everybody over HTTP, for operators |
+//! | [`agent`], [`http`], [`dns`], [`control`] | answers for haproxy, for everybody over HTTP, for resolvers, for operators |
 //! | [`listen`] | listeners |
 //! | `run`, [`config`], [`metrics`] | the daemon |
 //!
@@ -35,6 +37,8 @@ pub mod checks;
 pub mod config;
 pub mod control;
 pub mod cordons;
+pub mod dns;
+pub mod history;
 pub mod http;
 pub mod hub;
 pub mod incidents;
@@ -49,5 +53,6 @@ pub mod verdict;
 pub mod view;
 pub mod votes;
 pub mod words;
+pub mod zone;
 
 pub use run::{Daemon, serve_http};

@@ -21,6 +21,12 @@ pub struct Limits {
     pub clock: Duration,
     /// Time without a sign of life from a feed.
     pub silence: Duration,
+    /// Least percentage of its disk that is free.
+    pub disk_percent: u64,
+    /// Least time for which its disk lasts.
+    pub disk_left: Duration,
+    /// Least time for which its certificate is good.
+    pub certificate_left: Duration,
 }
 
 impl Limits {
@@ -43,11 +49,14 @@ impl Limits {
             lag_blocks: three_s.max(2),
             head_age: Some((block_time * 10).max(Duration::from_secs(10))),
             fork_after_blocks: three_s.max(3),
-            latency: Duration::from_secs(1),
+            latency: Duration::from_millis(250),
             errors_percent: 20,
             peers_min: 1,
             clock: Duration::from_secs(5),
             silence: Duration::from_secs(15),
+            disk_percent: 10,
+            disk_left: Duration::from_secs(86_400),
+            certificate_left: Duration::from_secs(14 * 86_400),
         }
     }
 }

@@ -11,8 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections of one listener at one time; more wait.
-const CONNECTIONS_MAX: usize = 512;
 /// Pause after a failure to accept, of descriptors mostly.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
@@ -27,13 +25,13 @@ pub async fn bind(name: &str, at: SocketAddr, addresses: &Addresses) -> Result<T
     Ok(listener)
 }
 
-/// Has `converse` speak with each client, until the shutdown.
+/// Has `converse` speak with each client, until the shutdown; with `most` at one time, while others wait.
 ///
 /// # Errors
 /// None: what fails is one connection.
 pub async fn serve<F, W, E>(
     listener: TcpListener,
-    allow: Allow,
+    (allow, most): (Allow, usize),
     shutdown: Shutdown,
     converse: F,
 ) -> Result<(), Failure>
@@ -42,7 +40,7 @@ where
     W: Future<Output = Result<(), E>> + Send + 'static,
     E: Display + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(most));
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {

@@ -6,6 +6,7 @@ use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
 use maidenlane_service::prometheus_client::metrics::family::Family;
 use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 
 type Labels = Vec<(&'static str, String)>;
@@ -25,6 +26,8 @@ pub struct Gauges {
     floor: Family<Labels, Gauge>,
     warning: Family<Labels, Gauge>,
     changes: Family<Labels, Counter>,
+    /// Reasons and warnings that are shown: those that are no more must go, and the others must be there at every moment.
+    shown: [BTreeSet<Labels>; 2],
 }
 
 impl Gauges {
@@ -50,10 +53,8 @@ impl Gauges {
     }
 
     /// Shows a view.
-    pub fn show(&self, view: &View) {
-        // Checks and warnings that are no more must go.
-        self.reason.clear();
-        self.warning.clear();
+    pub fn show(&mut self, view: &View) {
+        let [mut reasons, mut warnings] = [BTreeSet::new(), BTreeSet::new()];
         for target in &view.targets {
             let of = || vec![("target", target.name.clone()), ("group", target.group.clone())];
             let with = |name, value: &str| [of(), vec![(name, value.to_owned())]].concat();
@@ -62,7 +63,7 @@ impl Gauges {
                 self.verdict.get_or_create(&with("verdict", verdict.word())).set(is);
             }
             for reason in &target.reasons {
-                self.reason.get_or_create(&with("reason", reason.check.word())).set(1);
+                reasons.insert(with("reason", reason.check.word()));
             }
             if let Some(tip) = target.head {
                 self.head.get_or_create(&of()).set(signed(tip.block.number));
@@ -87,8 +88,11 @@ impl Gauges {
         }
         for warning in &view.warnings {
             let of = vec![("warning", warning.name.to_owned()), ("group", warning.group.clone())];
-            self.warning.get_or_create(&of).set(1);
+            warnings.insert(of);
         }
+        let [reasons_shown, warnings_shown] = &mut self.shown;
+        only(&self.reason, reasons_shown, reasons);
+        only(&self.warning, warnings_shown, warnings);
     }
 
     /// Counts a change.
@@ -96,6 +100,17 @@ impl Gauges {
         let of = vec![("target", target.to_owned()), ("verdict", to.word().to_owned())];
         self.changes.get_or_create(&of).inc();
     }
+}
+
+/// Shows these and no others.
+fn only(family: &Family<Labels, Gauge>, shown: &mut BTreeSet<Labels>, now: BTreeSet<Labels>) {
+    for gone in shown.difference(&now) {
+        family.remove(gone);
+    }
+    for labels in &now {
+        family.get_or_create(labels).set(1);
+    }
+    *shown = now;
 }
 
 fn signed(number: u64) -> i64 {

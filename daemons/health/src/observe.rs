@@ -52,6 +52,15 @@ pub enum Ready {
     Stopping,
 }
 
+/// Room on the disk that a daemon's own files are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Percentage that is free.
+    pub free_percent: u64,
+    /// Time until nothing is left, at the present rate; `None` while nothing is taken.
+    pub left: Option<Duration>,
+}
+
 /// Answers of one round. What a target was not asked, or did not say, is `None` and says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -85,6 +94,10 @@ pub struct Seen {
     pub obstacle: Option<Result<(), String>>,
     /// Seconds until the log leaves the newest verified snapshot behind, where a replica says that it is due.
     pub snapshot_due: Option<Option<u64>>,
+    /// Room on its disk.
+    pub room: Option<Room>,
+    /// Unix time in seconds until which its certificate is good.
+    pub certificate_until_s: Option<i64>,
 }
 
 /// Questions that the targets' next rounds have in common.

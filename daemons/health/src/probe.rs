@@ -1,8 +1,10 @@
 //! Probes: one task for each target, which asks it again and again, whoever wants to know. No request of a balancer ever waits
 //! for one.
 
+mod batch;
 mod daemon;
 mod feed;
+mod heads;
 mod node;
 mod proof;
 
@@ -11,6 +13,7 @@ use crate::observe::{Asks, Observation, Seen};
 use crate::view::View;
 use daemon::{Beacon, Daemon};
 use feed::Heard;
+use heads::Heads;
 use maidenlane_chain::Address;
 use maidenlane_config::feed::Feed;
 use maidenlane_jsonrpc::client::{LinkError, Remote};
@@ -20,6 +23,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
+
+/// Rounds after which the next comes soon: what all targets are asked in common follows from their first answers.
+const FIRST_ROUNDS: u64 = 2;
+/// Time until it, which a view needs.
+const SOON: Duration = Duration::from_millis(300);
+/// Time between rounds that follow from announced heads, however fast the chain is.
+const APART: Duration = Duration::from_millis(500);
 
 /// Settings of one target's probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,18 +117,42 @@ impl Probe {
         let mut ticks =
             tokio::time::interval_at((Instant::now() + self.interval / 16 * part).into(), self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            if shutdown.unless(ticks.tick()).await.is_none() {
+        let mut heads = Heads::of(self.node());
+        let apart = (self.interval / 2).min(APART);
+        let mut began = Instant::now();
+        for round in 0_u64.. {
+            let due = async {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = heads.next() => tokio::time::sleep_until((began + apart).into()).await,
+                }
+            };
+            if shutdown.unless(due).await.is_none() {
                 return Ok(());
             }
+            heads.skip();
+            ticks.reset();
+            began = Instant::now();
             let asks = view.borrow().asks.clone();
             let Some(observation) = shutdown.unless(Box::pin(self.round(&asks))).await else { return Ok(()) };
             if let Err(reason) = &observation.seen {
                 tracing::debug!("{}: {reason}", self.name);
+                heads.close();
             }
             if shutdown.unless(news.send((self.index, observation))).await.is_none() {
                 return Ok(());
             }
+            if round < FIRST_ROUNDS {
+                ticks.reset_after(self.interval.min(SOON));
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&self) -> Option<&Node> {
+        match &self.way {
+            Way::Node(node) => Some(node),
+            _ => None,
         }
     }
 
@@ -126,15 +160,18 @@ impl Probe {
     async fn round(&self, asks: &Asks) -> Observation {
         let began = Instant::now();
         let asked = tokio::time::timeout(self.timeout, Box::pin(self.ask(asks))).await;
-        let late = |_| Err(format!("no answer within {} ms", self.timeout.as_millis()));
-        let seen = asked.unwrap_or_else(late);
-        Observation { took: began.elapsed(), seen }
+        let (took, late) = (began.elapsed(), asked.is_err());
+        if let Some(node) = self.node().filter(|_| late) {
+            node.forget().await;
+        }
+        let seen = asked.unwrap_or_else(|_| Err(format!("no answer within {} ms", self.timeout.as_millis())));
+        Observation { took, seen }
     }
 
     async fn ask(&self, asks: &Asks) -> Result<Seen, String> {
         let rpc = async {
             match &self.way {
-                Way::Node(node) => node.ask(asks).await.map_err(|error| with_causes(&error)),
+                Way::Node(node) => node.ask(asks).await,
                 Way::Daemon(daemon) => daemon.ask().await.map_err(|error| with_causes(&error)),
                 Way::Beacon(beacon) => beacon.ask().await,
                 Way::Feed(heard) => heard.tell(asks),
@@ -149,6 +186,7 @@ impl Probe {
                 unknown_fork: told.unknown_fork,
                 obstacle: told.obstacle,
                 snapshot_due: told.snapshot_due,
+                room: told.room,
                 ..seen
             }),
             // A daemon that is not fit may have closed its JSON-RPC; its own word says more.

@@ -6,6 +6,7 @@ use crate::board::Board;
 use crate::config::Settings;
 use crate::control::Desk;
 use crate::cordons::Cordons;
+use crate::dns;
 use crate::http::{self, Source};
 use crate::hub::Hub;
 use crate::incidents::Record;
@@ -16,9 +17,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use maidenlane_config::shapes;
-use maidenlane_jsonrpc::control;
+use maidenlane_jsonrpc::{WriteTimeout, control};
 use maidenlane_service::{Context, Failure, Shutdown, clock};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -27,8 +28,12 @@ use tokio::sync::mpsc;
 const NEWS_MAX: usize = 256;
 /// Commands that may wait for it.
 const COMMANDS_MAX: usize = 8;
+/// Clients of the HTTP listener at one time.
+const CLIENTS_MAX: usize = 512;
 /// Time that a client of the HTTP listener has for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time over which a client of the HTTP listener must take its answer at the least rate.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves HTTP/1.1 until the shutdown.
 ///
@@ -43,8 +48,11 @@ pub async fn serve_http(
     let service = TowerToHyperService::new(router);
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let answer = move |stream| protocol.serve_connection(TokioIo::new(stream), service.clone());
-    listen::serve(listener, allow, shutdown, answer).await
+    let answer = move |stream| {
+        let stream = WriteTimeout::new(stream, TAKEN_WITHIN);
+        protocol.serve_connection(TokioIo::new(stream), service.clone())
+    };
+    listen::serve(listener, (allow, CLIENTS_MAX), shutdown, answer).await
 }
 
 /// Health daemon.
@@ -67,34 +75,42 @@ impl maidenlane_service::Daemon for Daemon {
         let (settings, shutdown) = (settings.get(), tasks.shutdown().clone());
         let dir = &settings.daemon.state_dir;
         let cordons = Cordons::open(dir).map_err(|error| Failure::file("cordons", &error))?;
-        let record =
+        let (record, notes, history) =
             Record::open(dir, clock::now_ms()).map_err(|error| Failure::file("incidents", &error))?;
-        let record = Arc::new(Mutex::new(record));
         let board = Board::new(settings.plan());
-        let hub = Hub::new(board, cordons, Arc::clone(&record), Gauges::new(&metrics), health);
-        let view = hub.views();
+        let hub = Hub::new(board, &cordons, notes, Gauges::new(&metrics), health);
+        let views = hub.views();
 
         // Before any probe: a balancer that asks now learns that everything is starting.
         let agents = listen::bind("agent", settings.agent, &addresses).await?;
         let pages = listen::bind("http", settings.http, &addresses).await?;
-        let views = view.clone();
-        let answer = move |stream| agent::converse(stream, views.clone());
-        tasks.spawn("agent", listen::serve(agents, settings.allow.clone(), shutdown.clone(), answer));
-        let source = Source { view: view.clone(), record: Arc::clone(&record), shutdown: shutdown.clone() };
+        let answers = views.clone();
+        let answer = move |stream| agent::converse(stream, answers.clone());
+        let most = (settings.allow.clone(), agent::CLIENTS_MAX);
+        tasks.spawn("agent", listen::serve(agents, most, shutdown.clone(), answer));
+        let source = Source::new(views.clone(), history.clone(), shutdown.clone());
         let allow = settings.allow.clone();
         tasks.spawn("http", serve_http(pages, http::router(source), allow, shutdown.clone()));
+        if let Some(dns) = &settings.dns {
+            dns::start(dns, &views, &settings.allow, &addresses, &tasks).await?;
+        }
 
         let (news, observed) = mpsc::channel(NEWS_MAX);
         let (commands, obeyed) = mpsc::channel(COMMANDS_MAX);
-        let desk = Desk { view: view.clone(), record, commands };
+        let cordons = Arc::new(tokio::sync::Mutex::new(cordons));
+        let desk = Desk { views: views.clone(), record: history, cordons, commands };
         control::start(dir, &addresses, &tasks, move |question| desk.clone().answer(question))?;
+        tasks.spawn_thread("incidents", move || {
+            record.run();
+            Ok(())
+        })?;
         tasks.spawn("hub", hub.run(observed, obeyed, shutdown.clone()));
         for (index, target) in settings.targets.iter().enumerate() {
             let Some(group) = settings.groups.get(target.target.group) else { continue };
             let times = (group.interval, group.timeout);
             let probe = Probe::new(index, target, times, &settings.accounts, &tasks)?;
             let name = format!("probe {}", target.target.name);
-            tasks.spawn(&name, probe.run(news.clone(), view.clone(), shutdown.clone()));
+            tasks.spawn(&name, probe.run(news.clone(), views.latest.clone(), shutdown.clone()));
         }
         Ok(())
     }

@@ -97,6 +97,10 @@ pub enum Check {
     Silence,
     /// Snapshots against what the log still holds.
     Retention,
+    /// Room on the disk of its files.
+    Disk,
+    /// Certificate of its listener.
+    Certificate,
     /// Kept in so that somebody serves at all.
     Floor,
 }
@@ -128,6 +132,8 @@ impl Check {
             Self::NextFork => "nextFork",
             Self::Silence => "silence",
             Self::Retention => "retention",
+            Self::Disk => "disk",
+            Self::Certificate => "certificate",
             Self::Floor => "floor",
         }
     }
@@ -145,6 +151,9 @@ impl fmt::Display for Check {
     }
 }
 
+/// Longest text of an observation.
+const OBSERVED_CHARS_MAX: usize = 300;
+
 /// Finding of one check in one round: what was seen, and what would have been right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -161,7 +170,7 @@ pub struct Finding {
 impl Finding {
     /// A finding that takes its target out once it has lasted.
     pub fn down(observed: impl Into<String>, limit: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Down, at_once: false, observed: observed.into(), limit: limit.into() }
+        Self { verdict: Verdict::Down, at_once: false, observed: cut(observed.into()), limit: limit.into() }
     }
 
     /// A finding that others should be preferred for.
@@ -173,6 +182,14 @@ impl Finding {
     #[must_use]
     pub fn at_once(self) -> Self {
         Self { at_once: true, ..self }
+    }
+}
+
+/// Start of a text: what a target says of itself is told to everybody, twice a second.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(OBSERVED_CHARS_MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + " …",
+        None => text,
     }
 }
 

@@ -52,6 +52,8 @@ pub struct TargetView {
     pub peers: Option<u64>,
     /// Moment of the last observation, as time since the start.
     pub observed: Option<Duration>,
+    /// Time for which that counts.
+    pub fresh_for: Duration,
     /// Share of requests in percent that balancers should send.
     pub weight_percent: u32,
     /// Address for clients.
@@ -63,6 +65,13 @@ impl TargetView {
     #[must_use]
     pub fn head_age_s(&self, now: Now) -> Option<u64> {
         Some((now.wall_ms / 1_000).saturating_sub(self.head?.time_s?))
+    }
+
+    /// Time since the last observation, if that is too long ago for the verdict to be worth anything at a moment.
+    #[must_use]
+    pub fn unwatched(&self, at: Duration) -> Option<Duration> {
+        let since = at.saturating_sub(self.observed.unwrap_or_default());
+        (self.observed.is_none() || since > self.fresh_for).then_some(since)
     }
 
     /// The reasons as one line.
@@ -137,10 +146,18 @@ impl View {
         of().filter(move |target| target.verdict == best)
     }
 
-    /// True once every target was looked at.
+    /// True once enough is known of every target for a verdict.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.targets.iter().all(|target| target.observed.is_some())
+        let starts = |reason: &Reason| reason.check == Check::Starting;
+        !self.targets.iter().any(|target| target.reasons.iter().any(starts))
+    }
+
+    /// True if balancers may go by it at a moment: whole, and of every target no older than counts. A process that stood still
+    /// wakes up with verdicts from before.
+    #[must_use]
+    pub fn holds(&self, at: Duration) -> bool {
+        self.is_whole() && self.targets.iter().all(|target| target.unwatched(at).is_none())
     }
 
     /// One line for `systemctl status`.

@@ -1,7 +1,7 @@
 //! Views in JSON.
 
 use crate::availability::{Mean, Measured};
-use crate::incidents::{Incident, Record};
+use crate::history::{History, Incident};
 use crate::observe::Now;
 use crate::verdict::Reason;
 use crate::view::{GroupView, TargetView, View};
@@ -99,7 +99,7 @@ pub fn summary(view: &View) -> Value {
 
 /// The record of incidents: the newest, and what was measured of each subject.
 #[must_use]
-pub fn record(record: &Record, subjects: &[String], now_ms: u64) -> Value {
+pub fn record(record: &History, subjects: &[String], now_ms: u64) -> Value {
     let of = |subject: &String| {
         let measured: serde_json::Map<String, Value> = DAYS
             .into_iter()

@@ -9,7 +9,7 @@ use maidenlane_health::board::{Board, Group, Plan, Target};
 use maidenlane_health::control::{Answer, Desk, Question};
 use maidenlane_health::cordons::Cordons;
 use maidenlane_health::http::{Source, router};
-use maidenlane_health::hub::Hub;
+use maidenlane_health::hub::{Hub, Views};
 use maidenlane_health::incidents::Record;
 use maidenlane_health::limits::Limits;
 use maidenlane_health::listen;
@@ -22,12 +22,12 @@ use maidenlane_health::view::View;
 use maidenlane_service::{Health, Shutdown, clock};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 const NAMES: [&str; 3] = ["r1", "r2", "r3"];
@@ -35,7 +35,7 @@ const NAMES: [&str; 3] = ["r1", "r2", "r3"];
 /// A checker of three targets, whose observations the test makes.
 struct Checker {
     news: mpsc::Sender<News>,
-    view: watch::Receiver<Arc<View>>,
+    views: Views,
     desk: Desk,
     health: Health,
     agent: SocketAddr,
@@ -68,33 +68,36 @@ fn plan() -> Plan {
 
 impl Checker {
     async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+        Self::start_in(tempfile::tempdir().unwrap(), plan()).await
     }
 
-    async fn start_in(dir: TempDir) -> Self {
-        let record = Arc::new(Mutex::new(Record::open(dir.path(), clock::now_ms()).unwrap()));
+    async fn start_in(dir: TempDir, plan: Plan) -> Self {
+        let (record, notes, history) = Record::open(dir.path(), clock::now_ms()).unwrap();
         let (health, shutdown) = (Health::default(), Shutdown::new());
         let cordons = Cordons::open(dir.path()).unwrap();
-        let hub =
-            Hub::new(Board::new(plan()), cordons, Arc::clone(&record), Gauges::default(), health.clone());
-        let view = hub.views();
+        let hub = Hub::new(Board::new(plan), &cordons, notes, Gauges::default(), health.clone());
+        let views = hub.views();
         let ((news, observed), (commands, obeyed)) = (mpsc::channel(16), mpsc::channel(1));
         let mut tasks = JoinSet::new();
         let (agents, pages) = (bound().await, bound().await);
         let (agent, http) = (agents.local_addr().unwrap(), pages.local_addr().unwrap());
-        let views = view.clone();
-        let answer = move |stream| agent::converse(stream, views.clone());
-        let serving = listen::serve(agents, Allow::default(), shutdown.clone(), answer);
+        let answers = views.clone();
+        let answer = move |stream| agent::converse(stream, answers.clone());
+        let most = (Allow::default(), agent::CLIENTS_MAX);
+        let serving = listen::serve(agents, most, shutdown.clone(), answer);
         tasks.spawn(async { serving.await.unwrap() });
-        let source = Source { view: view.clone(), record: Arc::clone(&record), shutdown: shutdown.clone() };
+        let source = Source::new(views.clone(), history.clone(), shutdown.clone());
         tasks.spawn(async {
             maidenlane_health::serve_http(pages, router(source), Allow::default(), Shutdown::new())
                 .await
                 .unwrap();
         });
-        let desk = Desk { view: view.clone(), record, commands };
+        let cordons = Arc::new(Mutex::new(cordons));
+        let desk = Desk { views: views.clone(), record: history, cordons, commands };
         tasks.spawn(async { hub.run(observed, obeyed, shutdown).await.unwrap() });
-        Self { news, view, desk, health, agent, http, tasks, dir }
+        // Ends with the hub.
+        tasks.spawn_blocking(|| record.run());
+        Self { news, views, desk, health, agent, http, tasks, dir }
     }
 
     /// An observation, and the wait for what follows from it.
@@ -106,6 +109,7 @@ impl Checker {
                 time_s: Some(clock::now().as_secs()),
             }),
             peers: Some(3),
+            hashes: vec![(1, B256::repeat_byte(1))],
             ..Seen::default()
         });
         let index = NAMES.iter().position(|known| *known == name).unwrap();
@@ -114,7 +118,7 @@ impl Checker {
             let target = view.target(name).unwrap();
             target.observed.is_some() && target.verdict == expect
         };
-        let within = tokio::time::timeout(Duration::from_secs(10), self.view.wait_for(is)).await;
+        let within = tokio::time::timeout(Duration::from_secs(10), self.views.latest.wait_for(is)).await;
         drop(within.unwrap_or_else(|_| panic!("{name} is not {expect}")).unwrap());
     }
 
@@ -172,6 +176,58 @@ async fn nobody_is_let_in_before_the_first_round() {
 }
 
 #[tokio::test]
+async fn nobody_goes_by_what_is_old() {
+    let mut old = plan();
+    for group in &mut old.groups {
+        (group.interval, group.timeout) = (Duration::from_millis(20), Duration::from_millis(20));
+    }
+    let mut checker = Checker::start_in(tempfile::tempdir().unwrap(), old).await;
+    for name in NAMES {
+        checker.observe(name, Ok(100), Verdict::Healthy).await;
+    }
+    // Nothing is observed any more, as after a standstill of the process.
+    let silent = async {
+        while checker.status("GET /ready").await == 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), silent).await.unwrap();
+    assert_eq!(checker.agent("r1").await, "", "haproxy keeps the last word, and leaves for another checker");
+    assert_eq!(checker.status("GET /health/r1").await, 503);
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn silent_clients_keep_nobody_waiting_for_long() {
+    let mut checker = Checker::start().await;
+    checker.observe("r1", Ok(100), Verdict::Healthy).await;
+    let mut silent = Vec::new();
+    while silent.len() < 400 {
+        silent.push((
+            TcpStream::connect(checker.agent).await.unwrap(),
+            TcpStream::connect(checker.http).await.unwrap(),
+        ));
+    }
+    let asked = async { (checker.agent("r1").await, checker.status("GET /health/r1").await) };
+    let told = tokio::time::timeout(Duration::from_secs(5), asked).await.unwrap();
+    assert_eq!(told, ("ready up 100%\n".to_owned(), 200));
+    // Pages that are open leave room for balancers.
+    let mut statuses = Vec::new();
+    let mut pages = Vec::new();
+    for _ in 0..70 {
+        let mut stream = TcpStream::connect(checker.http).await.unwrap();
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        statuses.push(head.ends_with(b"200"));
+        pages.push(stream);
+    }
+    assert_eq!(statuses.iter().filter(|fine| **fine).count(), 64);
+    drop((silent, pages));
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
 async fn balancers_learn_verdicts_in_their_own_ways() {
     let mut checker = Checker::start().await;
     for (name, number) in [("r1", 100), ("r2", 100), ("r3", 50)] {
@@ -222,7 +278,7 @@ async fn a_cordon_takes_out_and_outlives_the_process() {
     assert!(matches!(unknown, Answer::Failed { exit: 78, .. }), "{unknown:?}");
     checker.tasks.shutdown().await;
     let Checker { dir, .. } = checker;
-    let mut checker = Checker::start_in(dir).await;
+    let mut checker = Checker::start_in(dir, plan()).await;
     checker.observe("r2", Ok(100), Verdict::Draining).await;
     let Answer::Told(told) = checker.ask(Question::Uncordon { target: "r2".to_owned() }).await else {
         panic!("refused")

@@ -4,7 +4,7 @@
 
 use maidenlane_config::load;
 use maidenlane_config::lockstep::{self, TypeFile, normal_form, round_trip, unexplained};
-use maidenlane_health::config::{GroupRaw, HealthRaw, LimitsRaw, ProbeRaw, Settings, TargetRaw};
+use maidenlane_health::config::{DnsRaw, GroupRaw, HealthRaw, LimitsRaw, ProbeRaw, Settings, TargetRaw};
 use maidenlane_health::limits::Limits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +18,7 @@ fn the_type_is_the_committed_one() {
     let update = maidenlane_service::env("UPDATE_DHALL").is_some();
     for file in [
         TypeFile::of::<HealthRaw>("Health"),
+        TypeFile::of::<DnsRaw>("Dns"),
         TypeFile::of::<GroupRaw>("Group"),
         TypeFile::of::<TargetRaw>("Target"),
         TypeFile::of::<ProbeRaw>("Probe"),
@@ -41,7 +42,7 @@ fn the_minimal_example_gets_the_defaults() {
 fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Health.default // {{ chain = M.Chain.default, feed = M.Feed.default // \
-         {{ log = M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, groups = M.Group.default \
+         {{ log = M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, dns = M.Dns.default, groups = M.Group.default \
          // {{ targets = M.Target.default }} }}",
         dhall().canonicalize().unwrap().display()
     );
@@ -83,6 +84,23 @@ fn terms_that_let_faults_slip_through_are_refused() {
     let refused = problems_of(", targets =", ", fall = 3, rise = 2, targets =");
     let why = "must not be less than fall: a target that came back could be let in before its faults count";
     assert_eq!(refused, format!("groups[0].rise: {why}"));
+}
+
+#[test]
+fn a_limit_of_answers_that_are_none_is_refused() {
+    let refused = problems_of(", targets =", ", timeout_ms = 200, targets =");
+    let why = "must be less than timeout_ms: a slower answer is none";
+    assert_eq!(refused, format!("groups[0].limits.latency_ms: {why}"));
+}
+
+#[test]
+fn a_zone_has_a_name() {
+    let zone = |name: &str| format!(", dns = Some M.Dns::{{ zone = \"{name}\" }}, stateDir");
+    assert_eq!(problems_of(", stateDir", &zone("nodes.example")), "");
+    assert!(
+        problems_of(", stateDir", &zone("nodes..example"))
+            .starts_with("dns.zone: `nodes..example` is no name")
+    );
 }
 
 #[test]

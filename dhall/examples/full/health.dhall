@@ -88,8 +88,8 @@ in  M.Health::{
           -- Another hash so deep below the head that all have is a fork; None is three seconds' worth of blocks, 3 at least.
           -- Default None.
           , forkAfterBlocks = Some 3
-          -- Slower than that in half of its answers is degraded. Default 1000.
-          , latency_ms = 1000
+          -- Slower than that in half of its answers is degraded; less than timeout_ms. Default 250.
+          , latency_ms = 250
           -- More of the last 30 rounds without an answer is degraded, half of them is down. Default 20.
           , errors_percent = 20
           -- A node with fewer peers is degraded; 0 for one that has none. Default 1.
@@ -98,6 +98,12 @@ in  M.Health::{
           , clock_ms = 5000
           -- A feed without a sign of life for so long is down. Default 15000.
           , maxSilence_ms = 15000
+          -- A daemon of ours whose disk has less room is degraded; 0 for none. Default 10.
+          , diskFree_percent = 10
+          -- A daemon of ours whose disk is full sooner, at the rate of the last hour, is degraded; 0 for none. Default 24.
+          , diskLeft_h = 24
+          -- A target whose certificate expires sooner is degraded; 0 for none. Default 14.
+          , certificateLeft_d = 14
           }
         }
       ]
@@ -117,7 +123,19 @@ in  M.Health::{
       -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
       , behindProxy = False
       }
-    -- Prefixes of addresses that those two answer, such as "10.0.0.0/8"; this machine they always do. With one, an address that
+    -- Who serves, for resolvers: GROUP.ZONE has the addresses, _rpc._tcp.GROUP.ZONE ports and weights; None for no zone. Default
+    -- None.
+    , dns = Some M.Dns::{
+      -- Name of the zone, which a server of yours delegates to this daemon. Required.
+      , zone = "nodes.example"
+      -- Over UDP and TCP; port 0 takes a free one. Default "127.0.0.1:9472".
+      , listen = "127.0.0.1:9472"
+      -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
+      , behindProxy = False
+      -- Seconds for which resolvers keep answers, empty ones as well. Default 5.
+      , ttl_s = 5
+      }
+    -- Prefixes of addresses that all of them answer, such as "10.0.0.0/8"; this machine they always do. With one, an address that
     -- is not loopback counts as guarded. Default [].
     , allow = [ "10.0.0.0/8" ]
     -- /metrics /live /ready /status over HTTP.

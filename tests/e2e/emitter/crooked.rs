@@ -30,6 +30,12 @@ pub(crate) enum Manner {
     Limiting,
     /// Another chain id; the node would get what is sent.
     Foreign,
+    /// Blocks with other hashes than the node's.
+    Forked,
+    /// Balances that are not the node's, by whatever method.
+    Misstating,
+    /// Answers that are late by so much.
+    Late(Duration),
     /// A refusal in these words.
     Refusing(&'static str),
 }
@@ -74,8 +80,34 @@ impl Crooked {
 }
 
 impl State {
+    /// Answer to a batch, or of a door that alters answers: batches are all that a checker sends.
+    fn altered(&self, asked: &Value) -> Option<Answer> {
+        let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
+        let alters = matches!(manner, Manner::Forked | Manner::Misstating | Manner::Late(_));
+        if !alters && !asked.is_array() {
+            return None;
+        }
+        let mut asked = asked.clone();
+        if manner == Manner::Forked {
+            hashes(&mut asked, "blockHash");
+        }
+        let Ok((_, answer)) = self.node.post(&asked.to_string()) else { return Some(None) };
+        let mut answer: Value = serde_json::from_str(&answer).ok()?;
+        match manner {
+            Manner::Forked => hashes(&mut answer, "hash"),
+            Manner::Misstating => balances(&asked, &mut answer),
+            Manner::Late(time) => thread::sleep(time),
+            _ => {}
+        }
+        Some(Some(("200 OK", answer.to_string())))
+    }
+
+    /// Status and body; `None` closes the connection without a word.
     fn answer(&self, body: &[u8]) -> Answer {
         let asked: Value = serde_json::from_slice(body).ok()?;
+        if let Some(answer) = self.altered(&asked) {
+            return answer;
+        }
         let id = asked.get("id").cloned().unwrap_or_default();
         let manner = *self.manner.lock().unwrap_or_else(PoisonError::into_inner);
         let forward = || {
@@ -90,7 +122,11 @@ impl State {
             ("eth_sendRawTransaction", manner) => {
                 self.came.fetch_add(1, Ordering::Relaxed);
                 match manner {
-                    Manner::Honest | Manner::Foreign => forward(),
+                    Manner::Honest
+                    | Manner::Foreign
+                    | Manner::Forked
+                    | Manner::Misstating
+                    | Manner::Late(_) => forward(),
                     Manner::Slow(time) => {
                         thread::sleep(time);
                         None
@@ -108,5 +144,45 @@ impl State {
             }
             _ => forward(),
         }
+    }
+}
+
+/// Makes all hashes in fields of that name others; twice, it makes them what they were.
+fn hashes(value: &mut Value, name: &str) {
+    match value {
+        Value::Array(each) => each.iter_mut().for_each(|one| hashes(one, name)),
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                match value.as_str() {
+                    Some(hash) if field == name && hash.len() == 66 => {
+                        let (first, rest) = hash[2..].split_at(1);
+                        let other = 15 - u8::from_str_radix(first, 16).unwrap_or(0);
+                        *value = json!(format!("0x{other:x}{rest}"));
+                    }
+                    _ => hashes(value, name),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Makes all balances others.
+fn balances(asked: &Value, answer: &mut Value) {
+    if let (Some(asked), Some(answers)) = (asked.as_array(), answer.as_array_mut()) {
+        for one in answers {
+            if let Some(call) = asked.iter().find(|call| call.get("id") == one.get("id")) {
+                balances(call, one);
+            }
+        }
+        return;
+    }
+    let wrong = match asked.get("method").and_then(Value::as_str) {
+        Some("eth_getBalance") => json!("0xbad"),
+        Some("eth_call") => json!(format!("0x{:0>64}", "bad")),
+        _ => return,
+    };
+    if let Some(result) = answer.get_mut("result") {
+        *result = wrong;
     }
 }

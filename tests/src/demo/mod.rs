@@ -4,6 +4,7 @@
 //! [`crate::replay`].
 
 mod view;
+mod watch;
 mod way;
 
 use std::{path::PathBuf, sync::atomic::Ordering, thread, time::Duration};
@@ -23,6 +24,7 @@ use crate::{
     wait,
 };
 use view::Meter;
+use watch::Watch;
 use way::Counts;
 
 /// Bursts of transactions, a block each, that `--once` sends before it compares.
@@ -51,6 +53,12 @@ pub struct Arguments {
     /// No live view: serve until SIGINT
     #[arg(long)]
     hold: bool,
+    /// Watch everything with a health checker, and print the address of its page
+    #[arg(long)]
+    health: bool,
+    /// Three replicas behind a real haproxy that goes by two health checkers
+    #[arg(long)]
+    cluster: bool,
 }
 
 /// A running demo.
@@ -62,6 +70,7 @@ struct Demo<'a> {
     replica: Client,
     /// Where transactions are sent: a developer chain has an account for them.
     emitter: Option<Daemon>,
+    watch: Option<Watch>,
 }
 
 /// Runs it to its end and says whether all was well.
@@ -75,6 +84,9 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
         let verdict = demo.look(&stop)?;
         wait::give_up_on(None);
         eprintln!("stopping …");
+        if let Some(watch) = demo.watch.take() {
+            watch.stop(&mut demo.net)?;
+        }
         if let Some(emitter) = &mut demo.emitter {
             emitter.stop()?;
         }
@@ -98,11 +110,15 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     if arguments.kafka {
         needs.extend(install::KAFKA);
     }
+    if arguments.cluster {
+        needs.extend(install::BALANCER);
+    }
     install::ensure(&needs)?;
     let chain = arguments.chain()?;
     eprintln!("building maidenlane (the first time takes 35 minutes of CPU time) …");
     let carrier = if arguments.kafka { Carrier::Kafka } else { Carrier::Segment };
-    let plan = Plan { chain: chain.clone(), carrier, replicas: 1 };
+    let plan =
+        Plan { chain: chain.clone(), carrier, replicas: if arguments.cluster { watch::CLUSTER } else { 1 } };
     // With trie nodes, of which there is no recording, the replica proves accounts and simulates state roots as geth does.
     let proofs = chain != Chain::Recorded;
     let mut net = Net::prepare(Product::build()?, &plan, proofs)?;
@@ -117,7 +133,8 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     net.start()?;
     let emitter = sends.then(|| way::start(&net)).transpose()?;
     let (master, replica) = (net.master(), net.replica(0)?);
-    Ok(Demo { arguments, chain, net, master, replica, emitter })
+    let watch = Watch::start(arguments, &mut net)?;
+    Ok(Demo { arguments, chain, net, master, replica, emitter, watch })
 }
 
 impl Arguments {
@@ -168,18 +185,29 @@ impl Demo<'_> {
     }
 
     fn announce(&mut self) -> Outcome<()> {
+        let watched = self.watch.as_ref().map(Watch::addresses).unwrap_or_default();
         if self.arguments.json {
             let (tap, own) =
                 (self.net.tap().address("admin")?, self.net.replica_daemon(0)?.address("admin")?);
-            let endpoints = json!({
+            let mut endpoints = json!({
                 "master": self.master.url(),
                 "replica": self.replica.url(),
                 "tapAdmin": format!("http://{tap}"),
                 "replicaAdmin": format!("http://{own}"),
             });
+            if let Some(fields) = endpoints.as_object_mut() {
+                fields.extend(watched.into_iter().map(|(name, address)| (name.to_owned(), address.into())));
+            }
             println!("{endpoints}");
         } else {
             println!("master   {}\nreplica  {}", self.master.url(), self.replica.url());
+            for (name, address) in watched {
+                println!("{name:8} {address}");
+            }
+            for index in 0..if self.arguments.cluster { watch::CLUSTER } else { 0 } {
+                let pid = self.net.replica_daemon(index)?.process().map(|process| process.id());
+                println!("replica-{}  kill {}", index + 1, pid.unwrap_or_default());
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod catch_up;
 mod head_lag;
+mod health;
 mod hook;
 pub mod hostile;
 mod import;
@@ -90,6 +91,8 @@ enum What {
     Transactions,
     /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
     Hostile,
+    /// Memory and processor time of a health checker of fifty targets
+    Health,
     /// Head lag of a replica that is asked as fast as it answers; fails if what a daemon holds grows
     Soak,
 }
@@ -149,6 +152,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 let chain = chaingen::signed(64, signed)?;
                 transactions::run(&arguments.product()?, &chain, &stop)?;
             }
+            What::Health => health::run(&arguments.product()?, &stop)?,
             What::Soak => {
                 is_fine &= soak::run(&arguments.product()?, arguments.minutes, arguments.seed, &stop)?;
             }

@@ -16,7 +16,7 @@ impl Board {
         self.plan.targets.iter().zip(&self.states).filter_map(move |(target, state)| {
             let group = self.plan.groups.get(target.group)?;
             let (seen_at, seen) = state.seen.as_ref()?;
-            let fresh = at.saturating_sub(*seen_at) <= group.interval * 3 + group.timeout;
+            let fresh = at.saturating_sub(*seen_at) <= group.fresh_for();
             (fresh && state.is_heard()).then_some((target, state, seen))
         })
     }

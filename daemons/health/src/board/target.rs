@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Rounds whose lag is kept, for people.
 const LAGS: usize = 60;
+/// Rounds with answers after which a target of a chain without a comparable block is taken as it is: a chain begins somewhere.
+const ROUNDS_MAX: u32 = 3;
 
 /// Group of targets with the same limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,13 @@ pub struct Group {
     pub floor: usize,
     /// Share of requests in percent that a degraded target gets.
     pub degraded_percent: u32,
+}
+
+impl Group {
+    /// Time for which what was seen in a round counts.
+    pub(super) fn fresh_for(&self) -> Duration {
+        self.interval * 3 + self.timeout
+    }
 }
 
 /// A target, as far as verdicts need it.
@@ -57,38 +66,47 @@ pub(super) struct State {
     pub(super) seen: Option<(Duration, Seen)>,
     /// Moment of the last round.
     observed: Option<Duration>,
+    /// True until it has told a block that can be compared. What all have in common is known after the first answers only, and
+    /// a fork that a checker finds one round after it let it in was served.
+    unknown: bool,
+    /// Rounds with answers.
+    rounds: u32,
     lags: VecDeque<u64>,
     verdict: Verdict,
     since: Duration,
     reasons: Vec<Reason>,
 }
 
-impl Default for State {
-    fn default() -> Self {
+fn starting() -> Reason {
+    let (observed, limit) = ("not looked at closely yet".to_owned(), String::new());
+    Reason { check: Check::Starting, verdict: Verdict::Down, observed, limit, since: Duration::ZERO }
+}
+
+impl State {
+    /// State before the first round; of a target that tells a chain, or none.
+    pub(super) fn new(of_chain: bool) -> Self {
         Self {
             memory: Memory::default(),
             steady: Steady::default(),
             cordon: None,
             seen: None,
             observed: None,
+            unknown: of_chain,
+            rounds: 0,
             lags: VecDeque::new(),
             verdict: Verdict::Down,
             since: Duration::ZERO,
             reasons: vec![starting()],
         }
     }
-}
 
-fn starting() -> Reason {
-    let (observed, limit) = ("not looked at yet".to_owned(), String::new());
-    Reason { check: Check::Starting, verdict: Verdict::Down, observed, limit, since: Duration::ZERO }
-}
-
-impl State {
     /// Notes the answers of a round.
     pub(super) fn note(&mut self, observation: &Observation, at: Duration) {
         self.observed = Some(at);
         if let Ok(seen) = &observation.seen {
+            self.rounds = self.rounds.saturating_add(1);
+            let compared = seen.hashes.iter().any(|(number, _)| *number > 0);
+            self.unknown &= !compared && self.rounds < ROUNDS_MAX;
             self.seen = Some((at, seen.clone()));
         }
     }
@@ -106,7 +124,11 @@ impl State {
 
     /// Verdict, reasons and head, whatever the floor.
     pub(super) fn raw(&self) -> (Verdict, Vec<Reason>, Option<u64>) {
-        let mut reasons = if self.observed.is_some() { self.steady.reasons() } else { vec![starting()] };
+        let mut reasons = if self.observed.is_some() { self.steady.reasons() } else { Vec::new() };
+        let serves = reasons.iter().all(|reason| reason.verdict.serves());
+        if self.observed.is_none() || (self.unknown && serves) {
+            reasons.insert(0, starting());
+        }
         if let Some((cordon, since)) = &self.cordon {
             let observed = cordon.reason.clone();
             let cordoned = Reason {
@@ -157,7 +179,7 @@ impl State {
 
     /// True if what it says of the chain counts.
     pub(super) fn is_heard(&self) -> bool {
-        const DEAF: [Check; 3] = [Check::Starting, Check::Answer, Check::Chain];
+        const DEAF: [Check; 2] = [Check::Answer, Check::Chain];
         !DEAF.into_iter().any(|check| self.steady.fails(check))
     }
 
@@ -189,6 +211,7 @@ impl State {
             latency: self.memory.median(),
             peers: seen.and_then(|seen| seen.peers),
             observed: self.observed,
+            fresh_for: group.fresh_for(),
             weight_percent,
             serves: target.serves,
         }

@@ -2,7 +2,7 @@
 
 use super::{Board, Group, Plan, Target};
 use crate::limits::Limits;
-use crate::observe::{Asks, Content, Now, Observation, Ready, Seen, Tip};
+use crate::observe::{Asks, Content, Now, Observation, Ready, Room, Seen, Tip};
 use crate::steady::Terms;
 use crate::verdict::Verdict;
 use crate::view::Cordon;
@@ -36,6 +36,8 @@ struct Node {
     balance: u8,
     proves: bool,
     finalized_back: u64,
+    room: Option<Room>,
+    certificate_until_s: Option<i64>,
 }
 
 fn node(name: &'static str, source: &'static str) -> Node {
@@ -55,6 +57,8 @@ fn node(name: &'static str, source: &'static str) -> Node {
         balance: 1,
         proves: false,
         finalized_back: 0,
+        room: None,
+        certificate_until_s: None,
     }
 }
 
@@ -98,6 +102,8 @@ impl Node {
             content: asks.content.map(content),
             ready: self.ready.clone(),
             clock_ahead_ms: self.clock_ahead_ms,
+            room: self.room,
+            certificate_until_s: self.certificate_until_s,
             ..Seen::default()
         };
         Observation { took, seen: Ok(seen) }
@@ -206,7 +212,8 @@ fn cluster() -> Vec<Node> {
 fn nobody_serves_before_its_first_round_and_all_do_behind_it() {
     let mut world = World::new(cluster());
     assert!(world.told().starts_with("r1 down: starting, r2 down: starting"));
-    world.rounds(1).check("");
+    // What all have in common is known after the first answers.
+    world.rounds(2).check("");
     world.rounds(200).check("");
     assert_eq!(world.changes.len(), 5, "{:?}", world.changes);
 }
@@ -225,13 +232,19 @@ fn whoever_lags_is_out_in_two_rounds_and_back_in_five() {
 #[test]
 fn every_fault_is_named() {
     type Fault = fn(&mut Node);
-    let faults: [(Fault, &str); 9] = [
+    let faults: [(Fault, &str); 12] = [
         (|node| node.away = true, "n1 down: answer"),
         (|node| node.syncing = true, "n1 down: syncing"),
         (|node| node.ready = Some(Ready::No("behind".to_owned())), "n1 down: ready"),
         (|node| node.ready = Some(Ready::Stopping), "n1 draining: draining"),
         (|node| node.peers = Some(0), "n1 degraded: peers"),
         (|node| node.clock_ahead_ms = Some(3_600_000), "n1 degraded: clock"),
+        (|node| node.room = Some(Room { free_percent: 9, left: None }), "n1 degraded: disk"),
+        (|node| node.room = Some(Room { free_percent: 50, left: Some(ROUND * 3_600) }), "n1 degraded: disk"),
+        (
+            |node| node.certificate_until_s = i64::try_from(START_S + 13 * 86_400).ok(),
+            "n1 degraded: certificate",
+        ),
         (|node| node.finalized_back = 5, "n1 down: finality"),
         (|node| node.behind = 20, "n1 down: lag"),
         (|node| node.chain = 8, "n1 down: chain"),
@@ -305,9 +318,9 @@ fn a_clock_that_was_wrong_from_the_start_is_put_right_by_those_of_the_others() {
     for node in &mut world.nodes {
         node.clock_ahead_ms = Some(-3_600_000);
     }
-    world.rounds(1);
+    world.rounds(2);
     assert!(!world.told().contains("down"), "{}", world.told());
-    world.rounds(9).check("");
+    world.rounds(8).check("");
     assert_eq!(world.warned(), ["clock"]);
 }
 
@@ -359,7 +372,7 @@ fn a_newcomer_of_another_chain_gets_nothing() {
     let mut nodes = cluster();
     nodes.push(Node { chain: 8, ..node("n3", "n3") });
     let mut world = World::new(nodes);
-    world.rounds(1).check("n3 down: chain");
+    world.rounds(2).check("n3 down: chain");
     world.rounds(50).check("n3 down: chain");
     assert!(!world.changes.contains(&"n3 healthy".to_owned()));
 }
@@ -380,10 +393,36 @@ fn a_checker_that_starts_anew_keeps_cordons_and_lets_nobody_slip_in() {
     }
     world.changes.clear();
     world.rounds(3).check("r2 down: lag, r3 draining: cordon");
-    let let_in: Vec<_> = world.changes.iter().filter(|change| change.ends_with("healthy")).collect();
-    assert_eq!(let_in, ["r1 healthy", "n1 healthy", "n2 healthy"]);
+    let mut let_in: Vec<_> = world.changes.iter().filter(|change| change.ends_with("healthy")).collect();
+    let_in.sort_unstable();
+    assert_eq!(let_in, ["n1 healthy", "n2 healthy", "r1 healthy"]);
     world.board.cordon(index, None, world.now());
     world.check("r2 down: lag");
+}
+
+#[test]
+fn a_checker_that_starts_anew_lets_no_fork_in() {
+    for genesis in [false, true] {
+        let mut world = World::new(cluster());
+        world.rounds(5);
+        let fork = if genesis { 0 } else { world.tip() - 30 };
+        world.node("n2").fork = Some(fork);
+        world.board = Board::new(plan(&world.nodes, world.block, 0));
+        world.changes.clear();
+        world.rounds(20);
+        let expect = if genesis { "n2 down: chain" } else { "n2 down: fork" };
+        assert!(world.told().starts_with(expect) && !world.told().contains(','), "{}", world.told());
+        assert!(!world.changes.contains(&"n2 healthy".to_owned()), "{:?}", world.changes);
+    }
+}
+
+#[test]
+fn what_a_target_says_is_told_in_short() {
+    let mut world = World::new(cluster());
+    world.rounds(5).node("r1").ready = Some(Ready::No("x".repeat(100_000)));
+    world.rounds(3).check("r1 down: ready");
+    let view = world.board.view(world.now());
+    assert!(view.target("r1").unwrap().why().len() < 1_000);
 }
 
 #[test]

@@ -60,6 +60,12 @@ pub struct LimitsRaw {
     pub clock_ms: u64,
     /// Time without a sign of life from a feed.
     pub maxSilence_ms: u64,
+    /// Least percentage of its disk that is free.
+    pub diskFree_percent: u64,
+    /// Least hours for which its disk lasts at the present rate.
+    pub diskLeft_h: u64,
+    /// Least days for which its certificate is good.
+    pub certificateLeft_d: u64,
 }
 
 /// Validates the groups: names differ, also from those of all targets.
@@ -114,6 +120,9 @@ fn group(raw: &GroupRaw, block_time: Duration, checker: &mut Checker) -> Option<
     let floor = checker.within("floor", raw.floor, 0..=256);
     let degraded_percent = checker.within("degraded_percent", raw.degraded_percent, 1..=100);
     let limits = checker.inside("limits", |checker| limits(&raw.limits, block_time, checker));
+    if raw.limits.latency_ms >= raw.timeout_ms {
+        checker.wrong("limits.latency_ms", "must be less than timeout_ms: a slower answer is none");
+    }
     Some(Group {
         name: name?,
         limits: limits?,
@@ -141,6 +150,9 @@ fn limits(raw: &LimitsRaw, block_time: Duration, checker: &mut Checker) -> Optio
     // What servers tell of their time has a resolution of a second.
     let clock = shapes::millis("clock_ms", raw.clock_ms, 2_000..=3_600_000, checker);
     let silence = shapes::millis("maxSilence_ms", raw.maxSilence_ms, 1_000..=3_600_000, checker);
+    let disk = checker.within("diskFree_percent", raw.diskFree_percent, 0..=99);
+    let disk_left = checker.within::<u64>("diskLeft_h", raw.diskLeft_h, 0..=8_760);
+    let certificate = checker.within::<u64>("certificateLeft_d", raw.certificateLeft_d, 0..=365);
     Some(Limits {
         lag_blocks: lag?,
         head_age: head_age?,
@@ -150,5 +162,8 @@ fn limits(raw: &LimitsRaw, block_time: Duration, checker: &mut Checker) -> Optio
         peers_min: peers?,
         clock: clock?,
         silence: silence?,
+        disk_percent: disk?,
+        certificate_left: Duration::from_secs(certificate? * 86_400),
+        disk_left: Duration::from_secs(disk_left? * 3_600),
     })
 }

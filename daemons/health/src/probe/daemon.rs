@@ -1,10 +1,10 @@
 //! Pages of our own daemons, `/ready` and `/status`, and of beacon nodes.
 
-use crate::observe::{Ready, Seen};
+use crate::observe::{Ready, Room, Seen};
 use maidenlane_jsonrpc::client::{ClientError, Endpoint, LinkError, Page, Pages, Remote};
 use maidenlane_service::{clock, with_causes};
 use serde_json::Value;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Half of the resolution of a server's date, in milliseconds: on average it is so much older than it says.
 const HALF_SECOND_MS: i64 = 500;
@@ -56,7 +56,14 @@ fn seen(status: &Value) -> Seen {
         let due = snapshots.get("due").and_then(Value::as_bool).unwrap_or(false);
         due.then(|| snapshots.get("secondsLeft").and_then(Value::as_u64).unwrap_or(0))
     });
-    Seen { ready: Some(ready), unknown_fork, obstacle, snapshot_due, ..Seen::default() }
+    let room = status.get("disk").and_then(room);
+    Seen { ready: Some(ready), unknown_fork, obstacle, snapshot_due, room, ..Seen::default() }
+}
+
+fn room(disk: &Value) -> Option<Room> {
+    let number = |name: &str| disk.get(name).and_then(Value::as_u64);
+    let free_percent = number("freeBytes")?.saturating_mul(100).checked_div(number("totalBytes")?)?;
+    Some(Room { free_percent, left: number("secondsLeft").map(Duration::from_secs) })
 }
 
 /// Milliseconds by which the server's clock is ahead of ours.
@@ -113,8 +120,9 @@ fn synced(data: &Value) -> Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ready, Seen, seen, synced};
+    use super::{Ready, Room, Seen, seen, synced};
     use serde_json::{Value, json};
+    use std::time::Duration;
 
     #[test]
     fn a_daemons_own_word_is_understood() {
@@ -126,7 +134,9 @@ mod tests {
         let told: Seen = seen(&json!({
             "ready": true, "unknownFork": {"name": "bogota", "secondsLeft": -5},
             "replica": {"obstacle": "the log is away"}, "snapshots": {"due": true, "secondsLeft": 60},
+            "disk": {"freeBytes": 7, "totalBytes": 100, "secondsLeft": 30},
         }));
+        assert_eq!(told.room, Some(Room { free_percent: 7, left: Some(Duration::from_secs(30)) }));
         assert_eq!(told.unknown_fork, Some(("bogota".to_owned(), -5)));
         assert_eq!(told.obstacle, Some(Err("the log is away".to_owned())));
         assert_eq!(told.snapshot_due, Some(Some(60)));

@@ -1,10 +1,11 @@
 //! Proofs of balances: whoever serves them decides who is right about a state.
 
+use super::batch::{batch, call, read};
 use alloy::rpc::types::{EIP1186AccountProofResponse, Header};
 use alloy_trie::Nibbles;
 use alloy_trie::proof::verify_proof;
 use maidenlane_chain::{Account, Address, B256, U256, keccak256};
-use maidenlane_jsonrpc::client::{Client, LinkError};
+use maidenlane_jsonrpc::client::Client;
 use serde_json::json;
 
 /// True if proofs against the root in the block's header say the same as the balances that were told, false if they say
@@ -14,23 +15,24 @@ pub(super) async fn proven(
     block: B256,
     accounts: &[Address],
     balances: &[U256],
-) -> Result<Option<bool>, LinkError> {
-    let header = Box::pin(client.call::<Option<Header>>("eth_getBlockByHash", json!([block, false]))).await;
+) -> Option<bool> {
+    let mut calls = vec![call("eth_getBlockByHash", &json!([block, false]))];
+    calls.extend(
+        accounts.iter().map(|account| call("eth_getProof", &json!([account, [], {"blockHash": block}]))),
+    );
     // Refusals are answers: not everybody serves proofs.
-    let Ok(Some(header)) = header else { return Ok(None) };
+    let mut answers = batch(client, calls).await.ok()?.into_iter();
+    let header: Header = read::<Option<Header>>(&answers.next()?)??;
     if header.inner.hash_slow() != block {
-        return Ok(None);
+        return None;
     }
-    for (account, balance) in accounts.iter().zip(balances) {
-        let params = json!([account, [], {"blockHash": block}]);
-        let proof = Box::pin(client.call::<EIP1186AccountProofResponse>("eth_getProof", params)).await;
-        let Ok(proof) = proof else { return Ok(None) };
-        match holds(header.inner.state_root, *account, *balance, &proof) {
-            Some(true) => {}
-            other => return Ok(other),
+    for ((account, balance), answer) in accounts.iter().zip(balances).zip(answers) {
+        let proof: EIP1186AccountProofResponse = read(&answer)?;
+        if !holds(header.inner.state_root, *account, *balance, &proof)? {
+            return Some(false);
         }
     }
-    Ok(Some(true))
+    Some(true)
 }
 
 /// True if the account has that balance under the root; `None` if the proof proves nothing.

@@ -12,6 +12,7 @@
 mod breaker;
 mod endpoint;
 mod error;
+mod expiry;
 mod http;
 mod ipc;
 mod link;
@@ -24,6 +25,7 @@ mod websocket;
 pub use breaker::{Breaker, Seen};
 pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
+pub use expiry::Expiry;
 pub use link::{Link, LinkError, Remote, read};
 pub use options::{Credential, Options};
 pub use pages::{Page, Pages};

@@ -110,3 +110,4 @@ pub use origin::{Hosts, Origins};
 pub use owner::Owner;
 pub use server::{Socket, serve};
 pub use subscriptions::{Events, Publisher};
+pub use write_timeout::WriteTimeout;

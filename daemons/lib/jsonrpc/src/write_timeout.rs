@@ -16,7 +16,7 @@ const LEAST_RATE: usize = 16 << 10;
 ///
 /// Answers are large, and the bytes on their way are bounded over all connections: clients that ask and do not read, or
 /// read a byte now and then, would hold what others need for as long as they like.
-pub(crate) struct WriteTimeout<S> {
+pub struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     /// Bytes that must be taken within the patience.
@@ -28,7 +28,9 @@ pub(crate) struct WriteTimeout<S> {
 }
 
 impl<S> WriteTimeout<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+    /// Gives up a peer over `patience`.
+    #[must_use]
+    pub fn new(stream: S, patience: Duration) -> Self {
         let seconds = usize::try_from(patience.as_secs()).unwrap_or(usize::MAX);
         let parts = usize::try_from(patience.subsec_millis()).unwrap_or_default();
         let least =

@@ -10,6 +10,7 @@
 //! | `reload`, `current` | SIGHUP: changes of an edited file in a running daemon |
 //! | `addresses` | the file that says where a daemon listens |
 //! | `io` | whether the IO threads still answer |
+//! | `disk` | room for a daemon's files, and for how long |
 //! | `health` | fitness, status line, watchdog |
 //! | `admin` | `/live /ready /status /metrics` |
 //! | `tracer` | typed events, their log lines, and tests that wait for them |
@@ -26,6 +27,7 @@ mod admin;
 mod away;
 pub mod clock;
 mod current;
+mod disk;
 mod exit;
 mod failpoint;
 pub mod files;

@@ -5,6 +5,7 @@
 
 use crate::addresses::Addresses;
 use crate::admin::{self, Metrics};
+use crate::disk;
 use crate::io;
 use crate::reload::Reload;
 use crate::telemetry::{self, Filter};
@@ -152,6 +153,7 @@ async fn supervise<D: Daemon>(
     }
     tasks.spawn("addresses", addresses.clone().write_later(shutdown.clone()));
     tasks.spawn("admin", admin::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
+    tasks.spawn("disk", disk::watch(shared.state_dir.clone(), health.clone(), shutdown.clone()));
     tasks.spawn("io watch", io::watch(io.clone(), health.clone(), shutdown.clone()));
     let tasks = tasks.on(io.clone());
     let context = Context { settings, tasks, health, metrics, addresses: addresses.clone() };

@@ -3,6 +3,7 @@
 use super::Client;
 use super::endpoint::Endpoint;
 use super::error::ClientError;
+use super::expiry::Expiry;
 use super::options::{Credential, Options};
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_config::{Checker, credentials};
@@ -49,6 +50,7 @@ impl From<ClientError> for LinkError {
 #[derive(Debug)]
 pub struct Link {
     remote: Remote,
+    expiry: Option<Expiry>,
     client: Mutex<Option<Client>>,
 }
 
@@ -56,7 +58,13 @@ impl Link {
     /// No connection yet: the first request makes it.
     #[must_use]
     pub fn new(remote: Remote) -> Self {
-        Self { remote, client: Mutex::new(None) }
+        Self { remote, expiry: None, client: Mutex::new(None) }
+    }
+
+    /// The same, with the expiry of the server's certificate noted.
+    #[must_use]
+    pub fn noting(remote: Remote, expiry: Expiry) -> Self {
+        Self { expiry: Some(expiry), ..Self::new(remote) }
     }
 
     /// Calls a method, as [`Client::call`].
@@ -76,9 +84,16 @@ impl Link {
         if let Some(client) = slot.as_ref().filter(|client| client.is_connected()) {
             return Ok(client.clone());
         }
-        let connecting = Client::connect(self.remote.address()?, self.remote.options()?);
+        let options = Options { expiry: self.expiry.clone(), ..self.remote.options()? };
+        let connecting = Client::connect(self.remote.address()?, options);
         let client = Box::pin(connecting).await?;
         Ok(slot.insert(client).clone())
+    }
+
+    /// Drops the connection: the next request makes another one. For servers that owe an answer, which may never come, and for
+    /// what only a handshake shows.
+    pub async fn forget(&self) {
+        *self.client.lock().await = None;
     }
 }
 

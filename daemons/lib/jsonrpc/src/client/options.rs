@@ -1,5 +1,6 @@
 //! Options of a client: bounds, credentials and trust.
 
+use super::expiry::Expiry;
 use crate::jwt;
 use http::HeaderValue;
 use std::fmt;
@@ -29,6 +30,8 @@ pub struct Options {
     pub ca: Option<PathBuf>,
     /// PEM files of the client's own certificate and key, for servers that want one (mutual TLS).
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where the expiry of servers' certificates is noted.
+    pub expiry: Option<Expiry>,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             credential: None,
             ca: None,
             certificate: None,
+            expiry: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! TLS of clients: trusted authorities, and a certificate of their own for mutual TLS.
 
+use super::expiry::Expiry;
 use super::options::Options;
 use crate::tls::{TlsError, certificates, private_key};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, TlsError> {
             }
         }
     }
-    let builder = trusting(roots)?;
+    let builder = trusting(roots, options.expiry.as_ref())?;
     match &options.certificate {
         None => Ok(builder.with_no_client_auth()),
         Some((certificate, key)) => builder
@@ -34,12 +35,22 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, TlsError> {
 
 /// Configuration that trusts nobody, for a connector that is never asked for TLS.
 pub(super) fn no_trust() -> Result<ClientConfig, TlsError> {
-    Ok(trusting(RootCertStore::empty())?.with_no_client_auth())
+    Ok(trusting(RootCertStore::empty(), None)?.with_no_client_auth())
 }
 
-fn trusting(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
-    Ok(ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+fn trusting(
+    roots: RootCertStore,
+    expiry: Option<&Expiry>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Unusable(error.to_string()))?
-        .with_root_certificates(roots))
+        .map_err(|error| TlsError::Unusable(error.to_string()))?;
+    Ok(match expiry {
+        None => builder.with_root_certificates(roots),
+        // Not dangerous: it asks rustls's own verifier.
+        Some(expiry) => {
+            builder.dangerous().with_custom_certificate_verifier(expiry.verifier(roots, &provider)?)
+        }
+    })
 }

@@ -1,0 +1,1 @@
+{ behindProxy : Bool, listen : Text, ttl_s : Natural, zone : Text }
