@@ -6,7 +6,7 @@
 //! content id.
 
 use crate::failpoints;
-use maidenlane_log::{Append, Backend, LogProducer};
+use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
 use maidenlane_service::{failpoint, with_causes};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -61,7 +61,7 @@ impl Journal {
     pub fn new(log: Backend, topic: String) -> (Self, Appender) {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
-        (Self { queue, room }, Appender { log, topic, waiting, producer: None })
+        (Self { queue, room }, Appender { producer: Reopening::new(log, topic), waiting })
     }
 
     /// Appends the entries of one order; returns once they are durable.
@@ -96,16 +96,13 @@ impl Journal {
 
 /// Appender of sealed orders.
 pub struct Appender {
-    log: Backend,
-    topic: String,
+    producer: Reopening,
     waiting: Receiver<Waiting>,
-    /// Producer of the topic, opened with the first order, and again after an error.
-    producer: Option<Box<dyn LogProducer>>,
 }
 
 impl std::fmt::Debug for Appender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Appender").field("topic", &self.topic).finish_non_exhaustive()
+        f.debug_struct("Appender").field("topic", &self.producer.topic()).finish_non_exhaustive()
     }
 }
 
@@ -125,7 +122,11 @@ impl Appender {
             failpoint(failpoints::BEFORE_APPEND);
             let done = self.append(&batch);
             if let Err(error) = &done {
-                tracing::error!(topic = self.topic, "orders were not stored: {}", with_causes(error));
+                tracing::error!(
+                    topic = self.producer.topic(),
+                    "orders were not stored: {}",
+                    with_causes(error)
+                );
             }
             failpoint(failpoints::AFTER_APPEND);
             let done = done.map_err(|_| NotStored::Log);
@@ -137,15 +138,9 @@ impl Appender {
     }
 
     fn append(&mut self, batch: &[Waiting]) -> Result<(), maidenlane_log::Error> {
-        let mut producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => self.log.producer(&self.topic)?,
-        };
         let entries = batch.iter().flat_map(|waiting| {
             waiting.entries.iter().map(|payload| Append { key: Some(&waiting.key), payload })
         });
-        producer.append(&entries.collect::<Vec<_>>())?;
-        self.producer = Some(producer);
-        Ok(())
+        self.producer.append(&entries.collect::<Vec<_>>()).map(drop)
     }
 }

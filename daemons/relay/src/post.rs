@@ -92,14 +92,15 @@ impl Post {
     pub fn new(name: &str, push: &Push) -> Result<Self, Unusable> {
         let builder = || name.to_owned();
         let file = |problem: String| Unusable::File { builder: builder(), problem };
-        let options = push.remote.options().map_err(|error| match error {
+        let unusable = |error| match error {
             LinkError::Secret(problem) => file(problem),
             LinkError::Client(source) => Unusable::Client { builder: builder(), source },
-        })?;
-        let Endpoint::Http(uri) = &push.remote.endpoint else {
+        };
+        let options = push.remote.options().map_err(unusable)?;
+        let Endpoint::Http(uri) = push.remote.address().map_err(unusable)? else {
             return Err(file("its address is not one of HTTP".to_owned()));
         };
-        let pages = Pages::new(uri, options);
+        let pages = Pages::new(&uri, options);
         let pages = pages.map_err(|source| Unusable::Client { builder: builder(), source })?;
         let key = match &push.key {
             Some(secret) => {

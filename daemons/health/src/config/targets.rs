@@ -108,6 +108,9 @@ pub(super) fn target(
         ProbeRaw::Beacon(text) => web("probe", &text, checker).map(|at| Kind::Beacon(remote(at))),
         ProbeRaw::Feed(name) => feeds.named(&name, checker).map(|feed| Kind::Feed(Box::new(feed))),
     };
+    if let Some(Kind::Replica(at) | Kind::Node(at) | Kind::Daemon(at) | Kind::Beacon(at)) = &kind {
+        at.refuse_readable("credential", checker);
+    }
     let feed = raw.feed.as_ref().map_or(Some(own), |feed| shapes::word("feed", feed, checker));
     let serves = match &raw.serves {
         Some(text) => {

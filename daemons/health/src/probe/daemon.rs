@@ -29,10 +29,10 @@ impl Daemon {
 
 /// Client for pages of a target.
 fn pages(remote: &Remote) -> Result<Pages, LinkError> {
-    let Endpoint::Http(uri) = &remote.endpoint else {
+    let Endpoint::Http(uri) = remote.address()? else {
         return Err(LinkError::Secret(format!("{} has no pages", remote.endpoint)));
     };
-    Pages::new(uri, remote.options()?).map_err(LinkError::Client)
+    Pages::new(&uri, remote.options()?).map_err(LinkError::Client)
 }
 
 /// Fitness by `/status`, which has what `/ready` has, and more.

@@ -133,5 +133,6 @@ fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
         requests_max: lanes,
         answer_bytes_max: ANSWER_BYTES_MAX,
     };
+    remote.refuse_readable("credential", checker);
     Some(Push { remote, dialect, key, lanes, ahead: ahead? })
 }

@@ -29,12 +29,14 @@ pub(super) fn replica(raw: &WalletsRaw, checker: &mut Checker) -> Option<Remote>
     let ca = credentials::file("ca", raw.ca.as_deref(), checker);
     let timeout = shapes::millis("timeout_ms", raw.timeout_ms, 100..=60_000, checker);
     let (credential, ca) = (credential?, ca?);
-    Some(Remote {
+    let remote = Remote {
         endpoint: endpoint?,
         credential,
         ca,
         timeout: timeout?,
         requests_max: REQUESTS_MAX,
         answer_bytes_max: ANSWER_BYTES_MAX,
-    })
+    };
+    remote.refuse_readable("credential", checker);
+    Some(remote)
 }
