@@ -3,7 +3,6 @@
 
 mod builders;
 mod delivery;
-mod storm;
 mod wallet;
 
 use std::time::Duration;
