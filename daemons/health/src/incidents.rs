@@ -52,7 +52,7 @@ impl Notes {
         match self.0.try_send(note) {
             Ok(()) => {}
             Err(TrySendError::Full(note)) => {
-                tracing::warn!("the record's disk stands still: {note:?} is lost")
+                tracing::warn!("the record's disk stands still: {note:?} is lost");
             }
             // The record ends at the shutdown.
             Err(TrySendError::Disconnected(_)) => {}
