@@ -3,6 +3,7 @@
 
 mod builders;
 mod delivery;
+mod storm;
 mod wallet;
 
 use std::time::Duration;
