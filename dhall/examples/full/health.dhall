@@ -123,8 +123,8 @@ in  M.Health::{
       -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
       , behindProxy = False
       }
-    -- Who serves, for resolvers: GROUP.ZONE has the addresses, _rpc._tcp.GROUP.ZONE ports and weights; None for no zone. Default
-    -- None.
+    -- Who serves, for resolvers: GROUP.ZONE has the addresses, _rpc._tcp.GROUP.ZONE ports and weights. Left out, or None, there is
+    -- no zone.
     , dns = Some M.Dns::{
       -- Name of the zone, which a server of yours delegates to this daemon. Required.
       , zone = "nodes.example"
