@@ -2,11 +2,11 @@
 
 use super::offer::{Means, Offer};
 use super::senders::{Bounds, Senders};
-use super::start::Gauge;
 use super::{NotTaken, STORED_ONCE_FOR};
 use maidenlane_chain::B256;
 use maidenlane_log::Entry;
 use maidenlane_service::clock::{millis, now_ms};
+use maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 use maidenlane_wire::{Fate, Outcome, Transaction};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;

@@ -14,7 +14,7 @@ const LOOK_AWAY: Duration = Duration::from_secs(5);
 /// Interval at which the shutdown is polled.
 const NAP: Duration = Duration::from_millis(100);
 
-pub(super) type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
+type Gauge = maidenlane_service::prometheus_client::metrics::gauge::Gauge;
 
 /// Requirements for the topic of transactions, to be held against it by [`Backend::check`].
 #[must_use]
