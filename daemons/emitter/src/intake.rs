@@ -244,11 +244,26 @@ impl Intake {
 
     /// Histories, as the outcomes from a time on tell them, of a partition's transactions.
     fn histories(&self, partition: u32, since_ms: u64) -> Result<Histories, Error> {
-        let topic = &self.topics.1;
-        let mut histories = Histories::new(self.names.clone(), partition);
-        let mut log = Scanner::new(self.log.consumer(topic, partition)?);
+        let mut log = Scanner::new(self.log.consumer(&self.topics.1, partition)?);
         let at_ms = |entry: &Entry| Outcome::decode(&entry.payload).ok().map(|outcome| outcome.at_ms);
         let (first, end) = (log.first_since(since_ms, at_ms)?, log.end()?);
+        let histories = self.told(partition, &mut log, (first, end))?;
+        let earliest = log.earliest()?;
+        if first > earliest && histories.lack_beginnings() {
+            return self.told(partition, &mut log, (earliest, end));
+        }
+        Ok(histories)
+    }
+
+    /// Histories as these outcomes tell them.
+    fn told(
+        &self,
+        partition: u32,
+        log: &mut Scanner,
+        (first, end): (Offset, Offset),
+    ) -> Result<Histories, Error> {
+        let topic = &self.topics.1;
+        let mut histories = Histories::new(self.names.clone(), partition);
         log.each(first, end, |entry| {
             match Outcome::decode(&entry.payload) {
                 Ok(outcome) => histories.take(&outcome),

@@ -116,6 +116,13 @@ impl Histories {
         }
     }
 
+    /// True if one seems to be on its way whose first outcome is older than what was read: there it may have been decided, in
+    /// a block that has waited for finality ever since.
+    #[must_use]
+    pub fn lack_beginnings(&self) -> bool {
+        self.of.values().any(|history| history.ended.is_none() && !history.told.received)
+    }
+
     /// True if this transaction is on its way, so that its entry must be found, however old.
     #[must_use]
     pub fn wants(&self, hash: &B256) -> bool {

@@ -8,18 +8,18 @@ use maidenlane_chain::{Address, B256, BlockRef, Bytes};
 use maidenlane_wire::{Fate, Outcome};
 
 const HASH: B256 = B256::repeat_byte(7);
+const SENDER: Address = Address::repeat_byte(1);
 const BLOCK: BlockRef = BlockRef { number: 5, hash: B256::repeat_byte(5) };
 
 fn sent(upstream: &str, class: &str) -> Fate {
     Fate::Sent { upstream: upstream.to_owned(), class: class.to_owned(), reason: None }
 }
 
-/// Folds these outcomes, told a second apart; the stage, round and end that they leave.
-fn check(fates: &[(u64, Fate)], expect: (Option<Stage>, u64, Option<End>)) {
-    let sender = Address::repeat_byte(1);
+/// Histories of these outcomes, told a second apart.
+fn histories(fates: &[(u64, Fate)]) -> Histories {
     let told = fates.iter().zip(1..).map(|((round, fate), second)| Outcome {
         hash: HASH,
-        sender,
+        sender: SENDER,
         round: *round,
         fate: fate.clone(),
         raw: None,
@@ -27,6 +27,12 @@ fn check(fates: &[(u64, Fate)], expect: (Option<Stage>, u64, Option<End>)) {
     });
     let mut histories = Histories::new(vec!["a".to_owned()], 3);
     told.for_each(|outcome| histories.take(&outcome));
+    histories
+}
+
+/// Folds these outcomes; the stage, round and end that they leave.
+fn check(fates: &[(u64, Fate)], expect: (Option<Stage>, u64, Option<End>)) {
+    let (histories, sender) = (histories(fates), SENDER);
     let tx = Sound { hash: HASH, sender, nonce: 1, raw: Bytes::new(), tag: None };
     let rebuilt = histories.rebuilt(vec![tx], 1_000_000, 61_000);
     let flight = rebuilt.flights.first();
@@ -78,4 +84,16 @@ fn what_was_told_is_not_told_again_and_a_life_goes_on_where_it_was() {
     assert_eq!(flight.since_ms, 440_000, "a minute ago");
     assert!(flight.told.received && !flight.told.accepted);
     assert_eq!(flight.told.sent.iter().collect::<Vec<_>>(), [&(0, Class::Known)], "of nodes that there are");
+}
+
+#[test]
+fn a_history_that_lacks_its_beginning_is_noticed() {
+    use Fate::{Accepted, Mined, Received, ReorgedOut};
+    let (mined, out) = (Mined { block: BLOCK }, ReorgedOut { block: BLOCK });
+    let lacks = |fates: &[(u64, Fate)]| histories(fates).lack_beginnings();
+    assert!(lacks(&[(0, sent("a", "nonceLow"))]), "a block may have used its nonce long ago");
+    assert!(lacks(&[(0, Accepted), (0, mined.clone())]));
+    assert!(!lacks(&[(0, Received), (0, Accepted), (0, mined.clone())]));
+    assert!(!lacks(&[(0, mined.clone()), (0, out), (1, Accepted)]), "it begins anew");
+    assert!(!lacks(&[(0, Accepted), (0, mined), (0, Fate::Final { block: BLOCK })]), "it has ended");
 }
