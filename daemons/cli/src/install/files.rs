@@ -58,6 +58,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "types/Chain.dhall",
     "types/Credential.dhall",
     "types/Dialect.dhall",
+    "types/Dns.dhall",
     "types/Emitter.dhall",
     "types/Feed.dhall",
     "types/Filters.dhall",

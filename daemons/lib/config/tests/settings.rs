@@ -92,7 +92,7 @@ fn good_settings_load() {
     check(
         &[("s.dhall", GOOD)],
         &[
-            r#"Settings { feed: Feed { blocks_topic: "p.main.a.blocks", proofs_topic: "p.main.a.proofs", pool_topic: "p.main.a.pool", transactions_topic: "p.main.transactions", outcomes_topic: "p.main.outcomes", filters_topic: "p.main.filters", log: Segment { dir: "/log" } }, every_ms: 250 }"#,
+            r#"Settings { feed: Feed { blocks_topic: "p.main.a.blocks", proofs_topic: "p.main.a.proofs", pool_topic: "p.main.a.pool", transactions_topic: "p.main.transactions", outcomes_topic: "p.main.outcomes", filters_topic: "p.main.filters", bundles_topic: "p.main.bundles", log: Segment { dir: "/log" } }, every_ms: 250 }"#,
         ],
     );
 }
