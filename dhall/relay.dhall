@@ -55,7 +55,7 @@ in  { Type = ./types/Relay.dhall
       , maxLagBlocks = 2
       , maxSilence_ms = 15000
       , storeCache_MB = 64
-      , admin = common.Admin::{ listen = "127.0.0.1:9465" }
+      , admin = common.Admin::{ listen = "127.0.0.1:9468" }
       , logging = common.Logging::{=}
       }
     }

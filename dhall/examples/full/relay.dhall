@@ -82,19 +82,19 @@ in  M.Relay::{
           ]
         }
       ]
-    -- Builders that get orders, and that orders may name. Default [].
+    -- Builders that get orders, and that orders may name. Left out, or empty, there are none.
     , builders =
       [ M.Builder::{
         -- In orders, metrics and /status. Required.
         , name = "one"
         -- Identity of a listener that pulls orders for it by maidenlane_mevBundles; None for none. Default None.
         , pulls = Some "builder-one"
-        -- Where orders are sent to it; None for nowhere. Default None.
+        -- Where orders are sent to it. Left out, or None, nowhere.
         , push = Some M.Push::{
           -- http:// or https://. Required.
           , address = "https://rpc.builder-one.example"
           -- M.Dialect.Flashbots, M.Dialect.BuilderNet or M.Dialect.Titan; what a dialect has no words for is not sent in it. Default
-          -- M.Dialect.Flashbots.
+          -- Flashbots.
           , dialect = M.Dialect.BuilderNet
           -- File with the key that signs requests, 64 hex digits, "{credential:NAME}" or a path; None signs nothing. Default None.
           , key = Some "{credential:builder-one-key}"
@@ -111,8 +111,8 @@ in  M.Relay::{
           }
         }
       ]
-    -- For wallets that have the relay as their only address: what a replica answers them. None answers methods of the relay alone.
-    -- Default None.
+    -- For wallets that have the relay as their only address: what a replica answers them. Left out, or None, the relay answers its
+    -- own methods alone.
     , wallets = Some M.Wallets::{
       -- http://, https://, ws:// or wss://, or the absolute path of an IPC socket. Required.
       , replica = "http://127.0.0.1:8545"
@@ -147,8 +147,8 @@ in  M.Relay::{
     , storeCache_MB = 64
     -- /metrics /live /ready /status over HTTP.
     , admin = M.Admin::{
-      -- Port 0 takes a free one. Default "127.0.0.1:9465".
-      , listen = "127.0.0.1:9465"
+      -- Port 0 takes a free one. Default "127.0.0.1:9468".
+      , listen = "127.0.0.1:9468"
       -- True where a proxy or a firewall decides who reaches an address that is not loopback. Default False.
       , behindProxy = False
       }
