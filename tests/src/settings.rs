@@ -262,7 +262,7 @@ pub fn health(chain_id: u64, carrier: &Log, state: &Path, targets: &[Target]) ->
     let group = |name: &str, replicas: bool| {
         let of = targets.iter().filter(|target| (target.kind == "Replica") == replicas);
         let targets: Vec<_> = of.map(target).collect();
-        let limits = "M.Limits::{ mayHalt = True, peersMin = 0 }";
+        let limits = "M.Limits::{ mayHalt = True, peersMin = 0, diskFree_percent = 0, diskLeft_h = 0 }";
         let group = format!(
             "M.Group::{{ name = \"{name}\", limits = {limits}\n  , targets = [ {} ] }}",
             targets.join("\n    , ")

@@ -59,7 +59,8 @@ impl Browser {
     fn value(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true});
         let answer = self.page.respond("Runtime.evaluate", &params).unwrap();
-        answer.pointer("/result/result/value").unwrap_or_else(|| panic!("{answer}")).clone()
+        // None while the page loads.
+        answer.pointer("/result/result/value").cloned().unwrap_or_default()
     }
 
     /// Waits until an expression holds in the page.
