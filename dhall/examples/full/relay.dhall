@@ -60,7 +60,7 @@ in  M.Relay::{
           -- Who signs the certificates that clients must then have, in PEM; None asks for none. Required.
           , clientCa = None Text
           }
-        -- Who may come in; the first that fits counts. Empty for everybody, who then must sign. Default [].
+        -- Who may come in; the first that fits counts. Left out, or empty, everybody may, who then must sign.
         , access =
           [ M.Identity::{
             -- For people, in records, and in `builders`. Required.
