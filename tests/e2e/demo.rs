@@ -122,7 +122,7 @@ fn a_checker_beside_the_demo_has_a_page() {
 }
 
 #[test]
-fn a_cluster_loses_a_replica_and_its_clients_hear_nothing() {
+fn a_cluster_loses_a_replica_and_with_it_no_more_than_one_answer() {
     if let Err(missing) = install::ensure(&install::BALANCER) {
         println!("not run: {missing}");
         return;
@@ -132,12 +132,14 @@ fn a_cluster_loses_a_replica_and_its_clients_hear_nothing() {
     let line = demo.line("out", &["replica-1", "kill"]);
     let pid: i32 = line.split_whitespace().last().unwrap().parse().unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let mut failed = Vec::new();
     wait::until("replica-1 to be out", PATIENCE, || {
-        balancer.block_number().unwrap();
+        failed.extend(balancer.block_number().err());
         let first = targets(&page)[0].take();
         if first["verdict"] == "down" { Ok(()) } else { Err(first.to_string()) }
     })
     .unwrap();
+    assert!(failed.len() <= 1, "more than the one on its way failed: {failed:?}");
     let (code, _, err) = demo.interrupted();
     assert_eq!(code, Some(0), "{err}");
 }
