@@ -108,11 +108,6 @@ fn nodes_have_names_of_their_own_and_addresses_that_lead_somewhere() {
         "upstreams[1].name: `master` is the name of another node; upstreams[1].address: read address geth: want \
          http://, https://, ws:// or wss:// with a host and no password, or the absolute path of an IPC socket"
     );
-    let again = format!("{node} # [ M.Upstream::{{ name = \"other\", address = \"/run/geth/geth.ipc\" }} ]");
-    assert_eq!(
-        problems_of(node, &again),
-        "upstreams[1].address: is that of `master`, which has each transaction already"
-    );
     let provider = |scheme: &str| {
         let credential = "Some (M.Credential.Path \"{credential:provider}\")";
         let address = format!("{scheme}://rpc.example/v3");

@@ -105,15 +105,6 @@ pub(super) fn upstreams(raw: &[UpstreamRaw], checker: &mut Checker) -> Option<Ve
             if !names.insert(&one.name) {
                 checker.wrong("name", format_args!("`{}` is the name of another node", one.name));
             }
-            // Another credential may make it another account of the same provider.
-            let same =
-                |other: &&UpstreamRaw| other.address == one.address && other.credential == one.credential;
-            if let Some(other) = raw.iter().take(index).find(same) {
-                checker.wrong(
-                    "address",
-                    format_args!("is that of `{}`, which has each transaction already", other.name),
-                );
-            }
             upstream(one, checker)
         });
         found.push(valid);
