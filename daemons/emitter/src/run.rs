@@ -30,8 +30,6 @@ const WISHES_MAX: usize = 4_096;
 /// Interval of attempts to find the topics, and how often that is tried.
 const CHECK_AGAIN: Duration = Duration::from_secs(1);
 const CHECKS_MAX: u32 = 600;
-/// Interval at which the shutdown is polled.
-const NAP: Duration = Duration::from_millis(50);
 
 /// Emitter daemon.
 #[derive(Debug)]
@@ -91,9 +89,7 @@ fn start(context: &Context<Settings>, settings: &Settings, log: &Backend) -> Res
     tasks.spawn_thread("journal", move || {
         appender.run()?;
         // Its end comes with that of the loop, whose reason is the one to be told.
-        while !stop.is_triggered() {
-            std::thread::sleep(NAP);
-        }
+        stop.wait();
         Ok(())
     })?;
     let feed_topic = (log.clone(), settings.feed_topic.clone());

@@ -26,14 +26,12 @@ use maidenlane_jsonrpc::{Limits, listeners};
 use maidenlane_log::Backend;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::run::Loop;
-use maidenlane_service::{Addresses, Context, Exit, Failure, Health, Shutdown, TaskGroup};
+use maidenlane_service::{Addresses, Context, Exit, Failure, Health, Shutdown, TaskGroup, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Interval at which the shutdown is polled.
-const NAP: Duration = Duration::from_millis(50);
 /// Time after the shutdown in which what is due is delivered.
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 /// Histories that are kept for each order that may be known: of such as are final, and of such as come yet.
@@ -178,9 +176,7 @@ impl Parts {
         let stop = self.tasks.shutdown().clone();
         self.tasks.spawn_thread(name, move || {
             work()?;
-            while !stop.is_triggered() {
-                std::thread::sleep(NAP);
-            }
+            stop.wait();
             Ok(())
         })
     }
@@ -230,7 +226,7 @@ fn terms(settings: &Settings, relay: [u8; 16]) -> Terms {
         relay,
         ahead_max: settings.bounds.ahead_max,
         order_bytes: settings.order_bytes,
-        repeat_ms: u64::try_from(settings.repeat.as_millis()).unwrap_or(u64::MAX),
+        repeat_ms: clock::millis(settings.repeat),
         builders: builders.collect(),
     }
 }

@@ -131,7 +131,7 @@ impl Fill {
         let (live, shutdown): (Arc<dyn Live>, _) = (heads, tasks.shutdown().clone());
         tasks.spawn_thread("backfill", move || {
             maidenlane_backfill::run(&plan, &live, &pieces, &health, &shutdown, &tracer::logging())?;
-            submission::await_shutdown(&shutdown);
+            shutdown.wait();
             Ok(())
         })
     }
@@ -202,7 +202,7 @@ async fn keep_filters(
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("filters", move || {
         reader.run();
-        submission::await_shutdown(&shutdown);
+        shutdown.wait();
         Ok(())
     })?;
     Ok(filters)

@@ -36,7 +36,7 @@ pub(crate) use offer::{Means, Offer};
 use refusals::Refusals;
 pub(crate) use refusals::Refused;
 pub use senders::Bounds;
-pub(crate) use start::{await_shutdown, brief};
+pub(crate) use start::brief;
 pub use start::{needs, start};
 use std::collections::BTreeSet;
 use std::sync::Arc;

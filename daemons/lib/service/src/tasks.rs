@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+/// Interval at which a thread polls the token.
+const NAP: Duration = Duration::from_millis(50);
+
 /// Shutdown token. Cheap to clone; can be awaited, or polled from a blocking thread.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
@@ -32,6 +35,14 @@ impl Shutdown {
     /// Completes once a stop is requested.
     pub async fn triggered(&self) {
         self.0.cancelled().await;
+    }
+
+    /// Waits, on a thread, until a stop is requested: at the end of work whose clients have gone for a reason that they report
+    /// themselves, so that this end is not reported as the failure.
+    pub fn wait(&self) {
+        while !self.is_triggered() {
+            std::thread::sleep(NAP);
+        }
     }
 
     /// Runs `future` until it ends or a stop is requested (`None`).

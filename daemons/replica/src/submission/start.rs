@@ -53,7 +53,7 @@ pub fn start(
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_thread("transactions", move || {
         appender.run();
-        await_shutdown(&shutdown);
+        shutdown.wait();
         Ok(())
     })?;
     let watch = Watch {
@@ -83,14 +83,6 @@ pub(crate) fn brief(mut log: Backend) -> Backend {
         *timeout = LOOK_WAIT;
     }
     log
-}
-
-/// Waits for the shutdown at the end of a thread's work: its clients are gone for a reason that they report themselves,
-/// so this end must not be reported as the failure.
-pub(crate) fn await_shutdown(shutdown: &Shutdown) {
-    while !shutdown.is_triggered() {
-        std::thread::sleep(NAP);
-    }
 }
 
 struct Watch {
