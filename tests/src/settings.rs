@@ -150,6 +150,9 @@ pub fn sparing(replica: &str, waiting_max: u64) -> String {
     replica.replace("waitingMax = 10000", &format!("waitingMax = {waiting_max}"))
 }
 
+/// Type of what lets a client in.
+const CREDENTIAL: &str = "< Bearer : Text | Jwt : Text | Path : Text >";
+
 /// Routes of an emitter that sends everything everywhere.
 const NO_ROUTES: &str = "[] : List { name : Text, redundancy : Optional Natural, senders : List Text, tags : List Text, \
                          upstreams : List Text }";
@@ -159,7 +162,7 @@ const NO_ROUTES: &str = "[] : List { name : Text, redundancy : Optional Natural,
 pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)]) -> String {
     let node = |(name, address): &(&str, &str)| {
         format!(
-            "{{ name = \"{name}\", address = {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text\n\
+            "{{ name = \"{name}\", address = {}, credential = None {CREDENTIAL}, ca = None Text\n\
              \x20   , timeout_ms = 2000, queueMax = 1024, lanes = 8, perSecond = None Natural }}",
             text(Path::new(address))
         )
@@ -173,10 +176,6 @@ pub fn emitter(chain_id: u64, carrier: &Log, state: &Path, nodes: &[(&str, &str)
         shared(chain_id, carrier, state),
     )
 }
-
-/// No address of a builder.
-const PUSH: &str = "None { address : Text, ahead : Natural, ca : Optional Text, credential : Optional < Bearer : Text | Jwt : Text | Path : Text >\n\
-    \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural }";
 
 /// A relay's settings: a listener `rpc` for whoever signs, a listener `known` for those who hold the tokens in these files, the
 /// builder `one`, which pulls as the identity `builder`, the builder `two`, which does not, and builders by name and address that
@@ -206,17 +205,21 @@ pub fn relay(
     let pushed = |(name, address): &(&str, &str)| {
         format!(
             ", {{ name = \"{name}\", pulls = None Text, push = Some {{ address = {}, dialect = < BuilderNet | Flashbots | Titan >.Flashbots\n\
-             \x20   , key = Some {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text, timeout_ms = 1000, lanes = 8\n\
+             \x20   , key = Some {}, credential = None {CREDENTIAL}, ca = None Text, timeout_ms = 1000, lanes = 8\n\
              \x20   , ahead = 50 }} }}",
             text(Path::new(address)),
             text(key),
         )
     };
     let pushed: String = builders.iter().map(pushed).collect();
+    let nowhere = format!(
+        "None {{ address : Text, ahead : Natural, ca : Optional Text, credential : Optional {CREDENTIAL}\n\
+         \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural }}"
+    );
     format!(
         "{{ keyring = {}, listeners = [ {open}, {guarded} ]\n\
-         , builders = [ {{ name = \"one\", pulls = Some \"builder\", push = {PUSH} }}, {{ name = \"two\", pulls = None Text, push = {PUSH} }}{pushed} ]\n{}\
-         , wallets = Some {{ replica = {}, credential = None < Bearer : Text | Jwt : Text | Path : Text >, ca = None Text, timeout_ms = 5000 }}\n\
+         , builders = [ {{ name = \"one\", pulls = Some \"builder\", push = {nowhere} }}, {{ name = \"two\", pulls = None Text, push = {nowhere} }}{pushed} ]\n{}\
+         , wallets = Some {{ replica = {}, credential = None {CREDENTIAL}, ca = None Text, timeout_ms = 5000 }}\n\
          , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\
          , aheadMax = 1000\n, repeat_s = 3600\n, undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , storeCache_MB = 64\n}}\n",

@@ -172,13 +172,7 @@ fn megabytes(count: u64) -> usize {
 
 fn genesis(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<maidenlane_chain::B256>> {
     let name = shapes::word("name", &raw.name, checker);
-    let genesis = match raw.genesis.as_deref() {
-        Some(text) => {
-            let parsed = text.parse().map_err(|_| format!("expected a block hash, found `{text}`"));
-            checker.take("genesis", parsed).map(Some)
-        }
-        None => Some(None),
-    };
+    let genesis = shapes::genesis(raw, checker);
     name.and(genesis)
 }
 

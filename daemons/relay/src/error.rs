@@ -22,9 +22,6 @@ pub enum Error {
         #[source]
         source: seal::Error,
     },
-    /// A topic would lose orders.
-    #[error("topic {topic} is unfit: {}", problems.join("; "))]
-    Unfit { topic: String, problems: Vec<String> },
     /// The keyring cannot be read.
     #[error("read the keyring {place}: {problem}")]
     NoKeyring { place: String, problem: String },
@@ -45,7 +42,6 @@ impl Error {
         use maidenlane_log::Error::{Corrupt, Forbidden, NoTopic, Refused, TooLarge};
         match self {
             Self::Entry { source: seal::Error::UnknownKey { .. }, .. }
-            | Self::Unfit { .. }
             | Self::NoKeyring { .. }
             | Self::Keyring { .. }
             | Self::Builder(_)

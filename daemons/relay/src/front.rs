@@ -17,6 +17,7 @@ use maidenlane_chain::Address;
 use maidenlane_jsonrpc::client::Link;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, MinBlock, Owner, codes};
 use maidenlane_replay::Live;
+use maidenlane_service::clock;
 use serde_json::value::RawValue;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -99,7 +100,7 @@ impl Front {
     ) -> Result<Json, Error> {
         let Some(request) = caller.repeat(method, params) else { return answer.await };
         let repeats = || self.0.repeats.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = || u64::try_from(self.0.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = || clock::millis(self.0.born.elapsed());
         if let Some(before) = repeats().find(&request, now_ms()) {
             return Ok(before.clone());
         }

@@ -50,8 +50,8 @@ impl Watcher {
             tracing::error!("what a block holds cannot be read: {}", with_causes(&error));
         }
         self.courier.advance(head.number.saturating_add(1));
-        self.gauges.holds(&self.orders);
         let (count, bytes) = self.orders.book().size();
+        self.gauges.holds(count, bytes);
         let orders = serde_json::json!({ "known": count, "bytes": bytes, "head": head.number });
         self.health.set_section("orders", orders);
         if self.is_complete.load(Ordering::Acquire) && self.live.fitness().stale.is_none() {

@@ -1,6 +1,5 @@
 //! Metrics of the relay. Labels are methods and reasons, never anything of an order.
 
-use crate::orders::Orders;
 use crate::queue::Done;
 use maidenlane_service::Metrics;
 use maidenlane_service::prometheus_client::metrics::counter::Counter;
@@ -99,9 +98,8 @@ impl Gauges {
         waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Notes how many orders there are.
-    pub fn holds(&self, orders: &Orders) {
-        let (count, bytes) = orders.book().size();
+    /// Notes how many orders there are, and the bytes of their transactions.
+    pub fn holds(&self, count: usize, bytes: usize) {
         let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.orders.set(signed(count));
         self.order_bytes.set(signed(bytes));

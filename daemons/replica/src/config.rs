@@ -267,15 +267,7 @@ impl maidenlane_config::Settings for Settings {
 /// The genesis hash, if one is named; the chain's name is only checked here, it goes into the topic.
 fn chain(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<B256>> {
     let name = shapes::word("name", &raw.name, checker);
-    let genesis = match raw.genesis.as_deref() {
-        Some(text) => {
-            let parsed = text.parse::<B256>();
-            checker
-                .take("genesis", parsed.map_err(|_| format!("expected a block hash, found `{text}`")))
-                .map(Some)
-        }
-        None => Some(None),
-    };
+    let genesis = shapes::genesis(raw, checker);
     name.and(genesis)
 }
 

@@ -109,11 +109,7 @@ impl maidenlane_config::Settings for Settings {
         let ipc = shapes::path("ipc", &raw.ipc, checker);
         let (name, genesis) = checker.inside("chain", |checker| {
             let name = shapes::word("name", &raw.chain.name, checker);
-            let genesis = raw.chain.genesis.as_deref().map(|text| {
-                let parsed = text.parse::<B256>();
-                checker.take("genesis", parsed.map_err(|_| format!("expected a block hash, found `{text}`")))
-            });
-            (name, genesis)
+            (name, shapes::genesis(&raw.chain, checker))
         });
         let chain_name = name.clone().unwrap_or_default();
         let feed = checker.inside("feed", |checker| feed::feed(raw.feed, &chain_name, checker));
@@ -121,11 +117,7 @@ impl maidenlane_config::Settings for Settings {
         let heartbeat = shapes::millis("heartbeat_ms", raw.heartbeat_ms, 50..=10_000, checker);
         let keep_depth = checker.within("keepDepth", raw.keepDepth, 64..=10_000_000);
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
-        let genesis = match genesis {
-            Some(parsed) => Some(parsed?),
-            None => None,
-        };
-        let (feed, _) = (feed?, name?);
+        let (genesis, feed, _) = (genesis?, feed?, name?);
         Some(Self {
             spool: spool?,
             ipc: ipc?,

@@ -123,7 +123,6 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/read-only/replica/main.dhall",
     "deploy/read-only/tap/main.dhall",
     "examples/full/emitter.dhall",
-    "examples/full/emitter.dhall",
     "examples/full/health.dhall",
     "examples/full/relay.dhall",
     "examples/full/replica.dhall",

@@ -4,6 +4,7 @@ use crate::{Checker, StaticType};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -120,6 +121,13 @@ pub fn millis(
 /// A size of 1 MB to 1 TB, in bytes.
 pub fn megabytes(field: &str, value: u64, checker: &mut Checker) -> Option<u64> {
     checker.within::<u64>(field, value, 1..=1_000_000).map(|megabytes| megabytes * 1_000_000)
+}
+
+/// Hash of block 0, if the settings name one.
+pub fn genesis<H: FromStr>(raw: &ChainRaw, checker: &mut Checker) -> Option<Option<H>> {
+    let Some(text) = raw.genesis.as_deref() else { return Some(None) };
+    let parsed = text.parse().map_err(|_| format!("expected a block hash, found `{text}`"));
+    checker.take("genesis", parsed).map(Some)
 }
 
 /// A word that can stand in a topic name.

@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 use crate::wishes::Wishes;
 use alloy::consensus::Transaction as _;
 use maidenlane_chain::transaction::signer;
-use maidenlane_chain::{Address, B256, Transaction, keccak256};
+use maidenlane_chain::{Address, B256, Bytes, Transaction, keccak256};
 use maidenlane_ethjson::{params, raw};
 use maidenlane_jsonrpc::client::LinkError;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
@@ -105,9 +105,13 @@ impl Front {
 
     /// Private transactions of an owner's that one sender signed, and that may still go into a block, by their nonces.
     fn private_nonces(&self, owner: Address, sender: Address) -> BTreeMap<u64, B256> {
-        let book = self.0.orders.book();
-        let private = book.of_signer(owner).filter(|checked| checked.bundle.kind == BundleKind::Private);
-        let decoded = private.filter_map(|checked| raw::decode(checked.bundle.txs.first()?.clone()).ok());
+        // Shared, not copied: the book is not held while signers are recovered.
+        let private: Vec<Bytes> = {
+            let book = self.0.orders.book();
+            let private = book.of_signer(owner).filter(|checked| checked.bundle.kind == BundleKind::Private);
+            private.filter_map(|checked| checked.bundle.txs.first().cloned()).collect()
+        };
+        let decoded = private.into_iter().filter_map(|tx| raw::decode(tx).ok());
         let of_sender = decoded.map(|sent| sent.tx).filter(|tx| signer(tx) == Some(sender));
         of_sender.map(|tx| (tx.nonce(), *tx.tx_hash())).collect()
     }
