@@ -155,23 +155,35 @@ impl Consensus {
 
     /// The same, with a withdrawal of so much to [`ACCOUNT`].
     pub(crate) fn try_execute(&mut self, parent: &str, recipient: u8, gwei: u64) -> Outcome<String> {
-        self.executed(parent, recipient, gwei, Engine::build)
+        self.executed(parent, self.after(parent, recipient), gwei, Engine::build)
     }
 
     /// The same on the head, with time for what is in the pool.
     pub(crate) fn try_fill(&mut self, recipient: u8, gwei: u64) -> Outcome<String> {
-        self.executed(&self.head(), recipient, gwei, Engine::fill)
+        self.executed(&self.head(), self.after(&self.head, recipient), gwei, Engine::fill)
+    }
+
+    /// Attributes of a block a slot after its parent.
+    fn after(&self, parent: &str, recipient: u8) -> Attributes {
+        Attributes::new(self.blocks.get(parent).unwrap().time + 12, recipient)
+    }
+
+    /// A block on the head that becomes the head, with this timestamp if the head's allows it.
+    pub(crate) fn execute_at(&mut self, timestamp: u64) {
+        let gwei = u64::try_from(self.blocks.len()).unwrap() + 1;
+        let time = timestamp.max(self.blocks.get(&self.head).unwrap().time + 1);
+        let head = self.executed(&self.head(), Attributes::new(time, 0), gwei, Engine::build).unwrap();
+        self.choose(&head);
     }
 
     fn executed(
         &mut self,
         parent: &str,
-        recipient: u8,
+        mut attributes: Attributes,
         gwei: u64,
         build: fn(&Engine, &str, &Attributes) -> Outcome<Payload>,
     ) -> Outcome<String> {
         let before = self.blocks.get(parent).unwrap();
-        let mut attributes = Attributes::new(before.time + 12, recipient);
         attributes.withdrawals.push(
             json!({"index": format!("0x{gwei:x}"), "validatorIndex": "0x1", "address": ACCOUNT, "amount": format!("0x{gwei:x}")}),
         );

@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "what is missing in an answer is null")]
 
 mod load;
+mod nodes;
 mod page;
 mod told;
 mod world;

@@ -105,21 +105,8 @@ fn a_head_that_is_announced_is_looked_at_at_once() {
     });
 }
 
-#[test]
-fn a_real_node_without_peers_is_told_as_such() {
-    let plan = Plan { chain: Chain::Developer, carrier: Carrier::Segment, replicas: 0 };
-    let mut net = Net::started(&plan).unwrap();
-    let targets = net.sources().unwrap();
-    let mut checker = net.health("health-1", &targets).unwrap();
-    checker.edit(|text| text.replace("peersMin = 0", "peersMin = 1")).unwrap();
-    checker.start().unwrap();
-    until(&mut checker, "master", |told| {
-        told["verdict"] == "degraded" && told["reasons"][0]["check"] == "peers"
-    });
-}
-
 /// Waits until a checker tells that of a target.
-fn until(checker: &mut Daemon, target: &str, mut told: impl FnMut(&Value) -> bool) {
+pub(super) fn until(checker: &mut Daemon, target: &str, mut told: impl FnMut(&Value) -> bool) {
     let url = format!("http://{}/targets/{target}", checker.address("http").unwrap());
     wait::until(&format!("the checker's word on {target}"), SOON, || {
         let text = ureq::get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());

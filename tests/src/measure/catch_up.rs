@@ -20,7 +20,7 @@ pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> 
     println!("catch-up: {}", chain.display());
     let import = hook::import(geth, chain, Tracer::None)?;
     let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 0 };
-    let mut net = Net::build_from(product.clone(), &plan)?;
+    let mut net = Net::prepare(product.clone(), &plan, true)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
     let head = net.master().block_number()?;
     net.tap().start()?;
@@ -32,5 +32,8 @@ pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> 
     net.tap().stop()?;
     let Log::Segment(dir) = net.carrier().clone() else { return Ok(()) };
     let rate = f64::from(blocks) / import.as_secs_f64();
-    bench("catch_up", &[&dir.display().to_string(), &settings::topic(), &format!("{rate:.3}")])
+    bench(
+        "catch_up",
+        &[&dir.display().to_string(), &settings::topic(), &settings::proofs_topic(), &format!("{rate:.3}")],
+    )
 }

@@ -130,6 +130,9 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
             What::Large => {
                 let chain = chaingen::large(BLOCKS, TRANSACTIONS, arguments.genesis_rows)?;
                 large::run(&arguments.product()?, &chain, arguments.seed, &arguments.row, &stop)?;
+                if arguments.row.is_empty() && !stop.raised() {
+                    catch_up::run(&arguments.product()?, &geth, &chain, BLOCKS)?;
+                }
             }
             What::HeadLag => head_lag::run(&arguments.product()?, arguments.samples, &stop)?,
             What::Log => {

@@ -2,11 +2,13 @@
 //! number of rows.
 //!
 //! Beside the import, without and with trie nodes: RocksDB's own writer of sorted files alone, over the same rows (the
-//! floor), and a plain file of as many bytes as the export has (the disk).
+//! floor), and a plain file of as many bytes as the export has (the disk). A state of more than 150 million rows is made
+//! while it is imported, and without trie nodes: its export would fill the disk.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
 mod memory;
+mod reads;
 mod state;
 
 use maidenlane_bootstrap::master::{Blocks, Content, Header};
@@ -17,11 +19,14 @@ use state::State;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const CHAIN_ID: u64 = 7;
 /// Rows that are in memory at a time.
 const ROWS_AT_A_TIME: usize = 1 << 18;
+/// Rows from which the export is not a file but a pipe.
+const STREAMED_FROM: usize = 150_000_000;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -31,34 +36,58 @@ fn main() -> Outcome<()> {
     let rows: usize = rows.ok_or("wants a number of rows; `cargo measure import` has one")?.parse()?;
     let (dir, state) = (tempfile::tempdir()?, State::of(rows));
     let (snapshot, code) = (dir.path().join("snapshot"), dir.path().join("code"));
-    state.write(&mut File::create(&snapshot)?)?;
     fs::write(&code, state::header("code"))?;
-    let (accounts, slots, bytes) = (state.account_rows(), state.slot_rows(), fs::metadata(&snapshot)?.len());
-    println!("{accounts} accounts, {slots} slots, export of {} MB", bytes >> 20);
-    let rows = accounts + slots;
-    println!(
-        "plain file      {:>9.0} MB/s, synced",
-        rate(bytes, write_plain(&dir.path().join("plain"), bytes)?) / 1e6
-    );
+    let counted = state.account_rows() + state.slot_rows();
+    println!("{} accounts, {} slots", state.account_rows(), state.slot_rows());
     let floor = write_sorted(dir.path(), &state)?;
-    println!("sorted files    {:>9.0} rows/s", rate(rows, floor));
-    let chain = Chain::of(state.root)?;
-    for (name, proofs) in [("import", false), ("with nodes", true)] {
+    println!("sorted files    {:>9.0} rows/s", rate(counted, floor));
+    let streamed = rows >= STREAMED_FROM;
+    if streamed {
+        Command::new("mkfifo").arg(&snapshot).status()?;
+        println!("the export is made while it is imported, by a thread of the benchmark's own");
+    } else {
+        state.write(&mut File::create(&snapshot)?)?;
+        let bytes = fs::metadata(&snapshot)?.len();
+        let plain = write_plain(&dir.path().join("plain"), bytes)?;
+        println!("plain file      {:>9.0} MB/s, synced, {} MB", rate(bytes, plain) / 1e6, bytes >> 20);
+    }
+    let ways: &[_] = if streamed { &[false] } else { &[false, true] };
+    for proofs in ways {
         let state_dir = dir.path().join("state");
         let files = Files::Export { snapshot: snapshot.clone(), code: code.clone() };
-        let plan = plan(files, &state_dir, proofs);
-        let (before, begun) = (memory::begin()?, Instant::now());
-        import(&plan, &chain, Box::new(|_| ()))?;
-        let (took, grown) = (begun.elapsed(), memory::peak()?.saturating_sub(before));
-        let (per_s, bytes_per_s, ratio) =
-            (rate(rows, took), rate(bytes, took) / 1e6, floor.as_secs_f64() / took.as_secs_f64());
-        let (grown, stored) = (grown >> 20, size(&state_dir)? >> 20);
-        println!(
-            "{name:<15} {per_s:>9.0} rows/s  {bytes_per_s:.0} MB/s  {grown} MB of memory, {stored} MB on the disk"
-        );
-        println!("{name} / sorted files {ratio:>5.2}{}", if proofs { "" } else { "  (goal: at least 0.5)" });
+        let plan = plan(files, &state_dir, *proofs);
+        let export = streamed.then_some(snapshot.as_path());
+        measured(&plan, &state, export, floor)?;
+        reads::run(&state_dir, &state)?;
         fs::remove_dir_all(&state_dir)?;
     }
+    Ok(())
+}
+
+/// Imports once, from a file or from a pipe that the state is written to meanwhile.
+fn measured(plan: &Plan, state: &State, pipe: Option<&Path>, floor: Duration) -> Outcome<()> {
+    let (rows, chain) = (state.account_rows() + state.slot_rows(), Chain::of(state.root)?);
+    let (before, begun) = (memory::begin()?, Instant::now());
+    std::thread::scope(|scope| {
+        let written = pipe.map(|pipe| {
+            scope.spawn(move || {
+                let wrote = File::options().write(true).open(pipe).map_err(Into::into);
+                wrote.and_then(|mut pipe| state.write(&mut pipe)).map_err(|error: Box<_>| error.to_string())
+            })
+        });
+        import(plan, &chain, Box::new(|_| ()))?;
+        match written.map(|written| written.join()) {
+            None | Some(Ok(Ok(()))) => Outcome::Ok(()),
+            Some(Ok(Err(error))) => Err(error.into()),
+            Some(Err(_)) => Err("the export was not written".into()),
+        }
+    })?;
+    let (took, grown) = (begun.elapsed(), memory::peak()?.saturating_sub(before) >> 20);
+    let name = if plan.proofs { "with nodes" } else { "import" };
+    let (per_s, ratio) = (rate(rows, took), floor.as_secs_f64() / took.as_secs_f64());
+    let stored = size(&plan.state_dir)? >> 20;
+    println!("{name:<15} {per_s:>9.0} rows/s, {grown} MB of memory, {stored} MB on the disk");
+    println!("{name} / sorted files {ratio:>5.2}{}", if plan.proofs { "" } else { "  (goal: at least 0.5)" });
     Ok(())
 }
 

@@ -61,6 +61,23 @@ impl State {
         })
     }
 
+    /// Keys of so many accounts, in no order.
+    pub(super) fn some_accounts(&self, count: usize) -> Vec<B256> {
+        let mut dice = Rng::with_seed(1);
+        let numbers = (0..count).map(|_| dice.usize(..self.accounts));
+        numbers.map(|number| key(&mut Rng::with_seed(number as u64), number, self.accounts)).collect()
+    }
+
+    /// Keys of so many slots of the first contract, in no order.
+    pub(super) fn some_slots(&self, count: usize) -> Vec<(B256, B256)> {
+        let account = key(&mut Rng::with_seed(0), 0, self.accounts);
+        let slots = self.contracts.first().map_or(0, |contract| contract.slots);
+        let keys = storage(0, slots).step_by(slots.div_ceil(count).max(1));
+        let mut keys: Vec<_> = keys.map(|(key, _)| (account, key)).collect();
+        Rng::with_seed(2).shuffle(&mut keys);
+        keys
+    }
+
     /// Slots in the order of their accounts and keys.
     pub(super) fn slots(&self) -> impl Iterator<Item = (B256, B256, U256)> {
         self.contracts.iter().enumerate().flat_map(|(number, contract)| {
