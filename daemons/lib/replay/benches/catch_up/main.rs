@@ -19,7 +19,7 @@ use maidenlane_replay::{
 };
 use maidenlane_service::Tracer;
 use maidenlane_state::trie::whole;
-use maidenlane_store::{Facts, Store, TableRows};
+use maidenlane_store::{Store, TableRows};
 use maidenlane_wire::Record;
 use std::collections::BTreeMap;
 use std::error::Error;
