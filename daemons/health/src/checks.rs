@@ -242,8 +242,17 @@ fn head_age(seen: &Seen, facts: &Facts, limits: &Limits) -> Option<(Check, Optio
         seen.clock_ahead_ms.filter(|_| facts.clock_ahead_ms.is_none()).map_or(0, |ahead| ahead.min(0));
     let now = Duration::from_millis(facts.wall_ms.saturating_add_signed(behind_ms));
     let age = now.saturating_sub(Duration::from_secs(time_s));
-    let old = || Finding::down(format!("its head is {} s old", age.as_secs()), millis(most));
+    let old =
+        || Finding::down(format!("its head is {} s old{}", age.as_secs(), untold(seen, facts)), millis(most));
     Some((Check::HeadAge, (age > most).then(old)))
+}
+
+/// Cause of an old head, where it can be told: an execution client takes blocks only when a consensus client names them,
+/// and one that knows of newer ones syncs.
+fn untold(seen: &Seen, facts: &Facts) -> &'static str {
+    let is_node = seen.ready.is_none() && seen.syncing == Some(false);
+    let newer = seen.latest.is_some_and(|latest| facts.tip.is_some_and(|tip| latest.block.number < tip));
+    if is_node && newer { ", and it does not sync: its consensus client is silent" } else { "" }
 }
 
 /// Order of the tags, and that the consensus layer's word is not taken back.
@@ -268,7 +277,10 @@ fn compared(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
     let mut found = Outcomes::new();
     if let (Some(Tip { block, .. }), Some(tip)) = (seen.latest, facts.tip) {
         let behind = tip.saturating_sub(block.number);
-        let lag = || Finding::down(format!("{behind} blocks behind {tip}"), limits.lag_blocks.to_string());
+        let lag = || {
+            let observed = format!("{behind} blocks behind {tip}{}", untold(seen, facts));
+            Finding::down(observed, limits.lag_blocks.to_string())
+        };
         found.push((Check::Lag, (behind > limits.lag_blocks).then(lag)));
         let most = limits.lag_blocks.saturating_mul(AHEAD_LAGS);
         let below = facts.heads.iter().filter(|head| head.saturating_add(most) < block.number).count();

@@ -74,6 +74,10 @@ impl Storm {
         }
         let mut consensus = Consensus::on(carrier, of_two)?;
         consensus.add_peer();
+        // Both kinds of chains: one that is never final, where nothing may be forgotten, and one that is soon.
+        if carrier == Carrier::Kafka {
+            consensus.settle();
+        }
         let log = log_of(&consensus.net);
         let nodes = [consensus.net.master(), consensus.peer()].map(|node| node.url().to_owned());
         let emitters = ["emitter-0", "emitter-1"].map(|name| {
@@ -202,8 +206,7 @@ impl Storm {
 
     fn block(&mut self) {
         self.gwei += 1;
-        let head = self.consensus.head();
-        let block = self.consensus.try_execute(&head, 0, self.gwei).unwrap();
+        let block = self.consensus.try_fill(0, self.gwei).unwrap();
         self.consensus.choose(&block);
     }
 

@@ -104,7 +104,7 @@ impl Workshop {
         let head = peek.facts.head.ok_or_else(|| Error::Empty(self.dir.clone()))?;
         let known = Known::open(self.dir.join("known.json"));
         let digested = Mutex::new(Vec::new());
-        lanes::each(&names(dir)?, |name| {
+        lanes::each_in_background(&names(dir)?, |name| {
             let file = known.file(dir, name, pace)?;
             digested.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(file);
             Ok(())
@@ -119,7 +119,7 @@ impl Workshop {
         let missing = missing(&manifest, repository)?;
         let sent = (missing.len() as u64, missing.iter().map(|file| file.bytes).sum());
         let meter = Meter::new(report, sent.1);
-        lanes::each(&missing, |file| {
+        lanes::each_in_background(&missing, |file| {
             upload.goes_on()?;
             repository.send(&dir.join(&file.name), file, pace)?;
             meter.add(file.bytes);
