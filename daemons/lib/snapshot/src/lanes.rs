@@ -28,7 +28,9 @@ pub(crate) fn each_in_background<T: Sync>(
     work: impl Fn(&T) -> Result<(), Error> + Sync,
 ) -> Result<(), Error> {
     // On Linux, the niceness of no process is that of the thread that asks. Without it the work is done all the same.
-    let yielding = || drop(rustix::process::setpriority_process(None, NICE));
+    let yielding = || {
+        let _refused = rustix::process::setpriority_process(None, NICE);
+    };
     with(items, yielding, work)
 }
 
