@@ -56,7 +56,8 @@ struct Storm {
     keys: Vec<Key>,
     nonces: Vec<u64>,
     taken: Vec<Taken>,
-    refused: usize,
+    /// What a replica said of those that it did not take.
+    refused: Vec<String>,
     kills: BTreeMap<&'static str, u32>,
     rng: Rng,
     gwei: u64,
@@ -89,8 +90,9 @@ impl Storm {
         let (master, keys) = (consensus.net.master(), Key::of_generated_chains());
         let nonce = |key: &Key| master.quantity("eth_getTransactionCount", &json!([key.address, "latest"]));
         let nonces = keys.iter().map(|key| nonce(key).unwrap()).collect();
-        let (taken, kills, rng) = (Vec::new(), BTreeMap::new(), Rng::with_seed(SEED));
-        Some(Self { consensus, log, emitters, keys, nonces, taken, refused: 0, kills, rng, gwei: 1_000 })
+        let (taken, refused) = (Vec::new(), Vec::new());
+        let (kills, rng) = (BTreeMap::new(), Rng::with_seed(SEED));
+        Some(Self { consensus, log, emitters, keys, nonces, taken, refused, kills, rng, gwei: 1_000 })
     }
 
     /// A transaction of some kind; whether it uses its nonce up.
@@ -138,6 +140,7 @@ impl Storm {
     fn send(&mut self, key: usize, (hash, raw): (String, Bytes)) {
         let mut promised = None;
         let mut unanswered = false;
+        let mut refusal = String::new();
         let answered = wait::until("a replica to answer for a transaction", SOON, || {
             let index = self.rng.usize(..2);
             let replica = self.replica(index)?;
@@ -155,7 +158,7 @@ impl Storm {
                 }
                 // Taken before, perhaps, when no answer came, and in a block by now.
                 Some(_) if unanswered => promised = Some(false),
-                Some(_) => {}
+                Some(_) => refusal = answer.to_string(),
             }
             Ok(())
         });
@@ -165,7 +168,9 @@ impl Storm {
                 let (sender, nonce) = (self.keys[key].address, self.nonces[key]);
                 self.taken.push(Taken { hash, sender, nonce, promised });
             }
-            None => self.refused += 1,
+            None => self
+                .refused
+                .push(format!("{hash} {} {}: {refusal}", self.keys[key].address, self.nonces[key])),
         }
     }
 
@@ -259,9 +264,41 @@ impl Storm {
                 return all;
             }
         }
-        let of = outcomes(&self.log).remove(&open[0]).unwrap_or_default();
-        let words: Vec<_> = self.emitters.iter().map(|emitter| emitter.log_tail(8)).collect();
-        panic!("{} without an end, such as {}: {of:?}\n{}", open.len(), open[0], words.join("\n"));
+        panic!("{} without an end\n{}", open.len(), self.words(&open));
+    }
+
+    /// All that is known of why these have no end.
+    fn words(&self, open: &[String]) -> String {
+        let all = outcomes(&self.log);
+        let mut lines = Vec::new();
+        let mut of_sender = BTreeMap::new();
+        for taken in self.taken.iter().filter(|taken| open.contains(&taken.hash)) {
+            of_sender.entry(taken.sender).or_insert_with(Vec::new).push(taken.nonce);
+        }
+        for (sender, nonces) in of_sender {
+            let lowest = *nonces.iter().min().unwrap();
+            for (name, node) in [("master", self.consensus.net.master()), ("peer", self.consensus.peer())] {
+                let next = node.call("eth_getTransactionCount", &json!([sender, "latest"]));
+                let pool = node.call("txpool_contentFrom", &json!([sender]));
+                lines
+                    .push(format!("{sender} {} open from {lowest}, {name}: {next:?} {pool:?}", nonces.len()));
+            }
+            for taken in self
+                .taken
+                .iter()
+                .filter(|one| one.sender == sender && (lowest.max(2) - 2..=lowest).contains(&one.nonce))
+            {
+                let told = all.get(&taken.hash);
+                lines.push(format!(
+                    "  {} nonce {} promised {}: {told:?}",
+                    taken.hash, taken.nonce, taken.promised
+                ));
+            }
+        }
+        lines.extend(self.refused.iter().take(20).cloned());
+        lines.extend(self.emitters.iter().map(|emitter| emitter.log_tail(8)));
+        let whole = lines.join("\n");
+        whole.chars().take(60_000).collect()
     }
 
     /// Holds what was told against the chain; counts of the ends.
@@ -327,7 +364,7 @@ fn weathered(carrier: Carrier) {
         (false, Carrier::Segment) => COUNT,
         (false, Carrier::Kafka) => COUNT_KAFKA,
     };
-    while storm.taken.len() + storm.refused < count {
+    while storm.taken.len() + storm.refused.len() < count {
         storm.round();
         storm.strike();
         storm.tend();
@@ -337,7 +374,7 @@ fn weathered(carrier: Carrier) {
     println!(
         "{carrier:?}, seed {SEED:#x}: {} taken, {} refused at a door, ends {ends:?}, kills {:?}",
         storm.taken.len(),
-        storm.refused,
+        storm.refused.len(),
         storm.kills
     );
     assert!(ends.get("Mined").is_some_and(|mined| *mined > count / 2), "{ends:?}");
