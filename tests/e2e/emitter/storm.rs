@@ -33,8 +33,9 @@ const COUNT_KAFKA: usize = 100;
 const COUNT_LONG: usize = 5_000;
 /// Transactions of a round, which ends with a block.
 const ROUND: usize = 10;
-/// Rounds that the end may take, when nothing is killed any more.
-const LAST_ROUNDS: u32 = 400;
+/// Rounds that the end may take, when nothing is killed any more. Of one of the senders, which has a delegation, nodes take
+/// one transaction at a time.
+const LAST_ROUNDS: u32 = 1_000;
 const GWEI: u128 = 1_000_000_000;
 /// Errors of a replica that takes nothing at the moment.
 const NOT_NOW: [i64; 4] = [-32_090, -32_094, -32_005, -32_603];

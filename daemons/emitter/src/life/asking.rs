@@ -48,8 +48,21 @@ impl Flight {
 
     /// The sender's transaction before it was taken: nodes that wait for that are asked at once.
     pub(crate) fn gap_closed(&mut self, turn: &mut Turn<'_>) {
+        self.ask_those_with(turn, &[Class::Gap]);
+    }
+
+    /// The sender's transaction before it is in a block: nodes that had no room beside it have some now, such as those that
+    /// take one at a time of an account with a delegation (EIP-7702).
+    pub(crate) fn has_its_turn(&mut self, turn: &mut Turn<'_>) {
+        if self.is_open() {
+            self.ask_those_with(turn, &[Class::Gap, Class::PoolFull]);
+        }
+    }
+
+    fn ask_those_with(&mut self, turn: &mut Turn<'_>, classes: &[Class]) {
         for upstream in 0..self.tries.len() {
-            if self.tries.get(upstream).is_some_and(|one| one.class() == Some(Class::Gap)) {
+            let class = self.tries.get(upstream).and_then(Try::class);
+            if class.is_some_and(|class| classes.contains(&class)) {
                 self.ask(turn, upstream, Ask::Send);
             }
         }

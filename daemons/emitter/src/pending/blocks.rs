@@ -75,6 +75,12 @@ impl Pending {
                 None
             });
         }
+        for next in self.of_nonce(sender, nonce.saturating_add(1)) {
+            self.step(next, now, |flight, turn| {
+                flight.has_its_turn(turn);
+                None
+            });
+        }
     }
 
     /// Asks for blocks from a Unix time in seconds on, unless they are here or on their way.

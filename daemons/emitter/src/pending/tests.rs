@@ -315,6 +315,19 @@ fn the_next_of_a_sender_is_sent_when_the_gap_closes() {
 }
 
 #[test]
+fn the_next_of_a_sender_is_sent_when_a_block_has_made_room() {
+    let (mut scene, first, second) = (Scene::new(), tx(1, 7, 0), tx(1, 8, 0));
+    scene.come(&first);
+    scene.both(&first, Class::Accepted);
+    scene.come(&second);
+    scene.say(&second, 0, Class::PoolFull);
+    scene.say(&second, 1, Class::Accepted);
+    scene.asked();
+    scene.change(&[], &[holding(block(1, b'x'), &[&first])], 0);
+    assert_eq!(scene.asked(), "a Send 8", "b has it");
+}
+
+#[test]
 fn it_is_sent_again_until_a_block_holds_it_and_that_is_final() {
     let (mut scene, one) = (Scene::new(), tx(1, 7, 0));
     scene.change(&[], &[holding(block(1, b'x'), &[])], 0);
