@@ -22,6 +22,7 @@ mod path;
 mod print;
 mod secrets;
 pub mod shapes;
+mod simple;
 mod version;
 
 pub use differ::nearest;

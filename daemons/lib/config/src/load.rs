@@ -4,11 +4,11 @@
 //! The evaluator recurses as deep as the settings nest and panics on some inputs: 256 MiB of stack keep it from
 //! aborting the process, and a join turns a panic into an error.
 
-use crate::{Checker, Error, Problem, Settings, Version, diagnostics, differ, imports, secrets};
+use crate::{Checker, Error, Problem, Settings, Version, diagnostics, differ, imports, secrets, simple};
 use dhall::operations::OpKind;
 use dhall::syntax::{Expr, ExprKind};
 use dhall::{Ctxt, Parsed};
-use serde_dhall::{SimpleType, StaticType};
+use serde_dhall::{SimpleType, SimpleValue, StaticType};
 use std::path::{Path, PathBuf};
 
 const STACK_BYTES: usize = 256 << 20;
@@ -79,23 +79,23 @@ fn isolated<T: Send + 'static>(
 pub(crate) fn version<S: Settings>(file: &Path) -> Result<Version, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
     let expr = imports::gather(file, &mut |file, expr| evaluate(file, expr).map(drop))?;
-    let (found, normal) = evaluate(file, &expr)?;
-    let found: SimpleType = serde_dhall::from_str(&found)
-        .parse()
-        .map_err(|_| whole(format!("expected a plain record of settings, found a value of type {found}")))?;
+    let (found, value) = evaluate(file, &expr)?;
+    let found = found.map_err(|found| {
+        whole(format!("expected a plain record of settings, found a value of type {found}"))
+    })?;
     let problems = differ::differences(&S::Raw::static_type(), &found);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let value = serde_dhall::from_str(&normal)
-        .type_annotation(&S::Raw::static_type())
-        .parse()
-        .map_err(|error| whole(error.to_string()))?;
+    let value = value.ok_or_else(|| whole("expected a plain record of settings".to_owned()))?;
     Ok(Version { value })
 }
 
-/// The type and the normal form of the expression in `file`, as text.
-fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> {
+/// Type of an expression, or the text of one that no settings have, and its value, where it is plain.
+type Evaluated = (Result<SimpleType, String>, Option<SimpleValue>);
+
+/// The type and the normal form of the expression in `file`.
+fn evaluate(file: &Path, expr: &Expr) -> Result<Evaluated, Vec<Problem>> {
     let problem = |error: &dyn std::fmt::Display| {
         vec![Problem {
             path: String::new(),
@@ -110,7 +110,8 @@ fn evaluate(file: &Path, expr: &Expr) -> Result<(String, String), Vec<Problem>> 
         let typed = resolved.typecheck(cx).map_err(|error| problem(&error))?;
         let ty = typed.get_type().map_err(|error| problem(&error))?;
         let ty = differ::without_functions(&ty.to_expr(cx));
-        Ok((ty.to_string(), typed.normalize(cx).to_expr(cx).to_string()))
+        let value = simple::value(&typed.normalize(cx).to_expr(cx));
+        Ok((simple::ty(&ty).ok_or_else(|| ty.to_string()), value))
     })
 }
 
