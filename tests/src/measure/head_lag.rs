@@ -1,6 +1,8 @@
 //! Time from geth's `newHeads`, as its IPC tells it, to the replica answering with that block: a client that waits
 //! for the block by `X-Maidenlane-Min-Block` over one kept connection, its own round trip included.
 
+mod stages;
+
 use std::{
     io::{BufReader, Write},
     os::unix::net::UnixStream,
@@ -14,6 +16,8 @@ use super::{
     load::address_of,
     runs::{no_broker, quantile},
 };
+use stages::Lag;
+
 use crate::{
     connection::Connection,
     failure::{Doing, Failure, Outcome},
@@ -49,12 +53,15 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
             if let Some(broker) = net.broker() {
                 broker.warm(WARM_RECORDS).map_err(Failure::new)?;
             }
+            stages::tell(&mut net)?;
             net.start()?;
-            let (replica, geth) = lags(&mut net, load, samples, stop)?;
+            let (lags, geth) = taken(&mut net, load, samples, stop)?;
+            let stages = stages::describe(&mut net, &lags)?;
+            let replica = sorted(&lags);
             net.stop()?;
             let (transactions, _, half, most) = load;
             println!(
-                "  {name:<12} {transactions:>3} transactions: p50 {:>6.1} ms  p99 {:>6.1} ms  most {:>6.1} ms  (goal: {half} / {most}); geth's own answer p50 {:.1} ms; {} blocks",
+                "  {name:<12} {transactions:>3} transactions: p50 {:>6.1} ms  p99 {:>6.1} ms  most {:>6.1} ms  (goal: {half} / {most}); geth's own answer p50 {:.1} ms; {} blocks; p50 {stages}",
                 quantile(&replica, 0.5),
                 quantile(&replica, 0.99),
                 quantile(&replica, 1.0),
@@ -66,13 +73,25 @@ pub(super) fn run(product: &Product, samples: usize, stop: &Interrupt) -> Outcom
     Ok(())
 }
 
-/// Lags of the replica behind geth's announcement and, for comparison, the time geth itself takes for that answer.
+/// Lags of the replica behind geth's announcement and the time geth itself takes for that answer, both sorted.
 pub(super) fn lags(
     net: &mut Net,
     load: Load,
     samples: usize,
     stop: &Interrupt,
 ) -> Outcome<(Vec<f64>, Vec<f64>)> {
+    let (lags, geth) = taken(net, load, samples, stop)?;
+    Ok((sorted(&lags), geth))
+}
+
+fn sorted(lags: &[Lag]) -> Vec<f64> {
+    let mut all: Vec<f64> = lags.iter().map(|lag| lag.ms).collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// Lags of the replica behind geth's announcement and, for comparison, the time geth itself takes for that answer.
+fn taken(net: &mut Net, load: Load, samples: usize, stop: &Interrupt) -> Outcome<(Vec<Lag>, Vec<f64>)> {
     let (transactions, fewest, ..) = load;
     let mut traffic = Traffic::open(&net.master())?;
     let connect = |client: &rpc::Client| Connection::open(&address_of(client.url()), false);
@@ -84,6 +103,7 @@ pub(super) fn lags(
     let (mut lags, mut own) = (Vec::new(), Vec::new());
     for head in heads {
         let (head, seen) = head?;
+        let announced_s = stages::second_of_day() - seen.elapsed().as_secs_f64();
         let (number, hash) = place(&head)?;
         let from = format!("x-maidenlane-min-block: {number},{hash}\r\n");
         let read =
@@ -103,7 +123,7 @@ pub(super) fn lags(
         geth.ask(&request)?;
         let held = block.pointer("/result/transactions").and_then(Value::as_array).map_or(0, Vec::len);
         if held >= fewest {
-            lags.push(lag.as_secs_f64() * 1_000.0);
+            lags.push(Lag { number, announced_s, ms: lag.as_secs_f64() * 1_000.0 });
             own.push(asked.elapsed().as_secs_f64() * 1_000.0);
         }
         if lags.len() >= samples || stop.raised() {
@@ -111,7 +131,6 @@ pub(super) fn lags(
         }
         traffic.batch(transactions)?;
     }
-    lags.sort_by(f64::total_cmp);
     own.sort_by(f64::total_cmp);
     Ok((lags, own))
 }
