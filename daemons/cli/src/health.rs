@@ -92,12 +92,15 @@ impl Place {
     }
 
     fn ask(&self, question: &Question) -> Result<Value, Error> {
-        let path = self.path()?;
-        let stream = control::connect(&path)?.ok_or_else(|| absent(&path))?;
-        match control::ask(&path, stream, question)? {
-            Answer::Told(told) => Ok(told),
-            Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "health", exit, reason }),
-        }
+        ask(&self.path()?, question)
+    }
+}
+
+fn ask(socket: &Path, question: &Question) -> Result<Value, Error> {
+    let stream = control::connect(socket)?.ok_or_else(|| absent(socket))?;
+    match control::ask(socket, stream, question)? {
+        Answer::Told(told) => Ok(told),
+        Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "health", exit, reason }),
     }
 }
 
@@ -153,9 +156,9 @@ fn subjects(view: &Value) -> Vec<String> {
 }
 
 fn watch(place: &Place, output: &mut Output) -> Result<(), Error> {
-    let mut known = BTreeMap::new();
+    let (socket, mut known) = (place.path()?, BTreeMap::new());
     loop {
-        let view = place.ask(&Question::Explain { target: None })?;
+        let view = ask(&socket, &Question::Explain { target: None })?;
         for target in targets(&view) {
             let field = |name: &str| target.get(name).cloned().unwrap_or_default();
             let verdict = field("verdict");

@@ -136,9 +136,11 @@ impl Board {
             // All that any of them told, and not what they are asked now: that comes in the next round.
             let told: BTreeSet<u64> =
                 voices.iter().flat_map(|voice| voice.hashes).map(|(height, _)| *height).collect();
-            let hashes = told.into_iter().map(|height| (height, votes::hash(&voices, height))).collect();
+            let sources = self.sources();
+            let hashes =
+                told.into_iter().map(|height| (height, votes::hash(&voices, height, sources))).collect();
             let content = self.asks.content.map(|block| (block, votes::balances(&voices, block)));
-            let genesis = match votes::hash(&voices, 0) {
+            let genesis = match votes::hash(&voices, 0, sources) {
                 Truth::Is(hash) => Some(hash),
                 _ => None,
             };
@@ -234,7 +236,7 @@ impl Board {
 /// Block whose state is compared: the newest whose hash all agree on.
 fn common(facts: &Facts) -> Option<B256> {
     let agreed = facts.hashes.iter().filter_map(|(height, truth)| match truth {
-        Truth::Is(hash) if *height > 0 => Some((*height, *hash)),
+        Truth::Is(hash) | Truth::Unopposed(hash) if *height > 0 => Some((*height, *hash)),
         _ => None,
     });
     agreed.max_by_key(|(height, _)| *height).map(|(_, hash)| hash)

@@ -31,8 +31,10 @@ pub struct Voice<'a> {
 pub enum Truth<T> {
     /// Nobody said anything.
     Unknown,
-    /// All say this, or a majority, or those that are trusted.
+    /// A majority says this, or those that are trusted.
     Is(T),
+    /// Nobody says otherwise, of less than half of the sources that there are: those that are away may know better.
+    Unopposed(T),
     /// Sources disagree, and none has a majority.
     Split,
 }
@@ -67,9 +69,9 @@ pub fn tip(heads: &[u64]) -> Option<u64> {
     heads.get(heads.len() / 2).copied()
 }
 
-/// Hash at a height.
+/// Hash at a height, of so many sources that could tell it.
 #[must_use]
-pub fn hash(voices: &[Voice<'_>], height: u64) -> Truth<B256> {
+pub fn hash(voices: &[Voice<'_>], height: u64, sources: usize) -> Truth<B256> {
     let said =
         |voice: &Voice<'_>| voice.hashes.iter().find(|(number, _)| *number == height).map(|(_, hash)| *hash);
     let said: Vec<_> = voices.iter().filter_map(|voice| said(voice).map(|hash| (voice, hash))).collect();
@@ -79,6 +81,9 @@ pub fn hash(voices: &[Voice<'_>], height: u64) -> Truth<B256> {
     match vote(&said) {
         // Those that have not told it yet may decide.
         Truth::Split if told < all => Truth::Unknown,
+        Truth::Is(hash) if told * 2 <= sources && !said.iter().any(|(voice, _)| voice.trusted) => {
+            Truth::Unopposed(hash)
+        }
         truth => truth,
     }
 }
@@ -183,15 +188,17 @@ mod tests {
             .collect();
         let expect = match expect {
             Truth::Is(byte) => Truth::Is(B256::repeat_byte(byte)),
+            Truth::Unopposed(byte) => Truth::Unopposed(B256::repeat_byte(byte)),
             Truth::Split => Truth::Split,
             Truth::Unknown => Truth::Unknown,
         };
-        assert_eq!(hash(&voices, 5), expect, "{told:?}");
+        let sources = voices.iter().map(|voice| voice.source).collect::<BTreeSet<_>>().len();
+        assert_eq!(hash(&voices, 5, sources), expect, "{told:?}");
         let waiting = Voice { hashes: &[(4, B256::ZERO)], ..voice("late") };
         let undecided = if expect == Truth::Split { Truth::Unknown } else { expect };
         let voices: Vec<_> = voices.into_iter().chain([waiting]).collect();
-        assert_eq!(hash(&voices, 5), undecided, "{told:?} and one that is late");
-        assert_eq!(hash(&voices, 6), Truth::Unknown);
+        assert_eq!(hash(&voices, 5, sources), undecided, "{told:?} and one that is late");
+        assert_eq!(hash(&voices, 6, sources), Truth::Unknown);
     }
 
     #[test]
@@ -209,6 +216,31 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_left_alone_decides_nothing() {
+        let hashes = [(5, B256::repeat_byte(1))];
+        let check = |said: &[&str], sources, expect: Truth<()>| {
+            let told = |source: &&'static str| Voice {
+                trusted: source.ends_with('!'),
+                hashes: &hashes,
+                ..voice(source.trim_end_matches('!'))
+            };
+            let voices: Vec<_> = said.iter().map(told).collect();
+            let found = match hash(&voices, 5, sources) {
+                Truth::Is(_) => Truth::Is(()),
+                Truth::Unopposed(_) => Truth::Unopposed(()),
+                Truth::Split => Truth::Split,
+                Truth::Unknown => Truth::Unknown,
+            };
+            assert_eq!(found, expect, "{said:?} of {sources}");
+        };
+        check(&["a"], 1, Truth::Is(()));
+        check(&["a"], 2, Truth::Unopposed(()));
+        check(&["a", "b"], 3, Truth::Is(()));
+        check(&["a", "a"], 3, Truth::Unopposed(()));
+        check(&["a!"], 3, Truth::Is(()));
+    }
+
+    #[test]
     fn a_proof_decides_about_state() {
         let block = B256::repeat_byte(9);
         let told = |byte, proven| Content { block, balances: vec![B256::repeat_byte(byte)], proven };
@@ -219,7 +251,7 @@ mod tests {
             let found = match &found {
                 Truth::Is(balances) => Truth::Is(balances[0].0[0]),
                 Truth::Split => Truth::Split,
-                Truth::Unknown => Truth::Unknown,
+                Truth::Unopposed(_) | Truth::Unknown => Truth::Unknown,
             };
             assert_eq!(found, expect, "{contents:?}");
         };

@@ -264,6 +264,26 @@ fn every_fault_is_named() {
 }
 
 #[test]
+fn a_fork_stays_one_when_those_that_know_better_are_away() {
+    let mut world = World::new(vec![node("n1", "n1"), node("n2", "n2"), node("n3", "n3")]);
+    let tip = world.tip();
+    world.node("n2").fork = Some(tip - 100);
+    world.rounds(5).check("n2 down: fork");
+    for name in ["n1", "n3"] {
+        world.node(name).away = true;
+    }
+    world.rounds(40);
+    let told = world.told();
+    assert!(told.contains("n2 down: fork"), "{told}");
+    assert!(!told.contains("n1 down: fork") && !told.contains("n3 down: fork"), "{told}");
+    for name in ["n1", "n3"] {
+        world.node(name).away = false;
+    }
+    world.node("n2").fork = None;
+    world.rounds(60).check("");
+}
+
+#[test]
 fn a_node_with_peers_and_no_new_block_goes_at_the_age_of_its_head() {
     let mut world = World::new(vec![node("n1", "n1")]);
     world.rounds(5).node("n1").peers = Some(25);

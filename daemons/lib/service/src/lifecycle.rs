@@ -6,14 +6,16 @@
 use crate::addresses::Addresses;
 use crate::admin::{self, Metrics};
 use crate::disk;
+use crate::files;
 use crate::io;
 use crate::reload::Reload;
 use crate::telemetry::{self, Filter};
 use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use clap::Parser;
 use maidenlane_config::{Loaded, Settings, shapes};
+use std::fs::File;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
@@ -121,6 +123,7 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
         Failure::file(format_args!("create stateDir {}", shared.state_dir.display()), &error)
     })?;
+    let _owned = own(&shared.state_dir)?;
     let io = build(Builder::new_multi_thread())?;
     let supervised = supervise::<D>(args.config.clone(), loaded, (filter, signals), io.handle().clone());
     let result = control.block_on(Box::pin(supervised));
@@ -128,6 +131,22 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     io.shutdown_timeout(Duration::from_secs(1));
     control.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Makes a state directory this process's own, while what is returned lives: a second one would take its files away. A disk that
+/// refuses the lock is met by whoever needs it.
+fn own(state_dir: &Path) -> Result<Option<File>, Failure> {
+    match files::lock(&state_dir.join("lock")) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(Failure::new(
+            Exit::Settings,
+            format!("another process runs on stateDir {}: stop it, or set another one", state_dir.display()),
+        )),
+        Err(error) => {
+            tracing::warn!("lock stateDir {}: {error}", state_dir.display());
+            Ok(None)
+        }
+    }
 }
 
 async fn supervise<D: Daemon>(

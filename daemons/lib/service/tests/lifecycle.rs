@@ -215,6 +215,18 @@ fn an_interrupt_stops_too_and_takes_the_addresses_away() {
 }
 
 #[test]
+fn a_second_one_on_the_same_state_ends_and_takes_nothing_away() {
+    let hello = Hello::start("Greet", &[]);
+    assert_eq!(hello.notification(), "READY=1");
+    let before = std::fs::read_to_string(hello.addresses()).unwrap();
+    let config = hello.dir.path().join("hello.dhall");
+    let (code, text) = run(&["--config", config.to_str().unwrap()]);
+    assert_eq!(code, Some(78));
+    assert!(text.contains("another process runs on stateDir"), "{text}");
+    assert_eq!(std::fs::read_to_string(hello.addresses()).unwrap(), before);
+}
+
+#[test]
 fn a_stop_while_settings_are_read_is_a_clean_one() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("hello.dhall");
