@@ -192,7 +192,8 @@ mod tests {
             Truth::Split => Truth::Split,
             Truth::Unknown => Truth::Unknown,
         };
-        let sources = voices.iter().map(|voice| voice.source).collect::<BTreeSet<_>>().len();
+        let sources =
+            voices.iter().map(|voice| voice.source).collect::<std::collections::BTreeSet<_>>().len();
         assert_eq!(hash(&voices, 5, sources), expect, "{told:?}");
         let waiting = Voice { hashes: &[(4, B256::ZERO)], ..voice("late") };
         let undecided = if expect == Truth::Split { Truth::Unknown } else { expect };
@@ -219,12 +220,14 @@ mod tests {
     fn whoever_is_left_alone_decides_nothing() {
         let hashes = [(5, B256::repeat_byte(1))];
         let check = |said: &[&str], sources, expect: Truth<()>| {
-            let told = |source: &&'static str| Voice {
-                trusted: source.ends_with('!'),
-                hashes: &hashes,
-                ..voice(source.trim_end_matches('!'))
-            };
-            let voices: Vec<_> = said.iter().map(told).collect();
+            let voices: Vec<_> = said
+                .iter()
+                .map(|source| Voice {
+                    trusted: source.ends_with('!'),
+                    hashes: &hashes,
+                    ..voice(source.trim_end_matches('!'))
+                })
+                .collect();
             let found = match hash(&voices, 5, sources) {
                 Truth::Is(_) => Truth::Is(()),
                 Truth::Unopposed(_) => Truth::Unopposed(()),

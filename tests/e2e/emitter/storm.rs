@@ -57,7 +57,7 @@ struct Storm {
     keys: Vec<Key>,
     nonces: Vec<u64>,
     taken: Vec<Taken>,
-    /// What a replica said of those that it did not take.
+    /// Transactions that no replica took, with its words.
     refused: Vec<String>,
     kills: BTreeMap<&'static str, u32>,
     rng: Rng,

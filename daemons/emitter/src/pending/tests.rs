@@ -1,5 +1,6 @@
 //! Lives of transactions, told to the set step by step: what it asks, tells and commits.
 
+mod order;
 mod routes;
 
 use super::{Answer, Pending};
@@ -301,30 +302,6 @@ fn a_full_pool_holds_the_position_for_a_while_and_is_asked_again() {
         scene.both(&one, Class::Accepted);
         assert_eq!(scene.stage(&one), Some(Stage::Pending));
     }
-}
-
-#[test]
-fn the_next_of_a_sender_is_sent_when_the_gap_closes() {
-    let (mut scene, first, second) = (Scene::new(), tx(1, 7, 0), tx(1, 8, 0));
-    scene.come(&second);
-    scene.both(&second, Class::Gap);
-    scene.come(&first);
-    scene.asked();
-    scene.say(&first, 0, Class::Accepted);
-    assert_eq!(scene.asked(), "a Send 8, b Send 8");
-}
-
-#[test]
-fn the_next_of_a_sender_is_sent_when_a_block_has_made_room() {
-    let (mut scene, first, second) = (Scene::new(), tx(1, 7, 0), tx(1, 8, 0));
-    scene.come(&first);
-    scene.both(&first, Class::Accepted);
-    scene.come(&second);
-    scene.say(&second, 0, Class::PoolFull);
-    scene.say(&second, 1, Class::Accepted);
-    scene.asked();
-    scene.change(&[], &[holding(block(1, b'x'), &[&first])], 0);
-    assert_eq!(scene.asked(), "a Send 8", "b has it");
 }
 
 #[test]
