@@ -168,10 +168,12 @@ impl Consensus {
         Attributes::new(self.blocks.get(parent).unwrap().time + 12, recipient)
     }
 
-    /// A block on the head that becomes the head, with this timestamp if the head's allows it.
-    pub(crate) fn execute_at(&mut self, timestamp: u64) {
+    /// A block on the head that becomes the head, with this timestamp; none where the head's is as late.
+    pub(crate) fn execute_at(&mut self, time: u64) {
         let gwei = u64::try_from(self.blocks.len()).unwrap() + 1;
-        let time = timestamp.max(self.blocks.get(&self.head).unwrap().time + 1);
+        if time <= self.blocks.get(&self.head).unwrap().time {
+            return;
+        }
         let head = self.executed(&self.head(), Attributes::new(time, 0), gwei, Engine::build).unwrap();
         self.choose(&head);
     }

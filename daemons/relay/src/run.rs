@@ -136,7 +136,11 @@ impl Parts {
         watcher.tell();
         self.tasks.spawn("heads", watcher.clone().run(self.ended.clone(), shutdown.clone()));
         let sink = || TakeOrders { orders: orders.clone(), courier: courier.clone() };
-        let mut all = self.read(&of_orders, sink).await?;
+        self.health.set_unready("recovering: reading the orders of the log");
+        if !self.read(&of_orders, sink).await? {
+            return Ok(());
+        }
+        // Behind the orders, so that whoever asks for fates of before learns whose they are.
         let feeds = Feeds::default();
         let sink = || TakeFates {
             fates: fates.clone(),
@@ -144,14 +148,8 @@ impl Parts {
             feeds: feeds.clone(),
             courier: courier.clone(),
         };
-        all.extend(self.read(&of_fates, sink).await?);
-        self.health.set_unready("recovering: reading the orders of the log");
-        for caught_up in all {
-            // A reader that died says why itself.
-            if !matches!(shutdown.unless(caught_up).await, Some(Ok(()))) {
-                shutdown.triggered().await;
-                return Ok(());
-            }
+        if !self.read(&of_fates, sink).await? {
+            return Ok(());
         }
         let limits = Limits { body_bytes: settings.body_bytes, ..Limits::default() };
         let bound = listeners::open(&settings.listeners, limits, &self.addresses)?;
@@ -190,12 +188,9 @@ impl Parts {
         Ok(journal)
     }
 
-    /// Starts a reader for each partition of a topic; what each tells once it has read what stood there.
-    async fn read<S: Sink + 'static>(
-        &self,
-        place: &Place,
-        sink: impl Fn() -> S,
-    ) -> Result<Vec<oneshot::Receiver<()>>, Failure> {
+    /// Starts a reader for each partition of a topic, and waits until each has read what stood there; false if the daemon ends
+    /// before that.
+    async fn read<S: Sink + 'static>(&self, place: &Place, sink: impl Fn() -> S) -> Result<bool, Failure> {
         let (log, topic) = (self.log.clone(), place.topic.clone());
         let partitions = tokio::task::spawn_blocking(move || log.partitions(&topic)).await;
         let partitions = partitions.map_err(|panic| Failure::new(Exit::TaskDied, panic))?;
@@ -215,7 +210,15 @@ impl Parts {
             self.thread(&format!("{:?}s {partition}", S::KIND), move || reader.run())?;
             all.push(told);
         }
-        Ok(all)
+        let shutdown = self.tasks.shutdown();
+        for caught_up in all {
+            // A reader that died says why itself.
+            if !matches!(shutdown.unless(caught_up).await, Some(Ok(()))) {
+                shutdown.triggered().await;
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -319,7 +319,7 @@ impl Storm {
             let receipt = master.call("eth_getTransactionReceipt", &json!([hash])).unwrap();
             let block = receipt.get("blockHash").and_then(Value::as_str).unwrap_or_default();
             match &end.fate {
-                Fate::Mined { block: at } | Fate::Final { block: at } => {
+                Fate::Mined { block: at } => {
                     assert_eq!(at.hash.to_string(), block, "{hash}: {told:?}");
                     assert!(used.insert((*sender, *nonce)), "{hash}: its nonce was used by another");
                 }
@@ -350,12 +350,12 @@ impl Storm {
     }
 }
 
-/// The outcome that stands.
+/// The outcome that stands; of one that is final, what is final.
 fn verdict(told: &[Outcome]) -> Option<&Outcome> {
-    let is_fate = |outcome: &&Outcome| !matches!(outcome.fate, Fate::Sent { .. });
+    let is_fate = |outcome: &&Outcome| !matches!(outcome.fate, Fate::Sent { .. } | Fate::Final { .. });
     told.iter().rev().find(is_fate).filter(|last| {
-        use Fate::{Final, Mined, Rejected, Replaced};
-        matches!(last.fate, Final { .. } | Mined { .. } | Rejected { .. } | Replaced { .. })
+        use Fate::{Mined, Rejected, Replaced};
+        matches!(last.fate, Mined { .. } | Rejected { .. } | Replaced { .. })
     })
 }
 

@@ -284,6 +284,17 @@ fn a_fork_stays_one_when_those_that_know_better_are_away() {
 }
 
 #[test]
+fn a_node_that_nobody_tells_of_blocks_says_whose_fault_that_is() {
+    let mut world = World::new(vec![node("n1", "n1"), node("n2", "n2"), node("n3", "n3")]);
+    let stuck = world.rounds(5).tip();
+    world.node("n1").stuck = Some(stuck);
+    world.rounds(100).check("n1 down: lag");
+    let view = world.board.view(world.now());
+    let observed = &view.targets[0].reasons[0].observed;
+    assert!(observed.ends_with("its consensus client is silent"), "{observed}");
+}
+
+#[test]
 fn a_node_with_peers_and_no_new_block_goes_at_the_age_of_its_head() {
     let mut world = World::new(vec![node("n1", "n1")]);
     world.rounds(5).node("n1").peers = Some(25);
