@@ -95,7 +95,7 @@ fn a_node_that_starts_is_down_until_it_has_the_chain() {
     newcomer.init(&chain.join("genesis.json")).unwrap();
     newcomer.restart().unwrap();
     until(&mut checker, "newcomer", |told| {
-        told["number"] == 0 && why("its consensus client is silent")(told)
+        told["verdict"] == "down" && told["number"] == 0 && failing(told).contains(&"lag")
     });
     consensus.net.node().connect(&newcomer).unwrap();
     let (engine, head) = (newcomer.engine().unwrap(), consensus.head());
