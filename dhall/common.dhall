@@ -48,7 +48,7 @@
 , Tls = { Type = ./types/Tls.dhall, default = {=} }
 , Identity =
   { Type = ./types/Identity.dhall
-  , default = { seesAll = False, tag = None Text }
+  , default = { seesAll = False, tag = None Text, requests_MB_per_min = None Natural }
   }
 , Proof = ./types/Proof.dhall
 , Logging =

@@ -27,6 +27,7 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Relay = { Type = relay.Type, default = relay.default }
     , Builder = relay.Builder
     , Push = relay.Push
+    , Preset = relay.Preset
     , Dialect = relay.Dialect
     , Wallets = relay.Wallets
     , Rpc = replica.Rpc

@@ -13,6 +13,37 @@ let Push =
         , timeout_ms = 2000
         , lanes = 16
         , ahead = 5
+        , wantsKey = False
+        , perSecond = None Natural
+        , txsMax = Some 100
+        , orderMax_kB = Some 300
+        , dryRun = False
+        }
+      }
+
+-- Builders of a kind: dialect, bounds, and whether they take what is not signed. Addresses change and are the operator's to find;
+-- `maidenlane relay builder test NAME` says whether one is right.
+let Preset =
+      { Flashbots = { Type = Push.Type, default = Push.default // { wantsKey = True } }
+      , BuilderNet =
+        { Type = Push.Type
+        , default =
+                Push.default
+            //  { dialect = Dialect.BuilderNet
+                , wantsKey = True
+                , perSecond = Some 100
+                , orderMax_kB = Some 10000
+                }
+        }
+      , Titan =
+        { Type = Push.Type
+        , default =
+                Push.default
+            //  { dialect = Dialect.Titan
+                , perSecond = Some 50
+                , txsMax = None Natural
+                , orderMax_kB = None Natural
+                }
         }
       }
 
@@ -33,6 +64,7 @@ let Builder =
 in  { Type = ./types/Relay.dhall
     , Builder
     , Push
+    , Preset
     , Dialect
     , Wallets
     , default =
@@ -42,6 +74,7 @@ in  { Type = ./types/Relay.dhall
           , namespaces = [ "eth", "net", "web3", "flashbots", "maidenlane" ]
           }
         ]
+      , enrols = [] : List Text
       , builders = [] : List Builder.Type
       , wallets = None Wallets.Type
       , bodyMax_MB = 20

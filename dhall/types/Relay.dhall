@@ -9,12 +9,18 @@
         , ca : Optional Text
         , credential : Optional < Bearer : Text | Jwt : Text | Path : Text >
         , dialect : < BuilderNet | Flashbots | Titan >
+        , dryRun : Bool
         , key : Optional Text
         , lanes : Natural
+        , orderMax_kB : Optional Natural
+        , perSecond : Optional Natural
         , timeout_ms : Natural
+        , txsMax : Optional Natural
+        , wantsKey : Bool
         }
     }
 , chain : { genesis : Optional Text, id : Natural, name : Text }
+, enrols : List Text
 , feed : { log : < Kafka : { brokers : List Text
             , sasl : Optional { mechanism : < Plain | ScramSha256 | ScramSha512 >
                 , password : Text
@@ -33,6 +39,7 @@
         , name : Text
         , namespaces : Optional (List Text)
         , proof : < Bearer : Text | Certificate : Text | Jwt : Text >
+        , requests_MB_per_min : Optional Natural
         , seesAll : Bool
         , tag : Optional Text
         }

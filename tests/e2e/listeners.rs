@@ -48,7 +48,7 @@ fn listeners_keep_their_rules() {
         let (all, after) = rest.split_once("], methodTimeouts").unwrap();
         let listeners = format!(
             "let all = {all} in [ all // {{ namespaces = [ \"eth\" ] }}, all // {{ name = \"ipc\", listen = \"{}\" }}\n\
-             , all // {{ name = \"guarded\", access = [ {{ name = \"someone\", maySend = False, seesAll = False, tag = None Text, callsPerSecond = None Natural\n\
+             , all // {{ name = \"guarded\", access = [ {{ name = \"someone\", maySend = False, seesAll = False, tag = None Text, callsPerSecond = None Natural, requests_MB_per_min = None Natural\n\
              , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{}\" }} ] }} ]",
             socket.display(),
             token.display()

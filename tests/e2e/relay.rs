@@ -2,7 +2,11 @@
 //! there again after the relay was killed.
 
 mod builders;
+mod company;
 mod delivery;
+mod hostile;
+mod keys;
+mod operator;
 mod storm;
 mod wallet;
 
@@ -257,8 +261,9 @@ fn requests_are_believed_only_as_they_were_signed_and_once() {
     assert_eq!(others["result"]["known"], false, "another signer's is another order");
 
     // A cancel that overtook its bundle, by a message on a WebSocket, where an identity stands in for a signature.
-    let tungsten = format!("ws://{}", world.relay.address("known").unwrap());
-    assert!(Socket::connect(&tungsten).is_err(), "not without a token");
+    let known = world.url("known");
+    assert!(Socket::connect(&known).is_err(), "not without a token");
+    assert!(Socket::connect_as(&known, "searcher").is_ok());
     let name = json!({"replacementUuid": "early"});
     let cancel = world.ask(&one, "eth_sendBundle", &json!([name]));
     assert_eq!(cancel["result"]["applied"], true, "{cancel}");
@@ -367,31 +372,4 @@ fn all_files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
         if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
     }
     found
-}
-
-/// A key that is lost stops the start, and is named.
-#[test]
-fn a_keyring_without_a_key_that_sealed_is_refused() {
-    let mut world = World::new(Carrier::Segment);
-    let one = Searcher::new(1);
-    let bundle = world.bundle(&json!({}));
-    assert_eq!(world.ask(&one, "eth_sendBundle", &json!([bundle]))["result"]["durable"], true);
-    let keyring = world.net.dir().join("keyring");
-    let before = std::fs::read_to_string(&keyring).unwrap();
-    std::fs::write(&keyring, before.replace("02", "03")).unwrap();
-    world.relay.stop().unwrap();
-    world.relay.launch().unwrap();
-    let ended = world.relay.wait(SOON).unwrap();
-    assert_eq!(ended.code(), Some(78), "{}", world.relay.log_tail(5));
-    assert!(world.relay.log_tail(5).contains("which the keyring lacks"), "{}", world.relay.log_tail(5));
-    let new = before
-        .replace("seal ", "seal 0303030303030303030303030303030303030303030303030303030303030303\nseal ");
-    std::fs::write(&keyring, new).unwrap();
-    world.relay.start().unwrap();
-    world.relay.ready(SOON).unwrap();
-    let seen = wait::until("the bundle to be known", SOON, || {
-        let hash = world.ask(&one, "eth_sendBundle", &json!([bundle]));
-        if hash["result"]["known"] == true { Ok(()) } else { Err(hash.to_string()) }
-    });
-    seen.unwrap();
 }

@@ -102,7 +102,7 @@ const LISTENER: &str = "{ name = \"rpc\", listen = \"127.0.0.1:0\", socketMode =
     \x20   , origins = [] : List Text, hosts = [ \"localhost\" ]\n\
     \x20   , tls = None { certificate : Text, clientCa : Optional Text, key : Text }\n\
     \x20   , access = [] : List { name : Text, proof : < Bearer : Text | Certificate : Text | Jwt : Text >\n\
-    \x20     , namespaces : Optional (List Text), maySend : Bool, seesAll : Bool, tag : Optional Text, callsPerSecond : Optional Natural } }";
+    \x20     , namespaces : Optional (List Text), maySend : Bool, seesAll : Bool, tag : Optional Text, callsPerSecond : Optional Natural, requests_MB_per_min : Optional Natural } }";
 
 /// Type of the settings of a back-fill.
 const BACKFILL: &str =
@@ -193,7 +193,7 @@ pub fn relay(
     let known = |(name, token): &(&str, &Path)| {
         format!(
             "{{ name = \"{name}\", proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer {}, namespaces = None (List Text)\n\
-             \x20     , maySend = True, seesAll = False, tag = None Text, callsPerSecond = None Natural }}",
+             \x20     , maySend = True, seesAll = False, tag = None Text, callsPerSecond = None Natural, requests_MB_per_min = None Natural }}",
             text(token)
         )
     };
@@ -206,7 +206,7 @@ pub fn relay(
         format!(
             ", {{ name = \"{name}\", pulls = None Text, push = Some {{ address = {}, dialect = < BuilderNet | Flashbots | Titan >.Flashbots\n\
              \x20   , key = Some {}, credential = None {CREDENTIAL}, ca = None Text, timeout_ms = 1000, lanes = 8\n\
-             \x20   , ahead = 50 }} }}",
+             \x20   , ahead = 50, wantsKey = True, perSecond = None Natural, txsMax = Some 100, orderMax_kB = Some 300, dryRun = False }} }}",
             text(Path::new(address)),
             text(key),
         )
@@ -214,10 +214,11 @@ pub fn relay(
     let pushed: String = builders.iter().map(pushed).collect();
     let nowhere = format!(
         "None {{ address : Text, ahead : Natural, ca : Optional Text, credential : Optional {CREDENTIAL}\n\
-         \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural }}"
+         \x20   , dialect : < BuilderNet | Flashbots | Titan >, key : Optional Text, lanes : Natural, timeout_ms : Natural\n\
+         \x20   , wantsKey : Bool, perSecond : Optional Natural, txsMax : Optional Natural, orderMax_kB : Optional Natural, dryRun : Bool }}"
     );
     format!(
-        "{{ keyring = {}, listeners = [ {open}, {guarded} ]\n\
+        "{{ keyring = {}, listeners = [ {open}, {guarded} ], enrols = [ \"known\" ]\n\
          , builders = [ {{ name = \"one\", pulls = Some \"builder\", push = {nowhere} }}, {{ name = \"two\", pulls = None Text, push = {nowhere} }}{pushed} ]\n{}\
          , wallets = Some {{ replica = {}, credential = None {CREDENTIAL}, ca = None Text, timeout_ms = 5000 }}\n\
          , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\

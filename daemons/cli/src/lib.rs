@@ -15,6 +15,7 @@ mod install;
 mod log;
 mod master;
 mod output;
+mod relay;
 mod replica;
 mod snapshot;
 mod tap;
@@ -57,6 +58,9 @@ enum Noun {
     /// A geth that a feed is to tell of
     #[command(subcommand)]
     Master(master::Verb),
+    /// A relay that runs
+    #[command(subcommand)]
+    Relay(relay::Verb),
     /// A replica that has stopped
     #[command(subcommand)]
     Replica(replica::Verb),
@@ -103,6 +107,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<(), Error> {
         Noun::Install(options) => install::run(&options, output),
         Noun::Log(verb) => log::run(*verb, output),
         Noun::Master(verb) => master::run(&verb, output),
+        Noun::Relay(verb) => relay::run(&verb, output),
         Noun::Replica(verb) => replica::run(&verb, output),
         Noun::Snapshot(verb) => snapshot::run(verb, output),
         Noun::Tap(verb) => tap::run(&verb, output),

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | here | lanes in front of the node, and the probe of its chain |
 //! | [`link`] | the connection, and the two questions |
-//! | [`pace`] | pure: requests per second |
 //!
 //! # Why lanes
 //! A node that gets a sender's second transaction before the first finds a gap, and pools of blobs and of delegated
@@ -16,7 +15,6 @@
 //! and is asked again later.
 
 pub mod link;
-pub mod pace;
 
 use crate::answer::Ask;
 use crate::pending::Answer;
@@ -24,9 +22,8 @@ use crate::sound::Sound;
 use crate::turn::Standing;
 use link::Link;
 use maidenlane_chain::B256;
-use maidenlane_jsonrpc::client::{Breaker, Remote, Seen};
+use maidenlane_jsonrpc::client::{Breaker, Pace, Remote, Seen};
 use maidenlane_service::{TaskGroup, with_causes};
-use pace::Pace;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

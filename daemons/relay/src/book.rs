@@ -52,6 +52,18 @@ pub enum Applied {
     NotKept(NoRoom),
 }
 
+impl Applied {
+    /// Word for an order that does not count.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NotKept(lack) => lack.reason(),
+            Self::Cancelled => "cancelled",
+            _ => "staleNonce",
+        }
+    }
+}
+
 /// Standing of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

@@ -15,7 +15,7 @@ use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
 
-pub use builders::{Builder, BuilderRaw, DialectRaw, Push, PushRaw};
+pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw};
 pub use wallets::WalletsRaw;
 
 /// Blocks of state that are kept below the head: nobody asks for older ones here.
@@ -35,6 +35,8 @@ pub struct RelayRaw {
     pub keyring: String,
     /// JSON-RPC listeners, and who may come in.
     pub listeners: Vec<ListenerRaw>,
+    /// Listeners that also let in identities which `maidenlane relay identity add` made.
+    pub enrols: Vec<String>,
     /// Builders that get orders, and that orders may name.
     pub builders: Vec<BuilderRaw>,
     /// Answers for wallets that have the relay as their only address; `None` for none.
@@ -88,6 +90,8 @@ pub struct Settings {
     pub keyring: SecretFile,
     /// Listeners.
     pub listeners: Vec<Listener>,
+    /// Names of those that let in whoever was enrolled.
+    pub enrols: Vec<String>,
     /// Size of a request.
     pub body_bytes: usize,
     /// Builders.
@@ -128,6 +132,11 @@ impl maidenlane_config::Settings for Settings {
             None => Some(None),
         };
         let bounds = bounds(&raw, checker);
+        for (index, name) in raw.enrols.iter().enumerate() {
+            if !raw.listeners.iter().any(|listener| listener.name == *name) {
+                checker.wrong(&format!("enrols[{index}]"), format_args!("no listener is called `{name}`"));
+            }
+        }
         let body_bytes = checker.within("bodyMax_MB", raw.bodyMax_MB, 1..=64).map(megabytes);
         // The log keeps no larger ones, see `maidenlane_wire::sealed`.
         let order_bytes = checker.within("orderMax_MB", raw.orderMax_MB, 1..=15).map(megabytes);
@@ -152,6 +161,7 @@ impl maidenlane_config::Settings for Settings {
             log: feed.log,
             keyring: keyring?,
             listeners: listeners?,
+            enrols: raw.enrols,
             body_bytes: body_bytes?,
             builders: builders?,
             replica: replica?,

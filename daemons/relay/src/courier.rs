@@ -7,9 +7,10 @@
 //!   `Idempotency-Key`. A crash between an answer and its fate in the log costs one repetition, never a delivery.
 //!
 //! # Why another relay's orders wait
-//! Each relay reads all orders, and a consumer group would take seconds to notice that one died, of a slot's twelve. So the one
-//! that took an order delivers it at once, and the others deliver what nobody has told of within [`OTHERS_AFTER_MS`].
+//! Each relay reads all orders. The one that took an order delivers it at once, and the others deliver what nobody has told of within
+//! [`OTHERS_AFTER_MS`], or at once where that one does not live ([`crate::company`]).
 
+use crate::company::Company;
 use crate::config::Builder;
 use crate::failpoints;
 use crate::fates::Fates;
@@ -38,6 +39,7 @@ pub struct Courier(Arc<Parts>);
 struct Parts {
     orders: Orders,
     fates: Fates,
+    company: Company,
     builders: Vec<Post>,
     gauges: Gauges,
     born: Instant,
@@ -51,12 +53,14 @@ impl Courier {
     pub fn new(
         orders: Orders,
         fates: Fates,
+        company: Company,
         builders: &[Builder],
         gauges: Gauges,
     ) -> Result<Self, post::Unusable> {
         let builders = builders.iter().filter_map(|builder| Some((&builder.name, builder.push.as_ref()?)));
         let builders: Result<Vec<Post>, _> = builders.map(|(name, push)| Post::new(name, push)).collect();
-        Ok(Self(Arc::new(Parts { orders, fates, builders: builders?, gauges, born: Instant::now() })))
+        let (builders, born) = (builders?, Instant::now());
+        Ok(Self(Arc::new(Parts { orders, fates, company, builders, gauges, born })))
     }
 
     fn now_ms(&self) -> u64 {
@@ -91,13 +95,14 @@ impl Courier {
         let book = self.0.orders.book();
         let checked = book.deliverable(content)?;
         let bundle = &checked.bundle;
-        let is_ours = bundle.taken.relay == self.0.fates.relay();
+        let relay = bundle.taken.relay;
+        let is_anothers = relay != self.0.fates.relay() && self.0.company.lives(relay);
         let offer = Offer {
             content,
             name: uuid::Builder::from_random_bytes(self.0.orders.keys().outward(bundle)).into_uuid(),
             blocks: bundle.blocks,
             bid: *checked.bid.reveal(),
-            ready_ms: if is_ours { now_ms } else { now_ms.saturating_add(OTHERS_AFTER_MS) },
+            ready_ms: if is_anothers { now_ms.saturating_add(OTHERS_AFTER_MS) } else { now_ms },
         };
         Some((offer, bundle.builders.clone()))
     }
@@ -150,7 +155,9 @@ impl Courier {
             let (is_open, fault) = builder.standing();
             (
                 builder.name.clone(),
-                serde_json::json!({ "waiting": waiting, "leftAlone": is_open, "fault": fault }),
+                serde_json::json!({
+                    "waiting": waiting, "leftAlone": is_open, "fault": fault, "dryRun": builder.is_dry,
+                }),
             )
         });
         serde_json::Value::Object(each.collect())
@@ -159,7 +166,8 @@ impl Courier {
     /// True unless all builders are left alone after faults.
     #[must_use]
     pub fn reaches_some(&self) -> bool {
-        self.0.builders.is_empty() || self.0.builders.iter().any(|builder| !builder.standing().0)
+        let mut sent_to = self.0.builders.iter().filter(|builder| !builder.is_dry).peekable();
+        sent_to.peek().is_none() || sent_to.any(|builder| !builder.standing().0)
     }
 
     /// Waits until all that is due is delivered, or `within` is over.
@@ -195,6 +203,11 @@ impl Courier {
         let now_ms = self.now_ms();
         let mut queue = builder.queue();
         if queue.is_due(now_ms)
+            && let Err(wait_ms) = self.0.company.may_send()
+        {
+            return Next::Wait(Some(now_ms.saturating_add(wait_ms)));
+        }
+        if queue.is_due(now_ms)
             && let Err(until_ms) = builder.may_ask(now_ms)
         {
             return Next::Wait(Some(until_ms));
@@ -203,6 +216,16 @@ impl Courier {
     }
 
     async fn deliver(&self, builder: &Post, job: Job) {
+        if job.is_first {
+            self.0.company.begin(job.content);
+        }
+        self.attempt(builder, job).await;
+        if job.is_first {
+            self.0.company.end(job.content);
+        }
+    }
+
+    async fn attempt(&self, builder: &Post, job: Job) {
         let Some((signer, request)) = self.request(builder, job) else {
             return builder.queue().report(job, Done::Withdrawn, self.now_ms());
         };

@@ -2,7 +2,7 @@
 //!
 //! | dialect | takes beyond transactions, block, timestamps and reverting hashes | cancels by |
 //! |---|---|---|
-//! | Flashbots | nothing; 100 transactions of 300,000 bytes at most | `eth_cancelBundle` |
+//! | Flashbots | nothing | `eth_cancelBundle` |
 //! | BuilderNet | dropping hashes, refunds, a place at the end of the block, numbers of replacements | no transactions |
 //! | Titan | dropping hashes, refunds | `eth_cancelBundle` |
 //!
@@ -22,9 +22,6 @@ use maidenlane_wire::{Bundle, BundleKind, BundleVersion};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Bounds of the first relay, which those that speak its dialect have taken over.
-const FLASHBOTS_TXS: usize = 100;
-const FLASHBOTS_BYTES: usize = 300_000;
 /// Words of servers that have no room at the moment, in lower case.
 const BUSY: [&str; 6] =
     ["rate limit", "too many request", "limit exceeded", "queue is full", "try again", "timed out"];
@@ -45,7 +42,7 @@ pub enum Dialect {
 /// Field of an order that a dialect has no words for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this builder's dialect has no {0}")]
-pub struct Unsaid(&'static str);
+pub struct Unsaid(pub(crate) &'static str);
 
 /// Meaning of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,11 +96,8 @@ impl Dialect {
     }
 
     fn can_say(self, order: &Bundle) -> Result<(), Unsaid> {
-        let bytes: usize = order.txs.iter().map(|tx| tx.len()).sum();
-        let is_large = order.txs.len() > FLASHBOTS_TXS || bytes > FLASHBOTS_BYTES;
         let is_first = self == Self::Flashbots;
         let unsaid = [
-            ("room for it", is_first && is_large),
             ("droppingTxHashes", is_first && !order.dropping.is_empty()),
             ("refundPercent", is_first && order.refund.is_some()),
             ("desiredState", self != Self::BuilderNet && order.kind == BundleKind::EndOfBlock),

@@ -8,9 +8,9 @@ use crate::journal::{Journal, NotStored};
 use crate::keyring::Keyring;
 use crate::seal::{self, Place, seal};
 use crate::told::Told;
-use maidenlane_chain::Address;
+use maidenlane_chain::{Address, B256};
 use maidenlane_service::clock;
-use maidenlane_wire::{BundleFate, ContentId, Delivery, SealedKind};
+use maidenlane_wire::{BundleFate, ContentId, Delivery, RelayBeat, SealedKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Failure to tell a fate.
@@ -66,6 +66,20 @@ impl Fates {
         let entries = seal(keys, place, (SealedKind::Fate, content), &fate.encode(), rand::random())?;
         // Whoever wants to know reads it back.
         drop(journal.queue(keys.entry_key(&signer), entries)?);
+        Ok(())
+    }
+
+    /// Tells that this relay lives; returns before it is durable.
+    ///
+    /// # Errors
+    /// It is told again soon.
+    pub fn beat(&self, beat: &RelayBeat) -> Result<(), NotTold> {
+        let Shared { keys, place, journal, relay, .. } = &*self.0;
+        // Names that no order and no signer has.
+        let content = ContentId::new(B256::left_padding_from(relay));
+        let key = keys.entry_key(&Address::left_padding_from(relay));
+        let entries = seal(keys, place, (SealedKind::Fate, content), &beat.encode(), rand::random())?;
+        drop(journal.queue(key, entries)?);
         Ok(())
     }
 

@@ -4,7 +4,8 @@
 //! All fates of one signer stand in one partition, in one order for all relays. So a cursor is good at any of them, and after
 //! any of them was started again, as long as the fates behind it are kept.
 
-use maidenlane_chain::{Address, B256};
+use crate::rejected;
+use maidenlane_chain::{Address, B256, Bytes};
 use maidenlane_jsonrpc::json::{Object, push_str};
 use maidenlane_jsonrpc::{Events, Json, Publisher, subscriptions};
 use maidenlane_wire::{BundleFate, Delivery};
@@ -47,6 +48,9 @@ pub enum Feed {
     Fates,
     /// Private transactions that no block held in time.
     Dropped,
+    /// Transactions of orders that a builder does not take, or that this relay took and did not keep. Of what was before, nobody is
+    /// told: fates say that of orders, and transactions are not kept for it.
+    Rejected,
 }
 
 /// Order of a fate, as its sender knows it.
@@ -99,6 +103,19 @@ impl Feeds {
             inner.cuts.insert(oldest.at.partition, oldest.at.offset);
         }
         inner.kept.push_back(kept);
+    }
+
+    /// Tells whoever listens that the transactions of an order of this signer's are refused.
+    pub fn reject(&self, signer: Address, txs: &[Bytes], reason: &str) {
+        let mut inner = self.inner();
+        let is_for =
+            |(listens, feed, _): &(Address, Feed, Publisher)| *listens == signer && *feed == Feed::Rejected;
+        if !inner.listeners.iter().any(is_for) {
+            return;
+        }
+        for notice in txs.iter().filter_map(|tx| rejected::notice(tx.clone(), reason)) {
+            inner.listeners.retain(|listener| !is_for(listener) || listener.2.send(notice.clone()));
+        }
     }
 
     /// Fates of a signer's behind a cursor, at most so many, the oldest first.
@@ -160,6 +177,7 @@ impl Kept {
         match feed {
             Feed::Fates => Some(self.json()),
             Feed::Dropped => self.dropped(),
+            Feed::Rejected => None,
         }
     }
 
@@ -228,7 +246,7 @@ impl FromStr for Cursor {
 #[cfg(test)]
 mod tests {
     use super::{Cursor, Feed, Feeds, KEPT_MAX, Named, Unopened};
-    use maidenlane_chain::{Address, B256};
+    use maidenlane_chain::{Address, B256, Bytes};
     use maidenlane_wire::{BundleFate, ContentId, Delivery};
 
     fn tell(feeds: &Feeds, signer: u8, offset: u64) {
@@ -294,7 +312,15 @@ mod tests {
         let expect =
             serde_json::json!({ "txhash": B256::repeat_byte(9), "reason": "old-txs", "time": "0x0" });
         assert_eq!(told, expect);
-        drop((events, dropped));
+        let mut rejected = feeds.open(Address::repeat_byte(1), Feed::Rejected, None).unwrap();
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../golden/bundles.json")).unwrap();
+        let tx: Bytes = vectors["transactions"]["a"].as_str().unwrap().parse().unwrap();
+        feeds.reject(Address::repeat_byte(2), std::slice::from_ref(&tx), "another's");
+        feeds.reject(Address::repeat_byte(1), &[tx], "one: no");
+        let told = rejected.next().await.unwrap();
+        assert!(told.as_str().contains("\"reason\":\"one: no\""), "{}", told.as_str());
+        drop((events, dropped, rejected));
         tell(&feeds, 2, 3);
         assert!(feeds.inner().listeners.is_empty(), "who has gone is let go");
     }

@@ -266,7 +266,8 @@ fn boolean(field: &'static str, json: &str) -> Result<bool, Refusal> {
 }
 
 /// A number as JSON has it, or as 0x hex: libraries differ.
-fn number(field: &'static str, json: &str) -> Result<u64, Refusal> {
+/// A number, as clients write it: as it is, or as hex in quotes.
+pub(crate) fn number(field: &'static str, json: &str) -> Result<u64, Refusal> {
     let hex = || params::string(json).and_then(|text| params::number_of(&text)).ok();
     let found = serde_json::from_str(json).ok().or_else(hex).filter(|number| *number <= NUMBER_MAX);
     found.ok_or(Refusal::Type { field, expected: "a whole number, or as 0x hex in quotes" })

@@ -8,11 +8,13 @@ mod send;
 mod wallet;
 
 use crate::caller::Caller;
+use crate::company::Company;
 use crate::fates::Fates;
 use crate::feeds::{Feed, Feeds};
 use crate::metrics::Gauges;
 use crate::orders::Orders;
 use crate::repeats::Repeats;
+use crate::tips::Tips;
 use maidenlane_chain::Address;
 use maidenlane_jsonrpc::client::Link;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, MinBlock, Owner, codes};
@@ -54,8 +56,12 @@ pub struct Known {
     pub orders: Orders,
     /// Fates of all of them.
     pub fates: Fates,
+    /// Relays that read them.
+    pub company: Company,
     /// Feeds that tell them.
     pub feeds: Feeds,
+    /// Tips that they paid.
+    pub tips: Tips,
     /// Replica that answers wallets what the relay does not.
     pub replica: Option<Link>,
 }
@@ -63,7 +69,9 @@ pub struct Known {
 struct Parts {
     orders: Orders,
     fates: Fates,
+    company: Company,
     feeds: Feeds,
+    tips: Tips,
     replica: Option<Link>,
     chain: Arc<dyn Live>,
     terms: Terms,
@@ -76,12 +84,14 @@ impl Front {
     /// Methods on these orders and this chain.
     #[must_use]
     pub fn new(known: Known, chain: Arc<dyn Live>, terms: Terms, gauges: Gauges) -> Self {
-        let Known { orders, fates, feeds, replica } = known;
+        let Known { orders, fates, company, feeds, tips, replica } = known;
         let repeats = Mutex::new(Repeats::new(terms.repeat_ms, REPEATS_MAX));
         Self(Arc::new(Parts {
             orders,
             fates,
+            company,
             feeds,
+            tips,
             replica,
             chain,
             terms,
@@ -105,13 +115,16 @@ impl Front {
             return Ok(before.clone());
         }
         let answer = answer.await?;
-        repeats().keep(request, answer.clone(), now_ms());
+        // Whoever asks again after that wants to know what has become of it.
+        if answers::is_settled(&answer) {
+            repeats().keep(request, answer.clone(), now_ms());
+        }
         Ok(answer)
     }
 }
 
 /// Methods with their parameters, for the OpenRPC document.
-const METHODS: [(&str, &str); 16] = [
+const METHODS: [(&str, &str); 17] = [
     ("eth_blockNumber", ""),
     ("eth_cancelBundle", "cancel"),
     ("eth_cancelPrivateTransaction", "cancel"),
@@ -123,6 +136,7 @@ const METHODS: [(&str, &str); 16] = [
     ("eth_sendPrivateTransaction", "transaction"),
     ("eth_sendRawTransaction", "transaction"),
     ("flashbots_getBundleStatsV2", "bundle"),
+    ("flashbots_getUserStatsV2", "block"),
     ("maidenlane_bundleFates", "start?"),
     ("maidenlane_bundleStatus", "bundle"),
     ("maidenlane_mevBundles", "block timestamp"),
@@ -178,6 +192,7 @@ impl Api for Front {
         match (namespace, kind) {
             ("maidenlane", "bundleFates") => self.subscribe_to(Feed::Fates, caller, params),
             ("eth", "droppedTransactions") => self.subscribe_to(Feed::Dropped, caller, params),
+            ("eth", "rejectedTransactions") => self.subscribe_to(Feed::Rejected, caller, params),
             _ => Err(Error::no_subscription(namespace, kind)),
         }
     }
@@ -209,6 +224,7 @@ impl Front {
                 self.once(caller, call, self.cancel_private(caller, params)).await
             }
             "flashbots_getBundleStatsV2" => self.bundle_stats(caller, params),
+            "flashbots_getUserStatsV2" => self.user_stats(caller, params),
             "maidenlane_bundleFates" => self.bundle_fates(caller, params),
             "maidenlane_bundleStatus" => self.bundle_status(caller, params),
             "maidenlane_mevBundles" => self.mev_bundles(caller, params),

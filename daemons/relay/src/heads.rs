@@ -6,6 +6,7 @@ use crate::fates::Fates;
 use crate::judge::judge;
 use crate::metrics::Gauges;
 use crate::orders::Orders;
+use crate::tips::Tips;
 use maidenlane_replay::Live;
 use maidenlane_service::{Exit, Failure, Health, Shutdown, with_causes};
 use maidenlane_state::StateView;
@@ -19,6 +20,7 @@ pub(crate) struct Watcher {
     pub(crate) orders: Orders,
     pub(crate) fates: Fates,
     pub(crate) courier: Courier,
+    pub(crate) tips: Tips,
     pub(crate) gauges: Gauges,
     pub(crate) health: Health,
     /// True once both topics were read: what is known before that says nothing of what was told.
@@ -50,6 +52,11 @@ impl Watcher {
             tracing::error!("what a block holds cannot be read: {}", with_causes(&error));
         }
         self.courier.advance(head.number.saturating_add(1));
+        if self.is_complete.load(Ordering::Acquire)
+            && let Err(error) = self.tips.settle(&self.orders, &self.fates, &*view)
+        {
+            tracing::error!("what a block paid cannot be read: {}", with_causes(&error));
+        }
         let (count, bytes) = self.orders.book().size();
         self.gauges.holds(count, bytes);
         let orders = serde_json::json!({ "known": count, "bytes": bytes, "head": head.number });

@@ -8,6 +8,7 @@
 use crate::failpoints;
 use maidenlane_log::{Append, Backend, LogProducer as _, Reopening};
 use maidenlane_service::{failpoint, with_causes};
+use maidenlane_wire::SealedKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -56,12 +57,13 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// A handle, and the appender to run on a thread of its own.
+    /// A handle, and the appender to run on a thread of its own. Of appends of orders, failpoints stand before and after each: fates and
+    /// beats come at any time, and would meet a point that is meant for an order.
     #[must_use]
-    pub fn new(log: Backend, topic: String) -> (Self, Appender) {
+    pub fn new(log: Backend, topic: String, kind: SealedKind) -> (Self, Appender) {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let room = Arc::new(Semaphore::new(QUEUE_MAX_KIB));
-        (Self { queue, room }, Appender { producer: Reopening::new(log, topic), waiting })
+        (Self { queue, room }, Appender { producer: Reopening::new(log, topic), waiting, kind })
     }
 
     /// Appends the entries of one order; returns once they are durable.
@@ -98,6 +100,7 @@ impl Journal {
 pub struct Appender {
     producer: Reopening,
     waiting: Receiver<Waiting>,
+    kind: SealedKind,
 }
 
 impl std::fmt::Debug for Appender {
@@ -119,7 +122,7 @@ impl Appender {
                 bytes = bytes.saturating_add(next.bytes);
                 batch.push(next);
             }
-            failpoint(failpoints::BEFORE_APPEND);
+            self.pass(failpoints::BEFORE_APPEND);
             let done = self.append(&batch);
             if let Err(error) = &done {
                 tracing::error!(
@@ -128,12 +131,18 @@ impl Appender {
                     with_causes(error)
                 );
             }
-            failpoint(failpoints::AFTER_APPEND);
+            self.pass(failpoints::AFTER_APPEND);
             let done = done.map_err(|_| NotStored::Log);
             for waiting in batch {
                 // Gone only when the client left.
                 let _ = waiting.answer.send(done.clone());
             }
+        }
+    }
+
+    fn pass(&self, point: &'static str) {
+        if self.kind == SealedKind::Order {
+            failpoint(point);
         }
     }
 

@@ -26,11 +26,20 @@
 //! | [`orders`] | orders between their clients and the log |
 //! | [`fates`] | fates between relays and the log |
 //! | [`feeds`] | what senders are told of them |
+//! | [`rejected`] | pure: notices of transactions that somebody refused |
+//! | [`earned`] | pure: what orders paid |
+//! | [`tips`] | reads that from the chain |
+//! | [`peers`] | pure: other relays on the same log |
+//! | [`progress`] | pure: what this one has acted on |
+//! | [`company`] | all of them |
 //! | [`sign`] | pure: keys with which the relay itself signs |
 //! | [`post`] | one builder |
 //! | [`courier`] | delivery to all of them |
 //! | `heads` | what a new head means to all of these |
 //! | `judge` | tells the fates that heads decide |
+//! | [`enrolled`] | identities that operators let in |
+//! | [`trial`] | a builder, tried out |
+//! | [`desk`] | operators' questions |
 //! | [`caller`] | who asks |
 //! | [`front`] | the JSON-RPC |
 //! | `run`, [`config`], [`metrics`], [`error`], [`failpoints`] | the daemon |
@@ -46,9 +55,13 @@ pub mod book;
 pub mod bundle;
 pub mod caller;
 mod civil;
+pub mod company;
 pub mod config;
 pub mod courier;
+pub mod desk;
 pub mod dialect;
+pub mod earned;
+pub mod enrolled;
 pub mod error;
 pub mod failpoints;
 pub mod fates;
@@ -64,20 +77,25 @@ pub mod keyring;
 pub mod landing;
 pub mod metrics;
 pub mod orders;
+pub mod peers;
 pub mod post;
 pub mod private;
+pub mod progress;
 pub mod pull;
 pub mod queue;
 pub mod reader;
 pub mod redacted;
 pub mod refusal;
+pub mod rejected;
 pub mod repeats;
 pub mod replacement;
 mod run;
 pub mod seal;
 pub mod sign;
 pub mod signature;
+pub mod tips;
 pub mod told;
+pub mod trial;
 pub mod window;
 pub mod wishes;
 

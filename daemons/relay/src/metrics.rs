@@ -79,6 +79,7 @@ impl Gauges {
     pub fn delivered(&self, builder: &str, done: Done, took: Duration) {
         let end = match done {
             Done::Taken => "taken",
+            Done::Dry => "dry",
             Done::Refused => "refused",
             Done::Failed | Done::Withdrawn => "failed",
         };

@@ -7,6 +7,7 @@
 
 use crate::book::{Applied, Book, Bounds, Head, NoRoom};
 use crate::bundle::Checked;
+use crate::company::At;
 use crate::journal::{Journal, NotStored};
 use crate::keyring::Keyring;
 use crate::seal::{self, Place, seal};
@@ -36,8 +37,8 @@ pub enum NotTaken {
 /// Answer to the client of an order that is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// The order was read back, with this consequence.
-    Applied(Applied),
+    /// The order was read back there, with this consequence.
+    Applied(Applied, At),
     /// The order was not read back in time: it is durable, and its consequence is not known yet.
     Pending,
 }
@@ -56,7 +57,7 @@ struct Shared {
     journal: Journal,
     book: Mutex<Book>,
     /// Clients that wait until their order was read back; as many as there are requests on their way.
-    waiting: Mutex<HashMap<Nonce, oneshot::Sender<Applied>>>,
+    waiting: Mutex<HashMap<Nonce, oneshot::Sender<(Applied, At)>>>,
 }
 
 /// Client that waits; it is forgotten where it goes.
@@ -122,13 +123,14 @@ impl Orders {
         let applied = tokio::time::timeout(READ_BACK_WITHIN, answered).await;
         drop(ticket);
         Ok(match applied {
-            Ok(Ok(applied)) => Stored::Applied(applied),
+            Ok(Ok((applied, at))) => Stored::Applied(applied, at),
             Ok(Err(_)) | Err(_) => Stored::Pending,
         })
     }
 
-    /// Takes an order that was read from the topic; its client is answered.
-    pub fn read(&self, offset: u64, nonce: Nonce, order: Order) -> Applied {
+    /// Takes an order that was read from the topic; its client is answered, if it still waits: then that is the second value.
+    pub fn read(&self, at: At, nonce: Nonce, order: Order) -> (Applied, bool) {
+        let (_, offset) = at;
         let applied = match order {
             Order::Bundle(bundle) => match Checked::again(*bundle) {
                 Ok(checked) => self.book().bundle(offset, checked),
@@ -141,11 +143,8 @@ impl Orders {
             Order::Cancel(cancel) => self.book().cancel(offset, &cancel),
         };
         let waiting = lock(&self.0.waiting).remove(&nonce);
-        if let Some(waiting) = waiting {
-            // Gone only when the client left.
-            let _ = waiting.send(applied);
-        }
-        applied
+        let is_answered = waiting.is_some_and(|waiting| waiting.send((applied, at)).is_ok());
+        (applied, is_answered)
     }
 
     /// Keys of the log.

@@ -1,10 +1,10 @@
-//! One builder: its queue, its breaker, and the requests to it, signed as bytes.
+//! One builder: its queue, its breaker and its pace, and the requests to it, signed as bytes.
 //!
 //! # Why the breaker is never open for long
 //! An order has the rest of a slot. A builder that was away and is back must get what is due within a second or so, not at the end
 //! of a pause that doubled while nobody was there.
 
-use crate::config::Push;
+use crate::config::{Most, Push};
 use crate::dialect::{Dialect, Unsaid, Verdict};
 use crate::queue::{Done, Queue};
 use crate::redacted::Redacted;
@@ -12,7 +12,9 @@ use crate::sign::{Key, NoKey};
 use alloy::primitives::eip191_hash_message;
 use http::{HeaderMap, HeaderValue};
 use maidenlane_chain::{B256, keccak256};
-use maidenlane_jsonrpc::client::{Breaker, ClientError, Endpoint, Failure, LinkError, Pages, Seen};
+use maidenlane_jsonrpc::client::{
+    Breaker, ClientError, Endpoint, Failure, LinkError, Pace, Page, Pages, Seen,
+};
 use maidenlane_wire::Bundle;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -71,7 +73,10 @@ pub struct Post {
     pub lanes: usize,
     /// Told when there may be something to do.
     pub news: Notify,
+    /// True if requests are made and none is sent.
+    pub is_dry: bool,
     dialect: Dialect,
+    most: Most,
     pages: Pages,
     key: Option<Key>,
     queue: Mutex<Queue>,
@@ -80,6 +85,7 @@ pub struct Post {
 
 struct State {
     breaker: Breaker,
+    pace: Option<Pace>,
     /// Last fault, in words of ours.
     fault: Option<&'static str>,
 }
@@ -117,11 +123,17 @@ impl Post {
             name: builder(),
             lanes: push.lanes,
             news: Notify::new(),
+            is_dry: push.dry_run,
             dialect: push.dialect,
+            most: push.most,
             pages,
             key,
             queue: Mutex::new(Queue::new(push.ahead)),
-            state: Mutex::new(State { breaker: Breaker::within(OPEN_MAX_MS), fault: None }),
+            state: Mutex::new(State {
+                breaker: Breaker::within(OPEN_MAX_MS),
+                pace: push.per_s.map(Pace::new),
+                fault: None,
+            }),
         })
     }
 
@@ -139,7 +151,9 @@ impl Post {
     /// # Errors
     /// The time from which on it may.
     pub fn may_ask(&self, now_ms: u64) -> Result<(), u64> {
-        let breaker = &mut self.state().breaker;
+        let State { breaker, pace, .. } = &mut *self.state();
+        let due = pace.as_mut().map_or(Ok(()), |pace| pace.take_due(now_ms.saturating_mul(1_000)));
+        due.map_err(|wait_us| now_ms.saturating_add(wait_us.div_ceil(1_000)))?;
         if breaker.allows(now_ms) { Ok(()) } else { Err(breaker.shut_until_ms()) }
     }
 
@@ -153,8 +167,13 @@ impl Post {
     /// Request that delivers an order of this hash.
     ///
     /// # Errors
-    /// When the builder's dialect cannot say what the order says.
+    /// When the builder's dialect cannot say what the order says, or the builder takes none as large.
     pub fn order(&self, order: &Bundle, block: u64, name: Uuid, hash: B256) -> Said {
+        let bytes: usize = order.txs.iter().map(|tx| tx.len()).sum();
+        let is_beyond = |most: Option<usize>, size: usize| most.is_some_and(|most| size > most);
+        if is_beyond(self.most.txs, order.txs.len()) || is_beyond(self.most.bytes, bytes) {
+            return Err(Unsaid("room for it"));
+        }
         Ok(self.signed(self.dialect.order(order, block, name)?, Some(hash)))
     }
 
@@ -182,13 +201,31 @@ impl Post {
         Request { body, headers, hash }
     }
 
+    /// Sends a request; the answer, or the fault in words of ours.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn ask(&self, request: Request) -> Result<Page, &'static str> {
+        let Request { body, headers, .. } = request;
+        let answer = self.pages.post(headers, body.reveal().clone().into_bytes()).await;
+        answer.map_err(|error| fault(&error.failure))
+    }
+
+    /// True if requests are signed.
+    #[must_use]
+    pub const fn signs(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Sends a request; the end of it, with the builder's reason where that refused it.
     pub async fn send(&self, request: Request, now_ms: impl Fn() -> u64) -> (Done, Option<String>) {
-        let Request { body, headers, hash } = request;
-        let answer = self.pages.post(headers, body.reveal().clone().into_bytes()).await;
-        let verdict = match answer {
+        if self.is_dry {
+            return (Done::Dry, None);
+        }
+        let hash = request.hash;
+        let verdict = match self.ask(request).await {
             Ok(page) => self.dialect.verdict(page.status.as_u16(), &page.body, hash),
-            Err(error) => Verdict::Fault(fault(&error.failure)),
+            Err(fault) => Verdict::Fault(fault),
         };
         let (seen, fault, done, reason) = match verdict {
             Verdict::Taken => (Seen::Answer, None, Done::Taken, None),

@@ -2,6 +2,7 @@
 //! some blocks may hold.
 
 use crate::bundle::{self, Asked, Checked, Circumstances};
+use crate::fields::number;
 use crate::refusal::Refusal;
 use crate::wishes::Wishes;
 use maidenlane_ethjson::params;
@@ -54,10 +55,7 @@ pub fn read(json: &str, with: &Circumstances) -> Result<Checked, Refusal> {
     let object: Object<'_> = params::read(json).map_err(|_| Refusal::NotAnObject)?;
     let last = match object.max_block_number.map(RawValue::get) {
         None | Some("null") => None,
-        Some(json) => Some(params::index(json).map_err(|_| Refusal::Type {
-            field: "maxBlockNumber",
-            expected: "a number as 0x hex in quotes",
-        })?),
+        Some(json) => Some(number("maxBlockNumber", json)?),
     };
     let tx = object.tx.ok_or(Refusal::Type { field: "tx", expected: "a 0x hex text" })?;
     made(tx.get(), last, object.preferences.map(RawValue::get), with)
@@ -182,6 +180,8 @@ mod tests {
         let wishes = Wishes { builders: vec!["one".to_owned()], can_revert: true, blocks: Some(9) };
         let asked = read_from_wallet(&text, &wishes, &with).unwrap().bundle;
         assert_eq!((asked.blocks, asked.builders.len(), asked.reverting.len()), ((20, 29), 1, 1));
+        let plain_number = json!({ "tx": transaction(), "maxBlockNumber": 21 }).to_string();
+        assert_eq!(read(&plain_number, &with).unwrap().bundle.blocks, (20, 21), "as web3.py's plugin has it");
         let far = json!({ "tx": transaction(), "maxBlockNumber": "0xffff" }).to_string();
         assert_eq!(read(&far, &with).unwrap().bundle.blocks, (20, 70));
     }

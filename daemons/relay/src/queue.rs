@@ -58,6 +58,8 @@ pub struct Job {
     pub name: Uuid,
     /// Block that it is for.
     pub block: u64,
+    /// True if the builder cannot have had it before.
+    pub is_first: bool,
 }
 
 /// Next step of a lane.
@@ -74,6 +76,8 @@ pub enum Next {
 pub enum Done {
     /// The builder has it.
     Taken,
+    /// Nothing was sent, and the builder is as good as having it: of one that is only tried out.
+    Dry,
     /// The builder does not want it.
     Refused,
     /// Nobody knows, or the builder has no room.
@@ -261,10 +265,11 @@ impl Queue {
         // Sets and items agree: an item that is due is there.
         let Some(item) = self.items.get_mut(&key) else { return Next::Wait(Some(now_ms)) };
         item.is_busy = true;
+        let is_first = key.1 == Kind::Order && item.failures == 0 && !item.has_it;
         let (name, last) = (item.name, item.blocks.1);
         // From now on it may have it, whatever it answers.
         self.sent.insert(name, last);
-        Next::Send(Job { content: key.0, kind: key.1, name, block })
+        Next::Send(Job { content: key.0, kind: key.1, name, block, is_first })
     }
 
     /// Takes the end of a job.
@@ -274,7 +279,7 @@ impl Queue {
         let Some(item) = self.items.get_mut(&key).filter(|item| item.is_busy) else { return };
         item.is_busy = false;
         match done {
-            Done::Taken => {
+            Done::Taken | Done::Dry => {
                 item.target = item.target.max(job.block);
                 self.taken(key, now_ms);
             }

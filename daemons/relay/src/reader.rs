@@ -11,7 +11,7 @@ use maidenlane_feed::Scanner;
 use maidenlane_log::{Backend, Entry, Offset};
 use maidenlane_service::{Away, Health, Shutdown};
 use maidenlane_wire::{DecodeError, SealedKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Bytes that are read at a time.
@@ -29,6 +29,11 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be read.
     fn take(&self, at: (u32, Offset), opened: Opened, is_new: bool) -> Result<(), DecodeError>;
+
+    /// Takes note that a partition was read to its end, as of then.
+    fn reached(&self, partition: u32, as_of: Instant) {
+        let _ = (partition, as_of);
+    }
 }
 
 /// Reader of one partition.
@@ -98,9 +103,15 @@ impl<S: Sink> Reader<S> {
             // Gone only when the daemon is stopping.
             let _ = caught_up.send(());
         }
+        let (begun, mut bytes) = (Instant::now(), 0_usize);
         for entry in scanner.read(from, READ_BYTES, WAIT)? {
+            bytes = bytes.saturating_add(entry.payload.len());
             self.take(&entry)?;
             *next = Some(Offset(entry.offset.0.saturating_add(1)));
+        }
+        // As much as was asked for may not be all.
+        if bytes < READ_BYTES / 2 {
+            self.sink.reached(self.partition, begun);
         }
         Ok(())
     }

@@ -5,8 +5,11 @@
 //! With the shutdown, nothing more is taken. What is due goes out all the same, for [`DELIVER_WITHIN`] at most, and so the readers, the
 //! heads and the lanes live on until a second token. What is left after that stays for the next start, or for other relays.
 
+use crate::company::{self, Company};
 use crate::config::Settings;
 use crate::courier::Courier;
+use crate::desk::Desk;
+use crate::enrolled::Register;
 use crate::error::Error;
 use crate::fates::Fates;
 use crate::feeds::Feeds;
@@ -19,14 +22,17 @@ use crate::metrics::Gauges;
 use crate::orders::Orders;
 use crate::reader::{Reader, Sink};
 use crate::seal::{Opener, Place};
+use crate::tips::Tips;
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_config::shapes;
 use maidenlane_jsonrpc::client::Link;
-use maidenlane_jsonrpc::{Limits, listeners};
+use maidenlane_jsonrpc::roll::Roll;
+use maidenlane_jsonrpc::{Limits, control, listeners};
 use maidenlane_log::Backend;
 use maidenlane_replay::heads::HeadTracker;
 use maidenlane_replay::run::Loop;
 use maidenlane_service::{Addresses, Context, Exit, Failure, Health, Shutdown, TaskGroup, clock};
+use maidenlane_wire::SealedKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,6 +63,11 @@ impl maidenlane_service::Daemon for Daemon {
         let log = first.backend().map_err(|error| Failure::new(Exit::Settings, error))?;
         let keys = keyring(&first.keyring)?;
         let fresh = settings.part(|settings| settings.fresh);
+        let dir = &first.daemon.state_dir;
+        let register = Register::open(dir).map_err(|error| Failure::file("identities", &error))?;
+        let relay = company::name(dir).map_err(|error| Failure::file("relay-id", &error))?;
+        let (roll, desk) = (register.roll(), Desk::new(register, &first));
+        control::start(dir, &addresses, &tasks, move |question| desk.clone().answer(question))?;
         let shutdown = tasks.shutdown().clone();
         let (follow, follows) =
             Loop::new("feed", first.replay(log.clone()), fresh, health.clone(), &metrics, shutdown.clone());
@@ -67,6 +78,8 @@ impl maidenlane_service::Daemon for Daemon {
             tasks: tasks.clone(),
             health,
             addresses,
+            roll,
+            relay,
             gauges: Gauges::new(&metrics),
             ended: Shutdown::new(),
         };
@@ -92,6 +105,9 @@ struct Parts {
     tasks: TaskGroup,
     health: Health,
     addresses: Addresses,
+    roll: Roll,
+    /// Name of this relay.
+    relay: [u8; 16],
     gauges: Gauges,
     /// The second end.
     ended: Shutdown,
@@ -112,55 +128,70 @@ impl Parts {
     ) -> Result<(), Failure> {
         let place = |topic: &String| Place { topic: topic.clone(), chain_id: settings.chain_id };
         let (of_orders, of_fates) = (place(&settings.bundles_topic), place(&settings.fates_topic));
-        let relay = rand::random();
+        let relay = self.relay;
         let orders = Orders::new(
             self.keys.clone(),
             of_orders.clone(),
-            self.journal("journal", &of_orders)?,
+            self.journal("journal", &of_orders, SealedKind::Order)?,
             settings.bounds,
         );
         let most = settings.bounds.orders.saturating_mul(HISTORIES);
-        let journal = self.journal("fates journal", &of_fates)?;
+        let journal = self.journal("fates journal", &of_fates, SealedKind::Fate)?;
         let fates = Fates::new(self.keys.clone(), of_fates.clone(), journal, relay, most);
-        let courier = Courier::new(orders.clone(), fates.clone(), &settings.builders, self.gauges.clone());
+        let partitions = self.partitions(&of_orders).await?;
+        let company = Company::new(fates.clone(), usize::try_from(partitions).unwrap_or(usize::MAX));
+        let (sent, told, gauges) = (orders.clone(), fates.clone(), self.gauges.clone());
+        let courier = Courier::new(sent, told, company.clone(), &settings.builders, gauges);
         let courier = courier.map_err(Error::Builder)?;
+        let (feeds, tips) = (Feeds::default(), Tips::default());
         let watcher = Watcher {
             live: heads,
             orders: orders.clone(),
             fates: fates.clone(),
             courier: courier.clone(),
+            tips: tips.clone(),
             gauges: self.gauges.clone(),
             health: self.health.clone(),
             is_complete: Arc::new(AtomicBool::new(false)),
         };
         watcher.tell();
         self.tasks.spawn("heads", watcher.clone().run(self.ended.clone(), shutdown.clone()));
-        let sink = || TakeOrders { orders: orders.clone(), courier: courier.clone() };
+        let sink = || TakeOrders {
+            orders: orders.clone(),
+            courier: courier.clone(),
+            feeds: feeds.clone(),
+            company: company.clone(),
+            relay,
+        };
         self.health.set_unready("recovering: reading the orders of the log");
         if !self.read(&of_orders, sink).await? {
             return Ok(());
         }
         // Behind the orders, so that whoever asks for fates of before learns whose they are.
-        let feeds = Feeds::default();
         let sink = || TakeFates {
             fates: fates.clone(),
             orders: orders.clone(),
             feeds: feeds.clone(),
             courier: courier.clone(),
+            company: company.clone(),
         };
         if !self.read(&of_fates, sink).await? {
             return Ok(());
         }
         let limits = Limits { body_bytes: settings.body_bytes, ..Limits::default() };
-        let bound = listeners::open(&settings.listeners, limits, &self.addresses)?;
+        let roll_of = |name: &str| settings.enrols.iter().any(|each| each == name).then(|| self.roll.clone());
+        let bound = listeners::open_enrolling(&settings.listeners, limits, &self.addresses, roll_of)?;
         watcher.is_complete.store(true, Ordering::Release);
+        company.join().await;
+        self.tasks.spawn("beats", company.clone().run(self.ended.clone(), shutdown.clone()));
         courier.start(&self.tasks, &self.ended);
         self.health.set_ready();
         let replica = settings.replica.clone().map(Link::new);
-        let known = Known { orders, fates, feeds, replica };
+        let known = Known { orders, fates, company: company.clone(), feeds, tips, replica };
         let front = Front::new(known, watcher.live, terms(settings, relay), self.gauges.clone());
         let served = listeners::serve(bound, front, shutdown).await;
         courier.drained(DELIVER_WITHIN).await;
+        company.leave();
         served
     }
 
@@ -179,8 +210,8 @@ impl Parts {
         })
     }
 
-    fn journal(&self, name: &str, place: &Place) -> Result<Journal, Failure> {
-        let (journal, appender) = Journal::new(self.log.clone(), place.topic.clone());
+    fn journal(&self, name: &str, place: &Place, kind: SealedKind) -> Result<Journal, Failure> {
+        let (journal, appender) = Journal::new(self.log.clone(), place.topic.clone(), kind);
         self.thread(name, move || {
             appender.run();
             Ok(())
@@ -188,14 +219,17 @@ impl Parts {
         Ok(journal)
     }
 
-    /// Starts a reader for each partition of a topic, and waits until each has read what stood there; false if the daemon ends
-    /// before that.
-    async fn read<S: Sink + 'static>(&self, place: &Place, sink: impl Fn() -> S) -> Result<bool, Failure> {
+    async fn partitions(&self, place: &Place) -> Result<u32, Failure> {
         let (log, topic) = (self.log.clone(), place.topic.clone());
         let partitions = tokio::task::spawn_blocking(move || log.partitions(&topic)).await;
         let partitions = partitions.map_err(|panic| Failure::new(Exit::TaskDied, panic))?;
+        Ok(partitions.map_err(Error::Log)?)
+    }
+
+    /// Starts a reader for each partition of a topic, and waits until each has read what stood there; false if the daemon ends before that.
+    async fn read<S: Sink + 'static>(&self, place: &Place, sink: impl Fn() -> S) -> Result<bool, Failure> {
         let mut all = Vec::new();
-        for partition in 0..partitions.map_err(Error::Log)? {
+        for partition in 0..self.partitions(place).await? {
             let (caught_up, told) = oneshot::channel();
             let reader = Reader {
                 log: self.log.clone(),

@@ -78,10 +78,15 @@ in  M.Relay::{
             , tag = None Text
             -- Calls per second, and at once; None for any number. Required.
             , callsPerSecond = Some 100
+            -- Size of all requests of a minute, and at once; None for any. Default None.
+            , requests_MB_per_min = Some 600
             }
           ]
         }
       ]
+    -- Listeners that also let in the identities which `maidenlane relay identity add` made; nobody else comes in there but those of
+    -- their access. Default [].
+    , enrols = [ "rpc" ]
     -- Builders that get orders, and that orders may name. Left out, or empty, there are none.
     , builders =
       [ M.Builder::{
@@ -89,7 +94,8 @@ in  M.Relay::{
         , name = "one"
         -- Identity of a listener that pulls orders for it by maidenlane_mevBundles; None for none. Default None.
         , pulls = Some "builder-one"
-        -- Where orders are sent to it. Left out, or None, nowhere.
+        -- Where orders are sent to it. Left out, or None, nowhere. M.Push has the defaults of the first relay; M.Preset.BuilderNet,
+        -- M.Preset.Titan and M.Preset.Flashbots have dialect, bounds and need of a key of those, and leave the address to you.
         , push = Some M.Push::{
           -- http:// or https://. Required.
           , address = "https://rpc.builder-one.example"
@@ -98,6 +104,8 @@ in  M.Relay::{
           , dialect = M.Dialect.BuilderNet
           -- File with the key that signs requests, 64 hex digits, "{credential:NAME}" or a path; None signs nothing. Default None.
           , key = Some "{credential:builder-one-key}"
+          -- It takes nothing that is not signed: without a key, the settings are refused. Default False.
+          , wantsKey = True
           -- What lets us in: M.Credential.Bearer or M.Credential.Jwt and a file. Default None.
           , credential = None M.Credential
           -- PEM file of the authorities that sign its certificate; None for the system's. Default None.
@@ -108,6 +116,14 @@ in  M.Relay::{
           , lanes = 16
           -- Blocks before its own at which an order goes out; 1 is the block before. Default 5.
           , ahead = 5
+          -- Requests per second; None for any number. Default None.
+          , perSecond = Some 100
+          -- Transactions of an order; one with more is not sent there, and its status says so. None for any number. Default Some 100.
+          , txsMax = Some 100
+          -- Size of the transactions of an order, likewise. Default Some 300.
+          , orderMax_kB = Some 10000
+          -- Requests are made and signed, and none is sent: /metrics counts them as `dry`. Default False.
+          , dryRun = False
           }
         }
       ]

@@ -98,6 +98,8 @@ in  M.Replica::{
               , tag = None Text
               -- Calls per second, and at once; None for any number. Required.
               , callsPerSecond = Some 500
+              -- Size of all requests of a minute, and at once; None for any. Default None.
+              , requests_MB_per_min = None Natural
               }
             ]
           }

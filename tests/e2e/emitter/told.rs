@@ -141,7 +141,7 @@ fn guarded(text: &str, tokens: &[(&str, &str, bool)]) -> String {
     let identity = |(name, file, sees_all): &(&str, &str, bool)| {
         let sees_all = if *sees_all { "True" } else { "False" };
         format!(
-            "{{ name = \"{name}\", maySend = True, seesAll = {sees_all}, tag = Some \"{name}\", callsPerSecond = None Natural\n\
+            "{{ name = \"{name}\", maySend = True, seesAll = {sees_all}, tag = Some \"{name}\", callsPerSecond = None Natural, requests_MB_per_min = None Natural\n\
              , namespaces = None (List Text), proof = < Bearer : Text | Certificate : Text | Jwt : Text >.Bearer \"{file}\" }}"
         )
     };

@@ -64,6 +64,8 @@ pub struct IdentityRaw {
     pub tag: Option<String>,
     /// Calls per second, and in one burst; `None` for any number.
     pub callsPerSecond: Option<u64>,
+    /// Size of all requests of a minute, and of one burst; `None` for any.
+    pub requests_MB_per_min: Option<u64>,
 }
 
 /// Proof of an identity. Secrets are files: an absolute path, or `{credential:NAME}`.
@@ -142,6 +144,8 @@ pub struct Identity {
     pub tag: Option<String>,
     /// Calls per second; `None` for any number.
     pub calls_per_s: Option<u32>,
+    /// Bytes of requests per minute; `None` for any number.
+    pub request_bytes_per_min: Option<u64>,
 }
 
 /// Validated [`ProofRaw`].
@@ -349,6 +353,10 @@ fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Id
         Some(calls) => checker.within("callsPerSecond", calls, 1..=1_000_000).map(Some),
         None => Some(None),
     };
+    let request_bytes_per_min = match raw.requests_MB_per_min {
+        Some(size) => checker.within::<u64>("requests_MB_per_min", size, 1..=1_000_000).map(Some),
+        None => Some(None),
+    };
     Some(Identity {
         name: name?,
         proof: proof?,
@@ -357,6 +365,7 @@ fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Id
         sees_all: raw.seesAll,
         tag: tag?,
         calls_per_s: calls_per_s?,
+        request_bytes_per_min: request_bytes_per_min?.map(|size| size.saturating_mul(1_000_000)),
     })
 }
 

@@ -1,86 +1,15 @@
-//! Authentication and authorisation: bearer tokens, JWTs and client certificates prove an identity, which has rights
-//! and a rate.
-//!
-//! # Why the token bucket is ours
-//! governor would replace twenty lines, and brings five crates that nothing else here needs.
+//! Authentication: bearer tokens, JWTs and client certificates prove an identity.
 
-use crate::codes;
-use crate::error::Error;
+use crate::identity::Identity;
 use crate::jwt::{self, mac};
-use crate::owner::Owner;
+use crate::roll::Roll;
 use hmac::Mac as _;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
-
-/// Identity with rights, as settings name it.
-#[derive(Debug)]
-pub struct Identity {
-    /// Name, for people.
-    pub name: String,
-    /// Namespaces whose methods it may call; `None` for all that the listener serves.
-    pub namespaces: Option<Vec<String>>,
-    /// Right to send transactions.
-    pub may_send: bool,
-    pub(crate) owner: Owner,
-    rate: Option<Rate>,
-}
-
-impl Identity {
-    /// Identity of these rights. A bucket of `calls_per_s` calls bounds its rate, so as many may come at once.
-    #[must_use]
-    pub fn new(
-        name: String,
-        namespaces: Option<Vec<String>>,
-        may_send: bool,
-        calls_per_s: Option<u32>,
-    ) -> Self {
-        let rate = calls_per_s.map(|calls| Rate {
-            per_s: f64::from(calls),
-            bucket: Mutex::new((f64::from(calls), Instant::now())),
-        });
-        let owner = Owner::known(&name, false, None);
-        Self { name, namespaces, may_send, owner, rate }
-    }
-
-    /// The same identity, which may see transactions of others or not, and whose own have this tag.
-    #[must_use]
-    pub fn sending(self, sees_all: bool, tag: Option<String>) -> Self {
-        Self { owner: Owner::known(&self.name, sees_all, tag), ..self }
-    }
-
-    /// Counts one call.
-    pub(crate) fn take(&self) -> Result<(), Error> {
-        match &self.rate {
-            Some(rate) if !rate.take(Instant::now()) => {
-                Err(Error::new(codes::LIMIT_EXCEEDED, format!("more than {} calls per second", rate.per_s)))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Rate {
-    per_s: f64,
-    /// Token bucket: calls left, and the time as of which that holds.
-    bucket: Mutex<(f64, Instant)>,
-}
-
-impl Rate {
-    fn take(&self, now: Instant) -> bool {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, since) = *bucket;
-        let left =
-            now.saturating_duration_since(since).as_secs_f64().mul_add(self.per_s, left).min(self.per_s);
-        let taken = left >= 1.0;
-        *bucket = (if taken { left - 1.0 } else { left }, now);
-        taken
-    }
-}
 
 /// Credential that proves an identity.
 #[derive(Clone)]
@@ -107,15 +36,25 @@ impl fmt::Debug for Proof {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-/// Access list: credentials and the identities they prove.
+/// Access list: credentials and the identities they prove, and beside them those on a roll.
 #[derive(Debug)]
-pub struct Access(Vec<(Proof, Arc<Identity>)>);
+pub struct Access {
+    known: Vec<(Proof, Arc<Identity>)>,
+    roll: Roll,
+}
 
 impl Access {
     /// Access list, tried in this order.
     #[must_use]
     pub fn new(known: impl IntoIterator<Item = (Proof, Identity)>) -> Self {
-        Self(known.into_iter().map(|(proof, identity)| (proof, Arc::new(identity))).collect())
+        let known = known.into_iter().map(|(proof, identity)| (proof, Arc::new(identity))).collect();
+        Self { known, roll: Roll::default() }
+    }
+
+    /// The same list with a roll behind it.
+    #[must_use]
+    pub fn with(self, roll: Roll) -> Self {
+        Self { roll, ..self }
     }
 
     pub(crate) fn identify(
@@ -129,7 +68,7 @@ impl Access {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let certificate = certificate.and_then(|certificate| ParsedCertificate::try_from(certificate).ok());
-        let known = self.0.iter().find(|(proof, _)| match proof {
+        let known = self.known.iter().find(|(proof, _)| match proof {
             Proof::Bearer(expect) => token.is_some_and(|token| same(expect, token)),
             Proof::Jwt(key) => token.is_some_and(|token| jwt::is_valid(token, key, now)),
             Proof::Certificate(name) => certificate.as_ref().is_some_and(|certificate| {
@@ -137,7 +76,8 @@ impl Access {
                     .is_ok_and(|name| verify_server_name(certificate, &name).is_ok())
             }),
         });
-        known.map(|(_, identity)| Arc::clone(identity)).ok_or(Refused)
+        let known = known.map(|(_, identity)| Arc::clone(identity));
+        known.or_else(|| self.roll.find(token?)).ok_or(Refused)
     }
 }
 
@@ -185,16 +125,5 @@ mod tests {
         check("Bearer a.b", None);
         let late = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert!(access().identify(Some(&format!("Bearer {}", jwt::tests::KNOWN)), None, late).is_err());
-    }
-
-    #[test]
-    fn rates_refill() {
-        let rate = Rate { per_s: 2.0, bucket: Mutex::new((2.0, Instant::now())) };
-        let start = Instant::now();
-        assert!(rate.take(start) && rate.take(start) && !rate.take(start));
-        assert!(!rate.take(start + Duration::from_millis(400)));
-        assert!(rate.take(start + Duration::from_millis(600)));
-        let later = start + Duration::from_secs(60);
-        assert!(rate.take(later) && rate.take(later) && !rate.take(later), "no more than two at once");
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Client`] over HTTP keeps a pool of connections and outlives its server. Over WebSocket and IPC it is one
 //! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again; a [`Link`] does so at the
 //! next request. [`Pages`] reads what is no JSON-RPC, pages of admin listeners and of beacon nodes, and posts requests that are
-//! signed as bytes. A [`Breaker`] says when a server that fails is left alone.
+//! signed as bytes. A [`Breaker`] says when a server that fails is left alone, a [`Pace`] how often one is asked.
 //!
 //! # Why TLS is not jsonrpsee's
 //! Its `tls` feature brings a platform verifier and thirty crates. The connectors here use the server's rustls with the
@@ -17,6 +17,7 @@ mod http;
 mod ipc;
 mod link;
 mod options;
+mod pace;
 mod pages;
 mod subscription;
 mod tls;
@@ -28,6 +29,7 @@ pub use error::{ClientError, Failure};
 pub use expiry::Expiry;
 pub use link::{Link, LinkError, Remote, read};
 pub use options::{Credential, Options};
+pub use pace::Pace;
 pub use pages::{Page, Pages};
 pub use subscription::Subscription;
 

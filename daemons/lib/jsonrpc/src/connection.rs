@@ -136,7 +136,7 @@ impl<A: Api> Connection<A> {
                 () = sleep_until(due) => {
                     if !subscriptions.is_empty() {
                         fit = Instant::now();
-                        if let Err(reason) = self.api.fit() {
+                        if let Err(reason) = self.api.fit().and_then(|()| self.caller.stands()) {
                             return end(stream, subscriptions.fail(reason)).await;
                         }
                     }
@@ -162,6 +162,9 @@ impl<A: Api> Connection<A> {
     }
 
     async fn answer(&self, body: Bytes, subscriptions: &Subscriptions) -> Answer {
+        if let Err(error) = self.caller.spend(body.len()) {
+            return Answer::refusal(&error);
+        }
         let pin = self.api.pin(self.min.clone().map(Ok)).await;
         let pin = Arc::new(A::owned(pin, self.caller.owner()));
         let peer =

@@ -121,6 +121,13 @@ impl Answer {
     pub(crate) fn ok(body: String) -> Self {
         Self { body: body.into(), status: 200, opened: Vec::new(), held: Held::default() }
     }
+
+    /// Refusal of a request that nobody has read.
+    pub(crate) fn refusal(error: &Error) -> Self {
+        let mut body = String::new();
+        write_error(&mut body, None, error);
+        Self { status: codes::http_status(error.code), ..Self::ok(body) }
+    }
 }
 
 fn write_error(out: &mut String, id: Option<&RawValue>, error: &Error) {

@@ -174,6 +174,9 @@ impl<A: Api> Http<A> {
             Ok(body) => body,
             Err(refused) => return refused,
         };
+        if let Err(error) = caller.spend(body.len()) {
+            return finish(dispatch::Answer::refusal(&error), None, false).await;
+        }
         let pin = self.api.pin(min_block_of(&head.headers, None)).await;
         let pin = A::of_request(A::owned(pin, caller.owner()), &head, &body);
         let pin = Arc::new(pin);

@@ -26,7 +26,9 @@
 //! | [`listener`] | rules of one listener, and callers at it |
 //! | [`listeners`] | listeners of a daemon, from its settings |
 //! | `owner` | owners of what requests cause to be kept: identities and addresses |
-//! | [`access`] | tokens, JWTs and client certificates to identities, their rights and rates |
+//! | [`access`] | tokens, JWTs and client certificates to identities |
+//! | [`identity`] | identities, their rights and rates |
+//! | [`roll`] | identities that come and go while a daemon runs |
 //! | `jwt` | JSON Web Tokens of engine-like endpoints |
 //! | [`tls`] | encryption, with certificates that are read again when they change |
 //! | `connection` | WebSocket and IPC connections: messages, notifications, keepalive, close reasons |
@@ -76,6 +78,7 @@ pub mod error;
 mod gzip;
 mod http;
 mod http2;
+pub mod identity;
 pub mod in_flight;
 pub mod ipc;
 mod jwt;
@@ -89,6 +92,7 @@ mod opening;
 pub mod openrpc;
 pub mod origin;
 mod owner;
+pub mod roll;
 mod room;
 pub mod server;
 pub mod subscriptions;

@@ -1,7 +1,8 @@
 //! Rules of one listener: its methods, limits and callers.
 
-use crate::access::{Access, Identity, Refused};
+use crate::access::{Access, Refused};
 use crate::error::Error;
+use crate::identity::Identity;
 use crate::in_flight::InFlight;
 use crate::limits::Limits;
 use crate::origin::{Hosts, Origins};
@@ -106,11 +107,22 @@ impl Caller {
         self.listener.serves(method) && self.identity.as_deref().is_none_or(allowed)
     }
 
+    /// Authorises the bytes of one request, before anything is done with them.
+    pub(crate) fn spend(&self, bytes: usize) -> Result<(), Error> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.spend(bytes))
+    }
+
+    /// Error once its identity may no longer come in.
+    pub(crate) fn stands(&self) -> Result<(), Error> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.stands())
+    }
+
     /// Authorises one call: refuses methods that are not there, and calls beyond the rate.
     pub(crate) fn admit(&self, method: &str) -> Result<(), Error> {
         if !self.serves(method) {
             return Err(Error::no_method(method));
         }
+        self.stands()?;
         self.identity.as_ref().map_or(Ok(()), |identity| identity.take())
     }
 }

@@ -1,7 +1,9 @@
 //! Listeners of a daemon: from settings to bound sockets with their rules, and served until its shutdown.
 
 use crate::access::{self, Access};
+use crate::identity;
 use crate::in_flight::InFlight;
+use crate::roll::Roll;
 use crate::tls::{Tls, TlsFiles};
 use crate::{Api, Hosts, Limits, Origins, Socket, ipc, listener};
 use maidenlane_config::listeners::{At, Identity, Listener, Proof, SecretFile};
@@ -33,12 +35,26 @@ pub fn open(
     limits: Limits,
     addresses: &Addresses,
 ) -> Result<Vec<BoundListener>, Failure> {
+    open_enrolling(listeners, limits, addresses, |_| None)
+}
+
+/// The same, where some listeners, by their names, let in those on a roll beside those whom the settings name.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_enrolling(
+    listeners: &[Listener],
+    limits: Limits,
+    addresses: &Addresses,
+    roll_of: impl Fn(&str) -> Option<Roll>,
+) -> Result<Vec<BoundListener>, Failure> {
     let (mut opened, in_flight) = (Vec::new(), InFlight::new(&limits));
     for listener in listeners {
         let refused = |error: String| {
             Failure::new(Exit::Settings, format!("rpc.listeners `{}`: {error}", listener.name))
         };
-        let rules = Arc::new(rules(listener, limits, in_flight.clone()).map_err(refused)?);
+        let roll = roll_of(&listener.name);
+        let rules = Arc::new(rules(listener, limits, in_flight.clone(), roll).map_err(refused)?);
         let (socket, path, bound) = bind(&listener.at).map_err(refused)?;
         addresses.add(&listener.name, bound)?;
         opened.push(BoundListener { socket, rules, path });
@@ -103,7 +119,12 @@ pub async fn serve<A: Api>(
     outcome
 }
 
-fn rules(listener: &Listener, limits: Limits, in_flight: InFlight) -> Result<listener::Listener, String> {
+fn rules(
+    listener: &Listener,
+    limits: Limits,
+    in_flight: InFlight,
+    roll: Option<Roll>,
+) -> Result<listener::Listener, String> {
     let tls = match &listener.tls {
         Some(tls) => {
             let client_ca = tls.client_ca.as_ref().map(path_of).transpose()?;
@@ -114,6 +135,10 @@ fn rules(listener: &Listener, limits: Limits, in_flight: InFlight) -> Result<lis
         None => None,
     };
     let access: Result<Vec<_>, String> = listener.access.iter().map(identity).collect();
+    let access = match (access?, roll) {
+        (known, Some(roll)) => Some(Access::new(known).with(roll)),
+        (known, None) => Some(known).filter(|known| !known.is_empty()).map(Access::new),
+    };
     let texts = |texts: &'_ [String]| texts.to_vec();
     Ok(listener::Listener {
         limits,
@@ -124,11 +149,11 @@ fn rules(listener: &Listener, limits: Limits, in_flight: InFlight) -> Result<lis
         origins: Origins::new(listener.origins.iter().map(String::as_str)),
         hosts: Hosts::new(listener.hosts.iter().map(String::as_str)),
         tls,
-        access: Some(access?).filter(|known| !known.is_empty()).map(|known| Arc::new(Access::new(known))),
+        access: access.map(Arc::new),
     })
 }
 
-fn identity(known: &Identity) -> Result<(access::Proof, access::Identity), String> {
+fn identity(known: &Identity) -> Result<(access::Proof, identity::Identity), String> {
     let proof = match &known.proof {
         Proof::Bearer(file) => access::Proof::Bearer(secret(file)?),
         Proof::Jwt(file) => {
@@ -141,8 +166,9 @@ fn identity(known: &Identity) -> Result<(access::Proof, access::Identity), Strin
         Proof::Certificate(name) => access::Proof::Certificate(name.clone()),
     };
     let (name, namespaces) = (known.name.clone(), known.namespaces.clone());
-    let made = access::Identity::new(name, namespaces, known.may_send, known.calls_per_s);
-    Ok((proof, made.sending(known.sees_all, known.tag.clone())))
+    let made = identity::Identity::new(name, namespaces, known.may_send, known.calls_per_s);
+    let made = made.sending(known.sees_all, known.tag.clone());
+    Ok((proof, made.spending(known.request_bytes_per_min)))
 }
 
 fn path_of(file: &SecretFile) -> Result<PathBuf, String> {

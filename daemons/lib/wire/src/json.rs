@@ -5,7 +5,9 @@ use crate::frame::{Allocation, Frame, State};
 use crate::proofs::{NodePart, NodeRow, NodeSet};
 use crate::record::{Advance, Open, Part, Record, Stamp, Stamped};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
-use crate::{BundleFate, Filter, Order, Outcome, PoolChange, Refusal, Sealed, Transaction, decode, schema};
+use crate::{
+    BundleFate, Filter, Order, Outcome, PoolChange, Refusal, RelayBeat, Sealed, Transaction, decode, schema,
+};
 use maidenlane_chain::{B256, BlockRef, Bytes};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +33,7 @@ pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
         schema::SEALED => Sealed::decode(bytes).map(|sealed| sealed.to_json()),
         schema::BUNDLE | schema::BUNDLE_CANCEL => Order::decode(bytes).map(|order| order.to_json()),
         schema::BUNDLE_FATE => BundleFate::decode(bytes).map(|fate| fate.to_json()),
+        schema::RELAY_BEAT => RelayBeat::decode(bytes).map(|beat| beat.to_json()),
         schema::FILTER_MOVED | schema::FILTER_CRITERIA => {
             Filter::decode(bytes).map(|filter| filter.to_json())
         }

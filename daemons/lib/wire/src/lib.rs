@@ -15,6 +15,7 @@
 //! | [`refusal`] | those that were not taken, in the same |
 //! | [`pool`] | what a master has in its pool, in one of its feed |
 //! | [`order`], [`bundle`], [`bundle_fate`] | private orders that a relay takes, and what became of them |
+//! | [`relay_beat`] | which relays live, and how far each has read |
 //! | [`sealed`] | the form in which those stand in topics of their own |
 //! | `filter` | positions of filters, in a topic of their own |
 //! | [`frame`] | frames that the hook writes to the spool |
@@ -39,6 +40,7 @@ pub mod pool;
 pub mod proofs;
 pub mod record;
 pub mod refusal;
+pub mod relay_beat;
 pub mod rows;
 pub mod schema;
 pub mod sealed;
@@ -59,6 +61,7 @@ pub use pool::{PoolChange, PoolStep, Pooled};
 pub use proofs::{Gatherer, NodePart, NodeRow, NodeSet};
 pub use record::{Advance, Final, Genesis, Heartbeat, Id, Open, Part, Record, Stamp, Stamped, Start, Undo};
 pub use refusal::Refusal;
+pub use relay_beat::RelayBeat;
 pub use rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};
 pub use sealed::{Sealed, SealedHeader, SealedKind};
 pub use transaction::Transaction;

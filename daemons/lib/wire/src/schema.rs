@@ -48,5 +48,6 @@ schemas! {
     BUNDLE "bundle" 0xb922_78a2_4126_688c,
     BUNDLE_CANCEL "bundle-cancel" 0x20be_0543_16b1_4f61,
     BUNDLE_FATE "bundle-fate" 0x792e_97ca_7b57_f1f7,
+    RELAY_BEAT "relay-beat" 0xe1a4_8e84_1d91_3543,
     SEALED "sealed" 0xb75f_f430_35da_a220,
 }

@@ -83,6 +83,8 @@ proptest! {
     fn what_is_sealed_is_refused_when_cut(which in 0..9_usize, cut in any::<prop::sample::Index>()) {
         let bytes = sample::bundle_fates()[which].1.encode();
         prop_assert!(BundleFate::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        let beat = sample::relay_beat().encode();
+        prop_assert!(crate::RelayBeat::decode(&beat[..cut.index(beat.len())]).is_err());
         let cancels = sample::bundle_cancels().map(Order::Cancel);
         for bytes in [cancels[which % 2].encode(), sample::sealed().encode()] {
             let cut = &bytes[..cut.index(bytes.len())];

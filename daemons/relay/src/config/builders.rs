@@ -8,6 +8,7 @@ use maidenlane_config::{Checker, StaticType, shapes};
 use maidenlane_jsonrpc::client::{Endpoint, Remote};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 /// Largest answer of a builder: a few names, or an error.
 const ANSWER_BYTES_MAX: u32 = 64 << 10;
@@ -25,6 +26,7 @@ pub struct BuilderRaw {
 
 /// Address of a builder, and how it is spoken to.
 #[derive(Clone, Debug, Deserialize, StaticType)]
+#[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct PushRaw {
     /// `http://` or `https://`.
     pub address: String,
@@ -32,6 +34,8 @@ pub struct PushRaw {
     pub dialect: DialectRaw,
     /// File with the key that signs requests, 64 hex digits; `None` signs nothing.
     pub key: Option<String>,
+    /// True if it takes nothing that is not signed.
+    pub wantsKey: bool,
     /// File with what lets us in.
     pub credential: Option<CredentialRaw>,
     /// PEM file of the authorities that sign its certificate; `None` for the system's.
@@ -42,6 +46,14 @@ pub struct PushRaw {
     pub lanes: u64,
     /// Blocks before its own at which an order goes out.
     pub ahead: u64,
+    /// Requests per second; `None` for any number.
+    pub perSecond: Option<u64>,
+    /// Transactions of an order; `None` for any number.
+    pub txsMax: Option<u64>,
+    /// Size of the transactions of an order; `None` for any.
+    pub orderMax_kB: Option<u64>,
+    /// True if requests are made and none is sent.
+    pub dryRun: bool,
 }
 
 /// Dialect of a builder.
@@ -79,6 +91,21 @@ pub struct Push {
     pub lanes: usize,
     /// Blocks before its own at which an order goes out.
     pub ahead: u64,
+    /// Requests per second; `None` for any number.
+    pub per_s: Option<u32>,
+    /// Bounds of an order.
+    pub most: Most,
+    /// True if requests are made and none is sent.
+    pub dry_run: bool,
+}
+
+/// Largest order that a builder takes; `None` where it has no such bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// Transactions.
+    pub txs: Option<usize>,
+    /// Bytes of all of them.
+    pub bytes: Option<usize>,
 }
 
 /// Validates the builders: their names differ, and whoever pulls for one may come in somewhere.
@@ -119,12 +146,19 @@ fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
     let timeout = shapes::millis("timeout_ms", raw.timeout_ms, 100..=60_000, checker);
     let lanes = checker.within::<usize>("lanes", raw.lanes, 1..=256);
     let ahead = checker.within("ahead", raw.ahead, 1..=1_000);
+    let per_s = optional("perSecond", raw.perSecond, 1..=1_000_000, checker);
+    let txs = optional::<usize>("txsMax", raw.txsMax, 1..=10_000, checker);
+    let order_kb = optional::<usize>("orderMax_kB", raw.orderMax_kB, 1..=1_000_000, checker);
+    if raw.wantsKey && raw.key.is_none() {
+        checker.wrong("key", "this builder takes nothing that is not signed: name the file of a key");
+    }
     let dialect = match raw.dialect {
         DialectRaw::Flashbots => Dialect::Flashbots,
         DialectRaw::BuilderNet => Dialect::BuilderNet,
         DialectRaw::Titan => Dialect::Titan,
     };
     let (key, credential, ca, lanes) = (key?, credential?, ca?, lanes?);
+    let most = Most { txs: txs?, bytes: order_kb?.map(|size| size.saturating_mul(1_000)) };
     let remote = Remote {
         endpoint: endpoint?,
         credential,
@@ -134,5 +168,16 @@ fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
         answer_bytes_max: ANSWER_BYTES_MAX,
     };
     remote.refuse_readable("credential", checker);
-    Some(Push { remote, dialect, key, lanes, ahead: ahead? })
+    let (ahead, per_s, dry_run) = (ahead?, per_s?, raw.dryRun);
+    Some(Push { remote, dialect, key, lanes, ahead, per_s, most, dry_run })
+}
+
+/// A number that may be left out.
+fn optional<N: TryFrom<u64>>(
+    field: &str,
+    value: Option<u64>,
+    range: RangeInclusive<u64>,
+    checker: &mut Checker,
+) -> Option<Option<N>> {
+    value.map_or(Some(None), |value| checker.within(field, value, range).map(Some))
 }

@@ -70,8 +70,6 @@ fn what_a_dialect_has_no_words_for_is_not_left_out() {
     check(&order(|order| order.refund = Some(refund)), [Some("refundPercent"), None, None]);
     let last = order(|order| order.kind = BundleKind::EndOfBlock);
     check(&last, [Some("desiredState"), None, Some("desiredState")]);
-    let large = order(|order| order.txs = vec![Bytes::from(vec![0; 300_001])]);
-    check(&large, [Some("room for it"), None, None]);
 }
 
 #[test]

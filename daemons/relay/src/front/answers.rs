@@ -10,6 +10,14 @@ use maidenlane_jsonrpc::Json;
 use maidenlane_jsonrpc::json::{Object, push_data, push_str};
 use maidenlane_wire::ContentId;
 
+/// Field of an answer to what is durable and does not count everywhere yet.
+const NOT_APPLIED: &str = "\"applied\":false";
+
+/// True unless an answer says that something does not count yet. Answers to orders hold hashes and words of ours alone.
+pub(super) fn is_settled(answer: &Json) -> bool {
+    !answer.as_str().contains(NOT_APPLIED)
+}
+
 /// Names of a bundle that is about to be taken.
 pub(super) struct Taken {
     hash: B256,
@@ -30,7 +38,10 @@ impl Taken {
             object.data("contentId", self.content.reveal().as_slice());
             object.raw("durable", "true");
             object.raw("applied", if stored == Stored::Pending { "false" } else { "true" });
-            object.raw("known", if stored == Stored::Applied(Applied::Known) { "true" } else { "false" });
+            object.raw(
+                "known",
+                if matches!(stored, Stored::Applied(Applied::Known, _)) { "true" } else { "false" },
+            );
             object.raw("receivedAtMs", &self.at_ms.to_string());
         })
     }

@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 
 /// Fates in one answer.
 const FATES_MAX: usize = 1_000;
+/// Blocks around the head that a question about a sender may name, as of the first relay.
+const ASKED_WITHIN: u64 = 20;
 /// Blocks beyond the next one that a builder may ask for.
 const BUILT_AHEAD: u64 = 1;
 
@@ -20,6 +22,14 @@ const BUILT_AHEAD: u64 = 1;
 struct Start<'a> {
     #[serde(borrow)]
     cursor: Option<&'a RawValue>,
+}
+
+/// The object of the question about a sender.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked<'a> {
+    #[serde(borrow)]
+    block_number: Option<&'a RawValue>,
 }
 
 /// The object of both questions about a bundle.
@@ -66,6 +76,29 @@ impl Front {
                         object.end();
                     },
                 );
+            }
+        }))
+    }
+
+    /// Sums that the caller's orders paid. The block that a question names says that it is a new one: others guard that against repetition,
+    /// and clients send it.
+    pub(super) fn user_stats(&self, caller: &Caller, params: Option<&RawValue>) -> Result<Json, Error> {
+        let signer = signer(caller)?;
+        let block = Args::parse(params, 1)?.required(|json| {
+            let asked: Asked<'_> = params::read(json)?;
+            params::index(asked.block_number.ok_or("send an object with `blockNumber`")?.get())
+        })?;
+        let head = self.0.chain.view().head().block.number;
+        if block.abs_diff(head) > ASKED_WITHIN {
+            let text = format!("set `blockNumber` to one of {ASKED_WITHIN} blocks around {head}");
+            return Err(refused(codes::INVALID_PARAMS, "blockTooFar", text));
+        }
+        let sums = self.0.tips.sums(signer);
+        Ok(Json::object(|object| {
+            object.raw("isHighPriority", "false");
+            for (span, paid) in [("allTime", sums.all), ("last7d", sums.week), ("last1d", sums.day)] {
+                push_str(object.value(&format!("{span}ValidatorPayments")), &paid.to_string());
+                push_str(object.value(&format!("{span}GasSimulated")), "0");
             }
         }))
     }

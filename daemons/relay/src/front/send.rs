@@ -4,6 +4,7 @@ use super::{Front, answers, refused, signer, stale};
 use crate::book::Applied;
 use crate::bundle::{self, Asked, Checked, Circumstances};
 use crate::caller::Caller;
+use crate::company::At;
 use crate::orders::{NotTaken, Stored};
 use crate::private;
 use crate::refusal::Refusal;
@@ -12,6 +13,10 @@ use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::clock;
 use maidenlane_wire::{BundleCancel, BundleKind, Cancelled, Taken};
 use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// Time in which all relays must have read a cancel for its answer to say so.
+const KNOWN_WITHIN: Duration = Duration::from_millis(200);
 
 impl Front {
     pub(super) async fn send_bundle(
@@ -87,9 +92,11 @@ impl Front {
     ) -> Result<bool, Error> {
         let cancel = BundleCancel { taken: self.taken(caller), signer, of };
         match self.0.orders.cancel(cancel).await.map_err(not_taken)? {
-            Stored::Applied(Applied::Cancels { ended }) => Ok(ended.is_some()),
-            Stored::Applied(other) => Err(not_counting(other)),
-            Stored::Pending => Err(pending()),
+            Stored::Applied(Applied::Cancels { ended }, at) if self.is_known_to_all(at).await => {
+                Ok(ended.is_some())
+            }
+            Stored::Pending | Stored::Applied(Applied::Cancels { .. }, _) => Err(pending()),
+            Stored::Applied(other, _) => Err(not_counting(other)),
         }
     }
 
@@ -97,7 +104,7 @@ impl Front {
         let hash = checked.hashes.reveal().first().copied();
         match self.take(checked).await? {
             Stored::Pending => Err(pending()),
-            Stored::Applied(_) => Ok(hash.map_or(Json::NULL, |hash| Json::data(hash.as_slice()))),
+            Stored::Applied(..) => Ok(hash.map_or(Json::NULL, |hash| Json::data(hash.as_slice()))),
         }
     }
 
@@ -111,7 +118,7 @@ impl Front {
             return Err(Refusal::Builder { index }.into());
         }
         match self.0.orders.bundle(checked).await.map_err(not_taken)? {
-            Stored::Applied(applied @ (Applied::Stale | Applied::Cancelled | Applied::NotKept(_))) => {
+            Stored::Applied(applied @ (Applied::Stale | Applied::Cancelled | Applied::NotKept(_)), _) => {
                 Err(not_counting(applied))
             }
             stored => Ok(stored),
@@ -120,14 +127,20 @@ impl Front {
 
     async fn cancel(&self, cancel: BundleCancel) -> Result<Json, Error> {
         match self.0.orders.cancel(cancel).await.map_err(not_taken)? {
-            Stored::Applied(Applied::Cancels { ended }) => {
+            Stored::Applied(Applied::Cancels { ended }, at) => {
+                let applied = self.is_known_to_all(at).await;
                 let book = self.0.orders.book();
                 let hash = ended.and_then(|content| book.get(content)).map(|known| *known.hash.reveal());
-                Ok(answers::cancelled(hash, true))
+                Ok(answers::cancelled(hash, applied))
             }
-            Stored::Applied(other) => Err(not_counting(other)),
+            Stored::Applied(other, _) => Err(not_counting(other)),
             Stored::Pending => Ok(answers::cancelled(None, false)),
         }
+    }
+
+    /// Waits until every relay that lives has acted on a cancel: until then another may send what it cancels.
+    async fn is_known_to_all(&self, at: At) -> bool {
+        self.0.company.have_acted(at, KNOWN_WITHIN).await
     }
 
     fn taken(&self, caller: &Caller) -> Taken {
@@ -168,17 +181,16 @@ fn not_taken(error: NotTaken) -> Error {
 
 /// Error for an order that is durable and does not count.
 fn not_counting(applied: Applied) -> Error {
-    let (reason, text) = match applied {
-        Applied::NotKept(lack) => return refused(codes::LIMIT_EXCEEDED, lack.reason(), lack.to_string()),
-        Applied::Cancelled => (
-            "cancelled",
-            "that was cancelled before: send it under another replacementUuid, or as another transaction",
-        ),
-        _ => {
-            ("staleNonce", "a newer one is there under that replacementUuid: send a higher replacementNonce")
+    let text = match applied {
+        Applied::NotKept(lack) => {
+            return refused(codes::LIMIT_EXCEEDED, applied.reason(), lack.to_string());
         }
+        Applied::Cancelled => {
+            "that was cancelled before: send it under another replacementUuid, or as another transaction"
+        }
+        _ => "a newer one is there under that replacementUuid: send a higher replacementNonce",
     };
-    refused(codes::SERVER, reason, text.to_owned())
+    refused(codes::SERVER, applied.reason(), text.to_owned())
 }
 
 fn pending() -> Error {

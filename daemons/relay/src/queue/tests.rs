@@ -26,15 +26,16 @@ fn queue(ahead: u64, offers: &[Offer]) -> Queue {
     queue
 }
 
+/// The next job, whether the first for its order or not.
 fn sent(queue: &mut Queue, now_ms: u64) -> Option<Job> {
     match queue.next(now_ms) {
-        Next::Send(job) => Some(job),
+        Next::Send(job) => Some(Job { is_first: false, ..job }),
         Next::Wait(_) => None,
     }
 }
 
 fn order(content: u8, block: u64) -> Option<Job> {
-    Some(Job { content: id(content), kind: Kind::Order, name: name(content), block })
+    Some(Job { content: id(content), kind: Kind::Order, name: name(content), block, is_first: false })
 }
 
 #[test]
@@ -90,6 +91,21 @@ fn what_was_taken_or_refused_is_not_sent_again() {
 }
 
 #[test]
+fn a_job_says_whether_the_builder_can_have_had_it() {
+    let mut queue = queue(1, &[offer(1, (10, 12), 1)]);
+    let mut is_first = |now_ms: u64, done: Done| {
+        let Next::Send(job) = queue.next(now_ms) else { panic!("it is due") };
+        queue.report(job, done, now_ms);
+        job.is_first
+    };
+    assert!(is_first(0, Done::Failed));
+    assert!(!is_first(AGAIN_MAX_MS, Done::Taken), "it may have arrived");
+    queue.advance(11, AGAIN_MAX_MS);
+    let Next::Send(job) = queue.next(AGAIN_MAX_MS) else { panic!("for the next block") };
+    assert!(!job.is_first);
+}
+
+#[test]
 fn an_order_for_several_blocks_goes_out_for_each() {
     let mut queue = queue(5, &[offer(1, (10, 12), 1)]);
     for block in 10..=12 {
@@ -133,8 +149,10 @@ fn what_a_builder_refused_elsewhere_or_before_is_not_sent() {
 
 #[test]
 fn a_builder_hears_of_a_cancel_if_it_may_have_the_order() {
-    let cancel =
-        |content: u8| Some(Job { content: id(content), kind: Kind::Cancel, name: name(content), block: 10 });
+    let cancel = |content: u8| {
+        let (kind, name) = (Kind::Cancel, name(content));
+        Some(Job { content: id(content), kind, name, block: 10, is_first: false })
+    };
     let mut queue = queue(9, &[offer(1, (15, 15), 1), offer(2, (15, 15), 1), offer(3, (15, 15), 1)]);
     let (first, second) = (sent(&mut queue, 0).unwrap(), sent(&mut queue, 0).unwrap());
     queue.report(first, Done::Taken, 0);

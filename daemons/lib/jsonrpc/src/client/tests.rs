@@ -1,6 +1,7 @@
 use super::*;
-use crate::access::{Access, Identity, Proof};
+use crate::access::{Access, Proof};
 use crate::dispatch::tests::Fake;
+use crate::identity::Identity;
 use crate::json::Json;
 use crate::tls::tests::Server;
 use crate::{Limits, Listener, Socket, codes, serve};

@@ -180,7 +180,8 @@ fn pages_and_hosts_are_told_apart() {
 
 #[test]
 fn namespaces_tokens_and_rates_are_kept() {
-    use crate::access::{Access, Identity, Proof};
+    use crate::access::{Access, Proof};
+    use crate::identity::Identity;
     let rules = || {
         let identity = Identity::new("reader".to_owned(), None, false, Some(2));
         let access = Access::new([(Proof::Bearer("t0ken".to_owned()), identity)]);

@@ -1,5 +1,6 @@
 use super::*;
-use crate::access::{Access, Identity, Proof};
+use crate::access::{Access, Proof};
+use crate::identity::Identity;
 use crate::server::tests::serving;
 use crate::{Limits, Listener};
 use maidenlane_testkit::certificates::{Authority, Signed};

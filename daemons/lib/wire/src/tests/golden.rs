@@ -3,8 +3,8 @@
 
 use super::sample;
 use crate::{
-    BundleFate, Filter, NodePart, NodeSet, Order, Outcome, PoolChange, Refusal, Sealed, Transaction, decode,
-    encode, frame, frame_to_json, to_json,
+    BundleFate, Filter, NodePart, NodeSet, Order, Outcome, PoolChange, Refusal, RelayBeat, Sealed,
+    Transaction, decode, encode, frame, frame_to_json, to_json,
 };
 use std::path::PathBuf;
 
@@ -111,6 +111,10 @@ fn private_orders() {
         check(&format!("record-bundle-fate-{name}.txt"), &bytes, &as_json(&bytes));
         assert_eq!(BundleFate::decode(&bytes), Ok(fate));
     }
+    let beat = sample::relay_beat();
+    let bytes = beat.encode();
+    check("record-relay-beat.txt", &bytes, &as_json(&bytes));
+    assert_eq!((RelayBeat::is_one(&bytes), RelayBeat::decode(&bytes)), (true, Ok(beat)));
     let sealed = sample::sealed();
     let bytes = sealed.encode();
     check("record-sealed.txt", &bytes, &as_json(&bytes));

@@ -83,6 +83,7 @@ fn one_of_each_kind() {
     for (_, fate) in sample::bundle_fates() {
         check_bytes(&fate.encode(), fate.to_json());
     }
+    check_bytes(&sample::relay_beat().encode(), sample::relay_beat().to_json());
     check_bytes(&sample::sealed().encode(), sample::sealed().to_json());
     check_bytes(&sample::node_set().encode(), sample::node_set().to_json());
     check_bytes(&sample::node_part().encode(), sample::node_part().to_json());

@@ -3,7 +3,7 @@
 use super::{HASH, address, bytes, hash, long};
 use crate::{
     Bundle, BundleCancel, BundleFate, BundleKind, BundleTarget, BundleVersion, Cancelled, ContentId,
-    Delivery, Refund, Sealed, SealedHeader, SealedKind, Taken,
+    Delivery, Refund, RelayBeat, Sealed, SealedHeader, SealedKind, Taken,
 };
 use maidenlane_chain::{Address, B256, BlockRef, Bytes};
 use proptest::collection::vec;
@@ -69,6 +69,11 @@ pub(in super::super) fn bundle_fates() -> Vec<(&'static str, BundleFate)> {
         (name, BundleFate { content: ContentId::new(HASH), signer: SIGNER, relay, round: 1, fate, at_ms })
     };
     fates.into_iter().map(fate).collect()
+}
+
+/// A beat; its bytes are golden.
+pub(in super::super) fn relay_beat() -> RelayBeat {
+    RelayBeat { relay: [0x77; 16], read: vec![0, 1, 300, 70_000], ends: true, at_ms: 1_700_000_000_000 }
 }
 
 /// A sealed part; its bytes are golden.
