@@ -2,7 +2,6 @@
 //! a transaction of its own on the replica alone. The programs are in `clients/`, one per library.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -12,7 +11,7 @@ use maidenlane_log::{Backend, segment};
 use maidenlane_tests::{
     install::{GETH, GO},
     interrupt::Interrupt,
-    libraries, process, product,
+    libraries, product,
     scenario::{Carrier, Chain, Net, Plan},
     settings::Log,
     traffic::Traffic,
@@ -26,49 +25,50 @@ const BURSTS: usize = 4;
 const SCRIPTS: &str = "tests/e2e/clients";
 
 /// Standard output, or why the command failed.
-fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let [text, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     if output.status.success() { Ok(text.into_owned()) } else { Err(format!("{command:?}:\n{text}{errors}")) }
 }
 
-/// Where npm has installed a list of packages. `None`, said aloud, on a machine without it.
-fn npm(name: &str, list: &Path) -> Option<PathBuf> {
-    if output(Command::new("npm").arg("--version")).is_err() {
-        println!("not run: no Node.js with npm");
-        return None;
-    }
-    let copy = |dir: &Path, name: &str| fs::copy(list.join(name), dir.join(name)).map(drop);
-    let dir = libraries::installed(name, &list.join("package-lock.json"), |dir| {
-        ["package.json", "package-lock.json"].iter().try_for_each(|name| copy(dir, name))?;
-        process::output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
-            .map(drop)
-    });
-    Some(dir.unwrap())
+/// A program of Node.js beside its libraries: that is where it looks for them.
+pub(crate) fn node(script: &str) -> Option<Command> {
+    let scripts = product::root().join(SCRIPTS);
+    let dir = libraries::npm("node", &scripts).unwrap()?;
+    libraries::copied(&scripts.join("ask.mjs"), &dir).unwrap();
+    Some(node_in(&dir, &scripts.join(script)))
 }
 
-/// A program of Node.js beside its libraries: that is where it looks for them.
-fn node(script: &str) -> Option<Command> {
-    let scripts = product::root().join(SCRIPTS);
-    let dir = npm("node", &scripts)?;
-    ["ask.mjs", script]
-        .iter()
-        .try_for_each(|name| fs::copy(scripts.join(name), dir.join(name)).map(drop))
-        .unwrap();
+/// The same with libraries of its own, which stand with it in a folder.
+pub(crate) fn node_beside(folder: &str, script: &str) -> Option<Command> {
+    let scripts = product::root().join(SCRIPTS).join(folder);
+    let dir = libraries::npm(folder, &scripts).unwrap()?;
+    Some(node_in(&dir, &scripts.join(script)))
+}
+
+fn node_in(dir: &Path, script: &Path) -> Command {
     let mut command = Command::new("node");
-    command.arg(dir.join(script));
-    Some(command)
+    command.arg(libraries::copied(script, dir).unwrap());
+    command
 }
 
 /// Where npm has put Foundry: a package each for a program and a machine.
 pub(crate) fn foundry() -> Option<PathBuf> {
-    let dir = npm("foundry", &product::root().join(SCRIPTS).join("foundry"))?;
+    let dir = libraries::npm("foundry", &product::root().join(SCRIPTS).join("foundry")).unwrap()?;
     Some(dir.join("node_modules/@foundry-rs"))
 }
 
 fn python(script: &str) -> Option<Command> {
-    let scripts = product::root().join(SCRIPTS);
-    let python = libraries::python("python", &scripts.join("requirements.txt")).unwrap()?;
+    python_in("python", &product::root().join(SCRIPTS), script)
+}
+
+/// A program of Python with libraries of its own, which stand with it in a folder.
+pub(crate) fn python_beside(folder: &str, script: &str) -> Option<Command> {
+    python_in(&format!("python-{folder}"), &product::root().join(SCRIPTS).join(folder), script)
+}
+
+fn python_in(name: &str, scripts: &Path, script: &str) -> Option<Command> {
+    let python = libraries::python(name, &scripts.join("requirements.txt")).unwrap()?;
     let mut command = Command::new(python);
     command.arg(scripts.join(script));
     Some(command)

@@ -122,6 +122,20 @@ fn a_checker_beside_the_demo_has_a_page() {
 }
 
 #[test]
+fn a_relay_beside_the_demo_shows_what_becomes_of_bundles() {
+    if !GETH.met() || Command::new("npm").arg("--version").output().is_err() {
+        println!("not run: no {}, or no Node.js with npm", GETH.name);
+        return;
+    }
+    let mut demo = demo("--relay --hold", &[]);
+    for words in [["cancelled"], ["sent to including at"], ["landed in block"], ["all agree"]] {
+        demo.line("out", &words);
+    }
+    let (code, _, err) = demo.interrupted();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+#[test]
 fn a_cluster_loses_a_replica_and_with_it_no_more_than_one_answer() {
     if let Err(missing) = install::ensure(&install::BALANCER) {
         println!("not run: {missing}");

@@ -22,7 +22,12 @@ use serde_json::{Value, json};
 use crate::clients;
 
 /// Directory of Foundry's packages.
-struct Foundry(PathBuf);
+pub(crate) struct Foundry(PathBuf);
+
+/// Foundry; `None`, said aloud, on a machine without npm.
+pub(crate) fn installed() -> Option<Foundry> {
+    clients::foundry().map(Foundry)
+}
 
 const BURSTS: usize = 6;
 const SOON: Duration = Duration::from_secs(60);
@@ -34,7 +39,7 @@ const RICH: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 
 impl Foundry {
     /// A program itself: npm's launcher, killed, would leave it behind.
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let machine = match ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -130,7 +135,7 @@ fn mined(fork: &Client, transaction: &Value) -> Value {
 
 #[test]
 fn foundry_works_on_a_replica_as_on_geth() {
-    let Some(foundry) = clients::foundry().map(Foundry) else { return };
+    let Some(foundry) = installed() else { return };
     if !GETH.met() {
         return println!("not run: no {}", GETH.name);
     }

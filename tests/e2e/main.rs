@@ -6,7 +6,6 @@ mod bootstrap;
 mod clients;
 mod consensus;
 mod differ;
-mod door;
 mod emitter;
 mod feed;
 mod filters;

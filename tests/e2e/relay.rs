@@ -2,6 +2,7 @@
 //! there again after the relay was killed.
 
 mod builders;
+mod clients;
 mod company;
 mod delivery;
 mod hostile;

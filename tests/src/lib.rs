@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod demo;
 mod dice;
 pub mod differ;
+pub mod door;
 pub mod failure;
 pub mod geth;
 pub mod install;

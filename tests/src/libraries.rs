@@ -29,6 +29,35 @@ pub fn installed(name: &str, list: &Path, install: impl FnOnce(&Path) -> Outcome
     Ok(dir)
 }
 
+/// Where npm has installed what the list of packages in `from` names; `None`, said aloud, on a machine without it.
+///
+/// # Errors
+/// What npm said.
+pub fn npm(name: &str, from: &Path) -> Outcome<Option<PathBuf>> {
+    if process::output(Command::new("npm").arg("--version")).is_err() {
+        println!("not run: no Node.js with npm");
+        return Ok(None);
+    }
+    let dir = installed(name, &from.join("package-lock.json"), |dir| {
+        for list in ["package.json", "package-lock.json"] {
+            copied(&from.join(list), dir)?;
+        }
+        process::output(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
+            .map(drop)
+    });
+    dir.map(Some)
+}
+
+/// A program of Node.js beside its libraries: that is where it looks for them.
+///
+/// # Errors
+/// It cannot be copied.
+pub fn copied(file: &Path, dir: &Path) -> Outcome<PathBuf> {
+    let beside = dir.join(file.file_name().unwrap_or_default());
+    fs::copy(file, &beside).doing(|| format!("copy {}", file.display()))?;
+    Ok(beside)
+}
+
 /// A Python that has what `list`, a file of pip's, names; `None`, said aloud, on a machine without Python and venv.
 ///
 /// # Errors

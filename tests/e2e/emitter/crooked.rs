@@ -12,8 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::door::{Answer, Door};
-use maidenlane_tests::rpc::Client;
+use maidenlane_tests::{
+    door::{Answer, Door},
+    rpc::Client,
+};
 
 /// Way in which the door treats transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Crooked {
         let (manner, came) = (Mutex::new(manner), AtomicUsize::new(0));
         let state = Arc::new(State { node: node.clone(), manner, came });
         let answering = Arc::clone(&state);
-        Self { door: Door::open(move |request| answering.answer(&request.body)), state }
+        Self { door: Door::open(move |request| answering.answer(&request.body)).unwrap(), state }
     }
 
     /// Address.

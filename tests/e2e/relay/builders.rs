@@ -12,8 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::door::{Answer, Door, Request};
-use maidenlane_tests::rpc::Client;
+use maidenlane_tests::{
+    door::{Answer, Door, Request},
+    rpc::Client,
+};
 
 /// Way in which a builder treats what comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ impl Builder {
         let (manner, came) = (Mutex::new(manner), Mutex::default());
         let state = Arc::new(State { node: node.clone(), manner, asked: AtomicUsize::new(0), came });
         let answering = Arc::clone(&state);
-        Self { door: Door::open(move |request| answering.answer(request)), state }
+        Self { door: Door::open(move |request| answering.answer(request)).unwrap(), state }
     }
 
     pub(crate) fn url(&self) -> String {

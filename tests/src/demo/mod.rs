@@ -3,6 +3,7 @@
 //! Results go to standard output, what is being done to standard error. On a machine without Go the master is a
 //! [`crate::replay`].
 
+mod private;
 mod view;
 mod watch;
 mod way;
@@ -23,6 +24,7 @@ use crate::{
     traffic::Traffic,
     wait,
 };
+use private::Private;
 use view::Meter;
 use watch::Watch;
 use way::Counts;
@@ -59,6 +61,9 @@ pub struct Arguments {
     /// Three replicas behind a real haproxy that goes by two health checkers
     #[arg(long)]
     cluster: bool,
+    /// A relay with two simulated builders; a stock client hands in bundles, and says what became of them
+    #[arg(long)]
+    relay: bool,
 }
 
 /// A running demo.
@@ -71,6 +76,7 @@ struct Demo<'a> {
     /// Where transactions are sent: a developer chain has an account for them.
     emitter: Option<Daemon>,
     watch: Option<Watch>,
+    private: Option<Private>,
 }
 
 /// Runs it to its end and says whether all was well.
@@ -84,6 +90,9 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
         let verdict = demo.look(&stop)?;
         wait::give_up_on(None);
         eprintln!("stopping …");
+        if let Some(private) = demo.private.take() {
+            private.stop()?;
+        }
         if let Some(watch) = demo.watch.take() {
             watch.stop(&mut demo.net)?;
         }
@@ -127,6 +136,9 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     }
     eprintln!("starting tap and replica …");
     let sends = chain == Chain::Developer;
+    if arguments.relay && !sends {
+        return Err(Failure::new("--relay needs a real geth that mines: leave out --chain, and install Go"));
+    }
     if sends {
         net.take_transactions()?;
     }
@@ -134,7 +146,8 @@ fn up(arguments: &Arguments) -> Outcome<Demo<'_>> {
     let emitter = sends.then(|| way::start(&net)).transpose()?;
     let (master, replica) = (net.master(), net.replica(0)?);
     let watch = Watch::start(arguments, &mut net)?;
-    Ok(Demo { arguments, chain, net, master, replica, emitter, watch })
+    let private = arguments.relay.then(|| Private::start(&mut net)).transpose()?;
+    Ok(Demo { arguments, chain, net, master, replica, emitter, watch, private })
 }
 
 impl Arguments {
@@ -174,6 +187,12 @@ impl Demo<'_> {
     /// Everything between start and stop: whether all agreed, and a summary, if that was asked for.
     fn look(&mut self, stop: &Interrupt) -> Outcome<Option<(bool, String)>> {
         self.announce()?;
+        if let Some(private) = &mut self.private {
+            match private.show(&self.master)? {
+                Some(said) => self.arguments.say(&said),
+                None => self.arguments.say("nobody hands in bundles: a stock client needs Node.js with npm"),
+            }
+        }
         let verdict = self.arguments.once.then(|| self.once()).transpose();
         let verdict =
             verdict.doing(|| format!("the daemons said last:\n{}\nand then", self.net.last_words()));
@@ -185,7 +204,10 @@ impl Demo<'_> {
     }
 
     fn announce(&mut self) -> Outcome<()> {
-        let watched = self.watch.as_ref().map(Watch::addresses).unwrap_or_default();
+        let mut watched = self.watch.as_ref().map(Watch::addresses).unwrap_or_default();
+        if let Some(private) = &mut self.private {
+            watched.extend(private.addresses()?);
+        }
         if self.arguments.json {
             let (tap, own) =
                 (self.net.tap().address("admin")?, self.net.replica_daemon(0)?.address("admin")?);

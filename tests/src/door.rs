@@ -1,4 +1,4 @@
-//! A door for HTTP that answers as a test wants: nodes and builders that are slow, lie or swallow answers stand behind one.
+//! A door for HTTP that answers as whoever opens it wants: nodes and builders that are slow, lie or swallow answers stand behind one.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,38 +10,46 @@ use std::{
     thread,
 };
 
+use crate::failure::{Doing, Outcome};
+
 /// Largest request.
 const BODY_MAX_BYTES: u64 = 8 << 20;
 
 /// Request as it came.
 #[derive(Debug)]
-pub(crate) struct Request {
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Request {
+    /// Headers, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
 }
 
 impl Request {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// Value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// Status and body; none closes the connection without a word.
-pub(crate) type Answer = Option<(&'static str, String)>;
+pub type Answer = Option<(&'static str, String)>;
 
 /// The door. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub struct Door {
     address: String,
     closed: Arc<AtomicBool>,
 }
 
 impl Door {
     /// A door on a free port.
-    pub(crate) fn open(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn open(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").doing(|| "bind a free port".to_owned())?;
+        let address = listener.local_addr()?.to_string();
         let (closed, answer) = (Arc::new(AtomicBool::new(false)), Arc::new(answer));
         let shut = Arc::clone(&closed);
         thread::spawn(move || {
@@ -54,11 +62,12 @@ impl Door {
                 thread::spawn(move || drop(serve(&stream, &*answer)));
             }
         });
-        Self { address, closed }
+        Ok(Self { address, closed })
     }
 
     /// Address.
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
