@@ -11,6 +11,7 @@ mod large;
 mod load;
 mod log;
 mod master;
+mod relay;
 mod rpc;
 mod runs;
 mod setup;
@@ -91,6 +92,8 @@ enum What {
     Transactions,
     /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
     Hostile,
+    /// Bundles that a relay acknowledges, and the time from a client to a builder's socket
+    Relay,
     /// Memory and processor time of a health checker of fifty targets
     Health,
     /// Head lag of a replica that is asked as fast as it answers; fails if what a daemon holds grows
@@ -155,6 +158,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                 let chain = chaingen::signed(64, signed)?;
                 transactions::run(&arguments.product()?, &chain, &stop)?;
             }
+            What::Relay => relay::run(&arguments.product()?, &stop)?,
             What::Health => health::run(&arguments.product()?, &stop)?,
             What::Soak => {
                 is_fine &= soak::run(&arguments.product()?, arguments.minutes, arguments.seed, &stop)?;
