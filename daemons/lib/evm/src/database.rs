@@ -59,6 +59,7 @@ impl AccountOverride {
 pub type Overrides = AddressMap<AccountOverride>;
 
 /// State after one block, as one call sees it.
+#[derive(Clone)]
 pub struct StateDb<'a> {
     source: &'a dyn StateView,
     at: At,

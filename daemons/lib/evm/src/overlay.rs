@@ -25,7 +25,7 @@ struct Changed {
 }
 
 /// The view with changes on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Overlay<'a> {
     base: StateDb<'a>,
     changed: AddressMap<Changed>,

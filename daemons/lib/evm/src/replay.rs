@@ -11,7 +11,7 @@ use super::precompiles::Precompiles;
 use super::trail::{Past, Trail};
 use super::{Ctx, Failure, machine, settle};
 use crate::rules::EvmRules as _;
-use alloy::consensus::Transaction as _;
+use alloy::consensus::{Header, Transaction as _};
 use alloy::eips::{eip2935, eip4788};
 use maidenlane_chain::Rules;
 use maidenlane_chain::{Block, Transaction};
@@ -33,7 +33,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A block in the middle of being run again, or calls on a state.
+/// A block in the middle of being run again, or being made, or calls on a state. A clone goes on by itself from where it was
+/// made.
+#[derive(Clone)]
 pub struct Replay<'a> {
     state: Overlay<'a>,
     env: BlockEnv,
@@ -43,7 +45,7 @@ pub struct Replay<'a> {
 }
 
 /// How far a run has come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Course {
     /// Number of steps before the first transaction.
     first: usize,
@@ -78,15 +80,9 @@ impl<'a> Replay<'a> {
         budget: &mut Budget,
     ) -> Result<Self, Failure> {
         let header = &block.header;
-        let spec = rules.spec(header);
-        let mut cfg = super::cfg(spec, rules.chain_id());
-        let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
-        cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
+        let cfg = cfg_of(header, rules);
         let before = At::Block(header.number.saturating_sub(1));
-        let beacon = header.parent_beacon_block_root.map(|root| (eip4788::BEACON_ROOTS_ADDRESS, root));
-        let history = (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash);
-        let history = spec.is_enabled_in(SpecId::PRAGUE).then_some(history);
-        let calls: Vec<(Address, B256)> = beacon.into_iter().chain(history).collect();
+        let calls = calls_of(header, cfg.spec);
         let mut db = StateDb::bare(source, before, header.number, codes);
         let mut course = Course { first: calls.len().saturating_add(1), steps: 1, ..Course::default() };
         if let Some((trail, index)) = trail {
@@ -98,9 +94,30 @@ impl<'a> Replay<'a> {
             (course.steps, course.logs, course.trail) = (past.steps(), past.logs(), Some(trail));
             db = db.after(past);
         }
-        let env = rules.block_env(header);
-        let mut replay = Self { course, ..Self::on(db, env, cfg, Precompiles::new(spec, None)) };
+        let precompiles = Precompiles::new(cfg.spec, None);
+        let mut replay = Self { course, ..Self::on(db, rules.block_env(header), cfg, precompiles) };
         for (contract, word) in calls.into_iter().skip(replay.course.steps.saturating_sub(1)) {
+            replay.system_call(contract, word.into(), budget)?;
+        }
+        Ok(replay)
+    }
+
+    /// A block that is being made, of this header as far as the EVM sees it, on the state `at` a block of the chain, after the calls
+    /// that the protocol makes first.
+    pub fn ahead(
+        header: &Header,
+        rules: &Rules,
+        source: &'a dyn StateView,
+        (at, hashes_below): (At, u64),
+        codes: &'a Codes,
+        budget: &mut Budget,
+    ) -> Result<Self, Failure> {
+        let cfg = cfg_of(header, rules);
+        let calls = calls_of(header, cfg.spec);
+        let db = StateDb::bare(source, at, hashes_below, codes);
+        let precompiles = Precompiles::new(cfg.spec, None);
+        let mut replay = Self::on(db, rules.block_env(header), cfg, precompiles);
+        for (contract, word) in calls {
             replay.system_call(contract, word.into(), budget)?;
         }
         Ok(replay)
@@ -257,11 +274,35 @@ impl<'a> Replay<'a> {
         Ok(ResultAndState { result, state })
     }
 
-    /// Makes an inspected transaction part of the state.
+    /// Runs a transaction, and does not keep its changes yet: see [`Replay::keep`].
+    pub fn attempt(&mut self, tx: TxEnv, budget: &mut Budget) -> Result<ResultAndState, Failure> {
+        let (cfg, env) = (self.cfg.clone(), self.env.clone());
+        let mut machine = machine(cfg, env, &mut self.state, budget, (), self.precompiles.clone());
+        let result = super::transact(&mut machine, tx)?;
+        Ok(ResultAndState { result, state: machine.finalize() })
+    }
+
+    /// Makes a transaction that was inspected or attempted part of the state.
     pub fn keep(&mut self, done: ResultAndState) {
         self.course.step(&self.state, &done.state, done.result.logs().len());
         self.state.commit(done.state);
     }
+}
+
+/// Rules of the EVM in the block of a header.
+fn cfg_of(header: &Header, rules: &Rules) -> CfgEnv {
+    let mut cfg = super::cfg(rules.spec(header), rules.chain_id());
+    let fraction = rules.blobs(header.timestamp).map(|blobs| blobs.update_fraction);
+    cfg.blob_base_fee_update_fraction = fraction.and_then(|fraction| u64::try_from(fraction).ok());
+    cfg
+}
+
+/// Calls that the protocol makes before a block's first transaction: contracts, with the word that each is given.
+fn calls_of(header: &Header, spec: SpecId) -> Vec<(Address, B256)> {
+    let beacon = header.parent_beacon_block_root.map(|root| (eip4788::BEACON_ROOTS_ADDRESS, root));
+    let history = (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash);
+    let history = spec.is_enabled_in(SpecId::PRAGUE).then_some(history);
+    beacon.into_iter().chain(history).collect()
 }
 
 /// Database over the state, for readers that do not change it.

@@ -63,11 +63,34 @@ pub fn chain() -> Option<Chain> {
 }
 
 impl Chain {
+    /// A chain of a genesis alone.
+    ///
+    /// # Panics
+    /// The text is none.
+    #[must_use]
+    pub fn genesis(text: &str) -> Self {
+        let (rules, db, first) = Self::begin(text);
+        Self::of(rules, &db, vec![first])
+    }
+
     fn execute(dir: &std::path::Path) -> Self {
         let genesis = std::fs::read_to_string(dir.join("genesis.json")).expect("fixture");
-        let parsed: serde_json::Value = serde_json::from_str(&genesis).expect("fixture");
+        let (rules, mut db, first) = Self::begin(&genesis);
+        let mut blocks = vec![first];
+        let bytes = std::fs::read(dir.join("chain.rlp")).expect("fixture");
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let parent = blocks.last().expect("genesis").hash;
+            blocks.push(next(&rules, &mut db, parent, &mut rest));
+        }
+        Self::of(rules, &db, blocks)
+    }
+
+    /// Rules of a genesis, its state, and its block.
+    fn begin(genesis: &str) -> (Arc<Rules>, Db, Stored) {
+        let parsed: serde_json::Value = serde_json::from_str(genesis).expect("fixture");
         let rules = Arc::new(Rules::parse(&parsed["config"].to_string()).expect("a chain config"));
-        let genesis: Genesis = serde_json::from_str(&genesis).expect("fixture");
+        let genesis: Genesis = serde_json::from_str(genesis).expect("fixture");
         let mut db = Db::default();
         for (address, account) in &genesis.alloc {
             let code = account.code.clone().unwrap_or_default();
@@ -81,13 +104,11 @@ impl Chain {
                 db.insert_account_storage(*address, (*slot).into(), (*value).into()).expect("in memory");
             }
         }
-        let mut blocks = vec![first(&genesis, &mut db)];
-        let bytes = std::fs::read(dir.join("chain.rlp")).expect("fixture");
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let parent = blocks.last().expect("genesis").hash;
-            blocks.push(next(&rules, &mut db, parent, &mut rest));
-        }
+        let first = first(&genesis, &mut db);
+        (rules, db, first)
+    }
+
+    fn of(rules: Arc<Rules>, db: &Db, blocks: Vec<Stored>) -> Self {
         let codes = db.cache.contracts.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
         let last = blocks.last().expect("genesis");
         let block = BlockRef::new(blocks.len() as u64 - 1, last.hash);

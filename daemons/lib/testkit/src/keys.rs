@@ -3,6 +3,7 @@
 use alloy::consensus::transaction::RlpEcdsaEncodableTx;
 use alloy::consensus::{SignableTransaction, Signed};
 use alloy::eips::eip2718::Encodable2718;
+use alloy::eips::eip7702::{Authorization, SignedAuthorization};
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 
@@ -45,13 +46,22 @@ impl Key {
         T: SignableTransaction<Signature> + RlpEcdsaEncodableTx,
         Signed<T>: Encodable2718,
     {
-        let message = Message::from_digest(tx.signature_hash().0);
-        let signature = SECP256K1.sign_ecdsa_recoverable(message, &self.secret);
-        let (parity, rs) = signature.serialize_compact();
-        let (r, s) = rs.split_at(32);
-        let is_odd = i32::from(parity) == 1;
-        let signature = Signature::new(U256::from_be_slice(r), U256::from_be_slice(s), is_odd);
+        let signature = self.signature(tx.signature_hash());
         let signed = tx.into_signed(signature);
         (*signed.hash(), signed.encoded_2718().into())
+    }
+
+    /// Signs a delegation of the account's code (EIP-7702).
+    #[must_use]
+    pub fn authorize(&self, authorization: Authorization) -> SignedAuthorization {
+        let signature = self.signature(authorization.signature_hash());
+        authorization.into_signed(signature)
+    }
+
+    fn signature(&self, digest: B256) -> Signature {
+        let signature = SECP256K1.sign_ecdsa_recoverable(Message::from_digest(digest.0), &self.secret);
+        let (parity, rs) = signature.serialize_compact();
+        let (r, s) = rs.split_at(32);
+        Signature::new(U256::from_be_slice(r), U256::from_be_slice(s), i32::from(parity) == 1)
     }
 }
