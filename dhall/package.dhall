@@ -30,6 +30,8 @@ in  { Tap = { Type = tap.Type, default = tap.default }
     , Preset = relay.Preset
     , Dialect = relay.Dialect
     , Wallets = relay.Wallets
+    , Simulation = relay.Simulation
+    , Failed = relay.Failed
     , Rpc = replica.Rpc
     , MethodTimeout = replica.MethodTimeout
     , History = replica.History

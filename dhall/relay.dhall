@@ -56,6 +56,22 @@ let Wallets =
         }
       }
 
+let Failed = ./types/Failed.dhall
+
+let Simulation =
+      { Type = ./types/Simulation.dhall
+      , default =
+        { threads = 2
+        , queue = 10000
+        , timeout_ms = 5000
+        , accountMgas_per_s = 500
+        , blockTime_s = 12
+        , failed = Failed.Send
+        , codeCache_MB = 64
+        , resultCache_MB = 64
+        }
+      }
+
 let Builder =
       { Type = ./types/Builder.dhall
       , default = { pulls = None Text, push = None Push.Type }
@@ -67,6 +83,8 @@ in  { Type = ./types/Relay.dhall
     , Preset
     , Dialect
     , Wallets
+    , Simulation
+    , Failed
     , default =
       { listeners =
         [ common.Listener::{
@@ -77,6 +95,7 @@ in  { Type = ./types/Relay.dhall
       , enrols = [] : List Text
       , builders = [] : List Builder.Type
       , wallets = None Wallets.Type
+      , simulation = Simulation.default
       , bodyMax_MB = 20
       , orderMax_MB = 10
       , ordersMax = 100000

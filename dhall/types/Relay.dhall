@@ -61,6 +61,15 @@
 , ordersMax : Natural
 , ordersMax_MB : Natural
 , repeat_s : Natural
+, simulation : { accountMgas_per_s : Natural
+    , blockTime_s : Natural
+    , codeCache_MB : Natural
+    , failed : < Hold | Send >
+    , queue : Natural
+    , resultCache_MB : Natural
+    , threads : Natural
+    , timeout_ms : Natural
+    }
 , stateDir : Text
 , storeCache_MB : Natural
 , undoBlocks : Natural

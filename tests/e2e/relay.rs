@@ -5,9 +5,12 @@ mod builders;
 mod clients;
 mod company;
 mod delivery;
+mod held;
 mod hostile;
 mod keys;
+mod nowhere;
 mod operator;
+mod simulated;
 mod storm;
 mod wallet;
 
@@ -130,6 +133,15 @@ impl World {
     fn status(&mut self, by: &Searcher, taken: &Value) -> Value {
         self.ask(by, "maidenlane_bundleStatus", &json!([{"bundleHash": taken["bundleHash"]}]))["result"]
             .take()
+    }
+
+    /// Waits until a simulation of an order has ended like this.
+    fn simulated(&mut self, by: &Searcher, taken: &Value, expect: &str) {
+        let seen = wait::until(&format!("the order to be simulated as {expect}"), SOON, || {
+            let status = self.status(by, taken);
+            if status[0]["simulation"]["status"] == expect { Ok(()) } else { Err(status.to_string()) }
+        });
+        seen.unwrap_or_else(|failure| panic!("{failure}\n{}", self.relay.log_tail(20)));
     }
 
     /// Orders that the builder `one` pulls for a block.
@@ -304,73 +316,4 @@ fn a_relay_killed_at_any_point_takes_an_order_once() {
     }
 }
 
-/// Nothing that the relay writes says anything of an order: not its log, its metrics, its status or its files, nor the topic.
-#[test]
-fn what_is_private_is_nowhere() {
-    let builders =
-        [("prompt", Manner::Prompt), ("picky", Manner::Refusing("secret-reason")), ("liar", Manner::Lying)];
-    let mut world = World::with(Carrier::Segment, &builders);
-    let one = Searcher::new(1);
-    world.relay.edit(|text| text.replace("filter = \"info\"", "filter = \"trace\"")).unwrap();
-    world.killed();
-    let (mut needles, mut last) = (vec![one.address[2..].to_lowercase()], Value::Null);
-    for number in 0..20 {
-        let bundle = world.bundle_for(45, &json!({"replacementUuid": format!("secret-name-{number}")}));
-        let raw = bundle["txs"][0].as_str().unwrap()[2..].to_owned();
-        needles.push(raw[raw.len() - 64..].to_owned());
-        let taken = world.ask(&one, "eth_sendBundle", &json!([bundle]));
-        assert_eq!(taken["result"]["durable"], true, "{taken}");
-        last = taken["result"].clone();
-        needles.extend(
-            ["bundleHash", "contentId"].map(|id| taken["result"][id].as_str().unwrap()[2..].to_owned()),
-        );
-        let mut wrong = bundle.clone();
-        wrong["revertingTxHashes"] = json!([taken["result"]["contentId"]]);
-        assert_eq!(reason(&world.ask(&one, "eth_sendBundle", &json!([wrong]))), "hashNotInBundle");
-    }
-    needles.extend(["secret-name", "secret-reason"].map(str::to_owned));
-    let told = wait::until("builders' words on the last", SOON, || {
-        let status = world.status(&one, &last);
-        let words = status[0]["builders"].as_array().map_or(0, Vec::len);
-        if words == 2 { Ok(()) } else { Err(status.to_string()) }
-    });
-    told.unwrap();
-    let mut said = vec![("metrics", world.relay.admin("metrics").unwrap())];
-    said.push(("status", world.relay.admin("status").unwrap()));
-    world.relay.stop().unwrap();
-    said.push(("log", world.relay.log_tail(usize::MAX)));
-    assert!(said.iter().all(|(_, text)| text.len() > 100), "all of them said something");
-    for (what, text) in &said {
-        let found = needles.iter().find(|needle| text.to_lowercase().contains(needle.as_str()));
-        assert_eq!(found, None, "{what} tells it");
-    }
-    let mut files = 0;
-    for place in ["log", "relay-0"] {
-        for path in all_files(&world.net.dir().join(place)) {
-            if !path.to_string_lossy().contains("bundle") && place == "log" {
-                continue;
-            }
-            files += 1;
-            let bytes = std::fs::read(&path).unwrap_or_default();
-            for needle in &needles {
-                let binary: Vec<u8> = (0..needle.len() / 2)
-                    .filter_map(|at| u8::from_str_radix(&needle[at * 2..at * 2 + 2], 16).ok())
-                    .collect();
-                let has = |piece: &[u8]| {
-                    piece.len() > 8 && bytes.windows(piece.len()).any(|window| window == piece)
-                };
-                assert!(!has(&binary) && !has(needle.as_bytes()), "{} has it", path.display());
-            }
-        }
-    }
-    assert!(files > 8, "only {files} files");
-}
-
-fn all_files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
-    }
-    found
 }

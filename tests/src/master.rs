@@ -301,7 +301,13 @@ impl Node {
         if self.chain == Chain::Developer {
             command.args(["--dev", "--dev.period", "1"]);
         }
-        command.args(["--http", "--http.api", "eth,net,web3,debug,txpool,admin", "--http.port", &http]);
+        command.args([
+            "--http",
+            "--http.api",
+            "eth,net,web3,debug,txpool,admin,testing",
+            "--http.port",
+            &http,
+        ]);
         command.args(["--ws", "--ws.api", "eth,net,web3,debug", "--ws.port", &http]);
         command.args(["--authrpc.port", &auth]);
         let mut process = Process::start("geth", &mut command, &self.dir.join("geth.log"))?;

@@ -155,7 +155,7 @@ impl Book {
     fn room_within(&self, checked: &Checked, slack: usize) -> Result<(), NoRoom> {
         let Bounds { orders, bytes, account_bytes, .. } = self.bounds;
         let more = if self.is_past(checked) { 0 } else { bytes_of(checked) };
-        let of_account = self.accounts.get(&account_of(checked)).copied().unwrap_or(0);
+        let of_account = self.accounts.get(&checked.account()).copied().unwrap_or(0);
         if self.orders.len() >= orders.saturating_mul(slack)
             || self.names.len() >= orders.saturating_mul(slack)
         {
@@ -254,7 +254,7 @@ impl Book {
     }
 
     fn keep(&mut self, checked: Checked) {
-        let (content, bytes, account) = (checked.content, bytes_of(&checked), account_of(&checked));
+        let (content, bytes, account) = (checked.content, bytes_of(&checked), checked.account());
         let (window, is_past) = (checked.window(), self.is_past(&checked));
         let bundle = &checked.bundle;
         let hash = match bundle.kind {
@@ -296,7 +296,7 @@ impl Book {
     }
 
     fn free(&mut self, checked: &Checked) {
-        let (bytes, account) = (bytes_of(checked), account_of(checked));
+        let (bytes, account) = (bytes_of(checked), checked.account());
         self.bytes = self.bytes.saturating_sub(bytes);
         if let Some(held) = self.accounts.get_mut(&account) {
             *held = held.saturating_sub(bytes);
@@ -331,9 +331,14 @@ impl Book {
         }
     }
 
-    /// Orders that may go into a block, for a builder, in the order in which they came.
+    /// Orders that may go into a block, in the order in which they came.
+    pub fn due(&mut self, block: u64, timestamp: u64) -> Vec<&Checked> {
+        self.index.open(block, timestamp)
+    }
+
+    /// The same for one builder.
     pub fn open(&mut self, block: u64, timestamp: u64, builder: &str) -> Vec<&Checked> {
-        let all = self.index.open(block, timestamp).into_iter();
+        let all = self.due(block, timestamp).into_iter();
         let is_for = |checked: &&Checked| {
             let named = &checked.bundle.builders;
             named.is_empty() || named.iter().any(|name| name == builder)
@@ -386,11 +391,6 @@ fn private_name(hash: &B256) -> String {
 
 fn bytes_of(checked: &Checked) -> usize {
     checked.bundle.txs.iter().map(|tx| tx.len()).sum()
-}
-
-fn account_of(checked: &Checked) -> Redacted<String> {
-    let bundle = &checked.bundle;
-    Redacted::new(bundle.taken.identity.clone().unwrap_or_else(|| bundle.signer.to_string()))
 }
 
 #[cfg(test)]

@@ -123,6 +123,13 @@ impl Checked {
         Ok(Self::new(bundle, hashes(&txs), bid(&txs)))
     }
 
+    /// Account that it is counted on: its identity, or else its signer.
+    #[must_use]
+    pub fn account(&self) -> Redacted<String> {
+        let identity = self.bundle.taken.identity.clone();
+        Redacted::new(identity.unwrap_or_else(|| self.bundle.signer.to_string()))
+    }
+
     /// Blocks that may hold it.
     #[must_use]
     pub fn window(&self) -> Window {

@@ -1,6 +1,7 @@
 //! Settings of the relay.
 
 mod builders;
+mod simulation;
 mod wallets;
 
 use crate::book::Bounds;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw};
+pub use simulation::{FailedRaw, Simulation, SimulationRaw};
 pub use wallets::WalletsRaw;
 
 /// Blocks of state that are kept below the head: nobody asks for older ones here.
@@ -41,6 +43,8 @@ pub struct RelayRaw {
     pub builders: Vec<BuilderRaw>,
     /// Answers for wallets that have the relay as their only address; `None` for none.
     pub wallets: Option<WalletsRaw>,
+    /// Simulation of orders, and of what callers ask for.
+    pub simulation: SimulationRaw,
     /// Size of a request.
     pub bodyMax_MB: u64,
     /// Size of one order's transactions.
@@ -98,6 +102,8 @@ pub struct Settings {
     pub builders: Vec<Builder>,
     /// Replica that answers wallets.
     pub replica: Option<Remote>,
+    /// Simulation.
+    pub simulation: Simulation,
     /// Bounds of the book.
     pub bounds: Bounds,
     /// Bytes of one order's transactions.
@@ -131,6 +137,8 @@ impl maidenlane_config::Settings for Settings {
             Some(raw) => checker.inside("wallets", |checker| wallets::replica(raw, checker)).map(Some),
             None => Some(None),
         };
+        let simulation =
+            checker.inside("simulation", |checker| simulation::simulation(&raw.simulation, checker));
         let bounds = bounds(&raw, checker);
         for (index, name) in raw.enrols.iter().enumerate() {
             if !raw.listeners.iter().any(|listener| listener.name == *name) {
@@ -165,6 +173,7 @@ impl maidenlane_config::Settings for Settings {
             body_bytes: body_bytes?,
             builders: builders?,
             replica: replica?,
+            simulation: simulation?,
             bounds: bounds?,
             order_bytes: order_bytes?,
             repeat: repeat?,

@@ -19,6 +19,7 @@ use crate::orders::Orders;
 use crate::post::{self, Post};
 use crate::queue::{Done, Job, Kind, Next, Offer};
 use crate::told::{End, History, Word};
+use alloy::primitives::I256;
 use maidenlane_chain::Address;
 use maidenlane_service::{Failure, Shutdown, TaskGroup, clock, failpoint, with_causes};
 use maidenlane_wire::{ContentId, Delivery};
@@ -101,7 +102,7 @@ impl Courier {
             content,
             name: uuid::Builder::from_random_bytes(self.0.orders.keys().outward(bundle)).into_uuid(),
             blocks: bundle.blocks,
-            bid: *checked.bid.reveal(),
+            bid: I256::try_from(*checked.bid.reveal()).unwrap_or(I256::MAX),
             ready_ms: if is_anothers { now_ms.saturating_add(OTHERS_AFTER_MS) } else { now_ms },
         };
         Some((offer, bundle.builders.clone()))
@@ -111,6 +112,24 @@ impl Courier {
     pub fn cancel(&self, content: ContentId) {
         for builder in &self.0.builders {
             builder.queue().cancel(content, self.now_ms());
+            builder.news.notify_one();
+        }
+    }
+
+    /// Takes note of what an order pays.
+    pub fn value(&self, content: ContentId, bid: I256) {
+        self.0.builders.iter().for_each(|builder| builder.queue().value(content, bid, self.now_ms()));
+    }
+
+    /// Keeps an order back until it is offered again, from builders that have it, too, or the one that it replaces.
+    pub fn hold(&self, content: ContentId) {
+        let now_ms = self.now_ms();
+        let Some((offer, _)) = self.offered(content, now_ms) else { return };
+        for builder in &self.0.builders {
+            let mut queue = builder.queue();
+            queue.withdraw(content);
+            queue.take_back(&offer, now_ms);
+            drop(queue);
             builder.news.notify_one();
         }
     }

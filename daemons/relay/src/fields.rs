@@ -221,7 +221,7 @@ fn one<T: PartialEq>(
     }
 }
 
-fn all<T>(
+pub(crate) fn all<T>(
     field: &'static str,
     json: &str,
     most: usize,
@@ -245,11 +245,11 @@ fn addresses(field: &'static str, json: &str) -> Result<Vec<Address>, Refusal> {
     all(field, json, TARGETS_MAX, expected, |json| params::address(json).ok())
 }
 
-fn address(field: &'static str, json: &str) -> Result<Address, Refusal> {
+pub(crate) fn address(field: &'static str, json: &str) -> Result<Address, Refusal> {
     params::address(json).map_err(|_| Refusal::Type { field, expected: "an address, 0x and 40 hex digits" })
 }
 
-fn bytes(json: &str) -> Option<Bytes> {
+pub(crate) fn bytes(json: &str) -> Option<Bytes> {
     params::string(json).and_then(|text| params::bytes_of(&text)).ok().filter(|bytes| !bytes.is_empty())
 }
 
@@ -266,7 +266,6 @@ fn boolean(field: &'static str, json: &str) -> Result<bool, Refusal> {
 }
 
 /// A number as JSON has it, or as 0x hex: libraries differ.
-/// A number, as clients write it: as it is, or as hex in quotes.
 pub(crate) fn number(field: &'static str, json: &str) -> Result<u64, Refusal> {
     let hex = || params::string(json).and_then(|text| params::number_of(&text)).ok();
     let found = serde_json::from_str(json).ok().or_else(hex).filter(|number| *number <= NUMBER_MAX);

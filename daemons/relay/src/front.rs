@@ -4,6 +4,8 @@
 
 mod answers;
 mod ask;
+mod call;
+mod called;
 mod send;
 mod wallet;
 
@@ -13,9 +15,12 @@ use crate::fates::Fates;
 use crate::feeds::{Feed, Feeds};
 use crate::metrics::Gauges;
 use crate::orders::Orders;
+use crate::redacted::Redacted;
 use crate::repeats::Repeats;
+use crate::simulator::Simulator;
 use crate::tips::Tips;
 use maidenlane_chain::Address;
+use maidenlane_evm::pool::Pool;
 use maidenlane_jsonrpc::client::Link;
 use maidenlane_jsonrpc::{Api, Described, Error, Events, Json, MinBlock, Owner, codes};
 use maidenlane_replay::Live;
@@ -62,6 +67,10 @@ pub struct Known {
     pub feeds: Feeds,
     /// Tips that they paid.
     pub tips: Tips,
+    /// Simulator of them.
+    pub simulator: Simulator,
+    /// Threads for what callers have simulated.
+    pub calls: Pool<Redacted<String>>,
     /// Replica that answers wallets what the relay does not.
     pub replica: Option<Link>,
 }
@@ -72,6 +81,8 @@ struct Parts {
     company: Company,
     feeds: Feeds,
     tips: Tips,
+    simulator: Simulator,
+    calls: Pool<Redacted<String>>,
     replica: Option<Link>,
     chain: Arc<dyn Live>,
     terms: Terms,
@@ -84,7 +95,7 @@ impl Front {
     /// Methods on these orders and this chain.
     #[must_use]
     pub fn new(known: Known, chain: Arc<dyn Live>, terms: Terms, gauges: Gauges) -> Self {
-        let Known { orders, fates, company, feeds, tips, replica } = known;
+        let Known { orders, fates, company, feeds, tips, simulator, calls, replica } = known;
         let repeats = Mutex::new(Repeats::new(terms.repeat_ms, REPEATS_MAX));
         Self(Arc::new(Parts {
             orders,
@@ -92,6 +103,8 @@ impl Front {
             company,
             feeds,
             tips,
+            simulator,
+            calls,
             replica,
             chain,
             terms,
@@ -126,6 +139,7 @@ impl Front {
 /// Methods with their parameters, for the OpenRPC document.
 const METHODS: [(&str, &str); 17] = [
     ("eth_blockNumber", ""),
+    ("eth_callBundle", "bundle"),
     ("eth_cancelBundle", "cancel"),
     ("eth_cancelPrivateTransaction", "cancel"),
     ("eth_chainId", ""),
@@ -215,6 +229,7 @@ impl Front {
             "eth_sendBundle" | "eth_sendEndOfBlockBundle" => {
                 self.once(caller, call, self.send_bundle(caller, method, params)).await
             }
+            "eth_callBundle" => self.call_bundle(caller, params).await,
             "eth_cancelBundle" => self.once(caller, call, self.cancel_bundle(caller, params)).await,
             "eth_sendPrivateTransaction" => self.once(caller, call, self.send_private(caller, params)).await,
             "eth_sendPrivateRawTransaction" => {

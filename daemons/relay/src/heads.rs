@@ -6,6 +6,7 @@ use crate::fates::Fates;
 use crate::judge::judge;
 use crate::metrics::Gauges;
 use crate::orders::Orders;
+use crate::simulator::Simulator;
 use crate::tips::Tips;
 use maidenlane_replay::Live;
 use maidenlane_service::{Exit, Failure, Health, Shutdown, with_causes};
@@ -21,6 +22,7 @@ pub(crate) struct Watcher {
     pub(crate) fates: Fates,
     pub(crate) courier: Courier,
     pub(crate) tips: Tips,
+    pub(crate) simulator: Simulator,
     pub(crate) gauges: Gauges,
     pub(crate) health: Health,
     /// True once both topics were read: what is known before that says nothing of what was told.
@@ -37,6 +39,7 @@ impl Watcher {
             let told = tokio::task::spawn_blocking(move || watcher.tell()).await;
             told.map_err(|panic| Failure::new(Exit::TaskDied, panic))?;
         }
+        self.simulator.close();
         stop.triggered().await;
         Ok(())
     }
@@ -52,10 +55,11 @@ impl Watcher {
             tracing::error!("what a block holds cannot be read: {}", with_causes(&error));
         }
         self.courier.advance(head.number.saturating_add(1));
-        if self.is_complete.load(Ordering::Acquire)
-            && let Err(error) = self.tips.settle(&self.orders, &self.fates, &*view)
-        {
-            tracing::error!("what a block paid cannot be read: {}", with_causes(&error));
+        if self.is_complete.load(Ordering::Acquire) {
+            if let Err(error) = self.tips.settle(&self.orders, &self.fates, &*view) {
+                tracing::error!("what a block paid cannot be read: {}", with_causes(&error));
+            }
+            self.simulator.advance();
         }
         let (count, bytes) = self.orders.book().size();
         self.gauges.holds(count, bytes);

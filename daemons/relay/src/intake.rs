@@ -9,6 +9,7 @@ use crate::feeds::{Cursor, Feeds, Named};
 use crate::orders::Orders;
 use crate::reader::Sink;
 use crate::seal::Opened;
+use crate::simulator::Simulator;
 use maidenlane_chain::{Address, Bytes};
 use maidenlane_log::Offset;
 use maidenlane_service::failpoint;
@@ -28,6 +29,8 @@ pub struct TakeOrders {
     pub company: Company,
     /// Name of this relay.
     pub relay: [u8; 16],
+    /// Simulator, who may have some wait for that.
+    pub simulator: Simulator,
 }
 
 /// Receiver of fates.
@@ -64,6 +67,7 @@ impl Sink for TakeOrders {
         let at = (partition, offset.0);
         let (applied, is_answered) = self.orders.read(at, opened.nonce, order);
         match applied {
+            Applied::Counts if self.simulator.take(content) => {}
             Applied::Counts => self.courier.offer(content),
             Applied::Cancels { ended: Some(content) } => self.courier.cancel(content),
             Applied::NotKept(_) | Applied::Stale | Applied::Cancelled if !is_answered => {

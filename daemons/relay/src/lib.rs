@@ -11,6 +11,8 @@
 //! | [`ids`] | pure: the names that everybody gives a bundle |
 //! | [`window`] | pure: blocks that may hold an order |
 //! | [`replacement`] | pure: of several orders under one name, which counts |
+//! | [`simulation`] | pure: what a bundle does in the next block |
+//! | [`allowance`] | pure: gas that accounts may have simulated |
 //! | [`pull`] | pure: orders that builders pull |
 //! | [`private`] | pure: private transactions to bundles of one |
 //! | [`wishes`] | pure: what a wallet wants, as its address says |
@@ -35,6 +37,7 @@
 //! | [`sign`] | pure: keys with which the relay itself signs |
 //! | [`post`] | one builder |
 //! | [`courier`] | delivery to all of them |
+//! | [`simulator`] | simulation of what the next block may hold, on each head |
 //! | `heads` | what a new head means to all of these |
 //! | `judge` | tells the fates that heads decide |
 //! | [`enrolled`] | identities that operators let in |
@@ -51,6 +54,7 @@
 
 extern crate maidenlane_config as serde_dhall;
 
+pub mod allowance;
 pub mod book;
 pub mod bundle;
 pub mod caller;
@@ -93,6 +97,8 @@ mod run;
 pub mod seal;
 pub mod sign;
 pub mod signature;
+pub mod simulation;
+pub mod simulator;
 pub mod tips;
 pub mod told;
 pub mod trial;

@@ -27,6 +27,26 @@ pub struct Gauges {
     deliveries: Family<Labels, Counter>,
     delivery: Histogram,
     waiting: Family<Labels, Gauge>,
+    /// Simulations of orders, by end.
+    simulations: Family<Labels, Counter>,
+    simulation: Histogram,
+    simulation_gas: Counter,
+    simulations_waiting: Gauge,
+}
+
+/// End of a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// The bundle is whole.
+    Whole,
+    /// The bundle failed.
+    Failed,
+    /// The bundle waits for a nonce.
+    Waits,
+    /// The time was over.
+    Late,
+    /// The account has used up its gas.
+    NoGas,
 }
 
 impl Gauges {
@@ -42,6 +62,10 @@ impl Gauges {
             deliveries: Family::default(),
             delivery: Histogram::new(BUCKETS),
             waiting: Family::default(),
+            simulations: Family::default(),
+            simulation: Histogram::new(BUCKETS),
+            simulation_gas: Counter::default(),
+            simulations_waiting: Gauge::default(),
         };
         let all = gauges.clone();
         metrics.register(|to| {
@@ -54,6 +78,11 @@ impl Gauges {
             to.register("deliveries", help, all.deliveries);
             to.register("delivery_seconds", "Time of a request to a builder", all.delivery);
             to.register("waiting", "Orders and cancels that wait for a builder, or are on their way", all.waiting);
+            let help = "Simulations of orders, by end";
+            to.register("simulations", help, all.simulations);
+            to.register("simulation_seconds", "Time of one that came to an end", all.simulation);
+            to.register("simulation_gas", "Gas of those", all.simulation_gas);
+            to.register("simulations_waiting", "Orders that wait to be simulated", all.simulations_waiting);
             to.register("order_bytes", "Bytes of transactions that a block may still hold", all.order_bytes);
         });
         gauges
@@ -97,6 +126,29 @@ impl Gauges {
     pub fn queued(&self, builder: &str, count: usize) {
         let waiting = self.waiting.get_or_create(&vec![("builder", builder.to_owned())]).clone();
         waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a simulation of an order.
+    pub fn simulated(&self, end: Simulated) {
+        let end = match end {
+            Simulated::Whole => "whole",
+            Simulated::Failed => "failed",
+            Simulated::Waits => "waits",
+            Simulated::Late => "late",
+            Simulated::NoGas => "noGas",
+        };
+        self.simulations.get_or_create(&vec![("end", end.to_owned())]).inc();
+    }
+
+    /// Notes the time and the gas of one.
+    pub fn simulation_took(&self, took: Duration, gas: u64) {
+        self.simulation.observe(took.as_secs_f64());
+        self.simulation_gas.inc_by(gas);
+    }
+
+    /// Notes how many orders wait to be simulated.
+    pub fn simulations_wait(&self, count: usize) {
+        self.simulations_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Notes how many orders there are, and the bytes of their transactions.

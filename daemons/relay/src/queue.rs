@@ -12,6 +12,7 @@
 //! What is on its way to the builder is *busy*, and in no set. Its report puts it back, or ends it; a report on what was
 //! withdrawn meanwhile changes nothing.
 
+use alloy::primitives::I256;
 use maidenlane_wire::ContentId;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -41,8 +42,8 @@ pub struct Offer {
     pub name: Uuid,
     /// First and last block.
     pub blocks: (u64, u64),
-    /// Most that it pays.
-    pub bid: u128,
+    /// Amount that it pays, by its simulation, or else in tips at most.
+    pub bid: I256,
     /// Time before which it is another relay's to deliver.
     pub ready_ms: u64,
 }
@@ -92,7 +93,7 @@ struct Item {
     blocks: (u64, u64),
     /// Block that it is for next.
     target: u64,
-    bid: u128,
+    bid: I256,
     number: u64,
     failures: u32,
     ready_ms: u64,
@@ -123,7 +124,7 @@ pub struct Queue {
     ahead: u64,
     items: HashMap<Key, Item>,
     numbers: u64,
-    due: BTreeSet<(u64, Reverse<u128>, u64, Key)>,
+    due: BTreeSet<(u64, Reverse<I256>, u64, Key)>,
     waiting: BTreeSet<(u64, u64, Key)>,
     /// By the next block from which on they are due.
     early: BTreeSet<(u64, u64, Key)>,
@@ -140,8 +141,9 @@ impl Queue {
         Self { ahead: ahead.max(1), ..Self::default() }
     }
 
-    /// Takes an order; what is known changes nothing.
+    /// Takes an order; what is known changes nothing. One that was taken back and comes again is not taken back any more.
     pub fn offer(&mut self, offer: &Offer, now_ms: u64) {
+        self.remove((offer.content, Kind::Cancel));
         self.insert((offer.content, Kind::Order), offer, now_ms);
     }
 
@@ -183,11 +185,20 @@ impl Queue {
         if !self.sent.contains_key(&order.name) {
             return;
         }
-        self.insert(key, &Offer { bid: u128::MAX, ready_ms: now_ms, ..order.clone() }, now_ms);
+        self.insert(key, &Offer { bid: I256::MAX, ready_ms: now_ms, ..order.clone() }, now_ms);
         // At once, however far its block is.
         let next = self.next;
         if let Some(item) = self.unplaced(key) {
             item.target = next;
+            self.place(key, now_ms);
+        }
+    }
+
+    /// Takes note of what an order pays.
+    pub fn value(&mut self, content: ContentId, bid: I256, now_ms: u64) {
+        let key = (content, Kind::Order);
+        if let Some(item) = self.unplaced(key) {
+            item.bid = bid;
             self.place(key, now_ms);
         }
     }

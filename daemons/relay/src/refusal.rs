@@ -31,6 +31,15 @@ pub enum Refusal {
     /// Neither transactions nor a name.
     #[error("send `txs`, or to cancel a bundle its `replacementUuid`")]
     Empty,
+    /// No transactions to simulate, in the words of the family.
+    #[error("bundle missing txs")]
+    NoTransactions,
+    /// No block to simulate in, likewise.
+    #[error("bundle missing blockNumber")]
+    NoBlock,
+    /// A block that is no later than the one before it.
+    #[error("raise `timestamp` above {parent_s}, that of the block before")]
+    NotAfterParent { parent_s: u64 },
     /// A transaction that is none.
     #[error("correct `txs[{index}]`: {problem}")]
     Transaction { index: usize, problem: String },
@@ -116,6 +125,9 @@ impl Refusal {
             Self::TooMany { .. } => "tooMany",
             Self::TooLarge { .. } => "tooLarge",
             Self::Empty => "emptyBundle",
+            Self::NoTransactions => "missingTransactions",
+            Self::NoBlock => "missingBlock",
+            Self::NotAfterParent { .. } => "timestampNotAfterParent",
             Self::Transaction { .. } => "invalidTransaction",
             Self::Chain { .. } => "otherChain",
             Self::BlobsMissing { .. } => "blobsMissing",
@@ -159,6 +171,7 @@ impl Refusal {
             | Self::Unsupported { field } => Some(*field),
             Self::TooLarge { .. }
             | Self::Empty
+            | Self::NoTransactions
             | Self::Transaction { .. }
             | Self::Chain { .. }
             | Self::BlobsMissing { .. }
@@ -166,7 +179,8 @@ impl Refusal {
             Self::RevertingAndDropping { .. } => Some("droppingTxHashes"),
             Self::Version => Some("version"),
             Self::TimesReversed | Self::Expired { .. } => Some("maxTimestamp"),
-            Self::Past { .. } | Self::TooFar { .. } => Some("blockNumber"),
+            Self::Past { .. } | Self::TooFar { .. } | Self::NoBlock => Some("blockNumber"),
+            Self::NotAfterParent { .. } => Some("timestamp"),
             Self::RefundPercent => Some("refundPercent"),
             Self::RefundHashes => Some("refundTxHashes"),
             Self::Place => Some("desiredState"),

@@ -6,7 +6,7 @@
 //! heads and the lanes live on until a second token. What is left after that stays for the next start, or for other relays.
 
 use crate::company::{self, Company};
-use crate::config::Settings;
+use crate::config::{Settings, Simulation};
 use crate::courier::Courier;
 use crate::desk::Desk;
 use crate::enrolled::Register;
@@ -22,9 +22,11 @@ use crate::metrics::Gauges;
 use crate::orders::Orders;
 use crate::reader::{Reader, Sink};
 use crate::seal::{Opener, Place};
+use crate::simulator::Simulator;
 use crate::tips::Tips;
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_config::shapes;
+use maidenlane_evm::pool::Pool;
 use maidenlane_jsonrpc::client::Link;
 use maidenlane_jsonrpc::roll::Roll;
 use maidenlane_jsonrpc::{Limits, control, listeners};
@@ -144,12 +146,16 @@ impl Parts {
         let courier = Courier::new(sent, told, company.clone(), &settings.builders, gauges);
         let courier = courier.map_err(Error::Builder)?;
         let (feeds, tips) = (Feeds::default(), Tips::default());
+        let (live, terms_of, gauges) = (Arc::clone(&heads), settings.simulation, self.gauges.clone());
+        let (book, carrying, accounts) = (orders.clone(), courier.clone(), settings.bounds.orders);
+        let simulator = Simulator::new(live, book, carrying, terms_of, gauges, accounts);
         let watcher = Watcher {
             live: heads,
             orders: orders.clone(),
             fates: fates.clone(),
             courier: courier.clone(),
             tips: tips.clone(),
+            simulator: simulator.clone(),
             gauges: self.gauges.clone(),
             health: self.health.clone(),
             is_complete: Arc::new(AtomicBool::new(false)),
@@ -159,6 +165,7 @@ impl Parts {
         let sink = || TakeOrders {
             orders: orders.clone(),
             courier: courier.clone(),
+            simulator: simulator.clone(),
             feeds: feeds.clone(),
             company: company.clone(),
             relay,
@@ -185,11 +192,15 @@ impl Parts {
         company.join().await;
         self.tasks.spawn("beats", company.clone().run(self.ended.clone(), shutdown.clone()));
         courier.start(&self.tasks, &self.ended);
+        self.simulate(&simulator, settings)?;
         self.health.set_ready();
         let replica = settings.replica.clone().map(Link::new);
-        let known = Known { orders, fates, company: company.clone(), feeds, tips, replica };
+        let Simulation { threads, queue, .. } = settings.simulation;
+        let calls = Pool::start(threads, queue).map_err(|error| Failure::new(Exit::TaskDied, error))?;
+        let known = Known { orders, fates, company: company.clone(), feeds, tips, simulator, calls, replica };
         let front = Front::new(known, watcher.live, terms(settings, relay), self.gauges.clone());
-        let served = listeners::serve(bound, front, shutdown).await;
+        let served = listeners::serve(bound, front.clone(), shutdown).await;
+        front.quiet().await;
         courier.drained(DELIVER_WITHIN).await;
         company.leave();
         served
@@ -208,6 +219,19 @@ impl Parts {
             stop.wait();
             Ok(())
         })
+    }
+
+    /// Starts the threads of a simulator, and has it begin with the present head.
+    fn simulate(&self, simulator: &Simulator, settings: &Settings) -> Result<(), Failure> {
+        simulator.advance();
+        for number in 0..settings.simulation.threads {
+            let simulator = simulator.clone();
+            self.thread(&format!("simulation {number}"), move || {
+                simulator.work();
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn journal(&self, name: &str, place: &Place, kind: SealedKind) -> Result<Journal, Failure> {

@@ -2,7 +2,9 @@
 
 use maidenlane_config::load;
 use maidenlane_config::lockstep::{self, TypeFile, normal_form, round_trip, unexplained};
-use maidenlane_relay::config::{BuilderRaw, DialectRaw, PushRaw, RelayRaw, Settings, WalletsRaw};
+use maidenlane_relay::config::{
+    BuilderRaw, DialectRaw, FailedRaw, PushRaw, RelayRaw, Settings, SimulationRaw, WalletsRaw,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ fn the_type_is_the_committed_one() {
         TypeFile::of::<PushRaw>("Push"),
         TypeFile::of::<DialectRaw>("Dialect"),
         TypeFile::of::<WalletsRaw>("Wallets"),
+        TypeFile::of::<SimulationRaw>("Simulation"),
+        TypeFile::of::<FailedRaw>("Failed"),
     ] {
         file.check(&dhall().join("types"), update).unwrap();
     }
@@ -31,6 +35,8 @@ fn the_minimal_example_gets_the_defaults() {
     assert_eq!(settings.fates_topic, "maidenlane.mainnet.bundle-fates");
     assert_eq!(settings.feed_topic, "maidenlane.mainnet.a.blocks");
     assert_eq!((settings.repeat, settings.order_bytes), (Duration::from_secs(3_600), 10_000_000));
+    let simulation = settings.simulation;
+    assert_eq!((simulation.threads, simulation.gas_per_s, simulation.holds), (2, 500_000_000, false));
     assert_eq!(settings.listeners[0].namespaces, ["eth", "net", "web3", "flashbots", "maidenlane"]);
 }
 
@@ -38,7 +44,7 @@ fn the_minimal_example_gets_the_defaults() {
 fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Relay.default // {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = \
-         M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, listeners = M.Listener.default // {{ listen = \"127.0.0.1:8547\", namespaces = [ \"eth\", \"net\", \"web3\", \"flashbots\", \"maidenlane\" ], access = M.Identity.default }}, builders = M.Builder.default // {{ push = M.Push.default }}, wallets = M.Wallets.default }}",
+         M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, listeners = M.Listener.default // {{ listen = \"127.0.0.1:8547\", namespaces = [ \"eth\", \"net\", \"web3\", \"flashbots\", \"maidenlane\" ], access = M.Identity.default }}, builders = M.Builder.default // {{ push = M.Push.default }}, wallets = M.Wallets.default, simulation = M.Simulation.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());

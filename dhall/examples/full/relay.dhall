@@ -139,6 +139,27 @@ in  M.Relay::{
       -- Time for an answer. Default 5000.
       , timeout_ms = 5000
       }
+    -- Simulation of orders on each head, and of what eth_callBundle asks for.
+    , simulation = M.Simulation::{
+      -- Threads for orders, and as many for callers. Default 2.
+      , threads = 2
+      -- Orders that may wait for a thread, and as many calls; orders beyond that are delivered without. Default 10000.
+      , queue = 10000
+      -- Longest time of one bundle, at most 30000. Default 5000.
+      , timeout_ms = 5000
+      -- Gas that each identity, or signer without one, may have simulated, in millions a second, and ten times that at once.
+      -- Default 500.
+      , accountMgas_per_s = 500
+      -- Time between two blocks, for the timestamp of the next one. Default 12.
+      , blockTime_s = 12
+      -- M.Failed.Send delivers orders that fail in simulation all the same: nobody knows what a builder puts before them.
+      -- M.Failed.Hold keeps them until they succeed on a later head. Default Send.
+      , failed = M.Failed.Send
+      -- Analysed code that is kept. Default 64.
+      , codeCache_MB = 64
+      -- Results of transactions that are kept until the next head. Default 64.
+      , resultCache_MB = 64
+      }
     -- Size of a request. Default 20.
     , bodyMax_MB = 20
     -- Size of one order's transactions, at most 15. Default 10.

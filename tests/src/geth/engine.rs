@@ -46,6 +46,13 @@ impl Attributes {
 #[derive(Debug, Clone)]
 pub struct Payload(Value);
 
+impl From<Value> for Payload {
+    /// A block that geth built by another method.
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
 impl Payload {
     /// Versioned hashes of the blobs (EIP-4844), from the commitments to them.
     fn versioned_hashes(&self) -> Vec<String> {

@@ -1,9 +1,11 @@
 //! Answers to orders, in the shapes that clients know, with what they leave out behind it.
 
+use super::called;
 use crate::book::{Applied, Known, Standing};
 use crate::bundle::Checked;
 use crate::dialect::write_terms;
 use crate::orders::Stored;
+use crate::simulator::summary::Summary;
 use crate::told::{End, History, Word};
 use maidenlane_chain::{B256, Bytes};
 use maidenlane_jsonrpc::Json;
@@ -57,7 +59,12 @@ pub(super) fn cancelled(hash: Option<B256>, applied: bool) -> Json {
 }
 
 /// Knowledge of an order of the caller's. `next` is the number of the next block.
-pub(super) fn status(out: &mut String, known: &Known, history: Option<&History>, next: u64) {
+pub(super) fn status(
+    out: &mut String,
+    known: &Known,
+    (history, simulated): (Option<&History>, Option<&Summary>),
+    next: u64,
+) {
     let end = history.and_then(|history| history.end);
     let standing = match (end, known.standing) {
         (Some(End::Landed(_)), _) => "landed",
@@ -98,6 +105,9 @@ pub(super) fn status(out: &mut String, known: &Known, history: Option<&History>,
         object.raw("atMs", &at_ms.to_string());
         object.end();
     });
+    if let Some(simulated) = simulated {
+        called::summary(object.value("simulation"), simulated);
+    }
     object.end();
 }
 

@@ -49,7 +49,8 @@ impl Front {
         let mut out = String::new();
         let told = self.0.fates.told();
         push_list(&mut out, book.find(signer, hash), |out, known| {
-            answers::status(out, known, told.of(known.content), next);
+            let simulated = self.0.simulator.of(known.content);
+            answers::status(out, known, (told.of(known.content), simulated.as_deref()), next);
         });
         Ok(Json::Owned(out))
     }
@@ -61,7 +62,11 @@ impl Front {
         let newest = book.find(signer, hash).into_iter().max_by_key(|known| known.taken.at_ms);
         let told = self.0.fates.told();
         Ok(Json::object(|object| {
-            object.raw("isSimulated", "false");
+            let simulated = newest.and_then(|known| self.0.simulator.of(known.content));
+            object.raw("isSimulated", if simulated.is_some() { "true" } else { "false" });
+            if let Some(simulated) = simulated {
+                push_str(object.value("simulatedAt"), &iso_of(simulated.at_ms));
+            }
             if let Some(known) = newest {
                 object.raw("isHighPriority", "false");
                 push_str(object.value("receivedAt"), &iso_of(known.taken.at_ms));

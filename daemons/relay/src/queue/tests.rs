@@ -1,6 +1,7 @@
 //! Tests of a builder's queue: what goes out when, again, and no more.
 
 use super::{AGAIN_MAX_MS, Done, Job, Kind, Next, Offer, Queue};
+use alloy::primitives::I256;
 use maidenlane_chain::B256;
 use maidenlane_wire::ContentId;
 use proptest::prelude::*;
@@ -14,7 +15,8 @@ fn name(content: u8) -> Uuid {
     Uuid::from_bytes([content; 16])
 }
 
-fn offer(content: u8, blocks: (u64, u64), bid: u128) -> Offer {
+fn offer(content: u8, blocks: (u64, u64), bid: i64) -> Offer {
+    let bid = I256::try_from(bid).unwrap();
     Offer { content: id(content), name: name(content), blocks, bid, ready_ms: 0 }
 }
 
@@ -182,6 +184,38 @@ fn a_cancel_takes_back_what_the_order_replaces() {
 }
 
 #[test]
+fn what_an_order_pays_is_known_better_later() {
+    let value =
+        |queue: &mut Queue, content: u8, bid: i64| queue.value(id(content), I256::try_from(bid).unwrap(), 0);
+    let mut queue = queue(1, &[offer(1, (10, 10), 9), offer(2, (10, 10), 5), offer(3, (10, 10), 1)]);
+    value(&mut queue, 3, 7);
+    value(&mut queue, 1, -1);
+    assert_eq!([3, 2, 1].map(|content| sent(&mut queue, 0) == order(content, 10)), [true; 3]);
+    value(&mut queue, 1, 100);
+    assert_eq!(sent(&mut queue, 0), None, "on its way, whatever it pays");
+}
+
+#[test]
+fn an_order_that_comes_again_is_not_taken_back() {
+    let mut queue = queue(1, &[offer(1, (10, 12), 1)]);
+    let first = sent(&mut queue, 0).unwrap();
+    queue.report(first, Done::Taken, 0);
+    for _ in 0..2 {
+        queue.withdraw(id(1));
+        queue.take_back(&offer(1, (10, 12), 1), 0);
+        queue.advance(11, 0);
+        let kinds: Vec<_> = std::iter::from_fn(|| sent(&mut queue, 0)).map(|job| job.kind).collect();
+        assert_eq!(kinds, [Kind::Cancel], "each time that it is held");
+        queue.offer(&offer(1, (10, 12), 1), 0);
+        assert_eq!(sent(&mut queue, 0), order(1, 11));
+    }
+    queue.withdraw(id(1));
+    queue.take_back(&offer(1, (10, 12), 1), 0);
+    queue.offer(&offer(1, (10, 12), 1), 0);
+    assert_eq!((sent(&mut queue, 0), sent(&mut queue, 0)), (order(1, 11), None));
+}
+
+#[test]
 fn what_does_not_count_any_more_leaves_nothing_behind() {
     let mut queue = queue(1, &[offer(1, (10, 10), 1)]);
     let job = sent(&mut queue, 0).unwrap();
@@ -192,7 +226,7 @@ fn what_does_not_count_any_more_leaves_nothing_behind() {
 proptest! {
     /// Sets agree with the items whatever happens, and nothing is sent for a block that has come.
     #[test]
-    fn sets_and_items_agree(steps in prop::collection::vec((0..7_u8, 0..4_u8, 0..4_u64), 0..200)) {
+    fn sets_and_items_agree(steps in prop::collection::vec((0..9_u8, 0..4_u8, 0..4_u64), 0..200)) {
         let (mut queue, mut busy, mut now_ms, mut next) = (Queue::new(2), Vec::new(), 0, 10);
         queue.advance(next, 0);
         for (step, content, by) in steps {
@@ -209,6 +243,8 @@ proptest! {
                     prop_assert!(job.block >= next);
                     busy.push(job);
                 },
+                5 => queue.value(id(content), I256::try_from(by).unwrap(), now_ms),
+                6 => queue.take_back(&offer(content, (next, next + by), 1), now_ms),
                 _ => if let Some(job) = busy.pop() {
                     let done = [Done::Taken, Done::Refused, Done::Failed, Done::Withdrawn][usize::from(content)];
                     queue.report(job, done, now_ms);

@@ -1,0 +1,1 @@
+< Hold | Send >
