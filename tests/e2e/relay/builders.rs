@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -51,6 +51,8 @@ pub(crate) struct Came {
     pub(crate) taken: bool,
     /// The node's head when it came.
     pub(crate) head: u64,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 impl Came {
@@ -111,6 +113,7 @@ impl Builder {
 
 impl State {
     fn answer(&self, request: &Request) -> Answer {
+        let at = Instant::now();
         let mut call: Value = serde_json::from_slice(&request.body).ok()?;
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let head = self.node.block_number().unwrap_or_default();
@@ -146,6 +149,7 @@ impl State {
             key: request.header("idempotency-key").unwrap_or_default().to_owned(),
             taken,
             head,
+            at,
         };
         self.came.lock().unwrap_or_else(PoisonError::into_inner).push(came);
         answer
