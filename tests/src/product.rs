@@ -117,7 +117,9 @@ impl Product {
     /// The build failed.
     pub fn build_release() -> Outcome<Self> {
         // With the benchmarks, which `cargo bench` then finds built: other targets would want other features.
-        let targets = ["--bins", "--bench", "catch_up", "--bench", "import", "--bench", "throughput"];
+        let benches =
+            ["catch_up", "import", "simulation", "throughput"].into_iter().flat_map(|name| ["--bench", name]);
+        let targets: Vec<&str> = std::iter::once("--bins").chain(benches).collect();
         Self::run_cargo("release", "release", &["--workspace"], &targets)
             .ok_or_else(|| Failure::new("the release build failed, see above"))
     }

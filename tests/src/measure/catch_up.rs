@@ -19,6 +19,17 @@ const PUBLISH: Duration = Duration::from_secs(300);
 pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> Outcome<()> {
     println!("catch-up: {}", chain.display());
     let import = hook::import(geth, chain, Tracer::None)?;
+    let net = published(product, chain)?;
+    let Log::Segment(dir) = net.carrier().clone() else { return Ok(()) };
+    let rate = f64::from(blocks) / import.as_secs_f64();
+    bench(
+        "catch_up",
+        &[&dir.display().to_string(), &settings::topic(), &settings::proofs_topic(), &format!("{rate:.3}")],
+    )
+}
+
+/// A network whose tap has published a chain to a segment log, and has ended.
+pub(super) fn published(product: &Product, chain: &Path) -> Outcome<Net> {
     let plan = Plan { chain: Chain::Import(chain.to_owned()), carrier: Carrier::Segment, replicas: 0 };
     let mut net = Net::prepare(product.clone(), &plan, true)?;
     net.node().engine()?.announce(&chain.join("headfcu.json"))?;
@@ -30,10 +41,5 @@ pub(super) fn run(product: &Product, geth: &Path, chain: &Path, blocks: u32) -> 
         if published == Some(head) { Ok(()) } else { Err(status.to_string()) }
     })?;
     net.tap().stop()?;
-    let Log::Segment(dir) = net.carrier().clone() else { return Ok(()) };
-    let rate = f64::from(blocks) / import.as_secs_f64();
-    bench(
-        "catch_up",
-        &[&dir.display().to_string(), &settings::topic(), &settings::proofs_topic(), &format!("{rate:.3}")],
-    )
+    Ok(net)
 }

@@ -15,6 +15,7 @@ mod relay;
 mod rpc;
 mod runs;
 mod setup;
+mod simulation;
 mod soak;
 mod transactions;
 
@@ -90,6 +91,8 @@ enum What {
     Rpc,
     /// Transactions that a replica acknowledges, over geth's insertion of the same, and from the log to the first node
     Transactions,
+    /// Bundles that a relay simulates, and what transactions cost that ran before
+    Simulation,
     /// Clients that mean harm: what another client beside them waits, what the replica holds, and whether it stays ready
     Hostile,
     /// Bundles that a relay acknowledges, and the time from a client to a builder's socket
@@ -151,6 +154,11 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
                     cold: arguments.cold,
                 };
                 rpc::run(&arguments.product()?, &chain, &load, &stop)?;
+            }
+            What::Simulation => {
+                let chain = chaingen::chain(arguments.blocks, arguments.transactions)?;
+                let profile = if arguments.dev { "dev" } else { "bench" };
+                simulation::run(&arguments.product()?, &chain, profile)?;
             }
             What::Hostile => hostile::run(arguments.product()?, &arguments.row, &stop)?,
             What::Transactions => {

@@ -7,8 +7,14 @@ use crate::{
 
 /// Runs one of the product's own benchmarks on the release build that is there already.
 pub(super) fn bench(name: &str, arguments: &[&str]) -> Outcome<()> {
+    bench_of("bench", name, arguments)
+}
+
+/// Runs one of them on the build of a profile.
+pub(super) fn bench_of(profile: &str, name: &str, arguments: &[&str]) -> Outcome<()> {
     let mut cargo = product::cargo();
-    cargo.args(["bench", "--quiet", "--locked", "--workspace", "--bench", name, "--"]).args(arguments);
+    cargo.args(["bench", "--quiet", "--locked", "--workspace", "--profile", profile, "--bench", name, "--"]);
+    cargo.args(arguments);
     let status = cargo.status().doing(|| "run cargo".to_owned())?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("the benchmark {name} failed"))) }
 }
