@@ -88,9 +88,12 @@ fn settings_are_checked_normalized_and_typed() {
 fn every_deployment_loads() {
     let mut instances = Vec::new();
     for deployment in ["one-machine", "existing-node", "read-only", "public-rpc", "cluster"] {
-        for daemon in ["tap", "replica", "emitter"] {
+        for daemon in ["tap", "replica", "emitter", "health"] {
             let Ok(entries) = fs::read_dir(root().join("dhall/deploy").join(deployment).join(daemon)) else {
-                assert_eq!((deployment, daemon), ("read-only", "emitter"));
+                assert!(
+                    (deployment, daemon) == ("read-only", "emitter")
+                        || (deployment != "one-machine" && daemon == "health")
+                );
                 continue;
             };
             for entry in entries {
@@ -100,7 +103,7 @@ fn every_deployment_loads() {
             }
         }
     }
-    assert_eq!(instances.len(), 17);
+    assert_eq!(instances.len(), 18);
 }
 
 #[test]
@@ -147,6 +150,20 @@ fn cluster(dir: &Path, broker: &str, lag: &str) -> String {
         );
     }
     dir.display().to_string()
+}
+
+#[test]
+fn an_edit_of_one_of_a_list_names_that_one() {
+    let minimal = fs::read_to_string(root().join("dhall/examples/minimal/health.dhall")).unwrap();
+    let package = root().join("dhall/package.dhall").display().to_string();
+    let (dir, minimal) = (tempfile::tempdir().unwrap(), minimal.replace("../../package.dhall", &package));
+    let [old, new] = [("old.dhall", "9462"), ("new.dhall", "9999")].map(|(name, port)| {
+        let path = dir.path().join(name);
+        fs::write(&path, minimal.replace("9462", port)).unwrap();
+        path.display().to_string()
+    });
+    let change = "groups[0].targets[0].admin: Some \"http://127.0.0.1:9462\" -> Some \"http://127.0.0.1:9999\" (needs a restart)";
+    check(&format!("config diff --daemon health {old} {new}"), "", Ok(&[change]));
 }
 
 #[test]

@@ -126,6 +126,13 @@ impl maidenlane_config::Settings for Settings {
             None => Some(None),
         };
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
+        let bound = [
+            ("http", http),
+            ("agent", agent),
+            ("dns", dns.as_ref().and_then(|dns| Some(dns.as_ref()?.listen))),
+            ("admin", daemon.as_ref().map(|daemon| daemon.admin)),
+        ];
+        apart(&bound, checker);
         let _ = name?;
         let (groups, targets) = found?;
         Some(Self {
@@ -141,6 +148,17 @@ impl maidenlane_config::Settings for Settings {
             allow: allow?,
             daemon: daemon?,
         })
+    }
+}
+
+/// Refuses two listeners at one address.
+fn apart(bound: &[(&str, Option<SocketAddr>)], checker: &mut Checker) {
+    let fixed = || bound.iter().filter_map(|(name, at)| Some((*name, at.filter(|at| at.port() != 0)?)));
+    for (index, (name, at)) in fixed().enumerate() {
+        if let Some((other, _)) = fixed().take(index).find(|(_, before)| *before == at) {
+            checker
+                .wrong(&format!("{name}.listen"), format_args!("`{at}` is the address of {other} as well"));
+        }
     }
 }
 

@@ -76,7 +76,29 @@ fn names_are_unique_and_addresses_lead_somewhere() {
     let refused = problems_of("Some \"http://127.0.0.1:9462\"", "Some \"/run/admin.sock\"");
     assert_eq!(refused, "groups[0].targets[0].admin: expected http:// or https://, found /run/admin.sock");
     let refused = problems_of(", feed = Some \"a\"", ", serves = Some \"replica:8545\"");
-    assert_eq!(refused, "groups[0].targets[0].serves: expected address:port, found `replica:8545`");
+    assert_eq!(
+        refused,
+        "groups[0].targets[0].serves: expected an IP address and a port up to 65535, `10.0.0.7:8545`, found `replica:8545`"
+    );
+}
+
+#[test]
+fn a_mistake_in_one_of_several_targets_is_named() {
+    let other = "[ M.Target::{ name = \"x\", probe = M.Probe.Feed \"a\", fed = Some \"a\" }, M.Target::{";
+    let refused = problems_of("[ M.Target::{", other);
+    assert_eq!(refused, "groups[0].targets[0].fed: unknown field, did you mean `feed`?");
+    let other = "[ M.Target::{ name = \"x\", probe = \"http://127.0.0.1:1\" }, M.Target::{";
+    assert!(problems_of("[ M.Target::{", other).starts_with("groups[0].targets[0].probe: expected one of <"));
+}
+
+#[test]
+fn listeners_have_addresses_of_their_own() {
+    let agent = ", agent = { listen = \"127.0.0.1:9470\", behindProxy = False }, stateDir";
+    let refused = problems_of(
+        ", stateDir",
+        &format!(", http = {{ listen = \"127.0.0.1:9470\", behindProxy = False }}{agent}"),
+    );
+    assert_eq!(refused, "agent.listen: `127.0.0.1:9470` is the address of http as well");
 }
 
 #[test]

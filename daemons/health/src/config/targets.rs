@@ -114,7 +114,9 @@ pub(super) fn target(
     let feed = raw.feed.as_ref().map_or(Some(own), |feed| shapes::word("feed", feed, checker));
     let serves = match &raw.serves {
         Some(text) => {
-            let parsed = text.parse().map_err(|_| format!("expected address:port, found `{text}`"));
+            let parsed = text.parse().map_err(|_| {
+                format!("expected an IP address and a port up to 65535, `10.0.0.7:8545`, found `{text}`")
+            });
             checker.take("serves", parsed).map(Some)
         }
         None => Some(None),

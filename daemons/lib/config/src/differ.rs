@@ -23,6 +23,24 @@ pub(crate) fn without_functions(ty: &Expr) -> Expr {
     Expr::new(kind, ty.span())
 }
 
+/// An expression with records in the place of lists, so that elements of several types can be compared with the one expected.
+pub(crate) fn itemised(expr: &Expr) -> Expr {
+    let kind = match expr.kind() {
+        ExprKind::NEListLit(items) => {
+            let items = items.iter().enumerate();
+            ExprKind::RecordLit(
+                items.map(|(index, item)| (index_label(index).into(), itemised(item))).collect(),
+            )
+        }
+        kind => kind.map_ref(itemised),
+    };
+    Expr::new(kind, expr.span())
+}
+
+fn index_label(index: usize) -> String {
+    format!("[{index}]")
+}
+
 /// All differences, sorted by path.
 pub(crate) fn differences(expected: &SimpleType, found: &SimpleType) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -36,6 +54,11 @@ fn walk(expected: &SimpleType, found: &SimpleType, path: &str, problems: &mut Ve
         (SimpleType::Record(want), SimpleType::Record(have)) => records(want, have, path, problems),
         (SimpleType::Optional(want), SimpleType::Optional(have)) => walk(want, have, path, problems),
         (SimpleType::List(want), SimpleType::List(have)) => walk(want, have, &format!("{path}[]"), problems),
+        (SimpleType::List(want), SimpleType::Record(items)) if items.contains_key(&index_label(0)) => {
+            for (label, have) in items {
+                walk(want, have, &format!("{path}{label}"), problems);
+            }
+        }
         _ if expected == found => {}
         (SimpleType::Optional(want), have) if stands_for(have, BARE_NONE) => {
             problem(

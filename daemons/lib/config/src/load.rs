@@ -5,9 +5,10 @@
 //! aborting the process, and a join turns a panic into an error.
 
 use crate::{Checker, Error, Problem, Settings, Version, diagnostics, differ, imports, secrets, simple};
+use dhall::error::TypeError;
 use dhall::operations::OpKind;
 use dhall::syntax::{Expr, ExprKind};
-use dhall::{Ctxt, Parsed};
+use dhall::{Ctxt, Parsed, Typed};
 use serde_dhall::{SimpleType, SimpleValue, StaticType};
 use std::path::{Path, PathBuf};
 
@@ -78,8 +79,20 @@ fn isolated<T: Send + 'static>(
 
 pub(crate) fn version<S: Settings>(file: &Path) -> Result<Version, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
-    let expr = imports::gather(file, &mut |file, expr| evaluate(file, expr).map(drop))?;
-    let (found, value) = evaluate(file, &expr)?;
+    let expr =
+        imports::gather(file, &mut |file, expr| match typed(file, expr, Clone::clone, |_, _| Ok(())) {
+            // With the type of the whole, the field can be named.
+            Err(problems) if mixes(&problems) => Ok(()),
+            judged => judged,
+        })?;
+    let (found, value) = match typed(file, &expr, Clone::clone, evaluated) {
+        Err(problems) if mixes(&problems) => {
+            let each = typed(file, &expr, differ::itemised, evaluated).ok().and_then(|(found, _)| found.ok());
+            let named = each.map(|found| differ::differences(&S::Raw::static_type(), &found));
+            return Err(named.filter(|named| !named.is_empty()).unwrap_or(problems));
+        }
+        other => other?,
+    };
     let found = found.map_err(|found| {
         whole(format!("expected a plain record of settings, found a value of type {found}"))
     })?;
@@ -94,8 +107,25 @@ pub(crate) fn version<S: Settings>(file: &Path) -> Result<Version, Vec<Problem>>
 /// Type of an expression, or the text of one that no settings have, and its value, where it is plain.
 type Evaluated = (Result<SimpleType, String>, Option<SimpleValue>);
 
-/// The type and the normal form of the expression in `file`.
-fn evaluate(file: &Path, expr: &Expr) -> Result<Evaluated, Vec<Problem>> {
+/// The type and the normal form of an expression.
+fn evaluated<'cx>(typed: &Typed<'cx>, cx: Ctxt<'cx>) -> Result<Evaluated, TypeError> {
+    let ty = differ::without_functions(&typed.get_type()?.to_expr(cx));
+    let value = simple::value(&typed.normalize(cx).to_expr(cx));
+    Ok((simple::ty(&ty).ok_or_else(|| ty.to_string()), value))
+}
+
+/// True of the evaluator's word that elements of a list have several types; it does not say where they differ.
+fn mixes(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.message.starts_with("InvalidListElement"))
+}
+
+/// Whatever `of` makes of the expression in `file`, typed as `shape` has it.
+fn typed<T>(
+    file: &Path,
+    expr: &Expr,
+    shape: impl FnOnce(&Expr) -> Expr,
+    of: impl for<'cx> FnOnce(&Typed<'cx>, Ctxt<'cx>) -> Result<T, TypeError>,
+) -> Result<T, Vec<Problem>> {
     let problem = |error: &dyn std::fmt::Display| {
         vec![Problem {
             path: String::new(),
@@ -105,13 +135,10 @@ fn evaluate(file: &Path, expr: &Expr) -> Result<Evaluated, Vec<Problem>> {
     Ctxt::with_new(|cx| {
         let resolved = Parsed::from_expr_without_imports(expr.clone());
         let resolved = resolved.resolve(cx).map_err(|error| problem(&error))?;
-        let relaxed = Parsed::from_expr_without_imports(without_annotations(&resolved.to_expr(cx)));
-        let resolved = relaxed.skip_resolve(cx).map_err(|error| problem(&error))?;
-        let typed = resolved.typecheck(cx).map_err(|error| problem(&error))?;
-        let ty = typed.get_type().map_err(|error| problem(&error))?;
-        let ty = differ::without_functions(&ty.to_expr(cx));
-        let value = simple::value(&typed.normalize(cx).to_expr(cx));
-        Ok((simple::ty(&ty).ok_or_else(|| ty.to_string()), value))
+        let relaxed = shape(&without_annotations(&resolved.to_expr(cx)));
+        let resolved = Parsed::from_expr_without_imports(relaxed).skip_resolve(cx);
+        let typed = resolved.map_err(|error| problem(&error))?.typecheck(cx);
+        typed.and_then(|typed| of(&typed, cx)).map_err(|error| problem(&error))
     })
 }
 

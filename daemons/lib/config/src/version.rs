@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Longest text of a value in a change.
+const SHOWN_CHARS_MAX: usize = 200;
+
 /// The value of a settings file, without imports and layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
@@ -53,8 +56,8 @@ impl Version {
         walk(&self.value, &newer.value, "", &mut |path, from, to| {
             changes.push(Change {
                 path: path.to_owned(),
-                from: show(from),
-                to: show(to),
+                from: cut(show(from)),
+                to: cut(show(to)),
                 reloads: reloads::<S>(path),
             });
         });
@@ -86,6 +89,13 @@ fn walk(
         }
         (SimpleValue::Union(a, Some(old)), SimpleValue::Union(b, Some(new))) if a == b && is_record(old) => {
             walk(old, new, path, differs);
+        }
+        (SimpleValue::List(old), SimpleValue::List(new))
+            if old.len() == new.len() && old.iter().chain(new).all(is_record) =>
+        {
+            for (index, (old, new)) in old.iter().zip(new).enumerate() {
+                walk(old, new, &format!("{path}[{index}]"), differs);
+            }
         }
         _ if old == new => {}
         _ => differs(path, old, new),
@@ -128,6 +138,14 @@ pub(crate) fn leaves(value: &SimpleValue) -> BTreeMap<String, String> {
 
 const fn is_record(value: &SimpleValue) -> bool {
     matches!(value, SimpleValue::Record(_))
+}
+
+/// Start of a text: a list of fifty records that got one more is no line for a log.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + " …",
+        None => text,
+    }
 }
 
 /// Text of a value, as short as a line of text wants it.

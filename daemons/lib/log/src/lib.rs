@@ -93,7 +93,7 @@ pub enum Error {
     /// The disk is full; nothing of the append is visible and a later append may succeed.
     #[error("no space left in {place}; free some, then appends go on")]
     Full { place: String },
-    /// The topic does not exist.
+    /// The topic does not exist; of a segment log, its directory.
     #[error("topic {topic} does not exist; create it with `maidenlane log init`")]
     NoTopic { topic: String },
     /// No answer in time. Retry; for an append the outcome is unknown.

@@ -38,7 +38,7 @@ impl Topic {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NoTopic { topic: name.to_owned() });
+                return Err(Error::NoTopic { topic: dir.display().to_string() });
             }
             Err(error) => return Err(failed("read", &path, error)),
         };
