@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use maidenlane_health::{
     availability,
     config::Settings,
-    control::{Answer, Question},
+    control::{self as desk, Answer, Question},
 };
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ pub(crate) enum Verb {
         place: Place,
         target: String,
         /// Why, for all who wonder
-        #[arg(long)]
+        #[arg(long, value_parser = desk::reason)]
         reason: String,
         /// Let open connections go on
         #[arg(long)]
@@ -59,13 +59,13 @@ pub(crate) enum Verb {
     /// Print the availability of clusters that share no master: a = 1 - (1 - mtbf/(mttr+mtbf))^N
     Availability {
         /// Mean time between failures: 30d, 12h, 45m, 90s
-        #[arg(long, value_parser = duration)]
+        #[arg(long, value_parser = longer_than_none)]
         mtbf: Duration,
         /// Mean time to repair, likewise
         #[arg(long, value_parser = duration)]
         mttr: Duration,
         /// Number of clusters
-        #[arg(short, long = "clusters", value_name = "N", default_value_t = 1)]
+        #[arg(short, long = "clusters", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         n: u32,
     },
 }
@@ -114,21 +114,21 @@ fn absent(path: &Path) -> Error {
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
         Verb::Explain { place, target } => {
-            output.json(&place.ask(&Question::Explain { target: target.clone() })?)
+            output.page(&place.ask(&Question::Explain { target: target.clone() })?)
         }
         Verb::Watch { place } => watch(place, output),
         Verb::Cordon { place, target, reason, drain } => {
             let (target, reason, drain) = (target.clone(), reason.clone(), *drain);
-            output.json(&place.ask(&Question::Cordon { target, reason, drain })?)
+            output.page(&place.ask(&Question::Cordon { target, reason, drain })?)
         }
         Verb::Uncordon { place, target } => {
-            output.json(&place.ask(&Question::Uncordon { target: target.clone() })?)
+            output.page(&place.ask(&Question::Uncordon { target: target.clone() })?)
         }
         Verb::Incidents { place } => {
             let view = place.ask(&Question::Explain { target: None })?;
-            output.json(&place.ask(&Question::Incidents { subjects: subjects(&view) })?)
+            output.page(&place.ask(&Question::Incidents { subjects: subjects(&view) })?)
         }
-        Verb::Availability { mtbf, mttr, n } => output.json(&json!({
+        Verb::Availability { mtbf, mttr, n } => output.page(&json!({
             "availability": availability::formula(*mtbf, *mttr, *n),
             "mtbfSeconds": mtbf.as_secs(),
             "mttrSeconds": mttr.as_secs(),
@@ -157,8 +157,9 @@ fn subjects(view: &Value) -> Vec<String> {
 
 fn watch(place: &Place, output: &mut Output) -> Result<(), Error> {
     let (socket, mut known) = (place.path()?, BTreeMap::new());
+    let everything = || ask(&socket, &Question::Explain { target: None });
+    let (mut view, mut is_there) = (everything()?, true);
     loop {
-        let view = ask(&socket, &Question::Explain { target: None })?;
         for target in targets(&view) {
             let field = |name: &str| target.get(name).cloned().unwrap_or_default();
             let verdict = field("verdict");
@@ -169,6 +170,12 @@ fn watch(place: &Place, output: &mut Output) -> Result<(), Error> {
             }
         }
         std::thread::sleep(LOOK_EVERY);
+        // A checker that is started anew is asked again.
+        match everything() {
+            Ok(now) => (view, is_there) = (now, true),
+            Err(error) if std::mem::take(&mut is_there) => eprintln!("{error}; asking again"),
+            Err(_) => {}
+        }
     }
 }
 
@@ -182,9 +189,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| format!("expected a number with d, h, m or s, found `{text}`"))
 }
 
+/// Reads a time that is not none.
+fn longer_than_none(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time.is_zero() { Err("expected more than nothing".to_owned()) } else { Ok(time) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, longer_than_none};
     use std::time::Duration;
 
     #[test]
@@ -195,5 +208,7 @@ mod tests {
         for bad in ["", "45", "m", "-1s", "1e400d", "x h"] {
             duration(bad).unwrap_err();
         }
+        longer_than_none("0s").unwrap_err();
+        assert_eq!(longer_than_none("1s"), Ok(Duration::from_secs(1)));
     }
 }

@@ -1,6 +1,6 @@
 //! Where results go: standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde_json::Value;
 
@@ -22,6 +22,11 @@ impl Output {
     /// One line of JSON.
     pub(crate) fn json(&mut self, value: &Value) -> Result<(), Error> {
         self.line(&value.to_string())
+    }
+
+    /// JSON for whoever asked: in lines for a person at a terminal, else in one.
+    pub(crate) fn page(&mut self, value: &Value) -> Result<(), Error> {
+        if self.0.is_terminal() { self.line(&format!("{value:#}")) } else { self.json(value) }
     }
 }
 

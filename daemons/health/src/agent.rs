@@ -33,9 +33,20 @@ pub fn reply(target: &TargetView) -> String {
         Verdict::Down => {
             let starting = target.reasons.iter().any(|reason| reason.check == Check::Starting);
             let why = if starting { "starting".to_owned() } else { target.why() };
-            let line = why.chars().filter(|letter| !letter.is_control()).take(REASON_CHARS_MAX);
-            format!("ready down #{}\n", line.collect::<String>())
+            format!("ready down #{}\n", line(&why))
         }
+    }
+}
+
+/// Start of a text, up to the end of a word.
+fn line(text: &str) -> String {
+    let line: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    match line.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => {
+            let start = line.get(..end).unwrap_or_default();
+            start.rsplit_once(' ').map_or(start, |(words, _)| words).to_owned() + " ..."
+        }
+        None => line,
     }
 }
 
@@ -97,6 +108,13 @@ mod tests {
             serves: None,
         };
         assert_eq!(reply(&target), expect);
+    }
+
+    #[test]
+    fn a_long_reason_ends_with_a_word() {
+        let told = "no answer ".repeat(20);
+        let expect = format!("ready down #lag: {}no ...\n", "no answer ".repeat(11));
+        check(Verdict::Down, Some((Check::Lag, told.as_str())), None, &expect);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use target::State;
 
 /// Difference between two readings of this machine's clock that is no drift: somebody set it.
 const STEP: Duration = Duration::from_secs(2);
+/// Difference between two readings of others' clocks that says nothing: answers take their time, and some clocks tell whole seconds.
+const JITTER_MS: u64 = 500;
 /// Time for which state is compared with proofs, once targets differed in one: at the next block they would have to be asked
 /// twice again, and whoever is right would be suspected meanwhile.
 const PROVE_FOR: Duration = Duration::from_secs(300);
@@ -45,8 +47,8 @@ pub struct Plan {
 pub struct Change {
     /// Number of the target.
     pub target: usize,
-    /// Verdict before.
-    pub from: Verdict,
+    /// Verdict before; `None` where this is the first.
+    pub from: Option<Verdict>,
     /// Verdict now.
     pub to: Verdict,
     /// Reasons.
@@ -57,6 +59,8 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Board {
     plan: Plan,
+    /// Number of sources that there are, whether they answer or not.
+    sources: usize,
     states: Vec<State>,
     /// Unix time of the start in milliseconds, as the clocks of the others have it, or else this machine's at the start.
     start_ms: Option<u64>,
@@ -73,9 +77,12 @@ impl Board {
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         let states = plan.targets.iter().map(|target| State::new(target.source.is_some())).collect();
+        let sources: BTreeSet<_> = plan.targets.iter().filter_map(|target| target.source.as_ref()).collect();
+        let sources = sources.len();
         let facts = Facts { chain_id: plan.chain_id, genesis: plan.genesis, ..Facts::default() };
         Self {
             plan,
+            sources,
             states,
             start_ms: None,
             stepped_ms: 0,
@@ -136,14 +143,13 @@ impl Board {
             // All that any of them told, and not what they are asked now: that comes in the next round.
             let told: BTreeSet<u64> =
                 voices.iter().flat_map(|voice| voice.hashes).map(|(height, _)| *height).collect();
-            let sources = self.sources();
-            let hashes =
-                told.into_iter().map(|height| (height, votes::hash(&voices, height, sources))).collect();
+            let hash = |height| (height, votes::hash(&voices, height, self.sources));
+            let hashes: Vec<_> = told.into_iter().map(hash).collect();
             let content = self.asks.content.map(|block| (block, votes::balances(&voices, block)));
-            let genesis = match votes::hash(&voices, 0, sources) {
-                Truth::Is(hash) => Some(hash),
+            let genesis = hashes.iter().find_map(|(height, truth)| match truth {
+                Truth::Is(hash) if *height == 0 => Some(*hash),
                 _ => None,
-            };
+            });
             let finalized = self.finalized(tip, now.at);
             let genesis = self.plan.genesis.or(genesis);
             let chain_id = self.plan.chain_id;
@@ -176,9 +182,10 @@ impl Board {
     fn wall_ms(&mut self, now: Now, ahead_ms: Option<i64>) -> u64 {
         let at_ms = u64::try_from(now.at.as_millis()).unwrap_or(u64::MAX);
         let corrected_ms = checks::corrected(now, ahead_ms);
-        let start_ms = match (self.start_ms, ahead_ms) {
-            (Some(start_ms), None) => start_ms,
-            _ => corrected_ms.saturating_sub(at_ms),
+        let read_ms = corrected_ms.saturating_sub(at_ms);
+        let start_ms = match self.start_ms {
+            Some(start_ms) if ahead_ms.is_none() || start_ms.abs_diff(read_ms) <= JITTER_MS => start_ms,
+            _ => read_ms,
         };
         self.start_ms = Some(start_ms);
         let steady_ms = start_ms.saturating_add(at_ms);
@@ -227,8 +234,9 @@ impl Board {
         let groups = cluster::groups(&self.plan.groups, &targets);
         let mut warnings = cluster::warnings(&self.plan, &targets, &groups);
         warnings.extend(cluster::clock(self.facts.clock_ahead_ms, self.stepped_ms, self.clock()));
-        let now =
-            Now { wall_ms: if self.facts.wall_ms == 0 { now.wall_ms } else { self.facts.wall_ms }, ..now };
+        let at_ms = u64::try_from(now.at.as_millis()).unwrap_or(u64::MAX);
+        let wall_ms = self.start_ms.map_or(now.wall_ms, |start_ms| start_ms.saturating_add(at_ms));
+        let now = Now { wall_ms, ..now };
         View { now, targets, groups, warnings, tip: self.facts.tip, asks: self.asks.clone() }
     }
 }

@@ -12,6 +12,9 @@ use std::time::Duration;
 const AHEAD_LAGS: u64 = 10;
 /// Percentage of rounds without an answer at which a target is no longer merely slow.
 const ERRORS_DOWN_PERCENT: u32 = 50;
+/// Rounds of one outage that count for its errors. While it lasts `answer` fails; a target that is back must not be held for as
+/// long again as it was away.
+const OUTAGE_ROUNDS: usize = 3;
 
 /// Outcomes of checks: what each found, or that it passed.
 pub type Outcomes = Vec<(Check, Option<Finding>)>;
@@ -50,10 +53,14 @@ pub struct Memory {
 
 impl Memory {
     fn note(&mut self, observation: &Observation, facts: &Facts) {
-        if self.rounds.len() >= Limits::WINDOW {
-            self.rounds.pop_front();
+        let lost_in_a_row = self.rounds.iter().rev().take_while(|round| round.is_none()).count();
+        let has_answer = observation.seen.is_ok();
+        if has_answer || lost_in_a_row < OUTAGE_ROUNDS {
+            if self.rounds.len() >= Limits::WINDOW {
+                self.rounds.pop_front();
+            }
+            self.rounds.push_back(has_answer.then_some(observation.took));
         }
-        self.rounds.push_back(observation.seen.is_ok().then_some(observation.took));
         // What nobody has reached is a mistake, and would have to be reached for ever after.
         let known = |number: &u64| facts.tip.is_some_and(|tip| *number <= tip);
         if let Ok(seen) = &observation.seen {

@@ -11,6 +11,23 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+/// Longest reason of a cordon: all who ask are told it.
+const REASON_CHARS_MAX: usize = 300;
+
+/// Reads the reason of a cordon.
+///
+/// # Errors
+/// There is none, or it is too long.
+pub fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why, for all who wonder".to_owned()),
+        text if text.chars().count() > REASON_CHARS_MAX => {
+            Err(format!("say it in {REASON_CHARS_MAX} letters: all who ask are told it"))
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
 /// Question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,9 +95,10 @@ impl Desk {
             Ok(Question::Incidents { subjects }) => {
                 Ok(words::record(&self.record.lock(), &subjects, clock::now_ms()))
             }
-            Ok(Question::Cordon { target, reason, drain }) => {
-                self.command(target, Some(cordon(reason, drain))).await
-            }
+            Ok(Question::Cordon { target, reason: why, drain }) => match reason(&why) {
+                Ok(why) => self.command(target, Some(cordon(why, drain))).await,
+                Err(refused) => Err(format!("reason: {refused}")),
+            },
             Ok(Question::Uncordon { target }) => self.command(target, None).await,
             Err(error) => Err(format!("no question: {error}")),
         };
@@ -121,4 +139,17 @@ impl Desk {
 fn unknown(name: &str, view: &View) -> String {
     let names: Vec<&str> = view.targets.iter().map(|target| target.name.as_str()).collect();
     format!("no target is called `{name}`: there are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn a_reason_says_something_and_not_too_much() {
+        assert_eq!(reason(" new disk\n"), Ok("new disk".to_owned()));
+        for bad in ["", " ", "x".repeat(301).as_str()] {
+            reason(bad).unwrap_err();
+        }
+    }
 }

@@ -93,7 +93,19 @@ async fn health(
     asked: HeaderMap,
 ) -> Response {
     let view = source.views.now();
-    let lenient = query.is_some_and(|query| query.split('&').any(|part| part == "min=degraded"));
+    let min = query
+        .as_deref()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .find_map(|part| part.strip_prefix("min="));
+    let lenient = match min {
+        None | Some("healthy") => false,
+        Some("degraded") => true,
+        Some(_) => {
+            let error = json!({"error": "set min to healthy or degraded"});
+            return json_of(StatusCode::BAD_REQUEST, &error);
+        }
+    };
     let status = |verdict: Verdict| match verdict {
         Verdict::Healthy => StatusCode::OK,
         Verdict::Degraded if lenient => StatusCode::OK,

@@ -140,9 +140,10 @@ impl Hub {
             let Some(target) = view.targets.get(change.target) else { continue };
             let why: Vec<String> = change.why.iter().map(ToString::to_string).collect();
             let why = why.join("; ");
+            let after = change.from.map(|from| format!(", after {from}")).unwrap_or_default();
             match change.to {
-                Verdict::Healthy => tracing::info!("{} is healthy, after {}", target.name, change.from),
-                to => tracing::warn!("{} is {to}, after {}: {why}", target.name, change.from),
+                Verdict::Healthy => tracing::info!("{} is healthy{after}", target.name),
+                to => tracing::warn!("{} is {to}{after}: {why}", target.name),
             }
             self.gauges.changed(&target.name, change.to);
             self.notes.put(Note::Verdict { at_ms, subject: target.name.clone(), to: change.to, why });

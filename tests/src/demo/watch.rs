@@ -19,7 +19,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct Watch {
     balancer: Option<Balancer>,
     checkers: Vec<Daemon>,
-    pages: Vec<String>,
+    /// Names and addresses of the first one.
+    first: Vec<(&'static str, String)>,
 }
 
 impl Watch {
@@ -46,7 +47,14 @@ impl Watch {
             places.push((checker.address("http")?, checker.address("agent")?));
             checkers.push(checker);
         }
-        let pages = places.iter().map(|(http, _)| format!("http://{http}/")).collect();
+        let mut first = Vec::new();
+        if let (Some((http, agent)), Some(checker)) = (places.first(), checkers.first()) {
+            first = vec![
+                ("health", format!("http://{http}/")),
+                ("agent", agent.clone()),
+                ("explain", format!("maidenlane health explain --config {}", checker.config().display())),
+            ];
+        }
         let balancer = match places.as_slice() {
             [first, second] => {
                 let address = |index: usize| {
@@ -62,14 +70,13 @@ impl Watch {
             }
             _ => None,
         };
-        Ok(Some(Self { balancer, checkers, pages }))
+        Ok(Some(Self { balancer, checkers, first }))
     }
 
     /// Names and addresses for whoever looks.
     pub(super) fn addresses(&self) -> Vec<(&'static str, String)> {
-        let page = self.pages.first().map(|page| ("health", page.clone()));
         let balancer = self.balancer.as_ref().map(|balancer| ("balancer", balancer.url()));
-        page.into_iter().chain(balancer).collect()
+        self.first.iter().cloned().chain(balancer).collect()
     }
 
     /// Stops it: what goes by the checkers first. Replicas that somebody killed, as the demo asks for, have ended well.

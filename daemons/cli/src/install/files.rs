@@ -112,6 +112,7 @@ const SETTINGS: &[(&str, &str)] = settings! {
     "deploy/existing-node/tap/main.dhall",
     "deploy/one-machine/cluster.dhall",
     "deploy/one-machine/emitter/main.dhall",
+    "deploy/one-machine/health/main.dhall",
     "deploy/one-machine/package.dhall",
     "deploy/one-machine/replica/main.dhall",
     "deploy/one-machine/tap/main.dhall",

@@ -40,12 +40,6 @@ impl Board {
             .collect()
     }
 
-    /// Number of sources that there are, whether they answer or not.
-    pub(super) fn sources(&self) -> usize {
-        let all: BTreeSet<_> = self.plan.targets.iter().filter_map(|target| target.source.as_ref()).collect();
-        all.len()
-    }
-
     /// Number of the lowest finalized block of those that are near the tip.
     pub(super) fn finalized(&self, tip: Option<u64>, at: Duration) -> Option<u64> {
         self.near(tip, at).filter_map(|seen| seen.finalized).min()

@@ -73,6 +73,8 @@ pub(super) struct State {
     rounds: u32,
     lags: VecDeque<u64>,
     verdict: Verdict,
+    /// True once that is more than "starting".
+    is_known: bool,
     since: Duration,
     reasons: Vec<Reason>,
 }
@@ -95,6 +97,7 @@ impl State {
             rounds: 0,
             lags: VecDeque::new(),
             verdict: Verdict::Down,
+            is_known: false,
             since: Duration::ZERO,
             reasons: vec![starting()],
         }
@@ -148,14 +151,14 @@ impl State {
         (worst, reasons, head)
     }
 
-    /// Decides, with the floor that holds it in the pool if one does; tells a change.
+    /// Decides, with the floor that holds it in the pool if one does; tells a change, and the first verdict that says anything.
     pub(super) fn decide(
         &mut self,
         verdict: Verdict,
         mut reasons: Vec<Reason>,
         floor: Option<usize>,
         at: Duration,
-    ) -> Option<(Verdict, Verdict, Vec<Reason>)> {
+    ) -> Option<(Option<Verdict>, Verdict, Vec<Reason>)> {
         let mut verdict = verdict;
         if let Some(floor) = floor {
             verdict = Verdict::Degraded;
@@ -169,12 +172,15 @@ impl State {
             });
         }
         self.reasons = reasons;
-        if verdict == self.verdict {
+        let was_known = self.is_known;
+        self.is_known |=
+            verdict.serves() || self.reasons.iter().any(|reason| reason.check != Check::Starting);
+        if verdict == self.verdict && was_known == self.is_known {
             return None;
         }
         let from = std::mem::replace(&mut self.verdict, verdict);
         self.since = at;
-        Some((from, verdict, self.reasons.clone()))
+        Some((was_known.then_some(from), verdict, self.reasons.clone()))
     }
 
     /// True if what it says of the chain counts.

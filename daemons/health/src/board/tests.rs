@@ -356,6 +356,46 @@ fn a_clock_that_was_wrong_from_the_start_is_put_right_by_those_of_the_others() {
 }
 
 #[test]
+fn a_target_that_is_back_is_not_held_for_as_long_as_it_was_away() {
+    let mut world = World::new(cluster());
+    world.rounds(40).node("r2").away = true;
+    world.rounds(30).check("r2 down: answer");
+    world.node("r2").away = false;
+    world.rounds(3).check("");
+}
+
+#[test]
+fn a_target_that_is_down_from_the_start_is_told() {
+    let mut world = World::new(cluster());
+    world.node("r2").away = true;
+    world.rounds(5).check("r2 down: answer");
+    let of_it: Vec<_> = world.changes.iter().filter(|change| change.starts_with("r2")).collect();
+    assert_eq!(of_it, ["r2 down"]);
+}
+
+#[test]
+fn moments_stay_where_they_are() {
+    let mut world = World::new(cluster());
+    world.rounds(5).node("r2").behind = 9;
+    world.rounds(3).check("r2 down: lag");
+    let told = |world: &World| {
+        let view = world.board.view(world.now());
+        let told = crate::words::target(view.target("r2").unwrap(), view.now);
+        (told["sinceMs"].clone(), told["reasons"][0]["since"].clone())
+    };
+    let first = told(&world);
+    for round in 0..20 {
+        for node in &mut world.nodes {
+            node.clock_ahead_ms = Some(if round % 2 == 0 { 400 } else { -400 });
+        }
+        world.rounds(1);
+        // Some time after the newest observation.
+        world.at += Duration::from_millis(130);
+        assert_eq!(told(&world), first, "round {round}");
+    }
+}
+
+#[test]
 fn where_all_are_down_the_floor_decides() {
     for (floor, expect) in [
         (0, "r1 down: answer, r2 down: answer, r3 down: answer"),

@@ -1,0 +1,36 @@
+let M = ../package.dhall
+
+let cluster = ../cluster.dhall
+
+in  M.Health::{
+    , chain = cluster.chain
+    , feed = Some cluster.feed
+    , groups =
+      [ M.Group::{
+        , name = "replicas"
+        , targets =
+          [ M.Target::{
+            , name = "replica-main"
+            , probe = M.Probe.Replica "http://127.0.0.1:8545"
+            , admin = Some "http://127.0.0.1:9462"
+            , feed = Some cluster.feed.name
+            , serves = Some "127.0.0.1:8545"
+            }
+          ]
+        }
+      , M.Group::{
+        , name = "writers"
+        , targets =
+          [ M.Target::{
+            , name = "tap-main"
+            , probe = M.Probe.Daemon "http://127.0.0.1:9461"
+            }
+          , M.Target::{
+            , name = "emitter-main"
+            , probe = M.Probe.Daemon "http://127.0.0.1:9463"
+            }
+          ]
+        }
+      ]
+    , stateDir = "/var/lib/maidenlane/health-main"
+    }
