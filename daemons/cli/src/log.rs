@@ -239,9 +239,12 @@ fn cut(cut: Cut, output: &mut Output) -> Result<(), Error> {
 }
 
 fn ends(backend: &Backend, topic: &str, output: &mut Output) -> Result<(), Error> {
-    let mut consumer = backend.consumer(topic, 0)?;
-    let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
-    output.json(&json!({"partition": 0, "earliest": earliest, "end": end}))
+    for partition in 0..backend.partitions(topic)? {
+        let mut consumer = backend.consumer(topic, partition)?;
+        let (earliest, end) = (consumer.earliest()?.0, consumer.end()?.0);
+        output.json(&json!({"partition": partition, "earliest": earliest, "end": end}))?;
+    }
+    Ok(())
 }
 
 fn tail(tail: Tail, output: &mut Output) -> Result<(), Error> {
