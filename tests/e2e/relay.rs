@@ -10,9 +10,11 @@ mod hostile;
 mod keys;
 mod nowhere;
 mod operator;
+mod share;
 mod simulated;
 mod storm;
 mod wallet;
+mod watched;
 
 use std::time::Duration;
 
@@ -314,6 +316,4 @@ fn a_relay_killed_at_any_point_takes_an_order_once() {
         let status = world.status(&one, &taken["result"]);
         assert_eq!(status.as_array().unwrap().len(), 1, "at {point}: {status}");
     }
-}
-
 }

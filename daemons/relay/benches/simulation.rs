@@ -59,7 +59,7 @@ fn main() -> Outcome<()> {
     );
 
     let begun = Instant::now();
-    let prepared = raw.iter().map(|txs| Prepared::new(txs, |_| Leave::None, &mut patient()));
+    let prepared = raw.iter().map(|txs| Prepared::new(txs, |_, _| Leave::None, &mut patient()));
     let prepared: Result<Vec<Prepared>, _> = prepared.collect();
     let prepared = prepared.map_err(|_| "a bundle cannot be prepared")?;
     tell("decoding and signers", BUNDLES, begun.elapsed());

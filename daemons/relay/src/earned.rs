@@ -1,36 +1,23 @@
-//! Earnings of signers: what their orders paid to whoever built the blocks that hold them. Pure.
+//! Accounts of signers: what their orders paid to whoever built the blocks that hold them, and the gas that was simulated for them. Pure.
 //!
 //! # What counts
 //! Tips: gas times the price above the base fee. What a contract hands to the block's builder shows in traces alone, which nobody
 //! makes here. Counting begins with the relay's start, since the log keeps orders for hours and not for weeks.
 
+use crate::hours::{HOUR_MS, Hours, Sums};
 use alloy::primitives::U256;
 use maidenlane_chain::{Address, BlockRef};
 use maidenlane_wire::ContentId;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
-/// Signers that are counted; of more, those that earned something longest ago go.
+/// Signers that are counted; of more, those that came first go.
 const SIGNERS_MAX: usize = 10_000;
-const HOUR_MS: u64 = 3_600_000;
-const DAY_H: u64 = 24;
-const WEEK_H: u64 = 7 * DAY_H;
-
-/// Sums of one signer, in wei.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Since the start.
-    pub all: U256,
-    /// Of the last seven days, to an hour.
-    pub week: U256,
-    /// Of the last day, to an hour.
-    pub day: U256,
-}
 
 #[derive(Debug, Default)]
 struct Account {
-    all: U256,
-    /// By hour, of a week at most.
-    hours: BTreeMap<u64, U256>,
+    /// In wei.
+    paid: Hours,
+    gas: Hours,
 }
 
 /// Payment of an order whose block may still leave the chain.
@@ -61,6 +48,17 @@ impl Earned {
     /// Counts what an order paid in a block.
     pub fn add(&mut self, (content, signer): (ContentId, Address), block: BlockRef, paid: U256, now_ms: u64) {
         self.take_back(content);
+        let hour = now_ms / HOUR_MS;
+        self.account(signer).paid.add(paid, hour);
+        self.open.insert(content, Payment { signer, block, hour, paid });
+    }
+
+    /// Counts gas that was simulated for a signer.
+    pub fn simulated(&mut self, signer: Address, gas: u64, now_ms: u64) {
+        self.account(signer).gas.add(U256::from(gas), now_ms / HOUR_MS);
+    }
+
+    fn account(&mut self, signer: Address) -> &mut Account {
         if !self.accounts.contains_key(&signer) {
             if self.accounts.len() >= SIGNERS_MAX
                 && let Some(oldest) = self.oldest.pop_front()
@@ -69,13 +67,7 @@ impl Earned {
             }
             self.oldest.push_back(signer);
         }
-        let hour = now_ms / HOUR_MS;
-        let account = self.accounts.entry(signer).or_default();
-        account.all = account.all.saturating_add(paid);
-        account.hours.retain(|before, _| before.saturating_add(WEEK_H) > hour);
-        let sum = account.hours.entry(hour).or_default();
-        *sum = sum.saturating_add(paid);
-        self.open.insert(content, Payment { signer, block, hour, paid });
+        self.accounts.entry(signer).or_default()
     }
 
     /// Keeps, of the payments whose blocks may leave the chain, those of which `stands` says that they do not, and takes the others
@@ -91,22 +83,16 @@ impl Earned {
 
     fn take_back(&mut self, content: ContentId) {
         let Some(Payment { signer, hour, paid, .. }) = self.open.remove(&content) else { return };
-        let Some(account) = self.accounts.get_mut(&signer) else { return };
-        account.all = account.all.saturating_sub(paid);
-        if let Some(sum) = account.hours.get_mut(&hour) {
-            *sum = sum.saturating_sub(paid);
+        if let Some(account) = self.accounts.get_mut(&signer) {
+            account.paid.take_back(paid, hour);
         }
     }
 
-    /// Sums of a signer.
+    /// Sums of a signer: of tips, in wei, and of gas.
     #[must_use]
-    pub fn sums(&self, signer: Address, now_ms: u64) -> Sums {
-        let Some(account) = self.accounts.get(&signer) else { return Sums::default() };
-        let within = |hours: u64| {
-            let first = (now_ms / HOUR_MS).saturating_add(1).saturating_sub(hours);
-            account.hours.range(first..).fold(U256::ZERO, |sum, (_, paid)| sum.saturating_add(*paid))
-        };
-        Sums { all: account.all, week: within(WEEK_H), day: within(DAY_H) }
+    pub fn sums(&self, signer: Address, now_ms: u64) -> (Sums, Sums) {
+        let account = self.accounts.get(&signer);
+        account.map_or_else(Default::default, |Account { paid, gas }| (paid.sums(now_ms), gas.sums(now_ms)))
     }
 }
 
@@ -126,7 +112,7 @@ mod tests {
     }
 
     fn sums(earned: &Earned, hour: u64) -> [u64; 3] {
-        let Sums { all, week, day } = earned.sums(Address::repeat_byte(1), hour * HOUR_MS);
+        let (Sums { all, week, day }, _) = earned.sums(Address::repeat_byte(1), hour * HOUR_MS);
         [all, week, day].map(|sum| sum.to())
     }
 
@@ -140,7 +126,18 @@ mod tests {
         assert_eq!(sums(&earned, 193), [321, 320, 300]);
         assert_eq!(sums(&earned, 194), [321, 320, 0]);
         assert_eq!(sums(&earned, 999), [321, 0, 0]);
-        assert_eq!(earned.sums(Address::repeat_byte(2), 0), Sums::default(), "nobody else's");
+        assert_eq!(earned.sums(Address::repeat_byte(2), 0).0, Sums::default(), "nobody else's");
+    }
+
+    #[test]
+    fn gas_is_counted_beside_them() {
+        let (mut earned, signer) = (Earned::default(), Address::repeat_byte(1));
+        for hour in [0, 100] {
+            earned.simulated(signer, 21_000, hour * HOUR_MS);
+        }
+        let (paid, gas) = earned.sums(signer, 100 * HOUR_MS);
+        assert_eq!(paid, Sums::default());
+        assert_eq!(gas, Sums { all: U256::from(42_000), week: U256::from(42_000), day: U256::from(21_000) });
     }
 
     #[test]

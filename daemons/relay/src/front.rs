@@ -7,6 +7,8 @@ mod ask;
 mod call;
 mod called;
 mod send;
+mod share;
+mod simulate;
 mod wallet;
 
 use crate::caller::Caller;
@@ -137,7 +139,7 @@ impl Front {
 }
 
 /// Methods with their parameters, for the OpenRPC document.
-const METHODS: [(&str, &str); 17] = [
+const METHODS: [(&str, &str); 20] = [
     ("eth_blockNumber", ""),
     ("eth_callBundle", "bundle"),
     ("eth_cancelBundle", "cancel"),
@@ -154,6 +156,8 @@ const METHODS: [(&str, &str); 17] = [
     ("maidenlane_bundleFates", "start?"),
     ("maidenlane_bundleStatus", "bundle"),
     ("maidenlane_mevBundles", "block timestamp"),
+    ("mev_sendBundle", "bundle"),
+    ("mev_simBundle", "bundle block?"),
     ("net_version", ""),
     ("web3_clientVersion", ""),
 ];
@@ -230,6 +234,8 @@ impl Front {
                 self.once(caller, call, self.send_bundle(caller, method, params)).await
             }
             "eth_callBundle" => self.call_bundle(caller, params).await,
+            "mev_sendBundle" => self.once(caller, call, self.send_share(caller, params)).await,
+            "mev_simBundle" => self.sim_share(caller, params).await,
             "eth_cancelBundle" => self.once(caller, call, self.cancel_bundle(caller, params)).await,
             "eth_sendPrivateTransaction" => self.once(caller, call, self.send_private(caller, params)).await,
             "eth_sendPrivateRawTransaction" => {

@@ -37,6 +37,7 @@
 //! | [`sign`] | pure: keys with which the relay itself signs |
 //! | [`post`] | one builder |
 //! | [`courier`] | delivery to all of them |
+//! | [`share`] | pure: trees of transactions whose parts get something of what the others earn |
 //! | [`simulator`] | simulation of what the next block may hold, on each head |
 //! | `heads` | what a new head means to all of these |
 //! | `judge` | tells the fates that heads decide |
@@ -73,6 +74,7 @@ pub mod feeds;
 pub mod fields;
 pub mod front;
 mod heads;
+pub mod hours;
 pub mod ids;
 pub mod intake;
 pub mod journal;
@@ -95,6 +97,7 @@ pub mod repeats;
 pub mod replacement;
 mod run;
 pub mod seal;
+pub mod share;
 pub mod sign;
 pub mod signature;
 pub mod simulation;

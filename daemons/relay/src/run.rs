@@ -21,6 +21,7 @@ use crate::keyring::Keyring;
 use crate::metrics::Gauges;
 use crate::orders::Orders;
 use crate::reader::{Reader, Sink};
+use crate::redacted::Redacted;
 use crate::seal::{Opener, Place};
 use crate::simulator::Simulator;
 use crate::tips::Tips;
@@ -142,13 +143,9 @@ impl Parts {
         let fates = Fates::new(self.keys.clone(), of_fates.clone(), journal, relay, most);
         let partitions = self.partitions(&of_orders).await?;
         let company = Company::new(fates.clone(), usize::try_from(partitions).unwrap_or(usize::MAX));
-        let (sent, told, gauges) = (orders.clone(), fates.clone(), self.gauges.clone());
-        let courier = Courier::new(sent, told, company.clone(), &settings.builders, gauges);
-        let courier = courier.map_err(Error::Builder)?;
+        let courier = self.courier(&orders, &fates, &company, settings)?;
         let (feeds, tips) = (Feeds::default(), Tips::default());
-        let (live, terms_of, gauges) = (Arc::clone(&heads), settings.simulation, self.gauges.clone());
-        let (book, carrying, accounts) = (orders.clone(), courier.clone(), settings.bounds.orders);
-        let simulator = Simulator::new(live, book, carrying, terms_of, gauges, accounts);
+        let simulator = self.simulator(&heads, &orders, &courier, &tips, settings);
         let watcher = Watcher {
             live: heads,
             orders: orders.clone(),
@@ -162,7 +159,7 @@ impl Parts {
         };
         watcher.tell();
         self.tasks.spawn("heads", watcher.clone().run(self.ended.clone(), shutdown.clone()));
-        let sink = || TakeOrders {
+        let take_orders = TakeOrders {
             orders: orders.clone(),
             courier: courier.clone(),
             simulator: simulator.clone(),
@@ -170,33 +167,26 @@ impl Parts {
             company: company.clone(),
             relay,
         };
-        self.health.set_unready("recovering: reading the orders of the log");
-        if !self.read(&of_orders, sink).await? {
-            return Ok(());
-        }
-        // Behind the orders, so that whoever asks for fates of before learns whose they are.
-        let sink = || TakeFates {
+        let take_fates = TakeFates {
             fates: fates.clone(),
             orders: orders.clone(),
             feeds: feeds.clone(),
             courier: courier.clone(),
             company: company.clone(),
         };
-        if !self.read(&of_fates, sink).await? {
+        if !self.recover((&of_orders, take_orders), (&of_fates, take_fates)).await? {
             return Ok(());
         }
-        let limits = Limits { body_bytes: settings.body_bytes, ..Limits::default() };
         let roll_of = |name: &str| settings.enrols.iter().any(|each| each == name).then(|| self.roll.clone());
-        let bound = listeners::open_enrolling(&settings.listeners, limits, &self.addresses, roll_of)?;
+        let bound =
+            listeners::open_enrolling(&settings.listeners, limits(settings), &self.addresses, roll_of)?;
         watcher.is_complete.store(true, Ordering::Release);
         company.join().await;
         self.tasks.spawn("beats", company.clone().run(self.ended.clone(), shutdown.clone()));
         courier.start(&self.tasks, &self.ended);
-        self.simulate(&simulator, settings)?;
+        let calls = self.simulate(&simulator, settings)?;
         self.health.set_ready();
         let replica = settings.replica.clone().map(Link::new);
-        let Simulation { threads, queue, .. } = settings.simulation;
-        let calls = Pool::start(threads, queue).map_err(|error| Failure::new(Exit::TaskDied, error))?;
         let known = Known { orders, fates, company: company.clone(), feeds, tips, simulator, calls, replica };
         let front = Front::new(known, watcher.live, terms(settings, relay), self.gauges.clone());
         let served = listeners::serve(bound, front.clone(), shutdown).await;
@@ -221,17 +211,55 @@ impl Parts {
         })
     }
 
-    /// Starts the threads of a simulator, and has it begin with the present head.
-    fn simulate(&self, simulator: &Simulator, settings: &Settings) -> Result<(), Failure> {
+    fn courier(
+        &self,
+        orders: &Orders,
+        fates: &Fates,
+        company: &Company,
+        settings: &Settings,
+    ) -> Result<Courier, Error> {
+        let (orders, fates, gauges) = (orders.clone(), fates.clone(), self.gauges.clone());
+        Courier::new(orders, fates, company.clone(), &settings.builders, gauges).map_err(Error::Builder)
+    }
+
+    fn simulator(
+        &self,
+        heads: &Arc<HeadTracker>,
+        orders: &Orders,
+        courier: &Courier,
+        tips: &Tips,
+        settings: &Settings,
+    ) -> Simulator {
+        let (orders, courier, tips, gauges) =
+            (orders.clone(), courier.clone(), tips.clone(), self.gauges.clone());
+        let accounts_max = settings.bounds.orders;
+        Simulator::new(
+            Arc::clone(heads) as _,
+            orders,
+            courier,
+            settings.simulation,
+            gauges,
+            tips,
+            accounts_max,
+        )
+    }
+
+    /// Starts the threads of a simulator, and has it begin with the present head; the threads for what callers ask.
+    fn simulate(
+        &self,
+        simulator: &Simulator,
+        settings: &Settings,
+    ) -> Result<Pool<Redacted<String>>, Failure> {
         simulator.advance();
-        for number in 0..settings.simulation.threads {
+        let Simulation { threads, queue, .. } = settings.simulation;
+        for number in 0..threads {
             let simulator = simulator.clone();
             self.thread(&format!("simulation {number}"), move || {
                 simulator.work();
                 Ok(())
             })?;
         }
-        Ok(())
+        Pool::start(threads, queue).map_err(|error| Failure::new(Exit::TaskDied, error))
     }
 
     fn journal(&self, name: &str, place: &Place, kind: SealedKind) -> Result<Journal, Failure> {
@@ -248,6 +276,17 @@ impl Parts {
         let partitions = tokio::task::spawn_blocking(move || log.partitions(&topic)).await;
         let partitions = partitions.map_err(|panic| Failure::new(Exit::TaskDied, panic))?;
         Ok(partitions.map_err(Error::Log)?)
+    }
+
+    /// Reads what the log held: the orders first, so that whoever asks for fates of before learns whose they are. False if the
+    /// daemon ends before that.
+    async fn recover(
+        &self,
+        (of_orders, orders): (&Place, TakeOrders),
+        (of_fates, fates): (&Place, TakeFates),
+    ) -> Result<bool, Failure> {
+        self.health.set_unready("recovering: reading the orders of the log");
+        Ok(self.read(of_orders, || orders.clone()).await? && self.read(of_fates, || fates.clone()).await?)
     }
 
     /// Starts a reader for each partition of a topic, and waits until each has read what stood there; false if the daemon ends before that.
@@ -278,6 +317,10 @@ impl Parts {
         }
         Ok(true)
     }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits { body_bytes: settings.body_bytes, ..Limits::default() }
 }
 
 fn terms(settings: &Settings, relay: [u8; 16]) -> Terms {

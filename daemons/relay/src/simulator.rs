@@ -31,10 +31,11 @@ use crate::simulation::next::{self, Wishes};
 use crate::simulation::prepared::{Prepared, Unprepared};
 use crate::simulation::run::Made;
 use crate::simulation::tried::Cache;
+use crate::tips::Tips;
 use crate::window::Place;
 use alloy::consensus::Header;
 use line::{Line, Rank};
-use maidenlane_chain::BlockRef;
+use maidenlane_chain::{Address, BlockRef};
 use maidenlane_evm::Failure;
 use maidenlane_evm::budget::{Budget, Spent};
 use maidenlane_evm::codes::Codes;
@@ -61,6 +62,7 @@ struct Parts {
     cache: Cache,
     allowance: Mutex<Allowance>,
     gauges: Gauges,
+    tips: Tips,
     born: Instant,
     state: Mutex<State>,
     news: Condvar,
@@ -105,6 +107,7 @@ impl Simulator {
         courier: Courier,
         terms: Simulation,
         gauges: Gauges,
+        tips: Tips,
         accounts_max: usize,
     ) -> Self {
         let state = State {
@@ -124,6 +127,7 @@ impl Simulator {
             cache: Cache::new(terms.result_bytes),
             allowance: Mutex::new(Allowance::new(terms.gas_per_s, accounts_max)),
             gauges,
+            tips,
             born: Instant::now(),
             state: Mutex::new(state),
             news: Condvar::new(),
@@ -148,8 +152,9 @@ impl Simulator {
         lock(&self.0.allowance).has_some(account, clock::millis(self.0.born.elapsed()))
     }
 
-    /// Charges an account with gas that was simulated.
-    pub fn charge(&self, account: &Redacted<String>, gas: u64) {
+    /// Charges an account with gas that was simulated for this signer.
+    pub fn charge(&self, account: &Redacted<String>, signer: Address, gas: u64) {
+        self.0.tips.simulated(signer, gas);
         lock(&self.0.allowance).spend(account, gas, clock::millis(self.0.born.elapsed()));
     }
 
@@ -308,7 +313,7 @@ impl Simulator {
         });
         match done {
             Ok((bundle, outcome)) => {
-                self.charge(&account, outcome.gas_used());
+                self.charge(&account, checked.bundle.signer, outcome.gas_used());
                 let summary =
                     Summary::of(round.header.number, parent(round), clock::now_ms(), &bundle, &outcome);
                 self.0.gauges.simulated(summary.metric());
@@ -317,7 +322,7 @@ impl Simulator {
             }
             Err(Unprepared::Failed(Failure::Spent(Spent::Cancelled))) => Verdict::Over,
             Err(Unprepared::Failed(Failure::Spent(Spent::Time))) => {
-                self.charge(&account, round.header.gas_limit);
+                self.charge(&account, checked.bundle.signer, round.header.gas_limit);
                 self.0.gauges.simulated(Simulated::Late);
                 Verdict::Unknown
             }

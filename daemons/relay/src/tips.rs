@@ -1,7 +1,8 @@
-//! Tips that orders paid in the blocks that hold them, read from the chain at each head.
+//! Tips that orders paid in the blocks that hold them, read from the chain at each head, and gas that was simulated for their signers.
 
-use crate::earned::{Earned, Sums};
+use crate::earned::Earned;
 use crate::fates::Fates;
+use crate::hours::Sums;
 use crate::orders::Orders;
 use crate::told::End;
 use maidenlane_chain::block::{BlockError, decode_header};
@@ -46,10 +47,15 @@ impl Tips {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sums of a signer.
+    /// Sums of a signer: of tips, in wei, and of gas that was simulated.
     #[must_use]
-    pub fn sums(&self, signer: Address) -> Sums {
+    pub fn sums(&self, signer: Address) -> (Sums, Sums) {
         self.earned().sums(signer, clock::now_ms())
+    }
+
+    /// Counts gas that was simulated for a signer.
+    pub fn simulated(&self, signer: Address, gas: u64) {
+        self.earned().simulated(signer, gas, clock::now_ms());
     }
 
     /// Counts what blocks hold since the last head, and takes back what they no longer do.

@@ -98,12 +98,17 @@ impl Front {
             let text = format!("set `blockNumber` to one of {ASKED_WITHIN} blocks around {head}");
             return Err(refused(codes::INVALID_PARAMS, "blockTooFar", text));
         }
-        let sums = self.0.tips.sums(signer);
+        let (paid, gas) = self.0.tips.sums(signer);
         Ok(Json::object(|object| {
             object.raw("isHighPriority", "false");
-            for (span, paid) in [("allTime", sums.all), ("last7d", sums.week), ("last1d", sums.day)] {
+            let spans = [
+                ("allTime", paid.all, gas.all),
+                ("last7d", paid.week, gas.week),
+                ("last1d", paid.day, gas.day),
+            ];
+            for (span, paid, gas) in spans {
                 push_str(object.value(&format!("{span}ValidatorPayments")), &paid.to_string());
-                push_str(object.value(&format!("{span}GasSimulated")), "0");
+                push_str(object.value(&format!("{span}GasSimulated")), &gas.to_string());
             }
         }))
     }

@@ -108,7 +108,7 @@ impl Front {
         }
     }
 
-    async fn take(&self, checked: Checked) -> Result<Stored, Error> {
+    pub(super) async fn take(&self, checked: Checked) -> Result<Stored, Error> {
         let known = |name: &String| self.0.terms.builders.iter().any(|(builder, _)| builder == name);
         let named = &checked.bundle.builders;
         let unknown = named.iter().position(|name| !known(name));
@@ -148,7 +148,7 @@ impl Front {
         Taken { relay: self.0.terms.relay, identity, at_ms: clock::now_ms() }
     }
 
-    fn circumstances(&self, caller: &Caller) -> Result<Circumstances, Error> {
+    pub(super) fn circumstances(&self, caller: &Caller) -> Result<Circumstances, Error> {
         self.circumstances_of(caller, signer(caller)?)
     }
 

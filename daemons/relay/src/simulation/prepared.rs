@@ -82,7 +82,7 @@ impl Prepared {
     /// When one is none, or finding their signers takes too long.
     pub fn new(
         txs: &[Bytes],
-        leave: impl Fn(&B256) -> Leave,
+        leave: impl Fn(usize, &B256) -> Leave,
         budget: &mut Budget,
     ) -> Result<Self, Unprepared> {
         let mut steps = Vec::with_capacity(txs.len());
@@ -97,7 +97,7 @@ impl Prepared {
             let mut tx = tx_env(&sent.tx, from);
             recover(&mut tx, budget).map_err(Unprepared::Failed)?;
             let hash = *sent.tx.tx_hash();
-            steps.push(Step { hash, tx, leave: leave(&hash) });
+            steps.push(Step { hash, tx, leave: leave(index, &hash) });
         }
         Ok(Self { steps })
     }
@@ -107,7 +107,7 @@ impl Prepared {
     /// # Errors
     /// As [`Prepared::new`].
     pub fn of(bundle: &Bundle, budget: &mut Budget) -> Result<Self, Unprepared> {
-        let leave = |hash: &B256| match hash {
+        let leave = |_: usize, hash: &B256| match hash {
             hash if bundle.dropping.contains(hash) => Leave::Drop,
             hash if bundle.reverting.contains(hash) => Leave::Revert,
             _ => Leave::None,

@@ -109,7 +109,7 @@ fn run_in(
     let raw: Vec<Bytes> = txs.iter().map(|(raw, _)| raw.clone()).collect();
     let leaves = txs.iter().map(|(raw, leave)| (alloy::primitives::keccak256(raw), *leave));
     let leaves: std::collections::HashMap<_, _> = leaves.collect();
-    let bundle = Prepared::new(&raw, |hash| leaves[hash], &mut patient()).unwrap();
+    let bundle = Prepared::new(&raw, |_, hash| leaves[hash], &mut patient()).unwrap();
     let codes = Codes::new(1 << 20);
     let at = (At::Latest, header.number);
     let made = Made::begin(header, &chain.head().rules, chain, at, &codes, &mut patient()).unwrap();
