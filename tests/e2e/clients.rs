@@ -75,7 +75,7 @@ fn python_in(name: &str, scripts: &Path, script: &str) -> Option<Command> {
 }
 
 /// A program of a workspace of its own, which cargo builds once: its many dependencies are nobody else's.
-fn alloy() -> Option<Command> {
+pub(crate) fn alloy() -> Option<Command> {
     let target = product::cache().join("clients/alloy");
     let manifest = product::root().join(SCRIPTS).join("alloy/Cargo.toml");
     let mut cargo = product::cargo();

@@ -35,6 +35,12 @@ fn ethers_flashbots_provider_hands_in_and_takes_back() {
 }
 
 #[test]
+fn alloys_searcher_extension_simulates_hands_in_and_takes_back() {
+    let Some(client) = clients::alloy() else { return };
+    assert_eq!(said(&mut world(), client, &[KEY]), "all agree\n");
+}
+
+#[test]
 fn web3_flashbots_hands_in_and_takes_back() {
     let Some(client) = clients::python_beside("flashbots", "bundles.py") else { return };
     assert_eq!(said(&mut world(), client, &[KEY]), "all agree\n");

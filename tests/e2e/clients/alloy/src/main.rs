@@ -1,9 +1,10 @@
 //! `alloy MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY`: what alloy's provider is told by both sides, compared as JSON of
-//! its typed results; then filters, subscriptions and a transaction of its own on the replica alone.
+//! its typed results; then filters, subscriptions and a transaction of its own on the replica alone. Of a relay: `searcher`.
 
 mod asked;
 mod live;
 mod look;
+mod searcher;
 
 use alloy::primitives::Address;
 use alloy::providers::{DynProvider, Provider as _, ProviderBuilder, WsConnect};
@@ -22,15 +23,18 @@ pub(crate) struct Network {
     pub(crate) account: PrivateKeySigner,
 }
 
-fn http(url: &str) -> Result<DynProvider, Box<dyn Error>> {
+pub(crate) fn http(url: &str) -> Result<DynProvider, Box<dyn Error>> {
     Ok(ProviderBuilder::new().connect_http(url.parse()?).erased())
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [relay, node, key] = arguments.as_slice() {
+        return searcher::run(relay, node, key).await.map(|()| ExitCode::SUCCESS);
+    }
     let [master, replica, socket, contract, block, key] = arguments.as_slice() else {
-        return Err("usage: MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY".into());
+        return Err("usage: MASTER REPLICA REPLICA_WS CONTRACT BLOCK KEY, or RELAY NODE KEY".into());
     };
     let account: PrivateKeySigner = key.parse()?;
     let network = Network { contract: contract.parse()?, block: block.parse()?, account };
