@@ -9,7 +9,7 @@ use crate::checks::{self, Facts};
 use crate::observe::{Asks, Now, Observation};
 use crate::verdict::{Check, Reason, Verdict};
 use crate::view::{Cordon, View};
-use crate::votes::{self, Truth};
+use crate::votes::{self, Truth, Voice};
 use maidenlane_chain::B256;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl Board {
             return Vec::new();
         };
         let found = checks::outcomes(&observation, &mut state.memory, &self.facts, &group.limits);
-        state.steady.take(found, &group.terms, now.at);
+        state.take(found, &group.terms, now.at);
         state.lag(self.facts.tip);
         self.judge(now)
     }
@@ -139,18 +139,16 @@ impl Board {
             let ahead = votes::clock(&voices, clock_ms);
             let heads = votes::heads(&voices);
             let tip = votes::tip(&heads);
-            let asks = self.questions(tip, now.at);
+            let finalized = self.finalized(tip, now.at);
+            let asks = self.questions(tip, finalized, now.at);
             // All that any of them told, and not what they are asked now: that comes in the next round.
-            let told: BTreeSet<u64> =
-                voices.iter().flat_map(|voice| voice.hashes).map(|(height, _)| *height).collect();
             let hash = |height| (height, votes::hash(&voices, height, self.sources));
-            let hashes: Vec<_> = told.into_iter().map(hash).collect();
+            let hashes: Vec<_> = heights(&voices).into_iter().map(hash).collect();
             let content = self.asks.content.map(|block| (block, votes::balances(&voices, block)));
             let genesis = hashes.iter().find_map(|(height, truth)| match truth {
                 Truth::Is(hash) if *height == 0 => Some(*hash),
                 _ => None,
             });
-            let finalized = self.finalized(tip, now.at);
             let genesis = self.plan.genesis.or(genesis);
             let chain_id = self.plan.chain_id;
             let facts = Facts {
@@ -239,6 +237,17 @@ impl Board {
         let now = Now { wall_ms, ..now };
         View { now, targets, groups, warnings, tip: self.facts.tip, asks: self.asks.clone() }
     }
+}
+
+/// Heights that any of them told, each once: a handful, of hundreds of words.
+fn heights(voices: &[Voice<'_>]) -> Vec<u64> {
+    let mut told = Vec::new();
+    for (height, _) in voices.iter().flat_map(|voice| voice.hashes) {
+        if !told.contains(height) {
+            told.push(*height);
+        }
+    }
+    told
 }
 
 /// Block whose state is compared: the newest whose hash all agree on.

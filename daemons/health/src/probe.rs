@@ -7,6 +7,7 @@ mod feed;
 mod heads;
 mod node;
 mod proof;
+mod state;
 
 use crate::board::Target;
 use crate::observe::{Asks, Observation, Seen};
@@ -28,6 +29,8 @@ use tokio::time::MissedTickBehavior;
 const FIRST_ROUNDS: u64 = 2;
 /// Time until it, which a view needs.
 const SOON: Duration = Duration::from_millis(300);
+/// Moments of an interval at which targets are asked.
+const MOMENTS: u32 = 4;
 /// Time between rounds that follow from announced heads, however fast the chain is.
 const APART: Duration = Duration::from_millis(500);
 
@@ -112,10 +115,10 @@ impl Probe {
         view: watch::Receiver<Arc<View>>,
         shutdown: Shutdown,
     ) -> Result<(), Failure> {
-        // Not all at the same moment.
-        let part = u32::try_from(self.index % 16).unwrap_or(0);
+        // Not all at the same moment, and not each at one of its own: what wakes for one does for others.
+        let part = u32::try_from(self.index).unwrap_or(0) % MOMENTS;
         let mut ticks =
-            tokio::time::interval_at((Instant::now() + self.interval / 16 * part).into(), self.interval);
+            tokio::time::interval_at((Instant::now() + self.interval / MOMENTS * part).into(), self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heads = Heads::of(self.node());
         let apart = (self.interval / 2).min(APART);

@@ -64,6 +64,8 @@ impl maidenlane_service::Daemon for Daemon {
     const ABOUT: &'static str =
         "Tells load balancers, Prometheus and people which node is fit to serve, and why not";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    /// All that it does is short, and waking a second thread costs more.
+    const WORKERS: Option<usize> = Some(1);
     type Settings = Settings;
 
     fn shared(settings: &Settings) -> &shapes::Daemon {

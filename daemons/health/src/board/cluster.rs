@@ -17,7 +17,7 @@ impl Board {
             let group = self.plan.groups.get(target.group)?;
             let (seen_at, seen) = state.seen.as_ref()?;
             let fresh = at.saturating_sub(*seen_at) <= group.fresh_for();
-            (fresh && state.is_heard()).then_some((target, state, seen))
+            (fresh && state.is_heard).then_some((target, state, seen))
         })
     }
 
@@ -31,7 +31,7 @@ impl Board {
                 trusted: target.trusted,
                 head: seen
                     .latest
-                    .filter(|_| target.source.is_some() && state.is_current())
+                    .filter(|_| target.source.is_some() && state.is_current)
                     .map(|tip| tip.block.number),
                 hashes: &seen.hashes,
                 content: seen.content.as_ref(),
@@ -62,7 +62,7 @@ impl Board {
     /// # Why
     /// Targets are asked at different moments. Where blocks come faster than rounds the height keeps still for some rounds, and
     /// the one before is asked as well, so that any two have one in common.
-    pub(super) fn questions(&self, tip: Option<u64>, at: Duration) -> Asks {
+    pub(super) fn questions(&self, tip: Option<u64>, finalized: Option<u64>, at: Duration) -> Asks {
         let depth = self.plan.groups.iter().map(|group| group.limits.fork_after_blocks).max().unwrap_or(0);
         let interval = self.plan.groups.iter().map(|group| group.interval).max().unwrap_or_default();
         let block_ms = self.plan.block_time.as_millis().max(1);
@@ -73,7 +73,7 @@ impl Board {
         if let Some(common) = common {
             heights.extend([common, common.saturating_sub(step)]);
         }
-        heights.extend(self.finalized(tip, at));
+        heights.extend(finalized);
         Asks { heights: heights.into_iter().collect(), content: None, prove: false }
     }
 }

@@ -1,6 +1,6 @@
 //! State of one target on the board.
 
-use crate::checks::Memory;
+use crate::checks::{Memory, Outcomes};
 use crate::limits::Limits;
 use crate::observe::{Observation, Seen};
 use crate::steady::{Steady, Terms};
@@ -61,6 +61,10 @@ pub struct Target {
 pub(super) struct State {
     pub(super) memory: Memory,
     pub(super) steady: Steady,
+    /// True if what it says of the chain counts.
+    pub(super) is_heard: bool,
+    /// True if its head counts for the tip.
+    pub(super) is_current: bool,
     pub(super) cordon: Option<(Cordon, Duration)>,
     /// Answers of the last round that had any, and its moment.
     pub(super) seen: Option<(Duration, Seen)>,
@@ -90,6 +94,8 @@ impl State {
         Self {
             memory: Memory::default(),
             steady: Steady::default(),
+            is_heard: true,
+            is_current: true,
             cordon: None,
             seen: None,
             observed: None,
@@ -183,16 +189,13 @@ impl State {
         Some((was_known.then_some(from), verdict, self.reasons.clone()))
     }
 
-    /// True if what it says of the chain counts.
-    pub(super) fn is_heard(&self) -> bool {
+    /// Takes the outcomes of a round.
+    pub(super) fn take(&mut self, found: Outcomes, terms: &Terms, at: Duration) {
         const DEAF: [Check; 2] = [Check::Answer, Check::Chain];
-        !DEAF.into_iter().any(|check| self.steady.fails(check))
-    }
-
-    /// True if its head counts for the tip.
-    pub(super) fn is_current(&self) -> bool {
         const BEHIND: [Check; 4] = [Check::Syncing, Check::HeadAge, Check::Silence, Check::State];
-        !BEHIND.into_iter().any(|check| self.steady.fails(check))
+        self.steady.take(found, terms, at);
+        let passes = |check| !self.steady.fails(check);
+        (self.is_heard, self.is_current) = (DEAF.into_iter().all(passes), BEHIND.into_iter().all(passes));
     }
 
     /// View for all who ask.

@@ -8,8 +8,11 @@ use serde_json::value::{RawValue, to_raw_value};
 /// Answer to one call: its result, or the error in words.
 pub(super) type Answer = Result<Box<RawValue>, String>;
 
-/// Call of a batch.
-pub(super) fn call(method: &'static str, params: &serde_json::Value) -> (&'static str, Box<RawValue>) {
+/// Call of a batch: its method and parameters.
+pub(super) type Call = (&'static str, Box<RawValue>);
+
+/// A call with these parameters.
+pub(super) fn call(method: &'static str, params: &serde_json::Value) -> Call {
     (method, to_raw_value(params).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
@@ -17,10 +20,7 @@ pub(super) fn call(method: &'static str, params: &serde_json::Value) -> (&'stati
 ///
 /// # Errors
 /// No answer at all, or none to a batch.
-pub(super) async fn batch(
-    client: &Client,
-    calls: Vec<(&'static str, Box<RawValue>)>,
-) -> Result<Vec<Answer>, String> {
+pub(super) async fn batch(client: &Client, calls: Vec<Call>) -> Result<Vec<Answer>, String> {
     let answers =
         Box::pin(client.batch::<Box<RawValue>>(calls)).await.map_err(|error| with_causes(&error))?;
     Ok(answers.into_iter().map(|answer| answer.map_err(|error| error.to_string())).collect())

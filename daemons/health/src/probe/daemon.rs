@@ -3,6 +3,7 @@
 use crate::observe::{Ready, Room, Seen};
 use maidenlane_jsonrpc::client::{ClientError, Endpoint, LinkError, Page, Pages, Remote};
 use maidenlane_service::{clock, with_causes};
+use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -22,8 +23,8 @@ impl Daemon {
 
     pub(super) async fn ask(&self) -> Result<Seen, ClientError> {
         let page = self.0.get("/status").await?;
-        let status: Value = serde_json::from_slice(&page.body).unwrap_or_default();
-        Ok(Seen { clock_ahead_ms: ahead_ms(&page), ..seen(&status) })
+        let status: Status = serde_json::from_slice(&page.body).unwrap_or_default();
+        Ok(Seen { clock_ahead_ms: ahead_ms(&page), ..seen(status) })
     }
 }
 
@@ -35,35 +36,68 @@ fn pages(remote: &Remote) -> Result<Pages, LinkError> {
     Pages::new(&uri, remote.options()?).map_err(LinkError::Client)
 }
 
-/// Fitness by `/status`, which has what `/ready` has, and more.
-fn seen(status: &Value) -> Seen {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let ready = match status.get("ready").and_then(Value::as_bool) {
-        Some(true) => Ready::Yes,
-        Some(false) => match text(status.get("reason")) {
-            Some(reason) if reason == STOPPING => Ready::Stopping,
-            reason => Ready::No(reason.unwrap_or_default()),
-        },
-        None => Ready::No("it is none of our daemons: its status has no `ready`".to_owned()),
-    };
-    let unknown_fork = status.get("unknownFork").filter(|fork| fork.is_object()).map(|fork| {
-        let left_s = fork.get("secondsLeft").and_then(Value::as_i64).unwrap_or(0);
-        (text(fork.get("name")).unwrap_or_default(), left_s)
-    });
-    let replica = status.get("replica");
-    let obstacle = replica.map(|replica| text(replica.get("obstacle")).map_or(Ok(()), Err));
-    let snapshot_due = status.get("snapshots").map(|snapshots| {
-        let due = snapshots.get("due").and_then(Value::as_bool).unwrap_or(false);
-        due.then(|| snapshots.get("secondsLeft").and_then(Value::as_u64).unwrap_or(0))
-    });
-    let room = status.get("disk").and_then(room);
-    Seen { ready: Some(ready), unknown_fork, obstacle, snapshot_due, room, ..Seen::default() }
+/// `/status`, as far as it is looked at: fifty of them a second, of which most is passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    ready: Option<bool>,
+    reason: Option<String>,
+    unknown_fork: Option<Fork>,
+    replica: Option<Replica>,
+    snapshots: Option<Snapshots>,
+    disk: Option<Disk>,
 }
 
-fn room(disk: &Value) -> Option<Room> {
-    let number = |name: &str| disk.get(name).and_then(Value::as_u64);
-    let free_percent = number("freeBytes")?.saturating_mul(100).checked_div(number("totalBytes")?)?;
-    Some(Room { free_percent, left: number("secondsLeft").map(Duration::from_secs) })
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Fork {
+    name: String,
+    seconds_left: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Replica {
+    obstacle: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Snapshots {
+    due: bool,
+    seconds_left: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Disk {
+    free_bytes: Option<u64>,
+    total_bytes: Option<u64>,
+    seconds_left: Option<u64>,
+}
+
+/// Fitness by `/status`, which has what `/ready` has, and more.
+fn seen(status: Status) -> Seen {
+    let ready = match (status.ready, status.reason) {
+        (Some(true), _) => Ready::Yes,
+        (Some(false), Some(reason)) if reason == STOPPING => Ready::Stopping,
+        (Some(false), reason) => Ready::No(reason.unwrap_or_default()),
+        (None, _) => Ready::No("it is none of our daemons: its status has no `ready`".to_owned()),
+    };
+    let due = |snapshots: Snapshots| snapshots.due.then(|| snapshots.seconds_left.unwrap_or(0));
+    Seen {
+        ready: Some(ready),
+        unknown_fork: status.unknown_fork.map(|fork| (fork.name, fork.seconds_left)),
+        obstacle: status.replica.map(|replica| replica.obstacle.map_or(Ok(()), Err)),
+        snapshot_due: status.snapshots.map(due),
+        room: status.disk.and_then(|disk| room(&disk)),
+        ..Seen::default()
+    }
+}
+
+fn room(disk: &Disk) -> Option<Room> {
+    let free_percent = disk.free_bytes?.saturating_mul(100).checked_div(disk.total_bytes?)?;
+    Some(Room { free_percent, left: disk.seconds_left.map(Duration::from_secs) })
 }
 
 /// Milliseconds by which the server's clock is ahead of ours.
@@ -120,9 +154,13 @@ fn synced(data: &Value) -> Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ready, Room, Seen, seen, synced};
+    use super::{Ready, Room, Seen, synced};
     use serde_json::{Value, json};
     use std::time::Duration;
+
+    fn seen(status: &Value) -> Seen {
+        super::seen(serde_json::from_value(status.clone()).unwrap_or_default())
+    }
 
     #[test]
     fn a_daemons_own_word_is_understood() {
@@ -131,7 +169,7 @@ mod tests {
         check(json!({"ready": false, "reason": "3 blocks behind"}), Ready::No("3 blocks behind".to_owned()));
         check(json!({"ready": false, "reason": "stopping"}), Ready::Stopping);
         check(json!([]), Ready::No("it is none of our daemons: its status has no `ready`".to_owned()));
-        let told: Seen = seen(&json!({
+        let told = seen(&json!({
             "ready": true, "unknownFork": {"name": "bogota", "secondsLeft": -5},
             "replica": {"obstacle": "the log is away"}, "snapshots": {"due": true, "secondsLeft": 60},
             "disk": {"freeBytes": 7, "totalBytes": 100, "secondsLeft": 30},

@@ -1,16 +1,21 @@
-//! Questions to an execution client or a replica, over JSON-RPC: two batches a round.
+//! Questions to an execution client or a replica, over JSON-RPC: one batch a round, mostly.
+//!
+//! # Why state is not read at the head's hash
+//! Hash and paid account of a head are known once it was told. So the account that the head before paid is read along with the chain,
+//! at the latest block. Where the two reads of it differ, a block may have come between them: they are made again, at the head's
+//! hash, and only that counts.
 
-use super::batch::{Answer, batch, call, parsed, read};
+use super::batch::{Answer, Call, batch, call, parsed, read};
 use super::proof;
+use super::state::Reads;
 use crate::observe::{Asks, Content, Seen, Tip};
 use alloy::primitives::U64;
-use maidenlane_chain::{Address, B256, BlockRef, Bytes, U256};
+use maidenlane_chain::{Address, B256, BlockRef, U256};
 use maidenlane_jsonrpc::client::{Client, Endpoint, Expiry, Link, LinkError, Remote, Subscription};
 use maidenlane_service::with_causes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,10 +24,6 @@ use std::time::{Duration, Instant};
 const KEPT_MAX: usize = 64;
 /// Interval of handshakes where certificates are told.
 const SHAKE_EVERY: Duration = Duration::from_secs(3_600);
-/// Code that answers with the balance of the block's own account: `COINBASE BALANCE 0 MSTORE 32 0 RETURN`. Its answer comes
-/// out of the EVM, and equals that of `eth_getBalance` where both read the same state.
-const BALANCE_OF_COINBASE: &str = "0x413160005260206000f3";
-
 /// Execution client or replica.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -37,6 +38,8 @@ pub(super) struct Node {
     accounts: Vec<Address>,
     /// Accounts that blocks paid, by the hashes of those that it told of.
     paid: Mutex<BTreeMap<B256, Address>>,
+    /// Account that the last head paid.
+    account: Mutex<Option<Address>>,
     /// Time for a proof, which is asked for beside everything else and must not cost the round.
     proof_within: Duration,
 }
@@ -63,6 +66,7 @@ impl Node {
             peers,
             accounts: accounts.to_vec(),
             paid: Mutex::default(),
+            account: Mutex::default(),
             proof_within: remote.timeout / 2,
         }
     }
@@ -100,21 +104,60 @@ impl Node {
     pub(super) async fn ask(&self, asks: &Asks) -> Result<Seen, String> {
         self.shake().await;
         let client = self.link.client().await.map_err(|error| with_causes(&error))?;
-        let (mut seen, head) = self.chain(&client, asks).await?;
-        self.state(&client, asks, head, &mut seen).await?;
+        let account = *self.account();
+        let along = account.map(|account| Reads {
+            account,
+            at: json!("latest"),
+            compared: self.compared(asks.content),
+        });
+        let calls = along.as_ref().map(Reads::calls).unwrap_or_default();
+        let (mut seen, head, rest) = self.chain(&client, asks, calls).await?;
+        *self.account() = Some(head.miner);
+        let told_it = |block: &B256| seen.hashes.iter().any(|(_, hash)| hash == block);
+        let compared = self.compared(asks.content.filter(told_it));
+        let along = along.filter(|reads| compared.is_none() || reads.compared == compared);
+        let told = match along.map(|reads| reads.told(rest)).filter(|told| told.state.is_ok()) {
+            Some(told) => told,
+            None => {
+                let at = json!({ "blockHash": head.hash });
+                let reads = Reads { account: head.miner, at, compared: compared.clone() };
+                reads.told(batch(&client, reads.calls()).await?)
+            }
+        };
+        seen.state = Some(told.state);
+        if let (Some((block, accounts)), Some(balances)) = (compared, told.balances) {
+            let proven =
+                if asks.prove { self.proven(&client, block, &accounts, &balances).await } else { None };
+            let balances = balances.into_iter().map(B256::from).collect();
+            seen.content = Some(Content { block, balances, proven });
+        }
         seen.certificate_until_s = self.expiry.at_s();
         Ok(seen)
     }
 
-    /// First batch: the chain as it stands. Nothing of it is kept for later rounds: a database may be put in the place of
-    /// another at any time.
-    async fn chain(&self, client: &Client, asks: &Asks) -> Result<(Seen, Block), String> {
+    /// Accounts that are compared at a block; `None` where there are none.
+    fn compared(&self, block: Option<B256>) -> Option<(B256, Vec<Address>)> {
+        let block = block?;
+        let paid = self.paid().get(&block).copied();
+        let accounts: Vec<Address> = self.accounts.iter().copied().chain(paid).collect();
+        (!accounts.is_empty()).then_some((block, accounts))
+    }
+
+    /// The chain as it stands, and the answers to what is asked along with it. Nothing of it is kept for later rounds: a database
+    /// may be put in the place of another at any time.
+    async fn chain(
+        &self,
+        client: &Client,
+        asks: &Asks,
+        along: Vec<Call>,
+    ) -> Result<(Seen, Block, Vec<Answer>), String> {
         let mut calls = vec![call("eth_chainId", &json!([])), call("eth_syncing", &json!([]))];
         calls.extend(["latest", "safe", "finalized"].map(block));
         calls.extend(asks.heights.iter().map(|height| block(&format!("{height:#x}"))));
         if self.peers {
             calls.push(call("net_peerCount", &json!([])));
         }
+        calls.extend(along);
         let mut answers = batch(client, calls).await?.into_iter();
         let mut next = || answers.next().unwrap_or_else(|| Err("no answer".to_owned()));
         let chain_id: U64 = parsed(&next()).map_err(|reason| format!("eth_chainId: {reason}"))?;
@@ -141,7 +184,7 @@ impl Node {
             hashes: told.iter().map(|block| (block.number, block.hash)).collect(),
             ..Seen::default()
         };
-        Ok((seen, latest))
+        Ok((seen, latest, answers.collect()))
     }
 
     /// Notes whom blocks paid.
@@ -157,30 +200,6 @@ impl Node {
         }
     }
 
-    /// Second batch: state at its head, and at the block that all are asked about.
-    async fn state(&self, client: &Client, asks: &Asks, head: Block, seen: &mut Seen) -> Result<(), String> {
-        let common = asks.content.filter(|_| seen.hashes.iter().any(|(_, hash)| Some(*hash) == asks.content));
-        let paid = common.and_then(|block| self.paid().get(&block).copied());
-        let accounts: Vec<Address> = self.accounts.iter().copied().chain(paid).collect();
-        let mut calls = vec![balance(head.miner, head.hash)];
-        let input = json!({"data": BALANCE_OF_COINBASE});
-        calls.push(call("eth_call", &json!([input, {"blockHash": head.hash}])));
-        let compared = common.filter(|_| !accounts.is_empty());
-        if let Some(block) = compared {
-            calls.extend(accounts.iter().map(|account| balance(*account, block)));
-        }
-        let mut answers = batch(client, calls).await?.into_iter();
-        let mut next = || answers.next().unwrap_or_else(|| Err("no answer".to_owned()));
-        seen.state = Some(agree(&next(), &next()));
-        let Some(block) = compared else { return Ok(()) };
-        let balances: Option<Vec<U256>> = accounts.iter().map(|_| read::<U256>(&next())).collect();
-        let Some(balances) = balances else { return Ok(()) };
-        let proven = if asks.prove { self.proven(client, block, &accounts, &balances).await } else { None };
-        let balances = balances.into_iter().map(B256::from).collect();
-        seen.content = Some(Content { block, balances, proven });
-        Ok(())
-    }
-
     async fn proven(
         &self,
         client: &Client,
@@ -192,25 +211,15 @@ impl Node {
         tokio::time::timeout(self.proof_within, proving).await.ok().flatten()
     }
 
+    fn account(&self) -> std::sync::MutexGuard<'_, Option<Address>> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn paid(&self) -> std::sync::MutexGuard<'_, BTreeMap<B256, Address>> {
         self.paid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Two reads of one balance: by the database, and by the EVM.
-fn agree(database: &Answer, evm: &Answer) -> Result<(), String> {
-    let balance: U256 = parsed(database)?;
-    let returned: Bytes = parsed(evm)?;
-    if returned.len() == 32 && U256::from_be_slice(&returned) == balance {
-        return Ok(());
-    }
-    Err(format!("eth_getBalance says {balance}, eth_call {returned}"))
-}
-
-fn block(at: &str) -> (&'static str, Box<RawValue>) {
+fn block(at: &str) -> Call {
     call("eth_getBlockByNumber", &json!([at, false]))
-}
-
-fn balance(of: Address, block: B256) -> (&'static str, Box<RawValue>) {
-    call("eth_getBalance", &json!([of, {"blockHash": block}]))
 }

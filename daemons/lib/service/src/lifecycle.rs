@@ -34,6 +34,8 @@ pub trait Daemon: 'static {
     const ABOUT: &'static str;
     /// Version for `--version`.
     const VERSION: &'static str;
+    /// Threads for tasks; `None` for one on each core.
+    const WORKERS: Option<usize> = None;
     /// Validated settings.
     type Settings: Settings + Send + Sync + 'static;
 
@@ -124,7 +126,11 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
         Failure::file(format_args!("create stateDir {}", shared.state_dir.display()), &error)
     })?;
     let _owned = own(&shared.state_dir)?;
-    let io = build(Builder::new_multi_thread())?;
+    let mut io = Builder::new_multi_thread();
+    if let Some(threads) = D::WORKERS {
+        io.worker_threads(threads);
+    }
+    let io = build(io)?;
     let supervised = supervise::<D>(args.config.clone(), loaded, (filter, signals), io.handle().clone());
     let result = control.block_on(Box::pin(supervised));
     // Work that ignores the shutdown must not hold the process.
