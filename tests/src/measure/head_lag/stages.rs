@@ -1,5 +1,5 @@
-//! Where a head's lag goes: to the log, into the replica's view, to the client. The daemons' own logs tell when they were done
-//! with a block; all clocks are this machine's.
+//! Where a head's lag goes: to the log, and from there to the client. The tap's own log tells when it was done with a block; all
+//! clocks are this machine's.
 
 use std::{
     collections::BTreeMap,
@@ -26,30 +26,27 @@ pub(super) fn second_of_day() -> f64 {
     now.as_secs_f64() % DAY_S
 }
 
-/// Has tap and replica say when they were done with a block.
+/// Has the tap say when it was done with a block.
 pub(super) fn tell(net: &mut Net) -> Outcome<()> {
-    let debug = |text: &str| text.replace("\"info\"", "\"info,maidenlane_service::tracer=debug\"");
-    net.tap().edit(debug)?;
-    net.replica_daemon(0)?.edit(debug)
+    net.tap().edit(|text| text.replace("\"info\"", "\"info,maidenlane_service::tracer=debug\""))
 }
 
 /// Medians of the stages, in milliseconds.
 pub(super) fn describe(net: &mut Net, lags: &[Lag]) -> Outcome<String> {
     let published = times(&net.tap().log_tail(usize::MAX), "published 1 to ");
-    let shown = times(&net.replica_daemon(0)?.log_tail(usize::MAX), "head is ");
-    let of = |stage: &dyn Fn(&Lag, f64, f64) -> f64| {
-        let mut all: Vec<f64> = lags
-            .iter()
-            .filter_map(|lag| Some(stage(lag, *published.get(&lag.number)?, *shown.get(&lag.number)?)))
-            .collect();
+    let median = |stage: &dyn Fn(&Lag, f64) -> f64| {
+        let of_each = lags.iter().filter_map(|lag| {
+            let to_log_ms = (published.get(&lag.number)? - lag.announced_s) * 1_000.0;
+            Some(stage(lag, to_log_ms))
+        });
+        let mut all: Vec<f64> = of_each.collect();
         all.sort_by(f64::total_cmp);
         quantile(&all, 0.5)
     };
     Ok(format!(
-        "to the log {:.1}, into the view {:.1}, to the client {:.1} ms",
-        of(&|lag, published, _| (published - lag.announced_s) * 1_000.0),
-        of(&|_, published, shown| (shown - published) * 1_000.0),
-        of(&|lag, _, shown| lag.ms - (shown - lag.announced_s) * 1_000.0),
+        "to the log {:.1}, from there to the client {:.1} ms",
+        median(&|_, to_log_ms| to_log_ms),
+        median(&|lag, to_log_ms| lag.ms - to_log_ms),
     ))
 }
 
