@@ -89,7 +89,7 @@ in  { Type = ./types/Relay.dhall
       { listeners =
         [ common.Listener::{
           , listen = "127.0.0.1:8547"
-          , namespaces = [ "eth", "net", "web3", "flashbots", "maidenlane" ]
+          , namespaces = [ "eth", "net", "web3", "flashbots", "mev", "maidenlane" ]
           }
         ]
       , enrols = [] : List Text

@@ -198,7 +198,7 @@ pub fn relay(
         )
     };
     let known: Vec<_> = identities.iter().map(known).collect();
-    let open = LISTENER.replace("\"debug\", \"trace\"", "\"flashbots\"");
+    let open = LISTENER.replace("\"debug\", \"trace\"", "\"flashbots\", \"mev\"");
     let (before, after) = open.split_once("access = ").unwrap_or_default();
     let after = after.split_once("Natural }").map_or("", |(_, after)| after);
     let guarded = format!("{before}access = [ {} ]{after}", known.join(", ")).replace("\"rpc\"", "\"known\"");

@@ -2,7 +2,7 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`line`] | pure: which order comes next |
+//! | [`mod@line`] | pure: which order comes next |
 //! | [`summary`] | pure: knowledge of an order's simulation that is kept |
 //!
 //! # Rules

@@ -37,7 +37,7 @@ fn the_minimal_example_gets_the_defaults() {
     assert_eq!((settings.repeat, settings.order_bytes), (Duration::from_secs(3_600), 10_000_000));
     let simulation = settings.simulation;
     assert_eq!((simulation.threads, simulation.gas_per_s, simulation.holds), (2, 500_000_000, false));
-    assert_eq!(settings.listeners[0].namespaces, ["eth", "net", "web3", "flashbots", "maidenlane"]);
+    assert_eq!(settings.listeners[0].namespaces, ["eth", "net", "web3", "flashbots", "mev", "maidenlane"]);
 }
 
 #[test]

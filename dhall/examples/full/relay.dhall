@@ -45,8 +45,8 @@ in  M.Relay::{
         , http = True
         -- WebSockets are. Default True.
         , webSocket = True
-        -- What is served. Default [ "eth", "net", "web3", "flashbots", "maidenlane" ].
-        , namespaces = [ "eth", "net", "web3", "flashbots", "maidenlane" ]
+        -- What is served. Default [ "eth", "net", "web3", "flashbots", "mev", "maidenlane" ].
+        , namespaces = [ "eth", "net", "web3", "flashbots", "mev", "maidenlane" ]
         -- Web pages that may read answers and open WebSockets, as "https://app.example" or "*". Default [].
         , origins = [] : List Text
         -- Names in the Host header that are ours, or "*"; addresses always are. Default [ "localhost" ].

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 /// Marks of a test's bundles: timestamps that never come.
 const MARK: u64 = 4_000_000_000;
 
+/// Attempts to cancel while the other relay stands still and counts as living.
+const TRIES: usize = 5;
+
 /// A world whose second relay is beside it.
 fn pair(carrier: Carrier) -> (World, Daemon) {
     let mut world = World::with(carrier, &[("prompt", Manner::Prompt)]);
@@ -39,31 +42,39 @@ impl World {
 fn cancels(carrier: Carrier) {
     let (mut world, mut second) = pair(carrier);
     let one = Searcher::new(1);
-    for (name, mark) in [("first", MARK), ("second", MARK + 1), ("third", MARK + 2)] {
+    let names: Vec<String> = (0..=TRIES).map(|number| format!("order-{number}")).collect();
+    for (name, mark) in names.iter().zip(MARK..) {
         world.waiting(&one, name, mark);
     }
+    let counts = |world: &mut World| {
+        let counted = wait::until("a cancel that counts", SOON, || {
+            let (applied, _) = world.cancelled(&one, "nothing");
+            if applied == true { Ok(()) } else { Err(applied.to_string()) }
+        });
+        counted.unwrap();
+    };
     // The first of them may come before the first beat was answered.
-    let known = wait::until("a cancel that counts", SOON, || {
-        let (applied, _) = world.cancelled(&one, "nothing");
-        if applied == true { Ok(()) } else { Err(applied.to_string()) }
-    });
-    known.unwrap();
-    assert_eq!(world.cancelled(&one, "first").0, true);
+    counts(&mut world);
+    assert_eq!(world.cancelled(&one, &names[0]).0, true);
 
-    second.process().unwrap().signal(Signal::STOP);
-    let (applied, took) = world.cancelled(&one, "second");
-    assert_eq!(applied, false, "the other may send it");
-    assert!(took >= Duration::from_millis(200), "{took:?}");
-    let dead = wait::until("the other to count as dead", SOON, || {
-        let (applied, _) = world.cancelled(&one, "third");
-        if applied == true { Ok(()) } else { Err(applied.to_string()) }
+    // On a busy machine one that stands still may count as dead before the cancel has come.
+    let waited = names[1..].iter().any(|name| {
+        second.process().unwrap().signal(Signal::STOP);
+        let (applied, took) = world.cancelled(&one, name);
+        // Until it counts as dead.
+        counts(&mut world);
+        second.process().unwrap().signal(Signal::CONT);
+        // Until it is heard again.
+        std::mem::swap(&mut world.relay, &mut second);
+        counts(&mut world);
+        std::mem::swap(&mut world.relay, &mut second);
+        applied == false && took >= Duration::from_millis(200)
     });
-    dead.unwrap();
-    second.process().unwrap().signal(Signal::CONT);
+    assert!(waited, "while the other stands still it may send it");
     let back = wait::until("the other to have read on", SOON, || {
         let mut status = Vec::new();
         std::mem::swap(&mut world.relay, &mut second);
-        for name in ["first", "second", "third"] {
+        for name in &names {
             let again = body("eth_sendBundle", &json!([{"replacementUuid": name}]));
             status.push(world.post(&one, &again)["result"]["bundleHashes"].clone());
         }

@@ -2,7 +2,7 @@
 //!
 //! # Rules
 //! Those of the reference tests of MEV-Share. What a tree may refund is the gain of its parts that get no refund themselves. Of
-//! that the costs of paying it out are taken first, [`PAYOUT_GAS`] at the base fee for each payee, then the percentage, rounded
+//! that the costs of paying it out are taken first, `PAYOUT_GAS` at the base fee for each payee, then the percentage, rounded
 //! down; where the costs are more, the tree has no profit. A tree within a tree pays before the one around it counts.
 
 use super::tree::{Part, Tree};
