@@ -369,7 +369,7 @@ fn a_log_is_made_listed_read_and_checked() {
     check(
         &format!("log inspect --dir {place} --topic x"),
         "",
-        Err((78, &["topic x", "maidenlane log init"])),
+        Err((78, &["x does not exist", "maidenlane log init"])),
     );
     for verb in ["verify", "cut --entries 1"] {
         check(&format!("log {verb} --brokers 127.0.0.1:1 --topic x"), "", Err((78, &["--brokers"])));

@@ -119,7 +119,7 @@ fn mixes(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.message.starts_with("InvalidListElement"))
 }
 
-/// Whatever `of` makes of the expression in `file`, typed as `shape` has it.
+/// Value that `of` makes of the expression in `file`, typed as `shape` has it.
 fn typed<T>(
     file: &Path,
     expr: &Expr,
