@@ -71,6 +71,9 @@ fn cancels(carrier: Carrier) {
         applied == false && took >= Duration::from_millis(200)
     });
     assert!(waited, "while the other stands still it may send it");
+    for name in &names {
+        world.cancelled(&one, name);
+    }
     let back = wait::until("the other to have read on", SOON, || {
         let mut status = Vec::new();
         std::mem::swap(&mut world.relay, &mut second);

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::{SOON, Searcher, World, builders::Manner, reason};
 
+/// Account of whoever makes the block: the developer's own pays the tips.
+const MINER: &str = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+
 #[test]
 fn a_tree_is_simulated_and_brought_to_builders_as_a_list() {
     let mut world = World::with(Carrier::Segment, &[("prompt", Manner::Prompt)]);
@@ -20,7 +23,9 @@ fn a_tree_is_simulated_and_brought_to_builders_as_a_list() {
     let call =
         json!([{"txs": [user, earning], "blockNumber": format!("{next:#x}"), "stateBlockNumber": "latest"}]);
     let called = world.ask(&one, "eth_callBundle", &call)["result"].clone();
-    let told = world.ask(&one, "mev_simBundle", &json!([tree(next, json!({})), {}]))["result"].clone();
+    let told =
+        world.ask(&one, "mev_simBundle", &json!([tree(next, json!({})), {"coinbase": MINER}]))["result"]
+            .clone();
     assert_eq!(told["success"], true, "{told}");
     let hex = |value: &Value| u128::from_str_radix(&value.as_str().unwrap()[2..], 16).unwrap();
     assert_eq!(hex(&told["profit"]).to_string(), called["coinbaseDiff"], "{told} {called}");
