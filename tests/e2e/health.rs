@@ -114,7 +114,7 @@ fn clients_hear_of_nothing_that_goes_wrong() {
     world.revive();
 
     let phase = load.phase("slow");
-    world.door.be(Manner::Late(Duration::from_millis(140)));
+    world.door.be(Manner::Late(Duration::from_millis(280)));
     world.weighs(3, 10);
     println!("slow: a tenth of its share after {} ms", phase.elapsed().as_millis());
     assert_eq!(world.failing(3), ["latency"]);

@@ -20,8 +20,9 @@ fn a_tree_is_simulated_and_brought_to_builders_as_a_list() {
             "body": [{"tx": user, "canRevert": false}, {"tx": earning, "canRevert": true}],
         })
     };
-    let call =
-        json!([{"txs": [user, earning], "blockNumber": format!("{next:#x}"), "stateBlockNumber": "latest"}]);
+    let call = json!([{
+        "txs": [user, earning], "blockNumber": format!("{next:#x}"), "stateBlockNumber": "latest", "coinbase": MINER,
+    }]);
     let called = world.ask(&one, "eth_callBundle", &call)["result"].clone();
     let told =
         world.ask(&one, "mev_simBundle", &json!([tree(next, json!({})), {"coinbase": MINER}]))["result"]
