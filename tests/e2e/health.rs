@@ -63,6 +63,8 @@ fn clients_hear_of_nothing_that_goes_wrong() {
     let phase = load.phase("kill");
     world.net.replica_daemon(0).unwrap().kill();
     out("kill", phase.served_by_others("replica-1"), OUT_WITHIN);
+    // A start takes less time than two rounds.
+    world.sees(1, "DOWN");
     let fed = world.starve(0);
     world.net.replica_daemon(0).unwrap().start().unwrap();
     println!("kill: back after {} ms", phase.served_by("replica-1").as_millis());
