@@ -221,6 +221,11 @@ fn one<T: PartialEq>(
     }
 }
 
+/// JSON of a field, where it is there.
+pub(crate) fn given(field: Option<&RawValue>) -> Option<&str> {
+    field.map(RawValue::get).filter(|json| *json != "null")
+}
+
 pub(crate) fn all<T>(
     field: &'static str,
     json: &str,

@@ -26,7 +26,7 @@ impl Reads {
     pub(super) fn calls(&self) -> Vec<Call> {
         // PUSH20 account BALANCE 0 MSTORE 32 0 RETURN: the answer comes out of the EVM, and equals that of `eth_getBalance` where
         // both read the same state.
-        let code = format!("0x73{}3160005260206000f3", digits(self.account));
+        let code = format!("0x73{:x}3160005260206000f3", self.account);
         let mut calls =
             vec![balance(self.account, &self.at), call("eth_call", &json!([{ "data": code }, self.at]))];
         if let Some((block, accounts)) = &self.compared {
@@ -57,10 +57,6 @@ fn agree(database: &Answer, evm: &Answer) -> Result<(), String> {
 
 fn balance(of: Address, at: &Value) -> Call {
     call("eth_getBalance", &json!([of, at]))
-}
-
-fn digits(account: Address) -> String {
-    format!("{account:x}")
 }
 
 #[cfg(test)]

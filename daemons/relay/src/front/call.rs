@@ -3,7 +3,7 @@
 use super::simulate::{Done, Wanted};
 use super::{Front, called, refused, signer};
 use crate::caller::Caller;
-use crate::fields::{self, TXS_MAX, number};
+use crate::fields::{self, TXS_MAX, given, number};
 use crate::refusal::Refusal;
 use crate::simulation::next::Wishes;
 use crate::simulation::outcome::Why;
@@ -45,11 +45,6 @@ struct Came<'a> {
     timeout: Option<&'a RawValue>,
     #[serde(borrow)]
     transaction_index: Option<&'a RawValue>,
-}
-
-/// JSON of a field, where it is there.
-pub(super) fn given(field: Option<&RawValue>) -> Option<&str> {
-    field.map(RawValue::get).filter(|json| *json != "null")
 }
 
 /// A number, where it is there.

@@ -1,10 +1,10 @@
 //! `mev_sendBundle` and `mev_simBundle`: trees of transactions whose parts get something of what the others earn.
 
-use super::call::{given, natural, state_of, timeout_of};
+use super::call::{natural, state_of, timeout_of};
 use super::simulate::{Done, Wanted};
 use super::{Front, answers, signer};
 use crate::caller::Caller;
-use crate::fields;
+use crate::fields::{self, given};
 use crate::share::order::order;
 use crate::share::refunds::profit;
 use crate::share::tree::{Part, Tree};

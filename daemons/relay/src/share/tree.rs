@@ -1,6 +1,6 @@
 //! Trees, as clients write them.
 
-use crate::fields::{address, bytes, number};
+use crate::fields::{address, bytes, given, number};
 use crate::refusal::Refusal;
 use crate::simulation::prepared::Leave;
 use maidenlane_chain::{Address, Bytes};
@@ -119,10 +119,6 @@ struct Privacy<'a> {
 
 const fn wrong(field: &'static str, expected: &'static str) -> Refusal {
     Refusal::Type { field, expected }
-}
-
-fn given(field: Option<&RawValue>) -> Option<&str> {
-    field.map(RawValue::get).filter(|json| *json != "null")
 }
 
 /// An object of a field; `None` where it is missing.
