@@ -11,6 +11,7 @@ use crate::verdict::{Check, Reason, Verdict};
 use crate::view::{Cordon, View};
 use crate::votes::{self, Truth, Voice};
 use maidenlane_chain::B256;
+use maidenlane_service::clock::millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,13 +102,28 @@ impl Board {
         let number = target.group;
         state.note(&observation, now.at);
         self.agree(now);
+        self.admit(index, number, now);
         let (Some(state), Some(group)) = (self.states.get_mut(index), self.plan.groups.get(number)) else {
             return Vec::new();
         };
+        state.settle(self.facts.tip, group.limits.lag_blocks);
         let found = checks::outcomes(&observation, &mut state.memory, &self.facts, &group.limits);
         state.take(found, &group.terms, now.at);
         state.lag(self.facts.tip);
         self.judge(now)
+    }
+
+    /// Gives a target its vote, or takes it away, by its last answers alone: one that contradicts itself, whose state cannot be
+    /// read, or whose head is none of today's says nothing about others, not even in the round in which that is found.
+    fn admit(&mut self, index: usize, group: usize, now: Now) {
+        let (Some(state), Some(group)) = (self.states.get_mut(index), self.plan.groups.get(group)) else {
+            return;
+        };
+        let seen = state.seen.as_ref().map(|(_, seen)| seen);
+        let votes = seen.is_none_or(|seen| checks::votes(seen, &state.memory, &self.facts, &group.limits));
+        if std::mem::replace(&mut state.votes, votes) != votes {
+            self.agree(now);
+        }
     }
 
     /// Puts a cordon, or takes it away, and tells which verdicts changed.
@@ -178,7 +194,7 @@ impl Board {
     /// Unix time as the clocks of the others have it, or where they say nothing, as this machine's clock had it at the start:
     /// nobody's verdict changes because somebody set it.
     fn wall_ms(&mut self, now: Now, ahead_ms: Option<i64>) -> u64 {
-        let at_ms = u64::try_from(now.at.as_millis()).unwrap_or(u64::MAX);
+        let at_ms = millis(now.at);
         let corrected_ms = checks::corrected(now, ahead_ms);
         let read_ms = corrected_ms.saturating_sub(at_ms);
         let start_ms = match self.start_ms {
@@ -191,6 +207,12 @@ impl Board {
             i64::try_from(now.wall_ms).unwrap_or(0).saturating_sub(i64::try_from(steady_ms).unwrap_or(0));
         self.stepped_ms = if u128::from(step_ms.unsigned_abs()) > STEP.as_millis() { step_ms } else { 0 };
         steady_ms
+    }
+
+    /// Unix time in milliseconds as views and the record have it: steady, whoever sets this machine's clock.
+    #[must_use]
+    pub fn unix_ms(&self, now: Now) -> u64 {
+        self.start_ms.map_or(now.wall_ms, |start_ms| start_ms.saturating_add(millis(now.at)))
     }
 
     /// Tightest limit of clocks.
@@ -232,9 +254,7 @@ impl Board {
         let groups = cluster::groups(&self.plan.groups, &targets);
         let mut warnings = cluster::warnings(&self.plan, &targets, &groups);
         warnings.extend(cluster::clock(self.facts.clock_ahead_ms, self.stepped_ms, self.clock()));
-        let at_ms = u64::try_from(now.at.as_millis()).unwrap_or(u64::MAX);
-        let wall_ms = self.start_ms.map_or(now.wall_ms, |start_ms| start_ms.saturating_add(at_ms));
-        let now = Now { wall_ms, ..now };
+        let now = Now { wall_ms: self.unix_ms(now), ..now };
         View { now, targets, groups, warnings, tip: self.facts.tip, asks: self.asks.clone() }
     }
 }

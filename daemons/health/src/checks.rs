@@ -16,6 +16,9 @@ const ERRORS_DOWN_PERCENT: u32 = 50;
 /// long again as it was away.
 const OUTAGE_ROUNDS: usize = 3;
 
+/// Time by which a head may be ahead of the clock, or as much as it may be old, if that is more.
+const FUTURE: Duration = Duration::from_secs(60);
+
 /// Outcomes of checks: what each found, or that it passed.
 pub type Outcomes = Vec<(Check, Option<Finding>)>;
 
@@ -77,11 +80,12 @@ impl Memory {
         times.get(times.len() / 2).copied().filter(|_| times.len() >= Limits::SAMPLES_MIN)
     }
 
-    /// Percentage of rounds without an answer, once there are enough of them.
+    /// Percentage of [`Limits::WINDOW`] rounds that had no answer, once there are some: after a start three lost ones would be
+    /// a great share of those that were.
     #[must_use]
     pub fn errors_percent(&self) -> Option<u32> {
         let (all, lost) = (self.rounds.len(), self.rounds.iter().filter(|round| round.is_none()).count());
-        u32::try_from(lost * 100 / all.max(1)).ok().filter(|_| all >= Limits::SAMPLES_MIN)
+        u32::try_from(lost * 100 / Limits::WINDOW).ok().filter(|_| all >= Limits::SAMPLES_MIN)
     }
 }
 
@@ -118,6 +122,34 @@ pub fn outcomes(observation: &Observation, memory: &mut Memory, facts: &Facts, l
     found
 }
 
+/// True if nothing that a target says speaks against itself, so that its word counts about others.
+#[must_use]
+pub fn votes(seen: &Seen, memory: &Memory, facts: &Facts, limits: &Limits) -> bool {
+    let of_itself = [chain(seen, facts), state(seen), head_age(seen, facts, limits), finality(seen, memory)];
+    let is_down = |(_, finding): (Check, Option<Finding>)| {
+        finding.is_some_and(|finding| finding.verdict == Verdict::Down)
+    };
+    !of_itself.into_iter().flatten().any(is_down)
+}
+
+fn chain(seen: &Seen, facts: &Facts) -> Option<(Check, Option<Finding>)> {
+    let id = seen.chain_id?;
+    let other = || Finding::down(format!("chain id {id}"), facts.chain_id.to_string()).at_once();
+    let genesis = seen.hashes.iter().find(|(number, _)| *number == 0).map(|(_, hash)| *hash);
+    let foreign = match (genesis, facts.genesis) {
+        (Some(told), Some(right)) if told != right => {
+            Some(Finding::down(format!("genesis {told}"), right.to_string()).at_once())
+        }
+        _ => None,
+    };
+    Some((Check::Chain, if id == facts.chain_id { foreign } else { Some(other()) }))
+}
+
+fn state(seen: &Seen) -> Option<(Check, Option<Finding>)> {
+    let failed = seen.state.as_ref()?.as_ref().err();
+    Some((Check::State, failed.map(|reason| Finding::down(reason, "a read of its state"))))
+}
+
 fn errors(percent: u32, limits: &Limits) -> Option<Finding> {
     let text = (format!("{percent} % of the rounds got no answer"), format!("{} %", limits.errors_percent));
     match percent {
@@ -130,17 +162,7 @@ fn errors(percent: u32, limits: &Limits) -> Option<Finding> {
 /// Checks that need nobody else's word.
 fn own(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
     let mut found = Outcomes::new();
-    if let Some(id) = seen.chain_id {
-        let other = || Finding::down(format!("chain id {id}"), facts.chain_id.to_string()).at_once();
-        let genesis = seen.hashes.iter().find(|(number, _)| *number == 0).map(|(_, hash)| *hash);
-        let foreign = match (genesis, facts.genesis) {
-            (Some(told), Some(right)) if told != right => {
-                Some(Finding::down(format!("genesis {told}"), right.to_string()).at_once())
-            }
-            _ => None,
-        };
-        found.push((Check::Chain, if id == facts.chain_id { foreign } else { Some(other()) }));
-    }
+    found.extend(chain(seen, facts));
     found.extend(
         seen.ready.as_ref().map(|ready| (Check::Draining, (*ready == Ready::Stopping).then(stopping))),
     );
@@ -156,10 +178,7 @@ fn own(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
             .then(|| Finding::degraded(format!("{peers} peers"), limits.peers_min.to_string()))
     };
     found.extend(seen.peers.map(|peers| (Check::Peers, few(peers))));
-    let read = |read: &Result<(), String>| {
-        read.as_ref().err().map(|reason| Finding::down(reason, "a read of its state"))
-    };
-    found.extend(seen.state.as_ref().map(|state| (Check::State, read(state))));
+    found.extend(state(seen));
     let silence = seen.silent.map(|silent| silence(silent, limits));
     let obstacle = seen
         .obstacle
@@ -243,12 +262,17 @@ fn next_fork(seen: &Seen) -> Option<Finding> {
 }
 
 fn head_age(seen: &Seen, facts: &Facts, limits: &Limits) -> Option<(Check, Option<Finding>)> {
-    let (most, time_s) = (limits.head_age?, seen.latest?.time_s?);
-    // Where two clocks differ and no third decides, nobody is too old by only one of them.
-    let behind_ms =
-        seen.clock_ahead_ms.filter(|_| facts.clock_ahead_ms.is_none()).map_or(0, |ahead| ahead.min(0));
-    let now = Duration::from_millis(facts.wall_ms.saturating_add_signed(behind_ms));
-    let age = now.saturating_sub(Duration::from_secs(time_s));
+    let time = Duration::from_secs(seen.latest?.time_s?);
+    // Where two clocks differ and no third decides, nobody is too old or too new by only one of them.
+    let ahead_ms = seen.clock_ahead_ms.filter(|_| facts.clock_ahead_ms.is_none()).unwrap_or(0);
+    let now = |ahead_ms| Duration::from_millis(facts.wall_ms.saturating_add_signed(ahead_ms));
+    let early = limits.head_age.unwrap_or_default().max(FUTURE);
+    let in_future = time.saturating_sub(now(ahead_ms.max(0)));
+    if in_future > early {
+        let observed = format!("its head is from a time {} s ahead", in_future.as_secs());
+        return Some((Check::HeadAge, Some(Finding::down(observed, millis(early)))));
+    }
+    let (most, age) = (limits.head_age?, now(ahead_ms.min(0)).saturating_sub(time));
     let old =
         || Finding::down(format!("its head is {} s old{}", age.as_secs(), untold(seen, facts)), millis(most));
     Some((Check::HeadAge, (age > most).then(old)))

@@ -93,7 +93,7 @@ impl Desk {
         let answered = match question {
             Ok(Question::Explain { target }) => self.explain(target.as_deref()),
             Ok(Question::Incidents { subjects }) => {
-                Ok(words::record(&self.record.lock(), &subjects, clock::now_ms()))
+                Ok(words::record(&self.record.lock(), &subjects, self.views.now().now.wall_ms))
             }
             Ok(Question::Cordon { target, reason: why, drain }) => match reason(&why) {
                 Ok(why) => self.command(target, Some(cordon(why, drain))).await,

@@ -4,13 +4,16 @@ use crate::availability::{self, Measured, Point};
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// Time that incidents are kept for: longer than the longest that availability is told over.
 const KEPT_MS: u64 = 100 * 86_400_000;
 /// Most incidents that are kept.
 const KEPT_MAX: usize = 100_000;
-/// Interval of signs of life. What was not signed for twice as long was not watched.
-pub const ALIVE_EVERY_MS: u64 = 10_000;
+/// Interval of signs of life.
+pub const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// Time without one after which nobody was watching, in milliseconds.
+const UNWATCHED_MS: u64 = 20_000;
 /// Longest text of a reason.
 const WHY_CHARS_MAX: usize = 500;
 
@@ -43,11 +46,17 @@ pub struct History {
 }
 
 impl History {
-    /// A history that goes on: what is too old is dropped, and what the watch before knew ends with its last sign of life.
+    /// A history that goes on: what is too old is dropped, and what the watch before knew ends with its last sign of life, or with
+    /// what it saw after that. A clock that was ahead then leaves nothing that is still to come.
     #[must_use]
-    pub fn resumed(incidents: Vec<Incident>, signed_ms: Option<u64>, now_ms: u64) -> Self {
+    pub fn resumed(mut incidents: Vec<Incident>, signed_ms: Option<u64>, now_ms: u64) -> Self {
+        for incident in &mut incidents {
+            incident.at_ms = incident.at_ms.min(now_ms);
+        }
         let kept = young(incidents, now_ms);
-        let ended = signed_ms.map(|signed_ms| ends(&kept, signed_ms)).unwrap_or_default();
+        let newest_ms = kept.last().map_or(0, |incident| incident.at_ms);
+        let ended_ms = |signed_ms: u64| signed_ms.clamp(newest_ms, now_ms.max(newest_ms));
+        let ended = signed_ms.map(|signed_ms| ends(&kept, ended_ms(signed_ms))).unwrap_or_default();
         let mut history = Self::default();
         for incident in kept.into_iter().chain(ended) {
             history.append(incident);
@@ -61,6 +70,7 @@ impl History {
         if from == Some(to) {
             return None;
         }
+        let at_ms = self.newest_ms().max(at_ms);
         let why = why.chars().take(WHY_CHARS_MAX).collect();
         let (from, to) = (from.map(|from| from.word().to_owned()), Some(to.word().to_owned()));
         let incident = Incident { at_ms, subject: subject.to_owned(), from, to, why };
@@ -72,19 +82,32 @@ impl History {
     /// finds now was so for no known time.
     pub fn sign(&mut self, at_ms: u64) -> Vec<Incident> {
         let (ended_ms, silent_ms) = (self.signed_ms, at_ms.saturating_sub(self.signed_ms));
+        let ended_ms = if ended_ms == 0 { 0 } else { ended_ms.max(self.newest_ms()) };
         self.signed_ms = at_ms;
-        if ended_ms == 0 || silent_ms < 2 * ALIVE_EVERY_MS {
+        if ended_ms == 0 || silent_ms < UNWATCHED_MS {
             return Vec::new();
         }
-        let mut found = Vec::new();
-        for (subject, verdict) in std::mem::take(&mut self.now) {
-            let (from, why) = (Some(verdict.word().to_owned()), "nobody watched".to_owned());
-            let ended = Incident { at_ms: ended_ms, subject: subject.clone(), from, to: None, why };
-            self.append(ended.clone());
-            found.push(ended);
-            found.extend(self.note(at_ms, &subject, verdict, "watched again"));
+        let known = std::mem::take(&mut self.now);
+        let ended = known.iter().map(|(subject, verdict)| Incident {
+            at_ms: ended_ms,
+            subject: subject.clone(),
+            from: Some(verdict.word().to_owned()),
+            to: None,
+            why: "nobody watched".to_owned(),
+        });
+        let mut found: Vec<_> = ended.collect();
+        for incident in &found {
+            self.append(incident.clone());
+        }
+        for (subject, verdict) in &known {
+            found.extend(self.note(at_ms, subject, *verdict, "watched again"));
         }
         found
+    }
+
+    /// Unix time in milliseconds of the newest incident: none goes before another.
+    fn newest_ms(&self) -> u64 {
+        self.incidents.back().map_or(0, |incident| incident.at_ms)
     }
 
     fn append(&mut self, incident: Incident) {
@@ -149,7 +172,7 @@ fn ends(incidents: &[Incident], at_ms: u64) -> Vec<Incident> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIVE_EVERY_MS, History};
+    use super::History;
     use crate::verdict::Verdict;
 
     const START_MS: u64 = 1_700_000_000_000;
@@ -166,6 +189,51 @@ mod tests {
         assert_eq!((measured.up.as_secs(), measured.unknown.as_secs()), (30, 86_400 - 30));
     }
 
+    /// Seconds up, down and unknown of the last day.
+    fn seconds(history: &History, now_s: u64) -> [u64; 3] {
+        let measured = history.measure("r1", 1, START_MS + now_s * 1_000);
+        [measured.up, measured.down, measured.unknown].map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn what_was_seen_after_the_last_sign_of_life_counts() {
+        let mut history = History::default();
+        history.note(START_MS, "r1", Verdict::Healthy, "");
+        history.sign(START_MS);
+        history.note(START_MS + 7_000, "r1", Verdict::Down, "");
+        let all = history.all().cloned().collect();
+        let history = History::resumed(all, Some(START_MS), START_MS + 60_000);
+        assert_eq!(seconds(&history, 60), [7, 0, 86_400 - 7]);
+        let mut history = History::default();
+        history.note(START_MS, "r1", Verdict::Healthy, "");
+        history.sign(START_MS);
+        history.note(START_MS + 7_000, "r2", Verdict::Down, "");
+        history.sign(START_MS + 60_000);
+        assert_eq!(seconds(&history, 60), [7, 0, 86_400 - 7]);
+    }
+
+    #[test]
+    fn no_incident_goes_before_another() {
+        let in_order = |history: &History| {
+            let told: Vec<_> = history.all().map(|incident| incident.at_ms).collect();
+            assert!(told.is_sorted(), "{told:?}");
+        };
+        // A clock that was a day ahead, and is right again.
+        let mut ahead = History::default();
+        for subject in ["r1", "r2"] {
+            ahead.note(START_MS + 86_400_000, subject, Verdict::Healthy, "");
+        }
+        ahead.sign(START_MS + 86_400_000);
+        ahead.sign(START_MS + 86_500_000);
+        in_order(&ahead);
+        let all = ahead.all().cloned().collect();
+        let mut history = History::resumed(all, Some(START_MS + 86_500_000), START_MS);
+        history.note(START_MS + 10_000, "r1", Verdict::Healthy, "");
+        history.note(START_MS + 9_000, "r1", Verdict::Down, "");
+        in_order(&history);
+        assert_eq!(seconds(&history, 20), [0, 10, 86_400 - 10]);
+    }
+
     #[test]
     fn what_is_too_old_goes() {
         let mut history = History::default();
@@ -174,7 +242,7 @@ mod tests {
         }
         let later_ms = START_MS + 101 * 86_400_000;
         let all = history.all().cloned().collect();
-        let history = History::resumed(all, Some(START_MS + ALIVE_EVERY_MS), later_ms);
+        let history = History::resumed(all, Some(START_MS + 10_000), later_ms);
         let left: Vec<_> = history.newest(9).map(|incident| incident.to.as_deref()).collect();
         assert_eq!(left, [None, Some("down")], "how it was then is kept");
     }

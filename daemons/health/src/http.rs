@@ -14,7 +14,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use futures_util::Stream;
-use maidenlane_service::{Shutdown, clock};
+use maidenlane_service::Shutdown;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -189,7 +189,7 @@ async fn incidents(State(source): State<Source>) -> Response {
     let sources: BTreeSet<_> = view.targets.iter().filter_map(|target| target.source.as_ref()).collect();
     let subjects: Vec<String> =
         targets.chain(sources.into_iter().map(|source| format!("source:{source}"))).collect();
-    let told = words::record(&source.record.lock(), &subjects, clock::now_ms());
+    let told = words::record(&source.record.lock(), &subjects, view.now.wall_ms);
     json_of(StatusCode::OK, &told)
 }
 

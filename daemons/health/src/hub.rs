@@ -3,7 +3,7 @@
 
 use crate::board::{Board, Change};
 use crate::cordons::Cordons;
-use crate::history::ALIVE_EVERY_MS;
+use crate::history::ALIVE_EVERY;
 use crate::incidents::{Note, Notes};
 use crate::metrics::Gauges;
 use crate::observe::Now;
@@ -39,8 +39,8 @@ pub struct Command {
 pub struct Hub {
     board: Board,
     notes: Notes,
-    /// Unix time in milliseconds of the last sign of life in the record.
-    signed_ms: u64,
+    /// Moment of the last sign of life in the record.
+    signed: Option<Instant>,
     view: watch::Sender<Arc<View>>,
     gauges: Gauges,
     health: Health,
@@ -68,7 +68,7 @@ impl Hub {
         Self {
             board,
             notes,
-            signed_ms: 0,
+            signed: None,
             view,
             gauges,
             health,
@@ -99,8 +99,12 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = shutdown.triggered() => return Ok(()),
+                () = shutdown.triggered() => {
+                    self.sign();
+                    return Ok(());
+                }
                 Some((index, observation)) = news.recv() => {
+                    self.sign_in_time();
                     let changes = self.board.observe(index, observation, self.now());
                     self.stale = true;
                     self.tell(&changes);
@@ -135,7 +139,7 @@ impl Hub {
         }
         self.show();
         let view = Arc::clone(&self.view.borrow());
-        let at_ms = clock::now_ms();
+        let at_ms = view.now.wall_ms;
         for change in changes {
             let Some(target) = view.targets.get(change.target) else { continue };
             let why: Vec<String> = change.why.iter().map(ToString::to_string).collect();
@@ -156,15 +160,24 @@ impl Hub {
         }
     }
 
+    /// Notes in the record that somebody watches, where that is due: before anything that is seen now, for a process that stood
+    /// still saw nothing of what came between.
+    fn sign_in_time(&mut self) {
+        if self.signed.is_none_or(|signed| signed.elapsed() >= ALIVE_EVERY) {
+            self.sign();
+        }
+    }
+
+    /// Notes in the record that somebody watches, up to now.
+    fn sign(&mut self) {
+        self.signed = Some(Instant::now());
+        self.notes.put(Note::Watched(self.board.unix_ms(self.now())));
+    }
+
     /// Makes a new view, if anything came since.
     fn show(&mut self) {
         self.health.progress();
-        let at_ms = clock::now_ms();
-        // Somebody may have set the clock back.
-        if at_ms.abs_diff(self.signed_ms) >= ALIVE_EVERY_MS {
-            self.signed_ms = at_ms;
-            self.notes.put(Note::Watched(at_ms));
-        }
+        self.sign_in_time();
         if !std::mem::take(&mut self.stale) {
             return;
         }
@@ -209,8 +222,8 @@ impl Views {
 fn sources(view: &View) -> BTreeMap<String, Verdict> {
     let mut best = BTreeMap::new();
     for target in &view.targets {
-        // Before all were looked at, nobody knows what a source is like.
-        let (Some(source), true) = (&target.source, view.is_whole()) else { continue };
+        // Whoever is starting says nothing of its source yet.
+        let (Some(source), false) = (&target.source, target.is_starting()) else { continue };
         best.entry(source.clone())
             .and_modify(|verdict: &mut Verdict| *verdict = target.verdict.min(*verdict))
             .or_insert(target.verdict);

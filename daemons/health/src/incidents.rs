@@ -192,7 +192,7 @@ fn read_signed(dir: &Path) -> io::Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::{Note, Record, Shared};
-    use crate::history::ALIVE_EVERY_MS;
+    use crate::history::ALIVE_EVERY;
     use crate::verdict::Verdict;
     use std::path::Path;
 
@@ -215,7 +215,7 @@ mod tests {
                 let (subject, why) = ("r1".to_owned(), format!("since {at_s}"));
                 notes.put(Note::Verdict { at_ms, subject, to: *to, why });
             }
-            if (at_s * 1_000).is_multiple_of(ALIVE_EVERY_MS) {
+            if at_s.is_multiple_of(ALIVE_EVERY.as_secs()) {
                 notes.put(Note::Watched(at_ms));
             }
         }

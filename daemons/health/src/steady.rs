@@ -24,6 +24,8 @@ pub struct Terms {
 pub struct Steady {
     checks: BTreeMap<Check, Counter>,
     rounds: u32,
+    /// Moment of the last round.
+    last: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ struct Counter {
     contrary: u32,
     /// Moment of the first of them.
     since: Duration,
+    /// Moment of the last round in which the check could look.
+    looked: Duration,
 }
 
 impl Steady {
@@ -41,9 +45,11 @@ impl Steady {
     /// and is not here.
     pub fn take(&mut self, outcomes: Vec<(Check, Option<Finding>)>, terms: &Terms, now: Duration) {
         self.rounds = self.rounds.saturating_add(1);
+        self.last = now;
         let fall = if self.rounds <= terms.fall { 1 } else { terms.fall };
         for (check, outcome) in outcomes {
             let counter = self.checks.entry(check).or_default();
+            counter.looked = now;
             match outcome {
                 Some(finding) => counter.fails(check, finding, fall, now),
                 None => counter.passes(terms, now),
@@ -51,10 +57,19 @@ impl Steady {
         }
     }
 
-    /// Failures that count, the worst first, and of equals the oldest.
+    /// Failures that count, the worst first, and of equals the oldest. Where a check could not look since, its reason says how
+    /// old it is.
     #[must_use]
     pub fn reasons(&self) -> Vec<Reason> {
-        let mut reasons: Vec<_> = self.checks.values().filter_map(|counter| counter.reason.clone()).collect();
+        let told = |counter: &Counter| {
+            let mut reason = counter.reason.clone()?;
+            let ago = self.last.saturating_sub(counter.looked);
+            if !ago.is_zero() {
+                reason.observed = format!("{}, as of {} s ago", reason.observed, ago.as_secs());
+            }
+            Some(reason)
+        };
+        let mut reasons: Vec<_> = self.checks.values().filter_map(told).collect();
         reasons.sort_by_key(|reason| (std::cmp::Reverse(reason.verdict), reason.since, reason.check));
         reasons
     }
@@ -94,7 +109,7 @@ impl Counter {
         };
         self.contrary = self.contrary.saturating_add(1);
         if self.contrary >= terms.rise && now.saturating_sub(reason.since) >= terms.dwell {
-            *self = Self::default();
+            *self = Self { looked: self.looked, ..Self::default() };
         }
     }
 }

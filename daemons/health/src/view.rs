@@ -67,6 +67,12 @@ impl TargetView {
         Some((now.wall_ms / 1_000).saturating_sub(self.head?.time_s?))
     }
 
+    /// True while nothing is known of it but that it is starting.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        !self.verdict.serves() && self.reasons.iter().all(|reason| reason.check == Check::Starting)
+    }
+
     /// Time since the last observation, if that is too long ago for the verdict to be worth anything at a moment.
     #[must_use]
     pub fn unwatched(&self, at: Duration) -> Option<Duration> {

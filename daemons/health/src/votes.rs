@@ -16,6 +16,8 @@ pub struct Voice<'a> {
     pub source: &'a str,
     /// True if the settings say that it is right where votes decide nothing.
     pub trusted: bool,
+    /// True if it executes blocks itself, and follows nobody's feed.
+    pub executes: bool,
     /// Number of its head.
     pub head: Option<u64>,
     /// Hashes that it told.
@@ -43,13 +45,15 @@ pub enum Truth<T> {
 ///
 /// # Why
 /// Within a source the second best counts where there are three or more, and the best of two: a replica that is ahead of its
-/// feed cannot be, and of two the one that is behind must be found.
+/// feed cannot be, and of two the one that is behind must be found. Its master is no follower: a feed that stands still
+/// while its master goes on is behind, however many follow it.
 #[must_use]
 pub fn heads(voices: &[Voice<'_>]) -> Vec<u64> {
-    let mut of = BTreeMap::<&str, Vec<u64>>::new();
+    let mut of = BTreeMap::<&str, [Vec<u64>; 2]>::new();
     for voice in voices {
         if let Some(head) = voice.head {
-            of.entry(voice.source).or_default().push(head);
+            let [followers, masters] = of.entry(voice.source).or_default();
+            if voice.executes { masters.push(head) } else { followers.push(head) }
         }
     }
     let best = |mut heads: Vec<u64>| {
@@ -57,7 +61,8 @@ pub fn heads(voices: &[Voice<'_>]) -> Vec<u64> {
         let rank = usize::from(heads.len() > 2);
         heads.get(rank).copied()
     };
-    let mut heads: Vec<u64> = of.into_values().filter_map(best).collect();
+    let mut heads: Vec<u64> =
+        of.into_values().filter_map(|both| both.into_iter().filter_map(best).max()).collect();
     heads.sort_unstable_by(|one, other| other.cmp(one));
     heads
 }
@@ -162,7 +167,15 @@ mod tests {
     use maidenlane_chain::B256;
 
     fn voice(source: &str) -> Voice<'_> {
-        Voice { source, trusted: false, head: None, hashes: &[], content: None, clock_ahead_ms: None }
+        Voice {
+            source,
+            trusted: false,
+            executes: false,
+            head: None,
+            hashes: &[],
+            content: None,
+            clock_ahead_ms: None,
+        }
     }
 
     fn check_tip(told: &[(&str, u64)], expect: u64) {
@@ -185,6 +198,20 @@ mod tests {
         told.extend([("b", 100), ("c", 100)]);
         check_tip(&told, 100);
         assert_eq!(tip(&heads(&[voice("a")])), None);
+    }
+
+    #[test]
+    fn a_master_says_where_its_feed_should_be() {
+        let check = |followers: &[u64], masters: &[u64], expect| {
+            let of = |executes| move |head: &u64| Voice { executes, head: Some(*head), ..voice("a") };
+            let voices: Vec<_> =
+                followers.iter().map(of(false)).chain(masters.iter().map(of(true))).collect();
+            assert_eq!(tip(&heads(&voices)), Some(expect), "{followers:?} {masters:?}");
+        };
+        check(&[100, 100, 100], &[150], 150);
+        check(&[100, 100, 101], &[100], 100);
+        check(&[100, 100], &[90], 100);
+        check(&[100], &[150, 1_000, 151], 151);
     }
 
     /// Names of sources, a `!` behind that of one that is trusted, and the hash that each tells.

@@ -5,6 +5,7 @@ use crate::history::{History, Incident};
 use crate::observe::Now;
 use crate::verdict::Reason;
 use crate::view::{GroupView, TargetView, View};
+use maidenlane_service::clock::millis;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -134,8 +135,8 @@ pub fn measured(of: &Measured) -> Value {
     })
 }
 
-/// Unix time in milliseconds of a moment.
+/// Unix time in milliseconds of a moment. Counted from the start, so that it is the same in every view.
 fn unix(at: Duration, now: Now) -> u64 {
-    let ago = u64::try_from(now.at.saturating_sub(at).as_millis()).unwrap_or(u64::MAX);
-    now.wall_ms.saturating_sub(ago)
+    let start_ms = now.wall_ms.saturating_sub(millis(now.at));
+    start_ms.saturating_add(millis(at))
 }

@@ -59,6 +59,7 @@ fn plan() -> Plan {
         name: name.to_owned(),
         group: 0,
         source: Some("a".to_owned()),
+        executes: false,
         trusted: false,
         serves: format!("10.0.0.{}:8545", &name[1..]).parse().ok(),
     };

@@ -97,8 +97,14 @@ async fn look(address: &str, kind: fn(Remote) -> Kind) -> Observation {
         requests_max: 4,
         answer_bytes_max: 4 << 20,
     };
-    let target =
-        Target { name: "t".to_owned(), group: 0, source: Some("t".to_owned()), trusted: false, serves: None };
+    let target = Target {
+        name: "t".to_owned(),
+        group: 0,
+        source: Some("t".to_owned()),
+        trusted: false,
+        executes: true,
+        serves: None,
+    };
     let settings = Settings { target, kind: kind(remote), admin: None };
     let (tasks, supervisor) = TaskGroup::new(Shutdown::new());
     let probe = Probe::new(0, &settings, (TIMEOUT * 2, TIMEOUT), &[], &tasks).unwrap();

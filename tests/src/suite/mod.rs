@@ -1,6 +1,7 @@
 //! The suite: every check as one step, one line of result each.
 
 mod excerpt;
+mod room;
 mod steps;
 mod tally;
 
@@ -46,6 +47,7 @@ pub fn run(arguments: &Arguments) -> Outcome<bool> {
     install::ensure(&install::BUILD)?;
     let logs = product::target().join("suite");
     fs::create_dir_all(&logs).doing(|| format!("create {}", logs.display()))?;
+    room::make(&product::target())?;
     let steps = chosen(&arguments.only)?;
     let mut total = Tally::default();
     for step in steps {

@@ -29,12 +29,13 @@ impl Board {
             .map(|(target, state, seen)| Voice {
                 source: target.source.as_deref().unwrap_or_default(),
                 trusted: target.trusted,
+                executes: target.executes,
                 head: seen
                     .latest
-                    .filter(|_| target.source.is_some() && state.is_current)
+                    .filter(|_| target.source.is_some() && state.is_current && state.votes)
                     .map(|tip| tip.block.number),
-                hashes: &seen.hashes,
-                content: seen.content.as_ref(),
+                hashes: if state.votes { &seen.hashes } else { &[] },
+                content: seen.content.as_ref().filter(|_| state.votes),
                 clock_ahead_ms: seen.clock_ahead_ms,
             })
             .collect()
@@ -51,7 +52,7 @@ impl Board {
             tip.zip(head).is_some_and(|(tip, head)| head.saturating_add(COMPARED_BLOCKS) >= tip)
         };
         self.heard(at)
-            .filter(|(target, ..)| target.source.is_some())
+            .filter(|(target, state, _)| target.source.is_some() && state.votes)
             .map(|(_, _, seen)| seen)
             .filter(move |seen| is_near(seen))
     }

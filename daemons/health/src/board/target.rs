@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// Rounds whose lag is kept, for people.
 const LAGS: usize = 60;
-/// Rounds with answers after which a target of a chain without a comparable block is taken as it is: a chain begins somewhere.
+/// Rounds with answers after which a target without a comparable block is taken as it is, if it is not above all others: a chain
+/// begins somewhere.
 const ROUNDS_MAX: u32 = 3;
 
 /// Group of targets with the same limits.
@@ -52,6 +53,8 @@ pub struct Target {
     pub source: Option<String>,
     /// True if it is right where votes decide nothing.
     pub trusted: bool,
+    /// True if it executes blocks itself, and follows nobody's feed.
+    pub executes: bool,
     /// Address for clients.
     pub serves: Option<SocketAddr>,
 }
@@ -65,6 +68,8 @@ pub(super) struct State {
     pub(super) is_heard: bool,
     /// True if its head counts for the tip.
     pub(super) is_current: bool,
+    /// True if its last answers found nothing wrong with themselves: hashes of others are held against what it says.
+    pub(super) votes: bool,
     pub(super) cordon: Option<(Cordon, Duration)>,
     /// Answers of the last round that had any, and its moment.
     pub(super) seen: Option<(Duration, Seen)>,
@@ -96,6 +101,7 @@ impl State {
             steady: Steady::default(),
             is_heard: true,
             is_current: true,
+            votes: true,
             cordon: None,
             seen: None,
             observed: None,
@@ -109,15 +115,25 @@ impl State {
         }
     }
 
-    /// Notes the answers of a round.
+    /// Notes the answers of a round. Of blocks above its own head a target knows nothing, whatever it says.
     pub(super) fn note(&mut self, observation: &Observation, at: Duration) {
         self.observed = Some(at);
         if let Ok(seen) = &observation.seen {
             self.rounds = self.rounds.saturating_add(1);
-            let compared = seen.hashes.iter().any(|(number, _)| *number > 0);
-            self.unknown &= !compared && self.rounds < ROUNDS_MAX;
-            self.seen = Some((at, seen.clone()));
+            let mut seen = seen.clone();
+            let head = seen.latest.map_or(0, |latest| latest.block.number);
+            seen.hashes.retain(|(number, _)| *number <= head);
+            self.seen = Some((at, seen));
         }
+    }
+
+    /// Ends its start, once a block of it could be compared, or `tip` and the limit of lag say that there may be none.
+    pub(super) fn settle(&mut self, tip: Option<u64>, lag_blocks: u64) {
+        let Some((_, seen)) = &self.seen else { return };
+        let compared = self.votes && seen.hashes.iter().any(|(number, _)| *number > 0);
+        let most = tip.map_or(u64::MAX, |tip| tip.saturating_add(lag_blocks));
+        let near = seen.latest.is_none_or(|latest| latest.block.number <= most);
+        self.unknown &= !(compared || self.rounds >= ROUNDS_MAX && near);
     }
 
     /// Notes its lag, for people.

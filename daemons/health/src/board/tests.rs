@@ -1,212 +1,12 @@
 //! The board in virtual time, before scripted targets.
 
-use super::{Board, Group, Plan, Target};
-use crate::limits::Limits;
-use crate::observe::{Asks, Content, Now, Observation, Ready, Room, Seen, Tip};
-use crate::steady::Terms;
-use crate::verdict::Verdict;
+mod world;
+
+use super::Board;
+use crate::observe::{Ready, Room};
 use crate::view::Cordon;
-use maidenlane_chain::{B256, BlockRef};
 use std::time::Duration;
-
-const CHAIN: u64 = 7;
-/// Start of the virtual time, as a Unix time in seconds, and the chain's number then.
-const START_S: u64 = 1_700_000_000;
-const START_BLOCK: u64 = 1_000;
-const ROUND: Duration = Duration::from_secs(1);
-
-/// A scripted target. As it is by default, it is a good one.
-#[derive(Clone)]
-struct Node {
-    name: &'static str,
-    source: &'static str,
-    trusted: bool,
-    chain: u64,
-    away: bool,
-    /// Blocks behind the chain; negative for ahead.
-    behind: i64,
-    /// Number that its head no longer leaves.
-    stuck: Option<u64>,
-    /// Number from which its blocks are others'.
-    fork: Option<u64>,
-    syncing: bool,
-    peers: Option<u64>,
-    ready: Option<Ready>,
-    clock_ahead_ms: Option<i64>,
-    balance: u8,
-    proves: bool,
-    finalized_back: u64,
-    room: Option<Room>,
-    certificate_until_s: Option<i64>,
-}
-
-fn node(name: &'static str, source: &'static str) -> Node {
-    Node {
-        name,
-        source,
-        trusted: false,
-        chain: CHAIN,
-        away: false,
-        behind: 0,
-        stuck: None,
-        fork: None,
-        syncing: false,
-        peers: None,
-        ready: None,
-        clock_ahead_ms: None,
-        balance: 1,
-        proves: false,
-        finalized_back: 0,
-        room: None,
-        certificate_until_s: None,
-    }
-}
-
-fn block_hash(number: u64, chain: u64, fork: bool) -> B256 {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&number.to_be_bytes());
-    bytes[8..16].copy_from_slice(&chain.to_be_bytes());
-    bytes[16] = u8::from(fork);
-    B256::new(bytes)
-}
-
-impl Node {
-    fn hash(&self, number: u64) -> B256 {
-        block_hash(number, self.chain, self.fork.is_some_and(|fork| number >= fork))
-    }
-
-    /// Answers at a time, while the chain is at a number.
-    fn answer(&self, tip: u64, block: Duration, asks: &Asks) -> Observation {
-        let took = Duration::from_millis(3);
-        if self.away {
-            return Observation { took: ROUND, seen: Err("no answer".to_owned()) };
-        }
-        let number = self.stuck.unwrap_or_else(|| tip.saturating_add_signed(-self.behind));
-        let time_s = START_S + (block * u32::try_from(number.saturating_sub(START_BLOCK)).unwrap()).as_secs();
-        let latest = Tip { block: BlockRef::new(number, self.hash(number)), time_s: Some(time_s) };
-        let known = asks.heights.iter().filter(|height| **height <= number);
-        let content = |block| Content {
-            block,
-            balances: vec![B256::repeat_byte(self.balance)],
-            proven: (asks.prove && self.proves).then_some(true),
-        };
-        let seen = Seen {
-            chain_id: Some(self.chain),
-            syncing: Some(self.syncing),
-            latest: Some(latest),
-            safe: Some(number.min(tip - 32)),
-            finalized: Some(number.min(tip - 64 - self.finalized_back)),
-            peers: self.peers,
-            hashes: known.map(|height| (*height, self.hash(*height))).collect(),
-            state: Some(Ok(())),
-            content: asks.content.map(content),
-            ready: self.ready.clone(),
-            clock_ahead_ms: self.clock_ahead_ms,
-            room: self.room,
-            certificate_until_s: self.certificate_until_s,
-            ..Seen::default()
-        };
-        Observation { took, seen: Ok(seen) }
-    }
-}
-
-struct World {
-    board: Board,
-    nodes: Vec<Node>,
-    block: Duration,
-    at: Duration,
-    wall_ahead_ms: i64,
-    /// Changes of verdicts since the last look.
-    changes: Vec<String>,
-}
-
-impl World {
-    fn new(nodes: Vec<Node>) -> Self {
-        Self::with(nodes, Duration::from_secs(12), 0)
-    }
-
-    fn with(nodes: Vec<Node>, block: Duration, floor: usize) -> Self {
-        let board = Board::new(plan(&nodes, block, floor));
-        Self { board, nodes, block, at: Duration::ZERO, wall_ahead_ms: 0, changes: Vec::new() }
-    }
-
-    fn tip(&self) -> u64 {
-        START_BLOCK + u64::try_from(self.at.as_millis() / self.block.as_millis()).unwrap()
-    }
-
-    fn now(&self) -> Now {
-        let wall_ms = START_S * 1_000 + u64::try_from(self.at.as_millis()).unwrap();
-        Now { at: self.at, wall_ms: wall_ms.saturating_add_signed(self.wall_ahead_ms) }
-    }
-
-    fn node(&mut self, name: &str) -> &mut Node {
-        self.nodes.iter_mut().find(|node| node.name == name).unwrap()
-    }
-
-    /// Rounds of all targets, each at its own moment.
-    fn rounds(&mut self, count: usize) -> &mut Self {
-        let each = u32::try_from(self.nodes.len()).unwrap();
-        for _ in 0..count {
-            for index in 0..self.nodes.len() {
-                self.at += ROUND / each;
-                let asks = self.board.view(self.now()).asks;
-                let observation = self.nodes[index].answer(self.tip(), self.block, &asks);
-                let changes = self.board.observe(index, observation, self.now());
-                let names = &self.nodes;
-                self.changes.extend(
-                    changes.iter().map(|change| format!("{} {}", names[change.target].name, change.to)),
-                );
-            }
-        }
-        self
-    }
-
-    /// Verdicts that are not healthy, with the words of their checks.
-    fn told(&self) -> String {
-        let view = self.board.view(self.now());
-        let bad = view.targets.iter().filter(|target| target.verdict != Verdict::Healthy);
-        let text = bad.map(|target| {
-            let words: Vec<_> = target.reasons.iter().map(|reason| reason.check.word()).collect();
-            format!("{} {}: {}", target.name, target.verdict, words.join(" "))
-        });
-        text.collect::<Vec<_>>().join(", ")
-    }
-
-    fn check(&self, expect: &str) -> &Self {
-        assert_eq!(self.told(), expect);
-        self
-    }
-
-    fn warned(&self) -> Vec<&'static str> {
-        self.board.view(self.now()).warnings.iter().map(|warning| warning.name).collect()
-    }
-}
-
-fn plan(nodes: &[Node], block: Duration, floor: usize) -> Plan {
-    let group = Group {
-        name: "nodes".to_owned(),
-        limits: Limits::of(block),
-        terms: Terms { fall: 2, rise: 3, dwell: Duration::from_secs(5) },
-        interval: ROUND,
-        timeout: ROUND,
-        floor,
-        degraded_percent: 10,
-    };
-    let target = |node: &Node| Target {
-        name: node.name.to_owned(),
-        group: 0,
-        source: Some(node.source.to_owned()),
-        trusted: node.trusted,
-        serves: None,
-    };
-    let targets = nodes.iter().map(target).collect();
-    Plan { chain_id: CHAIN, genesis: None, block_time: block, groups: vec![group], targets }
-}
-
-/// Three replicas of a feed and two independent nodes.
-fn cluster() -> Vec<Node> {
-    vec![node("r1", "a"), node("r2", "a"), node("r3", "a"), node("n1", "n1"), node("n2", "n2")]
-}
+use world::{Node, ROUND, START_S, World, cluster, node, plan};
 
 #[test]
 fn nobody_serves_before_its_first_round_and_all_do_behind_it() {
@@ -281,6 +81,93 @@ fn a_fork_stays_one_when_those_that_know_better_are_away() {
     }
     world.node("n2").fork = None;
     world.rounds(60).check("");
+}
+
+#[test]
+fn whoever_is_down_by_its_own_word_outvotes_nobody() {
+    type Fault = fn(&mut Node);
+    let faults: [(Fault, &str); 4] = [
+        (|node| node.off_s = -86_400, "headAge"),
+        (|node| node.off_s = 86_400, "headAge"),
+        (|node| node.reads_state = false, "state"),
+        (|node| node.contradicts = true, "finality"),
+    ];
+    for (fault, word) in faults {
+        let mut world = World::new(vec![node("n1", "n1"), node("x1", "x1"), node("x2", "x2")]);
+        for name in ["x1", "x2"] {
+            let rogue = world.node(name);
+            rogue.makes_up = true;
+            fault(rogue);
+        }
+        // Neither from the start nor later.
+        for _ in 0..2 {
+            world.rounds(10);
+            let told = world.told();
+            let rogues = told.matches(word).count();
+            assert!(rogues == 2 && !told.contains("n1"), "{word}: {told}");
+            assert!(!world.changes.contains(&"n1 down".to_owned()), "{word}: {:?}", world.changes);
+        }
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_lets_nobody_in() {
+    for others in 0..3 {
+        let mut nodes = vec![node("n1", "n1"), node("n2", "n2")];
+        nodes.truncate(others);
+        nodes.push(Node { stuck: Some(u64::MAX), off_s: i64::MAX, blank: true, ..node("x", "x") });
+        let mut world = World::new(nodes);
+        world.rounds(30);
+        let told = world.told();
+        assert!(told.starts_with("x down: headAge") && !told.contains(", "), "{others}: {told}");
+        // With a time that could be.
+        world.node("x").off_s = 0;
+        world.node("x").stuck = Some(u64::from(u32::MAX));
+        world.node("x").time_of_tip = true;
+        world.board = Board::new(plan(&world.nodes, world.block, 0));
+        world.changes.clear();
+        world.rounds(30);
+        let let_in = world.changes.contains(&"x healthy".to_owned());
+        assert_eq!(let_in, others == 0, "{others}: {}", world.told());
+    }
+}
+
+#[test]
+fn a_feed_that_stands_still_is_behind_its_master() {
+    let mut world = World::new(vec![
+        Node { executes: true, ..node("master", "a") },
+        node("feed", "a"),
+        node("r1", "a"),
+        node("r2", "a"),
+    ]);
+    let stuck = world.rounds(5).tip();
+    for name in ["feed", "r1", "r2"] {
+        world.node(name).stuck = Some(stuck);
+    }
+    world.rounds(60).check("feed down: lag, r1 down: lag, r2 down: lag");
+}
+
+#[test]
+fn what_was_not_looked_at_again_says_how_old_it_is() {
+    let mut world = World::new(cluster());
+    world.rounds(5).node("n1").peers = Some(0);
+    world.rounds(3).check("n1 degraded: peers");
+    world.node("n1").peers = None;
+    world.rounds(30).check("n1 degraded: peers");
+    let view = world.board.view(world.now());
+    let observed = &view.target("n1").unwrap().reasons[0].observed;
+    assert_eq!(observed, "0 peers, as of 30 s ago");
+}
+
+#[test]
+fn an_outage_soon_after_the_start_holds_nobody() {
+    let mut world = World::new(cluster());
+    world.rounds(3).node("r2").away = true;
+    world.rounds(10).check("r2 down: answer");
+    world.node("r2").away = false;
+    world.changes.clear();
+    world.rounds(20).check("");
+    assert_eq!(world.changes, ["r2 healthy"]);
 }
 
 #[test]
@@ -376,6 +263,7 @@ fn a_target_that_is_down_from_the_start_is_told() {
 #[test]
 fn moments_stay_where_they_are() {
     let mut world = World::new(cluster());
+    world.at += Duration::from_micros(900);
     world.rounds(5).node("r2").behind = 9;
     world.rounds(3).check("r2 down: lag");
     let told = |world: &World| {
@@ -390,7 +278,7 @@ fn moments_stay_where_they_are() {
         }
         world.rounds(1);
         // Some time after the newest observation.
-        world.at += Duration::from_millis(130);
+        world.at += Duration::from_micros(130_700);
         assert_eq!(told(&world), first, "round {round}");
     }
 }

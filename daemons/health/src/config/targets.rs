@@ -93,6 +93,7 @@ pub(super) fn target(
         None => Some(None),
     };
     let of_chain = matches!(raw.probe, ProbeRaw::Replica(_) | ProbeRaw::Node(_) | ProbeRaw::Feed(_));
+    let executes = matches!(raw.probe, ProbeRaw::Node(_));
     let own = match &raw.probe {
         ProbeRaw::Feed(name) => name.clone(),
         _ => raw.name.clone(),
@@ -122,7 +123,8 @@ pub(super) fn target(
         None => Some(None),
     };
     let source = feed.map(|feed| of_chain.then_some(feed));
-    let target = Target { name: name?, group, source: source?, trusted: raw.trusted, serves: serves? };
+    let (name, source, serves) = (name?, source?, serves?);
+    let target = Target { name, group, source, trusted: raw.trusted, executes, serves };
     Some(Settings { target, kind: kind?, admin: admin? })
 }
 

@@ -167,7 +167,11 @@ impl Node {
         let [safe, finalized] = [next(), next()].map(|answer| read::<Block>(&answer));
         let mut told = Vec::new();
         for height in &asks.heights {
-            told.extend(read::<Block>(&next()).filter(|block| block.number == *height));
+            let block = read::<Block>(&next());
+            if let Some(other) = block.filter(|block| block.number != *height) {
+                return Err(format!("asked for block {height}, it told block {}", other.number));
+            }
+            told.extend(block);
         }
         let peers = self.peers.then(|| read::<U64>(&next())).flatten();
         self.note(&told);
