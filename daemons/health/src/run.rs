@@ -3,7 +3,7 @@
 use crate::agent;
 use crate::allow::Allow;
 use crate::board::Board;
-use crate::config::Settings;
+use crate::config::{Settings, readable};
 use crate::control::Desk;
 use crate::cordons::{Cordons, FILE};
 use crate::dns;
@@ -97,6 +97,7 @@ impl maidenlane_service::Daemon for Daemon {
         let Context { settings, tasks, health, metrics, addresses } = context;
         let (settings, shutdown) = (settings.get(), tasks.shutdown().clone());
         let dir = &settings.daemon.state_dir;
+        readable(&settings)?;
         let cordons = Cordons::open(dir)?;
         let (record, notes, history) =
             Record::open(dir, clock::now_ms()).map_err(|error| Failure::file("incidents", &error))?;
