@@ -1,4 +1,4 @@
-//! What of the machine the settings name: whether it is there.
+//! Fitness of the machine: whether the files that the settings name are there.
 
 use super::Settings;
 use crate::probe::{self, Kind};
