@@ -42,7 +42,7 @@ fn the_shipped_alerts_are_rules() {
     let rules = product::root().join("daemons/health/alerts.yaml");
     let checked = Command::new("promtool").args(["check", "rules"]).arg(&rules).output().unwrap();
     let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
-    assert!(checked.status.success() && said.contains("7 rules found"), "{said}");
+    assert!(checked.status.success() && said.contains("8 rules found"), "{said}");
 }
 
 /// Waits until the checks that fail at a replica are as they should be.

@@ -21,7 +21,7 @@ pub(crate) enum Daemon {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Say everything that is wrong with a file, as the daemon would at its start
+    /// Say everything that is wrong with a file, as the daemon would at its start; what files it names is not looked at
     Check { daemon: Daemon, file: PathBuf },
     /// Print a file as one expression without imports
     Normalize { daemon: Daemon, file: PathBuf },
@@ -66,7 +66,12 @@ struct Functions {
 impl Functions {
     const fn of<S: Settings>() -> Self {
         Self {
-            check: |file| Ok(load::<S>(file).map(drop)?),
+            check: |file| {
+                for doubt in load::<S>(file)?.doubts {
+                    eprintln!("maidenlane: warning: {doubt}");
+                }
+                Ok(())
+            },
             normalize: |file| Ok(load::<S>(file)?.version.normal::<S>()),
             type_text: maidenlane_config::type_text::<S::Raw>,
             fields: maidenlane_config::fields::<S>,

@@ -1,45 +1,49 @@
 //! `maidenlane health …`: what a checker that runs knows, whom it leaves out, and what availability follows from failures.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod told;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, Subcommand};
 use maidenlane_health::{
     availability,
-    config::Settings,
-    control::{self as desk, Answer, Question},
+    control::{self as desk, NOTE, Question},
 };
 use serde_json::{Value, json};
 
 use crate::{control, error::Error, output::Output};
+
+/// Checker that is asked.
+type Place = control::Place<maidenlane_health::Daemon>;
 
 /// Interval at which `watch` asks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Print why a target, or each, has its verdict
+    /// Print why a target, or each, has its verdict: text at a terminal, else a line of JSON
     Explain {
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        form: Form,
         /// Name of the target; all of them without one
         target: Option<String>,
     },
-    /// Print a line for each change of a verdict, until interrupted
+    /// Print a line for each change of a verdict, until interrupted: text at a terminal, else JSON
     Watch {
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        form: Form,
     },
     /// Take a target out: balancers send it nothing until `uncordon`, also after a restart of the checker
     Cordon {
         #[command(flatten)]
         place: Place,
         target: String,
-        /// Why, for all who wonder
-        #[arg(long, value_parser = desk::reason)]
+        /// Why, for all who wonder: a line of text
+        #[arg(long)]
         reason: String,
         /// Let open connections go on
         #[arg(long)]
@@ -70,59 +74,41 @@ pub(crate) enum Verb {
     },
 }
 
-/// Checker that is asked.
+/// Form of what is printed: text for people at a terminal, JSON for everybody else.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// The checker's settings, which say where it is
-    #[arg(long, value_name = "FILE", required_unless_present = "socket")]
-    config: Option<PathBuf>,
-    /// Control socket of the checker, for those who may not read its state directory: /run/maidenlane/health-NAME/control.sock
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+pub(crate) struct Form {
+    /// Print JSON, also at a terminal
+    #[arg(long)]
+    json: bool,
+    /// Print text, also where it goes into a file or a pipe
+    #[arg(long, conflicts_with = "json")]
+    text: bool,
 }
 
-impl Place {
-    fn path(&self) -> Result<PathBuf, Error> {
-        if let Some(path) = &self.socket {
-            return Ok(path.clone());
-        }
-        let file = self.config.clone().unwrap_or_default();
-        let dir = maidenlane_config::load::<Settings>(&file)?.settings.daemon.state_dir;
-        control::socket(&dir).ok_or_else(|| absent(&dir))
+impl Form {
+    fn is_text(&self, output: &Output) -> bool {
+        self.text || (!self.json && output.is_terminal())
     }
-
-    fn ask(&self, question: &Question) -> Result<Value, Error> {
-        ask(&self.path()?, question)
-    }
-}
-
-fn ask(socket: &Path, question: &Question) -> Result<Value, Error> {
-    let stream = control::connect(socket)?.ok_or_else(|| absent(socket))?;
-    match control::ask(socket, stream, question)? {
-        Answer::Told(told) => Ok(told),
-        Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "health", exit, reason }),
-    }
-}
-
-fn absent(path: &Path) -> Error {
-    Error::Usage(format!(
-        "no checker runs at {}: see `systemctl status maidenlane-health@NAME`",
-        path.display()
-    ))
 }
 
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
     match verb {
-        Verb::Explain { place, target } => {
-            output.page(&place.ask(&Question::Explain { target: target.clone() })?)
+        Verb::Explain { place, form, target } => {
+            let found = place.ask(&Question::Explain { target: target.clone() })?;
+            match form.is_text(output) {
+                true => told::explained(&found).iter().try_for_each(|line| output.line(line)),
+                false => output.page(&found),
+            }
         }
-        Verb::Watch { place } => watch(place, output),
+        Verb::Watch { place, form } => watch(&place.open()?, form.is_text(output), output),
         Verb::Cordon { place, target, reason, drain } => {
-            let (target, reason, drain) = (target.clone(), reason.clone(), *drain);
-            output.page(&place.ask(&Question::Cordon { target, reason, drain })?)
+            // Not by the parser of arguments, which repeats all of what it refuses.
+            let reason = desk::reason(reason).map_err(|why| Error::Usage(format!("--reason: {why}")))?;
+            let (target, drain) = (target.clone(), *drain);
+            done(place.ask(&Question::Cordon { target, reason, drain })?, output)
         }
         Verb::Uncordon { place, target } => {
-            output.page(&place.ask(&Question::Uncordon { target: target.clone() })?)
+            done(place.ask(&Question::Uncordon { target: target.clone() })?, output)
         }
         Verb::Incidents { place } => {
             let view = place.ask(&Question::Explain { target: None })?;
@@ -135,6 +121,15 @@ pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {
             "clusters": n,
         })),
     }
+}
+
+/// Prints a target after a command, and on standard error what else there is to say of that.
+fn done(mut target: Value, output: &mut Output) -> Result<(), Error> {
+    let note = target.as_object_mut().and_then(|fields| fields.remove(NOTE));
+    if let Some(note) = note.as_ref().and_then(Value::as_str) {
+        eprintln!("maidenlane: {note}");
+    }
+    output.page(&target)
 }
 
 fn targets(view: &Value) -> impl Iterator<Item = &Value> {
@@ -155,18 +150,22 @@ fn subjects(view: &Value) -> Vec<String> {
     all
 }
 
-fn watch(place: &Place, output: &mut Output) -> Result<(), Error> {
-    let (socket, mut known) = (place.path()?, BTreeMap::new());
-    let everything = || ask(&socket, &Question::Explain { target: None });
+fn watch(checker: &control::Asked, text: bool, output: &mut Output) -> Result<(), Error> {
+    let everything = || checker.ask(&Question::Explain { target: None });
+    let mut known = BTreeMap::new();
     let (mut view, mut is_there) = (everything()?, true);
     loop {
         for target in targets(&view) {
             let field = |name: &str| target.get(name).cloned().unwrap_or_default();
             let verdict = field("verdict");
-            if known.insert(field("name").to_string(), verdict.clone()) != Some(verdict.clone()) {
-                output.json(&json!({
+            if known.insert(field("name").to_string(), verdict.clone()) == Some(verdict.clone()) {
+                continue;
+            }
+            match text {
+                true => output.line(&told::changed(target))?,
+                false => output.json(&json!({
                     "atMs": view.get("atMs"), "target": field("name"), "verdict": verdict, "reasons": field("reasons"),
-                }))?;
+                }))?,
             }
         }
         std::thread::sleep(LOOK_EVERY);

@@ -24,9 +24,14 @@ impl Output {
         self.line(&value.to_string())
     }
 
+    /// True if a person reads it at a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.0.is_terminal()
+    }
+
     /// JSON for whoever asked: in lines for a person at a terminal, else in one.
     pub(crate) fn page(&mut self, value: &Value) -> Result<(), Error> {
-        if self.0.is_terminal() { self.line(&format!("{value:#}")) } else { self.json(value) }
+        if self.is_terminal() { self.line(&format!("{value:#}")) } else { self.json(value) }
     }
 }
 

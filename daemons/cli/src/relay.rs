@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use maidenlane_jsonrpc::roll::digest;
-use maidenlane_relay::{
-    config::Settings,
-    desk::{Answer, Question},
-    enrolled::Rights,
-};
-use serde_json::{Value, json};
+use maidenlane_relay::{desk::Question, enrolled::Rights};
+use serde_json::json;
 
 use crate::{control, error::Error, output::Output};
+
+/// Relay that is asked.
+type Place = control::Place<maidenlane_relay::Daemon>;
 
 /// Bytes of a token that is made.
 const TOKEN_BYTES: usize = 32;
@@ -67,41 +66,6 @@ pub(crate) enum Builder {
         #[command(flatten)]
         place: Place,
     },
-}
-
-/// Relay that is asked.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// The relay's settings, which say where it is
-    #[arg(long, value_name = "FILE", required_unless_present = "socket")]
-    config: Option<PathBuf>,
-    /// Control socket of the relay, for those who may not read its state directory: /run/maidenlane/relay-NAME/control.sock
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-}
-
-impl Place {
-    fn path(&self) -> Result<PathBuf, Error> {
-        if let Some(path) = &self.socket {
-            return Ok(path.clone());
-        }
-        let file = self.config.clone().unwrap_or_default();
-        let dir = maidenlane_config::load::<Settings>(&file)?.settings.daemon.state_dir;
-        control::socket(&dir).ok_or_else(|| absent(&dir))
-    }
-
-    fn ask(&self, question: &Question) -> Result<Value, Error> {
-        let path = self.path()?;
-        let stream = control::connect(&path)?.ok_or_else(|| absent(&path))?;
-        match control::ask(&path, stream, question)? {
-            Answer::Told(told) => Ok(told),
-            Answer::Failed { exit, reason } => Err(Error::Asked { daemon: "relay", exit, reason }),
-        }
-    }
-}
-
-fn absent(path: &Path) -> Error {
-    Error::Usage(format!("no relay runs at {}: see `systemctl status maidenlane-relay@NAME`", path.display()))
 }
 
 pub(crate) fn run(verb: &Verb, output: &mut Output) -> Result<(), Error> {

@@ -469,6 +469,26 @@ fn availability_is_computed_and_a_checker_that_is_away_is_named() {
         Err((78, &["/nowhere/control.sock", "systemctl"])),
     );
     check("health watch", "", Err((78, &["required arguments"])));
+    check("health watch --socket /nowhere -n 0", "", Err((78, &["unexpected argument '-n'"])));
+    check(
+        "health availability --mtbf 30d --mttr 45m -n 0",
+        "",
+        Err((78, &["--clusters <N>", "0 is not in 1.."])),
+    );
+    let named = ["--config dhall/examples/minimal/health.dhall", "stateDir /var/lib/maidenlane/health-main"];
+    check("health explain --config dhall/examples/minimal/health.dhall", "", Err((78, &named)));
+    check(
+        "health explain --socket /nowhere/control.sock --json --text",
+        "",
+        Err((78, &["cannot be used with"])),
+    );
+    let cordon = |reason: &str| format!("health cordon r1 --socket /nowhere/control.sock --reason {reason}");
+    let shown = format!(
+        "--reason: say it in 300 letters, for all who ask are told it: found 5000, from `{} …` on",
+        "x".repeat(38)
+    );
+    check(&cordon(&"x".repeat(5_000)), "", Err((78, &[&shown])));
+    check(&cordon("\u{1b}[31mred"), "", Err((78, &["--reason: say it in one line of text, without U+001B"])));
 }
 
 #[test]

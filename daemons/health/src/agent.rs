@@ -19,6 +19,8 @@ const WITHIN: Duration = Duration::from_secs(1);
 const NAME_BYTES_MAX: usize = 128;
 /// Longest text of a reason: haproxy keeps some hundred bytes.
 const REASON_CHARS_MAX: usize = 120;
+/// Stand for what is left out.
+const DOTS: &str = " ... ";
 
 /// Reply to who asks about a target.
 #[must_use]
@@ -32,22 +34,36 @@ pub fn reply(target: &TargetView) -> String {
         Verdict::Draining => "drain up\n".to_owned(),
         Verdict::Down => {
             let starting = target.reasons.iter().any(|reason| reason.check == Check::Starting);
-            let why = if starting { "starting".to_owned() } else { target.why() };
+            let why = if starting { "starting".to_owned() } else { worst(target) };
             format!("ready down #{}\n", line(&why))
         }
     }
 }
 
-/// Start of a text, up to the end of a word.
+/// The worst reason, and how many there are beside it: all of them would leave no room for its cause.
+fn worst(target: &TargetView) -> String {
+    let more = match target.reasons.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    target.reasons.first().map_or_else(String::new, |reason| format!("{reason}{more}"))
+}
+
+/// A text in one line that haproxy keeps: of a longer one the start, and the end, where the cause stands.
 fn line(text: &str) -> String {
     let line: String = text.chars().filter(|letter| !letter.is_control()).collect();
-    match line.char_indices().nth(REASON_CHARS_MAX) {
-        Some((end, _)) => {
-            let start = line.get(..end).unwrap_or_default();
-            start.rsplit_once(' ').map_or(start, |(words, _)| words).to_owned() + " ..."
-        }
-        None => line,
+    let length = line.chars().count();
+    if length <= REASON_CHARS_MAX {
+        return line;
     }
+    let half = (REASON_CHARS_MAX - DOTS.len()) / 2;
+    let at = |chars: usize| line.char_indices().nth(chars).map_or(line.len(), |(at, _)| at);
+    let (start, _) = line.split_at(at(half));
+    let (_, end) = line.split_at(at(length - half));
+    // Whole words, but for one that has no end.
+    let start = start.rsplit_once(' ').map_or(start, |(words, _)| words);
+    let end = end.split_once(' ').map_or(end, |(_, words)| words);
+    format!("{start}{DOTS}{end}")
 }
 
 /// Answers one client. A name that nobody has gets no answer, nor does one of which nothing is known any more: haproxy then
@@ -111,10 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_ends_with_a_word() {
-        let told = "no answer ".repeat(20);
-        let expect = format!("ready down #lag: {}no ...\n", "no answer ".repeat(11));
-        check(Verdict::Down, Some((Check::Lag, told.as_str())), None, &expect);
+    fn a_long_reason_keeps_its_cause() {
+        let told = "call a batch at http://127.0.0.1:8545: no connection: see that the server runs and listens there, and \
+                    that tokens and certificates fit: tcp connect error: Connection refused (os error 111)";
+        let expect = "ready down #answer: call a batch at http://127.0.0.1:8545: no ... tcp connect error: Connection \
+                      refused (os error 111)\n";
+        check(Verdict::Down, Some((Check::Answer, told)), None, expect);
+        let endless = "x".repeat(1_000);
+        let expect = format!("ready down #lag: ... {}\n", "x".repeat(57));
+        check(Verdict::Down, Some((Check::Lag, endless.as_str())), None, &expect);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Settings of the health daemon.
 
 mod groups;
+mod machine;
+mod sources;
 mod targets;
 
 pub use groups::{GroupRaw, LimitsRaw};
+pub(crate) use machine::readable;
 pub use targets::{ProbeRaw, TargetRaw};
 
 use crate::allow::Allow;
@@ -14,6 +17,7 @@ use crate::zone::Zone;
 use hickory_proto::rr::Name;
 use maidenlane_chain::{Address, B256};
 use maidenlane_config::feed::FeedRaw;
+use maidenlane_config::listeners::collide;
 use maidenlane_config::shapes::{self, AdminRaw, ChainRaw, LoggingRaw};
 use maidenlane_config::{Checker, StaticType};
 use serde::Deserialize;
@@ -109,22 +113,28 @@ impl maidenlane_config::Settings for Settings {
     fn validate(raw: HealthRaw, checker: &mut Checker) -> Option<Self> {
         let name = checker.inside("chain", |checker| shapes::word("name", &raw.chain.name, checker));
         let genesis = genesis(&raw.chain, checker);
+        if raw.chain.id == 0 {
+            checker.inside("chain", |checker| {
+                checker.wrong("id", "expected the EIP-155 id of the chain, 1 for mainnet, found 0");
+            });
+        }
         let block_time = shapes::millis("blockTime_ms", raw.blockTime_ms, 50..=3_600_000, checker);
         let feeds = Feeds { chain: &raw.chain.name, of: raw.feed.as_ref() };
-        let found = groups::groups(raw.groups, block_time.unwrap_or_default(), &feeds, checker);
+        let guarded = !raw.allow.is_empty();
+        let dns = match &raw.dns {
+            Some(raw) => checker.inside("dns", |checker| zone(raw, guarded, checker)).map(Some),
+            None => Some(None),
+        };
+        let zone = dns.as_ref().and_then(Option::as_ref).map(|dns| &dns.zone.name);
+        let found = groups::groups(raw.groups, block_time, (&feeds, zone), checker);
         let accounts = accounts(&raw.accounts, checker);
         let allow = checker.take("allow", Allow::parse(&raw.allow));
-        let guarded = !raw.allow.is_empty();
         let mut listen = |field: &str, at: &AdminRaw| {
             checker.inside(field, |checker| {
                 shapes::listen("listen", &at.listen, at.behindProxy || guarded, checker)
             })
         };
         let (http, agent) = (listen("http", &raw.http), listen("agent", &raw.agent));
-        let dns = match &raw.dns {
-            Some(raw) => checker.inside("dns", |checker| zone(raw, guarded, checker)).map(Some),
-            None => Some(None),
-        };
         let daemon = shapes::daemon(&raw.admin, raw.logging, &raw.stateDir, checker);
         let bound = [
             ("http", http),
@@ -149,15 +159,21 @@ impl maidenlane_config::Settings for Settings {
             daemon: daemon?,
         })
     }
+
+    fn on_machine(&self, checker: &mut Checker) {
+        machine::on_machine(self, checker);
+    }
 }
 
-/// Refuses two listeners at one address.
+/// Refuses two listeners of which only one can be bound.
 fn apart(bound: &[(&str, Option<SocketAddr>)], checker: &mut Checker) {
-    let fixed = || bound.iter().filter_map(|(name, at)| Some((*name, at.filter(|at| at.port() != 0)?)));
-    for (index, (name, at)) in fixed().enumerate() {
-        if let Some((other, _)) = fixed().take(index).find(|(_, before)| *before == at) {
-            checker
-                .wrong(&format!("{name}.listen"), format_args!("`{at}` is the address of {other} as well"));
+    let all = || bound.iter().filter_map(|(name, at)| Some((*name, (*at)?)));
+    for (index, (name, at)) in all().enumerate() {
+        if let Some((other, taken)) = all().take(index).find(|(_, before)| collide(*before, at)) {
+            let text = format_args!(
+                "{other} binds {taken} already: {at} cannot be bound beside it, take another port"
+            );
+            checker.wrong(&format!("{name}.listen"), text);
         }
     }
 }
@@ -173,8 +189,14 @@ fn zone(raw: &DnsRaw, guarded: bool, checker: &mut Checker) -> Option<dns::Setti
         name.set_fqdn(true);
         name
     });
-    let name =
-        checker.take("zone", name.map_err(|error| format!("`{}` is no name of a zone: {error}", raw.zone)));
+    let name = match name {
+        Ok(name) if name.is_root() => {
+            Err("expected a zone of yours, `nodes.example`, found that of everything".to_owned())
+        }
+        Ok(name) => Ok(name),
+        Err(error) => Err(format!("`{}` is no name of a zone: {error}", raw.zone)),
+    };
+    let name = checker.take("zone", name);
     let listen = shapes::listen("listen", &raw.listen, raw.behindProxy || guarded, checker);
     let ttl_s = checker.within("ttl_s", raw.ttl_s, 1..=3_600);
     Some(dns::Settings { zone: Zone { name: name?, ttl_s: ttl_s? }, listen: listen? })

@@ -1,10 +1,13 @@
 //! Questions and commands of operators, by the control socket.
 
-use crate::cordons::Cordons;
+use crate::cordons::{Cordons, FILE};
+use crate::foreign;
 use crate::hub::{Command, Views};
 use crate::incidents::Shared;
+use crate::unwritten::Unwritten;
 use crate::view::{Cordon, View};
 use crate::words;
+use maidenlane_jsonrpc::control::Answer;
 use maidenlane_service::{Exit, clock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,18 +16,30 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// Longest reason of a cordon: all who ask are told it.
 const REASON_CHARS_MAX: usize = 300;
+/// As much of one that is too long is said back.
+const SHOWN_CHARS_MAX: usize = 40;
+/// Field of an answer to a command with what else there is to say.
+pub const NOTE: &str = "note";
 
 /// Reads the reason of a cordon.
 ///
 /// # Errors
-/// There is none, or it is too long.
+/// There is none, it is too long, or no line of text.
 pub fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("say why, for all who wonder".to_owned()),
-        text if text.chars().count() > REASON_CHARS_MAX => {
-            Err(format!("say it in {REASON_CHARS_MAX} letters: all who ask are told it"))
-        }
-        text => Ok(text.to_owned()),
+        text if text.chars().count() > REASON_CHARS_MAX => Err(format!(
+            "say it in {REASON_CHARS_MAX} letters, for all who ask are told it: found {}, from `{}` on",
+            text.chars().count(),
+            foreign::cut(&foreign::tame(text), SHOWN_CHARS_MAX)
+        )),
+        text => match text.chars().find(|letter| foreign::is_harmful(*letter)) {
+            Some(letter) => Err(format!(
+                "say it in one line of text, without U+{:04X}: logs, terminals and balancers get it",
+                u32::from(letter)
+            )),
+            None => Ok(text.to_owned()),
+        },
     }
 }
 
@@ -58,21 +73,6 @@ pub enum Question {
     },
 }
 
-/// Answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Answer {
-    /// Answer to what was asked.
-    Told(Value),
-    /// Nothing was done.
-    Failed {
-        /// Exit code that the command should have for it.
-        exit: u8,
-        /// Reason.
-        reason: String,
-    },
-}
-
 /// Desk that answers operators.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -82,6 +82,8 @@ pub struct Desk {
     pub record: Shared,
     /// Cordons on disk.
     pub cordons: Arc<Mutex<Cordons>>,
+    /// Files that the disk does not take.
+    pub unwritten: Unwritten,
     /// Way to the hub.
     pub commands: mpsc::Sender<Command>,
 }
@@ -89,20 +91,20 @@ pub struct Desk {
 impl Desk {
     /// Answers one question.
     pub async fn answer(self, question: Result<Question, serde_json::Error>) -> Answer {
-        let cordon = |reason, drain| Cordon { reason, since_ms: clock::now_ms(), drain };
-        let answered = match question {
-            Ok(Question::Explain { target }) => self.explain(target.as_deref()),
+        match question {
+            Ok(Question::Explain { target }) => self.explain(target.as_deref()).into(),
             Ok(Question::Incidents { subjects }) => {
-                Ok(words::record(&self.record.lock(), &subjects, self.views.now().now.wall_ms))
+                Answer::Told(words::record(&self.record.lock(), &subjects, self.views.now().now.wall_ms))
             }
             Ok(Question::Cordon { target, reason: why, drain }) => match reason(&why) {
-                Ok(why) => self.command(target, Some(cordon(why, drain))).await,
-                Err(refused) => Err(format!("reason: {refused}")),
+                Ok(reason) => {
+                    self.command(target, Some(Cordon { reason, since_ms: clock::now_ms(), drain })).await
+                }
+                Err(refused) => Answer::refused(format!("reason: {refused}")),
             },
             Ok(Question::Uncordon { target }) => self.command(target, None).await,
-            Err(error) => Err(format!("no question: {error}")),
-        };
-        answered.map_or_else(|reason| Answer::Failed { exit: Exit::Settings.number(), reason }, Answer::Told)
+            Err(error) => Answer::refused(format!("no question: {error}")),
+        }
     }
 
     fn explain(&self, name: Option<&str>) -> Result<Value, String> {
@@ -112,28 +114,72 @@ impl Desk {
         Ok(words::target(target, view.now))
     }
 
-    /// Puts a cordon, or takes it away: durably, then for all who ask.
+    /// Puts a cordon, or takes it away: on disk, then for all who ask.
     ///
     /// # Correctness
     /// The lock is held until the hub has it, so that of two operators the later one has his way on disk and in views alike.
-    async fn command(&self, target: String, cordon: Option<Cordon>) -> Result<Value, String> {
-        let stops = || "the daemon stops".to_owned();
+    async fn command(&self, target: String, cordon: Option<Cordon>) -> Answer {
         let view = self.views.now();
-        view.target(&target).ok_or_else(|| unknown(&target, &view))?;
+        if view.target(&target).is_none() {
+            return Answer::refused(unknown(&target, &view));
+        }
+        let stops = || gave_up("the daemon stops");
         let mut cordons = Arc::clone(&self.cordons).lock_owned().await;
         let (name, put) = (target.clone(), cordon.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            let done = cordons.put(&name, put);
-            (cordons, done)
+        let kept = tokio::task::spawn_blocking(move || {
+            let kept = keep(&mut cordons, &name, put);
+            (cordons, kept)
         });
-        let (_cordons, done) = written.await.map_err(|_| stops())?;
-        done?;
+        let Ok((_cordons, kept)) = kept.await else { return stops() };
+        self.unwritten.note(FILE, kept.written.clone());
+        if let (Some(_), Err(refused)) = (&cordon, &kept.written) {
+            return gave_up(format!(
+                "{refused}: {target} is as it was, for what is not on disk would end with a restart; make room there, or \
+                 take it out at the balancers"
+            ));
+        }
         let (reply, shown) = oneshot::channel();
         let command = Command { target: target.clone(), cordon, reply };
-        self.commands.send(command).await.map_err(|_| stops())?;
-        shown.await.map_err(|_| stops())?;
-        self.explain(Some(&target))
+        if self.commands.send(command).await.is_err() || shown.await.is_err() {
+            return stops();
+        }
+        let noted = |mut told: Value| {
+            if let (Some(note), Some(fields)) = (kept.note, told.as_object_mut()) {
+                fields.insert(NOTE.to_owned(), note.into());
+            }
+            told
+        };
+        self.explain(Some(&target)).map(noted).into()
     }
+}
+
+/// Word of the disk on a command, and what there is to say of it.
+struct Kept {
+    written: Result<(), String>,
+    note: Option<String>,
+}
+
+fn keep(cordons: &mut Cordons, target: &str, cordon: Option<Cordon>) -> Kept {
+    let Some(cordon) = cordon else {
+        let (before, written) = cordons.lift(target);
+        let note = match (&before, &written) {
+            (None, _) => Some(format!("{target} was not cordoned")),
+            (Some(_), Err(refused)) => Some(format!(
+                "{target} is let in, but {refused}: tried again, and until then a restart would bring the cordon back"
+            )),
+            (Some(_), Ok(())) => None,
+        };
+        return Kept { written, note };
+    };
+    let put = cordons.put(target, cordon);
+    let before = put.as_ref().ok().and_then(Option::as_ref);
+    let note = before
+        .map(|before| format!("{target} was cordoned already ({}): the new reason stands", before.reason));
+    Kept { written: put.map(drop), note }
+}
+
+fn gave_up(reason: impl Into<String>) -> Answer {
+    Answer::Failed { exit: Exit::GaveUp.number(), reason: reason.into() }
 }
 
 fn unknown(name: &str, view: &View) -> String {
@@ -148,8 +194,15 @@ mod tests {
     #[test]
     fn a_reason_says_something_and_not_too_much() {
         assert_eq!(reason(" new disk\n"), Ok("new disk".to_owned()));
-        for bad in ["", " ", "x".repeat(301).as_str()] {
-            reason(bad).unwrap_err();
+        assert_eq!(reason("größere Platte"), Ok("größere Platte".to_owned()));
+        for bad in ["", " "] {
+            assert_eq!(reason(bad).unwrap_err(), "say why, for all who wonder");
+        }
+        let long = reason(&"word ".repeat(100)).unwrap_err();
+        assert!(long.contains("300 letters") && long.chars().count() < 150, "{long}");
+        for (bad, named) in [("a\nb", "U+000A"), ("\x1b[31mred", "U+001B"), ("up\u{202e}nwod", "U+202E")] {
+            let refused = reason(bad).unwrap_err();
+            assert!(refused.contains(named) && !refused.contains(bad), "{refused}");
         }
     }
 }

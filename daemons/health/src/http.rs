@@ -2,6 +2,7 @@
 
 mod demands;
 
+use crate::foreign;
 use crate::hub::Views;
 use crate::incidents::Shared;
 use crate::verdict::Verdict;
@@ -93,19 +94,11 @@ async fn health(
     asked: HeaderMap,
 ) -> Response {
     let view = source.views.now();
-    let min = query
-        .as_deref()
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .find_map(|part| part.strip_prefix("min="));
-    let lenient = match min {
-        None | Some("healthy") => false,
-        Some("degraded") => true,
-        Some(_) => {
-            let error = json!({"error": "set min to healthy or degraded"});
-            return json_of(StatusCode::BAD_REQUEST, &error);
-        }
-    };
+    let (lenient, demands) =
+        match lenient(query.as_deref()).and_then(|lenient| Ok((lenient, demands::read(&asked)?))) {
+            Ok(read) => read,
+            Err(error) => return json_of(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+        };
     let status = |verdict: Verdict| match verdict {
         Verdict::Healthy => StatusCode::OK,
         Verdict::Degraded if lenient => StatusCode::OK,
@@ -114,7 +107,7 @@ async fn health(
     };
     let at = source.views.at();
     if let Some(target) = view.target(&name) {
-        let (mut unmet, body) = (demands::unmet(&asked, target, view.now), words::target(target, view.now));
+        let (mut unmet, body) = (demands::unmet(&demands, target, view.now), words::target(target, view.now));
         unmet.extend(target.unwatched(at).map(|since| format!("a look at it, {} s ago", since.as_secs())));
         let status = if unmet.is_empty() { status(target.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
         return answer(status, Some(target), &view, with(body, &unmet));
@@ -126,12 +119,22 @@ async fn health(
         );
     };
     let newest = view.pool(&name).max_by_key(|target| target.head.map(|tip| tip.block.number));
-    let mut unmet = newest.map(|target| demands::unmet(&asked, target, view.now)).unwrap_or_default();
+    let mut unmet = newest.map(|target| demands::unmet(&demands, target, view.now)).unwrap_or_default();
     if newest.is_some_and(|target| target.unwatched(at).is_some()) {
         unmet.push("a look at it in time".to_owned());
     }
     let status = if unmet.is_empty() { status(group.verdict) } else { StatusCode::SERVICE_UNAVAILABLE };
     answer(status, newest.map(|target| &**target), &view, with(words::group(group), &unmet))
+}
+
+/// True if `min` takes a degraded target for good.
+fn lenient(query: Option<&str>) -> Result<bool, String> {
+    let min = query.into_iter().flat_map(|query| query.split('&')).find_map(|part| part.strip_prefix("min="));
+    match min {
+        None | Some("healthy") => Ok(false),
+        Some("degraded") => Ok(true),
+        Some(other) => Err(format!("set min to healthy or degraded, found `{}`", foreign::cut(other, 40))),
+    }
 }
 
 fn with(mut body: Value, unmet: &[String]) -> Value {
@@ -177,8 +180,14 @@ async fn target(State(source): State<Source>, Path(name): Path<String>) -> Respo
 /// Targets of a group that clients should be sent to now.
 async fn servers(State(source): State<Source>, Path(group): Path<String>) -> Response {
     let view = source.views.now();
+    let named = view.targets.iter().any(|target| target.group == group && target.serves.is_some());
     match view.group(&group) {
-        Some(_) => json_of(StatusCode::OK, &words::servers(&view, &group)),
+        Some(_) if named => json_of(StatusCode::OK, &words::servers(&view, &group)),
+        // An empty list would say that nobody serves, for ever.
+        Some(_) => json_of(
+            StatusCode::NOT_FOUND,
+            &json!({"error": format!("no target of {group} has an address for clients: set `serves`")}),
+        ),
         None => json_of(StatusCode::NOT_FOUND, &json!({"error": format!("no group is called {group}")})),
     }
 }

@@ -3,13 +3,15 @@
 
 use crate::board::{Board, Change};
 use crate::cordons::Cordons;
+use crate::foreign;
 use crate::history::ALIVE_EVERY;
 use crate::incidents::{Note, Notes};
 use crate::metrics::Gauges;
 use crate::observe::Now;
 use crate::probe::News;
+use crate::unwritten::Unwritten;
 use crate::verdict::Verdict;
-use crate::view::{Cordon, View};
+use crate::view::{Cordon, View, Warning};
 use maidenlane_service::{Failure, Health, Shutdown, clock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +52,9 @@ pub struct Hub {
     stale: bool,
     /// Moment at which metrics were set.
     measured: Instant,
+    unwritten: Unwritten,
+    /// Warnings of files that the disk does not take, as they were told.
+    unwritten_told: Vec<Warning>,
 }
 
 impl Hub {
@@ -76,7 +81,15 @@ impl Hub {
             sources,
             stale: false,
             measured: began,
+            unwritten: Unwritten::default(),
+            unwritten_told: Vec::new(),
         }
+    }
+
+    /// Place for files that the disk does not take; views warn of them.
+    #[must_use]
+    pub fn unwritten(&self) -> Unwritten {
+        self.unwritten.clone()
     }
 
     /// Receiver of views.
@@ -105,7 +118,7 @@ impl Hub {
                 }
                 Some((index, observation)) = news.recv() => {
                     self.sign_in_time();
-                    let changes = self.board.observe(index, observation, self.now());
+                    let changes = self.board.observe(index, foreign::tamed(observation), self.now());
                     self.stale = true;
                     self.tell(&changes);
                 }
@@ -178,10 +191,14 @@ impl Hub {
     fn show(&mut self) {
         self.health.progress();
         self.sign_in_time();
-        if !std::mem::take(&mut self.stale) {
+        let unwritten = self.unwritten.warnings();
+        let told = std::mem::replace(&mut self.unwritten_told, unwritten) == self.unwritten_told;
+        if !std::mem::take(&mut self.stale) && told {
             return;
         }
-        let view = Arc::new(self.board.view(self.now()));
+        let mut view = self.board.view(self.now());
+        view.warnings.extend(self.unwritten_told.iter().cloned());
+        let view = Arc::new(view);
         if self.measured.elapsed() >= MEASURE_EVERY {
             self.measured = Instant::now();
             self.gauges.show(&view);

@@ -15,10 +15,11 @@
 //! | [`history`] | pure: changes of verdicts, and times in which nobody watched |
 //! | [`allow`] | pure: who is answered |
 //! | [`zone`] | pure: who serves, as answers of DNS |
+//! | [`foreign`] | pure: texts of others, made harmless |
 //! | [`words`] | views in JSON |
 //! | [`probe`] | asks a target again and again |
 //! | [`hub`] | the one loop that owns the board |
-//! | [`incidents`], [`cordons`] | what outlives the process |
+//! | [`incidents`], [`cordons`], [`unwritten`] | what outlives the process, and what of it the disk does not take |
 //! | [`agent`], [`http`], [`dns`], [`control`] | answers for haproxy, for everybody over HTTP, for resolvers, for operators |
 //! | [`listen`] | listeners |
 //! | `run`, [`config`], [`metrics`] | the daemon |
@@ -38,6 +39,7 @@ pub mod config;
 pub mod control;
 pub mod cordons;
 pub mod dns;
+pub mod foreign;
 pub mod history;
 pub mod http;
 pub mod hub;
@@ -49,6 +51,7 @@ pub mod observe;
 pub mod probe;
 mod run;
 pub mod steady;
+pub mod unwritten;
 pub mod verdict;
 pub mod view;
 pub mod votes;

@@ -3,9 +3,9 @@
 use crate::agent;
 use crate::allow::Allow;
 use crate::board::Board;
-use crate::config::Settings;
+use crate::config::{Settings, readable};
 use crate::control::Desk;
-use crate::cordons::Cordons;
+use crate::cordons::{Cordons, FILE};
 use crate::dns;
 use crate::http::{self, Source};
 use crate::hub::Hub;
@@ -13,6 +13,7 @@ use crate::incidents::Record;
 use crate::listen;
 use crate::metrics::Gauges;
 use crate::probe::Probe;
+use crate::unwritten::Unwritten;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -35,6 +36,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time over which a client of the HTTP listener must take its answer at the least rate.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
+/// Interval at which cordons are written again.
+const WRITE_EVERY: Duration = Duration::from_secs(30);
+
 /// Serves HTTP/1.1 until the shutdown.
 ///
 /// # Errors
@@ -53,6 +57,23 @@ pub async fn serve_http(
         protocol.serve_connection(TokioIo::new(stream), service.clone())
     };
     listen::serve(listener, (allow, CLIENTS_MAX), shutdown, answer).await
+}
+
+/// Writes cordons again and again: those that the disk did not take, and those that it has, so that a disk which takes nothing
+/// shows before an operator needs it.
+async fn write_again(
+    cordons: Arc<tokio::sync::Mutex<Cordons>>,
+    unwritten: Unwritten,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    while shutdown.unless(tokio::time::sleep(WRITE_EVERY)).await.is_some() {
+        let cordons = Arc::clone(&cordons).lock_owned().await;
+        let writing = tokio::task::spawn_blocking(move || cordons.write());
+        if let Some(Ok(written)) = shutdown.unless(writing).await {
+            unwritten.note(FILE, written);
+        }
+    }
+    Ok(())
 }
 
 /// Health daemon.
@@ -76,7 +97,8 @@ impl maidenlane_service::Daemon for Daemon {
         let Context { settings, tasks, health, metrics, addresses } = context;
         let (settings, shutdown) = (settings.get(), tasks.shutdown().clone());
         let dir = &settings.daemon.state_dir;
-        let cordons = Cordons::open(dir).map_err(|error| Failure::file("cordons", &error))?;
+        readable(&settings)?;
+        let cordons = Cordons::open(dir)?;
         let (record, notes, history) =
             Record::open(dir, clock::now_ms()).map_err(|error| Failure::file("incidents", &error))?;
         let board = Board::new(settings.plan());
@@ -100,7 +122,9 @@ impl maidenlane_service::Daemon for Daemon {
         let (news, observed) = mpsc::channel(NEWS_MAX);
         let (commands, obeyed) = mpsc::channel(COMMANDS_MAX);
         let cordons = Arc::new(tokio::sync::Mutex::new(cordons));
-        let desk = Desk { views: views.clone(), record: history, cordons, commands };
+        let unwritten = hub.unwritten();
+        tasks.spawn("cordons", write_again(Arc::clone(&cordons), unwritten.clone(), shutdown.clone()));
+        let desk = Desk { views: views.clone(), record: history, cordons, unwritten, commands };
         control::start(dir, &addresses, &tasks, move |question| desk.clone().answer(question))?;
         tasks.spawn_thread("incidents", move || {
             record.run();

@@ -1,5 +1,6 @@
 //! Verdicts, and the reasons behind them.
 
+use crate::foreign::cut;
 use std::fmt;
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Longest text of an observation.
+/// Longest text of an observation: what a target says of itself is told to everybody, twice a second.
 const OBSERVED_CHARS_MAX: usize = 300;
 
 /// Finding of one check in one round: what was seen, and what would have been right.
@@ -170,7 +171,7 @@ pub struct Finding {
 impl Finding {
     /// A finding that takes its target out once it has lasted.
     pub fn down(observed: impl Into<String>, limit: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Down, at_once: false, observed: cut(observed.into()), limit: limit.into() }
+        Self { verdict: Verdict::Down, at_once: false, observed: cut(&observed.into(), OBSERVED_CHARS_MAX), limit: limit.into() }
     }
 
     /// A finding that others should be preferred for.
@@ -182,14 +183,6 @@ impl Finding {
     #[must_use]
     pub fn at_once(self) -> Self {
         Self { at_once: true, ..self }
-    }
-}
-
-/// Start of a text: what a target says of itself is told to everybody, twice a second.
-fn cut(text: String) -> String {
-    match text.char_indices().nth(OBSERVED_CHARS_MAX) {
-        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + " …",
-        None => text,
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Largest datagram, either way: what fits through every network. Longer answers are told to ask over TCP.
 pub(crate) const DATAGRAM_BYTES_MAX: u16 = 1_232;
 /// Names of the service that SRV records are about.
-const SERVICE: [&str; 2] = ["_rpc", "_tcp"];
+pub(crate) const SERVICE: [&str; 2] = ["_rpc", "_tcp"];
 /// Times of the SOA record, in seconds: nobody copies the zone.
 const REFRESH_S: i32 = 3_600;
 const EXPIRE_S: i32 = 86_400;
@@ -42,6 +42,8 @@ impl Zone {
         answer.metadata = Metadata::response_from_request(&asked.metadata);
         answer.add_queries(asked.queries.iter().cloned());
         let code = match asked.queries.as_slice() {
+            // Later versions may mean something else by the question.
+            _ if asked.edns.as_ref().is_some_and(|edns| edns.version() > 0) => ResponseCode::BADVERS,
             _ if asked.metadata.op_code != OpCode::Query => ResponseCode::NotImp,
             [query] if query.query_class == DNSClass::IN && self.name.zone_of(&query.name) => {
                 answer.metadata.authoritative = true;

@@ -6,7 +6,7 @@ use maidenlane_chain::{B256, BlockRef};
 use maidenlane_health::agent;
 use maidenlane_health::allow::Allow;
 use maidenlane_health::board::{Board, Group, Plan, Target};
-use maidenlane_health::control::{Answer, Desk, Question};
+use maidenlane_health::control::{Desk, Question};
 use maidenlane_health::cordons::Cordons;
 use maidenlane_health::http::{Source, router};
 use maidenlane_health::hub::{Hub, Views};
@@ -19,6 +19,7 @@ use maidenlane_health::probe::News;
 use maidenlane_health::steady::Terms;
 use maidenlane_health::verdict::Verdict;
 use maidenlane_health::view::View;
+use maidenlane_jsonrpc::control::Answer;
 use maidenlane_service::{Health, Shutdown, clock};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -94,7 +95,8 @@ impl Checker {
                 .unwrap();
         });
         let cordons = Arc::new(Mutex::new(cordons));
-        let desk = Desk { views: views.clone(), record: history, cordons, commands };
+        let unwritten = hub.unwritten();
+        let desk = Desk { views: views.clone(), record: history, cordons, unwritten, commands };
         tasks.spawn(async { hub.run(observed, obeyed, shutdown).await.unwrap() });
         // Ends with the hub.
         tasks.spawn_blocking(|| record.run());
@@ -256,6 +258,11 @@ async fn balancers_learn_verdicts_in_their_own_ways() {
     ] {
         assert_eq!(checker.status(&demand(text)).await, expect, "{text}");
     }
+    // Nobody knows what other bytes demand: that must not look like a target which meets it.
+    let (status, _, body) = checker.http(&demand("syncéd")).await;
+    assert!(status == 400 && body.contains("X-ERIGON-HEALTHCHECK"), "{status} {body}");
+    let (status, _, body) = checker.http("GET /health/r1?min=foo").await;
+    assert!(status == 400 && body.contains("set min to healthy or degraded"), "{status} {body}");
     let (_, _, body) = checker.http("GET /servers/rpc").await;
     let servers: Value = serde_json::from_str(&body).unwrap();
     let addresses: Vec<_> = servers.as_array().unwrap().iter().map(|server| &server["address"]).collect();
@@ -290,6 +297,69 @@ async fn a_cordon_takes_out_and_outlives_the_process() {
     let Answer::Told(told) = incidents else { panic!("refused") };
     assert_eq!(told["measured"]["r2"]["7"]["failures"], 0, "a cordon is no failure");
     assert!(told["incidents"].to_string().contains("a new disk"), "{told}");
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_command_that_changes_nothing_or_is_not_on_disk_says_so() {
+    let mut checker = Checker::start().await;
+    for name in NAMES {
+        checker.observe(name, Ok(100), Verdict::Healthy).await;
+    }
+    let cordon =
+        |reason: &str| Question::Cordon { target: "r2".to_owned(), reason: reason.to_owned(), drain: false };
+    let uncordon = || Question::Uncordon { target: "r2".to_owned() };
+    let note = |answer: Answer| {
+        let Answer::Told(told) = answer else { panic!("{answer:?}") };
+        (told["verdict"].as_str().unwrap().to_owned(), told["note"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(note(checker.ask(uncordon()).await), ("healthy".to_owned(), "r2 was not cordoned".to_owned()));
+    assert_eq!(note(checker.ask(cordon("first")).await), ("draining".to_owned(), String::new()));
+    let (_, told) = note(checker.ask(cordon("second")).await);
+    assert_eq!(told, "r2 was cordoned already (first): the new reason stands");
+
+    // A disk that takes nothing: who is out by hand may come back, nobody else goes out.
+    let obstacle = checker.dir.path().join("cordons.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let refused =
+        checker.ask(Question::Cordon { target: "r1".to_owned(), reason: "x".to_owned(), drain: false });
+    let Answer::Failed { exit: 75, reason } = refused.await else { panic!("taken") };
+    assert!(reason.contains("cordons.json") && reason.contains("r1 is as it was"), "{reason}");
+    let (verdict, told) = note(checker.ask(uncordon()).await);
+    assert!(verdict == "healthy" && told.contains("a restart would bring the cordon back"), "{told}");
+    assert_eq!(checker.agent("r2").await, "ready up 100%\n");
+    let warns = |view: &Arc<View>| view.warnings.iter().any(|warning| warning.name == "record");
+    let within = Duration::from_secs(10);
+    drop(tokio::time::timeout(within, checker.views.latest.wait_for(warns)).await.unwrap().unwrap());
+    let (_, _, body) = checker.http("GET /targets").await;
+    assert!(body.contains("cordons.json cannot be written"), "{body}");
+    std::fs::remove_dir(&obstacle).unwrap();
+    checker.ask(cordon("third")).await;
+    let warned = |view: &Arc<View>| !warns(view);
+    drop(tokio::time::timeout(within, checker.views.latest.wait_for(warned)).await.unwrap().unwrap());
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn words_of_others_do_nothing_to_whoever_reads_them() {
+    let mut checker = Checker::start().await;
+    checker.observe("r1", Err("\x1b[2Jgone\nup 100%\n"), Verdict::Down).await;
+    let view = checker.views.now();
+    let told = &view.target("r1").unwrap().reasons[0].observed;
+    assert!(told.contains("gone up 100%") && !told.contains(char::is_control), "{told:?}");
+    let reason = "a\nb".to_owned();
+    let refused = checker.ask(Question::Cordon { target: "r1".to_owned(), reason, drain: false }).await;
+    assert!(matches!(refused, Answer::Failed { exit: 78, .. }), "{refused:?}");
+    checker.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_group_without_addresses_for_clients_says_so() {
+    let mut silent = plan();
+    silent.targets.iter_mut().for_each(|target| target.serves = None);
+    let mut checker = Checker::start_in(tempfile::tempdir().unwrap(), silent).await;
+    let (status, _, body) = checker.http("GET /servers/rpc").await;
+    assert!(status == 404 && body.contains("set `serves`"), "{status} {body}");
     checker.tasks.shutdown().await;
 }
 

@@ -131,6 +131,25 @@ async fn answers_that_are_none_are_told_as_such() {
     refused(&whole("200 OK", "{]".to_owned()), Kind::Node, "not understood").await;
     refused(&whole("200 OK", "[]".to_owned()), Kind::Node, "").await;
     refused(&whole("200 OK", "x".repeat(TOO_MANY)), Kind::Node, "larger than").await;
+    let endless = |piece: &'static str| {
+        server(move |_, out| {
+            out.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            let chunk = piece.repeat(1 << 20);
+            loop {
+                write!(out, "{:x}\r\n{chunk}\r\n", chunk.len())?;
+            }
+        })
+    };
+    refused(&endless("["), Kind::Node, "larger than").await;
+    refused(&endless("x"), Kind::Node, "it begins with \"xxx").await;
+    let page = whole("200 OK", "<html>\x1b[31mnginx</html>".to_owned());
+    refused(
+        &page,
+        Kind::Node,
+        "no JSON came, but \"application/json\", it begins with \"<html>\\u{1b}[31mnginx",
+    )
+    .await;
+    refused(&whole("200 OK", String::new()), Kind::Node, "nothing in it").await;
     refused(&whole("200 OK", "x".repeat(TOO_MANY)), Kind::Daemon, "larger than").await;
     // Nobody is followed to where a target points.
     let moved =

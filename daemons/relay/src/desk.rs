@@ -3,7 +3,8 @@
 use crate::config::{Builder, Settings};
 use crate::enrolled::{Enrolled, Register, Rights, Unchanged};
 use crate::trial::{Trial, Word};
-use maidenlane_service::{Exit, clock, with_causes};
+use maidenlane_jsonrpc::control::Answer;
+use maidenlane_service::{clock, with_causes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -34,21 +35,6 @@ pub enum Question {
     Try {
         /// Name.
         builder: String,
-    },
-}
-
-/// Answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Answer {
-    /// Answer to what was asked.
-    Told(Value),
-    /// Nothing was done.
-    Failed {
-        /// Exit code that the command should have for it.
-        exit: u8,
-        /// Reason.
-        reason: String,
     },
 }
 
@@ -89,7 +75,7 @@ impl Desk {
             Ok(Question::Try { builder }) => self.try_out(&builder).await,
             Err(error) => Err(format!("no question: {error}")),
         };
-        answered.map_or_else(|reason| Answer::Failed { exit: Exit::Settings.number(), reason }, Answer::Told)
+        answered.into()
     }
 
     /// Changes the register. The lock is held until the disk has it, so that of two operators the later one has his way.

@@ -50,7 +50,7 @@ in  M.Health::{
             , feed = Some "a"
             -- Right where sources disagree and none has a majority. Default False.
             , trusted = False
-            -- Address for clients, as answers of /servers name it. Default None.
+            -- Address for clients, an IP address and a port, as /servers and the zone name it: without it neither does. Default None.
             , serves = Some "10.0.0.11:8545"
             -- M.Credential.Bearer with the file of a token, M.Credential.Jwt with that of a key in hex, M.Credential.Path
             -- with that of a key that belongs behind the address: {credential:NAME} or a path. Default None.
@@ -63,7 +63,7 @@ in  M.Health::{
           ]
         -- Every target is asked once in this time. Default 1000.
         , interval_ms = 1000
-        -- All answers of a round have this time together. Default 500.
+        -- All answers of a round have this time together. Longer than interval_ms, silent targets are asked less often. Default 500.
         , timeout_ms = 500
         -- Rounds in a row that a check must fail in, to count. A wrong chain, or another hash at a block that is final, counts
         -- at once. Default 2.
@@ -73,7 +73,7 @@ in  M.Health::{
         -- What has failed counts for this time at least. Default 5000.
         , dwell_ms = 5000
         -- So many targets stay in the pool, as degraded, although they are down, unless they are on a wrong chain, on a fork, or
-        -- only starting: with 0 there is no answer rather than a stale one. Default 0.
+        -- only starting: with 0 there is no answer rather than a stale one. No more than there are. Default 0.
         , floor = 0
         -- Share of requests that a degraded target gets, for balancers that know weights. Default 10.
         , degraded_percent = 10
@@ -126,7 +126,7 @@ in  M.Health::{
     -- Who serves, for resolvers: GROUP.ZONE has the addresses, _rpc._tcp.GROUP.ZONE ports and weights. Left out, or None, there is
     -- no zone.
     , dns = Some M.Dns::{
-      -- Name of the zone, which a server of yours delegates to this daemon. Required.
+      -- Name of the zone, which resolvers of yours ask here as a stub zone; not the root. Required.
       , zone = "nodes.example"
       -- Over UDP and TCP; port 0 takes a free one. Default "127.0.0.1:9472".
       , listen = "127.0.0.1:9472"

@@ -1,17 +1,22 @@
 //! Settings of groups, and of the limits that their targets have in common.
 
+use super::sources::Sources;
 use super::targets::{Feeds, TargetRaw, target};
 use crate::board::Group;
 use crate::limits::Limits;
 use crate::probe;
 use crate::steady::Terms;
+use crate::zone::SERVICE;
+use hickory_proto::rr::Name;
 use maidenlane_config::{Checker, StaticType, shapes};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Most targets of all groups together.
 const TARGETS_MAX: usize = 256;
+/// Stands for a block time that is refused: limits that follow from it are not to blame.
+const USUAL_BLOCK_TIME: Duration = Duration::from_secs(12);
 
 /// Group of targets that serve the same clients.
 #[derive(Clone, Debug, Deserialize, StaticType)]
@@ -68,11 +73,11 @@ pub struct LimitsRaw {
     pub certificateLeft_d: u64,
 }
 
-/// Validates the groups: names differ, also from those of all targets.
+/// Validates the groups: names differ, also from those of all targets, and each source has one vote.
 pub(super) fn groups(
     raw: Vec<GroupRaw>,
-    block_time: Duration,
-    feeds: &Feeds<'_>,
+    block_time: Option<Duration>,
+    (feeds, zone): (&Feeds<'_>, Option<&Name>),
     checker: &mut Checker,
 ) -> Option<(Vec<Group>, Vec<probe::Settings>)> {
     let count: usize = raw.iter().map(|group| group.targets.len()).sum();
@@ -80,28 +85,60 @@ pub(super) fn groups(
         checker.wrong("groups", format_args!("expected 1 to {TARGETS_MAX} targets, found {count}"));
         return None;
     }
-    let mut names = BTreeSet::new();
-    let (mut groups, mut targets) = (Vec::new(), Vec::new());
+    let mut names = Names { taken: BTreeMap::new(), zone };
+    let (mut groups, mut targets, mut sources) = (Vec::new(), Vec::new(), Sources::new(feeds));
     for (index, raw) in raw.into_iter().enumerate() {
         checker.inside(&format!("groups[{index}]"), |checker| {
-            unique(&raw.name, &mut names, checker);
-            groups.push(group(&raw, block_time, checker));
+            names.take(&raw.name, checker);
+            groups.push(group(&raw, block_time.unwrap_or(USUAL_BLOCK_TIME), checker));
             let timeout = Duration::from_millis(raw.timeout_ms);
             for (place, one) in raw.targets.into_iter().enumerate() {
                 checker.inside(&format!("targets[{place}]"), |checker| {
-                    unique(&one.name, &mut names, checker);
-                    targets.push(target(one, index, timeout, feeds, checker));
+                    names.take(&one.name, checker);
+                    let feed = one.feed.clone();
+                    let target = target(one, index, timeout, feeds, checker);
+                    sources.add(format!("groups[{index}].targets[{place}]"), target.as_ref(), feed);
+                    targets.push(target);
                 });
             }
         });
     }
+    sources.check(checker);
     Some((groups.into_iter().collect::<Option<_>>()?, targets.into_iter().collect::<Option<_>>()?))
 }
 
-fn unique(name: &str, names: &mut BTreeSet<String>, checker: &mut Checker) {
-    if !names.insert(name.to_owned()) {
-        checker.wrong("name", format_args!("`{name}` is the name of another group or target"));
+/// Names that are taken. In a zone they have no case, and limits of their own.
+struct Names<'a> {
+    taken: BTreeMap<String, String>,
+    zone: Option<&'a Name>,
+}
+
+impl Names<'_> {
+    fn take(&mut self, name: &str, checker: &mut Checker) {
+        let key = if self.zone.is_some() { name.to_ascii_lowercase() } else { name.to_owned() };
+        match self.taken.insert(key, name.to_owned()) {
+            Some(other) if other == name => {
+                checker.wrong("name", format_args!("`{name}` is the name of another group or target"));
+            }
+            Some(other) => {
+                let text = "DNS knows no case: rename one, or leave `dns` out";
+                checker
+                    .wrong("name", format_args!("`{name}` and `{other}` are one name to resolvers, {text}"));
+            }
+            None => {}
+        }
+        if self.zone.is_some_and(|zone| !fits(zone, name)) {
+            let text = "a label of a name has at most 63 bytes, all of it 255; shorten it";
+            checker.wrong("name", format_args!("`{name}` cannot stand in the zone of `dns`: {text}"));
+        }
     }
+}
+
+/// True if a zone can have all records of that name.
+fn fits(zone: &Name, name: &str) -> bool {
+    let service = SERVICE.iter().rev();
+    let whole = zone.prepend_label(name).ok();
+    service.fold(whole, |at, label| at?.prepend_label(*label).ok()).is_some()
 }
 
 fn group(raw: &GroupRaw, block_time: Duration, checker: &mut Checker) -> Option<Group> {
@@ -118,6 +155,25 @@ fn group(raw: &GroupRaw, block_time: Duration, checker: &mut Checker) -> Option<
     }
     let dwell = shapes::millis("dwell_ms", raw.dwell_ms, 0..=3_600_000, checker);
     let floor = checker.within("floor", raw.floor, 0..=256);
+    let count = raw.targets.len();
+    if count == 0 {
+        checker.wrong("targets", "expected at least one target: a group of none serves nobody");
+    } else if floor.is_some_and(|floor: usize| floor > count) {
+        checker.wrong(
+            "floor",
+            format_args!("expected at most {count}, the number of its targets, found {}", raw.floor),
+        );
+    }
+    if raw.timeout_ms > raw.interval_ms {
+        checker.doubt(
+            "timeout_ms",
+            format_args!(
+                "longer than interval_ms: rounds of a target that does not answer come every {} ms only, and it goes out that \
+                 much later",
+                raw.timeout_ms
+            ),
+        );
+    }
     let degraded_percent = checker.within("degraded_percent", raw.degraded_percent, 1..=100);
     let limits = checker.inside("limits", |checker| limits(&raw.limits, block_time, checker));
     if raw.limits.latency_ms >= raw.timeout_ms {

@@ -5,14 +5,27 @@ use crate::view::TargetView;
 use axum::http::HeaderMap;
 
 /// Header of the demands: any number of values, or one with commas.
-const HEADER: &str = "x-erigon-healthcheck";
+const HEADER: &str = "X-ERIGON-HEALTHCHECK";
+
+/// Demands of a request, as they stand in its headers.
+///
+/// # Errors
+/// A header that is no text: nobody knows what it demands, and a balancer must not take that for met.
+pub(super) fn read(headers: &HeaderMap) -> Result<Vec<String>, String> {
+    let mut demands = Vec::new();
+    for value in headers.get_all(HEADER) {
+        let text = value.to_str().map_err(|_| {
+            format!("{HEADER}: expected ASCII such as `synced, max_seconds_behind600`, found other bytes")
+        })?;
+        let each = text.split(',').map(str::trim).filter(|demand| !demand.is_empty());
+        demands.extend(each.map(str::to_owned));
+    }
+    Ok(demands)
+}
 
 /// Demands that a target does not meet.
-pub(super) fn unmet(headers: &HeaderMap, target: &TargetView, now: Now) -> Vec<String> {
-    let values = headers.get_all(HEADER).into_iter().filter_map(|value| value.to_str().ok());
-    let demands =
-        values.flat_map(|value| value.split(',')).map(str::trim).filter(|demand| !demand.is_empty());
-    demands.filter(|demand| !met(&demand.to_ascii_lowercase(), target, now)).map(str::to_owned).collect()
+pub(super) fn unmet(demands: &[String], target: &TargetView, now: Now) -> Vec<String> {
+    demands.iter().filter(|demand| !met(&demand.to_ascii_lowercase(), target, now)).cloned().collect()
 }
 
 /// A demand that nobody knows is not met.

@@ -1,7 +1,7 @@
 use super::Zone;
 use crate::verdict::Verdict;
 use crate::view::{GroupView, TargetView, View};
-use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Edns, Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,4 +105,22 @@ fn what_is_not_the_zones_is_refused() {
     update.metadata.op_code = OpCode::Update;
     assert_eq!(zone.answer(&update, &view).metadata.response_code, ResponseCode::NotImp);
     assert_eq!(zone.answer(&Message::query(), &view).metadata.response_code, ResponseCode::FormErr);
+}
+
+#[test]
+fn versions_of_edns_that_nobody_has_are_refused() {
+    let zone = Zone { name: name("nodes.example."), ttl_s: 5 };
+    for (version, expect) in [(0, (0, 2)), (1, (16, 0)), (255, (16, 0))] {
+        let mut asked = Message::query();
+        asked.add_query(Query::query(name("rpc.nodes.example."), RecordType::A));
+        let mut edns = Edns::new();
+        edns.set_version(version);
+        asked.set_edns(edns);
+        let answer = zone.answer(&asked, &view([Verdict::Healthy; 3])).to_vec().unwrap();
+        let answer = Message::from_vec(&answer).unwrap();
+        let code = u16::from(answer.metadata.response_code);
+        assert_eq!((code, answer.answers.len()), expect, "{version}");
+        let edns = answer.edns.expect("whoever speaks EDNS is answered in it");
+        assert_eq!(edns.version(), 0, "the version that there is");
+    }
 }

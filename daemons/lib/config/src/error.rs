@@ -46,14 +46,25 @@ impl fmt::Display for Error {
 pub struct Checker {
     path: Vec<String>,
     problems: Vec<Problem>,
+    doubts: Vec<Problem>,
 }
 
 impl Checker {
     /// Notes that `field` is wrong.
     pub fn wrong(&mut self, field: &str, message: impl fmt::Display) {
-        let mut path = self.path.clone();
-        path.push(field.to_owned());
-        self.problems.push(Problem { path: path.join("."), message: message.to_string() });
+        let problem = self.problem(field, message);
+        self.problems.push(problem);
+    }
+
+    /// Notes that `field` works as it is, and most likely is not meant so: a warning for whoever checks or starts.
+    pub fn doubt(&mut self, field: &str, message: impl fmt::Display) {
+        let problem = self.problem(field, message);
+        self.doubts.push(problem);
+    }
+
+    fn problem(&self, field: &str, message: impl fmt::Display) -> Problem {
+        let path = self.path.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".");
+        Problem { path, message: message.to_string() }
     }
 
     /// `Some` if `result` is fine, else notes the error for `field`.
@@ -83,7 +94,9 @@ impl Checker {
         value
     }
 
-    pub(crate) fn finish(self) -> Vec<Problem> {
-        self.problems
+    /// Problems, and doubts.
+    #[must_use]
+    pub fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems, self.doubts)
     }
 }

@@ -47,6 +47,12 @@ pub trait Settings: Sized + 'static {
 
     /// The validated form, or `None` after every problem was noted.
     fn validate(raw: Self::Raw, checker: &mut Checker) -> Option<Self>;
+
+    /// Notes what of the machine is not as the settings have it: files that are not there, paths that are too long. Only a daemon
+    /// asks, at its start and for `--check-config`: settings are also read where they are written.
+    fn on_machine(&self, checker: &mut Checker) {
+        let _ = checker;
+    }
 }
 
 /// True if a running daemon takes over the field at `path`.

@@ -3,7 +3,7 @@
 use crate::shapes::{path, reachable, word};
 use crate::{Checker, StaticType};
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// A listener: the address that clients connect to, and the methods that they may call there.
@@ -247,10 +247,12 @@ impl Listener {
     }
 }
 
-/// True if not both can be bound. Port 0 is a free one.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() != 0 && one.port() == other.port() && (any || one.ip() == other.ip())
+/// True if not both can be bound. Port 0 is a free one; whoever binds all addresses of IPv6 has those of IPv4 as well.
+#[must_use]
+pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes = |all: IpAddr, other: IpAddr| all.is_unspecified() && (all.is_ipv6() || other.is_ipv4());
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    one.port() != 0 && one.port() == other.port() && (a == b || takes(a, b) || takes(b, a))
 }
 
 fn listener(raw: ListenerRaw, checker: &mut Checker) -> Option<Listener> {
@@ -371,4 +373,28 @@ fn identity(raw: &IdentityRaw, mutual: bool, checker: &mut Checker) -> Option<Id
 
 fn all_words(field: &str, texts: &[String], checker: &mut Checker) -> Option<Vec<String>> {
     texts.iter().map(|text| word(field, text, checker)).collect::<Vec<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collide;
+
+    #[test]
+    fn who_binds_everything_leaves_nothing() {
+        for (one, other, expect) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "127.0.0.1:2", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("[::]:1", "127.0.0.1:1", true),
+            ("[::]:1", "[::1]:1", true),
+            ("[::]:1", "0.0.0.0:1", true),
+            ("0.0.0.0:1", "[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", "127.0.0.1:1", true),
+        ] {
+            let [a, b] = [one, other].map(|text| text.parse().expect(text));
+            assert_eq!((collide(a, b), collide(b, a)), (expect, expect), "{one} {other}");
+        }
+    }
 }

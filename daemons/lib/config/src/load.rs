@@ -21,6 +21,8 @@ pub struct Loaded<S> {
     pub settings: S,
     /// Value of the file, to be compared with another.
     pub version: Version,
+    /// Fields that work, and most likely are not meant so.
+    pub doubts: Vec<Problem>,
 }
 
 /// Loads, type-checks and validates settings.
@@ -38,9 +40,10 @@ pub(crate) fn loaded<S: Settings>(version: Version) -> Result<Loaded<S>, Vec<Pro
         .map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
     let mut checker = Checker::default();
     let settings = S::validate(raw, &mut checker);
-    problems.extend(checker.finish());
+    let (wrong, doubts) = checker.finish();
+    problems.extend(wrong);
     match settings {
-        Some(settings) if problems.is_empty() => Ok(Loaded { settings, version }),
+        Some(settings) if problems.is_empty() => Ok(Loaded { settings, version, doubts }),
         _ => Err(problems),
     }
 }

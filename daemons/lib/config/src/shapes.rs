@@ -51,6 +51,18 @@ pub struct Daemon {
     pub state_dir: PathBuf,
 }
 
+impl Daemon {
+    /// Notes what stands in the way of the state directory on this machine. One that is not there is made.
+    pub fn on_machine(&self, checker: &mut Checker) {
+        if let Some(there) = self.state_dir.ancestors().find(|at| at.exists())
+            && !there.is_dir()
+        {
+            let text = format_args!("{} is no directory: name one, or a place for one", there.display());
+            checker.wrong("stateDir", text);
+        }
+    }
+}
+
 /// Validates the fields `admin`, `logging` and `stateDir`.
 pub fn daemon(
     admin: &AdminRaw,
@@ -79,7 +91,9 @@ pub(crate) fn reachable(field: &str, text: &str, guarded: bool, checker: &mut Ch
 }
 
 fn bound(field: &str, text: &str, guarded: bool, cure: &str, checker: &mut Checker) -> Option<SocketAddr> {
-    let parsed = text.parse::<SocketAddr>().map_err(|_| format!("expected address:port, found `{text}`"));
+    let parsed = text.parse::<SocketAddr>().map_err(|_| {
+        format!("expected an IP address and a port up to 65535, `127.0.0.1:8545`, found `{text}`")
+    });
     let address = checker.take(field, parsed)?;
     if address.ip().is_loopback() || guarded {
         return Some(address);

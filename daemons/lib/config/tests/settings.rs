@@ -143,7 +143,7 @@ fn values_are_explained_all_at_once() {
         &[
             "chain.name: expected 1 to 64 of a-z A-Z 0-9 - _, found `main net`",
             "feed.log.dir: expected an absolute path, found `log`",
-            "admin.listen: expected address:port, found `localhost`",
+            "admin.listen: expected an IP address and a port up to 65535, `127.0.0.1:8545`, found `localhost`",
             "limit: expected 1 to 9, found 70000",
             "every_ms: expected 1 to 1000, found 0",
         ],

@@ -6,9 +6,11 @@
 //! system has it, for root and for the group that the service is given.
 
 use crate::ipc;
-use maidenlane_service::{Addresses, Failure, Shutdown, TaskGroup};
-use serde::Serialize;
+use maidenlane_config::Checker;
+use maidenlane_service::{Addresses, Exit, Failure, Shutdown, TaskGroup};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,34 @@ const CONNECTIONS_MAX: usize = 8;
 /// Interval of attempts to accept after a failure, of descriptors mostly.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
+/// Answer of a daemon to an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// Answer to the question.
+    Told(Value),
+    /// Nothing was done.
+    Failed {
+        /// Exit code that the command should have for it.
+        exit: u8,
+        /// Reason.
+        reason: String,
+    },
+}
+
+impl Answer {
+    /// Refusal of a command that a person must write differently.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Failed { exit: Exit::Settings.number(), reason: reason.into() }
+    }
+}
+
+impl From<Result<Value, String>> for Answer {
+    fn from(answered: Result<Value, String>) -> Self {
+        answered.map_or_else(Self::refused, Self::Told)
+    }
+}
+
 /// Binds the socket, in the directory that the service manager gives for such, else in `state_dir`, and answers until the
 /// shutdown. What is no question is given to `answer` as the error.
 ///
@@ -49,14 +79,34 @@ where
     F: Fn(Result<Q, serde_json::Error>) -> W + Send + Sync + 'static,
     W: Future<Output = A> + Send + 'static,
 {
-    let runtime_dir = maidenlane_service::env("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let path = runtime_dir.as_deref().unwrap_or(state_dir).join(FILE);
+    let (path, runtime_dir) = place(state_dir);
     let listener = ipc::bind(&path, MODE)
         .and_then(|listener| runtime_dir.map_or(Ok(()), |_| give(&path)).map(|()| listener))
         .map_err(|error| Failure::file(format_args!("bind {}", path.display()), &error))?;
     addresses.add(NAME, path.display())?;
     tasks.spawn(NAME, serve(listener, path, Arc::new(answer), tasks.shutdown().clone()));
     Ok(())
+}
+
+/// Path of the socket, and the directory that the service manager gives for such.
+fn place(state_dir: &Path) -> (PathBuf, Option<PathBuf>) {
+    let runtime_dir = maidenlane_service::env("RUNTIME_DIRECTORY").map(PathBuf::from);
+    (runtime_dir.as_deref().unwrap_or(state_dir).join(FILE), runtime_dir)
+}
+
+/// Notes a state directory whose path is too long for the socket in it.
+pub fn on_machine(state_dir: &Path, checker: &mut Checker) {
+    let (path, _) = place(state_dir);
+    let length = path.as_os_str().len();
+    if length > ipc::PATH_BYTES_MAX {
+        let text = format_args!(
+            "the control socket in it, {}, would have a path of {length} bytes, and sockets have at most {}: name a \
+             shorter one, or start the daemon by its unit, which has a directory for sockets",
+            path.display(),
+            ipc::PATH_BYTES_MAX
+        );
+        checker.wrong("stateDir", text);
+    }
 }
 
 async fn serve<Q, A, F, W>(

@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
 const READ_BYTES: usize = 4_096;
+/// The kernel's limit for the path of a socket, which ends with a zero.
+pub(crate) const PATH_BYTES_MAX: usize = 107;
 
 /// Binds a socket. One that nobody listens on any more is replaced.
 ///

@@ -12,7 +12,7 @@ use crate::reload::Reload;
 use crate::telemetry::{self, Filter};
 use crate::{Current, Exit, Failure, Health, Shutdown, TaskGroup};
 use clap::Parser;
-use maidenlane_config::{Loaded, Settings, shapes};
+use maidenlane_config::{Checker, Loaded, Settings, shapes};
 use std::fs::File;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ struct Args {
     /// Settings in Dhall; `/etc/maidenlane/<daemon>/<instance>.dhall` in production.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Check the settings, say what is wrong with them, and exit.
+    /// Check the settings, and what of this machine they name; say what is wrong, and exit.
     #[arg(long)]
     check_config: bool,
 }
@@ -112,7 +112,11 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
         loaded.map_err(|error| Failure::new(Exit::Settings, error))
     };
     if args.check_config {
-        return load().map(drop);
+        let loaded = load()?;
+        for doubt in &loaded.doubts {
+            telemetry::refuse(&format!("maidenlane-{}: warning: {doubt}", D::NAME));
+        }
+        return fits::<D>(&args.config, &loaded.settings);
     }
     let build = |mut builder: Builder| {
         builder.enable_all().build().map_err(|error| Failure::new(Exit::TaskDied, error))
@@ -122,6 +126,10 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     let loaded = load()?;
     let shared = D::shared(&loaded.settings);
     let filter = telemetry::init(&shared.log_filter, shared.log_json)?;
+    for doubt in &loaded.doubts {
+        tracing::warn!("settings: {doubt}");
+    }
+    fits::<D>(&args.config, &loaded.settings)?;
     std::fs::create_dir_all(&shared.state_dir).map_err(|error| {
         Failure::file(format_args!("create stateDir {}", shared.state_dir.display()), &error)
     })?;
@@ -137,6 +145,19 @@ fn start<D: Daemon>(args: &Args) -> Result<(), Failure> {
     io.shutdown_timeout(Duration::from_secs(1));
     control.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Checks that this machine is as the settings have it.
+fn fits<D: Daemon>(file: &Path, settings: &D::Settings) -> Result<(), Failure> {
+    let mut checker = Checker::default();
+    D::shared(settings).on_machine(&mut checker);
+    settings.on_machine(&mut checker);
+    match checker.finish().0 {
+        problems if problems.is_empty() => Ok(()),
+        problems => {
+            Err(Failure::new(Exit::Settings, maidenlane_config::Error { file: file.to_owned(), problems }))
+        }
+    }
 }
 
 /// Makes a state directory this process's own, while what is returned lives: a second one would take its files away. A disk that

@@ -85,7 +85,14 @@ impl<S: Settings + Send + Sync + 'static> Reload<S> {
             tracing::warn!("settings: {change}");
         }
         let (generation, hash) = (self.generation, self.running.sha256::<S>());
-        tracing::info!("reloaded: {} fields changed, generation {generation}, sha256 {hash}", applied.len());
+        let restart = match waiting.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ") {
+            paths if paths.is_empty() => paths,
+            paths => format!("; restart needed for {paths}"),
+        };
+        tracing::info!(
+            "reloaded: {} fields changed, generation {generation}, sha256 {hash}{restart}",
+            applied.len()
+        );
         self.gauges.success.set(1);
         self.tell(&waiting, None);
     }

@@ -196,6 +196,7 @@ fn a_reload_takes_over_what_it_can_all_or_nothing() {
         "settings: every_ms: 6 -> 7",
         "settings: logging.filter: \"info\" -> \"debug\"",
         "(needs a restart)",
+        "; restart needed for stateDir",
         "waited 7 ms",
     ] {
         assert!(log.contains(line), "{line}: {log}");
@@ -324,10 +325,23 @@ fn settings_are_checked_without_a_start() {
     assert!(!dir.path().join("state").exists());
     let (code, text) = check(&good.replace("127.0.0.1:0", "here"));
     assert_eq!(code, Some(78));
-    assert!(text.contains("\n  admin.listen: expected address:port, found `here`"), "{text}");
+    assert!(
+        text.contains(
+            "\n  admin.listen: expected an IP address and a port up to 65535, `127.0.0.1:8545`, found `here`"
+        ),
+        "{text}"
+    );
     let (code, text) = check(&good.replace("\"info\"", "\"info=loud\""));
     assert_eq!(
         (code, text.contains("logging.filter: error parsing level filter")),
+        (Some(78), true),
+        "{text}"
+    );
+    // Where the file of settings itself stands there can be no directory.
+    let taken = good.replace(&dir.path().join("state").display().to_string(), path.to_str().unwrap());
+    let (code, text) = check(&taken);
+    assert_eq!(
+        (code, text.contains("stateDir: ") && text.contains("is no directory")),
         (Some(78), true),
         "{text}"
     );

@@ -3,7 +3,13 @@ let M = ../package.dhall
 let cluster = ../cluster.dhall
 
 in  M.Health::{
-    , chain = cluster.chain
+    -- Mainnet's genesis: without it only votes say which chain is right. Of another chain, its own, or None Text.
+    , chain =
+            cluster.chain
+        //  { genesis =
+                Some
+                  "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"
+            }
     , feed = Some cluster.feed
     , groups =
       [ M.Group::{

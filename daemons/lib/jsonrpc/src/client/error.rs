@@ -60,6 +60,9 @@ pub enum Failure {
     /// Parameters that are no JSON, or an answer that is not what was asked for.
     #[error("the other side is not understood: see that it is a JSON-RPC server of a version that fits")]
     Unreadable(#[source] BoxError),
+    /// Answer that is no JSON, such as a web page: its content type and beginning.
+    #[error("no JSON came, but {0}: see that the address is that of a JSON-RPC server")]
+    NoJson(String),
     /// Subscription asked for over HTTP.
     #[error("HTTP carries no subscriptions: use the WebSocket or IPC address")]
     NoSubscriptions,
@@ -70,6 +73,14 @@ pub enum Failure {
     /// Subscription that the server ended.
     #[error("the server ended the subscription: subscribe again")]
     Ended,
+}
+
+/// Answer that is no JSON, such as a web page: jsonrpsee would only say that it is malformed.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}, {begins}")]
+pub(super) struct NoJson {
+    pub(super) kind: String,
+    pub(super) begins: String,
 }
 
 impl ClientError {
@@ -123,6 +134,12 @@ fn http_failure(error: HttpTransportError, options: &Options) -> Failure {
             Failure::AnswerTooLarge { bytes_max: options.answer_bytes_max }
         }
         HttpTransportError::Http(HttpError::Stream(cause)) => {
+            if let Some(page) = cause.downcast_ref::<NoJson>() {
+                return Failure::NoJson(page.to_string());
+            }
+            if cause.is::<http_body_util::LengthLimitError>() {
+                return Failure::AnswerTooLarge { bytes_max: options.answer_bytes_max };
+            }
             match cause.downcast_ref::<hyper_util::client::legacy::Error>() {
                 Some(error) if error.is_connect() => Failure::Connect(cause),
                 _ => Failure::Disconnected(cause),

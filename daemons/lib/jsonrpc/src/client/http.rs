@@ -1,15 +1,18 @@
 //! HTTP/1.1 transport: jsonrpsee's client on a connector of ours, which speaks TLS and signs each request.
 
-use super::error::Failure;
+use super::error::{Failure, NoJson};
 use super::options::{Credential, Options};
 use super::tls;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ::http::{StatusCode, Uri};
-use http_body_util::{BodyExt as _, Limited};
+use futures_util::StreamExt as _;
+use http_body_util::{BodyExt as _, BodyStream, Limited, StreamBody};
+use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jsonrpsee_core::BoxError;
 use jsonrpsee_core::http_helpers::HttpError;
 use jsonrpsee_core::middleware::RpcServiceBuilder;
 use jsonrpsee_http_client::transport::{Error as TransportError, HttpBackend};
@@ -24,6 +27,9 @@ use std::time::Duration;
 pub(super) type HttpClient = jsonrpsee_http_client::HttpClient<RpcService<Poster>>;
 
 pub(super) type Pool<B> = legacy::Client<HttpsConnector<HttpConnector>, B>;
+
+/// As much of an answer that is no JSON is shown.
+const SHOWN_BYTES: usize = 60;
 
 /// Idle time after which a connection leaves the pool: sooner than servers close it, which would lose a request.
 const IDLE: Duration = Duration::from_secs(30);
@@ -104,8 +110,13 @@ impl tower::Service<HttpRequest> for Poster {
             let response = posted.map_err(|error| TransportError::Http(HttpError::Stream(error.into())))?;
             let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             let is_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
+            let kind = kind.map_or_else(|| "no content type".to_owned(), |kind| format!("{kind:?}"));
             let (mut head, body) = response.into_parts();
-            if head.status.is_success() || !is_json {
+            if head.status.is_success() {
+                let body = no_page(kind, body, bytes_max).await?;
+                return Ok(HttpResponse::from_parts(head, body));
+            }
+            if !is_json {
                 return Ok(HttpResponse::from_parts(head, HttpBody::new(body)));
             }
             // Some servers, ours as well, answer an error object with its own status, and jsonrpsee would not read it.
@@ -118,6 +129,27 @@ impl tower::Service<HttpRequest> for Poster {
             Ok(HttpResponse::from_parts(head, HttpBody::from(bytes.to_vec())))
         })
     }
+}
+
+/// The body again, unless its first piece shows that it is no JSON. One that is too large is left to whoever bounds it.
+async fn no_page(kind: String, mut body: Incoming, bytes_max: usize) -> Result<HttpBody, TransportError> {
+    let failed = |error: BoxError| TransportError::Http(HttpError::Stream(error));
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > bytes_max {
+        return Ok(HttpBody::new(body));
+    }
+    let first = body.frame().await.transpose().map_err(|error| failed(error.into()))?;
+    let bytes = first.as_ref().and_then(|frame| frame.data_ref()).map_or(&[][..], |data| data);
+    if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        let first = futures_util::stream::iter(first.map(Ok));
+        return Ok(HttpBody::new(StreamBody::new(first.chain(BodyStream::new(body)))));
+    }
+    let begins = match bytes.get(..bytes.len().min(SHOWN_BYTES)) {
+        None | Some([]) => "nothing in it".to_owned(),
+        // Whatever it holds, the text is one line of letters.
+        Some(start) => format!("it begins with {:?}", String::from_utf8_lossy(start)),
+    };
+    Err(failed(NoJson { kind, begins }.into()))
 }
 
 /// True for an answer of JSON-RPC, or a batch of them.

@@ -112,6 +112,29 @@ impl Remote {
         }
     }
 
+    /// Notes files of its secrets that cannot be used. What the service manager hands over is there only where it starts the
+    /// daemon.
+    pub fn on_machine(&self, checker: &mut Checker) {
+        let manager = maidenlane_service::env("CREDENTIALS_DIRECTORY").is_some();
+        let here = |file: &SecretFile| manager || matches!(file, SecretFile::Path(_));
+        let secret = self.credential.as_ref().map(|credential| match credential {
+            credentials::Credential::Bearer(file)
+            | credentials::Credential::Jwt(file)
+            | credentials::Credential::Path(file) => file,
+        });
+        if let Some(file) = secret.filter(|file| here(file)) {
+            let used = match read(file) {
+                Ok(text) if text.is_empty() => Err(LinkError::Secret("the file is empty".to_owned())),
+                Ok(_) => self.address().and_then(|_| self.options().map(drop)),
+                Err(error) => Err(error),
+            };
+            checker.take("credential", used);
+        }
+        if let Some(file) = self.ca.as_ref().filter(|file| here(file)) {
+            checker.take("ca", read(file));
+        }
+    }
+
     /// Address with the key in its path, if one belongs there.
     ///
     /// # Errors
