@@ -44,7 +44,7 @@ fn the_minimal_example_gets_the_defaults() {
 fn the_full_example_explains_every_field() {
     let defaults = format!(
         "let M = {}/package.dhall in M.Relay.default // {{ chain = M.Chain.default, feed = M.Feed.default // {{ log = \
-         M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, listeners = M.Listener.default // {{ listen = \"127.0.0.1:8547\", namespaces = [ \"eth\", \"net\", \"web3\", \"flashbots\", \"maidenlane\" ], access = M.Identity.default }}, builders = M.Builder.default // {{ push = M.Push.default }}, wallets = M.Wallets.default, simulation = M.Simulation.default }}",
+         M.Kafka.default // {{ tls = M.KafkaTls.default, sasl = M.Sasl.default }} }}, listeners = M.Listener.default // {{ listen = \"127.0.0.1:8547\", namespaces = [ \"eth\", \"net\", \"web3\", \"flashbots\", \"mev\", \"maidenlane\" ], access = M.Identity.default }}, builders = M.Builder.default // {{ push = M.Push.default }}, wallets = M.Wallets.default, simulation = M.Simulation.default }}",
         dhall().canonicalize().unwrap().display()
     );
     assert_eq!(unexplained::<Settings>(&defaults), Vec::<String>::new());
