@@ -86,7 +86,7 @@ pub fn read_end_of_block(json: &str, with: &Circumstances) -> Result<Asked, Refu
     asked(fields, with)
 }
 
-fn asked(fields: Fields, with: &Circumstances) -> Result<Asked, Refusal> {
+pub(crate) fn asked(fields: Fields, with: &Circumstances) -> Result<Asked, Refusal> {
     let replacement = replacement(&fields)?;
     if fields.txs.is_empty() {
         let (name, nonce) = replacement.ok_or(Refusal::Empty)?;
@@ -184,7 +184,7 @@ fn version(fields: &Fields) -> Result<BundleVersion, Refusal> {
     }
 }
 
-fn transactions(txs: &[Bytes], most: usize) -> Result<Vec<Sent>, Refusal> {
+pub(crate) fn transactions(txs: &[Bytes], most: usize) -> Result<Vec<Sent>, Refusal> {
     let bytes: usize = txs.iter().map(|tx| tx.len()).sum();
     if bytes > most {
         return Err(Refusal::TooLarge { bytes, most });

@@ -15,6 +15,7 @@
 //! | [`allowance`] | pure: gas that accounts may have simulated |
 //! | [`pull`] | pure: orders that builders pull |
 //! | [`private`] | pure: private transactions to bundles of one |
+//! | [`blobs`] | pure: blob transactions of which one is to land |
 //! | [`wishes`] | pure: what a wallet wants, as its address says |
 //! | [`book`] | pure: all orders, as the topic tells them |
 //! | [`keyring`], [`seal`] | pure: what the log keeps, so that only relays read it |
@@ -56,6 +57,7 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod allowance;
+pub mod blobs;
 pub mod book;
 pub mod bundle;
 pub mod caller;

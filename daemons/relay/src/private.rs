@@ -98,6 +98,15 @@ pub fn read_cancel(json: &str) -> Result<Cancelled, Refusal> {
     hash.map(Cancelled::Transaction).ok_or(wrong)
 }
 
+/// Blocks that may hold what is for the next one and all until `last`.
+pub(crate) fn blocks(last: Option<u64>, with: &Circumstances) -> Result<(u64, u64), Refusal> {
+    let last = last.unwrap_or_else(|| with.next.saturating_add(BLOCKS - 1));
+    if last < with.next {
+        return Err(Refusal::Past { next: with.next });
+    }
+    Ok((with.next, last.min(with.next.saturating_add(with.ahead_max))))
+}
+
 fn made(
     tx: &str,
     last: Option<u64>,
@@ -120,13 +129,7 @@ fn made(
     let fields = serde_json::json!({ "txs": [text], "builders": wanted.privacy.builders }).to_string();
     let Asked::Bundle(mut checked) = bundle::read(&fields, with)? else { return Err(Refusal::Empty) };
     let bundle = &mut checked.bundle;
-    let last = last.unwrap_or_else(|| with.next.saturating_add(BLOCKS - 1));
-    if last < with.next {
-        return Err(Refusal::Past { next: with.next });
-    }
-    let most = with.next.saturating_add(with.ahead_max);
-    bundle.kind = BundleKind::Private;
-    bundle.blocks = (with.next, last.min(most));
+    (bundle.kind, bundle.blocks) = (BundleKind::Private, blocks(last, with)?);
     if wanted.can_revert {
         bundle.reverting.clone_from(checked.hashes.reveal());
     }

@@ -1,6 +1,7 @@
 //! Orders that come: bundles, private transactions, and cancels of both.
 
 use super::{Front, answers, refused, signer, stale};
+use crate::blobs;
 use crate::book::Applied;
 use crate::bundle::{self, Asked, Checked, Circumstances};
 use crate::caller::Caller;
@@ -27,7 +28,11 @@ impl Front {
     ) -> Result<Json, Error> {
         let with = self.circumstances(caller)?;
         let json = Args::parse(params, 1)?.required(Ok)?;
-        let read = if method == "eth_sendBundle" { bundle::read } else { bundle::read_end_of_block };
+        let read = match method {
+            "eth_sendBlobs" => blobs::read,
+            "eth_sendEndOfBlockBundle" => bundle::read_end_of_block,
+            _ => bundle::read,
+        };
         match read(json, &with)? {
             Asked::Bundle(checked) => {
                 let told = answers::Taken::of(&checked);
