@@ -14,6 +14,7 @@ mod operator;
 mod share;
 mod simulated;
 mod storm;
+mod stratum;
 mod wallet;
 mod watched;
 

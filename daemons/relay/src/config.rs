@@ -16,7 +16,7 @@ use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
 
-pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw};
+pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw, Way};
 pub use simulation::{FailedRaw, Simulation, SimulationRaw};
 pub use wallets::WalletsRaw;
 

@@ -36,6 +36,7 @@
 //! | [`progress`] | pure: what this one has acted on |
 //! | [`company`] | all of them |
 //! | [`sign`] | pure: keys with which the relay itself signs |
+//! | [`stratum`] | pure: requests to builders that listen for stratum |
 //! | [`post`] | one builder |
 //! | [`courier`] | delivery to all of them |
 //! | [`share`] | pure: trees of transactions whose parts get something of what the others earn |
@@ -104,6 +105,7 @@ pub mod sign;
 pub mod signature;
 pub mod simulation;
 pub mod simulator;
+pub mod stratum;
 pub mod tips;
 pub mod told;
 pub mod trial;

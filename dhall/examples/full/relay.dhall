@@ -97,7 +97,8 @@ in  M.Relay::{
         -- Where orders are sent to it. Left out, or None, nowhere. M.Push has the defaults of the first relay; M.Preset.BuilderNet,
         -- M.Preset.Titan and M.Preset.Flashbots have dialect, bounds and need of a key of those, and leave the address to you.
         , push = Some M.Push::{
-          -- http:// or https://. Required.
+          -- http:// or https://, or stratumss:// for JSON-RPC on a WebSocket over TLS, or stratumss+tcp://HOST:PORT for lines over TLS.
+          -- Required.
           , address = "https://rpc.builder-one.example"
           -- M.Dialect.Flashbots, M.Dialect.BuilderNet or M.Dialect.Titan; what a dialect has no words for is not sent in it. Default
           -- Flashbots.
