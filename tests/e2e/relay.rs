@@ -9,6 +9,7 @@ mod delivery;
 mod held;
 mod hostile;
 mod keys;
+mod mempool;
 mod nowhere;
 mod operator;
 mod share;

@@ -42,6 +42,8 @@ pub struct Circumstances {
     pub ahead_max: u64,
     /// Bytes of its transactions.
     pub bytes_max: usize,
+    /// True where private transactions may become public.
+    pub mempool: bool,
 }
 
 /// Order that a request asks for.
@@ -244,6 +246,7 @@ fn assemble(
         refund_identity: fields.refund_identity,
         targets,
         builders: fields.builders,
+        mempool: false,
     })
 }
 

@@ -47,6 +47,8 @@ pub struct Terms {
     pub ahead_max: u64,
     /// Bytes of one order's transactions.
     pub order_bytes: usize,
+    /// True where private transactions may become public.
+    pub mempool: bool,
     /// Time in which a signed request that comes again is answered as before, in milliseconds.
     pub repeat_ms: u64,
     /// Builders by name, with the identity that pulls for each.

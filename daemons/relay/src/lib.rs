@@ -21,6 +21,7 @@
 //! | [`keyring`], [`seal`] | pure: what the log keeps, so that only relays read it |
 //! | `civil` | pure: times as clients expect them |
 //! | [`told`] | pure: fates of orders, as the topic tells them |
+//! | [`failsafe`] | what may become public, does |
 //! | [`landing`] | pure: fates that the chain decides |
 //! | [`dialect`] | pure: orders and answers, as builders write them |
 //! | [`queue`] | pure: what one builder is to get, and when |
@@ -72,6 +73,7 @@ pub mod earned;
 pub mod enrolled;
 pub mod error;
 pub mod failpoints;
+pub mod failsafe;
 pub mod fates;
 pub mod feeds;
 pub mod fields;

@@ -59,6 +59,7 @@ fn circumstances() -> Circumstances {
         head_s: 100,
         ahead_max: 50,
         bytes_max: 100_000,
+        mempool: true,
     }
 }
 

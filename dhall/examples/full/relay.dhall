@@ -161,6 +161,9 @@ in  M.Relay::{
       -- Results of transactions that are kept until the next head. Default 64.
       , resultCache_MB = 64
       }
+    -- Private transactions whose senders say `useMempool` become public where none of so many blocks held them: they go into the
+    -- topic <prefix>.<chain>.transactions, which has to be there, and an emitter to read it. None refuses `useMempool`. Default None.
+    , mempoolAfterBlocks = Some 8
     -- Size of a request. Default 20.
     , bodyMax_MB = 20
     -- Size of one order's transactions, at most 15. Default 10.

@@ -22,6 +22,7 @@ fn circumstances() -> Circumstances {
         head_s: 100,
         ahead_max: 50,
         bytes_max: 2_000_000,
+        mempool: true,
     }
 }
 
