@@ -96,6 +96,7 @@ in  { Type = ./types/Relay.dhall
       , builders = [] : List Builder.Type
       , wallets = None Wallets.Type
       , simulation = Simulation.default
+      , mempoolAfterBlocks = None Natural
       , bodyMax_MB = 20
       , orderMax_MB = 10
       , ordersMax = 100000

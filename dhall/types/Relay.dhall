@@ -57,6 +57,7 @@
 , logging : { filter : Text, json : Bool }
 , maxLagBlocks : Natural
 , maxSilence_ms : Natural
+, mempoolAfterBlocks : Optional Natural
 , orderMax_MB : Natural
 , ordersMax : Natural
 , ordersMax_MB : Natural

@@ -5,7 +5,7 @@
 mod away;
 mod counted;
 pub(crate) mod crooked;
-mod outcomes;
+pub(crate) mod outcomes;
 mod reorged;
 mod routed;
 mod storm;

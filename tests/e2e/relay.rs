@@ -1,6 +1,7 @@
 //! Private orders: taken by a relay that follows a real geth, durable before they are acknowledged, private wherever they lie, and
 //! there again after the relay was killed.
 
+mod blobs;
 mod builders;
 mod clients;
 mod company;
@@ -8,11 +9,13 @@ mod delivery;
 mod held;
 mod hostile;
 mod keys;
+mod mempool;
 mod nowhere;
 mod operator;
 mod share;
 mod simulated;
 mod storm;
+mod stratum;
 mod wallet;
 mod watched;
 

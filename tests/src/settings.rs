@@ -223,6 +223,7 @@ pub fn relay(
          , wallets = Some {{ replica = {}, credential = None {CREDENTIAL}, ca = None Text, timeout_ms = 5000 }}\n\
          , simulation = {{ threads = 2, queue = 1000, timeout_ms = 5000, accountMgas_per_s = 10000, blockTime_s = 12\n\
          \x20 , failed = < Hold | Send >.Send, codeCache_MB = 16, resultCache_MB = 16 }}\n\
+         , mempoolAfterBlocks = None Natural\n\
          , bodyMax_MB = 20\n, orderMax_MB = 10\n, ordersMax = 10000\n, ordersMax_MB = 100\n, accountMax_MB = 50\n\
          , aheadMax = 1000\n, repeat_s = 3600\n, undoBlocks = 90000\n, maxLagBlocks = 2\n, maxSilence_ms = 15000\n\
          , storeCache_MB = 64\n}}\n",

@@ -32,6 +32,8 @@ pub(crate) fn commands(brokers: &str, chain: &str, feed: &str) -> Vec<String> {
         // Relays share both topics: each reads what all of them wrote.
         ("relay", BOTH, ["bundles", "bundle-fates"].map(of_chain).join(" ")),
         ("relay", READ, of_feed("blocks")),
+        // What becomes public goes the way of all transactions.
+        ("relay", &["Write", "DescribeConfigs"], of_chain("transactions")),
     ];
     let command = |(daemon, operations, on): &(&str, &[&str], String)| {
         let operations: String = operations.iter().map(|each| format!(" --operation {each}")).collect();

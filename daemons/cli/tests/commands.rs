@@ -447,7 +447,7 @@ fn only_the_tap_of_a_feed_may_write_it() {
     for kind in ["blocks", "proofs", "pool"] {
         assert_eq!(writers(&format!("maidenlane.c.f.{kind}")), ["User:maidenlane-tap-f"]);
     }
-    assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica"]);
+    assert_eq!(writers("maidenlane.c.transactions"), ["User:maidenlane-replica", "User:maidenlane-relay"]);
     assert_eq!(writers("maidenlane.c.outcomes"), ["User:maidenlane-replica", "User:maidenlane-emitter"]);
     let readers = |topic: &str| text.lines().filter(|line| line.split(' ').any(|word| word == topic)).count();
     for topic in ["maidenlane.c.bundles", "maidenlane.c.bundle-fates"] {

@@ -6,6 +6,7 @@
 //! never waits; those who ask read the history in memory, which no write holds.
 
 use crate::history::{History, Incident};
+use crate::unwritten::Unwritten;
 use crate::verdict::Verdict;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -82,6 +83,7 @@ pub struct Record {
     lines: usize,
     history: Shared,
     notes: Receiver<Note>,
+    unwritten: Unwritten,
 }
 
 impl Record {
@@ -94,9 +96,15 @@ impl Record {
         let history = Shared(Arc::new(Mutex::new(history)));
         let (notes, taken) = sync_channel(NOTES_MAX);
         let (dir, shared) = (dir.to_owned(), history.clone());
-        let mut record = Self { dir, file: None, whole: false, lines: 0, history, notes: taken };
+        let mut record = Self { dir, file: None, whole: false, lines: 0, history, notes: taken, unwritten: Unwritten::default() };
         record.mend();
         Ok((record, Notes(notes), shared))
+    }
+
+    /// The same record, which tells there what the disk does not take.
+    #[must_use]
+    pub fn telling(self, unwritten: Unwritten) -> Self {
+        Self { unwritten, ..self }
     }
 
     /// Writes until nobody is left who hands notes over.
@@ -117,7 +125,7 @@ impl Record {
                 self.append(found);
                 self.mend();
                 let path = self.dir.join(SIGNED);
-                told(&path, fs::write(&path, at_ms.to_string()));
+                self.told(SIGNED, fs::write(&path, at_ms.to_string()));
             }
         }
     }
@@ -127,7 +135,7 @@ impl Record {
         if self.whole && !text.is_empty() {
             let written = self.write(text.as_bytes());
             self.lines += text.lines().count();
-            self.whole = told(&self.dir.join(FILE), written) && self.lines <= LINES_MAX;
+            self.whole = self.told(FILE, written) && self.lines <= LINES_MAX;
         }
     }
 
@@ -139,6 +147,13 @@ impl Record {
         file.write_all(bytes)
     }
 
+    /// True if a file was written; else all who watch learn why not.
+    fn told(&self, file: &'static str, written: io::Result<()>) -> bool {
+        let is_written = written.is_ok();
+        self.unwritten.note(file, written.map_err(|error| error.to_string()));
+        is_written
+    }
+
     /// Writes the whole file anew if it lacks anything.
     fn mend(&mut self) {
         if !self.whole {
@@ -146,17 +161,9 @@ impl Record {
             self.file = None;
             self.lines = text.lines().count();
             let path = self.dir.join(FILE);
-            self.whole = told(&path, maidenlane_service::files::write_whole(&path, text.as_bytes()));
+            self.whole = self.told(FILE, maidenlane_service::files::write_whole(&path, text.as_bytes()));
         }
     }
-}
-
-/// True if it was written; else the log has why not.
-fn told(path: &Path, written: io::Result<()>) -> bool {
-    if let Err(error) = &written {
-        tracing::warn!("write {}: {error}; trying again", path.display());
-    }
-    written.is_ok()
 }
 
 fn line(incident: &Incident) -> String {
@@ -257,8 +264,10 @@ mod tests {
         record.take(verdict(20, Verdict::Down));
         assert_eq!(seconds(&shared, START_MS + 60_000).0[..2], [20, 40]);
         assert!(!record.whole);
+        assert_eq!(record.unwritten.warnings().len(), 1);
         std::fs::remove_file(&path).unwrap();
         record.take(Note::Watched(START_MS + 60_000));
+        assert!(record.unwritten.warnings().is_empty());
         let kept = std::fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().count(), 2, "{kept}");
     }

@@ -123,6 +123,7 @@ impl maidenlane_service::Daemon for Daemon {
         let (commands, obeyed) = mpsc::channel(COMMANDS_MAX);
         let cordons = Arc::new(tokio::sync::Mutex::new(cordons));
         let unwritten = hub.unwritten();
+        let record = record.telling(unwritten.clone());
         tasks.spawn("cordons", write_again(Arc::clone(&cordons), unwritten.clone(), shutdown.clone()));
         let desk = Desk { views: views.clone(), record: history, cordons, unwritten, commands };
         control::start(dir, &addresses, &tasks, move |question| desk.clone().answer(question))?;

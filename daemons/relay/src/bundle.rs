@@ -42,6 +42,8 @@ pub struct Circumstances {
     pub ahead_max: u64,
     /// Bytes of its transactions.
     pub bytes_max: usize,
+    /// True where private transactions may become public.
+    pub mempool: bool,
 }
 
 /// Order that a request asks for.
@@ -86,7 +88,7 @@ pub fn read_end_of_block(json: &str, with: &Circumstances) -> Result<Asked, Refu
     asked(fields, with)
 }
 
-fn asked(fields: Fields, with: &Circumstances) -> Result<Asked, Refusal> {
+pub(crate) fn asked(fields: Fields, with: &Circumstances) -> Result<Asked, Refusal> {
     let replacement = replacement(&fields)?;
     if fields.txs.is_empty() {
         let (name, nonce) = replacement.ok_or(Refusal::Empty)?;
@@ -184,7 +186,7 @@ fn version(fields: &Fields) -> Result<BundleVersion, Refusal> {
     }
 }
 
-fn transactions(txs: &[Bytes], most: usize) -> Result<Vec<Sent>, Refusal> {
+pub(crate) fn transactions(txs: &[Bytes], most: usize) -> Result<Vec<Sent>, Refusal> {
     let bytes: usize = txs.iter().map(|tx| tx.len()).sum();
     if bytes > most {
         return Err(Refusal::TooLarge { bytes, most });
@@ -244,6 +246,7 @@ fn assemble(
         refund_identity: fields.refund_identity,
         targets,
         builders: fields.builders,
+        mempool: false,
     })
 }
 

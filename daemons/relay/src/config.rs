@@ -16,7 +16,7 @@ use maidenlane_store::{Keep, Past};
 use serde::Deserialize;
 use std::time::Duration;
 
-pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw};
+pub use builders::{Builder, BuilderRaw, DialectRaw, Most, Push, PushRaw, Way};
 pub use simulation::{FailedRaw, Simulation, SimulationRaw};
 pub use wallets::WalletsRaw;
 
@@ -45,6 +45,8 @@ pub struct RelayRaw {
     pub wallets: Option<WalletsRaw>,
     /// Simulation of orders, and of what callers ask for.
     pub simulation: SimulationRaw,
+    /// Blocks after which a private transaction whose sender allows it becomes public; `None` for none.
+    pub mempoolAfterBlocks: Option<u64>,
     /// Size of a request.
     pub bodyMax_MB: u64,
     /// Size of one order's transactions.
@@ -88,6 +90,10 @@ pub struct Settings {
     pub bundles_topic: String,
     /// Topic of their fates.
     pub fates_topic: String,
+    /// Topic of transactions that emitters deliver.
+    pub transactions_topic: String,
+    /// Blocks after which a private transaction whose sender allows it becomes public.
+    pub mempool_after: Option<u64>,
     /// The log that carries them.
     pub log: feed::Log,
     /// File with the keys.
@@ -140,6 +146,10 @@ impl maidenlane_config::Settings for Settings {
         let simulation =
             checker.inside("simulation", |checker| simulation::simulation(&raw.simulation, checker));
         let bounds = bounds(&raw, checker);
+        let mempool_after = match raw.mempoolAfterBlocks {
+            Some(blocks) => checker.within("mempoolAfterBlocks", blocks, 1..=1_000).map(Some),
+            None => Some(None),
+        };
         for (index, name) in raw.enrols.iter().enumerate() {
             if !raw.listeners.iter().any(|listener| listener.name == *name) {
                 checker.wrong(&format!("enrols[{index}]"), format_args!("no listener is called `{name}`"));
@@ -166,6 +176,8 @@ impl maidenlane_config::Settings for Settings {
             feed_topic: feed.blocks_topic,
             bundles_topic: feed.bundles_topic,
             fates_topic,
+            transactions_topic: feed.transactions_topic,
+            mempool_after: mempool_after?,
             log: feed.log,
             keyring: keyring?,
             listeners: listeners?,
@@ -223,6 +235,15 @@ impl Settings {
         }
     }
 
+    /// Topics that are written to, with what they must be. That of transactions is none where nothing becomes public, and
+    /// loses nothing before an emitter had the time to read it.
+    fn written(&self) -> Vec<(String, TopicNeeds)> {
+        let never_by_size = TopicNeeds { retention_min_bytes: TopicNeeds::NEVER_BY_SIZE, ..self.needs() };
+        let public = self.mempool_after.map(|_| (self.transactions_topic.clone(), never_by_size));
+        let sealed = [&self.bundles_topic, &self.fates_topic].map(|topic| (topic.clone(), self.needs()));
+        sealed.into_iter().chain(public).collect()
+    }
+
     /// Settings of the loop that follows the feed.
     #[must_use]
     pub fn replay(&self, log: Backend) -> replay::Settings {
@@ -230,9 +251,7 @@ impl Settings {
             log,
             topic: self.feed_topic.clone(),
             proofs_topic: None,
-            written: [&self.bundles_topic, &self.fates_topic]
-                .map(|topic| (topic.clone(), self.needs()))
-                .into(),
+            written: self.written(),
             chain_id: self.chain_id,
             genesis: self.genesis,
             keep: self.keep,

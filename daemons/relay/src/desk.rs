@@ -109,7 +109,7 @@ impl Desk {
         let trial = Trial::new(name, push).map_err(|unusable| with_causes(&unusable))?;
         let Word { reachable, dialect, key, said, took } = trial.run().await;
         Ok(json!({
-            "builder": name, "address": push.remote.endpoint.to_string(), "reachable": reachable,
+            "builder": name, "address": push.address(), "reachable": reachable,
             "dialect": dialect, "key": key, "said": said, "tookMs": clock::millis(took),
         }))
     }

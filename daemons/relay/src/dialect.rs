@@ -28,6 +28,9 @@ const BUSY: [&str; 6] =
 /// Words of servers that have it already.
 const KNOWN: [&str; 3] = ["already known", "already exists", "duplicate bundle"];
 
+/// Id of every request, as its text has it.
+pub(crate) const ID: &str = "\"id\":1";
+
 /// Dialect of a builder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -158,7 +161,7 @@ fn of_error(error: &Value) -> Verdict {
 }
 
 fn request(method: &str, params: &str) -> String {
-    format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\",\"params\":[{params}]}}")
+    format!("{{\"jsonrpc\":\"2.0\",{ID},\"method\":\"{method}\",\"params\":[{params}]}}")
 }
 
 /// Writes the fields of an order that all who build write alike, but for transactions and block.

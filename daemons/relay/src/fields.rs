@@ -122,7 +122,7 @@ impl Fields {
         Ok(fields)
     }
 
-    fn set(&mut self, field: &'static str, json: &str) -> Result<(), Refusal> {
+    pub(crate) fn set(&mut self, field: &'static str, json: &str) -> Result<(), Refusal> {
         match field {
             "txs" => self.txs = all(field, json, TXS_MAX, "a list of 0x hex texts", bytes)?,
             "blockNumber" => self.block = block(field, json)?.filter(|block| *block > 0),
@@ -177,7 +177,7 @@ impl fmt::Debug for Fields {
 }
 
 /// Members of an object, in their order.
-fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Refusal> {
+pub(crate) fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Refusal> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
         type Value = Vec<(Cow<'de, str>, &'de RawValue)>;

@@ -47,6 +47,8 @@ pub struct Terms {
     pub ahead_max: u64,
     /// Bytes of one order's transactions.
     pub order_bytes: usize,
+    /// True where private transactions may become public.
+    pub mempool: bool,
     /// Time in which a signed request that comes again is answered as before, in milliseconds.
     pub repeat_ms: u64,
     /// Builders by name, with the identity that pulls for each.
@@ -139,13 +141,14 @@ impl Front {
 }
 
 /// Methods with their parameters, for the OpenRPC document.
-const METHODS: [(&str, &str); 20] = [
+const METHODS: [(&str, &str); 21] = [
     ("eth_blockNumber", ""),
     ("eth_callBundle", "bundle"),
     ("eth_cancelBundle", "cancel"),
     ("eth_cancelPrivateTransaction", "cancel"),
     ("eth_chainId", ""),
     ("eth_getTransactionCount", "address block"),
+    ("eth_sendBlobs", "blobs"),
     ("eth_sendBundle", "bundle"),
     ("eth_sendEndOfBlockBundle", "bundle"),
     ("eth_sendPrivateRawTransaction", "transaction preferences?"),
@@ -230,7 +233,7 @@ impl Front {
             "web3_clientVersion" => {
                 Ok(Json::Static(concat!("\"maidenlane-relay/", env!("CARGO_PKG_VERSION"), "\"")))
             }
-            "eth_sendBundle" | "eth_sendEndOfBlockBundle" => {
+            "eth_sendBundle" | "eth_sendEndOfBlockBundle" | "eth_sendBlobs" => {
                 self.once(caller, call, self.send_bundle(caller, method, params)).await
             }
             "eth_callBundle" => self.call_bundle(caller, params).await,

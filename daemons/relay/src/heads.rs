@@ -2,6 +2,7 @@
 
 use crate::book::Head;
 use crate::courier::Courier;
+use crate::failsafe::Failsafe;
 use crate::fates::Fates;
 use crate::judge::judge;
 use crate::metrics::Gauges;
@@ -21,6 +22,8 @@ pub(crate) struct Watcher {
     pub(crate) orders: Orders,
     pub(crate) fates: Fates,
     pub(crate) courier: Courier,
+    /// Failsafe, where the settings have one.
+    pub(crate) failsafe: Option<Failsafe>,
     pub(crate) tips: Tips,
     pub(crate) simulator: Simulator,
     pub(crate) gauges: Gauges,
@@ -49,8 +52,10 @@ impl Watcher {
         let view = self.live.view();
         let head = head(&*view);
         self.orders.advance(head);
+        // A head that is behind says nothing of what no block holds.
+        let failsafe = self.failsafe.as_ref().filter(|_| self.live.fitness().stale.is_none());
         if self.is_complete.load(Ordering::Acquire)
-            && let Err(error) = judge(&self.orders, &self.fates, &self.courier, &*view)
+            && let Err(error) = judge(&self.orders, &self.fates, (&self.courier, failsafe), &*view)
         {
             tracing::error!("what a block holds cannot be read: {}", with_causes(&error));
         }

@@ -5,6 +5,7 @@
 //! the fate untold, and any other tells it.
 
 use crate::courier::Courier;
+use crate::failsafe::{self, Failsafe};
 use crate::fates::Fates;
 use crate::landing::{Case, Chain, later};
 use crate::orders::Orders;
@@ -33,27 +34,32 @@ impl Chain for Canonical<'_> {
 
 /// An order without an end, or with one that a head may change.
 enum Open {
-    Undecided { case: Case, is_ours: bool },
+    Undecided { case: Case, is_ours: bool, is_due: bool },
     Ended(History),
 }
 
-/// Tells what the head of a view decides.
+/// Tells what the head of a view decides, and has become public what it leaves open for too long.
 ///
 /// # Errors
 /// When the chain cannot be read.
 pub(crate) fn judge(
     orders: &Orders,
     fates: &Fates,
-    courier: &Courier,
+    (courier, failsafe): (&Courier, Option<&Failsafe>),
     view: &dyn StateView,
 ) -> Result<(), ReadError> {
-    let (head, open) = open(orders, fates);
+    let (head, open) = open(orders, fates, failsafe);
     let chain = Canonical(view);
     for (content, signer, open) in open {
         let fate = match open {
             Open::Ended(history) => later(&history, head, &chain)?,
-            Open::Undecided { case, is_ours } => {
+            Open::Undecided { case, is_ours, is_due } => {
                 let fate = case.judge(head, &chain)?;
+                let is_open = is_due && fate.is_none();
+                if let Some(failsafe) = failsafe.filter(|_| is_open) {
+                    let bundle = orders.book().deliverable(content).map(|checked| checked.bundle.clone());
+                    bundle.map_or(Ok(()), |bundle| failsafe.offer(content, &bundle, view))?;
+                }
                 if matches!(fate, Some(Delivery::Landed { .. } | Delivery::Expired)) {
                     courier.withdraw(content);
                 }
@@ -72,12 +78,21 @@ pub(crate) fn judge(
 }
 
 /// Orders that a head may decide on, so that neither book nor fates are held while the chain is read.
-fn open(orders: &Orders, fates: &Fates) -> (crate::book::Head, Vec<(ContentId, Address, Open)>) {
+fn open(
+    orders: &Orders,
+    fates: &Fates,
+    failsafe: Option<&Failsafe>,
+) -> (crate::book::Head, Vec<(ContentId, Address, Open)>) {
     let (book, told) = (orders.book(), fates.told());
+    let went = |content| told.of(content).is_some_and(|history| history.words.contains_key(failsafe::NAME));
     let has_end = |content| told.of(content).is_some_and(|history| history.end.is_some());
     let undecided = book.decided().filter(|checked| !has_end(checked.content)).map(|checked| {
         let is_ours = checked.bundle.taken.relay == fates.relay();
-        (checked.content, checked.bundle.signer, Open::Undecided { case: Case::of(checked), is_ours })
+        let is_due = failsafe
+            .is_some_and(|failsafe| failsafe.is_due(&checked.bundle, book.head().number, is_ours))
+            && !went(checked.content);
+        let open = Open::Undecided { case: Case::of(checked), is_ours, is_due };
+        (checked.content, checked.bundle.signer, open)
     });
     let ended = told.all().filter(|(_, history)| history.end.is_some() && !history.is_final);
     let ended = ended.map(|(content, history)| (content, history.signer, Open::Ended(history.clone())));

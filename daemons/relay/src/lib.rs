@@ -15,11 +15,13 @@
 //! | [`allowance`] | pure: gas that accounts may have simulated |
 //! | [`pull`] | pure: orders that builders pull |
 //! | [`private`] | pure: private transactions to bundles of one |
+//! | [`blobs`] | pure: blob transactions of which one is to land |
 //! | [`wishes`] | pure: what a wallet wants, as its address says |
 //! | [`book`] | pure: all orders, as the topic tells them |
 //! | [`keyring`], [`seal`] | pure: what the log keeps, so that only relays read it |
 //! | `civil` | pure: times as clients expect them |
 //! | [`told`] | pure: fates of orders, as the topic tells them |
+//! | [`failsafe`] | what may become public, does |
 //! | [`landing`] | pure: fates that the chain decides |
 //! | [`dialect`] | pure: orders and answers, as builders write them |
 //! | [`queue`] | pure: what one builder is to get, and when |
@@ -35,6 +37,7 @@
 //! | [`progress`] | pure: what this one has acted on |
 //! | [`company`] | all of them |
 //! | [`sign`] | pure: keys with which the relay itself signs |
+//! | [`stratum`] | pure: requests to builders that listen for stratum |
 //! | [`post`] | one builder |
 //! | [`courier`] | delivery to all of them |
 //! | [`share`] | pure: trees of transactions whose parts get something of what the others earn |
@@ -56,6 +59,7 @@
 extern crate maidenlane_config as serde_dhall;
 
 pub mod allowance;
+pub mod blobs;
 pub mod book;
 pub mod bundle;
 pub mod caller;
@@ -69,6 +73,7 @@ pub mod earned;
 pub mod enrolled;
 pub mod error;
 pub mod failpoints;
+pub mod failsafe;
 pub mod fates;
 pub mod feeds;
 pub mod fields;
@@ -102,6 +107,7 @@ pub mod sign;
 pub mod signature;
 pub mod simulation;
 pub mod simulator;
+pub mod stratum;
 pub mod tips;
 pub mod told;
 pub mod trial;

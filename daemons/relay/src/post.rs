@@ -1,19 +1,21 @@
-//! One builder: its queue, its breaker and its pace, and the requests to it, signed as bytes.
+//! One builder: its queue, its breaker and its pace, and the requests to it, signed as bytes, over HTTP or on a connection that is
+//! kept.
 //!
 //! # Why the breaker is never open for long
 //! An order has the rest of a slot. A builder that was away and is back must get what is due within a second or so, not at the end
 //! of a pause that doubled while nobody was there.
 
-use crate::config::{Most, Push};
+use crate::config::{Most, Push, Way};
 use crate::dialect::{Dialect, Unsaid, Verdict};
 use crate::queue::{Done, Queue};
 use crate::redacted::Redacted;
 use crate::sign::{Key, NoKey};
+use crate::stratum;
 use alloy::primitives::eip191_hash_message;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use maidenlane_chain::{B256, keccak256};
 use maidenlane_jsonrpc::client::{
-    Breaker, ClientError, Endpoint, Failure, LinkError, Pace, Page, Pages, Seen,
+    Breaker, ClientError, Endpoint, Failure, LinkError, Messages, Pace, Page, Pages, Seen,
 };
 use maidenlane_wire::Bundle;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,9 +59,23 @@ pub enum Unusable {
 /// Request as bytes.
 pub struct Request {
     body: Redacted<String>,
-    headers: HeaderMap,
+    marks: Marks,
     /// Hash of the order's transactions, which some answers repeat.
     hash: Option<B256>,
+}
+
+/// What a request is known by, where it is not a part of its bytes.
+enum Marks {
+    /// Headers beside it.
+    Headers(HeaderMap),
+    /// Its id among others on a connection.
+    Id(u64),
+}
+
+/// Client of a builder.
+enum Client {
+    Pages(Box<Pages>),
+    Messages(Box<Messages>),
 }
 
 /// Request, or the field that the builder's dialect has no words for.
@@ -77,7 +93,7 @@ pub struct Post {
     pub is_dry: bool,
     dialect: Dialect,
     most: Most,
-    pages: Pages,
+    client: Client,
     key: Option<Key>,
     queue: Mutex<Queue>,
     state: Mutex<State>,
@@ -103,11 +119,17 @@ impl Post {
             LinkError::Client(source) => Unusable::Client { builder: builder(), source },
         };
         let options = push.remote.options().map_err(unusable)?;
-        let Endpoint::Http(uri) = push.remote.address().map_err(unusable)? else {
-            return Err(file("its address is not one of HTTP".to_owned()));
+        let (Endpoint::Http(uri) | Endpoint::WebSocket(uri)) = push.remote.address().map_err(unusable)?
+        else {
+            return Err(file("its address is that of no server".to_owned()));
         };
-        let pages = Pages::new(&uri, options);
-        let pages = pages.map_err(|source| Unusable::Client { builder: builder(), source })?;
+        let client = match push.way {
+            Way::Posts => Pages::new(&uri, options).map(|pages| Client::Pages(Box::new(pages))),
+            Way::Messages(framing) => {
+                Messages::new(&uri, framing, options).map(|messages| Client::Messages(Box::new(messages)))
+            }
+        };
+        let client = client.map_err(|source| Unusable::Client { builder: builder(), source })?;
         let key = match &push.key {
             Some(secret) => {
                 let text =
@@ -126,7 +148,7 @@ impl Post {
             is_dry: push.dry_run,
             dialect: push.dialect,
             most: push.most,
-            pages,
+            client,
             key,
             queue: Mutex::new(Queue::new(push.ahead)),
             state: Mutex::new(State {
@@ -184,21 +206,34 @@ impl Post {
     }
 
     fn signed(&self, body: Redacted<String>, hash: Option<B256>) -> Request {
-        let (digest, mut headers) = (keccak256(body.reveal()), HeaderMap::new());
+        let digest = keccak256(body.reveal());
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = digest.0;
+        let idempotency = const_hex::encode(first);
+        if let Client::Messages(_) = &self.client {
+            let (id, text) = stratum::numbered(body.reveal(), digest);
+            let signature = self.signature(keccak256(&text));
+            let body = Redacted::new(stratum::marked(&text, &idempotency, signature.as_deref()));
+            return Request { body, marks: Marks::Id(id), hash };
+        }
+        let mut headers = HeaderMap::new();
         let mut insert = |name: &'static str, text: String| {
             // Hex and a colon, which every header may hold.
             if let Ok(value) = HeaderValue::try_from(text) {
                 headers.insert(name, value);
             }
         };
-        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = digest.0;
-        insert(IDEMPOTENCY, const_hex::encode(first));
-        if let Some(key) = &self.key {
-            let signature = key.sign(eip191_hash_message(digest.to_string()));
-            let hex = const_hex::encode(signature.as_bytes());
-            insert(SIGNATURE, format!("{}:0x{hex}", key.address()));
+        insert(IDEMPOTENCY, idempotency);
+        if let Some(signature) = self.signature(digest) {
+            insert(SIGNATURE, signature);
         }
-        Request { body, headers, hash }
+        Request { body, marks: Marks::Headers(headers), hash }
+    }
+
+    /// Signature of bytes with this hash, as other relays' clients make it.
+    fn signature(&self, digest: B256) -> Option<String> {
+        let key = self.key.as_ref()?;
+        let signature = key.sign(eip191_hash_message(digest.to_string()));
+        Some(format!("{}:0x{}", key.address(), const_hex::encode(signature.as_bytes())))
     }
 
     /// Sends a request; the answer, or the fault in words of ours.
@@ -206,8 +241,17 @@ impl Post {
     /// # Errors
     /// There is no answer.
     pub async fn ask(&self, request: Request) -> Result<Page, &'static str> {
-        let Request { body, headers, .. } = request;
-        let answer = self.pages.post(headers, body.reveal().clone().into_bytes()).await;
+        let Request { body, marks, .. } = request;
+        let body = body.reveal().clone();
+        let answer = match (&self.client, marks) {
+            (Client::Pages(pages), Marks::Headers(headers)) => pages.post(headers, body.into_bytes()).await,
+            (Client::Messages(messages), Marks::Id(id)) => {
+                let answer = messages.ask(id, body).await;
+                answer.map(|body| Page { status: StatusCode::OK, date: None, body })
+            }
+            // Made by `signed` for this client.
+            _ => return Err("it was made for another way"),
+        };
         answer.map_err(|error| fault(&error.failure))
     }
 
@@ -241,8 +285,10 @@ impl Post {
 }
 
 /// Fault of a request without an answer.
-const fn fault(failure: &Failure) -> &'static str {
+fn fault(failure: &Failure) -> &'static str {
     match failure {
+        Failure::Connect(_) if failure.is_untrusted() => "its certificate is not trusted",
+        Failure::Status(401 | 403) => "it does not let us in",
         Failure::Connect(_) => "no connection",
         Failure::Timeout(_) => "no answer in time",
         Failure::Disconnected(_) => "the connection was lost",

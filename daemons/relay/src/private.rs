@@ -30,15 +30,18 @@ struct Object<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct Preferences {
     can_revert: bool,
+    /// Some clients write it here, others in `privacy`.
     use_mempool: bool,
     privacy: Privacy,
     validity: Validity,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Privacy {
     builders: Vec<String>,
+    use_mempool: bool,
+    mempool_rpc: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,7 +78,7 @@ pub fn read_raw(tx: &str, preferences: Option<&str>, with: &Circumstances) -> Re
 /// Naming the mistake.
 pub fn read_from_wallet(tx: &str, wishes: &Wishes, with: &Circumstances) -> Result<Checked, Refusal> {
     let preferences = serde_json::json!({
-        "canRevert": wishes.can_revert, "privacy": { "builders": wishes.builders },
+        "canRevert": wishes.can_revert, "useMempool": wishes.mempool, "privacy": { "builders": wishes.builders },
     });
     let last = wishes.blocks.map(|blocks| with.next.saturating_add(blocks));
     made(tx, last, Some(&preferences.to_string()), with)
@@ -98,6 +101,15 @@ pub fn read_cancel(json: &str) -> Result<Cancelled, Refusal> {
     hash.map(Cancelled::Transaction).ok_or(wrong)
 }
 
+/// Blocks that may hold what is for the next one and all until `last`.
+pub(crate) fn blocks(last: Option<u64>, with: &Circumstances) -> Result<(u64, u64), Refusal> {
+    let last = last.unwrap_or_else(|| with.next.saturating_add(BLOCKS - 1));
+    if last < with.next {
+        return Err(Refusal::Past { next: with.next });
+    }
+    Ok((with.next, last.min(with.next.saturating_add(with.ahead_max))))
+}
+
 fn made(
     tx: &str,
     last: Option<u64>,
@@ -105,14 +117,20 @@ fn made(
     with: &Circumstances,
 ) -> Result<Checked, Refusal> {
     let text = params::string(tx).map_err(|_| Refusal::Type { field: "tx", expected: "a 0x hex text" })?;
-    let wrong =
-        Refusal::Type { field: "preferences", expected: "an object of canRevert and privacy.builders" };
+    let wrong = Refusal::Type {
+        field: "preferences",
+        expected: "an object of canRevert, useMempool and privacy.builders",
+    };
     let wanted: Preferences = match preferences {
         None | Some("null") => Preferences::default(),
         Some(json) => params::read(json).map_err(|_| wrong)?,
     };
-    if wanted.use_mempool {
+    let mempool = wanted.use_mempool || wanted.privacy.use_mempool;
+    if mempool && !with.mempool {
         return Err(Refusal::Unsupported { field: "useMempool" });
+    }
+    if wanted.privacy.mempool_rpc.is_some() {
+        return Err(Refusal::Unsupported { field: "mempoolRpc" });
     }
     if !wanted.validity.refund.is_empty() {
         return Err(Refusal::Unsupported { field: "validity.refund" });
@@ -120,13 +138,7 @@ fn made(
     let fields = serde_json::json!({ "txs": [text], "builders": wanted.privacy.builders }).to_string();
     let Asked::Bundle(mut checked) = bundle::read(&fields, with)? else { return Err(Refusal::Empty) };
     let bundle = &mut checked.bundle;
-    let last = last.unwrap_or_else(|| with.next.saturating_add(BLOCKS - 1));
-    if last < with.next {
-        return Err(Refusal::Past { next: with.next });
-    }
-    let most = with.next.saturating_add(with.ahead_max);
-    bundle.kind = BundleKind::Private;
-    bundle.blocks = (with.next, last.min(most));
+    (bundle.kind, bundle.blocks, bundle.mempool) = (BundleKind::Private, blocks(last, with)?, mempool);
     if wanted.can_revert {
         bundle.reverting.clone_from(checked.hashes.reveal());
     }
@@ -135,7 +147,7 @@ fn made(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{read, read_cancel, read_from_wallet, read_raw};
     use crate::bundle::Circumstances;
     use crate::refusal::Refusal;
@@ -144,7 +156,7 @@ mod tests {
     use maidenlane_wire::{BundleKind, Cancelled, Taken};
     use serde_json::json;
 
-    fn circumstances() -> Circumstances {
+    pub(crate) fn circumstances() -> Circumstances {
         Circumstances {
             taken: Taken { relay: [1; 16], identity: None, at_ms: 7 },
             signer: Address::repeat_byte(1),
@@ -153,10 +165,11 @@ mod tests {
             head_s: 100,
             ahead_max: 50,
             bytes_max: 100_000,
+            mempool: true,
         }
     }
 
-    fn transaction() -> String {
+    pub(crate) fn transaction() -> String {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../golden/bundles.json")).unwrap();
         vectors["transactions"]["a"].as_str().unwrap().to_owned()
@@ -177,13 +190,33 @@ mod tests {
         assert_eq!((asked.blocks, asked.builders.len(), asked.reverting.len()), ((20, 21), 1, 1));
         let (text, wishes) = (format!("\"{}\"", transaction()), Wishes::default());
         assert_eq!(read_from_wallet(&text, &wishes, &with).unwrap(), plain);
-        let wishes = Wishes { builders: vec!["one".to_owned()], can_revert: true, blocks: Some(9) };
+        let builders = vec!["one".to_owned()];
+        let wishes = Wishes { builders, can_revert: true, mempool: true, blocks: Some(9) };
         let asked = read_from_wallet(&text, &wishes, &with).unwrap().bundle;
         assert_eq!((asked.blocks, asked.builders.len(), asked.reverting.len()), ((20, 29), 1, 1));
+        assert!(asked.mempool && !plain.bundle.mempool);
         let plain_number = json!({ "tx": transaction(), "maxBlockNumber": 21 }).to_string();
         assert_eq!(read(&plain_number, &with).unwrap().bundle.blocks, (20, 21), "as web3.py's plugin has it");
         let far = json!({ "tx": transaction(), "maxBlockNumber": "0xffff" }).to_string();
         assert_eq!(read(&far, &with).unwrap().bundle.blocks, (20, 70));
+    }
+
+    #[test]
+    fn it_becomes_public_only_where_its_sender_and_the_settings_allow_it() {
+        let asked = |preferences: serde_json::Value, mempool: bool| {
+            let with = Circumstances { mempool, ..circumstances() };
+            let asked = json!({ "tx": transaction(), "preferences": preferences }).to_string();
+            read(&asked, &with).map(|checked| (checked.bundle.mempool, checked.content))
+        };
+        let plain = asked(json!({}), true).unwrap();
+        assert!(!plain.0 && asked(json!({ "useMempool": false }), true) == Ok(plain));
+        for allowing in [json!({ "useMempool": true }), json!({ "privacy": { "useMempool": true } })] {
+            let (mempool, content) = asked(allowing.clone(), true).unwrap();
+            assert!(mempool && content != plain.1, "another order: {allowing}");
+            assert_eq!(asked(allowing, false), Err(Refusal::Unsupported { field: "useMempool" }));
+        }
+        let elsewhere = json!({ "privacy": { "mempoolRpc": "https://rpc.example" } });
+        assert_eq!(asked(elsewhere, true), Err(Refusal::Unsupported { field: "mempoolRpc" }));
     }
 
     #[test]
@@ -194,7 +227,6 @@ mod tests {
             assert_eq!(read(&asked.to_string(), &circumstances()).unwrap_err(), expect, "{more}");
         };
         check(json!({ "maxBlockNumber": "0x13" }), Refusal::Past { next: 20 });
-        check(json!({ "preferences": { "useMempool": true } }), Refusal::Unsupported { field: "useMempool" });
         let refund = json!({ "refund": [{ "address": Address::ZERO, "percent": 50 }] });
         check(
             json!({ "preferences": { "validity": refund } }),

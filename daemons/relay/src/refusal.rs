@@ -31,6 +31,15 @@ pub enum Refusal {
     /// Neither transactions nor a name.
     #[error("send `txs`, or to cancel a bundle its `replacementUuid`")]
     Empty,
+    /// No transactions with blobs.
+    #[error("send `txs`, each with blobs")]
+    NoBlobs,
+    /// A transaction without blobs among those of which one is to land.
+    #[error("leave out `txs[{index}]`, which has no blobs, or send it by eth_sendPrivateTransaction")]
+    WithoutBlobs { index: usize },
+    /// A transaction that can land beside the first.
+    #[error("sign `txs[{index}]` by the account and for the nonce of the first: one of them is to land")]
+    OtherNonce { index: usize },
     /// No transactions to simulate, in the words of the family.
     #[error("bundle missing txs")]
     NoTransactions,
@@ -125,6 +134,8 @@ impl Refusal {
             Self::TooMany { .. } => "tooMany",
             Self::TooLarge { .. } => "tooLarge",
             Self::Empty => "emptyBundle",
+            Self::NoBlobs | Self::WithoutBlobs { .. } => "withoutBlobs",
+            Self::OtherNonce { .. } => "differentNonces",
             Self::NoTransactions => "missingTransactions",
             Self::NoBlock => "missingBlock",
             Self::NotAfterParent { .. } => "timestampNotAfterParent",
@@ -171,6 +182,9 @@ impl Refusal {
             | Self::Unsupported { field } => Some(*field),
             Self::TooLarge { .. }
             | Self::Empty
+            | Self::NoBlobs
+            | Self::WithoutBlobs { .. }
+            | Self::OtherNonce { .. }
             | Self::NoTransactions
             | Self::Transaction { .. }
             | Self::Chain { .. }

@@ -11,6 +11,7 @@ use crate::courier::Courier;
 use crate::desk::Desk;
 use crate::enrolled::Register;
 use crate::error::Error;
+use crate::failsafe::Failsafe;
 use crate::fates::Fates;
 use crate::feeds::Feeds;
 use crate::front::{Front, Known, Terms};
@@ -144,6 +145,7 @@ impl Parts {
         let partitions = self.partitions(&of_orders).await?;
         let company = Company::new(fates.clone(), usize::try_from(partitions).unwrap_or(usize::MAX));
         let courier = self.courier(&orders, &fates, &company, settings)?;
+        let failsafe = self.failsafe((&orders, &fates, &company), settings)?;
         let (feeds, tips) = (Feeds::default(), Tips::default());
         let simulator = self.simulator(&heads, &orders, &courier, &tips, settings);
         let watcher = Watcher {
@@ -151,6 +153,7 @@ impl Parts {
             orders: orders.clone(),
             fates: fates.clone(),
             courier: courier.clone(),
+            failsafe,
             tips: tips.clone(),
             simulator: simulator.clone(),
             gauges: self.gauges.clone(),
@@ -220,6 +223,23 @@ impl Parts {
     ) -> Result<Courier, Error> {
         let (orders, fates, gauges) = (orders.clone(), fates.clone(), self.gauges.clone());
         Courier::new(orders, fates, company.clone(), &settings.builders, gauges).map_err(Error::Builder)
+    }
+
+    /// Failsafe of the settings, if they have one, with its publisher at work.
+    fn failsafe(
+        &self,
+        (orders, fates, company): (&Orders, &Fates, &Company),
+        settings: &Settings,
+    ) -> Result<Option<Failsafe>, Failure> {
+        let Some(after_blocks) = settings.mempool_after else { return Ok(None) };
+        let topic = (self.log.clone(), settings.transactions_topic.clone());
+        let known = (orders.clone(), fates.clone(), company.clone());
+        let (failsafe, publisher) = Failsafe::new(after_blocks, topic, known, self.gauges.clone());
+        self.thread("failsafe", move || {
+            publisher.run();
+            Ok(())
+        })?;
+        Ok(Some(failsafe))
     }
 
     fn simulator(
@@ -330,6 +350,7 @@ fn terms(settings: &Settings, relay: [u8; 16]) -> Terms {
         relay,
         ahead_max: settings.bounds.ahead_max,
         order_bytes: settings.order_bytes,
+        mempool: settings.mempool_after.is_some(),
         repeat_ms: clock::millis(settings.repeat),
         builders: builders.collect(),
     }

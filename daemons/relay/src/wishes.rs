@@ -9,6 +9,8 @@ pub struct Wishes {
     pub builders: Vec<String>,
     /// True if it may stay in a block when it reverts.
     pub can_revert: bool,
+    /// True if it may become public where no block has held it for some blocks.
+    pub mempool: bool,
     /// Blocks behind the next one in which it may go into a block.
     pub blocks: Option<u64>,
 }
@@ -33,15 +35,13 @@ impl Wishes {
                     let wrong = Refusal::Type { field: "blockRange", expected: "a number of blocks" };
                     wishes.blocks = Some(blocks.map_err(|_| wrong)?);
                 }
-                "useMempool" if is_true("useMempool", value)? => {
-                    return Err(Refusal::Unsupported { field: "useMempool" });
-                }
-                "useMempool" => {}
+                "useMempool" => wishes.mempool = is_true("useMempool", value)?,
                 "mempoolRpc" => return Err(Refusal::Unsupported { field: "mempoolRpc" }),
                 "refund" => return Err(Refusal::Unsupported { field: "refund" }),
                 name if WITHOUT_MEANING.contains(&name) => {}
                 _ => {
-                    let expected = "one whose preferences are builder, canRevert and blockRange alone";
+                    let expected =
+                        "one whose preferences are builder, canRevert, useMempool and blockRange alone";
                     return Err(Refusal::Type { field: "address", expected });
                 }
             }
@@ -67,11 +67,12 @@ mod tests {
     fn addresses_say_what_a_wallet_wants() {
         assert_eq!(Wishes::read(""), Ok(Wishes::default()));
         let asked = Wishes::read("hint=hash&builder=one&canRevert&builder=two&blockRange=9&useMempool=false");
-        let expect =
-            Wishes { builders: vec!["one".to_owned(), "two".to_owned()], can_revert: true, blocks: Some(9) };
+        let builders = vec!["one".to_owned(), "two".to_owned()];
+        let expect = Wishes { builders, can_revert: true, mempool: false, blocks: Some(9) };
         assert_eq!(asked, Ok(expect));
+        assert_eq!(Wishes::read("useMempool"), Ok(Wishes { mempool: true, ..Wishes::default() }));
         for (query, field) in [
-            ("useMempool=true", "useMempool"),
+            ("useMempool=yes", "useMempool"),
             ("refund=0x07:50", "refund"),
             ("blockRange=many", "blockRange"),
             ("canRevert=1", "canRevert"),

@@ -5,6 +5,7 @@
 
 use maidenlane_chain::Address;
 use maidenlane_jsonrpc::Error;
+use maidenlane_relay::blobs;
 use maidenlane_relay::bundle::{self, Asked, Checked, Circumstances};
 use maidenlane_relay::feeds::Cursor;
 use maidenlane_relay::fields::Fields;
@@ -58,6 +59,7 @@ fn circumstances() -> Circumstances {
         head_s: 100,
         ahead_max: 50,
         bytes_max: 100_000,
+        mempool: true,
     }
 }
 
@@ -77,6 +79,7 @@ fn requests() -> Vec<String> {
         json!({"uuid": "name"}),
         json!({"tx": transaction("a"), "maxBlockNumber": "0x15", "preferences": {"canRevert": true, "privacy": {"builders": ["one"]}}}),
         json!({"txHash": hash}),
+        json!({"txs": [transaction("a")], "maxBlockNumber": "0x15", "replacementUuid": "name", "builders": ["one"]}),
     ];
     all.iter().map(Value::to_string).collect()
 }
@@ -130,7 +133,7 @@ fn taken(checked: &Checked, with: &Circumstances) -> Result<(), TestCaseError> {
 
 fn check(request: &str) -> Result<(), TestCaseError> {
     let with = circumstances();
-    for read in [bundle::read, bundle::read_end_of_block] {
+    for read in [bundle::read, bundle::read_end_of_block, blobs::read] {
         match read(request, &with) {
             Ok(Asked::Bundle(checked)) => taken(&checked, &with)?,
             Ok(Asked::Cancel(_)) => {}
@@ -175,6 +178,7 @@ fn what_is_bent_was_read_before() {
         Err(Refusal::NotInBundle { field: "droppingTxHashes", index: 0 })
     );
     assert!(matches!(bundle::read(&all[2], &with), Ok(Asked::Cancel(_))));
+    assert_eq!(blobs::read(&all[5], &with), Err(Refusal::WithoutBlobs { index: 0 }));
     assert!(private::read(&all[3], &with).is_ok() && private::read_cancel(&all[4]).is_ok());
 }
 
@@ -183,7 +187,7 @@ proptest! {
 
     #[test]
     fn bent_requests_are_read_or_refused(
-        number in 0..5_usize, changes in prop::collection::vec((0..4_000_usize, 0..4_u8, 0..200_usize), 0..6),
+        number in 0..6_usize, changes in prop::collection::vec((0..4_000_usize, 0..4_u8, 0..200_usize), 0..6),
     ) {
         check(&bent(requests()[number].clone(), &changes))?;
     }

@@ -97,7 +97,8 @@ in  M.Relay::{
         -- Where orders are sent to it. Left out, or None, nowhere. M.Push has the defaults of the first relay; M.Preset.BuilderNet,
         -- M.Preset.Titan and M.Preset.Flashbots have dialect, bounds and need of a key of those, and leave the address to you.
         , push = Some M.Push::{
-          -- http:// or https://. Required.
+          -- http:// or https://, or stratumss:// for JSON-RPC on a WebSocket over TLS, or stratumss+tcp://HOST:PORT for lines over TLS.
+          -- Required.
           , address = "https://rpc.builder-one.example"
           -- M.Dialect.Flashbots, M.Dialect.BuilderNet or M.Dialect.Titan; what a dialect has no words for is not sent in it. Default
           -- Flashbots.
@@ -160,6 +161,9 @@ in  M.Relay::{
       -- Results of transactions that are kept until the next head. Default 64.
       , resultCache_MB = 64
       }
+    -- Private transactions whose senders say `useMempool` become public where none of so many blocks held them: they go into the
+    -- topic <prefix>.<chain>.transactions, which has to be there, and an emitter to read it. None refuses `useMempool`. Default None.
+    , mempoolAfterBlocks = Some 8
     -- Size of a request. Default 20.
     , bodyMax_MB = 20
     -- Size of one order's transactions, at most 15. Default 10.

@@ -13,7 +13,7 @@ use maidenlane_wire::{Outcome, Refusal};
 use super::SOON;
 
 /// The log of a network.
-pub(super) fn log_of(net: &Net) -> Backend {
+pub(crate) fn log_of(net: &Net) -> Backend {
     match net.carrier() {
         Log::Segment(dir) => Backend::Segment(segment::Options::new(dir)),
         Log::Kafka(brokers) => Backend::Kafka(kafka::Options::new(vec![brokers.clone()])),

@@ -11,7 +11,7 @@ const MARK: u64 = 4_000_000_000;
 
 impl World {
     /// The statuses of the builders in what is known of an order.
-    fn words(&mut self, by: &Searcher, taken: &Value) -> Vec<(String, String)> {
+    pub(super) fn words(&mut self, by: &Searcher, taken: &Value) -> Vec<(String, String)> {
         let status = self.status(by, taken);
         let words = status[0]["builders"].as_array().cloned().unwrap_or_default();
         let text = |word: &Value, name: &str| word[name].as_str().unwrap_or_default().to_owned();

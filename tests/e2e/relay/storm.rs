@@ -28,8 +28,9 @@ const MARK: u64 = 4_000_000_000;
 const BLOCKS: u64 = 30;
 /// Time between kills.
 const KILL_EVERY: Duration = Duration::from_secs(4);
-/// Searchers at one time, each with a key of its own.
+/// Searchers at one time, each with a key of its own and one request at a time: as many as the rate takes.
 const SEARCHERS: u8 = 8;
+const SEARCHERS_LONG: u8 = 32;
 /// Of so many bundles one is cancelled.
 const CANCELLED: u64 = 16;
 const BUILDERS: [(&str, Manner); 4] = [
@@ -106,7 +107,8 @@ impl Load {
 }
 
 fn storm(carrier: Carrier, second: bool) {
-    let (count, per_s) = if long() { (100_000, 1_000) } else { (5_000, 100) };
+    let (count, per_s, searchers) =
+        if long() { (100_000, 1_000, SEARCHERS_LONG) } else { (5_000, 200, SEARCHERS) };
     let mut world = World::with(carrier, &BUILDERS);
     let mut relays = relays(&mut world, second);
     let (tx, node) = (world.transaction(), world.net.master());
@@ -118,10 +120,10 @@ fn storm(carrier: Carrier, second: bool) {
         unanswered: Mutex::default(),
         is_over: AtomicBool::new(false),
     };
-    let every = Duration::from_secs(1) * u32::from(SEARCHERS) / per_s;
+    let every = Duration::from_secs(1) * u32::from(searchers) / per_s;
     let begun = Instant::now();
     let kills = thread::scope(|scope| {
-        let searchers = (1..=SEARCHERS).map(|number| {
+        let searchers = (1..=searchers).map(|number| {
             let (load, tx) = (&load, &tx);
             scope.spawn(move || load.search(&Searcher::new(number), tx, MARK + count, every))
         });
@@ -150,7 +152,7 @@ fn storm(carrier: Carrier, second: bool) {
         .collect();
     let applied = sent.values().filter(|sent| matches!(sent.cancelled, Some((_, true)))).count();
     println!(
-        "{} of {count} bundles acknowledged in {} s by {} relays, {} unanswered, {applied} cancels counted, {kills} kills\n{}",
+        "{} of {count} bundles acknowledged in {} s by {} relays (asked for: {per_s}/s), {} unanswered, {applied} cancels counted, {kills} kills\n{}",
         sent.len(),
         took.as_secs(),
         relays.len(),

@@ -13,6 +13,12 @@ fn hash(raw: &Value) -> Value {
     json!(keccak256(raw.as_str().unwrap().parse::<Bytes>().unwrap()))
 }
 
+/// Owner of the account that every geth's developer chain begins with, at this address.
+pub(super) fn developer(address: &str) -> Searcher {
+    let key = SecretKey::from_byte_array(DEVELOPER.parse::<B256>().unwrap().0).unwrap();
+    Searcher { key, address: address.to_owned() }
+}
+
 #[test]
 fn a_wallet_needs_no_other_address() {
     let mut world = World::with(Carrier::Segment, &[("including", Manner::Including)]);
@@ -51,8 +57,7 @@ fn a_wallet_takes_a_transaction_back_by_one_that_does_nothing() {
     let raw = world.sender.signed(&json!({"value": "0x5"}));
     relay.call("eth_sendRawTransaction", &json!([raw])).unwrap();
 
-    let key = SecretKey::from_byte_array(DEVELOPER.parse::<B256>().unwrap().0).unwrap();
-    let developer = Searcher { key, address: from.clone() };
+    let developer = developer(&from);
     let pending = json!([from, "pending"]);
     assert_eq!(
         world.ask(&developer, "eth_getTransactionCount", &pending)["result"],

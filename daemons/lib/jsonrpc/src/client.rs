@@ -3,7 +3,8 @@
 //! A [`Client`] over HTTP keeps a pool of connections and outlives its server. Over WebSocket and IPC it is one
 //! connection: [`Failure::Disconnected`] is its end, and the caller decides when to connect again; a [`Link`] does so at the
 //! next request. [`Pages`] reads what is no JSON-RPC, pages of admin listeners and of beacon nodes, and posts requests that are
-//! signed as bytes. A [`Breaker`] says when a server that fails is left alone, a [`Pace`] how often one is asked.
+//! signed as bytes; [`Messages`] does so where there is no HTTP. A [`Breaker`] says when a server that fails is left alone, a
+//! [`Pace`] how often one is asked.
 //!
 //! # Why TLS is not jsonrpsee's
 //! Its `tls` feature brings a platform verifier and thirty crates. The connectors here use the server's rustls with the
@@ -13,9 +14,11 @@ mod breaker;
 mod endpoint;
 mod error;
 mod expiry;
+mod framing;
 mod http;
 mod ipc;
 mod link;
+mod messages;
 mod options;
 mod pace;
 mod pages;
@@ -27,7 +30,9 @@ pub use breaker::{Breaker, Seen};
 pub use endpoint::{AddressError, Endpoint};
 pub use error::{ClientError, Failure};
 pub use expiry::Expiry;
+pub use framing::Framing;
 pub use link::{Link, LinkError, Remote, read};
+pub use messages::Messages;
 pub use options::{Credential, Options};
 pub use pace::Pace;
 pub use pages::{Page, Pages};

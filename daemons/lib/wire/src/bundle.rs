@@ -9,6 +9,7 @@
 
 use crate::avro::{DecodeError, Reader, Writer};
 use crate::record::Id;
+use crate::schema;
 use maidenlane_chain::{Address, B256, Bytes, keccak256};
 use serde_json::{Value, json};
 use std::fmt;
@@ -128,6 +129,8 @@ pub struct Bundle {
     pub targets: Vec<BundleTarget>,
     /// Names of the builders that get it; empty for all.
     pub builders: Vec<String>,
+    /// True for a transaction that may become public where no block has held it for some blocks.
+    pub mempool: bool,
 }
 
 impl Bundle {
@@ -168,9 +171,18 @@ impl Bundle {
             out.array(&target.slots, hash);
         });
         out.array(&self.builders, text);
+        // Not there in the first schema, and so neither in what the id is made of: one order has one id for all readers.
+        if self.mempool {
+            out.boolean(true);
+        }
     }
 
-    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Schema in which it is written: the first where that can say it all, for readers that know no other.
+    pub(crate) const fn schema(&self) -> u64 {
+        if self.mempool { schema::BUNDLE_2 } else { schema::BUNDLE }
+    }
+
+    pub(crate) fn read(input: &mut Reader<'_>, is_first: bool) -> Result<Self, DecodeError> {
         Ok(Self {
             taken: Taken::read(input)?,
             signer: input.address("signer")?,
@@ -208,6 +220,7 @@ impl Bundle {
                 Ok(BundleTarget { address, slots })
             })?,
             builders: input.array("builders", 1, |input| input.string("builder"))?,
+            mempool: !is_first && input.boolean("mempool")?,
         })
     }
 }
@@ -239,7 +252,7 @@ impl Bundle {
         let targets = self.targets.iter();
         let targets: Vec<Value> =
             targets.map(|target| json!({ "address": target.address, "slots": target.slots })).collect();
-        json!({
+        let mut json = json!({
             "record": "Bundle",
             "relay": Bytes::copy_from_slice(relay),
             "identity": identity,
@@ -260,7 +273,11 @@ impl Bundle {
             "refundIdentity": self.refund_identity,
             "targets": targets,
             "builders": self.builders,
-        })
+        });
+        if let (true, Some(fields)) = (self.mempool, json.as_object_mut()) {
+            fields.insert("mempool".to_owned(), Value::Bool(true));
+        }
+        json
     }
 }
 

@@ -31,7 +31,9 @@ pub fn entry_to_json(bytes: &[u8]) -> Result<Value, DecodeError> {
         schema::REFUSAL => Refusal::decode(bytes).map(|refusal| refusal.to_json()),
         schema::POOL_CHANGE => PoolChange::decode(bytes).map(|change| change.to_json()),
         schema::SEALED => Sealed::decode(bytes).map(|sealed| sealed.to_json()),
-        schema::BUNDLE | schema::BUNDLE_CANCEL => Order::decode(bytes).map(|order| order.to_json()),
+        schema::BUNDLE | schema::BUNDLE_2 | schema::BUNDLE_CANCEL => {
+            Order::decode(bytes).map(|order| order.to_json())
+        }
         schema::BUNDLE_FATE => BundleFate::decode(bytes).map(|fate| fate.to_json()),
         schema::RELAY_BEAT => RelayBeat::decode(bytes).map(|beat| beat.to_json()),
         schema::FILTER_MOVED | schema::FILTER_CRITERIA => {

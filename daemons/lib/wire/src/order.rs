@@ -108,7 +108,7 @@ impl Order {
         match self {
             Self::Bundle(bundle) => {
                 let bytes: usize = bundle.txs.iter().map(|tx| tx.len() + 8).sum();
-                out = Writer::entry(schema::BUNDLE, 300 + bytes);
+                out = Writer::entry(bundle.schema(), 300 + bytes);
                 bundle.taken.write(&mut out);
                 bundle.write(&mut out);
             }
@@ -128,7 +128,9 @@ impl Order {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let input = &mut Reader(bytes);
         let order = match input.fingerprint()? {
-            schema::BUNDLE => Self::Bundle(Box::new(Bundle::read(input)?)),
+            fingerprint @ (schema::BUNDLE | schema::BUNDLE_2) => {
+                Self::Bundle(Box::new(Bundle::read(input, fingerprint == schema::BUNDLE)?))
+            }
             schema::BUNDLE_CANCEL => Self::Cancel(BundleCancel::read(input)?),
             fingerprint => return Err(DecodeError::UnknownSchema { fingerprint }),
         };

@@ -46,6 +46,7 @@ schemas! {
     REFUSAL "refusal" 0x60e4_2272_8ff5_cfc1,
     POOL_CHANGE "pool-change" 0xd70c_ad7a_36e5_cd40,
     BUNDLE "bundle" 0xb922_78a2_4126_688c,
+    BUNDLE_2 "bundle-2" 0x8eff_911a_9765_cf8f,
     BUNDLE_CANCEL "bundle-cancel" 0x20be_0543_16b1_4f61,
     BUNDLE_FATE "bundle-fate" 0x792e_97ca_7b57_f1f7,
     RELAY_BEAT "relay-beat" 0xe1a4_8e84_1d91_3543,

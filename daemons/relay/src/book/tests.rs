@@ -32,6 +32,7 @@ fn bundle(change: impl FnOnce(&mut Bundle)) -> Checked {
         refund_identity: None,
         targets: Vec::new(),
         builders: Vec::new(),
+        mempool: false,
     };
     change(&mut bundle);
     Checked::again(bundle).unwrap()

@@ -33,6 +33,7 @@ fn circumstances(next: u64) -> Circumstances {
         head_s: 100,
         ahead_max: 50,
         bytes_max: 100_000,
+        mempool: true,
     }
 }
 

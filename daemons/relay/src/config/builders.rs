@@ -2,10 +2,11 @@
 
 use super::RelayRaw;
 use crate::dialect::Dialect;
+use crate::stratum::{LINES, WEB_SOCKET};
 use maidenlane_config::credentials::{self, CredentialRaw};
 use maidenlane_config::listeners::SecretFile;
 use maidenlane_config::{Checker, StaticType, shapes};
-use maidenlane_jsonrpc::client::{Endpoint, Remote};
+use maidenlane_jsonrpc::client::{Endpoint, Framing, Remote};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -28,7 +29,7 @@ pub struct BuilderRaw {
 #[derive(Clone, Debug, Deserialize, StaticType)]
 #[expect(non_snake_case, reason = "the names of the Dhall fields")]
 pub struct PushRaw {
-    /// `http://` or `https://`.
+    /// `http://` or `https://`, or `stratumss://` or `stratumss+tcp://`.
     pub address: String,
     /// Dialect.
     pub dialect: DialectRaw,
@@ -83,6 +84,8 @@ pub struct Builder {
 pub struct Push {
     /// Address, credentials and time for an answer.
     pub remote: Remote,
+    /// Way in which requests go there.
+    pub way: Way,
     /// Dialect.
     pub dialect: Dialect,
     /// File with the key that signs.
@@ -97,6 +100,29 @@ pub struct Push {
     pub most: Most,
     /// True if requests are made and none is sent.
     pub dry_run: bool,
+}
+
+/// Way in which requests go to a builder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Each as a post of HTTP.
+    Posts,
+    /// All on one connection over TLS.
+    Messages(Framing),
+}
+
+impl Push {
+    /// Address without its path, where keys may be.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let text = self.remote.endpoint.to_string();
+        let rest = || text.split_once("://").map_or("", |(_, rest)| rest);
+        match self.way {
+            Way::Posts => text,
+            Way::Messages(Framing::WebSocket) => format!("{WEB_SOCKET}{}", rest()),
+            Way::Messages(Framing::Lines) => format!("{LINES}{}", rest()),
+        }
+    }
 }
 
 /// Largest order that a builder takes; `None` where it has no such bound.
@@ -134,12 +160,11 @@ pub(super) fn builders(raw: &RelayRaw, checker: &mut Checker) -> Option<Vec<Buil
 }
 
 fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
-    let endpoint = raw.address.parse::<Endpoint>().map_err(|error| error.to_string());
-    let endpoint = endpoint.and_then(|endpoint| match endpoint {
-        Endpoint::Http(_) => Ok(endpoint),
-        _ => Err("expected an address that begins with http:// or https://".to_owned()),
-    });
-    let endpoint = checker.take("address", endpoint);
+    let endpoint = checker.take("address", endpoint(&raw.address));
+    let is_lines = raw.address.starts_with(LINES);
+    if is_lines && raw.credential.is_some() {
+        checker.wrong("credential", "no header goes before lines: leave it out, and sign by `key`");
+    }
     let key = credentials::file("key", raw.key.as_deref(), checker);
     let credential = credentials::credential("credential", raw.credential.as_ref(), checker);
     let ca = credentials::file("ca", raw.ca.as_deref(), checker);
@@ -159,8 +184,9 @@ fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
     };
     let (key, credential, ca, lanes) = (key?, credential?, ca?, lanes?);
     let most = Most { txs: txs?, bytes: order_kb?.map(|size| size.saturating_mul(1_000)) };
+    let (endpoint, way) = endpoint?;
     let remote = Remote {
-        endpoint: endpoint?,
+        endpoint,
         credential,
         ca,
         timeout: timeout?,
@@ -169,7 +195,28 @@ fn push(raw: &PushRaw, checker: &mut Checker) -> Option<Push> {
     };
     remote.refuse_readable("credential", checker);
     let (ahead, per_s, dry_run) = (ahead?, per_s?, raw.dryRun);
-    Some(Push { remote, dialect, key, lanes, ahead, per_s, most, dry_run })
+    Some(Push { remote, way, dialect, key, lanes, ahead, per_s, most, dry_run })
+}
+
+/// Server and way of an address. Those of stratum are spoken to over TLS always.
+fn endpoint(address: &str) -> Result<(Endpoint, Way), String> {
+    let parse = |text: &str| text.parse::<Endpoint>().map_err(|error| error.to_string());
+    if let Some(rest) = address.strip_prefix(WEB_SOCKET) {
+        return Ok((parse(&format!("wss://{rest}"))?, Way::Messages(Framing::WebSocket)));
+    }
+    if let Some(rest) = address.strip_prefix(LINES) {
+        let endpoint = parse(&format!("https://{rest}"))?;
+        let is_plain =
+            |uri: &http::Uri| uri.port_u16().is_some() && uri.path_and_query().is_none_or(|all| all == "/");
+        return match &endpoint {
+            Endpoint::Http(uri) if is_plain(uri) => Ok((endpoint, Way::Messages(Framing::Lines))),
+            _ => Err(format!("expected {LINES}HOST:PORT, without a path")),
+        };
+    }
+    match parse(address)? {
+        endpoint @ Endpoint::Http(_) => Ok((endpoint, Way::Posts)),
+        _ => Err(format!("expected an address that begins with http://, https://, {WEB_SOCKET} or {LINES}")),
+    }
 }
 
 /// A number that may be left out.

@@ -26,6 +26,7 @@ fn order(change: impl FnOnce(&mut Bundle)) -> Bundle {
         refund_identity: None,
         targets: Vec::new(),
         builders: Vec::new(),
+        mempool: false,
     };
     change(&mut bundle);
     bundle

@@ -4,6 +4,7 @@ use super::called;
 use crate::book::{Applied, Known, Standing};
 use crate::bundle::Checked;
 use crate::dialect::write_terms;
+use crate::failsafe;
 use crate::orders::Stored;
 use crate::simulator::summary::Summary;
 use crate::told::{End, History, Word};
@@ -111,10 +112,11 @@ pub(super) fn status(
     object.end();
 }
 
-/// Builders that took an order, and when.
+/// Builders that took an order, and when. The public is none.
 pub(super) fn sent(history: Option<&History>) -> impl Iterator<Item = (&str, u64)> {
     let words = history.map(|history| &history.words);
-    words.into_iter().flatten().filter_map(|(name, word)| match word {
+    let words = words.into_iter().flatten().filter(|(name, _)| *name != failsafe::NAME);
+    words.filter_map(|(name, word)| match word {
         Word::Sent { at_ms } => Some((name.as_str(), *at_ms)),
         Word::Refused { .. } => None,
     })

@@ -1,17 +1,19 @@
 //! Orders that come: bundles, private transactions, and cancels of both.
 
 use super::{Front, answers, refused, signer, stale};
+use crate::blobs;
 use crate::book::Applied;
 use crate::bundle::{self, Asked, Checked, Circumstances};
 use crate::caller::Caller;
 use crate::company::At;
+use crate::failsafe;
 use crate::orders::{NotTaken, Stored};
 use crate::private;
 use crate::refusal::Refusal;
 use maidenlane_chain::Address;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::clock;
-use maidenlane_wire::{BundleCancel, BundleKind, Cancelled, Taken};
+use maidenlane_wire::{BundleCancel, BundleKind, Cancelled, ContentId, Taken};
 use serde_json::value::RawValue;
 use std::time::Duration;
 
@@ -27,7 +29,11 @@ impl Front {
     ) -> Result<Json, Error> {
         let with = self.circumstances(caller)?;
         let json = Args::parse(params, 1)?.required(Ok)?;
-        let read = if method == "eth_sendBundle" { bundle::read } else { bundle::read_end_of_block };
+        let read = match method {
+            "eth_sendBlobs" => blobs::read,
+            "eth_sendEndOfBlockBundle" => bundle::read_end_of_block,
+            _ => bundle::read,
+        };
         match read(json, &with)? {
             Asked::Bundle(checked) => {
                 let told = answers::Taken::of(&checked);
@@ -93,11 +99,18 @@ impl Front {
         let cancel = BundleCancel { taken: self.taken(caller), signer, of };
         match self.0.orders.cancel(cancel).await.map_err(not_taken)? {
             Stored::Applied(Applied::Cancels { ended }, at) if self.is_known_to_all(at).await => {
-                Ok(ended.is_some())
+                // Nobody takes back what is public.
+                Ok(ended.is_some_and(|content| !self.is_public(content)))
             }
             Stored::Pending | Stored::Applied(Applied::Cancels { .. }, _) => Err(pending()),
             Stored::Applied(other, _) => Err(not_counting(other)),
         }
+    }
+
+    /// True for an order that became public.
+    pub(super) fn is_public(&self, content: ContentId) -> bool {
+        let told = self.0.fates.told();
+        told.of(content).is_some_and(|history| history.words.contains_key(failsafe::NAME))
     }
 
     pub(super) async fn take_private(&self, checked: Checked) -> Result<Json, Error> {
@@ -166,6 +179,7 @@ impl Front {
             head_s: head.header.timestamp,
             ahead_max: self.0.terms.ahead_max,
             bytes_max: self.0.terms.order_bytes,
+            mempool: self.0.terms.mempool,
         })
     }
 }

@@ -17,7 +17,7 @@ use maidenlane_jsonrpc::client::LinkError;
 use maidenlane_jsonrpc::{Args, Error, Json, codes};
 use maidenlane_service::with_causes;
 use maidenlane_state::At;
-use maidenlane_wire::{BundleKind, Cancelled};
+use maidenlane_wire::{BundleKind, Cancelled, ContentId};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ const PASSED: [&str; 25] = [
 
 impl Front {
     /// A transaction becomes private. One that does nothing but use up the nonce of another that is on its way cancels that, and
-    /// goes nowhere itself.
+    /// goes nowhere itself, unless the other is public: then only a block that holds it keeps that out.
     pub(super) async fn send_from_wallet(
         &self,
         caller: &Caller,
@@ -72,11 +72,18 @@ impl Front {
         if does_nothing(&tx, sender)
             && let Some(hash) =
                 self.private_nonces(owner, sender).get(&tx.nonce()).filter(|hash| *hash != tx.tx_hash())
+            && !self.became_public(owner, *hash)
         {
             self.cancel_transaction(caller, owner, Cancelled::Transaction(*hash)).await?;
             return Ok(Json::data(tx.tx_hash().as_slice()));
         }
         self.take_private(checked).await
+    }
+
+    fn became_public(&self, owner: Address, hash: B256) -> bool {
+        let known: Vec<ContentId> =
+            self.0.orders.book().find(owner, hash).iter().map(|known| known.content).collect();
+        known.into_iter().any(|content| self.is_public(content))
     }
 
     /// The nonce of a sender's next transaction: with private ones only for whoever proves to be that sender, since it says

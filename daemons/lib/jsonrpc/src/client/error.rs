@@ -9,6 +9,7 @@ use crate::tls::TlsError;
 use jsonrpsee_core::http_helpers::HttpError;
 use jsonrpsee_http_client::transport::Error as HttpTransportError;
 use std::time::Duration;
+use tokio_rustls::rustls;
 
 type Rpsee = jsonrpsee_core::client::Error;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -73,6 +74,27 @@ pub enum Failure {
     /// Subscription that the server ended.
     #[error("the server ended the subscription: subscribe again")]
     Ended,
+}
+
+impl Failure {
+    /// True where the server showed a certificate that nobody here trusts: of another authority, out of date, or of another name.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
+        let Self::Connect(cause) = self else { return false };
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**cause);
+        while let Some(error) = next {
+            if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+                return true;
+            }
+            // An IO error passes over what it holds.
+            let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = match held {
+                Some(held) => Some(held),
+                None => error.source(),
+            };
+        }
+        false
+    }
 }
 
 /// Answer that is no JSON, such as a web page: jsonrpsee would only say that it is malformed.

@@ -1,10 +1,17 @@
 //! TLS of clients: trusted authorities, and a certificate of their own for mutual TLS.
 
+use super::error::Failure;
 use super::expiry::Expiry;
 use super::options::Options;
 use crate::tls::{TlsError, certificates, private_key};
+use ::http::Uri;
+use std::io;
 use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WantsClientCert;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, crypto};
 
 /// Configuration from the files in the options.
@@ -31,6 +38,16 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, TlsError> {
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(|error| TlsError::Unusable(error.to_string())),
     }
+}
+
+/// TLS with the server of `uri`, at the port of HTTPS where it names none.
+pub(super) async fn connect(uri: &Uri, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Failure> {
+    let connect = |error: io::Error| Failure::Connect(error.into());
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| Failure::Connect(error.into()))?;
+    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await.map_err(connect)?;
+    stream.set_nodelay(true).map_err(connect)?;
+    TlsConnector::from(config).connect(name, stream).await.map_err(connect)
 }
 
 /// Configuration that trusts nobody, for a connector that is never asked for TLS.

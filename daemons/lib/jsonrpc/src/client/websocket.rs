@@ -11,8 +11,6 @@ use jsonrpsee_core::middleware::RpcServiceBuilder;
 use jsonrpsee_ws_client::{PingConfig, WsClientBuilder};
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 pub(super) async fn connect(uri: &Uri, options: &Options) -> Result<Client<RpcService>, Failure> {
     let secure = uri.scheme_str() == Some("wss");
@@ -35,14 +33,13 @@ pub(super) async fn connect(uri: &Uri, options: &Options) -> Result<Client<RpcSe
         .max_buffer_capacity_per_subscription(options.notifications_max)
         .enable_ws_ping(pings)
         .set_rpc_middleware(RpcServiceBuilder::new());
-    let connect = |error: std::io::Error| Failure::Connect(error.into());
-    let stream = TcpStream::connect((host, port)).await.map_err(connect)?;
-    stream.set_nodelay(true).map_err(connect)?;
     let connected = if secure {
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| Failure::Connect(error.into()))?;
-        let connector = TlsConnector::from(Arc::new(tls::config(options)?));
-        client.build_with_stream(target, connector.connect(name, stream).await.map_err(connect)?).await
+        let stream = tls::connect(uri, Arc::new(tls::config(options)?)).await?;
+        client.build_with_stream(target, stream).await
     } else {
+        let connect = |error: std::io::Error| Failure::Connect(error.into());
+        let stream = TcpStream::connect((host, port)).await.map_err(connect)?;
+        stream.set_nodelay(true).map_err(connect)?;
         client.build_with_stream(target, stream).await
     };
     connected.map_err(|error| Failure::Connect(error.into()))

@@ -93,8 +93,9 @@ fn filters() {
 #[test]
 fn private_orders() {
     let [named, private] = sample::bundle_cancels().map(Order::Cancel);
-    let orders =
-        [("", Order::Bundle(Box::new(sample::bundle()))), ("-cancel", named), ("-cancel-2", private)];
+    let bundles = [sample::bundle(), sample::bundle_for_the_mempool()];
+    let [first, second] = bundles.map(|bundle| Order::Bundle(Box::new(bundle)));
+    let orders = [("", first), ("-2", second), ("-cancel", named), ("-cancel-2", private)];
     for (name, order) in orders {
         let bytes = order.encode();
         check(&format!("record-bundle{name}.txt"), &bytes, &as_json(&bytes));

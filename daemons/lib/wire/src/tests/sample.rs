@@ -2,7 +2,9 @@
 
 mod private;
 
-pub(super) use private::{bundle, bundle_cancels, bundle_fates, bundles, relay_beat, sealed};
+pub(super) use private::{
+    bundle, bundle_cancels, bundle_fates, bundle_for_the_mempool, bundles, relay_beat, sealed,
+};
 
 use crate::record::{Advance, Final, Genesis, Heartbeat, Open, Part, Record, Stamp, Stamped, Start, Undo};
 use crate::rows::{AccountRow, CodeRow, Rows, SlotRow, StorageRows};

@@ -114,6 +114,7 @@ fn a_tree_becomes_a_list_or_is_refused() {
         head_s: 0,
         ahead_max: 50,
         bytes_max: 100_000,
+        mempool: true,
     };
     let tree = |index: usize, change: &dyn Fn(&mut Value)| {
         let mut bundle = vectors["tests"][index]["bundle"].clone();

@@ -40,7 +40,13 @@ pub(in super::super) fn bundle() -> Bundle {
             slots: vec![B256::with_last_byte(3)],
         }],
         builders: vec!["one".to_owned(), "two".to_owned()],
+        mempool: false,
     }
+}
+
+/// A private transaction that may become public; its bytes and its id are golden.
+pub(in super::super) fn bundle_for_the_mempool() -> Bundle {
+    Bundle { kind: BundleKind::Private, mempool: true, ..bundle() }
 }
 
 /// Cancels of both kinds; their bytes and their ids are golden.
@@ -113,10 +119,11 @@ pub(in super::super) fn bundles() -> impl Strategy<Value = Bundle> {
     let hashes = (vec(bytes(), 0..3), vec(hash(), 0..3), vec(hash(), 0..3));
     let name = (option::of("[a-z0-9-]{1,36}"), option::of(long()));
     let rest = (option::of(refunds()), option::of(address()), vec(targets(), 0..3), vec("[a-z]{1,9}", 0..3));
+    let rest = (rest, any::<bool>());
     (head, times, hashes, name, rest).prop_map(|(head, times, hashes, name, rest)| {
         let ((taken, signer, kind, version), (blocks, min_timestamp, max_timestamp)) = (head, times);
         let ((txs, reverting, dropping), (replacement, nonce)) = (hashes, name);
-        let (refund, refund_identity, targets, builders) = rest;
+        let ((refund, refund_identity, targets, builders), mempool) = rest;
         Bundle {
             taken,
             signer,
@@ -134,6 +141,7 @@ pub(in super::super) fn bundles() -> impl Strategy<Value = Bundle> {
             refund_identity,
             targets,
             builders,
+            mempool,
         }
     })
 }
