@@ -96,7 +96,15 @@ impl Record {
         let history = Shared(Arc::new(Mutex::new(history)));
         let (notes, taken) = sync_channel(NOTES_MAX);
         let (dir, shared) = (dir.to_owned(), history.clone());
-        let mut record = Self { dir, file: None, whole: false, lines: 0, history, notes: taken, unwritten: Unwritten::default() };
+        let mut record = Self {
+            dir,
+            file: None,
+            whole: false,
+            lines: 0,
+            history,
+            notes: taken,
+            unwritten: Unwritten::default(),
+        };
         record.mend();
         Ok((record, Notes(notes), shared))
     }

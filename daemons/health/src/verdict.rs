@@ -171,7 +171,12 @@ pub struct Finding {
 impl Finding {
     /// A finding that takes its target out once it has lasted.
     pub fn down(observed: impl Into<String>, limit: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Down, at_once: false, observed: cut(&observed.into(), OBSERVED_CHARS_MAX), limit: limit.into() }
+        Self {
+            verdict: Verdict::Down,
+            at_once: false,
+            observed: cut(&observed.into(), OBSERVED_CHARS_MAX),
+            limit: limit.into(),
+        }
     }
 
     /// A finding that others should be preferred for.
