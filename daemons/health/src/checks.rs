@@ -175,7 +175,7 @@ fn own(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
     found.extend(seen.syncing.map(|is| (Check::Syncing, syncing(is))));
     let few = |peers: u64| {
         (peers < limits.peers_min)
-            .then(|| Finding::degraded(format!("{peers} peers"), limits.peers_min.to_string()))
+            .then(|| Finding::degraded(format!("{peers} peers"), format!("at least {}", limits.peers_min)))
     };
     found.extend(seen.peers.map(|peers| (Check::Peers, few(peers))));
     found.extend(state(seen));
@@ -310,7 +310,7 @@ fn compared(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
         let behind = tip.saturating_sub(block.number);
         let lag = || {
             let observed = format!("{behind} blocks behind {tip}{}", untold(seen, facts));
-            Finding::down(observed, limits.lag_blocks.to_string())
+            Finding::down(observed, blocks(limits.lag_blocks))
         };
         found.push((Check::Lag, (behind > limits.lag_blocks).then(lag)));
         let most = limits.lag_blocks.saturating_mul(AHEAD_LAGS);
@@ -318,7 +318,7 @@ fn compared(seen: &Seen, facts: &Facts, limits: &Limits) -> Outcomes {
         let ahead = || {
             Finding::down(
                 format!("its head {} is far above {tip}, where most are", block.number),
-                most.to_string(),
+                blocks(most),
             )
         };
         found.push((Check::Ahead, (below * 2 > facts.heads.len()).then(ahead)));
@@ -375,6 +375,10 @@ fn forks(seen: &Seen, facts: &Facts) -> Outcomes {
         found.push((Check::Sources, split));
     }
     found
+}
+
+fn blocks(count: u64) -> String {
+    format!("{count} blocks")
 }
 
 fn millis(duration: Duration) -> String {

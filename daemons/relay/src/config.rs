@@ -195,6 +195,10 @@ impl maidenlane_config::Settings for Settings {
             daemon: daemon?,
         })
     }
+
+    fn on_machine(&self, checker: &mut Checker) {
+        maidenlane_jsonrpc::control::on_machine(&self.daemon.state_dir, checker);
+    }
 }
 
 fn megabytes(count: u64) -> usize {

@@ -64,11 +64,11 @@ pub struct Request {
     hash: Option<B256>,
 }
 
-/// What a request is known by, where it is not a part of its bytes.
+/// Marks that a request is known by, where they are no part of its bytes.
 enum Marks {
     /// Headers beside it.
     Headers(HeaderMap),
-    /// Its id among others on a connection.
+    /// Number among others on a connection.
     Id(u64),
 }
 

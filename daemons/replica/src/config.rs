@@ -262,6 +262,10 @@ impl maidenlane_config::Settings for Settings {
             daemon: daemon?,
         })
     }
+
+    fn on_machine(&self, checker: &mut Checker) {
+        maidenlane_jsonrpc::control::on_machine(&self.daemon.state_dir, checker);
+    }
 }
 
 /// The genesis hash, if one is named; the chain's name is only checked here, it goes into the topic.
