@@ -2,7 +2,7 @@
 
 use super::{SOON, Searcher, World, builders::Manner, wallet::developer};
 use crate::{emitter::outcomes::log_of, transactions::stored};
-use maidenlane_tests::{daemon::Daemon, rpc::Client, scenario::Carrier, wait};
+use maidenlane_tests::{daemon::Daemon, rpc::Client, scenario::Carrier, settings::Log, wait};
 use serde_json::{Value, json};
 
 /// Blocks after which it becomes public.
@@ -142,4 +142,25 @@ fn another_relay_has_it_become_public_where_the_one_that_took_it_died() {
     let first = number(&world.of_transaction(&one, &hash)["firstBlock"]);
     assert!(world.head() >= first + AFTER, "a head later than the one that took it");
     assert_eq!(stored(&log_of(&world.net)), [hash.as_str().unwrap()]);
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_awaited_and_named() {
+    let mut world = World::new(Carrier::Segment);
+    allow(&world.relay);
+    world.relay.stop().unwrap();
+    let Log::Segment(dir) = world.net.carrier() else { panic!("a segment log") };
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let topics: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".transactions")).collect();
+    let [topic] = topics.as_slice() else { panic!("one topic, found {topics:?}") };
+    let hidden = world.net.dir().join("hidden");
+    std::fs::rename(topic, &hidden).unwrap();
+    world.relay.start().unwrap();
+    let named = wait::until("it to name the topic", SOON, || match world.relay.readiness() {
+        Err(reason) if reason.contains(".transactions") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    named.unwrap();
+    std::fs::rename(&hidden, topic).unwrap();
+    world.relay.ready(SOON).unwrap();
 }
