@@ -194,7 +194,7 @@ async fn numbers_without_a_limit_are_numbers() {
     let far = node(move |method, params| match method {
         "eth_chainId" => json!("0x1"),
         "eth_syncing" => json!(false),
-        "eth_getBlockByNumber" if params[0] == "0x9" => block(&json!("0x8")),
+        "eth_getBlockByNumber" if params[0] == "0x9" => Value::Null,
         "eth_getBlockByNumber" if params[0] == "latest" => block(&json!("0x8000000000000000")),
         "eth_getBlockByNumber" => block(&params[0]),
         "eth_getBalance" => json!("0x1"),
@@ -203,8 +203,17 @@ async fn numbers_without_a_limit_are_numbers() {
     let told = look(&far, Kind::Replica).await.seen.unwrap();
     assert_eq!(told.latest.unwrap().block.number, 1 << 63);
     let heights: Vec<u64> = told.hashes.iter().map(|(number, _)| *number).collect();
-    assert_eq!(heights, [0], "an answer about another block is none");
+    assert_eq!(heights, [0]);
     assert!(told.state.unwrap().is_err());
+    let other = node(move |method, params| match method {
+        "eth_chainId" => json!("0x1"),
+        "eth_syncing" => json!(false),
+        "eth_getBlockByNumber" if params[0] == "0x9" => block(&json!("0x8")),
+        "eth_getBlockByNumber" if params[0] == "latest" => block(&json!("0x10")),
+        "eth_getBlockByNumber" => block(&params[0]),
+        _ => json!({"code": -1, "message": "no"}),
+    });
+    refused(&other, Kind::Replica, "asked for block 9, it told block 8").await;
     let farther = node(move |method, _| match method {
         "eth_chainId" => json!("0x1"),
         _ => block(&json!("0x10000000000000000")),
