@@ -140,7 +140,12 @@ async fn no_page(kind: String, mut body: Incoming, bytes_max: usize) -> Result<H
     }
     let first = body.frame().await.transpose().map_err(|error| failed(error.into()))?;
     let bytes = first.as_ref().and_then(|frame| frame.data_ref()).map_or(&[][..], |data| data);
-    if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
+    // Of white space alone, nobody knows yet.
+    let may_be_json = match bytes.trim_ascii_start().first() {
+        Some(first) => matches!(first, b'{' | b'['),
+        None => !bytes.is_empty(),
+    };
+    if may_be_json {
         let first = futures_util::stream::iter(first.map(Ok));
         return Ok(HttpBody::new(StreamBody::new(first.chain(BodyStream::new(body)))));
     }
