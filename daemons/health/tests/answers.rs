@@ -238,7 +238,7 @@ async fn balancers_learn_verdicts_in_their_own_ways() {
         checker.observe(name, Ok(number), expect).await;
     }
     assert_eq!(checker.agent("r1").await, "ready up 100%\n");
-    assert_eq!(checker.agent("r3").await, "ready down #lag: 50 blocks behind 100 (limit: 2)\n");
+    assert_eq!(checker.agent("r3").await, "ready down #lag: 50 blocks behind 100 (limit: 2 blocks)\n");
     let (status, head, body) = checker.http("GET /health/r1").await;
     let hash = B256::repeat_byte(7).to_string();
     assert!(status == 200 && head.contains("x-block-number: 100\r\n") && head.contains(&hash), "{head}");
